@@ -1,0 +1,169 @@
+"""The embedded AWS emulator: ministack, LocalStack-compatible, in an environment and a process of its own."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+PYTHON = Path(__file__).resolve().parent.parent / ".venv-emulator" / "bin" / "python"
+STARTS_WITHIN_SECONDS = 30
+STOPS_WITHIN_SECONDS = 5
+LOG_TAIL_LINES = 20
+
+REGION = "us-east-1"
+
+
+class EmulatorError(Exception):
+    """The emulator cannot be started; the message is meant for whoever asked for it."""
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running emulator; it outlives the process that started it unless it is stopped.
+
+    `pid`, `port` and `directory` identify it: written down, they let another process stop it.
+    """
+
+    pid: int
+    port: int
+    directory: Path
+    """Holds everything that the emulator writes, and goes with it."""
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False, compare=False)
+    """Known only where it was started."""
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where AWS clients find it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables that point AWS SDKs and Terraform here, as the account's root user."""
+        return environment_for(self.endpoint_url)
+
+    def is_running(self) -> bool:
+        """Tell whether the process is there and is this very emulator: a pid may be another's by now."""
+        if self.process:
+            self.process.poll()  # a child that has ended is listed until someone asks
+        ps = subprocess.run(
+            ["ps", "-ww", "-o", "args=", "-p", str(self.pid)], check=False, capture_output=True, text=True
+        )
+        return _marker(self.directory) in ps.stdout
+
+    def stop(self) -> None:
+        """End it and the Lambda workers that it spawned, and remove its files. Twice is harmless."""
+        for end, patience in ((signal.SIGTERM, STOPS_WITHIN_SECONDS), (signal.SIGKILL, STOPS_WITHIN_SECONDS)):
+            if not self.is_running():
+                break
+            with contextlib.suppress(ProcessLookupError):  # it may end by itself meanwhile
+                os.killpg(self.pid, end)
+            deadline = time.monotonic() + patience
+            while self.is_running() and time.monotonic() < deadline:
+                time.sleep(0.05)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def environment_for(endpoint_url: str) -> dict[str, str]:
+    """Give the variables that point AWS SDKs and Terraform at that emulator, as the account's root user."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        # The emulator takes the key "test" for root's, with any secret; keys that it issued are checked.
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+
+
+def start_emulator(
+    port: int | None = None, *, enforce_iam: bool = False, log: Path | None = None
+) -> Emulator:
+    """Start an emulator on loopback and wait until it answers.
+
+    Args:
+        port: where it listens; a free port by default.
+        enforce_iam: whether policies count. Off, every call is allowed.
+        log: the file that its output is appended to; by default one that goes with it.
+
+    Raises:
+        EmulatorError: it is not installed, or did not come up.
+    """
+    if not PYTHON.exists():
+        raise EmulatorError("The emulator is not installed: run `make install`.")
+    port = port or _free_port()
+    directory = Path(tempfile.mkdtemp(prefix="stream-limiter-emulator-"))
+    log = log or directory / "emulator.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [str(PYTHON), "-X", _marker(directory), "-m", "ministack"],
+            cwd=directory,
+            env=_own_environment(port, directory, enforce_iam=enforce_iam),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # its workers share its process group, and end with it
+        )
+    emulator = Emulator(process.pid, port, directory, process)
+    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        if answers(emulator.endpoint_url):
+            return emulator
+        time.sleep(0.1)
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+    emulator.stop()
+    raise EmulatorError(f"The emulator did not come up on port {port}. The end of its log:\n{tail}")
+
+
+def answers(endpoint_url: str) -> bool:
+    """Tell whether an emulator, whoever started it, answers there."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"{endpoint_url}/_localstack/health", timeout=2) as health:
+            return bool(health.status == 200)  # noqa: PLR2004 - a status says more than a name for it
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _own_environment(port: int, directory: Path, *, enforce_iam: bool) -> dict[str, str]:
+    """Nothing of the caller's: neither its AWS credentials nor its proxies nor its import path."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(directory),
+        "TMPDIR": str(directory),
+        "STATE_DIR": str(directory / "state"),
+        "S3_DATA_DIR": str(directory / "s3"),
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        "AUTH": str(enforce_iam).lower(),
+        # Off, as this project has no use for them: listeners of other services, and Docker.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{directory}/no-docker",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _marker(directory: Path) -> str:
+    """Tell this emulator's command line from every other's (Python ignores -X options unknown to it)."""
+    return f"emulator={directory}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
