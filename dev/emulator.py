@@ -105,6 +105,8 @@ def start_emulator(
     if not PYTHON.exists():
         raise EmulatorError("The emulator is not installed: run `make install`.")
     port = port or _free_port()
+    if is_listening(port):
+        raise EmulatorError(f"The emulator cannot have port {port}: something listens there.")
     directory = Path(tempfile.mkdtemp(prefix="stream-limiter-emulator-"))
     log = log or directory / "emulator.log"
     with log.open("ab") as output:
@@ -136,6 +138,12 @@ def answers(endpoint_url: str) -> bool:
             return bool(health.status == 200)  # noqa: PLR2004 - a status says more than a name for it
     except (urllib.error.URLError, OSError):
         return False
+
+
+def is_listening(port: int) -> bool:
+    """Tell whether anything listens on that port of loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _own_environment(port: int, directory: Path, *, enforce_iam: bool) -> dict[str, str]:
