@@ -1,0 +1,1 @@
+"""The users' streams in a DynamoDB table: one item per user, one conditional `UpdateItem` per write."""

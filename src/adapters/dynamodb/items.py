@@ -1,0 +1,94 @@
+"""The item of one user, and how it reads as a `Snapshot`.
+
+| attribute | type | meaning |
+|---|---|---|
+| `userId` | S | the table's key |
+| `streamCount` | N | slots taken: `anonymousCount` plus the number of `stream#…` attributes |
+| `anonymousCount` | N | slots taken by anonymous streams |
+| `anonymousExpiresAt` | N | epoch second after which those are presumed over |
+| `r0` … `r3` | S | the latest anonymous changes, newest first: a shift register |
+| `stream#<streamId>` | M | one lease: `expiresAt` N, `startedAt` N, `device` S |
+| `expiresAt` | N | DynamoDB's own TTL: sweeps idle items, and is trusted for nothing else |
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from domain.streams import REMEMBERED_REQUESTS, AnonymousSlots, Lease, Snapshot
+
+USER_ID: Final = "userId"
+STREAM_COUNT: Final = "streamCount"
+ANONYMOUS_COUNT: Final = "anonymousCount"
+ANONYMOUS_EXPIRES_AT: Final = "anonymousExpiresAt"
+EXPIRES_AT: Final = "expiresAt"
+STARTED_AT: Final = "startedAt"
+DEVICE: Final = "device"
+STREAM_PREFIX: Final = "stream#"
+REQUESTS: Final = tuple(f"r{place}" for place in range(REMEMBERED_REQUESTS))
+
+Item = Mapping[str, Mapping[str, Any]]
+"""An item in the SDK's own shape: attribute name to `{type: value}`."""
+
+
+def number(value: int) -> dict[str, str]:
+    """A number in the SDK's shape."""
+    return {"N": str(value)}
+
+
+def string(value: str) -> dict[str, str]:
+    """A string in the SDK's shape."""
+    return {"S": value}
+
+
+def key(user_id: str) -> dict[str, dict[str, str]]:
+    """The key of a user's item."""
+    return {USER_ID: string(user_id)}
+
+
+def stream_attribute(stream_id: str) -> str:
+    """The name of the attribute that holds a named stream's lease."""
+    return STREAM_PREFIX + stream_id
+
+
+def lease_value(lease: Lease) -> dict[str, dict[str, dict[str, str]]]:
+    """A lease in the SDK's shape."""
+    fields = {EXPIRES_AT: number(lease.expires_at), STARTED_AT: number(lease.started_at)}
+    if lease.device is not None:
+        fields[DEVICE] = string(lease.device)
+    return {"M": fields}
+
+
+def snapshot(item: Item) -> Snapshot:
+    """A user's item as the domain sees it; an empty mapping is a user without any state."""
+    expiry = item.get(ANONYMOUS_EXPIRES_AT)
+    return Snapshot(
+        stream_count=_int(item.get(STREAM_COUNT)),
+        anonymous=AnonymousSlots(
+            count=_int(item.get(ANONYMOUS_COUNT)),
+            expires_at=None if expiry is None else _int(expiry),
+        ),
+        leases=MappingProxyType(
+            {
+                name.removeprefix(STREAM_PREFIX): _lease(name, value["M"])
+                for name, value in item.items()
+                if name.startswith(STREAM_PREFIX)
+            }
+        ),
+        # A place that no request has reached yet holds the empty string.
+        requests=tuple(item[name]["S"] for name in REQUESTS if name in item and item[name]["S"]),
+    )
+
+
+def _lease(name: str, fields: Item) -> Lease:
+    device = fields.get(DEVICE)
+    return Lease(
+        stream_id=name.removeprefix(STREAM_PREFIX),
+        started_at=_int(fields.get(STARTED_AT)),
+        expires_at=_int(fields.get(EXPIRES_AT)),
+        device=None if device is None else device["S"],
+    )
+
+
+def _int(value: Mapping[str, Any] | None) -> int:
+    return 0 if value is None else int(value["N"])

@@ -1,0 +1,92 @@
+"""What can go wrong, in the domain's own words.
+
+StreamLimiterError
+├── InvalidInput            a value breaks a rule of the contract
+├── Refusal                 the request was understood, and the answer is no
+│   ├── LimitReached        every slot of the user is taken
+│   ├── NoActiveStream      there is no anonymous stream to end
+│   └── StreamGone          the named stream ended, was evicted or lost its slot
+└── StoreError              the state could not be changed or read
+├── StoreUnavailable    out of reach, too slow, or failing by itself
+├── StoreThrottled      reachable, and asking for fewer requests
+├── StoreContended      every try lost its race until the deadline
+└── StoreFault          it refused a request that should be right: our mistake
+"""
+
+from domain.streams import LiveStreams
+
+
+class StreamLimiterError(Exception):
+    """The root of every error that the domain raises."""
+
+
+class InvalidInput(StreamLimiterError, ValueError):
+    """A value breaks a rule of the contract.
+
+    Attributes:
+        field: the name of the offending field, as the caller wrote it.
+        reason: what must hold, as the end of a sentence that starts with the field's name.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field} {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class Refusal(StreamLimiterError):
+    """The request was understood, and the answer is no."""
+
+
+class LimitReached(Refusal):
+    """Every slot of the user is taken.
+
+    Attributes:
+        limit: the limit that this request was held against.
+        live: who holds the slots, as the refused write itself saw it.
+    """
+
+    def __init__(self, limit: int, live: LiveStreams) -> None:
+        super().__init__(f"limit of {limit} reached")
+        self.limit = limit
+        self.live = live
+
+
+class NoActiveStream(Refusal):
+    """There is no anonymous stream to end.
+
+    Attributes:
+        live: the user's streams (all of them named), as the refused write itself saw them.
+    """
+
+    def __init__(self, live: LiveStreams) -> None:
+        super().__init__("no active stream")
+        self.live = live
+
+
+class StreamGone(Refusal):
+    """The named stream is no longer there: it ended, was evicted, or its slot was taken over."""
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(f"stream {stream_id} is gone")
+        self.stream_id = stream_id
+
+
+class StoreError(StreamLimiterError):
+    """The state could not be changed or read. Nothing is half-written."""
+
+
+class StoreUnavailable(StoreError):
+    """The store is out of reach, too slow, or failing by itself."""
+
+
+class StoreThrottled(StoreError):
+    """The store asks for fewer requests. A caller can cause this on its own user."""
+
+
+class StoreContended(StoreError):
+    """Others changed the same user's state before each of our tries, until time ran out."""
+
+
+class StoreFault(StoreError):
+    """The store refused a request that should be right: permissions, table or request are wrong."""

@@ -1,0 +1,189 @@
+"""The use cases: start, heartbeat, end and list, over a repository, a clock and a policy.
+
+Each makes its first write blind; only a write that was refused is decided upon, from the state
+that the refusal itself brings. So an ordinary call is one write and no read.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from domain.errors import (
+    LimitReached,
+    NoActiveStream,
+    StoreContended,
+    StoreUnavailable,
+    StreamGone,
+)
+from domain.policy import (
+    Decision,
+    Enforcement,
+    OnStoreFailure,
+    Outcome,
+    Policy,
+    Refuse,
+    Settled,
+    Try,
+    decide_start,
+    first_start,
+    heartbeat_write,
+)
+from domain.ports import Clock, Deadline, Landed, StreamRepository
+from domain.requests import (
+    EndAnonymous,
+    EndNamed,
+    EndRequest,
+    Heartbeat,
+    StartNamed,
+    StartRequest,
+)
+from domain.streams import Lease, LiveStreams, Snapshot
+from domain.writes import Release, ReleaseAnonymous
+
+DEADLINE_SECONDS: Final = 2.5
+"""The time for one request, retries and rounds included: players are promised an answer within 3 s."""
+
+MAX_ROUNDS: Final = 8
+"""Writes per request at most. Each lost race needs one more; nobody loses so many in earnest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request that was not refused came to.
+
+    Attributes:
+        outcome: in one word.
+        live: the user's live streams after it; `None` when the store could not be asked.
+        lease: the named stream's hold on its slot, where the request was about one that is there.
+    """
+
+    outcome: Outcome
+    live: LiveStreams | None
+    lease: Lease | None = None
+
+
+class StreamLimiter:
+    """The service's core.
+
+    Every use case may raise `StoreUnavailable`, `StoreThrottled`, `StoreContended` or `StoreFault`.
+
+    Args:
+        repository: keeps the users' streams.
+        clock: tells the time.
+        policy: how to behave.
+    """
+
+    def __init__(self, repository: StreamRepository, clock: Clock, policy: Policy) -> None:
+        self._repository = repository
+        self._clock = clock
+        self.policy = policy
+
+    def start(self, request: StartRequest) -> Answer:
+        """Take a slot; repeating the request takes no second one.
+
+        Raises:
+            LimitReached: every slot is taken by a live stream.
+        """
+        try:
+            return self._start(request)
+        except StoreUnavailable:
+            if self.policy.on_store_failure is OnStoreFailure.CLOSED:
+                raise
+            if request.limit == 0 and self.policy.enforcement is Enforcement.ENFORCE:
+                raise LimitReached(0, LiveStreams()) from None  # blocked, whatever the store would say
+            return Answer(Outcome.UNVERIFIED, None, self._unverified_lease(request))
+
+    def heartbeat(self, request: Heartbeat) -> Answer:
+        """Extend a named stream's lease.
+
+        Raises:
+            StreamGone: the stream is no longer there.
+        """
+        deadline = self._deadline()
+        now = self._clock.now()
+        try:
+            result = self._repository.apply(heartbeat_write(request, self.policy, now), deadline)
+        except StoreUnavailable:
+            if self.policy.on_store_failure is OnStoreFailure.CLOSED:
+                raise
+            return Answer(Outcome.UNVERIFIED, None, self._unverified_lease(request))
+        if request.stream_id not in result.state.leases:
+            raise StreamGone(request.stream_id)
+        # Refused although it is there: a later heartbeat overtook this one, and its expiry holds.
+        return self._answer(Outcome.EXTENDED, result.state, request.stream_id)
+
+    def end(self, request: EndRequest) -> Answer:
+        """Give a slot back. Ending a named stream again is harmless: `Outcome.ALREADY_ENDED`.
+
+        Raises:
+            NoActiveStream: no name was given, and there is no anonymous stream.
+        """
+        if isinstance(request, EndNamed):
+            return self._end_named(request)
+        return self._end_anonymous(request)
+
+    def list_streams(self, user_id: str) -> Answer:
+        """The user's live streams, with every write that was answered before this call."""
+        state = self._repository.read(user_id, self._deadline())
+        return self._answer(Outcome.LISTED, state)
+
+    def _start(self, request: StartRequest) -> Answer:
+        stream_id = request.stream_id if isinstance(request, StartNamed) else None
+
+        def decide(state: Snapshot) -> Decision:
+            return decide_start(state, request, self.policy, self._clock.now())
+
+        first = first_start(request, self.policy, self._clock.now())
+        outcome, state = self._settle(first, decide)
+        if outcome is None:
+            raise LimitReached(request.limit, self.policy.live(state, self._clock.now()))
+        return self._answer(outcome, state, stream_id)
+
+    def _settle(self, step: Try, decide: Callable[[Snapshot], Decision]) -> tuple[Outcome | None, Snapshot]:
+        """Write until a write lands or nothing is left to write. An outcome of `None` is a refusal."""
+        deadline = self._deadline()
+        for _ in range(MAX_ROUNDS):
+            result = self._repository.apply(step.write, deadline)
+            if isinstance(result, Landed):
+                return step.outcome, result.state
+            match decide(result.state):
+                case Refuse():
+                    return None, result.state
+                case Settled(outcome):
+                    return outcome, result.state
+                case Try() as next_step:
+                    step = next_step
+            if deadline.remaining() <= 0:
+                break
+        raise StoreContended
+
+    def _end_named(self, request: EndNamed) -> Answer:
+        retain_until = self.policy.retain_until(self._clock.now())
+        write = Release(request.user_id, request.stream_id, retain_until)
+        result = self._repository.apply(write, self._deadline())
+        outcome = Outcome.ENDED if isinstance(result, Landed) else Outcome.ALREADY_ENDED
+        return self._answer(outcome, result.state)
+
+    def _end_anonymous(self, request: EndAnonymous) -> Answer:
+        retain_until = self.policy.retain_until(self._clock.now())
+        write = ReleaseAnonymous(request.user_id, request.mark, retain_until)
+        result = self._repository.apply(write, self._deadline())
+        if isinstance(result, Landed):
+            return self._answer(Outcome.ENDED, result.state)
+        if request.mark in result.state.requests:
+            return self._answer(Outcome.REPLAYED, result.state)
+        raise NoActiveStream(self.policy.live(result.state, self._clock.now()))
+
+    def _answer(self, outcome: Outcome, state: Snapshot, stream_id: str | None = None) -> Answer:
+        lease = None if stream_id is None else state.leases.get(stream_id)
+        return Answer(outcome, self.policy.live(state, self._clock.now()), lease)
+
+    def _unverified_lease(self, request: StartRequest | Heartbeat) -> Lease | None:
+        if not isinstance(request, StartNamed | Heartbeat):
+            return None
+        now = self._clock.now()
+        device = request.device if isinstance(request, StartNamed) else None
+        return Lease(request.stream_id, int(now), self.policy.lease_until(now), device)
+
+    def _deadline(self) -> Deadline:
+        return Deadline.after(DEADLINE_SECONDS, self._clock)

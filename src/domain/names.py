@@ -1,0 +1,56 @@
+"""The rules for the texts that callers choose: user ids, stream ids, device labels, idempotency keys.
+
+Each function returns the text unchanged, never normalised, or raises `InvalidInput`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Final
+
+from domain.errors import InvalidInput
+
+MAX_USER_ID_BYTES: Final = 128
+MAX_DEVICE_BYTES: Final = 64
+STREAM_ID_PATTERN: Final = r"[A-Za-z0-9._:-]{1,64}"
+IDEMPOTENCY_KEY_PATTERN: Final = r"[\x21-\x7e]{1,255}"
+
+Check = Callable[[str], str]
+
+
+def check_user_id(text: str, field: str = "userId") -> str:
+    """A user: 1 to 128 UTF-8 bytes, not blank, no control characters."""
+    return _check_text(text, field, MAX_USER_ID_BYTES)
+
+
+def check_device(text: str, field: str = "device") -> str:
+    """A label for a screen ("living room"): 1 to 64 UTF-8 bytes, not blank, no control characters."""
+    return _check_text(text, field, MAX_DEVICE_BYTES)
+
+
+def check_stream_id(text: str, field: str = "streamId") -> str:
+    """A stream's name, chosen by its player: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`."""
+    if not re.fullmatch(STREAM_ID_PATTERN, text):
+        raise InvalidInput(field, "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+    return text
+
+
+def check_idempotency_key(text: str, field: str = "Idempotency-Key") -> str:
+    """A player's own name for one anonymous call: 1 to 255 printable ASCII characters, no space."""
+    if not re.fullmatch(IDEMPOTENCY_KEY_PATTERN, text):
+        raise InvalidInput(field, "must be 1 to 255 printable ASCII characters without spaces")
+    return text
+
+
+def _check_text(text: str, field: str, max_bytes: int) -> str:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # half of a surrogate pair: no UTF-8 can carry it
+        raise InvalidInput(field, "must be valid Unicode text") from None
+    if not text.strip():
+        raise InvalidInput(field, "must not be blank")
+    if size > max_bytes:
+        raise InvalidInput(field, f"must be at most {max_bytes} bytes in UTF-8")
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise InvalidInput(field, "must not contain control characters")
+    return text

@@ -1,0 +1,81 @@
+"""What the domain asks of the world around it. Adapters implement these; the domain imports none of them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.streams import Snapshot
+from domain.writes import Write
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> float:
+        """The wall clock in epoch seconds. May be off by less than the grace between hosts."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment; never goes back. For deadlines and durations."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The moment by which a request must have its answer: set once, handed down to every step.
+
+    Attributes:
+        clock: tells how much is left.
+        at: the moment, on the clock's monotonic scale.
+    """
+
+    clock: Clock
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float, clock: Clock) -> "Deadline":
+        """The deadline that lies so many seconds ahead."""
+        return cls(clock, clock.monotonic() + seconds)
+
+    def remaining(self) -> float:
+        """Seconds left; negative when it has passed."""
+        return self.at - self.clock.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The write took effect; `state` is the user's state after it."""
+
+    state: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The write's condition did not hold; `state` is what it met. Nothing changed."""
+
+    state: Snapshot
+
+
+class StreamRepository(Protocol):
+    """Keeps each user's streams. A user that it has never heard of has the empty `Snapshot`."""
+
+    def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:
+        """Make one conditional change to one user's state, as `domain.writes` defines it.
+
+        Condition, change and the returned state are one atomic step: no other write to that
+        user comes in between. A repository may repeat the step when it did not learn its outcome;
+        the first try may then have landed, and `Rejected` shows a state that holds its effect.
+
+        Raises:
+            StoreUnavailable: no outcome within the deadline; the write may or may not have landed.
+            StoreThrottled: the store turned it away; it did not land, unless an earlier try did.
+            StoreFault: the store refuses such requests altogether.
+        """
+        ...
+
+    def read(self, user_id: str, deadline: Deadline) -> Snapshot:
+        """The user's state, with every write that landed before this call.
+
+        Raises:
+            StoreUnavailable, StoreThrottled, StoreFault: as for `apply`.
+        """
+        ...

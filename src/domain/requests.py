@@ -1,0 +1,74 @@
+"""What callers ask for, as values whose texts were already checked (`domain.names`)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StartNamed:
+    """Take a slot under a name.
+
+    Attributes:
+        limit: how many streams this user may have, 0 to 20.
+        replaces: a stream of the same user that ends in the same write; never `stream_id` itself.
+    """
+
+    user_id: str
+    stream_id: str
+    limit: int
+    device: str | None = None
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartAnonymous:
+    """Take a slot without a name.
+
+    Attributes:
+        request_id: the same for every repeat of one request, and for no other.
+    """
+
+    user_id: str
+    request_id: str
+    limit: int
+
+    @property
+    def mark(self) -> str:
+        """What is remembered of it. A start and an end under one id are two requests."""
+        return f"start:{self.request_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Keep a named stream's slot."""
+
+    user_id: str
+    stream_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndNamed:
+    """Give a named stream's slot back."""
+
+    user_id: str
+    stream_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndAnonymous:
+    """Give one anonymous slot back.
+
+    Attributes:
+        request_id: the same for every repeat of one request, and for no other.
+    """
+
+    user_id: str
+    request_id: str
+
+    @property
+    def mark(self) -> str:
+        """What is remembered of it. A start and an end under one id are two requests."""
+        return f"end:{self.request_id}"
+
+
+StartRequest = StartNamed | StartAnonymous
+EndRequest = EndNamed | EndAnonymous

@@ -1,0 +1,85 @@
+"""The values that everything else speaks of: leases, a user's state, and the part of it that is live.
+
+Times are whole epoch seconds. An expiry is rounded up and the clock that it is compared with
+is rounded down, so rounding never ends a lease early.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+CEILING: Final = 20
+"""No limit, policy or mode lets a user have more slots than this (it bounds the size of the state)."""
+
+REMEMBERED_REQUESTS: Final = 4
+"""How many anonymous changes back a repeated request is recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A named stream's hold on one slot.
+
+    Attributes:
+        stream_id: the name that the player chose.
+        started_at: when the slot was taken; decides who is oldest.
+        expires_at: when the hold ends, unless a heartbeat extends it.
+        device: a label to show to people, if the player gave one.
+    """
+
+    stream_id: str
+    started_at: int
+    expires_at: int
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymousSlots:
+    """The slots taken by streams without a name: only counted, and they expire together.
+
+    Attributes:
+        count: how many there are.
+        expires_at: when they are presumed over; `None` when no such time was recorded.
+    """
+
+    count: int = 0
+    expires_at: int | None = None
+
+
+NO_SLOTS: Final = AnonymousSlots()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A user's whole state, as one write saw it. A user without any state has the empty one.
+
+    Attributes:
+        stream_count: the stored number of slots taken, expired ones included. The invariant:
+            it equals `anonymous.count` plus the number of leases.
+        anonymous: the anonymous slots.
+        leases: the named streams by their name, expired ones included.
+        requests: the latest anonymous changes, newest first, at most `REMEMBERED_REQUESTS`.
+    """
+
+    stream_count: int = 0
+    anonymous: AnonymousSlots = NO_SLOTS
+    leases: Mapping[str, Lease] = field(default_factory=lambda: MappingProxyType({}))
+    requests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStreams:
+    """The part of a user's state that is live: what decisions, answers and lists speak of.
+
+    Attributes:
+        leases: live named streams, oldest first (ties by name).
+        anonymous_count: live anonymous streams.
+    """
+
+    leases: tuple[Lease, ...] = ()
+    anonymous_count: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many streams are live."""
+        return len(self.leases) + self.anonymous_count
