@@ -1,0 +1,58 @@
+resource "aws_apigatewayv2_api" "streams" {
+  name          = local.prefix
+  description   = "Limits the concurrent streams of a user."
+  protocol_type = "HTTP"
+  tags          = var.tags
+}
+
+resource "aws_apigatewayv2_stage" "default" {
+  api_id      = aws_apigatewayv2_api.streams.id
+  name        = "$default"
+  auto_deploy = true
+  tags        = var.tags
+
+  default_route_settings {
+    throttling_rate_limit  = var.throttling_rate
+    throttling_burst_limit = var.throttling_burst
+  }
+
+  # What operating the service takes, and nothing about the caller: no user, no token, no address.
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.api.arn
+    format = jsonencode({
+      requestId        = "$context.requestId"
+      route            = "$context.routeKey"
+      status           = "$context.status"
+      latencyMs        = "$context.responseLatency"
+      integrationError = "$context.integrationErrorMessage"
+    })
+  }
+}
+
+resource "aws_apigatewayv2_integration" "function" {
+  for_each = local.functions
+
+  api_id                 = aws_apigatewayv2_api.streams.id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = aws_lambda_function.route[each.key].invoke_arn
+  payload_format_version = "2.0"
+}
+
+resource "aws_apigatewayv2_route" "function" {
+  for_each = local.functions
+
+  api_id    = aws_apigatewayv2_api.streams.id
+  route_key = each.value.route
+  target    = "integrations/${aws_apigatewayv2_integration.function[each.key].id}"
+}
+
+# This route of this API may invoke the function, and nothing else may.
+resource "aws_lambda_permission" "api" {
+  for_each = local.functions
+
+  statement_id  = "AllowRoute"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.route[each.key].function_name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_stage.default.execution_arn}/${replace(each.value.route, " ", "")}"
+}

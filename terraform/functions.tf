@@ -1,0 +1,56 @@
+locals {
+  package_path = coalesce(var.package_path, "${path.module}/../build/stream-limiter.zip")
+
+  # src/entrypoints/settings.py reads these.
+  environment = {
+    TABLE_NAME        = aws_dynamodb_table.streams.name
+    MAX_STREAMS       = var.max_streams
+    LEASE_SECONDS     = var.lease_seconds
+    HEARTBEAT_SECONDS = var.heartbeat_seconds
+    GRACE_SECONDS     = var.grace_seconds
+    ANONYMOUS_SECONDS = var.anonymous_seconds
+    ON_LIMIT          = var.on_limit
+    ENFORCEMENT       = var.enforcement
+    ON_STORE_FAILURE  = var.on_store_failure
+    LOG_LEVEL         = var.log_level
+    LOG_HASH_KEY      = var.log_hash_key
+  }
+}
+
+# Stands for the zip, which is built outside Terraform: a missing one is one error, not one per function.
+resource "terraform_data" "package" {
+  input = fileexists(local.package_path) ? filebase64sha256(local.package_path) : null
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(local.package_path)
+      error_message = "There is no package at ${local.package_path}: build it with `make package`."
+    }
+  }
+}
+
+resource "aws_lambda_function" "route" {
+  for_each = local.functions
+
+  function_name    = local.function_names[each.key]
+  description      = each.value.route
+  role             = aws_iam_role.function[each.key].arn
+  handler          = each.value.handler
+  runtime          = var.runtime
+  architectures    = [var.architecture]
+  filename         = local.package_path
+  source_code_hash = terraform_data.package.input
+  memory_size      = var.memory_size
+  timeout          = 5 # seconds; the service itself answers within 3
+  tags             = var.tags
+
+  environment {
+    variables = local.environment
+  }
+
+  # Names the group that exists already: Lambda would make its own otherwise, which keeps logs for ever.
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.function[each.key].name
+  }
+}

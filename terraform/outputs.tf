@@ -1,0 +1,22 @@
+output "api_url" {
+  description = "Where the API answers, without a slash at its end; the routes follow, such as /stream/start."
+  value       = aws_apigatewayv2_api.streams.api_endpoint
+}
+
+output "table_name" {
+  description = "Name of the DynamoDB table that holds one item per user."
+  value       = aws_dynamodb_table.streams.name
+}
+
+output "function_names" {
+  description = "Names of the Lambda functions by their key: start, end, heartbeat, list."
+  value       = { for key, function in aws_lambda_function.route : key => function.function_name }
+}
+
+output "log_group_names" {
+  description = "Names of the functions' log groups by the function's key; `api` is the API's access log."
+  value = merge(
+    { for key, group in aws_cloudwatch_log_group.function : key => group.name },
+    { api = aws_cloudwatch_log_group.api.name },
+  )
+}

@@ -1,0 +1,258 @@
+# What and where
+
+variable "name" {
+  description = "Name of the service; with the stage it begins the name of everything in the account."
+  type        = string
+  default     = "stream-limiter"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,31}$", var.name))
+    error_message = "name must be 1 to 32 lower-case letters, digits and hyphens, and start with a letter."
+  }
+}
+
+variable "stage" {
+  description = "Name of this copy of the service, such as dev or prod. Each stage has a table, functions and an API of its own."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{0,15}$", var.stage))
+    error_message = "stage must be 1 to 16 lower-case letters and digits, and start with a letter."
+  }
+}
+
+variable "tags" {
+  description = "Tags put on everything that can be tagged."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && length(value) <= 256 && !startswith(lower(key), "aws:")])
+    error_message = "tags must have keys of 1 to 128 characters that do not start with aws:, and values of at most 256."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether the table refuses to be deleted until this is turned off."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+# The functions
+
+variable "package_path" {
+  description = "Path of the zip with the functions' code; null means build/stream-limiter.zip of the repository, made by `make package`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.package_path == null || can(regex("\\.zip$", var.package_path))
+    error_message = "package_path must name a .zip file."
+  }
+}
+
+variable "runtime" {
+  description = "Lambda runtime of the functions: the Python version that the package was built for."
+  type        = string
+  default     = "python3.13"
+  nullable    = false
+
+  validation {
+    condition     = contains(["python3.11", "python3.12", "python3.13"], var.runtime)
+    error_message = "runtime must be python3.11, python3.12 or python3.13."
+  }
+}
+
+variable "architecture" {
+  description = "Processor architecture of the functions: the one that the package was built for."
+  type        = string
+  default     = "arm64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "architecture must be arm64 or x86_64."
+  }
+}
+
+variable "memory_size" {
+  description = "Memory of each function in MiB; its share of a processor grows with it."
+  type        = number
+  default     = 512
+  nullable    = false
+
+  validation {
+    condition     = var.memory_size >= 128 && var.memory_size <= 10240 && floor(var.memory_size) == var.memory_size
+    error_message = "memory_size must be a whole number from 128 to 10240."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that every log is kept, one of the periods that CloudWatch offers."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be a period that CloudWatch offers: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+# The API
+
+variable "throttling_rate" {
+  description = "Requests per second that the API admits on average over all callers; the rest get 429."
+  type        = number
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.throttling_rate > 0 && var.throttling_rate <= 10000
+    error_message = "throttling_rate must be above 0 and at most 10000."
+  }
+}
+
+variable "throttling_burst" {
+  description = "Requests that the API admits at once on top of the rate."
+  type        = number
+  default     = 2000
+  nullable    = false
+
+  validation {
+    condition     = var.throttling_burst >= 1 && var.throttling_burst <= 5000 && floor(var.throttling_burst) == var.throttling_burst
+    error_message = "throttling_burst must be a whole number from 1 to 5000."
+  }
+}
+
+# The rules of the service
+
+variable "max_streams" {
+  description = "Streams that a user may watch at once; 0 blocks everybody."
+  type        = number
+  default     = 3
+  nullable    = false
+
+  validation {
+    condition     = var.max_streams >= 0 && var.max_streams <= 20 && floor(var.max_streams) == var.max_streams
+    error_message = "max_streams must be a whole number from 0 to 20."
+  }
+}
+
+variable "lease_seconds" {
+  description = "Seconds that a named stream keeps its slot without a heartbeat."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.lease_seconds >= 1
+    error_message = "lease_seconds must be at least 1."
+  }
+}
+
+variable "heartbeat_seconds" {
+  description = "Seconds between two heartbeats of a player; it may be a fraction."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.heartbeat_seconds > 0
+    error_message = "heartbeat_seconds must be above 0."
+  }
+
+  validation {
+    condition     = var.heartbeat_seconds < var.lease_seconds
+    error_message = "heartbeat_seconds must be shorter than lease_seconds."
+  }
+}
+
+variable "grace_seconds" {
+  description = "Seconds that an expired stream still counts as live, for hosts whose clocks differ."
+  type        = number
+  default     = 2
+  nullable    = false
+
+  validation {
+    condition     = var.grace_seconds >= 0 && var.grace_seconds <= 60
+    error_message = "grace_seconds must be from 0 to 60."
+  }
+}
+
+variable "anonymous_seconds" {
+  description = "Seconds after a user's last anonymous start when that user's anonymous streams are presumed over; 0 means never."
+  type        = number
+  default     = 43200
+  nullable    = false
+
+  validation {
+    condition     = var.anonymous_seconds == 0 || var.anonymous_seconds >= 1
+    error_message = "anonymous_seconds must be 0 or at least 1."
+  }
+}
+
+variable "on_limit" {
+  description = "What a start at the limit does: reject refuses it, evict_oldest ends the user's oldest named stream."
+  type        = string
+  default     = "reject"
+  nullable    = false
+
+  validation {
+    condition     = contains(["reject", "evict_oldest"], var.on_limit)
+    error_message = "on_limit must be reject or evict_oldest."
+  }
+}
+
+variable "enforcement" {
+  description = "Whether the limit counts: enforce keeps it, shadow only records what it would have refused."
+  type        = string
+  default     = "enforce"
+  nullable    = false
+
+  validation {
+    condition     = contains(["enforce", "shadow"], var.enforcement)
+    error_message = "enforcement must be enforce or shadow."
+  }
+}
+
+variable "on_store_failure" {
+  description = "What a start or heartbeat gets when DynamoDB is away: closed refuses it with 503, open admits it unverified."
+  type        = string
+  default     = "closed"
+  nullable    = false
+
+  validation {
+    condition     = contains(["closed", "open"], var.on_store_failure)
+    error_message = "on_store_failure must be closed or open."
+  }
+}
+
+variable "log_level" {
+  description = "Least severe level that the functions log."
+  type        = string
+  default     = "info"
+  nullable    = false
+
+  validation {
+    condition     = contains(["debug", "info", "warning", "error"], var.log_level)
+    error_message = "log_level must be debug, info, warning or error."
+  }
+}
+
+variable "log_hash_key" {
+  description = "Secret key of the hash that stands for a user id in logs; empty means that each process takes a random one, and hashes of two processes do not match."
+  type        = string
+  default     = ""
+  sensitive   = true
+  nullable    = false
+
+  validation {
+    condition     = length(var.log_hash_key) <= 256
+    error_message = "log_hash_key must be at most 256 characters."
+  }
+}
