@@ -1,0 +1,101 @@
+# Who may do what: one action on one table, one log, one route. Nothing is created; the provider is mocked.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  stage        = "test"
+  package_path = "tests/package.zip"
+}
+
+run "one_action_on_one_table" {
+  assert {
+    condition = { for key, policy in aws_iam_role_policy.function : key => jsondecode(policy.policy).Statement[0] } == {
+      for key, action in {
+        start     = "dynamodb:UpdateItem"
+        end       = "dynamodb:UpdateItem"
+        heartbeat = "dynamodb:UpdateItem"
+        list      = "dynamodb:GetItem"
+        } : key => {
+        Effect   = "Allow"
+        Action   = action
+        Resource = aws_dynamodb_table.streams.arn
+      }
+    }
+    error_message = "A function may do more or less to the table than its one action."
+  }
+}
+
+run "its_own_log_and_nothing_else" {
+  assert {
+    condition = alltrue([
+      for key, policy in aws_iam_role_policy.function : jsondecode(policy.policy).Statement[1] == {
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = "${aws_cloudwatch_log_group.function[key].arn}:*"
+      }
+    ])
+    error_message = "A function may write something else than its own log."
+  }
+
+  assert {
+    condition     = alltrue([for policy in aws_iam_role_policy.function : length(jsondecode(policy.policy).Statement) == 2])
+    error_message = "A role has a third statement."
+  }
+}
+
+run "no_wildcard" {
+  assert {
+    condition = alltrue(flatten([
+      for policy in aws_iam_role_policy.function : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for action in flatten([statement.Action]) : !strcontains(action, "*")
+        ]
+      ]
+    ]))
+    error_message = "A policy has a wildcard in an action."
+  }
+
+  # The one exception: a log group's streams, whose names Lambda makes up.
+  assert {
+    condition = alltrue(flatten([
+      for policy in aws_iam_role_policy.function : [
+        for statement in jsondecode(policy.policy).Statement :
+        !strcontains(replace(statement.Resource, "/^(arn:aws:logs:.*:log-group:[^:*]+):\\*$/", "$1"), "*")
+      ]
+    ]))
+    error_message = "A policy has a wildcard in a resource."
+  }
+}
+
+run "each_role_is_for_lambda_and_for_one_function" {
+  assert {
+    condition = alltrue([
+      for role in aws_iam_role.function :
+      jsondecode(role.assume_role_policy).Statement == [{
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { Service = "lambda.amazonaws.com" }
+      }]
+    ])
+    error_message = "Something else than Lambda may take a function's role."
+  }
+
+  assert {
+    condition     = length(distinct(values(aws_iam_role.function)[*].name)) == length(aws_lambda_function.route)
+    error_message = "Functions share a role."
+  }
+}
+
+run "only_its_route_may_invoke_a_function" {
+  assert {
+    condition = { for key, permission in aws_lambda_permission.api : key => permission.source_arn } == {
+      start     = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/POST/stream/start"
+      end       = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/POST/stream/end"
+      heartbeat = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/POST/stream/heartbeat"
+      list      = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/GET/stream"
+    }
+    error_message = "Something else than its route may invoke a function."
+  }
+}

@@ -1,0 +1,168 @@
+# What is wired to what. Nothing is created and no network is needed: the provider is mocked.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  stage        = "test"
+  package_path = "tests/package.zip"
+  tags         = { team = "streaming" }
+}
+
+run "each_route_has_its_function" {
+  assert {
+    condition = { for key, route in aws_apigatewayv2_route.function : key => route.route_key } == {
+      start     = "POST /stream/start"
+      end       = "POST /stream/end"
+      heartbeat = "POST /stream/heartbeat"
+      list      = "GET /stream"
+    }
+    error_message = "The routes are not those of the contract."
+  }
+
+  assert {
+    condition = { for key, function in aws_lambda_function.route : key => function.handler } == {
+      start     = "entrypoints.stream_start.handler"
+      end       = "entrypoints.stream_end.handler"
+      heartbeat = "entrypoints.stream_heartbeat.handler"
+      list      = "entrypoints.stream_list.handler"
+    }
+    error_message = "A function has the wrong handler."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, route in aws_apigatewayv2_route.function :
+      route.target == "integrations/${aws_apigatewayv2_integration.function[key].id}"
+    ])
+    error_message = "A route leads to another route's integration."
+  }
+
+  assert {
+    condition = alltrue([
+      for key, integration in aws_apigatewayv2_integration.function :
+      integration.payload_format_version == "2.0" && integration.integration_uri == aws_lambda_function.route[key].invoke_arn
+    ])
+    error_message = "An integration does not hand its function events of format 2.0."
+  }
+}
+
+run "functions_are_told_the_settings" {
+  variables {
+    max_streams       = 5
+    lease_seconds     = 60
+    heartbeat_seconds = 0.5
+    grace_seconds     = 3
+    anonymous_seconds = 0
+    on_limit          = "evict_oldest"
+    enforcement       = "shadow"
+    on_store_failure  = "open"
+    log_level         = "debug"
+    log_hash_key      = "made-up"
+  }
+
+  assert {
+    condition = alltrue([
+      for function in aws_lambda_function.route : nonsensitive(function.environment[0].variables) == tomap({
+        TABLE_NAME        = "stream-limiter-test"
+        MAX_STREAMS       = "5"
+        LEASE_SECONDS     = "60"
+        HEARTBEAT_SECONDS = "0.5"
+        GRACE_SECONDS     = "3"
+        ANONYMOUS_SECONDS = "0"
+        ON_LIMIT          = "evict_oldest"
+        ENFORCEMENT       = "shadow"
+        ON_STORE_FAILURE  = "open"
+        LOG_LEVEL         = "debug"
+        LOG_HASH_KEY      = "made-up"
+      })
+    ])
+    error_message = "A function's environment is not what was asked for."
+  }
+}
+
+run "functions_log_to_groups_that_end" {
+  variables {
+    log_retention_days = 7
+  }
+
+  assert {
+    condition = alltrue([
+      for key, function in aws_lambda_function.route :
+      function.logging_config[0].log_group == aws_cloudwatch_log_group.function[key].name
+    ])
+    error_message = "A function does not log to its own group."
+  }
+
+  assert {
+    condition = alltrue([
+      for group in concat(values(aws_cloudwatch_log_group.function), [aws_cloudwatch_log_group.api]) :
+      group.retention_in_days == 7
+    ])
+    error_message = "A log group does not have the retention that was asked for."
+  }
+}
+
+run "access_log_says_nothing_of_the_caller" {
+  assert {
+    condition = toset(values(jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format))) == toset([
+      "$context.requestId",
+      "$context.routeKey",
+      "$context.status",
+      "$context.responseLatency",
+      "$context.integrationErrorMessage",
+    ])
+    error_message = "The access log holds something else than how the request went."
+  }
+}
+
+run "stages_share_no_name" {
+  variables {
+    stage = "other"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in concat(
+        [aws_dynamodb_table.streams.name, aws_apigatewayv2_api.streams.name],
+        values(aws_lambda_function.route)[*].function_name,
+        values(aws_iam_role.function)[*].name,
+      ) : startswith(name, "stream-limiter-other")
+    ])
+    error_message = "A name does not begin with the stage's prefix."
+  }
+
+  assert {
+    condition     = alltrue([for name in values(output.log_group_names) : strcontains(name, "/stream-limiter-other-")])
+    error_message = "A log group's name does not hold the stage's prefix."
+  }
+}
+
+run "everything_is_tagged" {
+  assert {
+    condition = alltrue([
+      for resource in concat(
+        [aws_dynamodb_table.streams, aws_apigatewayv2_api.streams, aws_apigatewayv2_stage.default, aws_cloudwatch_log_group.api],
+        values(aws_lambda_function.route),
+        values(aws_iam_role.function),
+        values(aws_cloudwatch_log_group.function),
+      ) : resource.tags == tomap({ team = "streaming" })
+    ])
+    error_message = "Something that can be tagged is not."
+  }
+}
+
+run "table_keeps_its_promises" {
+  assert {
+    condition = (
+      aws_dynamodb_table.streams.hash_key == "userId"
+      && aws_dynamodb_table.streams.billing_mode == "PAY_PER_REQUEST"
+      && aws_dynamodb_table.streams.ttl[0].enabled
+      && aws_dynamodb_table.streams.ttl[0].attribute_name == "expiresAt"
+      && aws_dynamodb_table.streams.point_in_time_recovery[0].enabled
+      && aws_dynamodb_table.streams.server_side_encryption[0].enabled
+    )
+    error_message = "The table lacks its key, its sweeping, its recovery or its encryption."
+  }
+}
