@@ -6,6 +6,7 @@ that the refusal itself brings. So an ordinary call is one write and no read.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import floor
 from typing import Final
 
 from domain.errors import (
@@ -34,6 +35,7 @@ from domain.requests import (
     EndNamed,
     EndRequest,
     Heartbeat,
+    ListStreams,
     StartNamed,
     StartRequest,
 )
@@ -55,11 +57,13 @@ class Answer:
         outcome: in one word.
         live: the user's live streams after it; `None` when the store could not be asked.
         lease: the named stream's hold on its slot, where the request was about one that is there.
+        at: when this was so, in epoch seconds.
     """
 
     outcome: Outcome
     live: LiveStreams | None
-    lease: Lease | None = None
+    lease: Lease | None
+    at: float
 
 
 class StreamLimiter:
@@ -91,7 +95,7 @@ class StreamLimiter:
                 raise
             if request.limit == 0 and self.policy.enforcement is Enforcement.ENFORCE:
                 raise LimitReached(0, LiveStreams()) from None  # blocked, whatever the store would say
-            return Answer(Outcome.UNVERIFIED, None, self._unverified_lease(request))
+            return self._unverified(request)
 
     def heartbeat(self, request: Heartbeat) -> Answer:
         """Extend a named stream's lease.
@@ -106,7 +110,7 @@ class StreamLimiter:
         except StoreUnavailable:
             if self.policy.on_store_failure is OnStoreFailure.CLOSED:
                 raise
-            return Answer(Outcome.UNVERIFIED, None, self._unverified_lease(request))
+            return self._unverified(request)
         if request.stream_id not in result.state.leases:
             raise StreamGone(request.stream_id)
         # Refused although it is there: a later heartbeat overtook this one, and its expiry holds.
@@ -122,9 +126,9 @@ class StreamLimiter:
             return self._end_named(request)
         return self._end_anonymous(request)
 
-    def list_streams(self, user_id: str) -> Answer:
+    def list_streams(self, request: ListStreams) -> Answer:
         """The user's live streams, with every write that was answered before this call."""
-        state = self._repository.read(user_id, self._deadline())
+        state = self._repository.read(request.user_id, self._deadline())
         return self._answer(Outcome.LISTED, state)
 
     def _start(self, request: StartRequest) -> Answer:
@@ -175,15 +179,18 @@ class StreamLimiter:
         raise NoActiveStream(self.policy.live(result.state, self._clock.now()))
 
     def _answer(self, outcome: Outcome, state: Snapshot, stream_id: str | None = None) -> Answer:
-        lease = None if stream_id is None else state.leases.get(stream_id)
-        return Answer(outcome, self.policy.live(state, self._clock.now()), lease)
-
-    def _unverified_lease(self, request: StartRequest | Heartbeat) -> Lease | None:
-        if not isinstance(request, StartNamed | Heartbeat):
-            return None
         now = self._clock.now()
-        device = request.device if isinstance(request, StartNamed) else None
-        return Lease(request.stream_id, int(now), self.policy.lease_until(now), device)
+        lease = None if stream_id is None else state.leases.get(stream_id)
+        return Answer(outcome, self.policy.live(state, now), lease, now)
+
+    def _unverified(self, request: StartRequest | Heartbeat) -> Answer:
+        now = self._clock.now()
+        lease = None
+        if isinstance(request, StartNamed):
+            lease = Lease(request.stream_id, floor(now), self.policy.lease_until(now), request.device)
+        elif isinstance(request, Heartbeat):
+            lease = Lease(request.stream_id, floor(now), self.policy.lease_until(now))
+        return Answer(Outcome.UNVERIFIED, None, lease, now)
 
     def _deadline(self) -> Deadline:
         return Deadline.after(DEADLINE_SECONDS, self._clock)

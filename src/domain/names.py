@@ -5,7 +5,6 @@ Each function returns the text unchanged, never normalised, or raises `InvalidIn
 
 import re
 import unicodedata
-from collections.abc import Callable
 from typing import Final
 
 from domain.errors import InvalidInput
@@ -15,30 +14,28 @@ MAX_DEVICE_BYTES: Final = 64
 STREAM_ID_PATTERN: Final = r"[A-Za-z0-9._:-]{1,64}"
 IDEMPOTENCY_KEY_PATTERN: Final = r"[\x21-\x7e]{1,255}"
 
-Check = Callable[[str], str]
 
-
-def check_user_id(text: str, field: str = "userId") -> str:
+def check_user_id(text: str) -> str:
     """A user: 1 to 128 UTF-8 bytes, not blank, no control characters."""
-    return _check_text(text, field, MAX_USER_ID_BYTES)
+    return _check_text(text, "userId", MAX_USER_ID_BYTES)
 
 
-def check_device(text: str, field: str = "device") -> str:
+def check_device(text: str) -> str:
     """A label for a screen ("living room"): 1 to 64 UTF-8 bytes, not blank, no control characters."""
-    return _check_text(text, field, MAX_DEVICE_BYTES)
+    return _check_text(text, "device", MAX_DEVICE_BYTES)
 
 
-def check_stream_id(text: str, field: str = "streamId") -> str:
+def check_stream_id(text: str) -> str:
     """A stream's name, chosen by its player: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`."""
     if not re.fullmatch(STREAM_ID_PATTERN, text):
-        raise InvalidInput(field, "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+        raise InvalidInput("streamId", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
     return text
 
 
-def check_idempotency_key(text: str, field: str = "Idempotency-Key") -> str:
+def check_idempotency_key(text: str) -> str:
     """A player's own name for one anonymous call: 1 to 255 printable ASCII characters, no space."""
     if not re.fullmatch(IDEMPOTENCY_KEY_PATTERN, text):
-        raise InvalidInput(field, "must be 1 to 255 printable ASCII characters without spaces")
+        raise InvalidInput("Idempotency-Key", "must be 1 to 255 printable ASCII characters without spaces")
     return text
 
 

@@ -70,5 +70,17 @@ class EndAnonymous:
         return f"end:{self.request_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class ListStreams:
+    """Show a user's live streams.
+
+    Attributes:
+        limit: how many streams this user may have, 0 to 20.
+    """
+
+    user_id: str
+    limit: int
+
+
 StartRequest = StartNamed | StartAnonymous
 EndRequest = EndNamed | EndAnonymous

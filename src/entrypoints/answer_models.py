@@ -1,0 +1,158 @@
+"""What callers are told, as pydantic models: the contract's JSON, field by field.
+
+A field that is `None` is left out of the JSON.
+"""
+
+from datetime import UTC, datetime
+from math import floor
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from domain.limiter import Answer
+from domain.policy import Outcome, Policy
+from domain.streams import Lease, LiveStreams
+
+
+class AnswerModel(BaseModel):
+    """JSON in camelCase, times in RFC 3339 and UTC."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
+
+    def to_json(self) -> str:
+        """The JSON text."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)
+
+
+class StreamView(AnswerModel):
+    """Who holds a slot."""
+
+    stream_id: str
+    device: str | None
+    started_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, lease: Lease) -> Self:
+        """The lease as callers see it."""
+        return cls(
+            stream_id=lease.stream_id,
+            device=lease.device,
+            started_at=_time(lease.started_at),
+            expires_at=_time(lease.expires_at),
+        )
+
+
+class HoldAnswer(AnswerModel):
+    """The answer to a start or a heartbeat: the caller's stream goes on.
+
+    Attributes:
+        stream_count: the user's live streams; left out when the store could not be asked.
+        max_streams: the limit that a start was held against.
+        stream_id: the named stream, as are the three that follow; left out for an anonymous one.
+        expires_at: until when the player holds its slot.
+        expires_in_seconds: the same for players whose clock is off, rounded down.
+        heartbeat_seconds: how often to send a heartbeat.
+        verified: false when the store could not be asked; else left out.
+    """
+
+    stream_count: int | None = None
+    max_streams: int | None = None
+    stream_id: str | None = None
+    expires_at: datetime | None = None
+    expires_in_seconds: int | None = None
+    heartbeat_seconds: float | None = None
+    verified: Literal[False] | None = None
+
+    @classmethod
+    def of(cls, answer: Answer, policy: Policy, limit: int | None = None) -> Self:
+        """The answer to a start that was held against this limit, or to a heartbeat."""
+        lease = answer.lease
+        return cls(
+            stream_count=None if answer.live is None else answer.live.count,
+            max_streams=limit,
+            stream_id=None if lease is None else lease.stream_id,
+            expires_at=None if lease is None else _time(lease.expires_at),
+            expires_in_seconds=None if lease is None else max(0, floor(lease.expires_at - answer.at)),
+            heartbeat_seconds=None if lease is None else policy.heartbeat_seconds,
+            verified=False if answer.outcome is Outcome.UNVERIFIED else None,
+        )
+
+
+class EndAnswer(AnswerModel):
+    """The stream is over.
+
+    Attributes:
+        stream_count: the user's live streams after it.
+        stream_id: the named stream; left out for an anonymous one.
+        ended: for a named stream, whether this call ended it; false when it was over before.
+    """
+
+    stream_count: int
+    stream_id: str | None = None
+    ended: bool | None = None
+
+    @classmethod
+    def of(cls, answer: Answer, stream_id: str | None) -> Self:
+        """The answer to an end."""
+        live = answer.live or LiveStreams()
+        ended = None if stream_id is None else answer.outcome is Outcome.ENDED
+        return cls(stream_count=live.count, stream_id=stream_id, ended=ended)
+
+
+class StreamsAnswer(AnswerModel):
+    """The user's live streams."""
+
+    stream_count: int
+    anonymous_count: int
+    max_streams: int
+    streams: tuple[StreamView, ...]
+
+    @classmethod
+    def of(cls, live: LiveStreams, limit: int) -> Self:
+        """The live streams of a user who may have so many."""
+        return cls(
+            stream_count=live.count,
+            anonymous_count=live.anonymous_count,
+            max_streams=limit,
+            streams=tuple(StreamView.of(lease) for lease in live.leases),
+        )
+
+
+class FieldError(AnswerModel):
+    """One thing that is wrong with the input."""
+
+    field: str
+    detail: str
+
+
+class Problem(AnswerModel):
+    """An error, as RFC 9457 has it (`application/problem+json`).
+
+    Attributes:
+        type: a URI that names the kind of problem.
+        title: the kind in words.
+        status: the HTTP status.
+        detail: what is wrong this time.
+        message: the same text as `detail`, under the name that older clients read.
+        code: the kind, stable and for machines.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    message: str
+    code: str
+    errors: tuple[FieldError, ...] | None = None
+    stream_count: int | None = None
+    anonymous_count: int | None = None
+    max_streams: int | None = None
+    streams: tuple[StreamView, ...] | None = None
+    stream_id: str | None = None
+    request_id: str | None = None
+
+
+def _time(epoch_seconds: int) -> datetime:
+    return datetime.fromtimestamp(epoch_seconds, UTC)

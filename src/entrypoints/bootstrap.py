@@ -1,0 +1,81 @@
+"""The composition root: builds the service out of its settings, once per process and on first use."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from adapters.clock import SystemClock
+from adapters.dynamodb.client import ATTEMPT_SECONDS, dynamodb_client
+from adapters.dynamodb.repository import DynamoDbStreamRepository
+from domain.limiter import StreamLimiter
+from domain.ports import Clock, StreamRepository
+from entrypoints.event_log import EventLog
+from entrypoints.http_request import HttpRequest
+from entrypoints.settings import Settings
+
+REQUEST_ID_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything that a route works with.
+
+    Attributes:
+        limiter: the use cases.
+        clock: tells the time.
+        log: writes one event per request.
+        new_request_id: makes a name for a request that its player gave none.
+    """
+
+    limiter: StreamLimiter
+    clock: Clock
+    log: EventLog
+    new_request_id: Callable[[], str]
+
+    def request_id(self, request: HttpRequest) -> str:
+        """What every repeat of this request, and no other request, is known by; 22 characters.
+
+        Raises:
+            InvalidRequest: the player's own key is not valid.
+        """
+        key = request.idempotency_key()
+        if key is None:
+            return self.new_request_id()
+        digest = hashlib.blake2b(key.encode(), digest_size=REQUEST_ID_BYTES).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def random_request_id() -> str:
+    """A name that no other request has."""
+    return secrets.token_urlsafe(REQUEST_ID_BYTES)
+
+
+def build(
+    settings: Settings,
+    repository: StreamRepository,
+    clock: Clock,
+    new_request_id: Callable[[], str] = random_request_id,
+) -> Service:
+    """Wire the service over these ports."""
+    limiter = StreamLimiter(repository, clock, settings.policy)
+    return Service(limiter, clock, EventLog(settings.log_level, settings.log_hash_key), new_request_id)
+
+
+def dynamodb_repository(settings: Settings) -> StreamRepository:
+    """The users' streams in the table that the settings name."""
+    return DynamoDbStreamRepository(dynamodb_client(), settings.table_name, attempt_seconds=ATTEMPT_SECONDS)
+
+
+@cache
+def service() -> Service:
+    """The service of this process.
+
+    Raises:
+        SettingsError: the environment does not make valid settings.
+    """
+    settings = Settings.from_environment()
+    return build(settings, dynamodb_repository(settings), SystemClock())

@@ -1,0 +1,87 @@
+"""What every route has in common: from the Lambda event to the answer, with one logged event."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Generic, Protocol, TypeVar
+
+from domain.limiter import Answer, StreamLimiter
+from entrypoints import bootstrap
+from entrypoints.answer_models import AnswerModel
+from entrypoints.bootstrap import Service
+from entrypoints.http_request import HttpRequest
+from entrypoints.problems import FAILED, RETRY_AFTER_SECONDS, problem_for, rule_for
+
+
+class Command(Protocol):
+    """What the domain is asked for: always about one user."""
+
+    @property
+    def user_id(self) -> str:
+        """The user."""
+        ...
+
+
+CommandT = TypeVar("CommandT", bound=Command)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[CommandT]):
+    """One route: a callable that Lambda can invoke as `handler(event, context)`.
+
+    Attributes:
+        route: API Gateway's key of it, such as `POST /stream/start`.
+        decode: reads the command out of the request.
+        use_case: does what the command says.
+        encode: puts the answer to the command into the contract's words.
+    """
+
+    route: str
+    decode: Callable[[HttpRequest, Service], CommandT]
+    use_case: Callable[[StreamLimiter, CommandT], Answer]
+    encode: Callable[[CommandT, Answer, Service], AnswerModel]
+
+    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """Answer one event of API Gateway (payload format 2.0)."""
+        return self.serve(event, context, bootstrap.service())
+
+    def serve(self, event: Mapping[str, Any], context: Any, service: Service) -> dict[str, Any]:
+        """Answer one event with this service."""
+        started = service.clock.monotonic()
+        request = HttpRequest(event)
+        record: dict[str, Any] = {
+            "route": self.route,
+            "request_id": request.request_id,
+            "lambda_request_id": getattr(context, "aws_request_id", ""),
+        }
+        failure: Exception | None = None
+        try:
+            command = self.decode(request, service)
+            record["user"] = service.log.user_hash(command.user_id)
+            answer = self.use_case(service.limiter, command)
+            status, body = HTTPStatus.OK, self.encode(command, answer, service)
+            record["outcome"] = answer.outcome
+            if answer.live is not None:
+                record["stream_count"] = answer.live.count
+        except Exception as error:  # noqa: BLE001 - the table answers every error, one unknown to it as a 500
+            rule = rule_for(error)
+            status, body = rule.status, problem_for(error, request.request_id)
+            record["outcome"] = rule.outcome
+            record["code"] = rule.code
+            failure = error if rule.outcome == FAILED else None
+        record["status"] = int(status)
+        record["duration_ms"] = round((service.clock.monotonic() - started) * 1000, 3)
+        if failure is None:
+            service.log.request(**record)
+        else:
+            service.log.failure(failure, **record)
+        return _response(status, body)
+
+
+def _response(status: HTTPStatus, body: AnswerModel) -> dict[str, Any]:
+    """The answer in API Gateway's payload format 2.0."""
+    kind = "application/json" if status is HTTPStatus.OK else "application/problem+json"
+    headers = {"content-type": kind, "cache-control": "no-store"}
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["retry-after"] = str(RETRY_AFTER_SECONDS)
+    return {"statusCode": int(status), "headers": headers, "body": body.to_json()}

@@ -1,0 +1,162 @@
+"""An HTTP request as API Gateway hands it over (payload format 2.0), decoded and checked.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import ValidationError
+
+from domain.errors import InvalidInput
+from domain.names import check_idempotency_key
+from entrypoints.request_models import RequestModel
+
+MAX_BODY_BYTES: Final = 4096
+"""A body with the longest valid value in every field, each character escaped, stays below this."""
+
+Model = TypeVar("Model", bound=RequestModel)
+
+
+class InvalidRequest(Exception):
+    """The request breaks the contract.
+
+    Attributes:
+        problems: each offending field with what must hold of it, in the order they were found.
+    """
+
+    def __init__(self, *problems: InvalidInput) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
+
+
+class BodyTooLarge(Exception):
+    """The body is longer than any valid one."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request.
+
+    Attributes:
+        event: the event as API Gateway made it.
+    """
+
+    event: Mapping[str, Any]
+
+    @property
+    def request_id(self) -> str:
+        """API Gateway's name for this request; empty when it gave none."""
+        return str(self._context().get("requestId", ""))
+
+    def idempotency_key(self) -> str | None:
+        """The player's own name for this call, if it gave one.
+
+        Raises:
+            InvalidRequest: the header is not a valid key.
+        """
+        headers = self.event.get("headers") or {}
+        for name, value in headers.items():
+            if name.lower() == "idempotency-key":
+                try:
+                    return check_idempotency_key(value)
+                except InvalidInput as error:
+                    raise InvalidRequest(error) from None
+        return None
+
+    def body(self, model: type[Model]) -> Model:
+        """The JSON body, whatever the Content-Type says.
+
+        Raises:
+            InvalidRequest: it is missing, or not what the model asks for.
+            BodyTooLarge: it is longer than any valid one.
+        """
+        return _validate(model, _parse(self._body_bytes()), whole="body")
+
+    def query(self, model: type[Model]) -> Model:
+        """The query string.
+
+        Raises:
+            InvalidRequest: it is not what the model asks for.
+        """
+        try:
+            pairs = parse_qsl(self.event.get("rawQueryString") or "", keep_blank_values=True, errors="strict")
+        except ValueError:
+            raise InvalidRequest(InvalidInput("query", "must be valid UTF-8, percent-encoded")) from None
+        return _validate(model, _unique(pairs), whole="query")
+
+    def _context(self) -> Mapping[str, Any]:
+        return self.event.get("requestContext") or {}
+
+    def _body_bytes(self) -> bytes:
+        body = self.event.get("body")
+        if not isinstance(body, str) or not body:
+            raise InvalidRequest(InvalidInput("body", "must be a JSON object"))
+        if len(body) > MAX_BODY_BYTES * 2:  # not worth decoding
+            raise BodyTooLarge
+        try:
+            content = (
+                base64.b64decode(body, validate=True) if self.event.get("isBase64Encoded") else body.encode()
+            )
+        except binascii.Error:
+            raise InvalidRequest(InvalidInput("body", "must be valid base64")) from None
+        except UnicodeEncodeError:
+            raise InvalidRequest(InvalidInput("body", "must be valid UTF-8")) from None
+        if len(content) > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        return content
+
+
+def _parse(content: bytes) -> Any:
+    try:
+        return json.loads(content.decode(), object_pairs_hook=_unique)
+    except UnicodeDecodeError:
+        raise InvalidRequest(InvalidInput("body", "must be valid UTF-8")) from None
+    except (ValueError, RecursionError):  # not JSON, a number of thousands of digits, too deep
+        raise InvalidRequest(InvalidInput("body", "must be valid JSON")) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The pairs as a dictionary. Two values under one name could mean either: refused."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise InvalidRequest(InvalidInput(_shown(name), "must not be given twice"))
+        fields[name] = value
+    return fields
+
+
+def _validate(model: type[Model], value: Any, *, whole: str) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidRequest(*(_problem(details, whole) for details in error.errors())) from None
+
+
+def _problem(details: Mapping[str, Any], whole: str) -> InvalidInput:
+    """One of pydantic's errors in the contract's words."""
+    cause = details.get("ctx", {}).get("error")
+    field = _shown(str(details["loc"][0])) if details["loc"] else whole
+    if isinstance(cause, InvalidInput):
+        return InvalidInput(field if details["loc"] else cause.field, cause.reason)
+    return InvalidInput(field, _REASONS.get(details["type"], "is not valid"))
+
+
+def _shown(name: str) -> str:
+    """A field's name as it may appear in an answer: a caller's text of any length and any characters."""
+    return name[:64].encode(errors="replace").decode()
+
+
+_REASONS: Final = {
+    "missing": "is required",
+    "extra_forbidden": "is not a known field",
+    "string_type": "must be a string",
+    "string_unicode": "must be valid Unicode text",
+    "model_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+}

@@ -1,0 +1,156 @@
+"""The one table from what went wrong to what the caller is told.
+
+It is looked up along an error's ancestors, so a new kind of error is answered like its nearest
+relative, and one that nobody thought of is an opaque 500.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+from domain.errors import (
+    LimitReached,
+    NoActiveStream,
+    StoreContended,
+    StoreThrottled,
+    StoreUnavailable,
+    StreamGone,
+)
+from entrypoints.answer_models import FieldError, Problem, StreamView
+from entrypoints.http_request import MAX_BODY_BYTES, BodyTooLarge, InvalidRequest
+
+RETRY_AFTER_SECONDS: Final = 1
+FAILED: Final = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one kind of error is answered.
+
+    Attributes:
+        status: the HTTP status.
+        code: the stable, machine-readable name of the kind.
+        title: the kind in words.
+        detail: what is wrong this time; must not show anything of the inside.
+        outcome: what the request's event calls it; `failed` is logged as an error, with its cause.
+        members: what else the problem carries.
+    """
+
+    status: HTTPStatus
+    code: str
+    title: str
+    detail: Callable[[Any], str]
+    outcome: str = FAILED
+    members: Callable[[Any], dict[str, Any]] = field(default=lambda _: {})
+
+
+def rule_for(error: Exception) -> Rule:
+    """The rule of the nearest ancestor that has one."""
+    return next(_RULES[kind] for kind in type(error).__mro__ if kind in _RULES)
+
+
+def problem_for(error: Exception, request_id: str) -> Problem:
+    """What the caller is told."""
+    rule = rule_for(error)
+    detail = rule.detail(error)
+    return Problem(
+        type=f"urn:stream-limiter:problem:{rule.code.replace('_', '-')}",
+        title=rule.title,
+        status=rule.status,
+        detail=detail,
+        message=detail,
+        code=rule.code,
+        request_id=request_id if rule.status is HTTPStatus.INTERNAL_SERVER_ERROR else None,
+        **rule.members(error),
+    )
+
+
+def _limit_reached(error: LimitReached) -> str:
+    if error.limit == 0:
+        return "This user may not watch any stream."
+    return f"The maximum of {error.limit} simultaneous streams is reached."
+
+
+def _holders(error: LimitReached) -> dict[str, Any]:
+    return {
+        "stream_count": error.live.count,
+        "anonymous_count": error.live.anonymous_count,
+        "max_streams": error.limit,
+        "streams": tuple(StreamView.of(lease) for lease in error.live.leases),
+    }
+
+
+def _field_errors(error: InvalidRequest) -> dict[str, Any]:
+    return {
+        "errors": tuple(
+            FieldError(field=problem.field, detail=f"{problem.field} {problem.reason}")
+            for problem in error.problems
+        )
+    }
+
+
+def _always(detail: str) -> Callable[[Any], str]:
+    return lambda _: detail
+
+
+_RULES: Final[dict[type, Rule]] = {
+    InvalidRequest: Rule(
+        HTTPStatus.BAD_REQUEST,
+        "invalid_request",
+        "The request is not valid",
+        lambda error: f"{error}.",
+        "invalid",
+        _field_errors,
+    ),
+    BodyTooLarge: Rule(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "body_too_large",
+        "The body is too large",
+        _always(f"body must be at most {MAX_BODY_BYTES} bytes."),
+        "invalid",
+    ),
+    LimitReached: Rule(
+        HTTPStatus.FORBIDDEN, "limit_reached", "Every stream is taken", _limit_reached, "refused", _holders
+    ),
+    NoActiveStream: Rule(
+        HTTPStatus.FORBIDDEN,
+        "no_active_stream",
+        "There is nothing to end",
+        _always("There is no active stream to end."),
+        "refused",
+        lambda error: {"stream_count": error.live.count},
+    ),
+    StreamGone: Rule(
+        HTTPStatus.GONE,
+        "stream_gone",
+        "The stream is gone",
+        _always("The stream has ended, was evicted, or lost its slot after its lease ran out."),
+        "gone",
+        lambda error: {"stream_id": error.stream_id},
+    ),
+    StoreUnavailable: Rule(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "store_unavailable",
+        "The service cannot answer now",
+        _always("The streams cannot be counted at the moment. Try again shortly."),
+    ),
+    StoreThrottled: Rule(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "too_many_requests",
+        "Too many requests",
+        _always("There are too many requests at the moment. Try again shortly."),
+    ),
+    StoreContended: Rule(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "contended",
+        "Too many changes at once",
+        _always("Too many requests change this user's streams at once. Try again shortly."),
+    ),
+    Exception: Rule(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internal_error",
+        "Something went wrong",
+        _always("An unexpected error occurred. It was recorded under the request id."),
+    ),
+}

@@ -1,0 +1,25 @@
+"""`POST /stream/end`: give a slot back."""
+
+from domain.limiter import Answer, StreamLimiter
+from domain.requests import EndAnonymous, EndNamed, EndRequest
+from entrypoints.answer_models import EndAnswer
+from entrypoints.bootstrap import Service
+from entrypoints.endpoint import Endpoint
+from entrypoints.http_request import HttpRequest
+from entrypoints.request_models import EndBody
+
+
+def decode(request: HttpRequest, service: Service) -> EndRequest:
+    """The end of a named stream, or of an anonymous one."""
+    body = request.body(EndBody)
+    if body.stream_id is None:
+        return EndAnonymous(body.user_id, service.request_id(request))
+    return EndNamed(body.user_id, body.stream_id)
+
+
+def encode(command: EndRequest, answer: Answer, service: Service) -> EndAnswer:
+    """What is left."""
+    return EndAnswer.of(answer, command.stream_id if isinstance(command, EndNamed) else None)
+
+
+handler = Endpoint("POST /stream/end", decode, StreamLimiter.end, encode)

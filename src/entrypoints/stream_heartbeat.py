@@ -1,0 +1,23 @@
+"""`POST /stream/heartbeat`: keep a named stream's slot."""
+
+from domain.limiter import Answer, StreamLimiter
+from domain.requests import Heartbeat
+from entrypoints.answer_models import HoldAnswer
+from entrypoints.bootstrap import Service
+from entrypoints.endpoint import Endpoint
+from entrypoints.http_request import HttpRequest
+from entrypoints.request_models import HeartbeatBody
+
+
+def decode(request: HttpRequest, service: Service) -> Heartbeat:
+    """Whose heartbeat it is."""
+    body = request.body(HeartbeatBody)
+    return Heartbeat(body.user_id, body.stream_id)
+
+
+def encode(command: Heartbeat, answer: Answer, service: Service) -> HoldAnswer:
+    """The lease as it is now."""
+    return HoldAnswer.of(answer, service.limiter.policy)
+
+
+handler = Endpoint("POST /stream/heartbeat", decode, StreamLimiter.heartbeat, encode)

@@ -1,0 +1,23 @@
+"""`GET /stream?userId=`: a user's live streams."""
+
+from domain.limiter import Answer, StreamLimiter
+from domain.requests import ListStreams
+from domain.streams import LiveStreams
+from entrypoints.answer_models import StreamsAnswer
+from entrypoints.bootstrap import Service
+from entrypoints.endpoint import Endpoint
+from entrypoints.http_request import HttpRequest
+from entrypoints.request_models import ListQuery
+
+
+def decode(request: HttpRequest, service: Service) -> ListStreams:
+    """Whose streams."""
+    return ListStreams(request.query(ListQuery).user_id, service.limiter.policy.max_streams)
+
+
+def encode(command: ListStreams, answer: Answer, service: Service) -> StreamsAnswer:
+    """Who holds the slots."""
+    return StreamsAnswer.of(answer.live or LiveStreams(), command.limit)
+
+
+handler = Endpoint("GET /stream", decode, StreamLimiter.list_streams, encode)

@@ -1,0 +1,26 @@
+"""`POST /stream/start`: take a slot."""
+
+from domain.limiter import Answer, StreamLimiter
+from domain.requests import StartAnonymous, StartNamed, StartRequest
+from entrypoints.answer_models import HoldAnswer
+from entrypoints.bootstrap import Service
+from entrypoints.endpoint import Endpoint
+from entrypoints.http_request import HttpRequest
+from entrypoints.request_models import StartBody
+
+
+def decode(request: HttpRequest, service: Service) -> StartRequest:
+    """A start with a name, or without one."""
+    body = request.body(StartBody)
+    limit = service.limiter.policy.max_streams
+    if body.stream_id is None:
+        return StartAnonymous(body.user_id, service.request_id(request), limit)
+    return StartNamed(body.user_id, body.stream_id, limit, body.device, body.replaces)
+
+
+def encode(command: StartRequest, answer: Answer, service: Service) -> HoldAnswer:
+    """The slot that the caller holds now."""
+    return HoldAnswer.of(answer, service.limiter.policy, command.limit)
+
+
+handler = Endpoint("POST /stream/start", decode, StreamLimiter.start, encode)
