@@ -1,0 +1,198 @@
+"""Terraform, run in working copies of `terraform/` so that stacks share nothing on the disk."""
+
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGURATION = ROOT / "terraform"
+
+REGISTRY = "registry.terraform.io"
+REGISTRY_ANSWERS_WITHIN_SECONDS = 2
+# Where copies of providers are kept: the places that Terraform documents, then the file system's top levels.
+MIRRORS = (
+    "~/.terraform.d/plugins",
+    "~/.terraform.d/plugin-cache",
+    "~/.local/share/terraform/plugins",
+    "~/Library/Application Support/io.terraform/plugins",
+    "/usr/local/share/terraform/plugins",
+    "/usr/share/terraform/plugins",
+    "/*",
+    "/*/*",
+)
+
+PLAN_HAS_CHANGES = 2
+"""Exit code of `terraform plan -detailed-exitcode`."""
+
+
+class TerraformError(Exception):
+    """Terraform is missing or has failed; the message is meant for whoever ran the command."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One deployment of `terraform/`, from a working copy of it."""
+
+    directory: Path
+    """The working copy; made by `init`, and safe to delete."""
+    state: Path
+    """The local state; not used with a `backend_config`."""
+    stage: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Win over `variable_files` and `TF_VAR_…`."""
+    variable_files: Sequence[Path] = ()
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    """The whole environment of Terraform: credentials, region, `TF_VAR_…`."""
+    backend_config: Path | None = None
+    """Settings of an S3 backend (bucket, region, …) that holds the state instead."""
+    quiet: bool = False
+    """Whether Terraform is silent unless it fails."""
+
+    def init(self) -> None:
+        """Make the working copy afresh and fetch the provider."""
+        copy_configuration(self.directory)
+        backend = "s3" if self.backend_config else "local"
+        (self.directory / "backend_override.tf").write_text(f'terraform {{\n  backend "{backend}" {{}}\n}}\n')
+        if self.backend_config:
+            settings = [str(self.backend_config.resolve()), f"key=stream-limiter/{self.stage}.tfstate"]
+        else:
+            self.state.parent.mkdir(parents=True, exist_ok=True)
+            settings = [f"path={self.state.resolve()}"]
+        self._run(
+            "init",
+            "-reconfigure",
+            *(f"-backend-config={setting}" for setting in settings),
+            *plugin_options(),
+            silent=True,
+        )
+
+    def has_changes(self) -> bool:
+        """Plan, and tell whether an apply would change anything."""
+        code = self._run("plan", "-detailed-exitcode", *self._inputs(), accept=(0, PLAN_HAS_CHANGES))
+        return code == PLAN_HAS_CHANGES
+
+    def apply(self, *, ask: bool = False) -> None:
+        """Create or change what differs; with `ask`, Terraform shows the plan and waits for a yes."""
+        self._run("apply", *_approval(ask=ask), *self._inputs())
+
+    def destroy(self, *, ask: bool = False) -> None:
+        """Delete everything."""
+        self._run("destroy", *_approval(ask=ask), *self._inputs())
+
+    def output(self) -> dict[str, object]:
+        """Give the outputs of the last apply by their names."""
+        outputs = subprocess.run(
+            [binary(), f"-chdir={self.directory}", "output", "-json"],
+            check=True,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ).stdout
+        return {name: output["value"] for name, output in json.loads(outputs).items()}
+
+    def _inputs(self) -> list[str]:
+        return [
+            *(f"-var-file={file.resolve()}" for file in self.variable_files),
+            f"-var=stage={self.stage}",
+            *(f"-var={name}={value}" for name, value in self.variables.items()),
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        # The check for new versions of Terraform would wait for a network that may not be there.
+        return {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", **self.environment}
+
+    def _run(self, *arguments: str, accept: Sequence[int] = (0,), silent: bool = False) -> int:
+        captured = silent or self.quiet
+        with _interrupts_left_to_the_child():
+            done = subprocess.run(
+                [binary(), f"-chdir={self.directory}", *arguments],
+                check=False,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL if captured else None,
+                stdout=subprocess.PIPE if captured else None,
+                stderr=subprocess.STDOUT if captured else None,
+                text=True,
+            )
+        if done.returncode not in accept:
+            raise TerraformError(f"`terraform {arguments[0]}` failed.\n{done.stdout or ''}".rstrip())
+        return done.returncode
+
+
+def binary() -> str:
+    """Find Terraform, or OpenTofu, which takes the same commands: `TERRAFORM` names it.
+
+    Raises:
+        TerraformError: it is not there.
+    """
+    name = os.environ.get("TERRAFORM", "terraform")
+    if found := shutil.which(name):
+        return found
+    raise TerraformError(
+        f"`{name}` is not installed: install Terraform 1.9 or later, or name it in TERRAFORM."
+    )
+
+
+def copy_configuration(directory: Path) -> None:
+    """Put the *.tf files of `terraform/` into a directory, in place of those that are there."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for stale in directory.glob("*.tf"):
+        stale.unlink()
+    for file in CONFIGURATION.glob("*.tf"):
+        shutil.copy(file, directory)
+
+
+def plugin_options() -> list[str]:
+    """Give the options of `terraform init` that say where the provider comes from.
+
+    None where the registry answers. Elsewhere `TF_PLUGIN_DIR`, or a copy that is found on this machine.
+    """
+    given = os.environ.get("TF_PLUGIN_DIR")
+    if given:
+        return [f"-plugin-dir={given}"]
+    mirror = find_mirror()
+    if mirror is None or _registry_answers():
+        return []
+    print(f"The provider comes from {mirror}: the registry is out of reach.")
+    return [f"-plugin-dir={mirror}"]
+
+
+def find_mirror() -> Path | None:
+    """Find a folder with a copy of the AWS provider, by looking into a bounded number of places."""
+    for place in MIRRORS:
+        pattern = f"{Path(place).expanduser()}/{REGISTRY}/hashicorp/aws"
+        for provider in glob.glob(pattern):  # noqa: PTH207 - Path.glob trips over folders that it cannot read
+            return Path(provider).parents[2]
+    return None
+
+
+def _registry_answers() -> bool:
+    try:
+        urllib.request.urlopen(
+            f"https://{REGISTRY}/.well-known/terraform.json", timeout=REGISTRY_ANSWERS_WITHIN_SECONDS
+        ).close()
+    except (urllib.error.URLError, OSError):
+        return False
+    return True
+
+
+def _approval(*, ask: bool) -> list[str]:
+    return [] if ask else ["-auto-approve", "-input=false"]
+
+
+@contextmanager
+def _interrupts_left_to_the_child() -> Iterator[None]:
+    """Let Ctrl-C reach Terraform alone: it finishes what it is doing and saves its state."""
+    previous = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
