@@ -1,12 +1,12 @@
 locals {
   package_path = coalesce(var.package_path, "${path.module}/../build/stream-limiter.zip")
 
-  # src/entrypoints/settings.py reads these.
+  # src/entrypoints/settings.py reads these; an empty one means its default.
   environment = {
     TABLE_NAME        = aws_dynamodb_table.streams.name
     MAX_STREAMS       = var.max_streams
     LEASE_SECONDS     = var.lease_seconds
-    HEARTBEAT_SECONDS = var.heartbeat_seconds
+    HEARTBEAT_SECONDS = var.heartbeat_seconds == null ? "" : tostring(var.heartbeat_seconds)
     GRACE_SECONDS     = var.grace_seconds
     ANONYMOUS_SECONDS = var.anonymous_seconds
     ON_LIMIT          = var.on_limit

@@ -150,24 +150,23 @@ variable "lease_seconds" {
   nullable    = false
 
   validation {
-    condition     = var.lease_seconds >= 1
-    error_message = "lease_seconds must be at least 1."
+    condition     = var.lease_seconds >= 1 && var.lease_seconds <= 86400 && floor(var.lease_seconds) == var.lease_seconds
+    error_message = "lease_seconds must be a whole number from 1 to 86400."
   }
 }
 
 variable "heartbeat_seconds" {
-  description = "Seconds between two heartbeats of a player; it may be a fraction."
+  description = "Seconds between two heartbeats of a player; it may be a fraction. null means a third of the lease."
   type        = number
-  default     = 30
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = var.heartbeat_seconds > 0
+    condition     = var.heartbeat_seconds == null ? true : var.heartbeat_seconds > 0
     error_message = "heartbeat_seconds must be above 0."
   }
 
   validation {
-    condition     = var.heartbeat_seconds < var.lease_seconds
+    condition     = var.heartbeat_seconds == null ? true : var.heartbeat_seconds < var.lease_seconds
     error_message = "heartbeat_seconds must be shorter than lease_seconds."
   }
 }
@@ -179,8 +178,8 @@ variable "grace_seconds" {
   nullable    = false
 
   validation {
-    condition     = var.grace_seconds >= 0 && var.grace_seconds <= 60
-    error_message = "grace_seconds must be from 0 to 60."
+    condition     = var.grace_seconds >= 0 && var.grace_seconds <= 60 && floor(var.grace_seconds) == var.grace_seconds
+    error_message = "grace_seconds must be a whole number from 0 to 60."
   }
 }
 
@@ -191,8 +190,8 @@ variable "anonymous_seconds" {
   nullable    = false
 
   validation {
-    condition     = var.anonymous_seconds == 0 || var.anonymous_seconds >= 1
-    error_message = "anonymous_seconds must be 0 or at least 1."
+    condition     = var.anonymous_seconds >= 0 && var.anonymous_seconds <= 31536000 && floor(var.anonymous_seconds) == var.anonymous_seconds
+    error_message = "anonymous_seconds must be a whole number from 0 to 31536000."
   }
 }
 

@@ -197,6 +197,26 @@ run "lease_seconds_of_nothing" {
   expect_failures = [var.lease_seconds]
 }
 
+run "lease_seconds_longer_than_a_day" {
+  command = plan
+
+  variables {
+    lease_seconds = 86401
+  }
+
+  expect_failures = [var.lease_seconds]
+}
+
+run "lease_seconds_not_whole" {
+  command = plan
+
+  variables {
+    lease_seconds = 1.5
+  }
+
+  expect_failures = [var.lease_seconds]
+}
+
 run "heartbeat_seconds_of_nothing" {
   command = plan
 
@@ -247,7 +267,17 @@ run "anonymous_seconds_negative" {
   expect_failures = [var.anonymous_seconds]
 }
 
-run "anonymous_seconds_too_short" {
+run "anonymous_seconds_longer_than_a_year" {
+  command = plan
+
+  variables {
+    anonymous_seconds = 31536001
+  }
+
+  expect_failures = [var.anonymous_seconds]
+}
+
+run "anonymous_seconds_not_whole" {
   command = plan
 
   variables {
@@ -255,6 +285,16 @@ run "anonymous_seconds_too_short" {
   }
 
   expect_failures = [var.anonymous_seconds]
+}
+
+run "grace_seconds_not_whole" {
+  command = plan
+
+  variables {
+    grace_seconds = 0.5
+  }
+
+  expect_failures = [var.grace_seconds]
 }
 
 run "on_limit_unknown" {

@@ -82,6 +82,15 @@ run "functions_are_told_the_settings" {
   }
 }
 
+run "heartbeat_not_given_is_left_to_the_service" {
+  assert {
+    condition = alltrue([
+      for function in aws_lambda_function.route : nonsensitive(function.environment[0].variables)["HEARTBEAT_SECONDS"] == ""
+    ])
+    error_message = "The heartbeat is set although nobody gave one."
+  }
+}
+
 run "functions_log_to_groups_that_end" {
   variables {
     log_retention_days = 7
