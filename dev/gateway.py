@@ -1,0 +1,93 @@
+"""HTTP in front of the real Lambda handlers: API Gateway's part, on a developer's machine."""
+
+import base64
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Lifespan
+
+from entrypoints.endpoint import Endpoint
+
+TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
+"""Bodies of these content types reach a handler as text, all others in base64."""
+
+
+@dataclass(frozen=True)
+class LambdaContext:
+    """The part of Lambda's context object that the handlers look at."""
+
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+def gateway(endpoints: Iterable[Endpoint[Any]], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    """An ASGI application that serves these endpoints as API Gateway's HTTP API does."""
+    return Starlette(
+        routes=[_route(endpoint) for endpoint in endpoints],
+        exception_handlers={HTTPException: _not_routed},
+        lifespan=lifespan,
+    )
+
+
+def _route(endpoint: Endpoint[Any]) -> Route:
+    method, path = endpoint.route.split(" ")
+
+    async def serve(request: Request) -> Response:
+        event = _event(request, await request.body(), endpoint.route)
+        # Lambda runs a handler in a process of its own; here a thread keeps it off the event loop.
+        answer = await run_in_threadpool(endpoint, event, LambdaContext())
+        return Response(answer["body"], answer["statusCode"], answer["headers"])
+
+    return Route(path, serve, methods=[method])
+
+
+def _event(request: Request, body: bytes, route: str) -> dict[str, Any]:
+    """The event of API Gateway's payload format 2.0."""
+    content_type = request.headers.get("content-type", "text/plain")
+    is_text = content_type.startswith(TEXT_TYPES) and _is_utf8(body)
+    names = set(request.headers.keys())
+    return {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": request.url.path,
+        "rawQueryString": request.url.query,
+        "headers": {name: ",".join(request.headers.getlist(name)) for name in names},
+        "requestContext": {
+            "apiId": "local",
+            "http": {
+                "method": request.method,
+                "path": request.url.path,
+                "protocol": f"HTTP/{request.scope['http_version']}",
+                "sourceIp": request.client.host if request.client else "",
+                "userAgent": request.headers.get("user-agent", ""),
+            },
+            "requestId": str(uuid.uuid4()),
+            "routeKey": route,
+            "stage": "$default",
+            "timeEpoch": time.time_ns() // 1_000_000,
+        },
+        **({"body": body.decode() if is_text else base64.b64encode(body).decode()} if body else {}),
+        "isBase64Encoded": bool(body) and not is_text,
+    }
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+async def _not_routed(_: Request, error: Exception) -> Response:
+    """An unknown path or a wrong method: no handler sees it."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    return JSONResponse({"message": error.detail}, error.status_code, error.headers)

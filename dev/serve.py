@@ -1,0 +1,101 @@
+"""`make run`: the real handlers on http://localhost:3000, over an embedded DynamoDB-compatible store."""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
+from urllib.parse import urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+
+from adapters.dynamodb.client import dynamodb_client
+from dev.emulator import EmulatorError, environment_for, start_emulator
+from dev.gateway import gateway
+from dev.table import ensure_table
+from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
+from entrypoints.settings import SettingsError
+
+ENDPOINTS = (stream_start.handler, stream_heartbeat.handler, stream_end.handler, stream_list.handler)
+LOOPBACK = "127.0.0.1"
+DEFAULT_PORT = "3000"
+DEFAULT_TABLE = "stream-limiter-local"
+STORE_URL = "AWS_ENDPOINT_URL_DYNAMODB"
+
+
+def main() -> None:
+    """Serve until Ctrl-C or SIGTERM, leaving no process."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        listener = _listen(os.environ.get("PORT") or DEFAULT_PORT)
+        with _store():
+            bootstrap.service()  # wrong settings are told now, not by the first request
+            _serve(listener)
+    except KeyboardInterrupt:
+        pass
+    except (EmulatorError, SettingsError, OSError, ValueError) as error:
+        sys.exit(f"make run: {error}")
+
+
+def _serve(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+
+    @asynccontextmanager
+    async def announce(_: Starlette) -> AsyncIterator[None]:
+        print(f"Every caller is trusted here (no authentication). Try:\n{_example(port)}")
+        print(f"ready http://localhost:{port}", flush=True)
+        yield
+
+    config = uvicorn.Config(gateway(ENDPOINTS, announce), log_level="warning", access_log=False)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _example(port: int) -> str:
+    return f"""  curl -X POST http://localhost:{port}/stream/start -d '{{"userId": "1"}}'"""
+
+
+def _listen(port: str) -> socket.socket:
+    """Take the port before anything else is started."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, int(port)))
+    except (OSError, OverflowError, ValueError):
+        raise ValueError(f"port {port} cannot be used; choose another one by PORT=…") from None
+    listener.listen(1024)
+    return listener
+
+
+@contextmanager
+def _store() -> Iterator[None]:
+    """The store that the SDK's own variable names, or an embedded one for as long as this runs."""
+    os.environ.setdefault("TABLE_NAME", DEFAULT_TABLE)
+    store_url = os.environ.get(STORE_URL)
+    if store_url:
+        if urlsplit(store_url).hostname in {"localhost", LOOPBACK, "::1"}:
+            _default_environment(environment_for(store_url))
+            ensure_table(dynamodb_client(), os.environ["TABLE_NAME"])
+        yield
+        return
+    with start_emulator() as emulator:
+        os.environ.update(emulator.environment())
+        os.environ.pop("AWS_PROFILE", None)  # this store knows no one's profile
+        ensure_table(dynamodb_client(), os.environ["TABLE_NAME"])
+        yield
+
+
+def _default_environment(variables: Mapping[str, str]) -> None:
+    """Credentials and region for a local store, which needs any; given ones are kept."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        os.environ.setdefault(name, variables[name])
+
+
+def _stop(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()
