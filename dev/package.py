@@ -1,0 +1,143 @@
+"""Builds the zip that the functions run from: the service and its locked dependencies, nothing else.
+
+The same sources make the same bytes, wherever and whenever they are built (by one build of zlib: another
+may compress otherwise), so that Terraform sees a change only where there is one.
+"""
+
+import argparse
+import hashlib
+import os
+import platform
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from dev.cache import ROOT, filled
+
+Target = Literal["lambda", "local"]
+
+REQUIREMENTS = ROOT / "requirements" / "runtime.txt"
+SOURCES = ("domain", "adapters", "entrypoints")
+ZIPS = {
+    "lambda": ROOT / "build" / "stream-limiter.zip",
+    "local": ROOT / "build" / "stream-limiter-local.zip",
+}
+
+# Every Lambda runtime for Python has a C library that is new enough for these.
+WHEEL_PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
+INSTALLED_WITHIN_SECONDS = 300
+
+# What the service never reads at run time. METADATA stays: scanners for vulnerabilities go by it.
+NOT_NEEDED = re.compile(
+    r"""
+    .*/__pycache__/.* | .*\.pyi | (.*/)?\.[^/]+ | bin/.*
+    | [^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)  # differ between machines
+    | (boto3/(data|examples)|botocore/data/(?!dynamodb/2012)[^/]+)/.*  # the models of other services
+    | botocore/data/.*/examples-1\.json
+    """,
+    re.VERBOSE,
+)
+
+
+class PackageError(Exception):
+    """The zip cannot be built; the message is meant for whoever asked for it."""
+
+
+def build(target: Target) -> Path:
+    """Build the zip, and give its path.
+
+    Args:
+        target: "lambda" for AWS: the Python and processor that the variables PYTHON_VERSION (3.13) and
+            ARCHITECTURE (arm64, or x86_64) name. "local" for the Python and the machine that run this.
+
+    Raises:
+        PackageError: a variable has no such value, or the dependencies cannot be installed.
+    """
+    dependencies = _installed(_wheels_for_lambda() if target == "lambda" else [])
+    entries = dict(_files(dependencies))
+    for package in SOURCES:
+        entries |= _files(ROOT / "src", package)
+    path = ZIPS[target]
+    path.parent.mkdir(exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    with zipfile.ZipFile(unfinished, "w") as archive:
+        for name, file in sorted(entries.items()):
+            entry = zipfile.ZipInfo(name)  # its time is 1980-01-01
+            entry.create_system = 3  # Unix, also where it is not
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+    unfinished.replace(path)
+    return path
+
+
+def _files(root: Path, below: str = "") -> Iterator[tuple[str, Path]]:
+    for file in (root / below).rglob("*"):
+        name = file.relative_to(root).as_posix()
+        if file.is_file() and not NOT_NEEDED.fullmatch(name):
+            yield name, file
+
+
+def _wheels_for_lambda() -> list[str]:
+    """Say which wheels pip shall take for another Python, on another machine."""
+    version = os.environ.get("PYTHON_VERSION") or "3.13"
+    architecture = os.environ.get("ARCHITECTURE") or "arm64"
+    if not re.fullmatch(r"3\.\d+", version):
+        raise PackageError(f"PYTHON_VERSION is two numbers, as in 3.13, not {version!r}.")
+    if architecture not in WHEEL_PLATFORMS:
+        raise PackageError(f"ARCHITECTURE is one of {', '.join(WHEEL_PLATFORMS)}, not {architecture!r}.")
+    return [
+        f"--platform={WHEEL_PLATFORMS[architecture]}",
+        f"--python-version={version}",
+        "--implementation=cp",
+    ]
+
+
+def _installed(wheels: list[str]) -> Path:
+    """Give a folder with the dependencies in it, installed once for each lock file and kind of wheel."""
+    kind = wheels or [platform.platform(), platform.python_implementation(), platform.python_version()]
+    key = hashlib.sha256(REQUIREMENTS.read_bytes() + "\n".join(kind).encode()).hexdigest()
+
+    def install(folder: Path) -> None:
+        options = [
+            *("--quiet", "--no-input", "--no-compile", "--disable-pip-version-check"),
+            # The lock is complete: pip checks it, and resolves nothing.
+            *("--require-hashes", "--no-deps", "--only-binary=:all:"),
+            f"--target={folder}",
+            f"--requirement={REQUIREMENTS}",
+        ]
+        try:
+            subprocess.run(
+                [sys.executable, "-m", "pip", "install", *options, *wheels],
+                check=True,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=INSTALLED_WITHIN_SECONDS,
+            )
+        except subprocess.CalledProcessError as failure:
+            raise PackageError(f"pip cannot install the dependencies:\n{failure.stderr}") from failure
+        except subprocess.TimeoutExpired as failure:
+            raise PackageError(f"pip took more than {INSTALLED_WITHIN_SECONDS} seconds.") from failure
+
+    return filled(f"dependencies/{key[:16]}", install)
+
+
+def main() -> None:
+    """Build one zip, and say what it is."""
+    parser = argparse.ArgumentParser(prog="python -m dev.package", description=__doc__)
+    parser.add_argument("--target", choices=ZIPS, default="lambda")
+    try:
+        path = build(parser.parse_args().target)
+    except PackageError as reason:
+        sys.exit(str(reason))
+    content = path.read_bytes()
+    print(
+        f"{path.relative_to(ROOT)}: {len(content) / 1e6:.1f} MB, sha256 {hashlib.sha256(content).hexdigest()}"
+    )
+
+
+if __name__ == "__main__":
+    main()
