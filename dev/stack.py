@@ -1,0 +1,203 @@
+"""`make up`, `down`, `deploy` and `undeploy`: the service on the emulator, and on AWS."""
+
+import json
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+
+from dev.emulator import Emulator, EmulatorError, answers, environment_for, is_listening, start_emulator
+from dev.terraform import CONFIGURATION, ROOT, Stack, TerraformError
+
+PACKAGE = ROOT / "build" / "stream-limiter.zip"
+LOCAL_PACKAGE = ROOT / "build" / "stream-limiter-local.zip"
+LOCAL_STAGE = "local"
+STATES = ROOT / ".state"
+RECORD = STATES / "local.json"
+
+
+class StackError(Exception):
+    """The command cannot do its work; the message is one sentence for whoever gave it."""
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """What `up` writes down for `down` and `logs`."""
+
+    port: int
+    emulator: Emulator | None
+    """The emulator that `up` started; None where one was there already."""
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where the emulator is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @classmethod
+    def recorded(cls) -> "LocalStack | None":
+        """Read what the last `up` wrote; None when nothing is up."""
+        if not RECORD.exists():
+            return None
+        record = json.loads(RECORD.read_text())
+        port = record["port"]
+        started = record["started"]
+        return cls(port, Emulator(started["pid"], port, Path(started["directory"])) if started else None)
+
+    def write(self) -> None:
+        """Leave the record."""
+        STATES.mkdir(exist_ok=True)
+        ours = self.emulator
+        started = {"pid": ours.pid, "directory": str(ours.directory)} if ours else None
+        RECORD.write_text(json.dumps({"port": self.port, "started": started}))
+
+    def stack(self) -> Stack:
+        """Give the Terraform side of it."""
+        return Stack(
+            directory=ROOT / "build" / "stacks" / LOCAL_STAGE,
+            state=STATES / f"{LOCAL_STAGE}.tfstate",
+            stage=LOCAL_STAGE,
+            variables={
+                "package_path": str(LOCAL_PACKAGE),
+                "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+            },
+            environment=emulated_environment(self.endpoint_url),
+            quiet=True,
+        )
+
+
+def up() -> None:
+    """Bring the service up on the emulator. Twice is fine: the second time changes what has changed."""
+    port = int(os.environ.get("EMULATOR_PORT", "4566"))
+    local = LocalStack.recorded()
+    if local and not answers(local.endpoint_url):
+        print("The emulator of the last `make up` has died: cleaning up after it.")
+        _forget(local)
+        local = None
+    if local is None:
+        local = _at(port)
+        local.write()
+    stack = local.stack()
+    print("Applying terraform/ to it.")
+    stack.init()
+    stack.apply()
+    print("Up. `make down` ends it.")
+    print(f"API_URL={emulated_api_url(local.endpoint_url, str(stack.output()['api_url']))}")
+
+
+def down() -> None:
+    """Take down what `up` brought up: no process and no state is left."""
+    local = LocalStack.recorded()
+    if local is None:
+        print("Nothing is up.")
+        return
+    if local.emulator is None and answers(local.endpoint_url):
+        print(f"Destroying the stack; the emulator on port {local.port} was there before, and stays.")
+        stack = local.stack()
+        stack.init()
+        stack.destroy()
+    _forget(local)
+    print("Down.")
+
+
+def deploy() -> None:
+    """Bring the service up on AWS, as STAGE (dev), with the caller's own credentials."""
+    stack = _aws_stack()
+    if not PACKAGE.exists():
+        raise StackError("There is no package yet: run `make package`.")
+    stack.init()
+    stack.apply(ask=_asks())
+    print(f"API_URL={stack.output()['api_url']}")
+
+
+def undeploy() -> None:
+    """Delete STAGE (dev) from AWS."""
+    stack = _aws_stack()
+    stack.init()
+    stack.destroy(ask=_asks())
+
+
+def emulated_environment(endpoint_url: str) -> dict[str, str]:
+    """Give this process's environment with the emulator in place of every AWS setting."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
+    return {**others, **environment_for(endpoint_url)}
+
+
+def emulated_api_url(endpoint_url: str, api_url: str) -> str:
+    """Give an API's address on the emulator.
+
+    The emulator's own answer, `<id>.execute-api.localhost`, resolves in curl but not in most clients.
+    """
+    api_id = (urlsplit(api_url).hostname or "").partition(".")[0]
+    return f"{endpoint_url}/_aws/execute-api/{api_id}"
+
+
+def _at(port: int) -> LocalStack:
+    """Take the emulator on that port, or start one."""
+    if not is_listening(port):
+        emulator = start_emulator(port, enforce_iam=True)
+        print(f"Started an emulator on port {port}, which enforces IAM.")
+        return LocalStack(port, emulator)
+    local = LocalStack(port, emulator=None)
+    if not answers(local.endpoint_url):
+        raise StackError(f"Port {port} is taken by something that is no emulator: choose EMULATOR_PORT=….")
+    print(f"Using the emulator that is on port {port} already.")
+    return local
+
+
+def _forget(local: LocalStack) -> None:
+    """Stop the emulator that `up` started, and with it everything inside; remove the files."""
+    if local.emulator:
+        local.emulator.stop()
+    shutil.rmtree(local.stack().directory, ignore_errors=True)
+    for file in STATES.glob(f"{LOCAL_STAGE}.*"):
+        file.unlink()
+
+
+def _aws_stack() -> Stack:
+    stage = os.environ.get("STAGE") or "dev"
+    if stage == LOCAL_STAGE:
+        raise StackError(f"The stage `{LOCAL_STAGE}` is the emulator's: use `make up`.")
+    session = boto3.Session()
+    if session.get_credentials() is None:
+        raise StackError("There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.")
+    if not (os.environ.get("AWS_REGION") or session.region_name):
+        raise StackError("There is no AWS region: set AWS_REGION.")
+    variables = CONFIGURATION / "stages" / f"{stage}.tfvars"
+    backend = os.environ.get("BACKEND_CONFIG")
+    return Stack(
+        directory=ROOT / "build" / "stacks" / stage,
+        state=STATES / f"{stage}.tfstate",
+        stage=stage,
+        variable_files=[variables] if variables.exists() else [],
+        environment={"TF_VAR_package_path": str(PACKAGE), **os.environ},
+        backend_config=Path(backend) if backend else None,
+    )
+
+
+def _asks() -> bool:
+    return os.environ.get("AUTO_APPROVE") != "1"
+
+
+COMMANDS = {"up": up, "down": down, "deploy": deploy, "undeploy": undeploy}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command."""
+    if len(arguments) != 1 or arguments[0] not in COMMANDS:
+        print(f"usage: python -m dev.stack {'|'.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        COMMANDS[arguments[0]]()
+    except (StackError, EmulatorError, TerraformError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
