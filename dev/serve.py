@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 from urllib.parse import urlsplit
 
+import boto3
 import uvicorn
 from starlette.applications import Starlette
 
-from adapters.dynamodb.client import dynamodb_client
 from dev.emulator import EmulatorError, environment_for, start_emulator
 from dev.gateway import gateway
 from dev.table import ensure_table
@@ -77,13 +77,13 @@ def _store() -> Iterator[None]:
     if store_url:
         if urlsplit(store_url).hostname in {"localhost", LOOPBACK, "::1"}:
             _default_environment(environment_for(store_url))
-            ensure_table(dynamodb_client(), os.environ["TABLE_NAME"])
+            ensure_table(boto3.client("dynamodb"), os.environ["TABLE_NAME"])
         yield
         return
     with start_emulator() as emulator:
         os.environ.update(emulator.environment())
         os.environ.pop("AWS_PROFILE", None)  # this store knows no one's profile
-        ensure_table(dynamodb_client(), os.environ["TABLE_NAME"])
+        ensure_table(boto3.client("dynamodb"), os.environ["TABLE_NAME"])
         yield
 
 

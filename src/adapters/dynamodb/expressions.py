@@ -186,7 +186,6 @@ def _extend(update: _Update, write: Extend) -> None:
 
 
 def _repair(update: _Update, write: Repair) -> None:
-    update.require(f"attribute_exists({items.USER_ID})")
     _require_count(update, items.STREAM_COUNT, write.seen.stream_count)
     _require_anonymous(update, write.seen.anonymous)
     _free(update, Freed(expired=write.expired.expired))

@@ -1,0 +1,118 @@
+"""The stores that tests run over: each is started once, on first use, on a free port of loopback."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from typing import Any, Final
+
+import boto3
+import localstack_client.session
+import pytest
+from moto import mock_aws
+
+from adapters.clock import SystemClock
+from adapters.dynamodb.client import ATTEMPT_SECONDS, dynamodb_client
+from adapters.dynamodb.items import key
+from adapters.dynamodb.repository import DynamoDbStreamRepository
+from adapters.in_memory import InMemoryStreamRepository
+from dev.dynamodb_local import start_dynamodb_local, unavailable
+from dev.emulator import REGION, start_emulator
+from dev.table import ensure_table
+from domain.ports import Deadline, StreamRepository
+from tests.support import skip_or_fail
+
+TABLE: Final = "streams-under-test"
+
+
+@pytest.fixture(autouse=True)
+def _own_aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the caller's AWS account, whatever its environment says."""
+    for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+
+
+@pytest.fixture
+def user_id() -> str:
+    """A user that no other test knows."""
+    return f"user-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def deadline() -> Deadline:
+    """A deadline that is far away."""
+    return Deadline.after(10, SystemClock())
+
+
+@pytest.fixture(scope="session")
+def localstack() -> Iterator[localstack_client.session.Session]:
+    """The LocalStack-compatible endpoint: the one that LOCALSTACK_HOST names, else the embedded emulator."""
+    if os.environ.get("LOCALSTACK_HOST"):
+        session = localstack_client.session.Session()
+        ensure_table(session.client("dynamodb"), TABLE)
+        yield session
+        return
+    with start_emulator() as emulator:
+        session = localstack_client.session.Session(localstack_host=f"127.0.0.1:{emulator.port}")
+        ensure_table(session.client("dynamodb"), TABLE)
+        yield session
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local_url() -> Iterator[str]:
+    """DynamoDB Local: AWS's own implementation of the expressions, and atomic."""
+    reason = unavailable()
+    if reason:
+        skip_or_fail(reason)
+    with start_dynamodb_local() as store:
+        patient = boto3.Session("test", "test", region_name=REGION).client(
+            "dynamodb", endpoint_url=store.endpoint_url
+        )
+        ensure_table(patient, TABLE)
+        # A Java process is slow at first: its first requests take longer than a request may.
+        patient.update_item(TableName=TABLE, Key=key("warm-up"))
+        patient.get_item(TableName=TABLE, Key=key("warm-up"))
+        yield store.endpoint_url
+
+
+@pytest.fixture
+def emulator_client(localstack: localstack_client.session.Session) -> Any:
+    """A client of the LocalStack-compatible endpoint."""
+    return dynamodb_client(localstack)
+
+
+@pytest.fixture
+def dynamodb_local_client(dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client of DynamoDB Local."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local_url)
+    return dynamodb_client()
+
+
+@pytest.fixture
+def moto_client() -> Iterator[Any]:
+    """A client of moto: in this process, fast, and not atomic across threads."""
+    with mock_aws():
+        client = dynamodb_client()
+        ensure_table(client, TABLE)
+        yield client
+
+
+@pytest.fixture(params=["emulator", "dynamodb_local"])
+def atomic_client(request: pytest.FixtureRequest) -> Any:
+    """A client of each store that keeps conditions true under races."""
+    return request.getfixturevalue(f"{request.param}_client")
+
+
+@pytest.fixture(params=["in_memory", "moto", "emulator", "dynamodb_local"])
+def repository(request: pytest.FixtureRequest) -> StreamRepository:
+    """Every repository that there is."""
+    if request.param == "in_memory":
+        return InMemoryStreamRepository()
+    return repository_over(request.getfixturevalue(f"{request.param}_client"))
+
+
+def repository_over(client: Any) -> StreamRepository:
+    """The DynamoDB repository over this client's table."""
+    return DynamoDbStreamRepository(client, TABLE, attempt_seconds=ATTEMPT_SECONDS)

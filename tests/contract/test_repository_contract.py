@@ -1,0 +1,362 @@
+"""What every repository promises: each write is one atomic, conditional step.
+
+Its meaning is the one that `domain.writes` gives it. The same suite runs over the repository in
+memory, moto, the emulator and DynamoDB Local.
+"""
+
+import uuid
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.ports import Deadline, Landed, Rejected, StreamRepository
+from domain.streams import AnonymousSlots, Lease, Snapshot
+from domain.writes import (
+    Admit,
+    AnonymousStream,
+    Extend,
+    Freed,
+    Release,
+    ReleaseAnonymous,
+    Repair,
+    Write,
+    after,
+    permits,
+)
+
+RETAIN = 4_000_000_000
+"""An item's TTL that lies ahead, so that no store sweeps it under a test."""
+
+NOW = 1_800_000_000
+
+
+def lease(stream_id: str, expires_at: int = NOW + 90, device: str | None = None) -> Lease:
+    """A lease that began now."""
+    return Lease(stream_id, NOW, expires_at, device)
+
+
+def anonymous(request: str, expires_at: int | None = NOW + 900) -> AnonymousStream:
+    """An anonymous newcomer."""
+    return AnonymousStream(request, expires_at, presumed_over=NOW)
+
+
+class Story:
+    """One user's writes, told in order; `state` is the state that the latest one reported."""
+
+    def __init__(self, repository: StreamRepository, user_id: str, deadline: Deadline) -> None:
+        self._repository = repository
+        self._deadline = deadline
+        self.user_id = user_id
+        self.state = Snapshot()
+
+    def write(self, write: Write) -> bool:
+        """Make it, and say whether it landed."""
+        result = self._repository.apply(write, self._deadline)
+        self.state = result.state
+        return isinstance(result, Landed)
+
+    def admit(
+        self,
+        newcomer: Lease | AnonymousStream,
+        limit: int = 3,
+        freed: Freed = Freed(),  # noqa: B008 - frozen
+    ) -> bool:
+        """Admit a newcomer, and say whether it was."""
+        return self.write(Admit(self.user_id, newcomer, limit, RETAIN, freed))
+
+    def extend(self, stream_id: str, expires_at: int, replaces: str | None = None) -> bool:
+        """Extend a lease, and say whether it was."""
+        return self.write(Extend(self.user_id, stream_id, expires_at, RETAIN, replaces))
+
+    def read(self) -> Snapshot:
+        """The state as a read tells it."""
+        return self._repository.read(self.user_id, self._deadline)
+
+
+def test_a_user_never_heard_of_has_the_empty_state(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """A read of an unknown user tells of no streams, and makes none."""
+    assert Story(repository, user_id, deadline).read() == Snapshot()
+
+
+def test_the_first_anonymous_start_is_one_write(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """A first write makes the user's state, and returns it as it is then read."""
+    story = Story(repository, user_id, deadline)
+    assert story.admit(anonymous("start:1"))
+    assert story.state == Snapshot(1, AnonymousSlots(1, NOW + 900), {}, ("start:1",))
+    assert story.read() == story.state
+
+
+def test_the_first_named_start_is_one_write(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """A lease is stored with all that it says, the device's label unchanged."""
+    story = Story(repository, user_id, deadline)
+    tv = lease("tv:1", device="Wohnzimmer 📺")
+    assert story.admit(tv)
+    assert story.state == Snapshot(1, AnonymousSlots(), {"tv:1": tv}, ())
+    assert story.read() == story.state
+
+
+def test_the_limit_holds_and_a_refusal_brings_the_state(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """At the limit a newcomer is rejected, and the rejection shows who holds the slots."""
+    story = Story(repository, user_id, deadline)
+    assert [story.admit(lease(name)) for name in "abcd"] == [True, True, True, False]
+    assert sorted(story.state.leases) == ["a", "b", "c"]
+    assert not story.admit(anonymous("start:1"))
+    assert story.read().stream_count == 3
+
+
+def test_a_limit_of_zero_admits_nobody(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """Not even a user without any state."""
+    story = Story(repository, user_id, deadline)
+    assert not story.admit(anonymous("start:1"), limit=0)
+    assert not story.admit(lease("a"), limit=0)
+    assert story.read() == Snapshot()
+
+
+def test_a_limit_lowered_below_the_count_refuses_and_never_wraps(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """Three streams under a limit of one stay three, until a raised limit has room again."""
+    story = Story(repository, user_id, deadline)
+    assert all(story.admit(lease(name)) for name in "abc")
+    assert not story.admit(lease("d"), limit=1)
+    assert story.state.stream_count == 3
+    assert story.admit(lease("d"), limit=4)
+
+
+def test_a_name_that_is_there_is_not_admitted_again(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """A repeated named start is rejected by a state that shows its lease."""
+    story = Story(repository, user_id, deadline)
+    assert story.admit(lease("a"))
+    assert not story.admit(lease("a", NOW + 100))
+    assert story.state.leases["a"] == lease("a")
+
+
+def test_a_request_is_remembered_until_four_others_came(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """A repeat is recognised while at most three other anonymous changes came between."""
+    story = Story(repository, user_id, deadline)
+    assert story.admit(anonymous("start:1"), limit=9)
+    for other in ("start:2", "start:3", "start:4"):
+        assert story.admit(anonymous(other), limit=9)
+        assert not story.admit(anonymous("start:1"), limit=9)
+    assert story.write(ReleaseAnonymous(user_id, "end:5", RETAIN))
+    assert story.state.requests == ("end:5", "start:4", "start:3", "start:2")
+    assert story.admit(anonymous("start:1"), limit=9)
+
+
+def test_an_anonymous_start_revives_no_dead_slots(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """With anonymous slots there that are presumed over, the plain write is rejected."""
+    story = Story(repository, user_id, deadline)
+    assert story.admit(anonymous("start:1", expires_at=NOW))
+    assert not story.admit(anonymous("start:2"))
+    assert story.admit(AnonymousStream("start:2", NOW + 900, presumed_over=NOW - 1))
+
+
+def test_slots_without_an_expiry_are_presumed_over_once_a_period_is_configured(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """While they never expire no expiry is stored; with a period set, its lack means over."""
+    story = Story(repository, user_id, deadline)
+    for request in ("start:1", "start:2"):
+        assert story.admit(AnonymousStream(request, None, presumed_over=None))
+    assert story.state.anonymous == AnonymousSlots(2, None)
+    assert not story.admit(anonymous("start:3"))
+    assert story.admit(anonymous("start:3"), freed=Freed(anonymous=AnonymousSlots(2, None)))
+    assert story.state.anonymous == AnonymousSlots(1, NOW + 900)
+    assert story.state.stream_count == 1
+
+
+def test_an_anonymous_end_gives_one_slot_back_and_none_that_is_not_there(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """The count never falls below zero, and a named stream is no anonymous one."""
+    story = Story(repository, user_id, deadline)
+    assert story.admit(lease("a"))
+    assert not story.write(ReleaseAnonymous(user_id, "end:1", RETAIN))
+    assert story.admit(anonymous("start:1"))
+    assert story.write(ReleaseAnonymous(user_id, "end:1", RETAIN))
+    assert not story.write(ReleaseAnonymous(user_id, "end:1", RETAIN))
+    assert not story.write(ReleaseAnonymous(user_id, "end:2", RETAIN))
+    assert (story.state.stream_count, story.state.anonymous.count) == (1, 0)
+
+
+def test_an_end_of_a_user_never_heard_of_makes_no_state(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """A rejected end of any kind leaves nothing behind."""
+    story = Story(repository, user_id, deadline)
+    assert not story.write(ReleaseAnonymous(user_id, "end:1", RETAIN))
+    assert not story.write(Release(user_id, "a", RETAIN))
+    assert not story.extend("a", NOW + 90)
+    assert story.read() == Snapshot()
+
+
+def test_a_named_end_gives_back_that_stream_only(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """And repeating it takes nothing more."""
+    story = Story(repository, user_id, deadline)
+    assert all(story.admit(lease(name)) for name in "ab")
+    assert story.write(Release(user_id, "a", RETAIN))
+    assert not story.write(Release(user_id, "a", RETAIN))
+    assert story.state == Snapshot(1, AnonymousSlots(), {"b": lease("b")}, ())
+
+
+def test_replacing_swaps_two_streams_at_the_limit(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """The count does not change, and an old stream that is not there is a rejection."""
+    story = Story(repository, user_id, deadline)
+    assert all(story.admit(lease(name)) for name in "abc")
+    assert story.admit(lease("d"), freed=Freed(ended=("a",)))
+    assert (story.state.stream_count, sorted(story.state.leases)) == (3, ["b", "c", "d"])
+    assert not story.admit(lease("e"), freed=Freed(ended=("a",)))
+
+
+def test_an_extension_moves_an_expiry_forward_only(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """A late packet never moves it back; the rest of the lease stays as it was."""
+    story = Story(repository, user_id, deadline)
+    assert story.admit(lease("a", NOW + 90, "tv"))
+    assert story.extend("a", NOW + 120)
+    assert story.extend("a", NOW + 120)
+    assert not story.extend("a", NOW + 119)
+    assert story.state.leases["a"] == lease("a", NOW + 120, "tv")
+    assert story.state.stream_count == 1
+
+
+def test_an_extension_can_end_the_stream_that_it_replaces(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """Both there: the old one goes, its slot with it."""
+    story = Story(repository, user_id, deadline)
+    assert all(story.admit(lease(name)) for name in "ab")
+    assert story.extend("b", NOW + 100, replaces="a")
+    assert story.state == Snapshot(1, AnonymousSlots(), {"b": lease("b", NOW + 100)}, ())
+    assert not story.extend("b", NOW + 110, replaces="a")
+
+
+def test_a_takeover_needs_the_expiry_that_was_seen(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """A lease that a heartbeat revived in between is not taken."""
+    story = Story(repository, user_id, deadline)
+    assert all(story.admit(lease(name)) for name in "abc")
+    seen = Freed(expired=(story.state.leases["a"],))
+    assert story.extend("a", NOW + 200)
+    assert not story.admit(lease("d"), freed=seen)
+    assert story.admit(lease("d"), freed=Freed(expired=(story.state.leases["a"],)))
+    assert sorted(story.state.leases) == ["b", "c", "d"]
+
+
+def test_a_takeover_gives_back_all_that_is_over_in_one_write(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """Dead leases, dead anonymous slots and a dead lease of the newcomer's own name."""
+    story = Story(repository, user_id, deadline)
+    assert all(story.admit(lease(name), limit=5) for name in "abc")
+    assert all(story.admit(anonymous(f"start:{n}"), limit=5) for n in range(2))
+    dead = Freed(expired=(lease("a"), lease("b")), anonymous=AnonymousSlots(2, NOW + 900))
+    assert story.admit(lease("a", NOW + 300), limit=2, freed=dead)
+    assert story.state.leases == {"a": lease("a", NOW + 300), "c": lease("c")}
+    assert (story.state.stream_count, story.state.anonymous.count) == (2, 0)
+
+
+def test_a_takeover_needs_room_among_what_remains(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """One dead lease of four makes no room under a limit of three."""
+    story = Story(repository, user_id, deadline)
+    assert all(story.admit(lease(name), limit=4) for name in "abcd")
+    assert not story.admit(lease("e"), freed=Freed(expired=(lease("a"),)))
+    assert story.admit(lease("e"), freed=Freed(expired=(lease("a"),), ended=("b",)))
+
+
+def test_a_repair_makes_the_count_equal_its_parts(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """What is over goes, and a repair of a state that moved on is rejected."""
+    story = Story(repository, user_id, deadline)
+    assert all(story.admit(lease(name)) for name in "ab")
+    assert story.admit(anonymous("start:1"))
+    seen = story.state
+    over = Freed(expired=(lease("a"),), anonymous=seen.anonymous)
+    repair = Repair(user_id, seen, over, RETAIN)
+    assert story.write(repair)
+    assert (story.state.stream_count, sorted(story.state.leases)) == (1, ["b"])
+    assert not story.write(repair)
+
+
+names = st.sampled_from(["a", "b", "c", "x.y:z-_"])
+requests = st.sampled_from([f"start:{n}" for n in range(6)])
+expiries = st.integers(NOW - 2, NOW + 2)
+leases = st.builds(Lease, names, st.just(NOW), expiries, st.sampled_from([None, "tv"]))
+newcomers = st.one_of(
+    leases, st.builds(AnonymousStream, requests, st.none() | expiries, st.none() | st.just(NOW))
+)
+
+
+@st.composite
+def writes(draw: st.DrawFn, user_id: str, state: Snapshot) -> Write:
+    """Any write, mostly about what is there."""
+    there = sorted(state.leases)
+    dead = draw(st.lists(st.sampled_from(there), unique=True) if there else st.just([]))
+    ended = draw(st.lists(st.sampled_from(["a", "b", "c"]), unique=True, max_size=1))
+    slots = state.anonymous if state.anonymous.count and draw(st.booleans()) else AnonymousSlots()
+    expired = tuple(
+        Lease(name, NOW, state.leases[name].expires_at + draw(st.sampled_from([0, 0, 0, 1]))) for name in dead
+    )
+    freed = Freed(expired, tuple(name for name in ended if name not in dead), slots)
+    newcomer = draw(newcomers)
+    if isinstance(newcomer, Lease) and newcomer.stream_id in freed.ended:
+        freed = Freed(expired, (), slots)  # nobody replaces itself
+    retain = draw(st.sampled_from([RETAIN, None]))
+    limit = draw(st.integers(0, 4))
+    replaces = draw(st.none() | names)
+    extended = draw(names)
+    return draw(
+        st.sampled_from(
+            [
+                Admit(user_id, newcomer, limit, retain),
+                Admit(user_id, newcomer, limit, retain, freed),
+                Extend(user_id, extended, draw(expiries), retain, None if replaces == extended else replaces),
+                Release(user_id, draw(names), retain),
+                ReleaseAnonymous(user_id, draw(requests), retain),
+                Repair(user_id, state, Freed(expired, (), slots), retain),
+            ]
+        )
+    )
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_write_means_what_the_domain_says(
+    data: st.DataObject, repository: StreamRepository, deadline: Deadline
+) -> None:
+    """Along any sequence of writes the store answers exactly as `permits` and `after` do."""
+    user_id = uuid.uuid4().hex
+    state = Snapshot()
+    for _ in range(data.draw(st.integers(1, 15), label="writes")):
+        write = data.draw(writes(user_id, state))
+        expected: Landed | Rejected = Rejected(state)
+        if permits(state, write):
+            state = after(state, write)
+            expected = Landed(state)
+        assert repository.apply(write, deadline) == expected
+    assert repository.read(user_id, deadline) == state
