@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 import boto3
 
 from dev.emulator import Emulator, EmulatorError, answers, environment_for, is_listening, start_emulator
+from dev.package import ZIPS
 from dev.terraform import CONFIGURATION, ROOT, Stack, TerraformError
 
-PACKAGE = ROOT / "build" / "stream-limiter.zip"
-LOCAL_PACKAGE = ROOT / "build" / "stream-limiter-local.zip"
 LOCAL_STAGE = "local"
 STATES = ROOT / ".state"
 RECORD = STATES / "local.json"
@@ -62,7 +61,7 @@ class LocalStack:
             state=STATES / f"{LOCAL_STAGE}.tfstate",
             stage=LOCAL_STAGE,
             variables={
-                "package_path": str(LOCAL_PACKAGE),
+                "package_path": str(ZIPS["local"]),
                 "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
             },
             environment=emulated_environment(self.endpoint_url),
@@ -107,7 +106,7 @@ def down() -> None:
 def deploy() -> None:
     """Bring the service up on AWS, as STAGE (dev), with the caller's own credentials."""
     stack = _aws_stack()
-    if not PACKAGE.exists():
+    if not ZIPS["lambda"].exists():
         raise StackError("There is no package yet: run `make package`.")
     stack.init()
     stack.apply(ask=_asks())
@@ -167,14 +166,21 @@ def _aws_stack() -> Stack:
         raise StackError("There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.")
     if not (os.environ.get("AWS_REGION") or session.region_name):
         raise StackError("There is no AWS region: set AWS_REGION.")
-    variables = CONFIGURATION / "stages" / f"{stage}.tfvars"
+    settings = CONFIGURATION / "stages" / f"{stage}.tfvars"
+    # `make package` reads these two for what it builds; the functions must be of the same kind.
+    built_for = {}
+    if architecture := os.environ.get("ARCHITECTURE"):
+        built_for["architecture"] = architecture
+    if version := os.environ.get("PYTHON_VERSION"):
+        built_for["runtime"] = f"python{version}"
     backend = os.environ.get("BACKEND_CONFIG")
     return Stack(
         directory=ROOT / "build" / "stacks" / stage,
         state=STATES / f"{stage}.tfstate",
         stage=stage,
-        variable_files=[variables] if variables.exists() else [],
-        environment={"TF_VAR_package_path": str(PACKAGE), **os.environ},
+        variables=built_for,
+        variable_files=[settings] if settings.exists() else [],
+        environment={"TF_VAR_package_path": str(ZIPS["lambda"]), **os.environ},
         backend_config=Path(backend) if backend else None,
     )
 
