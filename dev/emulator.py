@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from dev.ports import free_port
+
 PYTHON = Path(__file__).resolve().parent.parent / ".venv-emulator" / "bin" / "python"
 STARTS_WITHIN_SECONDS = 30
 STOPS_WITHIN_SECONDS = 5
@@ -104,7 +106,7 @@ def start_emulator(
     """
     if not PYTHON.exists():
         raise EmulatorError("The emulator is not installed: run `make install`.")
-    port = port or _free_port()
+    port = port or free_port()
     if is_listening(port):
         raise EmulatorError(f"The emulator cannot have port {port}: something listens there.")
     directory = Path(tempfile.mkdtemp(prefix="stream-limiter-emulator-"))
@@ -169,9 +171,3 @@ def _own_environment(port: int, directory: Path, *, enforce_iam: bool) -> dict[s
 def _marker(directory: Path) -> str:
     """Tell this emulator's command line from every other's (Python ignores -X options unknown to it)."""
     return f"emulator={directory}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
