@@ -1,0 +1,154 @@
+"""What the store did and what we heard of it may differ: nothing is counted twice, and nothing is lost."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from adapters.clock import SystemClock
+from domain.errors import StoreError, StoreUnavailable
+from domain.limiter import StreamLimiter
+from domain.policy import Outcome, Policy
+from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
+from tests.conftest import repository_over
+from tests.wire import (
+    Fault,
+    Wire,
+    access_denied,
+    after_other,
+    late,
+    lost_after,
+    lost_before,
+    server_error,
+    throttled,
+)
+
+FAULTS: dict[str, Fault] = {
+    "lost before it was applied": lost_before,
+    "lost after it was applied": lost_after,
+    "applied, and too late": late,
+    "throttled": throttled,
+    "answered with a 500": server_error,
+}
+
+
+class Unreliable:
+    """A limiter over a wire that can be broken, and a reliable one beside it to look with."""
+
+    def __init__(self, client: Any, user_id: str) -> None:
+        self.user_id = user_id
+        self.limiter = StreamLimiter(repository_over(client), SystemClock(), Policy())
+        self.wire = Wire(client)
+
+    def count(self) -> int:
+        """How many streams are live."""
+        live = self.limiter.list_streams(ListStreams(self.user_id, 3)).live
+        assert live is not None
+        return live.count
+
+    def start(self, request_id: str) -> StartAnonymous:
+        """An anonymous start."""
+        return StartAnonymous(self.user_id, request_id, 3)
+
+
+@pytest.fixture
+def unreliable(atomic_client: Any, user_id: str) -> Unreliable:
+    """One user behind an unreliable wire."""
+    return Unreliable(atomic_client, user_id)
+
+
+@pytest.fixture(params=FAULTS.values(), ids=FAULTS.keys())
+def fault(request: pytest.FixtureRequest) -> Fault:
+    """Each way in which a request can go wrong."""
+    chosen: Fault = request.param
+    return chosen
+
+
+def test_a_start_counts_once(unreliable: Unreliable, fault: Fault) -> None:
+    """Whatever becomes of its first try, an anonymous start takes one slot and is answered 200."""
+    unreliable.wire.break_next(fault)
+    assert unreliable.limiter.start(unreliable.start("one")).live is not None
+    assert unreliable.count() == 1
+
+
+def test_an_end_counts_once(unreliable: Unreliable, fault: Fault) -> None:
+    """Whatever becomes of its first try, an anonymous end gives one slot back, the last one too."""
+    for request_id in ("one", "two"):
+        unreliable.limiter.start(unreliable.start(request_id))
+    for left, request_id in ((1, "three"), (0, "four")):
+        unreliable.wire.break_next(fault)
+        unreliable.limiter.end(EndAnonymous(unreliable.user_id, request_id))
+        assert unreliable.count() == left
+
+
+def test_named_calls_count_once(unreliable: Unreliable, fault: Fault) -> None:
+    """Whatever becomes of its first try, each named call has its effect once."""
+    limiter, user_id, wire = unreliable.limiter, unreliable.user_id, unreliable.wire
+    wire.break_next(fault)
+    assert limiter.start(StartNamed(user_id, "a", 3)).lease is not None
+    assert unreliable.count() == 1
+    wire.break_next(fault)
+    assert limiter.heartbeat(Heartbeat(user_id, "a")).outcome is Outcome.EXTENDED
+    wire.break_next(fault)
+    assert limiter.start(StartNamed(user_id, "b", 3, None, "a")).lease is not None
+    assert unreliable.count() == 1
+    wire.break_next(fault)
+    limiter.end(EndNamed(user_id, "b"))
+    assert unreliable.count() == 0
+
+
+def test_a_repeat_is_recognised_when_others_came_between(unreliable: Unreliable) -> None:
+    """A start whose reply was lost, while the same user started and ended other streams."""
+    limiter = unreliable.limiter
+
+    def others() -> None:
+        limiter.start(unreliable.start("two"))
+        limiter.end(EndAnonymous(unreliable.user_id, "three"))
+        limiter.start(unreliable.start("four"))
+
+    unreliable.wire.break_next(after_other(others, lost_after))
+    assert limiter.start(unreliable.start("one")).outcome is Outcome.REPLAYED
+    assert unreliable.count() == 2
+
+
+def test_an_end_is_recognised_when_a_start_came_between(unreliable: Unreliable) -> None:
+    """The repeat of an end does not take the newcomer's slot."""
+    limiter = unreliable.limiter
+    limiter.start(unreliable.start("one"))
+    unreliable.wire.break_next(after_other(lambda: limiter.start(unreliable.start("two")), lost_after))
+    assert limiter.end(EndAnonymous(unreliable.user_id, "three")).outcome is Outcome.REPLAYED
+    assert unreliable.count() == 1
+
+
+@pytest.mark.parametrize("last_slot", [False, True])
+def test_the_last_slot_is_granted_when_its_reply_is_lost(unreliable: Unreliable, *, last_slot: bool) -> None:
+    """No phantom refusal: the repeat of the start that took the last slot is a 200."""
+    for n in range(2 if last_slot else 1):
+        unreliable.limiter.start(unreliable.start(f"before-{n}"))
+    unreliable.wire.break_next(lost_after, lost_before)
+    assert unreliable.limiter.start(unreliable.start("one")).outcome is Outcome.REPLAYED
+
+
+@pytest.mark.parametrize("call", ["start", "end"])
+def test_a_store_that_stays_away_is_told_and_leaves_a_state_that_the_next_try_mends(
+    unreliable: Unreliable, call: str
+) -> None:
+    """All tries lost after they were applied: an error, and the same request later finds its effect."""
+    unreliable.limiter.start(unreliable.start("one"))
+    requests: dict[str, Callable[[], object]] = {
+        "start": lambda: unreliable.limiter.start(unreliable.start("two")),
+        "end": lambda: unreliable.limiter.end(EndAnonymous(unreliable.user_id, "two")),
+    }
+    unreliable.wire.break_next(*[lost_after] * 4)
+    with pytest.raises(StoreUnavailable):
+        requests[call]()
+    requests[call]()
+    assert unreliable.count() == {"start": 2, "end": 0}[call]
+
+
+def test_a_refused_permission_is_not_repeated(unreliable: Unreliable) -> None:
+    """What cannot pass by itself is told at once."""
+    unreliable.wire.break_next(access_denied)
+    with pytest.raises(StoreError):
+        unreliable.limiter.start(unreliable.start("one"))
+    assert unreliable.wire.calls == {"UpdateItem": 1}

@@ -1,0 +1,129 @@
+"""What each request costs: counted on the wire beneath botocore, over stores that are real."""
+
+from typing import Any
+
+import pytest
+
+from domain.errors import LimitReached, NoActiveStream, StreamGone
+from domain.limiter import StreamLimiter
+from domain.policy import OnLimit, Outcome, Policy
+from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
+from tests.conftest import repository_over
+from tests.fakes import FakeClock
+from tests.wire import Wire
+
+ONE_WRITE = {"UpdateItem": 1}
+TWO_WRITES = {"UpdateItem": 2}
+
+
+class Costs:
+    """A limiter of three streams whose calls on the wire are counted."""
+
+    def __init__(self, client: Any, user_id: str, on_limit: OnLimit = OnLimit.REJECT) -> None:
+        self.clock = FakeClock(2_000_000_000)
+        self.limiter = StreamLimiter(repository_over(client), self.clock, Policy(on_limit=on_limit))
+        self.user_id = user_id
+        self.wire = Wire(client)
+
+    def start(self, stream_id: str, replaces: str | None = None) -> StartNamed:
+        """A named start."""
+        return StartNamed(self.user_id, stream_id, 3, None, replaces)
+
+    def fill(self) -> None:
+        """Three named starts, uncounted."""
+        for stream_id in "abc":
+            self.limiter.start(self.start(stream_id))
+        self.wire.calls.clear()
+
+    def of(self, call: Any) -> dict[str, int]:
+        """What one call costs."""
+        self.wire.calls.clear()
+        call()
+        return dict(self.wire.calls)
+
+
+@pytest.fixture
+def costs(atomic_client: Any, user_id: str) -> Costs:
+    """The costs of one user's calls."""
+    return Costs(atomic_client, user_id)
+
+
+def test_an_anonymous_stream_costs_one_write_to_start_and_one_to_end(costs: Costs) -> None:
+    """The first start of a new user and the last end included."""
+    for n in range(3):
+        request = StartAnonymous(costs.user_id, f"s{n}", 3)
+        assert costs.of(lambda request=request: costs.limiter.start(request)) == ONE_WRITE
+    for n in range(3):
+        end = EndAnonymous(costs.user_id, f"e{n}")
+        assert costs.of(lambda end=end: costs.limiter.end(end)) == ONE_WRITE
+
+
+def test_a_refused_start_costs_one_write_and_no_read(costs: Costs) -> None:
+    """The refusal itself brings the list of who holds the slots."""
+    costs.fill()
+
+    def refused() -> None:
+        with pytest.raises(LimitReached) as refusal:
+            costs.limiter.start(costs.start("d"))
+        assert [lease.stream_id for lease in refusal.value.live.leases] == ["a", "b", "c"]
+
+    assert costs.of(refused) == ONE_WRITE
+
+
+def test_a_refused_end_and_a_refused_heartbeat_cost_one_write(costs: Costs) -> None:
+    """With nothing there."""
+
+    def end() -> None:
+        with pytest.raises(NoActiveStream):
+            costs.limiter.end(EndAnonymous(costs.user_id, "e"))
+
+    def heartbeat() -> None:
+        with pytest.raises(StreamGone):
+            costs.limiter.heartbeat(Heartbeat(costs.user_id, "a"))
+
+    assert costs.of(end) == ONE_WRITE
+    assert costs.of(heartbeat) == ONE_WRITE
+
+
+def test_named_calls_cost_one_write_each(costs: Costs) -> None:
+    """Start, a repeated start, heartbeat, replaces, end, a repeated end."""
+    limiter, user_id = costs.limiter, costs.user_id
+    assert costs.of(lambda: limiter.start(costs.start("a"))) == ONE_WRITE
+    assert costs.of(lambda: limiter.start(costs.start("a"))) == ONE_WRITE
+    assert costs.of(lambda: limiter.heartbeat(Heartbeat(user_id, "a"))) == ONE_WRITE
+    assert costs.of(lambda: limiter.start(costs.start("b", replaces="a"))) == ONE_WRITE
+    assert costs.of(lambda: limiter.end(EndNamed(user_id, "b"))) == ONE_WRITE
+    assert costs.of(lambda: limiter.end(EndNamed(user_id, "b"))) == ONE_WRITE
+
+
+def test_taking_over_an_expired_slot_costs_two_writes(costs: Costs) -> None:
+    """Refused once, then the expired go and the newcomer comes in one step; no read."""
+    costs.fill()
+    costs.clock.advance(93)
+    outcomes = []
+    assert costs.of(lambda: outcomes.append(costs.limiter.start(costs.start("d")).outcome)) == TWO_WRITES
+    assert outcomes == [Outcome.RECLAIMED]
+
+
+def test_evicting_costs_two_writes(atomic_client: Any, user_id: str) -> None:
+    """Refused once, then the oldest goes and the newcomer comes in one step; no read."""
+    costs = Costs(atomic_client, user_id, OnLimit.EVICT_OLDEST)
+    costs.fill()
+    outcomes = []
+    assert costs.of(lambda: outcomes.append(costs.limiter.start(costs.start("d")).outcome)) == TWO_WRITES
+    assert outcomes == [Outcome.EVICTED]
+
+
+def test_renewing_a_restarted_players_lease_costs_two_writes(costs: Costs) -> None:
+    """A repeat that comes much later extends the lease."""
+    costs.fill()
+    costs.clock.advance(45)
+    outcomes = []
+    assert costs.of(lambda: outcomes.append(costs.limiter.start(costs.start("a")).outcome)) == TWO_WRITES
+    assert outcomes == [Outcome.REPLAYED]
+
+
+def test_a_list_costs_one_read(costs: Costs) -> None:
+    """And no write."""
+    costs.fill()
+    assert costs.of(lambda: costs.limiter.list_streams(ListStreams(costs.user_id, 3))) == {"GetItem": 1}
