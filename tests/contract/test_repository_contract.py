@@ -330,18 +330,15 @@ def writes(draw: st.DrawFn, user_id: str, state: Snapshot) -> Write:
     limit = draw(st.integers(0, 4))
     replaces = draw(st.none() | names)
     extended = draw(names)
-    return draw(
-        st.sampled_from(
-            [
-                Admit(user_id, newcomer, limit, retain),
-                Admit(user_id, newcomer, limit, retain, freed),
-                Extend(user_id, extended, draw(expiries), retain, None if replaces == extended else replaces),
-                Release(user_id, draw(names), retain),
-                ReleaseAnonymous(user_id, draw(requests), retain),
-                Repair(user_id, state, Freed(expired, (), slots), retain),
-            ]
-        )
-    )
+    options: list[Write] = [
+        Admit(user_id, newcomer, limit, retain),
+        Admit(user_id, newcomer, limit, retain, freed),
+        Extend(user_id, extended, draw(expiries), retain, None if replaces == extended else replaces),
+        Release(user_id, draw(names), retain),
+        ReleaseAnonymous(user_id, draw(requests), retain),
+        Repair(user_id, state, Freed(expired, (), slots), retain),
+    ]
+    return draw(st.sampled_from(options))
 
 
 @given(data=st.data())

@@ -69,8 +69,11 @@ def test_of_32_ends_at_once_exactly_three_find_a_stream(limiter: StreamLimiter, 
     """The count stops at zero."""
     for n in range(3):
         limiter.start(StartAnonymous(user_id, f"start-{n}", 3))
-    ends = [lambda n=n: limiter.end(EndAnonymous(user_id, f"end-{n}")) for n in range(THREADS)]
-    assert race(ends) == {"done": 3, NoActiveStream.__name__: THREADS - 3}
+
+    def end(n: int) -> Callable[[], object]:
+        return lambda: limiter.end(EndAnonymous(user_id, f"end-{n}"))
+
+    assert race([end(n) for n in range(THREADS)]) == {"done": 3, NoActiveStream.__name__: THREADS - 3}
 
 
 def test_the_same_start_from_32_threads_takes_one_slot(limiter: StreamLimiter, user_id: str) -> None:

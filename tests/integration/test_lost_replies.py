@@ -57,7 +57,7 @@ def unreliable(atomic_client: Any, user_id: str) -> Unreliable:
     return Unreliable(atomic_client, user_id)
 
 
-@pytest.fixture(params=FAULTS.values(), ids=FAULTS.keys())
+@pytest.fixture(params=list(FAULTS.values()), ids=list(FAULTS))
 def fault(request: pytest.FixtureRequest) -> Fault:
     """Each way in which a request can go wrong."""
     chosen: Fault = request.param

@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as SdkConnectionError
+from botocore.parsers import ResponseParserError
 
 from domain.errors import StoreError, StoreFault, StoreThrottled, StoreUnavailable
 
-SdkError: TypeAlias = BotoCoreError | ClientError
-SDK_ERRORS: Final = (BotoCoreError, ClientError)
+SdkError: TypeAlias = BotoCoreError | ClientError | ResponseParserError
+SDK_ERRORS: Final = (BotoCoreError, ClientError, ResponseParserError)
+
+# Refused, reset, timed out, cut off, or an answer that is no answer of DynamoDB's.
+_OUT_OF_REACH: Final = (SdkConnectionError, HTTPClientError, ResponseParserError)
 
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 
@@ -44,7 +49,7 @@ def domain_error(error: SdkError) -> StoreError:
         if code in _CONTENDED or error.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_ERROR:
             return StoreUnavailable(code)
         return StoreFault(code)
-    if isinstance(error, HTTPClientError):  # connection refused, reset, timed out, damaged reply, …
+    if isinstance(error, _OUT_OF_REACH):
         return StoreUnavailable(type(error).__name__)
     return StoreFault(type(error).__name__)
 

@@ -1,0 +1,115 @@
+"""DynamoDB slow, throttled or down: players get an answer within 3 seconds, and the right one."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from pydantic import SecretStr
+
+from adapters.clock import SystemClock
+from adapters.dynamodb.client import dynamodb_client
+from domain.policy import OnStoreFailure
+from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_start
+from entrypoints.bootstrap import Service
+from entrypoints.endpoint import Endpoint
+from entrypoints.settings import Settings
+from tests.conftest import TABLE, repository_over
+from tests.proxy import Proxy
+from tests.wire import Fault, Wire, server_error, throttled
+
+PROMISED_SECONDS = 3.0
+
+GoAway = Callable[[Proxy], None]
+
+
+class Away:
+    """A service whose store is behind a proxy, and can go away."""
+
+    def __init__(self, proxy: Proxy, client: Any, user_id: str, on_store_failure: OnStoreFailure) -> None:
+        self.proxy = proxy
+        self.wire = Wire(client)
+        self._user_id = user_id
+        settings = Settings(
+            TABLE_NAME=TABLE, ON_STORE_FAILURE=on_store_failure, LOG_HASH_KEY=SecretStr("key")
+        )
+        self._service: Service = bootstrap.build(settings, repository_over(client), SystemClock())
+
+    def call(self, endpoint: Endpoint[Any], **fields: str) -> tuple[int, dict[str, Any]]:
+        """The status and the body of one answer, which must come within the promised time."""
+        event = {"body": json.dumps({"userId": self._user_id, **fields})}
+        began = time.monotonic()
+        answer = endpoint.serve(event, None, self._service)
+        assert time.monotonic() - began < PROMISED_SECONDS
+        if answer["statusCode"] == 503:
+            assert answer["headers"]["retry-after"] == "1"
+        return answer["statusCode"], json.loads(answer["body"])
+
+
+@pytest.fixture
+def proxy(dynamodb_local_url: str) -> Iterator[Proxy]:
+    """A proxy before DynamoDB Local."""
+    port = urlsplit(dynamodb_local_url).port
+    assert port
+    with Proxy(port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def away(request: pytest.FixtureRequest, proxy: Proxy, user_id: str, monkeypatch: pytest.MonkeyPatch) -> Away:
+    """A service that fails closed, unless the test asks for another."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{proxy.port}")
+    on_store_failure = getattr(request, "param", OnStoreFailure.CLOSED)
+    return Away(proxy, dynamodb_client(), user_id, on_store_failure)
+
+
+fails_open = pytest.mark.parametrize("away", [OnStoreFailure.OPEN], indirect=True)
+however_it_goes_away = pytest.mark.parametrize(
+    "go_away", [Proxy.hang, Proxy.refuse], ids=["hanging", "refusing connections"]
+)
+
+
+@however_it_goes_away
+def test_an_absent_store_is_a_503_and_the_next_call_after_its_return_works(
+    away: Away, go_away: GoAway
+) -> None:
+    """Nothing is half-written, and nothing has to be restarted."""
+    assert away.call(stream_start.handler) == (200, {"streamCount": 1, "maxStreams": 3})
+    go_away(away.proxy)
+    assert away.call(stream_start.handler)[0] == 503
+    assert away.call(stream_end.handler)[1]["code"] == "store_unavailable"
+    away.proxy.come_back()
+    assert away.call(stream_start.handler) == (200, {"streamCount": 2, "maxStreams": 3})
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(throttled, "too_many_requests"), (server_error, "store_unavailable")]
+)
+def test_a_store_that_answers_with_errors_is_a_503(away: Away, fault: Fault, code: str) -> None:
+    """Tried again within the deadline, and told truthfully after it."""
+    away.wire.break_next(*[fault] * 10)
+    status, body = away.call(stream_start.handler)
+    assert (status, body["code"]) == (503, code)
+
+
+@fails_open
+@however_it_goes_away
+def test_failing_open_admits_without_a_count_and_says_so(away: Away, go_away: GoAway) -> None:
+    """Starts and heartbeats go on, marked as unverified; ends are a 503 and are sent again later."""
+    go_away(away.proxy)
+    assert away.call(stream_start.handler) == (200, {"maxStreams": 3, "verified": False})
+    status, body = away.call(stream_start.handler, streamId="tv")
+    assert (status, body["verified"], body["streamId"], body["heartbeatSeconds"]) == (200, False, "tv", 30)
+    status, body = away.call(stream_heartbeat.handler, streamId="tv")
+    assert (status, body["verified"], "streamCount" in body) == (200, False, False)
+    assert away.call(stream_end.handler)[0] == 503
+
+
+@fails_open
+def test_failing_open_does_not_open_for_throttling(away: Away) -> None:
+    """A caller can cause throttling on its own user, and would buy itself in."""
+    away.wire.break_next(*[throttled] * 10)
+    status, body = away.call(stream_start.handler)
+    assert (status, body["code"]) == (503, "too_many_requests")
