@@ -113,6 +113,6 @@ def repository(request: pytest.FixtureRequest) -> StreamRepository:
     return repository_over(request.getfixturevalue(f"{request.param}_client"))
 
 
-def repository_over(client: Any) -> StreamRepository:
+def repository_over(client: Any, table: str = TABLE) -> StreamRepository:
     """The DynamoDB repository over this client's table."""
-    return DynamoDbStreamRepository(client, TABLE, attempt_seconds=ATTEMPT_SECONDS)
+    return DynamoDbStreamRepository(client, table, attempt_seconds=ATTEMPT_SECONDS)

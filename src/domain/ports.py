@@ -1,5 +1,6 @@
 """What the domain asks of the world around it. Adapters implement these; the domain imports none of them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,5 +78,20 @@ class StreamRepository(Protocol):
 
         Raises:
             StoreUnavailable, StoreThrottled, StoreFault: as for `apply`.
+        """
+        ...
+
+
+class Census(Protocol):
+    """Goes through every user that there is. For operators: it reads the whole store."""
+
+    def estimate(self) -> int:
+        """About how many users there are, for a progress display; may be hours old."""
+        ...
+
+    def states(self) -> Iterator[tuple[str, Snapshot]]:
+        """Each user with its state, in no particular order.
+
+        Each state is a consistent one, but not all are of the same moment.
         """
         ...

@@ -1,0 +1,220 @@
+"""The operator's command line: `python -m entrypoints.streamctl show | end | audit`.
+
+Works on the table that TABLE_NAME names, with the operator's own AWS credentials and the service's
+settings from the environment. Exits with 1 when something is not as it should be.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.clock import SystemClock
+from adapters.dynamodb.census import DynamoDbCensus
+from domain import audit
+from domain.errors import InvalidInput, StoreError
+from domain.limiter import DEADLINE_SECONDS, StreamLimiter
+from domain.names import check_stream_id, check_user_id
+from domain.policy import Outcome, Policy
+from domain.ports import Census, Clock, Deadline, StreamRepository
+from domain.requests import EndNamed
+from entrypoints import bootstrap
+from entrypoints.settings import Settings, SettingsError
+
+PROGRESS_WIDTH: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a command's result.
+
+    Attributes:
+        record: the line for machines (`--json`).
+        text: the line for people.
+        well: whether what it tells of is as it should be.
+    """
+
+    record: dict[str, Any]
+    text: str
+    well: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The commands, over the service's own ports.
+
+    Attributes:
+        repository: the users' streams.
+        census: all of them.
+        clock: tells the time.
+        policy: what the service acts by.
+    """
+
+    repository: StreamRepository
+    census: Census
+    clock: Clock
+    policy: Policy
+
+    def show(self, user_id: str) -> Iterator[Line]:
+        """Everything that is stored about a user, expired slots included."""
+        state = self.repository.read(user_id, self._deadline())
+        live = self.policy.live(state, self.clock.now())
+        finding = audit.examine(user_id, state, self.policy, self.clock.now())
+        yield Line(
+            {
+                "userId": user_id,
+                "liveCount": live.count,
+                "storedCount": state.stream_count,
+                "anonymousCount": state.anonymous.count,
+                "anonymousExpiresAt": _time(state.anonymous.expires_at),
+            },
+            f"{user_id}: {live.count} live, {state.stream_count} slots taken, "
+            f"{state.anonymous.count} of them anonymous",
+            well=finding is None or finding.miscount == 0,
+        )
+        for lease in sorted(state.leases.values(), key=lambda lease: lease.started_at):
+            is_live = lease in live.leases
+            yield Line(
+                {
+                    "streamId": lease.stream_id,
+                    "device": lease.device,
+                    "startedAt": _time(lease.started_at),
+                    "expiresAt": _time(lease.expires_at),
+                    "live": is_live,
+                },
+                f"  {lease.stream_id}  {lease.device or '-'}  since {_time(lease.started_at)}, "
+                f"{'until' if is_live else 'over since'} {_time(lease.expires_at)}",
+            )
+
+    def end(self, user_id: str, stream_id: str | None) -> Iterator[Line]:
+        """End one stream of a user, or all of them."""
+        ended: int | None
+        if stream_id is None:
+            ended = audit.end_all(self.repository, user_id, self.policy, self.clock.now(), self._deadline())
+        else:
+            answer = StreamLimiter(self.repository, self.clock, self.policy).end(EndNamed(user_id, stream_id))
+            ended = int(answer.outcome is Outcome.ENDED)
+        yield Line(
+            {"userId": user_id, "streamId": stream_id, "ended": ended},
+            f"{user_id}: {'it kept changing, try again' if ended is None else f'{ended} ended'}",
+            well=ended is not None,
+        )
+
+    def audit(self, progress: TextIO, *, repair: bool) -> Iterator[Line]:
+        """Every user whose count differs from its parts, or who has expired slots; repaired if asked to."""
+        users = found = repaired = 0
+        total = self.census.estimate()
+        for users, (user_id, state) in enumerate(self.census.states(), start=1):
+            _show_progress(progress, users, total)
+            finding = audit.examine(user_id, state, self.policy, self.clock.now())
+            if finding is None:
+                continue
+            found += 1
+            mended = repair and audit.repair(
+                self.repository, user_id, self.policy, self.clock.now(), self._deadline()
+            )
+            repaired += mended
+            expired = finding.expired
+            yield Line(
+                {
+                    "userId": user_id,
+                    "miscount": finding.miscount,
+                    "expiredStreams": [lease.stream_id for lease in expired.expired],
+                    "expiredAnonymous": expired.anonymous.count,
+                    "repaired": mended,
+                },
+                f"{user_id}: count off by {finding.miscount}, {len(expired.expired)} expired streams, "
+                f"{expired.anonymous.count} expired anonymous{', repaired' if mended else ''}",
+                well=mended or finding.miscount == 0,  # expired slots are ordinary: the next start takes them
+            )
+        yield Line(
+            {"users": users, "found": found, "repaired": repaired},
+            f"{users} users, {found} not as they should be, {repaired} repaired",
+        )
+
+    def _deadline(self) -> Deadline:
+        return Deadline.after(DEADLINE_SECONDS, self.clock)
+
+
+def run(operator: Operator, arguments: Sequence[str], out: TextIO, progress: TextIO) -> int:
+    """Run one command; returns the exit code: 0 when all is well, 1 when something is not."""
+    options = _parser().parse_args(arguments)
+    match options.command:
+        case "show":
+            lines = operator.show(options.user)
+        case "end":
+            lines = operator.end(options.user, options.stream)
+        case _:
+            lines = operator.audit(progress, repair=options.repair)
+    well = True
+    for line in lines:
+        print(json.dumps(line.record) if options.json else line.text, file=out, flush=True)
+        well = well and line.well
+    return 0 if well else 1
+
+
+def main() -> None:
+    """Run the command that the process was started with."""
+    try:
+        settings = Settings.from_environment()
+        operator = Operator(
+            bootstrap.dynamodb_repository(settings),
+            DynamoDbCensus(boto3.client("dynamodb"), settings.table_name),
+            SystemClock(),
+            settings.policy,
+        )
+        sys.exit(run(operator, sys.argv[1:], sys.stdout, sys.stderr))
+    except (SettingsError, StoreError, BotoCoreError, ClientError) as error:
+        cause = f": {error.__cause__}" if error.__cause__ else ""
+        sys.exit(f"streamctl: {error}{cause}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="streamctl", description="Look at and mend users' streams.")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="one JSON object per line")
+    commands = parser.add_subparsers(dest="command", required=True)
+    show = commands.add_parser("show", parents=[common], help="what is stored about a user")
+    show.add_argument("user", type=_checked(check_user_id))
+    end = commands.add_parser("end", parents=[common], help="end a stream of a user, or all of them")
+    end.add_argument("user", type=_checked(check_user_id))
+    end.add_argument("stream", nargs="?", type=_checked(check_stream_id))
+    audit_command = commands.add_parser("audit", parents=[common], help="find what is not as it should be")
+    audit_command.add_argument("--repair", action="store_true", help="mend what is found")
+    return parser
+
+
+def _checked(check: Any) -> Any:
+    def convert(text: str) -> str:
+        try:
+            checked: str = check(text)
+        except InvalidInput as error:
+            raise argparse.ArgumentTypeError(error.reason) from None
+        return checked
+
+    return convert
+
+
+def _show_progress(out: TextIO, done: int, total: int) -> None:
+    """One line that changes, where a terminal looks; nothing elsewhere."""
+    if out.isatty():
+        total = max(total, done)  # the store's own count may be hours old
+        bar = "█" * (PROGRESS_WIDTH * done // total)
+        out.write(f"\r{bar:·<{PROGRESS_WIDTH}} {done}/{total} users{'' if done < total else chr(10)}")
+        out.flush()
+
+
+def _time(epoch_seconds: int | None) -> str | None:
+    if epoch_seconds is None:
+        return None
+    return datetime.fromtimestamp(epoch_seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+if __name__ == "__main__":
+    main()
