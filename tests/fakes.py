@@ -1,5 +1,10 @@
 """Stand-ins for the world, set by hand."""
 
+from adapters.in_memory import InMemoryStreamRepository
+from domain.ports import Deadline, Landed, Rejected
+from domain.streams import Snapshot
+from domain.writes import Write
+
 
 class FakeClock:
     """A `Clock` that stands still until a test moves it.
@@ -24,3 +29,41 @@ class FakeClock:
         """Let so much time pass, on both scales."""
         self._now += seconds
         self._monotonic += seconds
+
+
+class RecordingRepository:
+    """A `StreamRepository` in memory that also remembers every write that it was asked for."""
+
+    def __init__(self) -> None:
+        self._streams = InMemoryStreamRepository()
+        self.writes: list[Write] = []
+
+    def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:
+        """Make the change, if its condition holds."""
+        self.writes.append(write)
+        return self._streams.apply(write, deadline)
+
+    def read(self, user_id: str, deadline: Deadline) -> Snapshot:
+        """The user's state."""
+        return self._streams.read(user_id, deadline)
+
+
+class FailingRepository:
+    """A `StreamRepository` that fails every call.
+
+    Args:
+        error: what every call raises.
+        cause: what led to it, as an adapter would tell.
+    """
+
+    def __init__(self, error: Exception, cause: Exception | None = None) -> None:
+        self._error = error
+        self._cause = cause
+
+    def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:  # noqa: ARG002 - fails for all
+        """Fail."""
+        raise self._error from self._cause
+
+    def read(self, user_id: str, deadline: Deadline) -> Snapshot:  # noqa: ARG002 - fails for all
+        """Fail."""
+        raise self._error from self._cause

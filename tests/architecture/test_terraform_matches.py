@@ -1,0 +1,151 @@
+"""Terraform sets what the service reads, and routes to what it has.
+
+Terraform is read here by regular expressions over the form that `terraform fmt` gives every file:
+a block's closing brace stands alone, as far to the left as the line that opens it.
+"""
+
+import importlib
+import json
+import re
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic.fields import FieldInfo
+
+from dev.serve import ENDPOINTS
+from entrypoints.endpoint import Endpoint
+from entrypoints.settings import Settings
+
+TERRAFORM = Path(__file__).parents[2] / "terraform"
+CONFIGURABLE = sorted(set(Settings.model_fields) - {"table_name"})  # Terraform makes the table and its name
+
+
+def block(text: str, opening: str) -> str:
+    """What stands between the line that opens a block, and the brace that closes it."""
+    found = re.search(rf"^( *){opening} \{{\n(.*?)^\1\}}$", text, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"no block {opening}"
+    return found[2]
+
+
+def read(name: str) -> str:
+    """One of Terraform's files."""
+    return (TERRAFORM / name).read_text(encoding="utf-8")
+
+
+def variable(name: str) -> str:
+    """The block of a variable."""
+    return block(read("variables.tf"), f'variable "{name}"')
+
+
+def environment() -> dict[str, str]:
+    """The expression that sets each variable of the functions' environment."""
+    return dict(re.findall(r"^ +(\w+) += (.+)$", block(read("functions.tf"), "environment ="), re.MULTILINE))
+
+
+def functions() -> dict[str, str]:
+    """The handler of each route."""
+    text = block(read("main.tf"), "functions =")
+    return dict(re.findall(r'route += "(.+)"\n +handler += "(.+)"', text))
+
+
+def bounds_in_terraform(name: str) -> set[tuple[str, float]]:
+    """What a variable's value is compared with."""
+    comparisons = re.findall(rf"var\.{name} (>=|<=|>|<) (\d+)", variable(name))
+    return {(sign, float(bound)) for sign, bound in comparisons}
+
+
+def bounds_in_settings(field: FieldInfo) -> set[tuple[str, float]]:
+    """The same of a setting."""
+    signs = {"ge": ">=", "le": "<=", "gt": ">", "lt": "<"}
+    return {
+        (sign, float(getattr(bound, name)))
+        for bound in field.metadata
+        for name, sign in signs.items()
+        if getattr(bound, name, None) is not None
+    }
+
+
+def test_terraform_sets_every_setting_and_nothing_else() -> None:
+    """A setting that Terraform forgets could not be set, and one that nobody reads would be a lie."""
+    assert environment().keys() == {name.upper() for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize("name", CONFIGURABLE)
+def test_each_setting_has_its_own_variable(name: str) -> None:
+    """Each setting is set from the Terraform variable of its name, and from no other."""
+    assert set(re.findall(r"var\.(\w+)", environment()[name.upper()])) == {name}
+
+
+@pytest.mark.parametrize("name", CONFIGURABLE)
+def test_defaults_are_the_same(name: str) -> None:
+    """Who sets nothing gets what the code does by itself; a null is not told to it at all."""
+    found = re.search(r"^  default +=(.+)$", variable(name), re.MULTILINE)
+    assert found is not None
+    default = json.loads(found[1])
+    settings = Settings.from_environment({"TABLE_NAME": "streams"}).model_dump(mode="json")
+    field = Settings.model_fields[name]
+
+    assert default == (settings[name] if field.default_factory is None else None)
+
+
+@pytest.mark.parametrize("name", CONFIGURABLE)
+def test_bounds_are_the_same(name: str) -> None:
+    """A plan refuses what the functions would refuse, and nothing that they would take."""
+    assert bounds_in_terraform(name) == bounds_in_settings(Settings.model_fields[name])
+
+
+@pytest.mark.parametrize("name", CONFIGURABLE)
+def test_choices_are_the_same(name: str) -> None:
+    """A setting that is a choice is the same choice on both sides."""
+    kind: Any = Settings.model_fields[name].annotation
+    found = re.search(rf"contains\((\[.+\]), var\.{name}\)", variable(name))
+    choices = set(json.loads(found[1])) if found else set()
+
+    assert choices == (set(kind) if issubclass(kind, StrEnum) else set())
+
+
+@pytest.mark.parametrize("name", CONFIGURABLE)
+def test_whole_numbers_are_the_same(name: str) -> None:
+    """A setting that must be whole must be whole on both sides."""
+    whole = f"floor(var.{name}) == var.{name}" in variable(name)
+
+    assert whole is (Settings.model_fields[name].annotation is int)
+
+
+def test_a_heartbeat_is_shorter_than_a_lease_on_both_sides() -> None:
+    """The one rule between two settings is Terraform's too."""
+    assert "var.heartbeat_seconds < var.lease_seconds" in variable("heartbeat_seconds")
+
+
+def test_terraform_routes_to_every_handler_and_to_no_other() -> None:
+    """What Terraform deploys is what the code has, and what `make run` serves."""
+    handlers = {path.stem for path in (TERRAFORM.parent / "src" / "entrypoints").glob("stream_*.py")}
+
+    assert {handler.split(".")[1] for handler in functions().values()} == handlers
+    assert functions().keys() == {endpoint.route for endpoint in ENDPOINTS}
+
+
+@pytest.mark.parametrize(("route", "handler"), functions().items())
+def test_each_route_leads_to_its_own_handler(route: str, handler: str) -> None:
+    """The handler that Lambda will look up is there, and says that it is of this route."""
+    module, _, name = handler.rpartition(".")
+    endpoint = getattr(importlib.import_module(module), name)
+
+    assert isinstance(endpoint, Endpoint)
+    assert endpoint.route == route
+    assert callable(endpoint)
+
+
+def test_every_variable_is_explained() -> None:
+    """No variable is without a description and a type."""
+    names = re.findall(r'^variable "(\w+)"', read("variables.tf"), re.MULTILINE)
+    missing = [
+        f"{name}: {attribute}"
+        for name, attribute in chain.from_iterable(((n, "description"), (n, "type")) for n in names)
+        if not re.search(rf"^  {attribute} +=", variable(name), re.MULTILINE)
+    ]
+
+    assert missing == []

@@ -1,0 +1,80 @@
+"""The service as API Gateway calls it: events in, answers out."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from adapters.in_memory import InMemoryStreamRepository
+from domain.ports import Clock, StreamRepository
+from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
+from entrypoints.endpoint import Endpoint
+from entrypoints.settings import Settings
+from tests.fakes import FakeClock
+
+EVENTS: Final = Path(__file__).parents[2] / "events"
+ENDPOINTS: Final[dict[str, Endpoint[Any]]] = {
+    handler.route: handler
+    for handler in (stream_start.handler, stream_heartbeat.handler, stream_end.handler, stream_list.handler)
+}
+
+
+@dataclass(frozen=True)
+class LambdaContext:
+    """The part of Lambda's context object that the handlers look at."""
+
+    aws_request_id: str = "b1c6ad5e-5f0f-4d1c-9a43-0d4b5a3c8e11"
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """What API Gateway makes of a handler's answer, its body parsed."""
+
+    status: int
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+def event(name: str, **changes: Any) -> dict[str, Any]:
+    """The event of this name in `tests/events/`, with these of its members changed."""
+    read: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return read | changes
+
+
+class Api:
+    """The four routes over one service.
+
+    Args:
+        repository: keeps the streams; by default one in memory.
+        clock: tells the time; by default one that stands still.
+        variables: the service's environment, but for the table's name.
+    """
+
+    def __init__(
+        self, repository: StreamRepository | None = None, clock: Clock | None = None, **variables: str
+    ) -> None:
+        settings = Settings.from_environment({"TABLE_NAME": "streams", **variables})
+        self._service = bootstrap.build(
+            settings, repository or InMemoryStreamRepository(), clock or FakeClock()
+        )
+
+    def call(self, name: str, **changes: Any) -> HttpAnswer:
+        """Send the event of this name, with these of its members changed, along its own route."""
+        sent = event(name, **changes)
+        answer = ENDPOINTS[sent["routeKey"]].serve(sent, LambdaContext(), self._service)
+        return HttpAnswer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+
+    def start(self, user_id: str, **fields: Any) -> HttpAnswer:
+        """Start a stream."""
+        return self._post("start", user_id, fields)
+
+    def heartbeat(self, user_id: str, **fields: Any) -> HttpAnswer:
+        """Keep a stream."""
+        return self._post("heartbeat", user_id, fields)
+
+    def end(self, user_id: str, **fields: Any) -> HttpAnswer:
+        """End a stream."""
+        return self._post("end", user_id, fields)
+
+    def _post(self, name: str, user_id: str, fields: dict[str, Any]) -> HttpAnswer:
+        return self.call(name, body=json.dumps({"userId": user_id, **fields}))

@@ -1,0 +1,91 @@
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fakes import RecordingRepository
+from tests.unit.entrypoints.calls import Api
+
+NAMES = st.sampled_from(["userId", "streamId", "device", "replaces", "", "maxStreams"])
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | NAMES, inner),
+    max_leaves=20,
+)
+NEARLY_VALID = st.fixed_dictionaries(
+    {"userId": st.text(max_size=8) | JSON_VALUES},
+    optional={
+        "streamId": st.sampled_from(["a", "b", ""]) | JSON_VALUES,
+        "device": st.text(max_size=8) | JSON_VALUES,
+        "replaces": st.sampled_from(["a", "b", ""]) | JSON_VALUES,
+    },
+)
+JSON_TEXTS = st.builds(json.dumps, JSON_VALUES | NEARLY_VALID, ensure_ascii=st.booleans())
+TEXTS = st.text(alphabet=st.characters(exclude_categories=()), max_size=300) | JSON_TEXTS  # surrogates too
+BYTES = st.binary(max_size=300) | JSON_TEXTS.map(lambda text: text.encode(errors="surrogatepass"))
+IN_BASE64 = BYTES.map(lambda content: base64.b64encode(content).decode())
+
+PATIENT = settings(deadline=None)  # a busy machine is no failure
+
+BAD_INPUT = {400, 413}
+NOTHING_TO_DO = {"start": 403, "end": 403, "heartbeat": 410}
+
+
+def check(route: str, *, body: str, isBase64Encoded: bool) -> None:  # noqa: N803 - the event's own name
+    """Whatever the body, the answer is a sound one, and bad input changes nothing."""
+    repository = RecordingRepository()
+    answer = Api(repository, LOG_LEVEL="error").call(route, body=body, isBase64Encoded=isBase64Encoded)
+
+    assert answer.status in {200, NOTHING_TO_DO[route], *BAD_INPUT}
+    assert (repository.writes == []) is (answer.status in BAD_INPUT)
+    if answer.status in BAD_INPUT:
+        assert answer.body["detail"]
+        assert answer.body["code"] in {"invalid_request", "body_too_large"}
+
+
+@pytest.mark.parametrize("route", NOTHING_TO_DO)
+@PATIENT
+@given(body=TEXTS)
+def test_any_text_is_answered(route: str, body: str) -> None:
+    """No text as a body brings the service down, and one that breaks the contract writes nothing."""
+    check(route, body=body, isBase64Encoded=False)
+
+
+@pytest.mark.parametrize("route", NOTHING_TO_DO)
+@PATIENT
+@given(body=IN_BASE64)
+def test_any_bytes_are_answered(route: str, body: str) -> None:
+    """The same holds for bytes in base64."""
+    check(route, body=body, isBase64Encoded=True)
+
+
+@PATIENT
+@given(query=st.text() | st.text(alphabet="userId=%&+;0aF") | st.text(max_size=4).map("userId={}".format))
+def test_any_query_is_answered(query: str) -> None:
+    """No query brings the service down."""
+    assert Api(LOG_LEVEL="error").call("list", rawQueryString=query).status in {200, 400}
+
+
+@PATIENT
+@given(key=st.text(alphabet=st.characters(exclude_categories=()), max_size=300))
+def test_any_idempotency_key_is_answered(key: str) -> None:
+    """No header brings the service down, and a bad one writes nothing."""
+    repository = RecordingRepository()
+    answer = Api(repository, LOG_LEVEL="error").call("start", headers={"idempotency-key": key})
+
+    assert answer.status in {200, 400}
+    assert (repository.writes == []) is (answer.status == 400)
+
+
+@PATIENT
+@given(fields=NEARLY_VALID)
+def test_a_valid_start_reads_as_it_was_sent(fields: dict[str, Any]) -> None:
+    """Whatever is admitted is listed under exactly the name that was sent."""
+    api = Api(LOG_LEVEL="error")
+    answer = api.call("start", body=json.dumps(fields))
+
+    if answer.status == 200 and fields.get("streamId") is not None:
+        assert answer.body["streamId"] == fields["streamId"]

@@ -1,0 +1,203 @@
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from domain.errors import StoreFault, StoreThrottled, StoreUnavailable
+from domain.ports import Deadline, Landed, Rejected
+from domain.writes import Write
+from entrypoints.event_log import EventLog
+from entrypoints.settings import LogLevel
+from tests.fakes import FailingRepository, FakeClock, RecordingRepository
+from tests.unit.entrypoints.calls import Api, LambdaContext, event
+
+USER = "viewer-4711"
+Output = pytest.CaptureFixture[str]
+
+
+class SlowRepository(RecordingRepository):
+    """Streams in memory, where every write takes a quarter of a second."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:
+        """Make the change, if its condition holds."""
+        self._clock.advance(0.25)
+        return super().apply(write, deadline)
+
+
+def only_event(output: Output) -> dict[str, Any]:
+    """The one event that was written."""
+    (line,) = output.readouterr().out.splitlines()
+    read: dict[str, Any] = json.loads(line)
+    return read
+
+
+def log(key: str = "", level: LogLevel = LogLevel.INFO) -> EventLog:
+    """A log with this key."""
+    return EventLog(level, SecretStr(key))
+
+
+def test_a_request_is_one_event(capsys: Output) -> None:
+    """An answered request leaves one line of JSON that says what it was, and what became of it."""
+    clock = FakeClock()
+    Api(SlowRepository(clock), clock, LOG_HASH_KEY="pepper").start(USER)
+    written = only_event(capsys)
+
+    assert datetime.fromisoformat(written.pop("timestamp")).utcoffset() == timedelta(0)
+    assert written == {
+        "event": "request",
+        "level": "info",
+        "route": "POST /stream/start",
+        "request_id": event("start")["requestContext"]["requestId"],
+        "lambda_request_id": LambdaContext().aws_request_id,
+        "user": log("pepper").user_hash(USER),
+        "outcome": "admitted",
+        "stream_count": 1,
+        "status": 200,
+        "duration_ms": 250.0,
+    }
+
+
+def test_a_refusal_is_no_failure(capsys: Output, api: Api) -> None:
+    """That a user is refused is ordinary: an info with its code, and no stack."""
+    for _ in range(3):
+        api.call("start")
+    capsys.readouterr()
+    api.call("start")
+    written = only_event(capsys)
+
+    assert (written["level"], written["outcome"]) == ("info", "refused")
+    assert (written["code"], written["status"]) == ("limit_reached", 403)
+    assert written["user"]
+    assert "exception" not in written
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "told"),
+    [
+        ("end", '{"userId": "1"}', ("refused", "no_active_stream")),
+        ("heartbeat", '{"userId": "1", "streamId": "play-1"}', ("gone", "stream_gone")),
+        ("start", '{"userId": 1}', ("invalid", "invalid_request")),
+        ("start", "x" * 10_000, ("invalid", "body_too_large")),
+    ],
+)
+def test_no_other_refusal_is_a_failure(
+    name: str, body: str, told: tuple[str, str], capsys: Output, api: Api
+) -> None:
+    """What a caller can bring about by itself wakes nobody."""
+    api.call(name, body=body)
+    written = only_event(capsys)
+
+    assert (written["outcome"], written["code"]) == told
+    assert written["level"] == "info"
+    assert "exception" not in written
+
+
+def test_bad_input_has_no_user(capsys: Output, api: Api) -> None:
+    """Of a request that could not be read nobody knows whom it is about."""
+    api.call("start", body="{}")
+
+    assert "user" not in only_event(capsys)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status"),
+    [
+        (StoreUnavailable("ReadTimeoutError"), "store_unavailable", 503),
+        (StoreThrottled("ThrottlingException"), "too_many_requests", 503),
+        (StoreFault("AccessDeniedException"), "internal_error", 500),
+        (ZeroDivisionError("division by zero"), "internal_error", 500),
+    ],
+)
+def test_a_failure_is_an_error_with_its_cause(
+    error: Exception, code: str, status: int, capsys: Output
+) -> None:
+    """Whoever looks into a failure finds the error, what led to it and where, and for which user."""
+    api = Api(FailingRepository(error, ConnectionResetError("reset by the host")), LOG_HASH_KEY="pepper")
+    api.start(USER)
+    written = only_event(capsys)
+
+    assert (written["level"], written["outcome"]) == ("error", "failed")
+    assert (written["code"], written["status"]) == (code, status)
+    assert f"{type(error).__name__}: {error}" in written["exception"]
+    assert "ConnectionResetError: reset by the host" in written["exception"]
+    assert "Traceback" in written["exception"]
+    assert written["user"] == log("pepper").user_hash(USER)
+
+
+def test_an_unverified_answer_has_no_count(capsys: Output) -> None:
+    """An event tells of a start that was admitted while the store was away, and makes up no count."""
+    Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open").call("start")
+    written = only_event(capsys)
+
+    assert (written["level"], written["outcome"], written["status"]) == ("info", "unverified", 200)
+    assert "stream_count" not in written
+
+
+def test_a_call_from_nowhere_is_an_event_too(capsys: Output, api: Api) -> None:
+    """An event without a request id, from no Lambda, is logged with empty names."""
+    api.call("start", requestContext=None)
+
+    assert only_event(capsys)["request_id"] == ""
+
+
+def test_no_answer_of_any_kind_logs_a_user(capsys: Output) -> None:
+    """However a request ends, no line holds the user's id."""
+    named = {"streamId": "play-1"}
+    working = Api(MAX_STREAMS="1")
+    statuses = [
+        working.heartbeat(USER, **named).status,
+        working.end(USER).status,
+        working.start(USER, **named).status,
+        working.start(USER).status,
+        working.start(USER, colour="red").status,
+        working.start(USER, device="x" * 10_000).status,
+        working.call("list", rawQueryString=f"userId={USER}").status,
+        working.call("list", rawQueryString=f"userId={USER}&userId={USER}").status,
+        working.end(USER, **named).status,
+        Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open").start(USER).status,
+    ]
+    for error in (StoreUnavailable("x"), StoreThrottled("x"), StoreFault("x"), RuntimeError("x")):
+        failing = Api(FailingRepository(error, OSError("x")))
+        statuses += [failing.start(USER).status, failing.call("list", rawQueryString=f"userId={USER}").status]
+    output = capsys.readouterr()
+
+    assert set(statuses) == {200, 400, 403, 410, 413, 500, 503}
+    assert len(output.out.splitlines()) == len(statuses)
+    assert USER not in output.out + output.err
+
+
+def test_one_key_gives_one_hash() -> None:
+    """With a configured key, one user's events can be told together over all processes."""
+    assert log("pepper").user_hash(USER) == log("pepper").user_hash(USER)
+    assert log("pepper").user_hash(USER) != log("salt").user_hash(USER)
+
+
+def test_no_key_gives_a_hash_of_each_process() -> None:
+    """Without one, a user's events can be told together within one process and no further."""
+    one, other = log(), log()
+
+    assert one.user_hash(USER) == one.user_hash(USER)
+    assert one.user_hash(USER) != other.user_hash(USER)
+
+
+def test_a_hash_tells_users_apart() -> None:
+    """Two users have two hashes, none of which shows its user."""
+    hashes = {log("pepper").user_hash(user) for user in ("1", "2", "zo\u00eb", "zoe\u0308")}
+
+    assert len(hashes) == 4
+    assert {len(value) for value in hashes} == {16}
+
+
+def test_the_level_silences_what_is_below(capsys: Output) -> None:
+    """A service that logs errors alone is silent while all goes well, and speaks when it does not."""
+    Api(LOG_LEVEL="error").call("start")
+    assert capsys.readouterr().out == ""
+
+    Api(FailingRepository(StoreUnavailable()), LOG_LEVEL="error").call("start")
+    assert only_event(capsys)["outcome"] == "failed"

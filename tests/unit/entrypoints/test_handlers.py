@@ -1,0 +1,416 @@
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled, StoreUnavailable
+from tests.fakes import FailingRepository, FakeClock, RecordingRepository
+from tests.unit.entrypoints.calls import ENDPOINTS, EVENTS, Api, HttpAnswer, event
+
+AT_LIMIT = "The maximum of 3 simultaneous streams is reached."
+NOTHING_OPEN = "There is no active stream to end."
+CALLS = ["start", "start_named", "heartbeat", "end", "end_named", "list"]
+CHANGES = [name for name in CALLS if name != "list"]
+
+
+def moment(text: str) -> datetime:
+    """A time of an answer: RFC 3339, in UTC, written with a Z, in whole seconds."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def in_seconds(clock: FakeClock, seconds: float) -> datetime:
+    """The time so many seconds from now."""
+    return datetime.fromtimestamp(clock.now(), UTC) + timedelta(seconds=seconds)
+
+
+def assert_problem(answer: HttpAnswer, status: int, code: str) -> None:
+    """Every problem has the members of RFC 9457, a code, and its text again under `message`."""
+    assert answer.status == answer.body["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.body["code"] == code
+    assert answer.body["type"] == f"urn:stream-limiter:problem:{code.replace('_', '-')}"
+    assert answer.body["title"]
+    assert answer.body["detail"]
+    assert answer.body["message"] == answer.body["detail"]
+
+
+@pytest.mark.parametrize("path", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_recorded_event_finds_its_route(path: Any, api: Api) -> None:
+    """The events are of payload format 2.0, for our routes, and none is bad input."""
+    recorded = event(path.stem)
+
+    assert recorded["version"] == "2.0"
+    assert recorded["routeKey"] == recorded["requestContext"]["routeKey"]
+    assert recorded["routeKey"] in ENDPOINTS
+    assert api.call(path.stem).status in {200, 403, 410}
+
+
+def test_the_eight_calls_of_the_original_contract(api: Api) -> None:
+    """Four starts count to three, and the fourth is refused; so are four ends, back to nought."""
+    starts = [api.call("start") for _ in range(4)]
+    ends = [api.call("end") for _ in range(4)]
+
+    assert [answer.status for answer in starts] == [200, 200, 200, 403]
+    assert [answer.body["streamCount"] for answer in starts[:3]] == [1, 2, 3]
+    assert starts[3].body["message"] == AT_LIMIT
+    assert [answer.status for answer in ends] == [200, 200, 200, 403]
+    assert [answer.body["streamCount"] for answer in ends[:3]] == [2, 1, 0]
+    assert ends[3].body["message"] == NOTHING_OPEN
+
+
+def test_an_ordinary_call_is_one_write(api: Api, repository: RecordingRepository) -> None:
+    """Starting, keeping and ending a stream each ask the store once."""
+    for calls, name in enumerate(["start", "start_named", "heartbeat", "start_replacing", "end"], start=1):
+        assert api.call(name).status == 200
+        assert len(repository.writes) == calls
+
+
+def test_what_curl_sends_is_understood(api: Api) -> None:
+    """`curl -d` says that its JSON is a form, and API Gateway then encodes it; both mean the same start."""
+    assert api.call("start_form").body["streamCount"] == 1
+    assert api.call("start").body["streamCount"] == 2
+
+
+def test_a_binary_body_is_understood(api: Api) -> None:
+    """A body of an unknown type arrives in base64, and its text is taken as UTF-8."""
+    assert api.call("start_base64").body["streamCount"] == 1
+    assert api.call("list", rawQueryString="userId=zo%C3%AB").body["streamCount"] == 1
+
+
+def test_an_anonymous_start_is_only_counted(api: Api) -> None:
+    """Without a name there is no lease to tell of."""
+    answer = api.call("start")
+
+    assert answer.body == {"streamCount": 1, "maxStreams": 3}
+    assert answer.headers == {"content-type": "application/json", "cache-control": "no-store"}
+
+
+def test_a_named_start_tells_the_lease(api: Api, clock: FakeClock) -> None:
+    """The player learns under which name, until when and at what pace it holds its slot."""
+    answer = api.call("start_named")
+
+    assert answer.status == 200
+    assert moment(answer.body.pop("expiresAt")) == in_seconds(clock, 90)
+    assert answer.body == {
+        "streamCount": 1,
+        "maxStreams": 3,
+        "streamId": "play-1",
+        "expiresInSeconds": 90,
+        "heartbeatSeconds": 30,
+    }
+
+
+def test_the_pace_follows_the_settings() -> None:
+    """A lease of two seconds alone makes players send a heartbeat every two thirds of a second."""
+    answer = Api(LEASE_SECONDS="2").call("start_named")
+
+    assert answer.body["expiresInSeconds"] == 2
+    assert answer.body["heartbeatSeconds"] == pytest.approx(2 / 3)
+
+
+def test_the_time_left_is_rounded_down() -> None:
+    """No player is told to have more time than it has, though its lease ends on a whole second."""
+    answer = Api(clock=FakeClock(1_700_000_000.75)).call("start_named")
+
+    assert moment(answer.body["expiresAt"]).timestamp() == 1_700_000_091
+    assert answer.body["expiresInSeconds"] == 90
+
+
+def test_a_repeated_named_start_is_harmless(api: Api) -> None:
+    """The same name is the same slot."""
+    first, second = api.call("start_named"), api.call("start_named")
+
+    assert first == second
+    assert second.body["streamCount"] == 1
+
+
+def test_a_heartbeat_extends_the_lease(api: Api, clock: FakeClock) -> None:
+    """Each heartbeat is answered like a start, but for the limit, which it is not held against."""
+    api.call("start_named")
+    clock.advance(30)
+    answer = api.call("heartbeat")
+
+    assert answer.status == 200
+    assert moment(answer.body.pop("expiresAt")) == in_seconds(clock, 90)
+    assert answer.body == {
+        "streamCount": 1,
+        "streamId": "play-1",
+        "expiresInSeconds": 90,
+        "heartbeatSeconds": 30,
+    }
+
+
+def test_a_heartbeat_of_a_stream_that_is_gone(api: Api) -> None:
+    """A player whose stream ended elsewhere learns that by a 410 with its name."""
+    api.call("start_named")
+    api.call("end_named")
+    answer = api.call("heartbeat")
+
+    assert_problem(answer, 410, "stream_gone")
+    assert answer.body["streamId"] == "play-1"
+
+
+def test_a_stream_replaces_another(api: Api) -> None:
+    """The next episode takes its forerunner's slot, and the count stays."""
+    api.call("start_named")
+    answer = api.call("start_replacing")
+    listed = api.call("list")
+
+    assert (answer.status, answer.body["streamId"], answer.body["streamCount"]) == (200, "play-2", 1)
+    assert [stream["streamId"] for stream in listed.body["streams"]] == ["play-2"]
+
+
+def test_ending_a_named_stream_twice_is_harmless(api: Api) -> None:
+    """The answer says whether this call ended it."""
+    api.call("start_named")
+
+    assert api.call("end_named").body == {"streamCount": 0, "streamId": "play-1", "ended": True}
+    again = api.call("end_named")
+    assert (again.status, again.body) == (200, {"streamCount": 0, "streamId": "play-1", "ended": False})
+
+
+def test_an_anonymous_end_tells_the_count_alone(api: Api) -> None:
+    """There is no name to speak of, and an end that found nothing is a refusal instead."""
+    api.call("start")
+
+    assert api.call("end").body == {"streamCount": 0}
+
+
+def test_an_anonymous_end_leaves_named_streams_alone(api: Api) -> None:
+    """With named streams only there is nothing to end without a name, and the refusal counts them."""
+    api.call("start_named")
+    answer = api.call("end")
+
+    assert_problem(answer, 403, "no_active_stream")
+    assert answer.body["message"] == NOTHING_OPEN
+    assert answer.body["streamCount"] == 1
+
+
+def test_a_refusal_lists_the_holders(api: Api, clock: FakeClock) -> None:
+    """Who is refused learns which streams to end, oldest first, without another call."""
+    api.call("start_named")
+    started = in_seconds(clock, 0)
+    clock.advance(1)
+    api.start("1", streamId="play-2")
+    api.call("start")
+    answer = api.start("1", streamId="play-3")
+
+    assert_problem(answer, 403, "limit_reached")
+    assert answer.body["message"] == AT_LIMIT
+    assert (answer.body["streamCount"], answer.body["anonymousCount"], answer.body["maxStreams"]) == (3, 1, 3)
+    oldest, newest = answer.body["streams"]
+    assert (oldest["streamId"], oldest["device"]) == ("play-1", "living room")
+    assert moment(oldest["startedAt"]) == started
+    assert moment(oldest["expiresAt"]) == started + timedelta(seconds=90)
+    assert newest["streamId"] == "play-2"
+    assert "device" not in newest
+
+
+def test_a_refusal_lists_nobody_where_nobody_has_a_name(api: Api) -> None:
+    """Anonymous streams are only counted, there too."""
+    for _ in range(3):
+        api.call("start")
+    answer = api.call("start")
+
+    assert (answer.body["streams"], answer.body["anonymousCount"]) == ([], 3)
+
+
+def test_a_user_who_may_watch_nothing() -> None:
+    """A limit of nought has a text of its own: no stream has to end first."""
+    answer = Api(MAX_STREAMS="0").call("start")
+
+    assert_problem(answer, 403, "limit_reached")
+    assert answer.body["message"] == "This user may not watch any stream."
+    assert (answer.body["streamCount"], answer.body["maxStreams"]) == (0, 0)
+
+
+def test_a_slot_comes_back_after_the_lease(api: Api, clock: FakeClock) -> None:
+    """Players that fell silent hold their slots for a lease and the grace, and no longer."""
+    for number in range(3):
+        api.start("1", streamId=f"silent-{number}")
+    clock.advance(91)
+    assert api.call("start_named").status == 403
+    clock.advance(1)
+    answer = api.call("start_named")
+
+    assert (answer.status, answer.body["streamCount"]) == (200, 1)
+
+
+def test_a_list_shows_who_watches(api: Api, clock: FakeClock) -> None:
+    """The list has everything that a refusal has."""
+    api.call("start_named")
+    api.call("start")
+    answer = api.call("list")
+
+    assert answer.status == 200
+    (stream,) = answer.body.pop("streams")
+    assert moment(stream.pop("startedAt")) == in_seconds(clock, 0)
+    assert moment(stream.pop("expiresAt")) == in_seconds(clock, 90)
+    assert stream == {"streamId": "play-1", "device": "living room"}
+    assert answer.body == {"streamCount": 2, "anonymousCount": 1, "maxStreams": 3}
+
+
+def test_a_list_of_an_unknown_user_is_empty(api: Api, repository: RecordingRepository) -> None:
+    """Nobody has to start first to be asked about, and asking writes nothing."""
+    assert api.call("list").body == {"streamCount": 0, "anonymousCount": 0, "maxStreams": 3, "streams": []}
+    assert repository.writes == []
+
+
+def test_users_do_not_meet(api: Api) -> None:
+    """One user's streams are no other's, not even one that looks alike."""
+    for user_id in ("zo\u00eb", "zoe\u0308", "zoe", "Zoe"):
+        assert api.start(user_id).body["streamCount"] == 1
+
+
+def test_a_repeatable_start_counts_once(api: Api) -> None:
+    """Two starts under one Idempotency-Key are one start."""
+    answers = [api.call("start_repeatable") for _ in range(2)]
+
+    assert [(answer.status, answer.body["streamCount"]) for answer in answers] == [(200, 1), (200, 1)]
+
+
+def test_a_repeatable_end_counts_once(api: Api) -> None:
+    """Two ends under one Idempotency-Key are one end."""
+    api.call("start")
+    api.call("start")
+    answers = [api.call("end_repeatable") for _ in range(2)]
+
+    assert [(answer.status, answer.body["streamCount"]) for answer in answers] == [(200, 1), (200, 1)]
+
+
+def test_a_start_and_an_end_under_one_key_are_two(api: Api) -> None:
+    """A player may name a play with one key: its end is no repeat of its start."""
+    assert api.call("start_repeatable").body["streamCount"] == 1
+    assert api.call("end_repeatable").body["streamCount"] == 0
+
+
+def test_one_key_of_two_users_is_two_requests(api: Api) -> None:
+    """A key names a call of one user only."""
+    assert api.call("start_repeatable").body["streamCount"] == 1
+    assert api.call("start_repeatable", body='{"userId": "2"}').body["streamCount"] == 1
+    assert api.call("list").body["streamCount"] == 1
+
+
+@pytest.mark.parametrize("name", ["start_repeatable", "end_repeatable"])
+def test_a_bad_key_changes_nothing(name: str, api: Api, repository: RecordingRepository) -> None:
+    """A key that breaks the rules is told, not ignored."""
+    answer = api.call(name, headers={"Idempotency-Key": "two words"})
+
+    assert_problem(answer, 400, "invalid_request")
+    assert [error["field"] for error in answer.body["errors"]] == ["Idempotency-Key"]
+    assert repository.writes == []
+
+
+def test_bad_input_names_every_field(api: Api, repository: RecordingRepository) -> None:
+    """A 400 says what is wrong with which field, for people and for machines, and nothing is written."""
+    answer = api.call("start", body='{"userId": 1, "colour": "red"}')
+
+    assert_problem(answer, 400, "invalid_request")
+    assert answer.body["message"] == "userId must be a string; colour is not a known field."
+    assert answer.body["errors"] == [
+        {"field": "userId", "detail": "userId must be a string"},
+        {"field": "colour", "detail": "colour is not a known field"},
+    ]
+    assert repository.writes == []
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_missing_body_is_bad_input_everywhere(name: str, api: Api, repository: RecordingRepository) -> None:
+    """Every route that takes a body asks for it in the same words."""
+    answer = api.call(name, body=None)
+
+    assert_problem(answer, 400, "invalid_request")
+    assert answer.body["message"] == "body must be a JSON object."
+    assert repository.writes == []
+
+
+def test_a_huge_body_has_its_own_answer(api: Api, repository: RecordingRepository) -> None:
+    """A body beyond the size is told how large it may be."""
+    answer = api.call("start", body="[" * 100_000)
+
+    assert_problem(answer, 413, "body_too_large")
+    assert answer.body["message"] == "body must be at most 4096 bytes."
+    assert repository.writes == []
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (StoreUnavailable("ReadTimeoutError"), "store_unavailable"),
+        (StoreThrottled("ThrottlingException"), "too_many_requests"),
+        (StoreContended(), "contended"),
+    ],
+)
+def test_a_store_that_is_away(name: str, error: StoreError, code: str) -> None:
+    """While the store cannot answer, callers are asked to come back, whatever they want."""
+    answer = Api(FailingRepository(error)).call(name)
+
+    assert_problem(answer, 503, code)
+    assert answer.headers["retry-after"] == "1"
+    assert "Exception" not in answer.body["detail"]
+    assert "streamCount" not in answer.body
+
+
+def test_only_a_503_asks_to_come_back(api: Api) -> None:
+    """No other answer promises that the same call will work later."""
+    statuses = {answer.status: answer for answer in (api.call(n) for n in ("heartbeat", "end", "start"))}
+
+    assert set(statuses) == {410, 403, 200}
+    assert all("retry-after" not in answer.headers for answer in statuses.values())
+
+
+def test_an_open_service_admits_unverified(clock: FakeClock) -> None:
+    """In open mode a player may watch while the store is away, is told so, and nobody makes up a count."""
+    api = Api(FailingRepository(StoreUnavailable()), clock, ON_STORE_FAILURE="open")
+
+    assert api.call("start").body == {"maxStreams": 3, "verified": False}
+    for name in ("start_named", "heartbeat"):
+        answer = api.call(name)
+        assert answer.status == 200
+        assert answer.body["verified"] is False
+        assert "streamCount" not in answer.body
+        assert moment(answer.body["expiresAt"]) == in_seconds(clock, 90)
+        assert answer.body["heartbeatSeconds"] == 30
+
+
+@pytest.mark.parametrize("name", ["end", "end_named", "list"])
+def test_an_open_service_makes_nothing_else_up(name: str) -> None:
+    """What is no start or heartbeat fails in open mode as well."""
+    api = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open")
+
+    assert_problem(api.call(name), 503, "store_unavailable")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_throttling_is_no_way_in(name: str) -> None:
+    """A caller that throttles its own user is not admitted for it, in open mode either."""
+    api = Api(FailingRepository(StoreThrottled()), ON_STORE_FAILURE="open")
+
+    assert_problem(api.call(name), 503, "too_many_requests")
+
+
+def test_verified_is_not_said_of_what_is(api: Api) -> None:
+    """The member appears only where something is missing."""
+    assert "verified" not in api.call("start_named").body
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("error", [ZeroDivisionError("s3cret detail"), StoreFault("s3cret detail")])
+def test_the_unexpected_is_opaque(name: str, error: Exception) -> None:
+    """A failure that nobody foresaw tells its caller nothing but where to look it up."""
+    answer = Api(FailingRepository(error, ValueError("s3cret cause"))).call(name)
+
+    assert_problem(answer, 500, "internal_error")
+    assert answer.body["requestId"] == event(name)["requestContext"]["requestId"]
+    assert "s3cret" not in json.dumps(answer.body)
+    assert type(error).__name__ not in json.dumps(answer.body)
+
+
+@pytest.mark.parametrize(("name", "status"), [("start", 200), ("heartbeat", 410)])
+def test_no_answer_is_kept_by_a_cache(name: str, status: int, api: Api) -> None:
+    """A count is true for a moment only."""
+    answer = api.call(name)
+
+    assert (answer.status, answer.headers["cache-control"]) == (status, "no-store")

@@ -1,0 +1,315 @@
+import base64
+import json
+import math
+from typing import Any
+
+import pytest
+
+from entrypoints.http_request import MAX_BODY_BYTES, BodyTooLarge, HttpRequest, InvalidRequest
+from entrypoints.request_models import ListQuery, StartBody
+from tests.unit.entrypoints.calls import event
+
+VALID = '{"userId": "1"}'
+
+
+def user_of(body: str | None, **changes: Any) -> str:
+    """Whom a start with this body is about."""
+    return HttpRequest(event("start", body=body, **changes)).body(StartBody).user_id
+
+
+def problem_of(body: str | None, **changes: Any) -> str:
+    """What is wrong with a start with this body."""
+    with pytest.raises(InvalidRequest) as caught:
+        user_of(body, **changes)
+    return str(caught.value)
+
+
+def query_problem(query: str) -> str:
+    """What is wrong with a list's query."""
+    with pytest.raises(InvalidRequest) as caught:
+        HttpRequest(event("list", rawQueryString=query)).query(ListQuery)
+    return str(caught.value)
+
+
+def in_base64(content: bytes) -> str:
+    """Bytes as API Gateway hands over what is no text."""
+    return base64.b64encode(content).decode()
+
+
+def nested(depth: int) -> str:
+    """An array in an array in an array, and so on."""
+    return "[" * depth + "]" * depth
+
+
+@pytest.mark.parametrize("body", [None, ""])
+def test_a_body_is_needed(body: str | None) -> None:
+    """No body and an empty one are told what is missing."""
+    assert problem_of(body) == "body must be a JSON object"
+
+
+def test_an_event_without_a_body_is_no_accident() -> None:
+    """API Gateway leaves `body` out of the event when the caller sent none."""
+    without = event("start")
+    del without["body"]
+
+    with pytest.raises(InvalidRequest, match="body must be a JSON object"):
+        HttpRequest(without).body(StartBody)
+
+
+@pytest.mark.parametrize("body", ["null", "[]", "[1]", "1", "-0.5", "true", '"1"', '""', "NaN", "Infinity"])
+def test_a_body_is_an_object(body: str) -> None:
+    """JSON of any other kind is refused, whatever it holds."""
+    assert problem_of(body) == "body must be a JSON object"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        " ",
+        "userId=1",
+        "{'userId': '1'}",
+        '{"userId": "1",}',
+        '{"userId": "1"} {}',
+        '{"userId": "1"',
+        '{userId: "1"}',
+        '{"userId": "a\tb"}',
+        '{"userId": "\\x41"}',
+        "\x00",
+        "[" * MAX_BODY_BYTES,
+    ],
+)
+def test_a_body_is_json(body: str) -> None:
+    """What is no JSON is refused, and nothing of it is guessed."""
+    assert problem_of(body) == "body must be valid JSON"
+
+
+def test_a_byte_order_mark_is_no_json() -> None:
+    """A mark before the JSON is refused, as text and as bytes."""
+    assert problem_of("\ufeff" + VALID) == "body must be valid JSON"
+    marked = in_base64(b"\xef\xbb\xbf" + VALID.encode())
+    assert problem_of(marked, isBase64Encoded=True) == "body must be valid JSON"
+
+
+@pytest.mark.parametrize("depth", [500, 1_000, MAX_BODY_BYTES // 2])
+def test_deep_nesting_is_refused(depth: int) -> None:
+    """A body that is nested deeper than the parser goes is bad input, not a crash."""
+    assert problem_of(nested(depth)).startswith("body must be ")
+
+
+def test_deep_nesting_beyond_the_size_is_too_large() -> None:
+    """A hundred thousand brackets are not even parsed."""
+    with pytest.raises(BodyTooLarge):
+        user_of(nested(100_000))
+
+
+@pytest.mark.parametrize(
+    "number", ["9" * 1_000, "9" * 4_000, "1e999999", "-" + "1" * 3_000, "0." + "3" * 2_000]
+)
+def test_a_number_of_any_length_is_just_no_string(number: str) -> None:
+    """Thousands of digits are refused like any other number."""
+    assert problem_of(f'{{"userId": {number}}}') == "userId must be a string"
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_python_alone_takes_for_a_number_is_just_no_string(number: float) -> None:
+    """`NaN` and `Infinity`, which Python's parser lets through, are refused like any other number."""
+    assert problem_of(json.dumps({"userId": number})) == "userId must be a string"
+
+
+def test_a_body_has_room_for_the_longest_values() -> None:
+    """The largest body allowed holds the longest value of every field, each character escaped."""
+    escaped = {
+        "userId": "\\u0061" * 128,
+        "streamId": "\\u0062" * 64,
+        "device": "\\u0063" * 64,
+        "replaces": "\\u0064" * 64,
+    }
+    body = "{" + ", ".join(f'"{name}": "{text}"' for name, text in escaped.items()) + "}"
+
+    assert len(body) < MAX_BODY_BYTES
+    assert user_of(body) == "a" * 128
+
+
+def test_the_size_counts_bytes() -> None:
+    """A body of exactly the largest size is read; one byte more is too large, in text and in base64."""
+    largest = VALID + " " * (MAX_BODY_BYTES - len(VALID))
+
+    assert user_of(largest) == "1"
+    assert user_of(in_base64(largest.encode()), isBase64Encoded=True) == "1"
+    with pytest.raises(BodyTooLarge):
+        user_of(largest + " ")
+    with pytest.raises(BodyTooLarge):
+        user_of(in_base64(largest.encode() + b" "), isBase64Encoded=True)
+    with pytest.raises(BodyTooLarge):
+        user_of('{"userId": "' + "ë" * (MAX_BODY_BYTES // 2) + '"}')
+
+
+def test_a_huge_body_is_too_large() -> None:
+    """A body as large as API Gateway lets through is refused by its size."""
+    with pytest.raises(BodyTooLarge):
+        user_of("x" * 10_000_000)
+    with pytest.raises(BodyTooLarge):
+        user_of("!" * 10_000_000, isBase64Encoded=True)
+
+
+def test_base64_is_decoded() -> None:
+    """A body that API Gateway took for binary means the same as the text."""
+    assert user_of(in_base64(VALID.encode()), isBase64Encoded=True) == "1"
+    assert HttpRequest(event("start_base64")).body(StartBody).user_id == "zoë"
+
+
+@pytest.mark.parametrize("body", ["e30", "!!!!", "eyJ1c2Vy=SWQiOiAiMSJ9", "e30=\n", VALID])
+def test_base64_is_well_formed(body: str) -> None:
+    """What is no base64 is refused, not decoded as far as it goes."""
+    assert problem_of(body, isBase64Encoded=True) == "body must be valid base64"
+
+
+@pytest.mark.parametrize("content", [b"\xff", b'{"userId": "\xff"}', b'{"userId": "\xed\xa0\x80"}', b"\xc3"])
+def test_bytes_are_utf8(content: bytes) -> None:
+    """Bytes in another encoding are refused, not replaced."""
+    assert problem_of(in_base64(content), isBase64Encoded=True) == "body must be valid UTF-8"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-32-be"])
+def test_other_unicode_encodings_are_not_guessed(encoding: str) -> None:
+    """JSON is read as UTF-8 alone, though Python's parser would detect others."""
+    body = in_base64(VALID.encode(encoding))
+
+    assert problem_of(body, isBase64Encoded=True).startswith("body must be valid")
+
+
+def test_text_that_no_utf8_can_carry_is_refused() -> None:
+    """Half of a surrogate pair in the body's own text is bad input."""
+    assert problem_of('{"userId": "\ud800"}') == "body must be valid UTF-8"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": "application/json"},
+        {"content-type": "application/json; charset=utf-8"},
+        {"content-type": "application/x-www-form-urlencoded"},
+        {"content-type": "multipart/form-data; boundary=x"},
+        {"content-type": "text/plain;charset=iso-8859-1"},
+        {"content-type": "image/png"},
+        {"content-type": ""},
+        {"Content-Type": "nonsense"},
+        {},
+        None,
+    ],
+)
+def test_the_content_type_is_irrelevant(headers: dict[str, str] | None) -> None:
+    """The body is read as JSON whatever its Content-Type says: `curl -d` says that it is a form."""
+    assert user_of('{"userId": "zoë"}', headers=headers) == "zoë"
+
+
+def test_a_form_is_no_json() -> None:
+    """What a form's Content-Type promises is not accepted either."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    assert problem_of("userId=1", headers=form) == "body must be valid JSON"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ('{"userId": "1", "userId": "1"}', "userId"),
+        ('{"userId": "1", "userId": "2"}', "userId"),
+        ('{"userId": "1", "user\\u0049d": "2"}', "userId"),
+        ('{"userId": {"a": 1, "a": 2}}', "a"),
+        ('{"userId": "1", "x": 1, "x": 1}', "x"),
+        ('{"\\ud800": 1, "\\ud800": 2}', "?"),
+    ],
+)
+def test_a_field_is_given_once(body: str, field: str) -> None:
+    """Two values under one name could mean either, so neither is taken."""
+    assert problem_of(body) == f"{field} must not be given twice"
+
+
+def test_a_long_name_is_shown_in_part() -> None:
+    """An answer does not repeat a name of any length."""
+    assert problem_of(f'{{"userId": "1", "{"x" * 3000}": 1}}') == f"{'x' * 64} is not a known field"
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    """A field's name that no UTF-8 can carry is bad input, not a crash."""
+    assert problem_of('{"userId": "1", "\\udfff": 1}') == "body must be valid Unicode text"
+
+
+@pytest.mark.parametrize(
+    ("query", "user"),
+    [
+        ("userId=1", "1"),
+        ("userId=zo%C3%AB", "zoë"),
+        ("userId=a+b%20c", "a b c"),
+        ("userId=a%2Bb", "a+b"),
+        ("userId=a%26userId%3Db", "a&userId=b"),
+        ("userId=a=b", "a=b"),
+        ("&userId=1&", "1"),
+    ],
+)
+def test_a_query_is_decoded_once(query: str, user: str) -> None:
+    """Percent-encoding and plus signs are undone, and nothing else is."""
+    assert HttpRequest(event("list", rawQueryString=query)).query(ListQuery).user_id == user
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("", "userId is required"),
+        ("userId", "userId must not be blank"),
+        ("userId=", "userId must not be blank"),
+        ("userId=+", "userId must not be blank"),
+        ("userId=%00", "userId must not contain control characters"),
+        ("userId=" + "a" * 129, "userId must be at most 128 bytes in UTF-8"),
+        ("userId=1&userId=1", "userId must not be given twice"),
+        ("userId=1&user%49d=2", "userId must not be given twice"),
+        ("userId=1&x=1", "x is not a known field"),
+        ("userid=1", "userId is required; userid is not a known field"),
+        ("userId=1&maxStreams=9", "maxStreams is not a known field"),
+        ("userId=%FF", "query must be valid UTF-8, percent-encoded"),
+        ("userId=%C3", "query must be valid UTF-8, percent-encoded"),
+        ("userId=%ED%A0%80", "query must be valid UTF-8, percent-encoded"),
+        ("%FF=1&userId=1", "query must be valid UTF-8, percent-encoded"),
+    ],
+)
+def test_a_query_breaks_no_rule(query: str, problem: str) -> None:
+    """A query with missing, double, unknown or undecodable fields is told so."""
+    assert query_problem(query) == problem
+
+
+def test_a_missing_query_is_an_empty_one() -> None:
+    """An event without a query string asks for nobody."""
+    without = event("list")
+    del without["rawQueryString"]
+
+    with pytest.raises(InvalidRequest, match="userId is required"):
+        HttpRequest(without).query(ListQuery)
+
+
+@pytest.mark.parametrize("name", ["idempotency-key", "Idempotency-Key", "IDEMPOTENCY-KEY", "iDempotency-kEy"])
+@pytest.mark.parametrize("key", ["1", "7e6f0c1a-90f1", '"quoted"', "!~", "x" * 255])
+def test_an_idempotency_key_is_found_under_any_capitals(name: str, key: str) -> None:
+    """A header's name means the same however it is written, and its value is taken as it is."""
+    assert HttpRequest(event("start", headers={name: key})).idempotency_key() == key
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", " a", "a\n", "\t", "ë", "\x7f", "\x00", "x" * 256, "\ud800"])
+def test_an_idempotency_key_breaks_no_rule(key: str) -> None:
+    """A key that is empty, too long or not printable ASCII is refused by name, not ignored."""
+    with pytest.raises(InvalidRequest, match=r"^Idempotency-Key must be 1 to 255 printable ASCII"):
+        HttpRequest(event("start", headers={"idempotency-key": key})).idempotency_key()
+
+
+@pytest.mark.parametrize("headers", [None, {}, {"accept": "*/*"}, {"x-idempotency-key": "1"}])
+def test_an_idempotency_key_is_optional(headers: dict[str, str] | None) -> None:
+    """A call without the header has no key."""
+    assert HttpRequest(event("start", headers=headers)).idempotency_key() is None
+
+
+def test_a_request_is_known_by_the_name_that_the_gateway_gave_it() -> None:
+    """The request id is API Gateway's, and empty when there is none."""
+    assert HttpRequest(event("start")).request_id == "OaBcDhL5liAEMVg="
+    assert HttpRequest(event("start", requestContext=None)).request_id == ""
+    assert HttpRequest({}).request_id == ""

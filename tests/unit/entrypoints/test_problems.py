@@ -1,0 +1,162 @@
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import pytest
+
+import entrypoints
+from domain.errors import (
+    InvalidInput,
+    LimitReached,
+    NoActiveStream,
+    Refusal,
+    StoreContended,
+    StoreError,
+    StoreFault,
+    StoreThrottled,
+    StoreUnavailable,
+    StreamGone,
+    StreamLimiterError,
+)
+from domain.streams import LiveStreams
+from entrypoints.http_request import BodyTooLarge, InvalidRequest
+from entrypoints.problems import FAILED, problem_for, rule_for
+from entrypoints.settings import SettingsError
+
+EXAMPLES: dict[type[Exception], Exception] = {
+    type(example): example
+    for example in (
+        StreamLimiterError("s3cret"),
+        InvalidInput("userId", "is required"),
+        Refusal("s3cret"),
+        LimitReached(3, LiveStreams()),
+        NoActiveStream(LiveStreams()),
+        StreamGone("play-1"),
+        StoreError("s3cret"),
+        StoreUnavailable("s3cret"),
+        StoreThrottled("s3cret"),
+        StoreContended("s3cret"),
+        StoreFault("s3cret"),
+        InvalidRequest(InvalidInput("userId", "is required"), InvalidInput("device", "must not be blank")),
+        BodyTooLarge("s3cret"),
+        SettingsError("s3cret"),
+    )
+}
+STATUSES = {
+    InvalidRequest: 400,
+    BodyTooLarge: 413,
+    LimitReached: 403,
+    NoActiveStream: 403,
+    StreamGone: 410,
+    StoreUnavailable: 503,
+    StoreThrottled: 503,
+    StoreContended: 503,
+    StoreFault: 500,
+    SettingsError: 500,
+}
+
+
+def kinds_of(root: type[Exception]) -> Iterator[type[Exception]]:
+    """The error and everything below it, as far as it is ours."""
+    yield root
+    for kind in root.__subclasses__():
+        if kind.__module__.startswith(("domain.", "adapters.", "entrypoints.")):
+            yield from kinds_of(kind)
+
+
+def errors_of_the_entrypoints() -> Iterator[type[Exception]]:
+    """Every error that a module of the entrypoints defines, but for those of the operator's command line."""
+    for found in pkgutil.iter_modules(entrypoints.__path__, "entrypoints."):
+        if found.name == "entrypoints.streamctl":
+            continue  # it answers no request
+        module = importlib.import_module(found.name)
+        for value in vars(module).values():
+            if (
+                isinstance(value, type)
+                and issubclass(value, Exception)
+                and value.__module__ == module.__name__
+            ):
+                yield value
+
+
+def test_no_error_of_ours_is_forgotten() -> None:
+    """There is an example here of every kind of error that the service can raise."""
+    assert {*kinds_of(StreamLimiterError), *errors_of_the_entrypoints()} == EXAMPLES.keys()
+
+
+@pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: type(error).__name__)
+def test_every_error_has_an_answer(error: Exception) -> None:
+    """Each is a whole problem, and none shows what the error itself says about the inside."""
+    problem = problem_for(error, "request-1")
+
+    assert problem.type == f"urn:stream-limiter:problem:{problem.code.replace('_', '-')}"
+    assert problem.title
+    assert problem.detail == problem.message
+    assert problem.status == rule_for(error).status
+    assert "s3cret" not in problem.to_json()
+
+
+@pytest.mark.parametrize(("kind", "status"), STATUSES.items())
+def test_every_kind_has_its_status(kind: type[Exception], status: int) -> None:
+    """The statuses of the contract."""
+    assert problem_for(EXAMPLES[kind], "").status == status
+
+
+@pytest.mark.parametrize("kind", [InvalidRequest, BodyTooLarge])
+def test_bad_input_is_never_our_failure(kind: type[Exception]) -> None:
+    """Whichever way bad input is told, its caller is told that it is bad, and not to try again later."""
+    assert 400 <= problem_for(EXAMPLES[kind], "").status < 500
+
+
+@pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: type(error).__name__)
+def test_only_what_is_our_own_fault_is_a_failure(error: Exception) -> None:
+    """What is answered by a 5xx is logged as failed, and nothing else is."""
+    rule = rule_for(error)
+
+    assert (rule.outcome == FAILED) is (rule.status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+@pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: type(error).__name__)
+def test_the_request_id_comes_with_the_opaque_alone(error: Exception) -> None:
+    """Where the answer says nothing, it says where to look; elsewhere it need not."""
+    problem = problem_for(error, "request-1")
+
+    assert problem.request_id == ("request-1" if problem.code == "internal_error" else None)
+
+
+def test_each_code_means_one_thing() -> None:
+    """A machine that knows the code knows the status, the title and the type."""
+    rules = {rule_for(error) for error in EXAMPLES.values()}
+
+    assert len({rule.code for rule in rules}) == len(rules)
+
+
+def test_a_new_kind_is_answered_like_its_nearest_relative() -> None:
+    """The table is looked up along an error's ancestors."""
+
+    class Offline(StoreUnavailable):
+        pass
+
+    class Elsewhere(StreamGone):
+        pass
+
+    assert rule_for(Offline()) is rule_for(StoreUnavailable())
+    assert rule_for(Elsewhere("play-1")) is rule_for(StreamGone("play-1"))
+
+
+def test_the_nearest_of_two_ancestors_wins() -> None:
+    """With two relatives in the table, Python's own order of ancestors decides."""
+
+    class Both(StoreThrottled, StoreUnavailable):
+        pass
+
+    assert rule_for(Both()) is rule_for(StoreThrottled())
+
+
+@pytest.mark.parametrize("error", [Exception(), KeyError("x"), RecursionError(), UnicodeError()])
+def test_what_nobody_thought_of_is_opaque(error: Exception) -> None:
+    """Every other exception is a 500."""
+    problem = problem_for(error, "request-1")
+
+    assert (problem.status, problem.code, problem.request_id) == (500, "internal_error", "request-1")

@@ -1,0 +1,165 @@
+import pytest
+
+from domain.policy import Enforcement, OnLimit, OnStoreFailure, Policy
+from domain.streams import CEILING
+from entrypoints.settings import LogLevel, Settings, SettingsError
+
+ALL = {
+    "TABLE_NAME": "streams-prod",
+    "MAX_STREAMS": "5",
+    "LEASE_SECONDS": "60",
+    "HEARTBEAT_SECONDS": "7.5",
+    "GRACE_SECONDS": "0",
+    "ANONYMOUS_SECONDS": "0",
+    "ON_LIMIT": "evict_oldest",
+    "ENFORCEMENT": "shadow",
+    "ON_STORE_FAILURE": "open",
+    "LOG_LEVEL": "warning",
+    "LOG_HASH_KEY": "pepper",
+}
+
+
+def read(**variables: str) -> Settings:
+    """The settings of an environment with a table's name and these variables."""
+    return Settings.from_environment({"TABLE_NAME": "streams", **variables})
+
+
+def test_a_table_is_all_that_must_be_named() -> None:
+    """Every other setting has a default, and the defaults make the domain's default policy."""
+    settings = read()
+
+    assert settings.policy == Policy()
+    assert settings.log_level is LogLevel.INFO
+    assert settings.log_hash_key.get_secret_value() == ""
+
+
+def test_every_variable_is_read() -> None:
+    """No setting keeps its default once its variable says otherwise."""
+    settings = Settings.from_environment(ALL)
+
+    assert set(ALL) == {name.upper() for name in Settings.model_fields}
+    assert settings.table_name == "streams-prod"
+    assert settings.policy == Policy(
+        max_streams=5,
+        lease_seconds=60,
+        heartbeat_seconds=7.5,
+        grace_seconds=0,
+        anonymous_seconds=0,
+        on_limit=OnLimit.EVICT_OLDEST,
+        enforcement=Enforcement.SHADOW,
+        on_store_failure=OnStoreFailure.OPEN,
+    )
+    assert settings.log_level is LogLevel.WARNING
+    assert settings.log_hash_key.get_secret_value() == "pepper"
+
+
+def test_the_process_environment_is_the_default_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an argument the settings come from the environment of the process."""
+    for name, value in ALL.items():
+        monkeypatch.setenv(name, value)
+
+    assert Settings.from_environment() == Settings.from_environment(ALL)
+
+
+@pytest.mark.parametrize("name", sorted(ALL.keys() - {"TABLE_NAME"}))
+def test_an_empty_variable_is_one_that_is_not_given(name: str) -> None:
+    """An empty value means the default: Terraform cannot leave a variable out."""
+    assert read(**{name: ""}) == read()
+
+
+def test_other_variables_are_nobodys_business() -> None:
+    """Lambda's own variables stand in the same environment and do no harm."""
+    assert read(AWS_REGION="eu-central-1", PATH="/bin") == read()
+
+
+@pytest.mark.parametrize("environment", [{}, {"TABLE_NAME": ""}])
+def test_a_table_must_be_named(environment: dict[str, str]) -> None:
+    """There is no default table to write to by mistake."""
+    with pytest.raises(SettingsError, match=r"^TABLE_NAME: ") as caught:
+        Settings.from_environment(environment)
+
+    assert "HEARTBEAT_SECONDS" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TABLE_NAME", "ab"),
+        ("TABLE_NAME", "a" * 1025),
+        ("MAX_STREAMS", "-1"),
+        ("MAX_STREAMS", str(CEILING + 1)),
+        ("MAX_STREAMS", "2.5"),
+        ("MAX_STREAMS", "three"),
+        ("LEASE_SECONDS", "0"),
+        ("LEASE_SECONDS", "86401"),
+        ("LEASE_SECONDS", "1.5"),
+        ("HEARTBEAT_SECONDS", "0"),
+        ("HEARTBEAT_SECONDS", "-1"),
+        ("HEARTBEAT_SECONDS", "nan"),
+        ("HEARTBEAT_SECONDS", "inf"),
+        ("HEARTBEAT_SECONDS", "often"),
+        ("GRACE_SECONDS", "-1"),
+        ("GRACE_SECONDS", "61"),
+        ("ANONYMOUS_SECONDS", "-1"),
+        ("ANONYMOUS_SECONDS", "31536001"),
+        ("ON_LIMIT", "evict"),
+        ("ENFORCEMENT", "off"),
+        ("ON_STORE_FAILURE", "OPEN"),
+        ("LOG_LEVEL", "critical"),
+    ],
+)
+def test_a_wrong_value_is_told_by_its_name(name: str, value: str) -> None:
+    """A value outside its bounds stops the service, with an error that names the variable and no other."""
+    with pytest.raises(SettingsError, match=rf"^{name}: [^;]+$"):
+        read(**{name: value})
+
+
+def test_all_wrong_values_are_told_at_once() -> None:
+    """Whoever repairs an environment sees everything that is wrong with it in one error."""
+    with pytest.raises(SettingsError, match=r"^TABLE_NAME: .+; MAX_STREAMS: .+; ON_LIMIT: ") as caught:
+        Settings.from_environment({"MAX_STREAMS": "many", "ON_LIMIT": "shrug"})
+
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("MAX_STREAMS", "0", "20"),
+        ("LEASE_SECONDS", "1", "86400"),
+        ("GRACE_SECONDS", "0", "60"),
+        ("ANONYMOUS_SECONDS", "0", "31536000"),
+    ],
+)
+def test_the_bounds_themselves_are_allowed(name: str, low: str, high: str) -> None:
+    """The least and the greatest value of a range belong to it."""
+    assert getattr(read(**{name: low}), name.lower()) == int(low)
+    assert getattr(read(**{name: high}), name.lower()) == int(high)
+
+
+@pytest.mark.parametrize(("lease", "heartbeat"), [("1", 1 / 3), ("2", 2 / 3), ("600", 200)])
+def test_a_lease_alone_is_enough(lease: str, heartbeat: float) -> None:
+    """When no heartbeat is set it is a third of whatever the lease is."""
+    assert read(LEASE_SECONDS=lease).heartbeat_seconds == pytest.approx(heartbeat)
+
+
+@pytest.mark.parametrize("heartbeat", ["10", "10.5", "3600"])
+def test_a_heartbeat_is_shorter_than_a_lease(heartbeat: str) -> None:
+    """Players that keep to their heartbeat never lose their slot by it."""
+    with pytest.raises(SettingsError, match="HEARTBEAT_SECONDS must be shorter than LEASE_SECONDS"):
+        read(LEASE_SECONDS="10", HEARTBEAT_SECONDS=heartbeat)
+
+
+def test_settings_never_show_the_secret() -> None:
+    """The key of the hash is in no text that somebody may print."""
+    settings = read(LOG_HASH_KEY="pepper")
+
+    assert "pepper" not in f"{settings} {settings!r} {settings.model_dump_json()}"
+
+
+def test_an_error_never_shows_the_secret() -> None:
+    """Nor is it in an error about the other settings."""
+    with pytest.raises(SettingsError) as caught:
+        read(LOG_HASH_KEY="pepper", LEASE_SECONDS="1", HEARTBEAT_SECONDS="1")
+
+    assert "pepper" not in repr(caught.value)
