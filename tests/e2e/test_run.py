@@ -1,0 +1,148 @@
+"""`make run`: the service at a developer's desk, over HTTP, as a user of the predecessor meets it."""
+
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.e2e.local_service import LocalService
+
+pytestmark = pytest.mark.e2e
+
+READY_SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[LocalService]:
+    """The service with its default settings."""
+    with LocalService() as service:
+        yield service
+
+
+def post(service: LocalService, path: str, **fields: str) -> httpx.Response:
+    """One call, its body sent as curl's -d sends it."""
+    return httpx.post(
+        f"{service.url}{path}",
+        json=fields,
+        headers={"content-type": "application/x-www-form-urlencoded"},
+    )
+
+
+def children(pid: int) -> list[str]:
+    """The processes that a process has started and that are still there."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    )
+    return listed.stdout.split()
+
+
+def test_it_is_ready_in_time_and_says_where(service: LocalService) -> None:
+    """A curl to try is printed, and so is that nobody is asked who they are."""
+    assert any("curl -X POST" in line for line in service.lines)
+    assert any("no authentication" in line for line in service.lines)
+
+
+def test_the_predecessors_eight_curls_are_answered_as_ever(service: LocalService) -> None:
+    """Four starts are 200 200 200 403, and four ends 200 200 200 403."""
+    starts = [post(service, "/stream/start", userId="1") for _ in range(4)]
+    assert [answer.status_code for answer in starts] == [200, 200, 200, 403]
+    assert [answer.json()["streamCount"] for answer in starts] == [1, 2, 3, 3]
+    assert "maximum" in starts[3].json()["message"]
+    ends = [post(service, "/stream/end", userId="1") for _ in range(4)]
+    assert [answer.status_code for answer in ends] == [200, 200, 200, 403]
+    assert [answer.json()["streamCount"] for answer in ends] == [2, 1, 0, 0]
+    assert "no active stream" in ends[3].json()["message"]
+
+
+def test_named_streams_are_listed(service: LocalService) -> None:
+    """A start with a name, a heartbeat and a list."""
+    assert post(service, "/stream/start", userId="2", streamId="tv", device="living room").is_success
+    assert post(service, "/stream/heartbeat", userId="2", streamId="tv").is_success
+    listed = httpx.get(f"{service.url}/stream", params={"userId": "2"}).json()
+    assert [(stream["streamId"], stream["device"]) for stream in listed["streams"]] == [("tv", "living room")]
+
+
+def test_an_unknown_route_is_404_and_a_wrong_method_405(service: LocalService) -> None:
+    """With a JSON body, as API Gateway answers."""
+    unknown = httpx.post(f"{service.url}/stream/pause", json={"userId": "1"})
+    assert (unknown.status_code, unknown.json()) == (404, {"message": "Not Found"})
+    assert httpx.get(f"{service.url}/stream/start").status_code == 405
+
+
+def test_a_body_that_is_no_text_is_a_400(service: LocalService) -> None:
+    """Whatever the Content-Type says."""
+    for content_type in ("application/json", "application/octet-stream", "text/plain; charset=latin-1"):
+        answer = httpx.post(
+            f"{service.url}/stream/start", content=b"\xff\xfe{}", headers={"content-type": content_type}
+        )
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["field"] == "body"
+
+
+def test_it_listens_on_loopback_only(service: LocalService) -> None:
+    """Neither it nor the store that it started can be reached from another machine."""
+    for pid in (str(service.process.pid), *children(service.process.pid)):
+        listening = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
+        addresses = [line.split()[3] for line in listening.splitlines() if f"pid={pid}," in line]
+        assert addresses
+        assert all(address.startswith(("127.", "[::1]")) for address in addresses)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_it_stops_cleanly_and_leaves_no_process(how: signal.Signals) -> None:
+    """It is ready within 10 seconds, and when it goes its store goes with it."""
+    with LocalService() as service:
+        assert time.monotonic() - service.began < READY_SECONDS
+        started = children(service.process.pid)
+        assert started
+        assert service.stop(how) == 0
+    for pid in started:
+        assert not subprocess.run(["ps", "-p", pid], capture_output=True, check=False).stdout.count(b"\n") > 1
+
+
+def test_a_port_that_is_taken_is_told_in_one_sentence() -> None:
+    """And nothing is started."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with pytest.raises(AssertionError, match=f"port {port} cannot be used"), LocalService({"PORT": port}):
+            pass
+
+
+def test_a_wrong_setting_is_told_by_its_name() -> None:
+    """Before the first request."""
+    with (
+        pytest.raises(AssertionError, match="MAX_STREAMS: Input should be less than or equal to 20"),
+        LocalService({"MAX_STREAMS": "21"}),
+    ):
+        pass
+
+
+def test_a_store_of_ones_own_is_used_instead(dynamodb_local_url: str) -> None:
+    """The SDK's own variable names it; the table is made there, and outlives the service."""
+    settings = {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb_local_url}
+    with LocalService(settings) as service:
+        assert children(service.process.pid) == []
+        assert post(service, "/stream/start", userId="kept").json()["streamCount"] == 1
+    with LocalService(settings) as service:
+        assert post(service, "/stream/start", userId="kept").json()["streamCount"] == 2
+
+
+def test_a_crashed_players_slot_comes_back_with_its_lease() -> None:
+    """LEASE_SECONDS=2: three hold, a fourth is told who; after the lease and the grace it is admitted."""
+    with LocalService({"LEASE_SECONDS": "2"}) as service:
+        for stream_id in ("a", "b", "c"):
+            started = post(service, "/stream/start", userId="1", streamId=stream_id)
+            assert started.status_code == 200
+        refused = post(service, "/stream/start", userId="1", streamId="d")
+        assert refused.status_code == 403
+        assert [stream["streamId"] for stream in refused.json()["streams"]] == ["a", "b", "c"]
+        time.sleep(2 + 2 + 2)  # the lease, the grace, and both roundings
+        admitted = post(service, "/stream/start", userId="1", streamId="d")
+        assert (admitted.status_code, admitted.json()["streamCount"]) == (200, 1)
+        assert post(service, "/stream/heartbeat", userId="1", streamId="a").status_code == 410
