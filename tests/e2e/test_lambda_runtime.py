@@ -1,0 +1,100 @@
+"""The built zip in AWS's own runtime, which has nothing to import but the zip."""
+
+import json
+import zipfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from dev import lambda_runtime, package
+from dev.emulator import REGION
+from dev.lambda_runtime import LambdaRuntime, LambdaRuntimeError
+from dev.table import ensure_table
+from tests.support import skip_or_fail
+
+pytestmark = pytest.mark.e2e
+
+TABLE = "streams-of-the-lambda-runtime"
+EVENTS = Path(__file__).parent.parent / "events"
+
+
+@pytest.fixture(scope="module")
+def environment(dynamodb_local_url: str) -> dict[str, str]:
+    """The function's variables: a table, credentials, and the defaults for the rest."""
+    store = boto3.client(
+        "dynamodb",
+        endpoint_url=dynamodb_local_url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    ensure_table(store, TABLE)
+    return {
+        "TABLE_NAME": TABLE,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_local_url,
+    }
+
+
+@pytest.fixture(scope="module")
+def zipped() -> Path:
+    """The zip for this machine's Python, as it is built from the sources right now."""
+    reason = lambda_runtime.unavailable()
+    if reason:
+        skip_or_fail(reason)
+    return package.build("local")
+
+
+def invoke(function: LambdaRuntime, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """The status and the body that API Gateway would send on."""
+    answer = function.invoke(event)
+    assert "statusCode" in answer, answer
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def event(name: str) -> dict[str, Any]:
+    """What API Gateway hands to a function."""
+    loaded: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return loaded
+
+
+def test_the_zip_keeps_the_contract(zipped: Path, environment: dict[str, str]) -> None:
+    """Four starts are 200 200 200 403, four ends 200 200 200 403, by two functions over one table."""
+    with ExitStack() as functions:
+        start, end = (
+            functions.enter_context(LambdaRuntime(zipped, f"entrypoints.stream_{name}.handler", environment))
+            for name in ("start", "end")
+        )
+        starts = [invoke(start, event("start")) for _ in range(4)]
+        ends = [invoke(end, event("end")) for _ in range(4)]
+    assert [status for status, _ in starts] == [200, 200, 200, 403]
+    assert [body["streamCount"] for _, body in starts[:3]] == [1, 2, 3]
+    assert [status for status, _ in ends] == [200, 200, 200, 403]
+    assert [body["streamCount"] for _, body in ends[:3]] == [2, 1, 0]
+
+
+@pytest.mark.parametrize(("name", "status"), [("heartbeat", 410), ("list", 200)])
+def test_the_other_functions_answer_too(
+    name: str, status: int, zipped: Path, environment: dict[str, str]
+) -> None:
+    """A stream that nobody started is gone, and a user without streams has an empty list."""
+    with LambdaRuntime(zipped, f"entrypoints.stream_{name}.handler", environment) as function:
+        assert invoke(function, event(name))[0] == status
+
+
+def test_what_the_zip_lacks_is_not_found_elsewhere(
+    zipped: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Without one dependency the function does not start, although this very test could import it."""
+    lacking = tmp_path / "lacking.zip"
+    with zipfile.ZipFile(zipped) as whole, zipfile.ZipFile(lacking, "w") as rest:
+        for entry in whole.infolist():
+            if not entry.filename.startswith("structlog/"):
+                rest.writestr(entry, whole.read(entry))
+    lost = pytest.raises(LambdaRuntimeError, match="No module named 'structlog'")
+    with LambdaRuntime(lacking, "entrypoints.stream_start.handler", environment) as function, lost:
+        function.invoke(event("start"))
