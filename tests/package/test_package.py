@@ -1,0 +1,103 @@
+"""The zip that the functions run from: the same bytes every time, and nothing that does not belong."""
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from dev import package
+from dev.cache import ROOT
+
+MEGABYTE = 1_000_000
+ELF_MACHINES = {"x86_64": 62, "arm64": 183}
+
+
+@pytest.fixture(scope="module")
+def zipped() -> Path:
+    """The zip for the Python that runs this test."""
+    return package.build("local")
+
+
+def test_another_checkout_makes_the_same_bytes(zipped: Path, tmp_path: Path) -> None:
+    """It does not show where and when it is built, nor under which umask; and the caches are not needed."""
+    for folder in ("dev", "requirements", "src"):
+        shutil.copytree(
+            ROOT / folder, tmp_path / folder, copy_function=shutil.copy,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )  # fmt: skip
+    (tmp_path / "src" / "domain" / "__pycache__").mkdir()
+    (tmp_path / "src" / "domain" / "__pycache__" / "left.pyc").touch()
+    subprocess.run(
+        [sys.executable, "-m", "dev.package", "--target", "local"],
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ""},
+        umask=0o077,
+    )
+    assert (tmp_path / zipped.relative_to(ROOT)).read_bytes() == zipped.read_bytes()
+
+
+def test_the_zip_is_enough_by_itself(zipped: Path, tmp_path: Path) -> None:
+    """The handlers and the DynamoDB client, with its errors, need it and the standard library only."""
+    with zipfile.ZipFile(zipped) as archive:
+        archive.extractall(tmp_path)
+    program = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import boto3
+import pydantic, structlog
+import entrypoints.stream_start, entrypoints.stream_end
+import entrypoints.stream_heartbeat, entrypoints.stream_list
+client = boto3.client("dynamodb", region_name="eu-central-1")
+assert client.meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com", client.meta.endpoint_url
+assert client.exceptions.ConditionalCheckFailedException
+"""
+    subprocess.run([sys.executable, "-I", "-S", "-c", program, tmp_path], check=True, env={})
+
+
+def test_it_holds_the_service_and_its_dependencies_only(zipped: Path) -> None:
+    """No tools, no tests, no caches, no metadata of how it was installed; small enough to load fast."""
+    with zipfile.ZipFile(zipped) as archive:
+        names = archive.namelist()
+    folders = {name.split("/")[0] for name in names}
+    assert {"domain", "adapters", "entrypoints", "boto3", "pydantic", "structlog"} <= folders
+    assert not folders & {"dev", "tests", "bin", "moto", "pytest", "starlette"}
+    assert not [name for name in names if "__pycache__" in name or name.endswith((".pyi", "/RECORD"))]
+    assert {
+        name.split("/")[2] for name in names if name.startswith("botocore/data/") and name.count("/") > 2
+    } == {"dynamodb"}
+    assert zipped.stat().st_size < 10 * MEGABYTE
+
+
+@pytest.mark.parametrize("architecture", ELF_MACHINES)
+def test_the_lambda_zip_is_for_its_processor(
+    architecture: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every binary in it is of the Python and the processor that were asked for, whatever this machine is."""
+    monkeypatch.setenv("PYTHON_VERSION", "3.13")
+    monkeypatch.setenv("ARCHITECTURE", architecture)
+    monkeypatch.setitem(package.ZIPS, "lambda", tmp_path / "lambda.zip")
+    with zipfile.ZipFile(package.build("lambda")) as archive:
+        binaries = {name: archive.read(name) for name in archive.namelist() if ".so" in name}
+    assert binaries
+    for name, content in binaries.items():
+        assert "cpython-313" in name
+        assert struct.unpack_from("<H", content, 18) == (ELF_MACHINES[architecture],), name
+
+
+@pytest.mark.parametrize(("name", "value"), [("PYTHON_VERSION", "python3.13"), ("ARCHITECTURE", "aarch64")])
+def test_a_wrong_variable_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value that AWS does not know is refused before anything is fetched."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(package.PackageError, match=f"{name}.*{value}"):
+        package.build("lambda")
+
+
+def test_the_lock_has_no_environment_markers() -> None:
+    """Pip would judge them by the machine that builds, not by the Lambda."""
+    assert ";" not in package.REQUIREMENTS.read_text()
