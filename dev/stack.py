@@ -94,13 +94,14 @@ def down() -> None:
     if local is None:
         print("Nothing is up.")
         return
-    if local.emulator is None and answers(local.endpoint_url):
-        print(f"Destroying the stack; the emulator on port {local.port} was there before, and stays.")
+    if answers(local.endpoint_url):
+        print("Destroying the stack.")
         stack = local.stack()
         stack.init()
         stack.destroy()
     _forget(local)
-    print("Down.")
+    kept = "" if local.emulator else f" The emulator on port {local.port} was there before, and stays."
+    print(f"Down.{kept}")
 
 
 def deploy() -> None:
