@@ -27,9 +27,11 @@ def test_another_checkout_makes_the_same_bytes(zipped: Path, tmp_path: Path) -> 
     """It does not show where and when it is built, nor under which umask; and the caches are not needed."""
     for folder in ("dev", "requirements", "src"):
         shutil.copytree(
-            ROOT / folder, tmp_path / folder, copy_function=shutil.copy,
+            ROOT / folder,
+            tmp_path / folder,
+            copy_function=shutil.copy,
             ignore=shutil.ignore_patterns("__pycache__"),
-        )  # fmt: skip
+        )
     (tmp_path / "src" / "domain" / "__pycache__").mkdir()
     (tmp_path / "src" / "domain" / "__pycache__" / "left.pyc").touch()
     subprocess.run(

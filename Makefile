@@ -1,0 +1,119 @@
+# The one interface of this repository: `make` lists what there is.
+# Variables are given on the command line, as in `make run PORT=3001`, and reach every command.
+
+PYTHON ?= python3
+
+VENV := .venv/.installed
+EMULATOR := .venv-emulator/.installed
+PY := .venv/bin/python
+export PYTHONPATH := src:.
+
+.DEFAULT_GOAL := help
+
+## -- Everyday
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^## -- /{print substr($$0, 6)} /^[a-z0-9-]+:.*## /{printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(VENV) $(EMULATOR) ## Make the environments: .venv, and .venv-emulator for the AWS emulator
+
+.PHONY: run
+run: $(VENV) $(EMULATOR) ## Serve on http://localhost:3000 until Ctrl-C (PORT=3000); needs no AWS
+	@exec $(PY) -m dev.serve
+
+.PHONY: test
+test: $(VENV) $(EMULATOR) ## Run every test, the fast ones first: what CI runs
+	$(PY) -m pytest -m "not e2e" --cov
+	$(PY) -m pytest -m e2e
+
+.PHONY: test-fast
+test-fast: $(VENV) $(EMULATOR) ## Run the tests that need no Terraform and build no stack (ARGS="-k start")
+	$(PY) -m pytest -m "not e2e" $(ARGS)
+
+.PHONY: test-e2e
+test-e2e: $(VENV) $(EMULATOR) ## Run the tests of the whole: the zip, Terraform, make run (ARGS="-k stack")
+	$(PY) -m pytest -m e2e $(ARGS)
+
+.PHONY: lint
+lint: $(VENV) ## Check style, formatting, types and layers
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+.PHONY: format
+format: $(VENV) ## Format the sources, and mend what can be mended safely
+	.venv/bin/ruff check --fix-only
+	.venv/bin/ruff format
+
+## -- The whole service on the AWS emulator
+
+.PHONY: up
+up: package-local $(EMULATOR) ## Deploy to the emulator on this machine (EMULATOR_PORT=4566); prints the API's URL last
+	@$(PY) -m dev.stack up
+
+.PHONY: down
+down: $(VENV) ## Take all of it away again
+	@$(PY) -m dev.stack down
+
+## -- On AWS, with your own credentials
+
+.PHONY: deploy
+deploy: package ## Deploy with Terraform, which asks first (STAGE=dev, BACKEND_CONFIG=file, AUTO_APPROVE=1)
+	@exec $(PY) -m dev.stack deploy
+
+.PHONY: undeploy
+undeploy: $(VENV) ## Destroy what deploy made, the table and its data too (STAGE=dev)
+	@exec $(PY) -m dev.stack undeploy
+
+## -- Whichever of the two is up
+
+LOGS := logs-start logs-end logs-heartbeat logs-list
+.PHONY: $(LOGS)
+$(LOGS): logs-%: $(VENV)
+	@exec $(PY) -m dev.logs $*
+
+logs-start: ## Follow the log of POST /stream/start (STAGE=dev; FOLLOW=0: only what is there)
+logs-end: ## Follow the log of POST /stream/end
+logs-heartbeat: ## Follow the log of POST /stream/heartbeat
+logs-list: ## Follow the log of GET /stream
+
+.PHONY: streamctl
+streamctl: $(VENV) ## Look after one user's streams, or a whole table (ARGS="show 1", ARGS=--help)
+	@exec $(PY) -m entrypoints.streamctl $(ARGS)
+
+## -- Building
+
+.PHONY: package
+package: $(VENV) ## Build the zip for Lambda (PYTHON_VERSION=3.13, ARCHITECTURE=arm64 or x86_64)
+	@$(PY) -m dev.package
+
+.PHONY: package-local
+package-local: $(VENV) ## Build the zip for this machine's Python
+	@$(PY) -m dev.package --target local
+
+# Dependencies are resolved once, here, for every platform; --no-emit-index-url keeps the locks free of where.
+LOCK := .cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--python-version 3.11 $(ARGS)
+.PHONY: lock
+lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=--upgrade)
+	$(PY) -m pip install --quiet --upgrade --target .cache/uv uv
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(LOCK) --group emulator -o requirements/emulator.txt
+
+.PHONY: clean
+clean: ## Remove builds and caches; environments and the state of stages stay
+	rm -rf build .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find src dev tests -name __pycache__ -prune -exec rm -rf {} +
+
+# An environment is as new as its lock file, or is made anew from it.
+.venv/.installed: requirements/dev.txt
+.venv-emulator/.installed: requirements/emulator.txt
+$(VENV) $(EMULATOR):
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name another with make PYTHON=…" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
