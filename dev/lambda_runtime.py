@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Mapping
@@ -113,6 +114,8 @@ class LambdaRuntime:
             ) as answer:
                 returned: dict[str, Any] = json.load(answer)
         except (OSError, ValueError) as failure:
+            if isinstance(failure, urllib.error.HTTPError):
+                failure.close()  # it is an open response too
             raise LambdaRuntimeError(f"The function gave no answer:\n{self._log_text()}") from failure
         return returned
 
