@@ -99,7 +99,7 @@ LOCK := .cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-
 	--python-version 3.11 $(ARGS)
 .PHONY: lock
 lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=--upgrade)
-	$(PY) -m pip install --quiet --upgrade --target .cache/uv uv
+	$(PY) -m pip install --quiet --disable-pip-version-check --upgrade --target .cache/uv uv
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(LOCK) --group emulator -o requirements/emulator.txt
