@@ -1,0 +1,63 @@
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.dynamodb.items import REQUESTS, Item, key, snapshot
+from domain.limiter import StreamLimiter
+from domain.names import MAX_DEVICE_BYTES, MAX_USER_ID_BYTES
+from domain.policy import MAX_STREAMS, Policy
+from domain.requests import StartAnonymous, StartNamed
+from domain.streams import AnonymousSlots, Lease, Snapshot
+from entrypoints.bootstrap import random_request_id
+from tests.conftest import TABLE, repository_over
+from tests.fakes import FakeClock
+
+WRITE_UNIT_BYTES = 1024
+
+
+def test_an_item_reads_as_the_domain_sees_it() -> None:
+    """Without empty places of the register, and without the item's own expiry."""
+    item: Item = {
+        "userId": {"S": "1"},
+        "streamCount": {"N": "3"},
+        "anonymousCount": {"N": "1"},
+        "anonymousExpiresAt": {"N": "900"},
+        "r0": {"S": "start:1"},
+        "r1": {"S": ""},
+        "expiresAt": {"N": "1000"},
+        "stream#a": {"M": {"expiresAt": {"N": "90"}, "startedAt": {"N": "1"}, "device": {"S": "tv"}}},
+        "stream#r0": {"M": {"expiresAt": {"N": "91"}, "startedAt": {"N": "2"}}},
+    }
+    leases = {"a": Lease("a", 1, 90, "tv"), "r0": Lease("r0", 2, 91)}
+    assert snapshot(item) == Snapshot(3, AnonymousSlots(1, 900), leases, ("start:1",))
+
+
+def test_no_item_is_the_empty_state() -> None:
+    """A user that was never heard of."""
+    assert snapshot({}) == Snapshot()
+
+
+def test_the_largest_item_under_the_default_limit_costs_one_write_unit(moto_client: Any) -> None:
+    """All names and labels as long as they may be, and four requests remembered: still 1 KB at most."""
+    policy, clock, user_id = Policy(), FakeClock(1_799_999_999.5), "ü" * (MAX_USER_ID_BYTES // 2)
+    limiter = StreamLimiter(repository_over(moto_client), clock, policy)
+    for _ in REQUESTS:
+        limiter.start(StartAnonymous(user_id, random_request_id(), MAX_STREAMS))
+        clock.advance(policy.anonymous_seconds + policy.grace_seconds + 1)
+    for n in range(MAX_STREAMS):
+        limiter.start(StartNamed(user_id, f"{n:064}", MAX_STREAMS, "d" * MAX_DEVICE_BYTES))
+    item = moto_client.get_item(TableName=TABLE, Key=key(user_id))["Item"]
+    state = snapshot(item)
+    assert (len(state.leases), len(state.requests)) == (MAX_STREAMS, len(REQUESTS))
+    assert sum(len(name) + size(value) for name, value in item.items()) <= WRITE_UNIT_BYTES
+
+
+def size(value: Mapping[str, Any]) -> int:
+    """A value's bytes, as DynamoDB's documentation counts them ("item sizes and formats")."""
+    match dict(value):
+        case {"S": text}:
+            return len(text.encode())
+        case {"N": digits}:
+            return (len(digits) + 1) // 2 + 1
+        case {"M": entries}:
+            return 3 + sum(len(name) + size(entry) + 1 for name, entry in entries.items())
+    raise AssertionError(value)

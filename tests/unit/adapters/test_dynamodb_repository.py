@@ -1,0 +1,226 @@
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.dynamodb.repository import ATTEMPTS, BACKOFF_SECONDS, DynamoDbStreamRepository
+from domain.errors import StoreError, StoreFault, StoreThrottled, StoreUnavailable
+from domain.ports import Deadline, Landed, Rejected
+from domain.streams import Snapshot
+from domain.writes import Release
+from tests.fakes import FakeClock
+
+URL = "https://dynamodb.invalid"
+ATTEMPT_SECONDS = 1.0
+WRITE = Release("1", "a", None)
+ITEM = {"userId": {"S": "1"}, "streamCount": {"N": "2"}}
+
+
+def service_error(code: str, status: int = 400, **members: Any) -> ClientError:
+    """What botocore raises when the service answers with an error."""
+    response: Any = {"Error": {"Code": code}, **members}
+    return ClientError({**response, "ResponseMetadata": {"HTTPStatusCode": status}}, "UpdateItem")
+
+
+PASSING = [
+    service_error("ProvisionedThroughputExceededException"),
+    service_error("InternalServerError", 500),
+    ConnectionClosedError(endpoint_url=URL),
+    ReadTimeoutError(endpoint_url=URL),
+]
+"""Failures that another attempt may not meet."""
+
+Reply = Mapping[str, Any] | Exception
+
+
+class Store:
+    """DynamoDB as it is told to answer, on a clock that only its replies and our pauses move.
+
+    Args:
+        replies: what each call comes to; the last one stands for all that follow.
+        seconds: how long each takes.
+
+    Attributes:
+        begun: when each attempt began.
+        pauses: how long each pause was.
+        requests: what was asked.
+    """
+
+    def __init__(self, *replies: Reply, seconds: float = 0.0) -> None:
+        self.clock = FakeClock()
+        self.begun: list[float] = []
+        self.pauses: list[float] = []
+        self.requests: list[Mapping[str, Any]] = []
+        self._replies = list(replies)
+        self._seconds = seconds
+        self.repository = DynamoDbStreamRepository(
+            self, "streams", attempt_seconds=ATTEMPT_SECONDS, sleep=self._sleep
+        )
+
+    def update_item(self, **request: Any) -> Mapping[str, Any]:
+        """Answer a write."""
+        return self._answer(request)
+
+    def get_item(self, **request: Any) -> Mapping[str, Any]:
+        """Answer a read."""
+        return self._answer(request)
+
+    def deadline(self, seconds: float) -> Deadline:
+        """A deadline on this clock."""
+        return Deadline.after(seconds, self.clock)
+
+    def write(self, seconds: float = 60) -> Landed | Rejected:
+        """Make a write with so much time."""
+        return self.repository.apply(WRITE, self.deadline(seconds))
+
+    def read(self, seconds: float = 60) -> Snapshot:
+        """Read with so much time."""
+        return self.repository.read("1", self.deadline(seconds))
+
+    def _answer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.begun.append(self.clock.monotonic())
+        self.requests.append(request)
+        self.clock.advance(self._seconds)
+        reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.clock.advance(seconds)
+
+
+def test_a_write_that_lands_brings_the_state_that_it_left() -> None:
+    """One call, no pause."""
+    store = Store({"Attributes": ITEM})
+    assert store.write() == Landed(Snapshot(2))
+    assert (len(store.begun), store.pauses) == (1, [])
+
+
+@pytest.mark.parametrize(("members", "state"), [({"Item": ITEM}, Snapshot(2)), ({}, Snapshot())])
+def test_a_write_that_is_refused_brings_the_state_that_it_met(
+    members: dict[str, Any], state: Snapshot
+) -> None:
+    """A refusal is an answer: it is not repeated."""
+    store = Store(service_error("ConditionalCheckFailedException", **members))
+    assert store.write() == Rejected(state)
+    assert (len(store.begun), store.pauses) == (1, [])
+
+
+def test_a_read_is_consistent() -> None:
+    """It sees every write that was answered before it; no item is the empty state."""
+    store = Store({"Item": ITEM}, {})
+    assert [store.read(), store.read()] == [Snapshot(2), Snapshot()]
+    assert store.requests[0] == {
+        "TableName": "streams",
+        "Key": {"userId": {"S": "1"}},
+        "ConsistentRead": True,
+    }
+
+
+@pytest.mark.parametrize("failure", PASSING, ids=str)
+@pytest.mark.parametrize("call", [Store.write, Store.read])
+def test_a_failure_that_passes_is_tried_again(failure: Exception, call: Callable[[Store], object]) -> None:
+    """With the very same request, so that the first try is recognised if it did land."""
+    store = Store(failure, failure, {"Attributes": ITEM, "Item": ITEM})
+    call(store)
+    assert len(store.requests) == 3
+    assert all(earlier == later for earlier, later in pairwise(store.requests))
+
+
+def test_a_refusal_after_a_failure_shows_the_state() -> None:
+    """A lost reply, and a repeat that meets the change of the first try."""
+    store = Store(
+        ReadTimeoutError(endpoint_url=URL), service_error("ConditionalCheckFailedException", Item=ITEM)
+    )
+    assert store.write() == Rejected(Snapshot(2))
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [(failure, StoreThrottled if place == 0 else StoreUnavailable) for place, failure in enumerate(PASSING)],
+    ids=str,
+)
+@pytest.mark.parametrize("call", [Store.write, Store.read])
+def test_the_attempts_are_few(
+    failure: Exception, kind: type[StoreError], call: Callable[[Store], object]
+) -> None:
+    """Then the failure is told in the domain's words, with the SDK's own error as its cause."""
+    store = Store(failure)
+    with pytest.raises(kind) as caught:
+        call(store)
+    assert caught.value.__cause__ is failure
+    assert len(store.begun) == ATTEMPTS == 4
+    assert len(store.pauses) == ATTEMPTS - 1
+
+
+@pytest.mark.parametrize("call", [Store.write, Store.read])
+def test_our_own_mistake_is_not_repeated(call: Callable[[Store], object]) -> None:
+    """It would be the same mistake again."""
+    denied = service_error("AccessDeniedException")
+    store = Store(denied)
+    with pytest.raises(StoreFault) as caught:
+        call(store)
+    assert caught.value.__cause__ is denied
+    assert (len(store.begun), store.pauses) == (1, [])
+
+
+def test_an_unknown_error_is_neither_repeated_nor_renamed() -> None:
+    """Nobody knows what it means."""
+    store = Store(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        store.write()
+    assert len(store.begun) == 1
+
+
+def test_pauses_are_random_and_grow() -> None:
+    """Each is anything up to a bound that doubles, so that those who failed together spread out."""
+    pauses: list[list[float]] = []
+    for _ in range(200):
+        store = Store(ConnectionClosedError(endpoint_url=URL))
+        with pytest.raises(StoreUnavailable):
+            store.write()
+        pauses.append(store.pauses)
+    for place in range(ATTEMPTS - 1):
+        bound = BACKOFF_SECONDS * 2**place
+        of_place = [pause[place] for pause in pauses]
+        assert 0 <= min(of_place) < bound / 2 < max(of_place) <= bound
+
+
+def test_without_time_for_one_attempt_none_is_made() -> None:
+    """An answer that would come too late is not asked for."""
+    store = Store({"Attributes": ITEM})
+    with pytest.raises(StoreUnavailable):
+        store.write(ATTEMPT_SECONDS - 0.001)
+    assert store.begun == []
+    assert store.write(ATTEMPT_SECONDS) == Landed(Snapshot(2))
+
+
+def test_a_slow_store_gets_as_many_attempts_as_there_is_time_for() -> None:
+    """Two attempts of a second and their pause in two and a half seconds, not three."""
+    failure = ReadTimeoutError(endpoint_url=URL)
+    store = Store(failure, seconds=ATTEMPT_SECONDS)
+    with pytest.raises(StoreUnavailable) as caught:
+        store.write(2.5)
+    assert caught.value.__cause__ is failure
+    assert len(store.begun) == 2
+
+
+@settings(deadline=None)
+@given(
+    seconds=st.floats(0, 3),
+    each=st.floats(0, ATTEMPT_SECONDS),
+    failure=st.sampled_from(PASSING),
+)
+def test_no_attempt_outlasts_the_deadline(seconds: float, each: float, failure: Exception) -> None:
+    """None begins with less time left than it may take, and no pause leads up to one that may not begin."""
+    store = Store(failure, seconds=each)
+    with pytest.raises((StoreUnavailable, StoreThrottled)):
+        store.write(seconds)
+    assert all(begun + ATTEMPT_SECONDS <= seconds + 1e-9 for begun in store.begun)
+    assert len(store.pauses) == max(len(store.begun) - 1, 0)

@@ -1,0 +1,265 @@
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.dynamodb.expressions import update_request
+from domain.policy import Policy, first_start, heartbeat_write
+from domain.requests import Heartbeat, StartAnonymous, StartNamed, StartRequest
+from domain.streams import AnonymousSlots, Lease, Snapshot
+from domain.writes import (
+    Admit,
+    AnonymousStream,
+    Extend,
+    Freed,
+    Release,
+    ReleaseAnonymous,
+    Repair,
+    Write,
+)
+
+NOW = 1_800_000_000
+POLICY = Policy()
+RETAIN = {"N": "1800129600"}
+"""Twelve hours of anonymous streams and a day from now."""
+
+CALL = {
+    "TableName": "streams",
+    "Key": {"userId": {"S": "1"}},
+    "ReturnValues": "ALL_NEW",
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
+"""What every request has: success and refusal both bring the user's whole state."""
+
+
+def first(request: StartRequest, policy: Policy = POLICY) -> dict[str, Any]:
+    """The request that a start begins with."""
+    return update_request("streams", first_start(request, policy, NOW).write)
+
+
+class TestGolden:
+    """The one UpdateItem of each ordinary call, word for word."""
+
+    def test_start_named(self) -> None:
+        """Takes a slot if the name is new and the count below the limit."""
+        assert first(StartNamed("1", "a", 3, device="tv")) == CALL | {
+            "UpdateExpression": "SET #s0 = :lease, expiresAt = :retain ADD streamCount :add_streamCount",
+            "ConditionExpression": (
+                "attribute_not_exists(#s0) AND (attribute_not_exists(streamCount) OR streamCount < :bound)"
+            ),
+            "ExpressionAttributeNames": {"#s0": "stream#a"},
+            "ExpressionAttributeValues": {
+                ":lease": {
+                    "M": {
+                        "expiresAt": {"N": "1800000090"},
+                        "startedAt": {"N": "1800000000"},
+                        "device": {"S": "tv"},
+                    }
+                },
+                ":bound": {"N": "3"},
+                ":add_streamCount": {"N": "1"},
+                ":retain": RETAIN,
+            },
+        }
+
+    def test_start_named_under_a_limit_of_zero(self) -> None:
+        """A user without any state has no room either."""
+        request = first(StartNamed("1", "a", 0))
+        assert request["ConditionExpression"] == "attribute_not_exists(#s0) AND streamCount < :bound"
+        assert request["ExpressionAttributeValues"][":bound"] == {"N": "0"}
+
+    def test_start_anonymous(self) -> None:
+        """Counts one more if the request is new, the count below the limit and nothing dead revived."""
+        assert first(StartAnonymous("1", "id", 3)) == CALL | {
+            "UpdateExpression": (
+                "SET r1 = if_not_exists(r0, :nothing), r2 = if_not_exists(r1, :nothing),"
+                " r3 = if_not_exists(r2, :nothing), r0 = :request,"
+                " anonymousExpiresAt = :until, expiresAt = :retain"
+                " ADD anonymousCount :add_anonymousCount, streamCount :add_streamCount"
+            ),
+            "ConditionExpression": (
+                "NOT :request IN (r0, r1, r2, r3)"
+                " AND (attribute_not_exists(anonymousCount) OR anonymousCount = :zero"
+                " OR anonymousExpiresAt > :over)"
+                " AND (attribute_not_exists(streamCount) OR streamCount < :bound)"
+            ),
+            "ExpressionAttributeValues": {
+                ":request": {"S": "start:id"},
+                ":nothing": {"S": ""},
+                ":zero": {"N": "0"},
+                ":over": {"N": "1799999998"},
+                ":until": {"N": "1800043200"},
+                ":bound": {"N": "3"},
+                ":add_anonymousCount": {"N": "1"},
+                ":add_streamCount": {"N": "1"},
+                ":retain": RETAIN,
+            },
+        }
+
+    def test_start_anonymous_that_never_expires(self) -> None:
+        """No expiry is kept, of the slots or of the item, and none is asked for."""
+        assert first(StartAnonymous("1", "id", 3), Policy(anonymous_seconds=0)) == CALL | {
+            "UpdateExpression": (
+                "SET r1 = if_not_exists(r0, :nothing), r2 = if_not_exists(r1, :nothing),"
+                " r3 = if_not_exists(r2, :nothing), r0 = :request"
+                " REMOVE anonymousExpiresAt, expiresAt"
+                " ADD anonymousCount :add_anonymousCount, streamCount :add_streamCount"
+            ),
+            "ConditionExpression": (
+                "NOT :request IN (r0, r1, r2, r3)"
+                " AND (attribute_not_exists(streamCount) OR streamCount < :bound)"
+            ),
+            "ExpressionAttributeValues": {
+                ":request": {"S": "start:id"},
+                ":nothing": {"S": ""},
+                ":bound": {"N": "3"},
+                ":add_anonymousCount": {"N": "1"},
+                ":add_streamCount": {"N": "1"},
+            },
+        }
+
+    def test_start_that_replaces(self) -> None:
+        """Swaps two streams: the count stays, and may be at the limit (`< 3 + 1`)."""
+        assert first(StartNamed("1", "b", 3, replaces="a")) == CALL | {
+            "UpdateExpression": "SET #s0 = :lease, expiresAt = :retain REMOVE #s1",
+            "ConditionExpression": (
+                "attribute_not_exists(#s0) AND attribute_exists(#s1) AND streamCount < :bound"
+            ),
+            "ExpressionAttributeNames": {"#s0": "stream#b", "#s1": "stream#a"},
+            "ExpressionAttributeValues": {
+                ":lease": {"M": {"expiresAt": {"N": "1800000090"}, "startedAt": {"N": "1800000000"}}},
+                ":bound": {"N": "4"},
+                ":retain": RETAIN,
+            },
+        }
+
+    def test_start_that_reclaims(self) -> None:
+        """Removes what is over as it was seen, and overwrites the dead lease of its own name."""
+        dead = (Lease("a", 1, 10), Lease("b", 1, 20))
+        slots = AnonymousSlots(2, 30)
+        write = Admit("1", Lease("a", 100, 190), 3, None, Freed(dead, ("c",), slots))
+        assert update_request("streams", write) == CALL | {
+            "UpdateExpression": (
+                "SET #s0 = :lease REMOVE #s1, #s2, expiresAt"
+                " ADD anonymousCount :add_anonymousCount, streamCount :add_streamCount"
+            ),
+            "ConditionExpression": (
+                "#s0.expiresAt = :seen0 AND #s1.expiresAt = :seen1 AND attribute_exists(#s2)"
+                " AND anonymousCount = :seen_anonymousCount AND anonymousExpiresAt = :seen_until"
+                " AND streamCount < :bound"
+            ),
+            "ExpressionAttributeNames": {"#s0": "stream#a", "#s1": "stream#b", "#s2": "stream#c"},
+            "ExpressionAttributeValues": {
+                ":lease": {"M": {"expiresAt": {"N": "190"}, "startedAt": {"N": "100"}}},
+                ":seen0": {"N": "10"},
+                ":seen1": {"N": "20"},
+                ":seen_anonymousCount": {"N": "2"},
+                ":seen_until": {"N": "30"},
+                ":bound": {"N": "8"},
+                ":add_anonymousCount": {"N": "-2"},
+                ":add_streamCount": {"N": "-4"},
+            },
+        }
+
+    def test_heartbeat(self) -> None:
+        """Moves the lease's expiry, never back."""
+        assert update_request("streams", heartbeat_write(Heartbeat("1", "a"), POLICY, NOW)) == CALL | {
+            "UpdateExpression": "SET #s0.expiresAt = :until, expiresAt = :retain",
+            "ConditionExpression": "attribute_exists(#s0) AND #s0.expiresAt <= :until",
+            "ExpressionAttributeNames": {"#s0": "stream#a"},
+            "ExpressionAttributeValues": {":until": {"N": "1800000090"}, ":retain": RETAIN},
+        }
+
+    def test_end_named(self) -> None:
+        """Gives the slot back if the stream is there."""
+        assert update_request("streams", Release("1", "a", 5)) == CALL | {
+            "UpdateExpression": "SET expiresAt = :retain REMOVE #s0 ADD streamCount :add_streamCount",
+            "ConditionExpression": "attribute_exists(#s0)",
+            "ExpressionAttributeNames": {"#s0": "stream#a"},
+            "ExpressionAttributeValues": {":add_streamCount": {"N": "-1"}, ":retain": {"N": "5"}},
+        }
+
+    def test_end_anonymous(self) -> None:
+        """Gives one slot back if there is one and the request is new."""
+        assert update_request("streams", ReleaseAnonymous("1", "end:id", 5)) == CALL | {
+            "UpdateExpression": (
+                "SET r1 = if_not_exists(r0, :nothing), r2 = if_not_exists(r1, :nothing),"
+                " r3 = if_not_exists(r2, :nothing), r0 = :request, expiresAt = :retain"
+                " ADD streamCount :add_streamCount, anonymousCount :add_anonymousCount"
+            ),
+            "ConditionExpression": "anonymousCount > :zero AND NOT :request IN (r0, r1, r2, r3)",
+            "ExpressionAttributeValues": {
+                ":zero": {"N": "0"},
+                ":request": {"S": "end:id"},
+                ":nothing": {"S": ""},
+                ":add_streamCount": {"N": "-1"},
+                ":add_anonymousCount": {"N": "-1"},
+                ":retain": {"N": "5"},
+            },
+        }
+
+
+stream_ids = st.from_regex(r"[A-Za-z0-9._:-]{1,64}", fullmatch=True)
+texts = st.text(min_size=1, max_size=20)
+
+
+def every_write(user_id: str, names: list[str], device: str, mark: str) -> list[Write]:
+    """Each kind of write with as much text of a caller's as it can carry."""
+    new, old, dead, ended = names
+    freed = Freed((Lease(dead, 1, 10), Lease(new, 1, 10)), (ended,), AnonymousSlots(2, 30))
+    state = Snapshot(3, AnonymousSlots(2, None), {dead: Lease(dead, 1, 10)})
+    return [
+        Admit(user_id, Lease(new, 1, 91, device), 3, 99),
+        Admit(user_id, Lease(new, 1, 91, device), 3, 99, freed),
+        Admit(user_id, AnonymousStream(mark, 91, 1), 3, 99),
+        Admit(user_id, AnonymousStream(mark, None, None), 3, None, freed),
+        Extend(user_id, new, 91, 99, replaces=old),
+        Release(user_id, new, None),
+        ReleaseAnonymous(user_id, mark, 99),
+        Repair(user_id, state, Freed((Lease(dead, 1, 10),), (), state.anonymous), 99),
+    ]
+
+
+def expressions(write: Write) -> tuple[str, str]:
+    """The two texts of a request that DynamoDB parses."""
+    request = update_request("streams", write)
+    return request["UpdateExpression"], request["ConditionExpression"]
+
+
+@settings(deadline=None)
+@given(texts, st.lists(stream_ids, min_size=4, max_size=4, unique=True), texts, texts)
+def test_no_text_of_a_callers_becomes_part_of_an_expression(
+    user_id: str, names: list[str], device: str, mark: str
+) -> None:
+    """Whatever names, labels and ids are chosen, the expressions are the same."""
+    plain = every_write("1", ["a", "b", "c", "d"], "tv", "start:1")
+    for write, known in zip(every_write(user_id, names, device, mark), plain, strict=True):
+        assert expressions(write) == expressions(known)
+
+
+@pytest.mark.parametrize("write", every_write("1", ["a", "b", "c", "d"], "tv", "start:1"), ids=repr)
+def test_placeholders_are_all_defined_and_all_used(write: Write) -> None:
+    """DynamoDB refuses a request that names one too many or one too few."""
+    request = update_request("streams", write)
+    used = set(re.findall(r"[#:]\w+", " ".join(expressions(write))))
+    names, values = (request.get(f"ExpressionAttribute{kind}", {}) for kind in ("Names", "Values"))
+    assert used == set(names) | set(values)
+    assert len(set(names.values())) == len(names)
+
+
+def test_the_longest_request_is_within_dynamodbs_limits() -> None:
+    """Even one that removes twenty dead streams: expressions under 4 KB, at most 300 operators."""
+    names = [f"{n:064}" for n in range(20)]
+    write = Admit("x" * 128, Lease("new", 1, 91), 20, 99, Freed(tuple(Lease(name, 1, 10) for name in names)))
+    for expression in expressions(write):
+        assert len(expression.encode()) < 4096
+        assert len(re.findall(r"AND|OR|NOT|[<>=]+|,", expression)) < 300
+
+
+def test_what_is_no_write_makes_no_request() -> None:
+    """A kind of write that was forgotten here fails loudly."""
+    forgotten: Any = "not a write"
+    with pytest.raises(AssertionError):
+        update_request("streams", forgotten)

@@ -1,0 +1,136 @@
+"""States, requests and policies to decide upon: chosen by hand, and drawn at random."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from domain.policy import Decision, Enforcement, OnLimit, Policy, decide_start
+from domain.requests import StartAnonymous, StartNamed, StartRequest
+from domain.streams import CEILING, NO_SLOTS, AnonymousSlots, Lease, Snapshot
+
+NOW: Final = 1_800_000_000
+USER: Final = "user-1"
+
+
+def lease(stream_id: str, *, left: int = 90, age: int = 0, device: str | None = None) -> Lease:
+    """A lease that began `age` seconds ago and has `left` seconds left."""
+    return Lease(stream_id, NOW - age, NOW + left, device)
+
+
+def dead(stream_id: str, *, age: int = 92) -> Lease:
+    """A lease whose grace of two seconds ends this very second."""
+    return lease(stream_id, left=-2, age=age)
+
+
+def state(
+    *leases: Lease, anonymous: int = 0, anonymous_left: int | None = 900, requests: tuple[str, ...] = ()
+) -> Snapshot:
+    """A state of these leases and so many anonymous slots, which keeps the invariant."""
+    slots = NO_SLOTS
+    if anonymous:
+        slots = AnonymousSlots(anonymous, None if anonymous_left is None else NOW + anonymous_left)
+    return Snapshot(len(leases) + anonymous, slots, by_name(leases), requests)
+
+
+def by_name(leases: tuple[Lease, ...]) -> Mapping[str, Lease]:
+    """These leases under their names."""
+    return MappingProxyType({lease.stream_id: lease for lease in leases})
+
+
+def parts(state: Snapshot) -> int:
+    """What the count must equal."""
+    return state.anonymous.count + len(state.leases)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that a decision depends on."""
+
+    state: Snapshot
+    request: StartRequest
+    policy: Policy
+    now: float
+
+    def decide(self) -> Decision:
+        """The decision."""
+        return decide_start(self.state, self.request, self.policy, self.now)
+
+    @property
+    def replaced(self) -> str | None:
+        """The name of the stream that is to be replaced."""
+        return self.request.replaces if isinstance(self.request, StartNamed) else None
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the state shows that the request has its slot already."""
+        if isinstance(self.request, StartAnonymous):
+            return self.request.mark in self.state.requests
+        live = self.policy.live(self.state, self.now).leases
+        return self.request.stream_id in [lease.stream_id for lease in live]
+
+    @property
+    def others(self) -> int:
+        """How many streams are live that the newcomer would have to share the limit with."""
+        live = self.policy.live(self.state, self.now)
+        named = [lease for lease in live.leases if lease.stream_id != self.replaced]
+        return len(named) + live.anonymous_count
+
+
+thoroughly: Final = settings(max_examples=300, deadline=None)
+"""How properties of decisions are searched: they are cheap to ask, and the state space is wide."""
+
+NAMES: Final = "abcdefghijklmnopqrstuvw"
+"""Names for as many streams as there may be, and more."""
+
+clocks: Final = st.integers(-16, 16).map(lambda eighths: NOW + eighths / 8)
+limits: Final = st.integers(0, 4) | st.integers(0, CEILING)
+expiries: Final = st.integers(NOW - 6, NOW + 6)
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    """Any policy, with periods so short that every edge of them is near."""
+    lease_seconds = draw(st.integers(1, 5))
+    return Policy(
+        lease_seconds=lease_seconds,
+        heartbeat_seconds=lease_seconds * draw(st.sampled_from([0.25, 0.5, 0.9])),
+        grace_seconds=draw(st.integers(0, 3)),
+        anonymous_seconds=draw(st.integers(0, 5)),
+        on_limit=draw(st.sampled_from(OnLimit)),
+        enforcement=draw(st.sampled_from(Enforcement)),
+    )
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    """Any state that keeps the invariant, of at most as many slots as a user may have."""
+    ages_and_expiries = st.tuples(st.integers(NOW - 9, NOW - 6), expiries)
+    times = draw(st.lists(ages_and_expiries, max_size=draw(st.sampled_from([4, CEILING]))))
+    leases = tuple(Lease(name, *pair) for name, pair in zip(NAMES, times, strict=False))
+    anonymous = draw(st.integers(0, min(draw(st.sampled_from([3, CEILING])), CEILING - len(leases))))
+    marks = draw(st.permutations(["start:1", "start:2", "end:1", "end:2"]))[: draw(st.integers(0, 4))]
+    slots = AnonymousSlots(anonymous, draw(st.none() | expiries))
+    return Snapshot(len(leases) + anonymous, slots, by_name(leases), tuple(marks))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Any state, with a request that mostly is about what is there."""
+    state = draw(snapshots())
+    names = [*state.leases, "x", "y"]
+    name = draw(st.sampled_from(names))
+    names.remove(name)
+    named = st.builds(
+        StartNamed,
+        st.just(USER),
+        st.just(name),
+        limits,
+        st.sampled_from([None, "tv"]),
+        st.none() | st.sampled_from(names),
+    )
+    anonymous = st.builds(StartAnonymous, st.just(USER), st.sampled_from(["1", "3"]), limits)
+    return Case(state, draw(named | anonymous), draw(policies()), draw(clocks))

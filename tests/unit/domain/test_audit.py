@@ -1,0 +1,105 @@
+from collections.abc import Callable
+
+import pytest
+
+from adapters.in_memory import InMemoryStreamRepository
+from domain.audit import ROUNDS, Finding, end_all, examine, repair
+from domain.policy import Policy
+from domain.ports import Deadline, StreamRepository
+from domain.streams import AnonymousSlots, Lease, Snapshot
+from domain.writes import Admit, AnonymousStream, Extend, Freed, Write
+from tests.fakes import FakeClock
+from tests.unit.domain.races import RacingRepository
+from tests.unit.domain.states import NOW, USER, dead, lease, state
+
+POLICY = Policy()
+DEADLINE = Deadline.after(1, FakeClock())
+
+Tool = Callable[[StreamRepository], object]
+
+
+def mend(store: StreamRepository) -> bool:
+    """Repair the user's state."""
+    return repair(store, USER, POLICY, NOW, DEADLINE)
+
+
+def clear(store: StreamRepository) -> int | None:
+    """End all of the user's streams."""
+    return end_all(store, USER, POLICY, NOW, DEADLINE)
+
+
+def store_of(*writes: Write) -> InMemoryStreamRepository:
+    """A store after these writes."""
+    store = InMemoryStreamRepository()
+    for write in writes:
+        store.apply(write, DEADLINE)
+    return store
+
+
+def admit(newcomer: Lease | AnonymousStream) -> Admit:
+    """Take a slot, whatever the limit."""
+    return Admit(USER, newcomer, 20, None)
+
+
+LIVE, OVER = admit(lease("a")), admit(lease("b", left=-100))
+COUNTED = admit(AnonymousStream("start:1", NOW + 900, None))
+
+
+def test_a_state_in_order_is_no_finding() -> None:
+    """Nor is a user without any state."""
+    assert examine(USER, state(lease("a"), anonymous=1), POLICY, NOW) is None
+    assert examine(USER, Snapshot(), POLICY, NOW) is None
+
+
+def test_what_is_over_is_a_finding() -> None:
+    """It still takes slots, until a start needs them."""
+    seen = state(lease("a"), dead("b"), anonymous=2, anonymous_left=-2)
+    finding = Finding(USER, 0, Freed((dead("b"),), anonymous=seen.anonymous))
+    assert examine(USER, seen, POLICY, NOW) == finding
+
+
+@pytest.mark.parametrize(("stored", "miscount"), [(5, 2), (0, -3)])
+def test_a_count_that_differs_from_its_parts_is_a_finding(stored: int, miscount: int) -> None:
+    """By how much, and in which direction."""
+    seen = Snapshot(stored, AnonymousSlots(2, NOW + 9), {"a": lease("a")})
+    assert examine(USER, seen, POLICY, NOW) == Finding(USER, miscount, Freed())
+
+
+def test_a_repair_leaves_what_is_live() -> None:
+    """And is done when there is nothing to mend."""
+    store = store_of(LIVE, OVER, COUNTED)
+    assert mend(store)
+    left = store.read(USER, DEADLINE)
+    assert (left.stream_count, set(left.leases), left.anonymous.count) == (2, {"a"}, 1)
+    assert mend(store)
+    assert store.read(USER, DEADLINE) == left
+
+
+def test_ending_all_leaves_nothing() -> None:
+    """Live or over, named or not; it says how many slots were taken, and can be repeated."""
+    store = store_of(LIVE, OVER, COUNTED)
+    assert [clear(store), clear(store)] == [3, 0]
+    left = store.read(USER, DEADLINE)
+    assert (left.stream_count, left.leases, left.anonymous.count) == (0, {}, 0)
+
+
+@pytest.mark.parametrize(("tool", "done"), [(mend, True), (clear, 2)])
+def test_a_state_that_moved_is_looked_at_again(tool: Tool, done: object) -> None:
+    """A lost race is no failure."""
+    store = store_of(LIVE, OVER)
+    racing = RacingRepository(store, lambda round_: move(store, round_) if round_ == 0 else None)
+    assert (tool(racing), racing.rounds) == (done, 2)
+
+
+@pytest.mark.parametrize(("tool", "given_up"), [(mend, False), (clear, None)])
+def test_a_state_that_keeps_moving_is_given_up(tool: Tool, given_up: object) -> None:
+    """After a few rounds, and nothing is half-done."""
+    store = store_of(LIVE, OVER)
+    racing = RacingRepository(store, lambda round_: move(store, round_))
+    assert (tool(racing), racing.rounds) == (given_up, ROUNDS)
+    assert store.read(USER, DEADLINE).stream_count == 2
+
+
+def move(store: StreamRepository, round_: int) -> None:
+    """A late heartbeat, after which the dead stream is as dead, and not as it was seen."""
+    store.apply(Extend(USER, "b", NOW - 90 + round_, None), DEADLINE)

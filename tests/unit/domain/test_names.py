@@ -1,0 +1,82 @@
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.errors import InvalidInput
+from domain.names import check_device, check_idempotency_key, check_stream_id, check_user_id
+
+Check = Callable[[str], str]
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (check_user_id, "1"),
+        (check_user_id, " 1 "),
+        (check_user_id, "ü" * 64),
+        (check_user_id, "x" * 128),
+        (check_user_id, "e\u0301"),  # not composed into é
+        (check_user_id, "auth0|5f7c8ec7c33c6c004bbafe82"),
+        (check_device, "Wohnzimmer 📺"),
+        (check_device, "📺" * 16),
+        (check_stream_id, "A-Z.a_z:09"),
+        (check_stream_id, "x" * 64),
+        (check_idempotency_key, "~!" * 127 + "x"),
+    ],
+)
+def test_what_is_valid_comes_back_unchanged(check: Check, text: str) -> None:
+    """A valid text is neither stripped nor normalised."""
+    assert check(text) == text
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "field", "reason"),
+    [
+        (check_user_id, "", "userId", "must not be blank"),
+        (check_user_id, " \u00a0\u2003", "userId", "must not be blank"),
+        (check_user_id, "x" * 129, "userId", "must be at most 128 bytes in UTF-8"),
+        (check_user_id, "ü" * 65, "userId", "must be at most 128 bytes in UTF-8"),
+        (check_user_id, "1\n", "userId", "must not contain control characters"),
+        (check_user_id, "1\x00", "userId", "must not contain control characters"),
+        (check_user_id, "1\x85", "userId", "must not contain control characters"),
+        (check_user_id, "\ud800", "userId", "must be valid Unicode text"),
+        (check_device, "", "device", "must not be blank"),
+        (check_device, "📺" * 17, "device", "must be at most 64 bytes in UTF-8"),
+        (check_device, "t\tv", "device", "must not contain control characters"),
+        (check_device, "tv\udfff", "device", "must be valid Unicode text"),
+    ],
+)
+def test_what_is_not_valid_names_its_field(check: Check, text: str, field: str, reason: str) -> None:
+    """The error says which field it is, and what must hold."""
+    with pytest.raises(InvalidInput) as caught:
+        check(text)
+    assert (caught.value.field, caught.value.reason) == (field, reason)
+    assert str(caught.value) == f"{field} {reason}"
+
+
+@pytest.mark.parametrize("text", ["", "x" * 65, "a b", "a/b", "a#b", "ü", "٣", "a\n", "\na"])
+def test_a_stream_id_is_of_a_plain_alphabet(text: str) -> None:
+    """Only 1 to 64 ASCII characters that need no escaping anywhere, and no line end behind them."""
+    with pytest.raises(InvalidInput, match=r"^streamId must be 1 to 64 characters"):
+        check_stream_id(text)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 256, "a b", "a\x7f", "é", "a\n"])
+def test_an_idempotency_key_is_printable_ascii(text: str) -> None:
+    """Only 1 to 255 printable ASCII characters without spaces."""
+    with pytest.raises(InvalidInput, match=r"^Idempotency-Key must be 1 to 255 printable ASCII"):
+        check_idempotency_key(text)
+
+
+@pytest.mark.parametrize("check", [check_user_id, check_device, check_stream_id, check_idempotency_key])
+@settings(deadline=None)
+@given(text=st.text(st.characters(), max_size=140) | st.text("aZ9.:_- \n", max_size=80))
+def test_no_text_is_anything_but_valid_or_invalid(check: Check, text: str) -> None:
+    """Any text comes back unchanged and storable, or is refused as invalid input."""
+    try:
+        assert check(text) == text
+    except InvalidInput:
+        return
+    assert 1 <= len(text.encode()) <= 255

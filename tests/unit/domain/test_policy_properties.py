@@ -1,0 +1,129 @@
+from dataclasses import replace
+from random import Random
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from domain.policy import Enforcement, OnLimit, Outcome, Refuse, Settled, Try
+from domain.streams import CEILING, Snapshot
+from domain.writes import Admit, Extend, after, permits
+from tests.unit.domain.states import Case, by_name, cases, parts, thoroughly
+
+
+def written(case: Case) -> tuple[Try, Snapshot]:
+    """The write that was decided upon and the state that it leaves; leaves cases without one aside."""
+    decision = case.decide()
+    assume(isinstance(decision, Try))
+    assert isinstance(decision, Try)
+    return decision, after(case.state, decision.write)
+
+
+@thoroughly
+@given(cases())
+def test_a_decided_write_lands_on_the_state_that_was_seen(case: Case) -> None:
+    """When nobody races, two writes are enough for any start."""
+    decision, _ = written(case)
+    assert permits(case.state, decision.write)
+
+
+@thoroughly
+@given(cases())
+def test_the_limit_holds_where_it_is_enforced(case: Case) -> None:
+    """A newcomer comes in only where it leaves no more live streams than the limit, itself included."""
+    case = replace(case, policy=replace(case.policy, enforcement=Enforcement.ENFORCE))
+    decision, left = written(case)
+    live = case.policy.live(left, case.now).count
+    if isinstance(decision.write, Admit):
+        assert 1 <= live <= case.request.limit
+    else:
+        assert live <= case.policy.live(case.state, case.now).count
+
+
+@thoroughly
+@given(cases())
+def test_nobody_ever_has_more_slots_than_the_ceiling(case: Case) -> None:
+    """In no mode, under no limit."""
+    _, left = written(case)
+    assert left.stream_count <= CEILING
+
+
+@thoroughly
+@given(cases())
+def test_the_count_stays_equal_to_its_parts(case: Case) -> None:
+    """The invariant that every condition relies upon is kept by every write."""
+    assert parts(case.state) == case.state.stream_count
+    _, left = written(case)
+    assert parts(left) == left.stream_count
+    assert left.anonymous.count >= 0
+
+
+@thoroughly
+@given(cases(), st.sampled_from([*OnLimit, None]))
+def test_no_live_stream_goes_but_the_replaced_and_the_oldest(case: Case, enforced: OnLimit | None) -> None:
+    """Only eviction ends others: the oldest ones, as few as it takes, and no anonymous one."""
+    if enforced is not None:
+        policy = replace(case.policy, enforcement=Enforcement.ENFORCE, on_limit=enforced)
+        case = replace(case, policy=policy)
+    decision, left = written(case)
+    before = case.policy.live(case.state, case.now)
+    others = [lease.stream_id for lease in before.leases if lease.stream_id != case.replaced]
+    gone = [name for name in others if name not in left.leases]
+    assert left.anonymous.count >= before.anonymous_count
+    if decision.outcome is Outcome.EVICTED:
+        assert enforced is not OnLimit.REJECT
+        assert case.policy.enforcement is Enforcement.ENFORCE
+        assert gone == others[: len(gone)] != []
+        assert case.policy.live(left, case.now).count == case.request.limit  # one fewer would not do
+    else:
+        assert gone == []
+
+
+@thoroughly
+@given(cases())
+def test_a_start_is_refused_exactly_when_there_is_no_room(case: Case) -> None:
+    """Whatever is dead, replaced or evictable makes room, and a repeat needs none."""
+    live = case.policy.live(case.state, case.now)
+    if case.policy.enforcement is Enforcement.SHADOW:
+        full = case.others >= CEILING
+    elif case.policy.on_limit is OnLimit.EVICT_OLDEST:
+        full = live.anonymous_count >= case.request.limit
+    else:
+        full = case.others >= case.request.limit
+    assert (case.decide() == Refuse()) is (full and not case.is_repeat)
+
+
+@thoroughly
+@given(cases())
+def test_shadow_tells_what_enforcement_would_do(case: Case) -> None:
+    """What shadow mode records as a refusal is what enforcement refuses, and nothing else."""
+    enforced = replace(case.policy, enforcement=Enforcement.ENFORCE, on_limit=OnLimit.REJECT)
+    shadow = replace(enforced, enforcement=Enforcement.SHADOW)
+    verdict, shown = (replace(case, policy=policy).decide() for policy in (enforced, shadow))
+    if verdict == Refuse():
+        assert shown == Refuse() or (isinstance(shown, Try) and shown.outcome is Outcome.WOULD_REFUSE)
+    else:
+        assert shown == verdict
+
+
+@thoroughly
+@given(cases(), st.randoms(use_true_random=False))
+def test_a_decision_depends_on_nothing_but_what_it_is_given(case: Case, random: Random) -> None:
+    """Asked again, or shown the leases in another order, it is the same."""
+    leases = list(case.state.leases.values())
+    random.shuffle(leases)
+    shuffled = replace(case, state=replace(case.state, leases=by_name(tuple(leases))))
+    assert case.decide() == case.decide() == shuffled.decide()
+
+
+@thoroughly
+@given(cases(), st.integers(0, 7))
+def test_a_repeat_takes_no_second_slot(case: Case, eighths: int) -> None:
+    """After its write a request that comes again has its slot: at most its lease is renewed."""
+    _, left = written(case)
+    again = replace(case, state=left)
+    assert again.decide() == Settled(Outcome.REPLAYED)
+    later = replace(again, now=case.now + case.policy.lease_seconds * eighths / 8).decide()
+    if isinstance(later, Try):
+        assert (later.outcome, isinstance(later.write, Extend)) == (Outcome.REPLAYED, True)
+    else:
+        assert later == Settled(Outcome.REPLAYED)

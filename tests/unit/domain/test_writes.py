@@ -1,0 +1,51 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from domain.streams import AnonymousSlots, LiveStreams, Snapshot
+from domain.writes import Admit, Extend, Freed, Repair, after, permits
+from tests.unit.domain.states import NOW, USER, dead, lease, state
+
+
+def test_a_write_leaves_the_state_that_it_met_as_it_was() -> None:
+    """States are values: what was seen before a write can still be decided upon after it."""
+    seen = state(lease("a"), dead("b"), requests=("start:1",))
+    after(seen, Admit(USER, lease("c"), 3, None, Freed(expired=(dead("b"),), ended=("a",))))
+    after(seen, Extend(USER, "a", NOW + 100, None, replaces="b"))
+    assert seen == state(lease("a"), dead("b"), requests=("start:1",))
+
+
+def test_a_state_cannot_be_changed() -> None:
+    """The leases of a state are a view that nobody can write through."""
+    leases: Any = after(Snapshot(), Admit(USER, lease("a"), 3, None)).leases
+    with pytest.raises(TypeError):
+        leases["b"] = lease("b")
+
+
+def test_freed_slots_are_counted_and_named() -> None:
+    """Expired and ended leases have names; anonymous slots only a number."""
+    freed = Freed((dead("a"),), ("b", "c"), AnonymousSlots(2, NOW))
+    assert (freed.slots, freed.names) == (5, ("a", "b", "c"))
+
+
+def test_live_streams_are_named_and_anonymous_ones() -> None:
+    """The count of live streams is that of both kinds."""
+    assert LiveStreams((lease("a"), lease("b")), 3).count == 5
+
+
+@pytest.mark.parametrize(("stored", "correction"), [(9, -6), (3, 0), (0, 3)])
+def test_a_repair_corrects_a_count_of_any_error(stored: int, correction: int) -> None:
+    """Whatever the stored count was, it equals what remains, once what is over is gone."""
+    seen = Snapshot(stored, AnonymousSlots(2, NOW + 9), {"a": lease("a"), "b": dead("b")})
+    repair = Repair(USER, seen, Freed(expired=(dead("b"),)), None)
+    assert repair.correction == correction
+    assert permits(seen, repair)
+    assert after(seen, repair) == Snapshot(3, AnonymousSlots(2, NOW + 9), {"a": lease("a")})
+
+
+@pytest.mark.parametrize("meaning", [permits, after])
+def test_what_is_no_write_has_no_meaning(meaning: Callable[[Snapshot, Any], object]) -> None:
+    """A kind of write that was forgotten here fails loudly."""
+    with pytest.raises(AssertionError):
+        meaning(Snapshot(), "not a write")
