@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     SSLError,
 )
+from botocore.parsers import ResponseParserError
 
 from adapters.dynamodb.failures import SdkError, domain_error, refused_item
 from domain.errors import StoreError, StoreFault, StoreThrottled, StoreUnavailable
@@ -56,6 +57,7 @@ def service_error(code: str, status: int = 400, **members: Any) -> ClientError:
         (ProxyConnectionError(proxy_url=URL, error="refused"), StoreUnavailable),
         (SSLError(endpoint_url=URL, error="bad certificate"), StoreUnavailable),
         (HTTPClientError(error="damaged"), StoreUnavailable),
+        (ResponseParserError("not JSON"), StoreUnavailable),
         (NoCredentialsError(), StoreFault),
         (NoRegionError(), StoreFault),
         (ParamValidationError(report="missing"), StoreFault),
