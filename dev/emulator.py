@@ -70,6 +70,8 @@ class Emulator:
             deadline = time.monotonic() + patience
             while self.is_running() and time.monotonic() < deadline:
                 time.sleep(0.05)
+        if self.process:
+            self.process.wait(STOPS_WITHIN_SECONDS)  # an ended child stays a zombie until someone asks
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self) -> Self:

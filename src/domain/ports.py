@@ -69,6 +69,7 @@ class StreamRepository(Protocol):
         Raises:
             StoreUnavailable: no outcome within the deadline; the write may or may not have landed.
             StoreThrottled: the store turned it away; it did not land, unless an earlier try did.
+            StoreContended: earlier writes of the request left no time for one attempt.
             StoreFault: the store refuses such requests altogether.
         """
         ...
@@ -77,7 +78,7 @@ class StreamRepository(Protocol):
         """The user's state, with every write that landed before this call.
 
         Raises:
-            StoreUnavailable, StoreThrottled, StoreFault: as for `apply`.
+            StoreUnavailable, StoreThrottled, StoreContended, StoreFault: as for `apply`.
         """
         ...
 

@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -103,10 +102,10 @@ class HttpRequest:
             content = (
                 base64.b64decode(body, validate=True) if self.event.get("isBase64Encoded") else body.encode()
             )
-        except binascii.Error:
-            raise InvalidRequest(InvalidInput("body", "must be valid base64")) from None
         except UnicodeEncodeError:
             raise InvalidRequest(InvalidInput("body", "must be valid UTF-8")) from None
+        except ValueError:  # binascii.Error, or text beyond ASCII
+            raise InvalidRequest(InvalidInput("body", "must be valid base64")) from None
         if len(content) > MAX_BODY_BYTES:
             raise BodyTooLarge
         return content

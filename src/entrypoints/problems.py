@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from domain.errors import (
+    InvalidInput,
     LimitReached,
     NoActiveStream,
     StoreContended,
@@ -81,11 +82,12 @@ def _holders(error: LimitReached) -> dict[str, Any]:
     }
 
 
-def _field_errors(error: InvalidRequest) -> dict[str, Any]:
+def _field_errors(error: InvalidRequest | InvalidInput) -> dict[str, Any]:
+    problems = error.problems if isinstance(error, InvalidRequest) else (error,)
     return {
         "errors": tuple(
             FieldError(field=problem.field, detail=f"{problem.field} {problem.reason}")
-            for problem in error.problems
+            for problem in problems
         )
     }
 
@@ -94,15 +96,18 @@ def _always(detail: str) -> Callable[[Any], str]:
     return lambda _: detail
 
 
+_INVALID: Final = Rule(
+    HTTPStatus.BAD_REQUEST,
+    "invalid_request",
+    "The request is not valid",
+    lambda error: f"{error}.",
+    "invalid",
+    _field_errors,
+)
+
 _RULES: Final[dict[type, Rule]] = {
-    InvalidRequest: Rule(
-        HTTPStatus.BAD_REQUEST,
-        "invalid_request",
-        "The request is not valid",
-        lambda error: f"{error}.",
-        "invalid",
-        _field_errors,
-    ),
+    InvalidRequest: _INVALID,
+    InvalidInput: _INVALID,
     BodyTooLarge: Rule(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "body_too_large",

@@ -46,7 +46,7 @@ class Settings(BaseModel):
     enforcement: Enforcement = Enforcement.ENFORCE
     on_store_failure: OnStoreFailure = OnStoreFailure.CLOSED
     log_level: LogLevel = LogLevel.INFO
-    log_hash_key: SecretStr = SecretStr("")
+    log_hash_key: Annotated[SecretStr, Field(max_length=256)] = SecretStr("")
     """Key of the hash that stands for a user in logs; empty: each process takes a random one."""
 
     @model_validator(mode="after")

@@ -52,14 +52,14 @@ def functions() -> dict[str, str]:
 
 
 def bounds_in_terraform(name: str) -> set[tuple[str, float]]:
-    """What a variable's value is compared with."""
-    comparisons = re.findall(rf"var\.{name} (>=|<=|>|<) (\d+)", variable(name))
+    """What a variable's value, or the length of it, is compared with."""
+    comparisons = re.findall(rf"(?:var\.{name}|length\(var\.{name}\)) (>=|<=|>|<) (\d+)", variable(name))
     return {(sign, float(bound)) for sign, bound in comparisons}
 
 
 def bounds_in_settings(field: FieldInfo) -> set[tuple[str, float]]:
     """The same of a setting."""
-    signs = {"ge": ">=", "le": "<=", "gt": ">", "lt": "<"}
+    signs = {"ge": ">=", "le": "<=", "gt": ">", "lt": "<", "min_length": ">=", "max_length": "<="}
     return {
         (sign, float(getattr(bound, name)))
         for bound in field.metadata

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 from adapters.dynamodb.expressions import update_request
-from adapters.dynamodb.failures import SDK_ERRORS, domain_error, refused_item
+from adapters.dynamodb.failures import SDK_ERRORS, SdkError, domain_error, refused_item
 from adapters.dynamodb.items import key, snapshot
-from domain.errors import StoreFault, StoreUnavailable
+from domain.errors import StoreContended, StoreError, StoreFault
 from domain.ports import Deadline, Landed, Rejected
 from domain.streams import Snapshot
 from domain.writes import Write
@@ -90,21 +90,18 @@ class DynamoDbStreamRepository:
 
     def _attempt(self, call: Callable[[], Result], deadline: Deadline) -> Result:
         """Call until it succeeds, the failure is not one that passes, or time or attempts run out."""
-        longest_pause = BACKOFF_SECONDS
-        for attempt in range(1, ATTEMPTS + 1):
+        failure: StoreError = StoreContended("no time left for an attempt")  # an earlier write took it
+        cause: SdkError | None = None
+        for attempt in range(ATTEMPTS):
             if deadline.remaining() < self._attempt_seconds:
-                raise StoreUnavailable("no time left for another attempt")
+                break
             try:
                 return call()
             except SDK_ERRORS as error:
-                failure = domain_error(error)
-                pause = random.uniform(0, longest_pause)  # noqa: S311 - spreads load, keeps no secret
-                if (
-                    isinstance(failure, StoreFault)
-                    or attempt == ATTEMPTS
-                    or deadline.remaining() < pause + self._attempt_seconds
-                ):
-                    raise failure from error
+                failure, cause = domain_error(error), error
+            pause = random.uniform(0, BACKOFF_SECONDS * 2**attempt)  # noqa: S311 - spreads load, keeps no secret
+            last = attempt == ATTEMPTS - 1 or deadline.remaining() < pause + self._attempt_seconds
+            if isinstance(failure, StoreFault) or last:
+                break
             self._sleep(pause)
-            longest_pause *= 2
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        raise failure from cause

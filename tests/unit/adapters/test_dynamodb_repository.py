@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.dynamodb.repository import ATTEMPTS, BACKOFF_SECONDS, DynamoDbStreamRepository
-from domain.errors import StoreError, StoreFault, StoreThrottled, StoreUnavailable
+from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled, StoreUnavailable
 from domain.ports import Deadline, Landed, Rejected
 from domain.streams import Snapshot
 from domain.writes import Release
@@ -195,7 +195,7 @@ def test_pauses_are_random_and_grow() -> None:
 def test_without_time_for_one_attempt_none_is_made() -> None:
     """An answer that would come too late is not asked for."""
     store = Store({"Attributes": ITEM})
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreContended):
         store.write(ATTEMPT_SECONDS - 0.001)
     assert store.begun == []
     assert store.write(ATTEMPT_SECONDS) == Landed(Snapshot(2))
@@ -220,7 +220,7 @@ def test_a_slow_store_gets_as_many_attempts_as_there_is_time_for() -> None:
 def test_no_attempt_outlasts_the_deadline(seconds: float, each: float, failure: Exception) -> None:
     """None begins with less time left than it may take, and no pause leads up to one that may not begin."""
     store = Store(failure, seconds=each)
-    with pytest.raises((StoreUnavailable, StoreThrottled)):
+    with pytest.raises((StoreContended, StoreUnavailable, StoreThrottled)):
         store.write(seconds)
     assert all(begun + ATTEMPT_SECONDS <= seconds + 1e-9 for begun in store.begun)
     assert len(store.pauses) == max(len(store.begun) - 1, 0)

@@ -56,9 +56,9 @@ def test_any_text_is_answered(route: str, body: str) -> None:
 
 @pytest.mark.parametrize("route", NOTHING_TO_DO)
 @PATIENT
-@given(body=IN_BASE64)
+@given(body=IN_BASE64 | TEXTS)
 def test_any_bytes_are_answered(route: str, body: str) -> None:
-    """The same holds for bytes in base64."""
+    """The same holds for bytes in base64, and for what should be base64 and is not."""
     check(route, body=body, isBase64Encoded=True)
 
 

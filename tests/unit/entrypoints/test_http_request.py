@@ -165,6 +165,12 @@ def test_base64_is_well_formed(body: str) -> None:
     assert problem_of(body, isBase64Encoded=True) == "body must be valid base64"
 
 
+@pytest.mark.parametrize("body", ["\u00eb", "eyJ1c2VySWQiOiAiMSJ9\ufeff", "\ud800"])
+def test_base64_is_ascii(body: str) -> None:
+    """Text beyond ASCII is no base64: bad input, not a crash."""
+    assert problem_of(body, isBase64Encoded=True) == "body must be valid base64"
+
+
 @pytest.mark.parametrize("content", [b"\xff", b'{"userId": "\xff"}', b'{"userId": "\xed\xa0\x80"}', b"\xc3"])
 def test_bytes_are_utf8(content: bytes) -> None:
     """Bytes in another encoding are refused, not replaced."""

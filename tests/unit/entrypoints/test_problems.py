@@ -103,7 +103,7 @@ def test_every_kind_has_its_status(kind: type[Exception], status: int) -> None:
     assert problem_for(EXAMPLES[kind], "").status == status
 
 
-@pytest.mark.parametrize("kind", [InvalidRequest, BodyTooLarge])
+@pytest.mark.parametrize("kind", [InvalidInput, InvalidRequest, BodyTooLarge])
 def test_bad_input_is_never_our_failure(kind: type[Exception]) -> None:
     """Whichever way bad input is told, its caller is told that it is bad, and not to try again later."""
     assert 400 <= problem_for(EXAMPLES[kind], "").status < 500
