@@ -155,7 +155,7 @@ class StreamLimiter:
                     return None, result.state
                 case Settled(outcome):
                     return outcome, result.state
-                case Try() as next_step:
+                case next_step:
                     step = next_step
             if deadline.remaining() <= 0:
                 break

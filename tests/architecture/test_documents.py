@@ -1,0 +1,50 @@
+"""The documents say what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from adapters.dynamodb import items
+from entrypoints.problems import _RULES as RULES  # the whole table, which nobody else needs
+from entrypoints.settings import Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of the table whose first column has this heading."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    found = re.search(rf"^\| {re.escape(heading)} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert found is not None, f"no table of {heading} in {page}"
+    return [re.split(r" +\| *", row.strip("| ")) for row in found[1].splitlines()]
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_each_setting_is_documented_with_its_default(name: str) -> None:
+    """Where the default is a fixed value, the page has that value."""
+    documented = {cells[0].strip("`"): cells[1] for cells in rows("configuration.md", "variable")}
+    assert name.upper() in documented
+    default = Settings.model_fields[name].default
+    if isinstance(default, int | str):
+        assert documented[name.upper()] == f"`{default}`"
+
+
+def test_no_setting_is_documented_that_is_not_there() -> None:
+    """Each row of the page is a setting of the service."""
+    documented = {cells[0].strip("`").lower() for cells in rows("configuration.md", "variable")}
+    assert documented <= set(Settings.model_fields)
+
+
+def test_each_problem_is_documented_with_its_status() -> None:
+    """The page lists the codes of the one table of problems, and no others."""
+    documented = {(int(cells[0]), cells[1].strip("`")) for cells in rows("api.md", "status")}
+    assert documented == {(rule.status.value, rule.code) for rule in RULES.values()}
+
+
+def test_each_attribute_of_the_item_is_documented() -> None:
+    """The page has one row per attribute that the adapter reads and writes."""
+    documented = {cells[0] for cells in rows("store.md", "attribute")}
+    attributes = (items.USER_ID, items.STREAM_COUNT, items.ANONYMOUS_COUNT, items.ANONYMOUS_EXPIRES_AT)
+    expected = {f"`{name}`" for name in (*attributes, items.EXPIRES_AT, f"{items.STREAM_PREFIX}<streamId>")}
+    assert documented == expected | {f"`{items.REQUESTS[0]}` … `{items.REQUESTS[-1]}`"}
