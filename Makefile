@@ -23,10 +23,12 @@ install: $(VENV) $(EMULATOR) ## Make the environments: .venv, and .venv-emulator
 run: $(VENV) $(EMULATOR) ## Serve on http://localhost:3000 until Ctrl-C (PORT=3000); needs no AWS
 	@exec $(PY) -m dev.serve
 
+# Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process.
+IN_PARALLEL := --numprocesses auto --maxprocesses 4
 .PHONY: test
 test: $(VENV) $(EMULATOR) ## Run every test, the fast ones first: what CI runs
-	$(PY) -m pytest -m "not e2e" --cov
-	$(PY) -m pytest -m e2e
+	$(PY) -m pytest -m "not e2e" --cov $(IN_PARALLEL) --dist worksteal
+	$(PY) -m pytest -m e2e $(IN_PARALLEL) --dist loadfile
 
 .PHONY: test-fast
 test-fast: $(VENV) $(EMULATOR) ## Run the tests that need no Terraform and build no stack (ARGS="-k start")
