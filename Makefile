@@ -5,6 +5,8 @@ PYTHON ?= python3
 
 VENV := .venv/.installed
 EMULATOR := .venv-emulator/.installed
+DOCS := .venv-docs/.installed
+OPENAPI := .venv-openapi/.installed
 PY := .venv/bin/python
 export PYTHONPATH := src:.
 
@@ -17,7 +19,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^## -- /{print substr($$0, 6)} /^[a-z0-9-]+:.*## /{printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
-install: $(VENV) $(EMULATOR) ## Make the environments: .venv, and .venv-emulator for the AWS emulator
+install: $(VENV) $(EMULATOR) ## Make the environments that everyday work needs
 
 .PHONY: run
 run: $(VENV) $(EMULATOR) ## Serve on http://localhost:3000 until Ctrl-C (PORT=3000); needs no AWS
@@ -26,7 +28,7 @@ run: $(VENV) $(EMULATOR) ## Serve on http://localhost:3000 until Ctrl-C (PORT=30
 # Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
 .PHONY: test
-test: $(VENV) $(EMULATOR) ## Run every test, the fast ones first: what CI runs
+test: $(VENV) $(EMULATOR) $(OPENAPI) ## Run every test, the fast ones first: what CI runs
 	$(PY) -m pytest -m "not e2e" --cov $(IN_PARALLEL) --dist worksteal
 	$(PY) -m pytest -m e2e $(IN_PARALLEL) --dist loadfile
 
@@ -105,6 +107,16 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(LOCK) --group emulator -o requirements/emulator.txt
+	$(LOCK) --group docs -o requirements/docs.txt
+	$(LOCK) --group openapi -o requirements/openapi.txt
+
+.PHONY: openapi
+openapi: $(VENV) ## Write docs/openapi.yaml out of the routes and the models
+	@$(PY) -m dev.openapi
+
+.PHONY: test-openapi
+test-openapi: $(VENV) $(EMULATOR) $(OPENAPI) ## Call the service by its own description (EXAMPLES=10 per route)
+	$(PY) -m pytest tests/e2e/test_openapi.py
 
 .PHONY: clean
 clean: ## Remove builds and caches; environments and the state of stages stay
@@ -114,7 +126,9 @@ clean: ## Remove builds and caches; environments and the state of stages stay
 # An environment is as new as its lock file, or is made anew from it.
 .venv/.installed: requirements/dev.txt
 .venv-emulator/.installed: requirements/emulator.txt
-$(VENV) $(EMULATOR):
+.venv-docs/.installed: requirements/docs.txt
+.venv-openapi/.installed: requirements/openapi.txt
+$(VENV) $(EMULATOR) $(DOCS) $(OPENAPI):
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name another with make PYTHON=…" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<

@@ -2,15 +2,40 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from domain import names
 from domain.errors import InvalidInput
 
-UserId = Annotated[str, AfterValidator(names.check_user_id)]
-StreamId = Annotated[str, AfterValidator(names.check_stream_id)]
-Device = Annotated[str, AfterValidator(names.check_device)]
+# The validators decide. What JSON Schema can say of them is in `examples` and `json_schema_extra`.
+UserId = Annotated[
+    str,
+    AfterValidator(names.check_user_id),
+    Field(
+        description=f"1 to {names.MAX_USER_ID_BYTES} UTF-8 bytes, not blank, no control characters.",
+        examples=["1"],
+        json_schema_extra={"minLength": 1, "maxLength": names.MAX_USER_ID_BYTES},
+    ),
+]
+StreamId = Annotated[
+    str,
+    AfterValidator(names.check_stream_id),
+    Field(
+        description="Chosen by the player, new for each play.",
+        examples=["tv-1"],
+        json_schema_extra={"pattern": f"^{names.STREAM_ID_PATTERN}$"},
+    ),
+]
+Device = Annotated[
+    str,
+    AfterValidator(names.check_device),
+    Field(
+        description=f"A label for people, 1 to {names.MAX_DEVICE_BYTES} UTF-8 bytes; only beside a streamId.",
+        examples=["living room"],
+        json_schema_extra={"minLength": 1, "maxLength": names.MAX_DEVICE_BYTES},
+    ),
+]
 
 
 class RequestModel(BaseModel):
@@ -21,6 +46,10 @@ class RequestModel(BaseModel):
 
 class StartBody(RequestModel):
     """`POST /stream/start`. Without `streamId` the stream is anonymous: only counted."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"dependentRequired": {"device": ["streamId"], "replaces": ["streamId"]}}
+    )
 
     user_id: UserId
     stream_id: StreamId | None = None

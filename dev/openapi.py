@@ -1,0 +1,310 @@
+"""`make openapi`: the API's description, made out of the routes, the models and the table of problems."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import models_json_schema
+
+from dev.serve import ENDPOINTS
+from domain.errors import (
+    InvalidInput,
+    LimitReached,
+    NoActiveStream,
+    StoreContended,
+    StoreThrottled,
+    StoreUnavailable,
+    StreamGone,
+)
+from domain.streams import Lease, LiveStreams
+from entrypoints.answer_models import AnswerModel, EndAnswer, HoldAnswer, Problem, StreamsAnswer
+from entrypoints.http_request import BodyTooLarge, InvalidRequest
+from entrypoints.problems import RETRY_AFTER_SECONDS, problem_for
+from entrypoints.request_models import EndBody, HeartbeatBody, ListQuery, RequestModel, StartBody
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+FILE: Final = ROOT / "docs" / "openapi.yaml"
+HEADER: Final = "# Made by `make openapi` out of the routes, the models and the table of problems.\n"
+SCHEMAS: Final = "#/components/schemas/{model}"
+
+STARTED_AT: Final = 1795497579
+WATCHING: Final = LiveStreams((Lease("tv-1", STARTED_AT, STARTED_AT + 90, "living room"),), anonymous_count=2)
+HOLD: Final = {
+    "streamCount": 1,
+    "streamId": "tv-1",
+    "expiresAt": "2026-11-24T05:21:09Z",
+    "expiresInSeconds": 90,
+    "heartbeatSeconds": 30.0,
+}
+EVERYWHERE: Final[Sequence[Exception]] = (
+    InvalidRequest(InvalidInput("userId", "is required")),
+    StoreUnavailable(),
+    StoreThrottled(),
+    StoreContended(),
+    Exception(),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is to be said of a route beyond what its models say.
+
+    Attributes:
+        name: the `operationId`.
+        summary: what it is for, in a few words.
+        takes: the body, or the query of a route that has none.
+        answers: the answer when all is well.
+        asked: an example of a request by its name.
+        told: an example of an answer by its name.
+        refusals: the problems that only this route has.
+        is_repeatable: whether it takes an `Idempotency-Key`.
+    """
+
+    name: str
+    summary: str
+    takes: type[RequestModel]
+    answers: type[AnswerModel]
+    asked: Mapping[str, Any]
+    told: Mapping[str, Any]
+    refusals: Sequence[Exception] = ()
+    is_repeatable: bool = field(default=False)
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "POST /stream/start": Operation(
+        "startStream",
+        "Take a slot",
+        StartBody,
+        HoldAnswer,
+        asked={
+            "named": {"userId": "1", "streamId": "tv-1", "device": "living room"},
+            "anonymous": {"userId": "1"},
+            "replaces": {"userId": "1", "streamId": "tv-2", "replaces": "tv-1"},
+        },
+        told={
+            "named": {"maxStreams": 3, **HOLD},
+            "anonymous": {"streamCount": 1, "maxStreams": 3},
+            "unverified": {"maxStreams": 3, "verified": False},
+        },
+        refusals=(LimitReached(3, WATCHING),),
+        is_repeatable=True,
+    ),
+    "POST /stream/heartbeat": Operation(
+        "heartbeat",
+        "Keep a named stream's slot",
+        HeartbeatBody,
+        HoldAnswer,
+        asked={"named": {"userId": "1", "streamId": "tv-1"}},
+        told={"named": HOLD},
+        refusals=(StreamGone("tv-1"),),
+    ),
+    "POST /stream/end": Operation(
+        "endStream",
+        "Give a slot back",
+        EndBody,
+        EndAnswer,
+        asked={"named": {"userId": "1", "streamId": "tv-1"}, "anonymous": {"userId": "1"}},
+        told={
+            "named": {"streamCount": 0, "streamId": "tv-1", "ended": True},
+            "anonymous": {"streamCount": 0},
+        },
+        refusals=(NoActiveStream(LiveStreams()),),
+        is_repeatable=True,
+    ),
+    "GET /stream": Operation(
+        "listStreams",
+        "See who holds the slots",
+        ListQuery,
+        StreamsAnswer,
+        asked={},
+        told={"listed": json.loads(StreamsAnswer.of(WATCHING, 3).to_json())},
+    ),
+}
+
+
+def description() -> dict[str, Any]:
+    """The OpenAPI 3.1 document."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": project["name"],
+            "version": project["version"],
+            "summary": project["description"],
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "http://localhost:3000", "description": "`make run`"}],
+        "security": [{}, {"jwt": []}, {"iam": []}],
+        "paths": _paths(),
+        "components": {"schemas": _schemas(), "securitySchemes": _security_schemes()},
+    }
+
+
+def text() -> str:
+    """The document as it is written to `docs/openapi.yaml`."""
+    unshared = json.loads(json.dumps(description()))  # YAML would write an object used twice as an alias
+    return HEADER + str(yaml.safe_dump(unshared, sort_keys=False, allow_unicode=True, width=110))
+
+
+def _paths() -> dict[str, dict[str, Any]]:
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in ENDPOINTS:
+        method, path = endpoint.route.split(" ")
+        paths.setdefault(path, {})[method.lower()] = _operation(OPERATIONS[endpoint.route], method)
+    return paths
+
+
+def _operation(operation: Operation, method: str) -> dict[str, Any]:
+    described: dict[str, Any] = {"operationId": operation.name, "summary": operation.summary}
+    if doc := operation.takes.__doc__:
+        described["description"] = doc
+    if method == "GET":
+        described["parameters"] = _query_parameters(operation.takes)
+    else:
+        if operation.is_repeatable:
+            described["parameters"] = [_IDEMPOTENCY_KEY]
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": _content(operation.takes, operation.asked)},
+        }
+    problems = [*EVERYWHERE, *operation.refusals, *([] if method == "GET" else [BodyTooLarge()])]
+    ok = {
+        "description": "Done.",
+        "content": {"application/json": _content(operation.answers, operation.told)},
+    }
+    described["responses"] = {"200": ok, **_unauthorised(), **_problems(problems)}
+    described["responses"] = dict(sorted(described["responses"].items()))
+    return described
+
+
+def _content(model: type[AnswerModel | RequestModel], examples: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "schema": {"$ref": SCHEMAS.format(model=model.__name__)},
+        "examples": {name: {"value": value} for name, value in examples.items()},
+    }
+
+
+def _query_parameters(model: type[RequestModel]) -> list[dict[str, Any]]:
+    schema = model.model_json_schema()
+    return [
+        {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": of}
+        for name, of in schema["properties"].items()
+    ]
+
+
+def _problems(errors: Sequence[Exception]) -> dict[str, Any]:
+    """A response per status, with an example per code."""
+    responses: dict[str, Any] = {}
+    for error in errors:
+        problem = problem_for(error, request_id="c1bGJjxuoAMEJ6w=")
+        response = responses.setdefault(
+            str(int(problem.status)),
+            {
+                "description": HTTPStatus(problem.status).phrase,
+                "content": {"application/problem+json": _content(Problem, {})},
+            },
+        )
+        example = {"summary": problem.title, "value": json.loads(problem.to_json())}
+        response["content"]["application/problem+json"]["examples"][problem.code] = example
+        if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            response["headers"] = {"Retry-After": _RETRY_AFTER}
+    return responses
+
+
+def _unauthorised() -> dict[str, Any]:
+    """API Gateway's own answer, which no handler sees."""
+    message = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
+    return {
+        "401": {
+            "description": "Under `auth = jwt`, API Gateway's answer to a missing or invalid token.",
+            "content": {"application/json": {"schema": message, "example": {"message": "Unauthorized"}}},
+        }
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    takes = {operation.takes for operation in OPERATIONS.values()} - {ListQuery}
+    answers = {operation.answers for operation in OPERATIONS.values()} | {Problem}
+    _, requests = models_json_schema([(model, "validation") for model in takes], ref_template=SCHEMAS)
+    _, replies = models_json_schema([(model, "serialization") for model in answers], ref_template=SCHEMAS)
+    schemas = {**requests["$defs"], **{name: _left_out(of) for name, of in replies["$defs"].items()}}
+    schemas = {name: _explained(of) for name, of in schemas.items()}
+    codes = {
+        example
+        for path in _paths().values()
+        for operation in path.values()
+        for response in operation["responses"].values()
+        for example in response["content"].get("application/problem+json", {}).get("examples", ())
+    }
+    schemas["Problem"]["properties"]["code"]["enum"] = sorted(codes)
+    return dict(sorted(schemas.items()))
+
+
+def _left_out(schema: dict[str, Any]) -> dict[str, Any]:
+    """An answer leaves a field out instead of sending null."""
+    properties = schema["properties"]
+    optional = set()
+    for name, of in properties.items():
+        kinds = [kind for kind in of.get("anyOf", ()) if kind != {"type": "null"}]
+        if len(kinds) == 1:
+            optional.add(name)
+            rest = {key: value for key, value in of.items() if key not in {"anyOf", "default"}}
+            properties[name] = {**kinds[0], **rest}
+    required = [name for name in properties if name not in optional]
+    return {**schema, "required": required}
+
+
+def _explained(schema: dict[str, Any]) -> dict[str, Any]:
+    """The attributes that a docstring lists become their properties' descriptions; titles say nothing new."""
+    summary, _, attributes = schema["description"].partition("\n\nAttributes:\n")
+    told = {to_camel(name): text for name, text in re.findall(r"^ +(\w+): (.+)$", attributes, re.MULTILINE)}
+    properties = {
+        name: {key: value for key, value in of.items() if key != "title"}
+        | ({"description": told[name]} if name in told else {})
+        for name, of in schema["properties"].items()
+    }
+    rest = {key: value for key, value in schema.items() if key != "title"}
+    return {**rest, "description": summary, "properties": properties}
+
+
+def _security_schemes() -> dict[str, Any]:
+    return {
+        "jwt": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "`auth = jwt`: the user is the token's `sub`.",
+        },
+        "iam": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`auth = iam`: AWS Signature Version 4 of a trusted backend.",
+            "x-amazon-apigateway-authtype": "awsSigv4",
+        },
+    }
+
+
+_RETRY_AFTER: Final = {
+    "description": "Seconds to wait before the call is repeated.",
+    "schema": {"type": "integer", "examples": [RETRY_AFTER_SECONDS]},
+}
+_IDEMPOTENCY_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Makes an anonymous call repeatable: 1 to 255 printable ASCII characters, no space. "
+    "A named call is repeatable by itself, and does not look at it.",
+    "schema": {"type": "string"},
+}
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
+    print(f"{FILE.relative_to(ROOT)} is up to date.")

@@ -1,0 +1,48 @@
+"""The API's description says what the code does."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev import openapi
+from dev.serve import ENDPOINTS
+from entrypoints.endpoint import Endpoint
+from entrypoints.problems import _RULES as RULES  # the whole table, which nobody else needs
+
+
+def test_the_description_is_current() -> None:
+    """What is committed is what `make openapi` writes."""
+    assert openapi.FILE.read_text(encoding="utf-8") == openapi.text(), "run `make openapi`"
+
+
+def test_every_route_is_described_and_no_other() -> None:
+    """The routes that Terraform and `make run` have are the paths of the description."""
+    described = {
+        f"{method.upper()} {path}"
+        for path, operations in openapi.description()["paths"].items()
+        for method in operations
+    }
+    assert described == {endpoint.route for endpoint in ENDPOINTS}
+
+
+def test_every_problem_is_described_with_its_status() -> None:
+    """Each code of the one table of problems is an example of an answer with its status."""
+    described = {
+        (int(status), code)
+        for operations in openapi.description()["paths"].values()
+        for operation in operations.values()
+        for status, response in operation["responses"].items()
+        for code in response["content"].get("application/problem+json", {}).get("examples", ())
+    }
+    assert described == {(rule.status.value, rule.code) for rule in RULES.values()}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.route)
+def test_the_models_described_are_those_that_the_handler_uses(endpoint: Endpoint[Any]) -> None:
+    """The handler of a route decodes the model that is described, and encodes the one that is described."""
+    operation = openapi.OPERATIONS[endpoint.route]
+    source = Path(endpoint.decode.__code__.co_filename).read_text(encoding="utf-8")
+    assert re.search(rf"request\.(body|query)\({operation.takes.__name__}\)", source)
+    assert endpoint.encode.__annotations__["return"] is operation.answers

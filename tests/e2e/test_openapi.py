@@ -1,0 +1,45 @@
+"""The running service, called by its own description."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.e2e.local_service import LocalService
+from tests.support import skip_or_fail
+
+pytestmark = pytest.mark.e2e
+
+ROOT: Final = Path(__file__).parents[2]
+SCHEMATHESIS: Final = ROOT / ".venv-openapi" / "bin" / "schemathesis"
+CHECKS: Final = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+)
+"""Not `positive_data_acceptance`: no schema says how many bytes a text has in UTF-8, or that it is blank."""
+
+
+def test_the_service_keeps_to_its_description() -> None:
+    """No request that schemathesis makes of the description gets an answer that is not in it."""
+    if not SCHEMATHESIS.exists():
+        skip_or_fail("schemathesis is not installed: `make test-openapi` installs it.")
+    examples = os.environ.get("EXAMPLES") or "10"
+    with LocalService() as service:
+        run = subprocess.run(
+            [
+                *(str(SCHEMATHESIS), "run", "docs/openapi.yaml", "--url", service.url),
+                *("--checks", ",".join(CHECKS), "--max-examples", examples, "--seed", "1"),
+                *("--phases", "examples,coverage,fuzzing", "--generation-database", "none"),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert run.returncode == 0, run.stdout + run.stderr
