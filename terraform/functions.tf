@@ -12,6 +12,7 @@ locals {
     ON_LIMIT          = var.on_limit
     ENFORCEMENT       = var.enforcement
     ON_STORE_FAILURE  = var.on_store_failure
+    STORE_CLIENT      = var.store_client
     LOG_LEVEL         = var.log_level
     LOG_HASH_KEY      = var.log_hash_key
   }

@@ -231,6 +231,18 @@ variable "on_store_failure" {
   }
 }
 
+variable "store_client" {
+  description = "What speaks to DynamoDB: boto3, the lean client, or auto, which takes the lean one where the function's credentials are in its environment (not with SnapStart)."
+  type        = string
+  default     = "auto"
+  nullable    = false
+
+  validation {
+    condition     = contains(["auto", "boto3", "lean"], var.store_client)
+    error_message = "store_client must be auto, boto3 or lean."
+  }
+}
+
 variable "log_level" {
   description = "Least severe level that the functions log."
   type        = string

@@ -11,8 +11,9 @@ import pytest
 from moto import mock_aws
 
 from adapters.clock import SystemClock
-from adapters.dynamodb.client import ATTEMPT_SECONDS, dynamodb_client
+from adapters.dynamodb.client import ATTEMPT_SECONDS, dynamodb_client, lean_client
 from adapters.dynamodb.items import key
+from adapters.dynamodb.lean_client import LeanClient
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.in_memory import InMemoryStreamRepository
 from dev.dynamodb_local import start_dynamodb_local, unavailable
@@ -99,13 +100,38 @@ def moto_client() -> Iterator[Any]:
         yield client
 
 
-@pytest.fixture(params=["emulator", "dynamodb_local"])
+@pytest.fixture
+def lean_emulator_client(emulator_client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[LeanClient]:
+    """The lean client of the LocalStack-compatible endpoint."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", emulator_client.meta.endpoint_url)
+    yield from leaned()
+
+
+@pytest.fixture
+def lean_dynamodb_local_client(
+    dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LeanClient]:
+    """The lean client of DynamoDB Local."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local_url)
+    yield from leaned()
+
+
+def leaned() -> Iterator[LeanClient]:
+    """The lean client that the environment makes, with its connections closed afterwards."""
+    client = lean_client()
+    yield client
+    client.transport.close()
+
+
+@pytest.fixture(params=["emulator", "dynamodb_local", "lean_dynamodb_local"])
 def atomic_client(request: pytest.FixtureRequest) -> Any:
-    """A client of each store that keeps conditions true under races."""
+    """Each client of DynamoDB Local, and each store that keeps conditions true under races."""
     return request.getfixturevalue(f"{request.param}_client")
 
 
-@pytest.fixture(params=["in_memory", "moto", "emulator", "dynamodb_local"])
+@pytest.fixture(
+    params=["in_memory", "moto", "emulator", "dynamodb_local", "lean_emulator", "lean_dynamodb_local"]
+)
 def repository(request: pytest.FixtureRequest) -> StreamRepository:
     """Every repository that there is."""
     if request.param == "in_memory":

@@ -1,12 +1,19 @@
-"""What happens beneath botocore: counts the calls on the wire, and breaks chosen ones."""
+"""What happens beneath either client: counts the calls on the wire, and breaks chosen ones.
+
+Faults are told in botocore's words; beneath the lean client they are turned into what its transport raises.
+"""
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
+from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
+
+from adapters.dynamodb.api_errors import NoAnswer
+from adapters.dynamodb.http_transport import Response
+from adapters.dynamodb.lean_client import LeanClient, Transport
 
 Send = Callable[[AWSPreparedRequest], Any]
 
@@ -72,8 +79,42 @@ def _error(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
     return response
 
 
+class _Transport:
+    """The lean client's transport, as if it were botocore's HTTP session.
+
+    Args:
+        transport: the real one.
+        pass_on: what becomes of each request.
+    """
+
+    def __init__(self, transport: Transport, pass_on: Send) -> None:
+        self._transport = transport
+        self._pass_on = pass_on
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> Response:
+        """Send one request, or let it fare as the wire says."""
+        request = AWSRequest("POST", f"http://{headers['Host']}/", dict(headers), body).prepare()
+        try:
+            answer = self._pass_on(request)
+        except HTTPClientError as error:
+            raise NoAnswer(type(error).__name__) from error
+        return Response(answer.status_code, dict(answer.headers), answer.content)
+
+    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Really send it."""
+        headers = {name: value for name, value in request.headers.items() if name != "Content-Length"}
+        answer = self._transport.post(headers, request.body)
+        response = AWSResponse(request.url, answer.status, answer.headers, None)
+        response._content = answer.body  # noqa: SLF001 - as a response that was read
+        return response
+
+    def close(self) -> None:
+        """Close the real one."""
+        self._transport.close()
+
+
 class Wire:
-    """Stands between a boto3 client and its HTTP session.
+    """Stands between a boto3 client and its HTTP session, or the lean client and its transport.
 
     Attributes:
         calls: how often each operation was sent.
@@ -83,6 +124,10 @@ class Wire:
         self.calls: Counter[str] = Counter()
         self._faults: deque[Fault | None] = deque()
         self._lock = threading.Lock()
+        if isinstance(client, LeanClient):
+            transport = _Transport(client.transport, self._pass)
+            client.transport, self._send = transport, transport.send
+            return
         endpoint = client._endpoint  # noqa: SLF001 - botocore has no public place this far down
         self._send = endpoint.http_session.send
         endpoint.http_session.send = self._pass

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Final
 
 from adapters.clock import SystemClock
-from adapters.dynamodb.client import ATTEMPT_SECONDS, dynamodb_client
+from adapters.dynamodb.client import ATTEMPT_SECONDS, store_client
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from domain.limiter import StreamLimiter
 from domain.ports import Clock, StreamRepository
@@ -67,7 +67,8 @@ def build(
 
 def dynamodb_repository(settings: Settings) -> StreamRepository:
     """The users' streams in the table that the settings name."""
-    return DynamoDbStreamRepository(dynamodb_client(), settings.table_name, attempt_seconds=ATTEMPT_SECONDS)
+    api = store_client(settings.store_client)
+    return DynamoDbStreamRepository(api, settings.table_name, attempt_seconds=ATTEMPT_SECONDS)
 
 
 @cache

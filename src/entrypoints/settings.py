@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from adapters.dynamodb.client import StoreClient
 from domain.policy import MAX_STREAMS, Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
 
@@ -45,6 +46,7 @@ class Settings(BaseModel):
     on_limit: OnLimit = OnLimit.REJECT
     enforcement: Enforcement = Enforcement.ENFORCE
     on_store_failure: OnStoreFailure = OnStoreFailure.CLOSED
+    store_client: StoreClient = StoreClient.AUTO
     log_level: LogLevel = LogLevel.INFO
     log_hash_key: Annotated[SecretStr, Field(max_length=256)] = SecretStr("")
     """Key of the hash that stands for a user in logs; empty: each process takes a random one."""

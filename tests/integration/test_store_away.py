@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.clock import SystemClock
-from adapters.dynamodb.client import dynamodb_client
+from adapters.dynamodb.client import StoreClient, store_client
+from adapters.dynamodb.lean_client import LeanClient
 from domain.policy import OnStoreFailure
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_start
 from entrypoints.bootstrap import Service
@@ -57,12 +58,21 @@ def proxy(dynamodb_local_url: str) -> Iterator[Proxy]:
         yield proxy
 
 
-@pytest.fixture
-def away(request: pytest.FixtureRequest, proxy: Proxy, user_id: str, monkeypatch: pytest.MonkeyPatch) -> Away:
-    """A service that fails closed, unless the test asks for another."""
+@pytest.fixture(params=[StoreClient.BOTO3, StoreClient.LEAN])
+def client(request: pytest.FixtureRequest, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Each client, of the store behind the proxy."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{proxy.port}")
+    client = store_client(request.param)
+    yield client
+    if isinstance(client, LeanClient):
+        client.transport.close()
+
+
+@pytest.fixture
+def away(request: pytest.FixtureRequest, proxy: Proxy, client: Any, user_id: str) -> Away:
+    """A service that fails closed, unless the test asks for another."""
     on_store_failure = getattr(request, "param", OnStoreFailure.CLOSED)
-    return Away(proxy, dynamodb_client(), user_id, on_store_failure)
+    return Away(proxy, client, user_id, on_store_failure)
 
 
 fails_open = pytest.mark.parametrize("away", [OnStoreFailure.OPEN], indirect=True)

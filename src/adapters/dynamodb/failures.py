@@ -1,19 +1,11 @@
-"""The one place where the AWS SDK's exceptions become the domain's errors."""
+"""The one place where a DynamoDB client's exceptions become the domain's errors."""
 
+import sys
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as SdkConnectionError
-from botocore.parsers import ResponseParserError
-
-from domain.errors import StoreError, StoreFault, StoreThrottled, StoreUnavailable
-
-SdkError: TypeAlias = BotoCoreError | ClientError | ResponseParserError
-SDK_ERRORS: Final = (BotoCoreError, ClientError, ResponseParserError)
-
-# Refused, reset, timed out, cut off, or an answer that is no answer of DynamoDB's.
-_OUT_OF_REACH: Final = (SdkConnectionError, HTTPClientError, ResponseParserError)
+from adapters.dynamodb.api_errors import ApiError, ErrorAnswer, NoAnswer
+from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled, StoreUnavailable
 
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 
@@ -32,28 +24,34 @@ _CONTENDED: Final = frozenset({"TransactionConflictException", "ReplicatedWriteC
 _SERVER_ERROR: Final = 500
 
 
-def refused_item(error: SdkError) -> Mapping[str, Any] | None:
+def api_error(error: Exception) -> ApiError | None:
+    """What a client raised, whichever it is; `None` for what is no client's error."""
+    if isinstance(error, ApiError):
+        return error
+    if "botocore" not in sys.modules:  # the lean client is in use, and loading botocore takes its time
+        return None
+    from adapters.dynamodb import botocore_errors  # noqa: PLC0415 - only where botocore is loaded anyway
+
+    return botocore_errors.api_error(error)
+
+
+def refused_item(error: ApiError) -> Mapping[str, Any] | None:
     """The item as a refused write's condition met it, `{}` where there is none; `None` for other errors."""
-    if isinstance(error, ClientError) and _code(error) == CONDITION_FAILED:
-        item: Mapping[str, Any] = error.response.get("Item", {})
-        return item
+    if isinstance(error, ErrorAnswer) and error.code == CONDITION_FAILED:
+        return error.item
     return None
 
 
-def domain_error(error: SdkError) -> StoreError:
-    """What the SDK's failure means to the domain. Its text stays in `__cause__`, for the log alone."""
-    if isinstance(error, ClientError):
-        code = _code(error)
-        if code in _THROTTLED:
-            return StoreThrottled(code)
-        if code in _CONTENDED or error.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_ERROR:
-            return StoreUnavailable(code)
-        return StoreFault(code)
-    if isinstance(error, _OUT_OF_REACH):
-        return StoreUnavailable(type(error).__name__)
-    return StoreFault(type(error).__name__)
-
-
-def _code(error: ClientError) -> str:
-    code: str = error.response["Error"]["Code"]
-    return code
+def domain_error(error: ApiError) -> StoreError:
+    """What the failure means to the domain: named by its kind, and never in a client's own text."""
+    if isinstance(error, ErrorAnswer):
+        if error.code in _THROTTLED:
+            return StoreThrottled(error.code)
+        if error.code in _CONTENDED:
+            return StoreContended(error.code)
+        if error.status >= _SERVER_ERROR:
+            return StoreUnavailable(error.code)
+        return StoreFault(error.code)
+    if isinstance(error, NoAnswer):
+        return StoreUnavailable(str(error))
+    return StoreFault(str(error))

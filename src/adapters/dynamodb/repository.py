@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
+from adapters.dynamodb.api_errors import NoAnswer
 from adapters.dynamodb.expressions import update_request
-from adapters.dynamodb.failures import SDK_ERRORS, SdkError, domain_error, refused_item
+from adapters.dynamodb.failures import api_error, domain_error, refused_item
 from adapters.dynamodb.items import key, snapshot
 from domain.errors import StoreContended, StoreError, StoreFault
 from domain.ports import Deadline, Landed, Rejected
@@ -26,7 +27,7 @@ class DynamoDbApi(Protocol):
     """The two calls of the AWS SDK that are needed, in its own shape. `boto3.client("dynamodb")` has them.
 
     Each makes one attempt, of at most `attempt_seconds` (the repository repeats it within the
-    request's deadline), and raises botocore's exceptions.
+    request's deadline), and raises botocore's exceptions or `api_errors`.
     """
 
     def update_item(self, **request: Any) -> Mapping[str, Any]:
@@ -70,12 +71,16 @@ class DynamoDbStreamRepository:
 
         def update() -> Landed | Rejected:
             try:
-                return Landed(snapshot(self._api.update_item(**request)["Attributes"]))
-            except SDK_ERRORS as error:
-                item = refused_item(error)
+                answer = self._api.update_item(**request)
+            except Exception as error:
+                told = api_error(error)
+                item = None if told is None else refused_item(told)
                 if item is None:
                     raise
                 return Rejected(snapshot(item))
+            if not answer.get("Attributes"):
+                raise NoAnswer("an answer to a write without the state after it")
+            return Landed(snapshot(answer["Attributes"]))
 
         return self._attempt(update, deadline)
 
@@ -91,14 +96,17 @@ class DynamoDbStreamRepository:
     def _attempt(self, call: Callable[[], Result], deadline: Deadline) -> Result:
         """Call until it succeeds, the failure is not one that passes, or time or attempts run out."""
         failure: StoreError = StoreContended("no time left for an attempt")  # an earlier write took it
-        cause: SdkError | None = None
+        cause: Exception | None = None
         for attempt in range(ATTEMPTS):
             if deadline.remaining() < self._attempt_seconds:
                 break
             try:
                 return call()
-            except SDK_ERRORS as error:
-                failure, cause = domain_error(error), error
+            except Exception as error:
+                told = api_error(error)
+                if told is None:  # nobody knows what it means
+                    raise
+                failure, cause = domain_error(told), error
             pause = random.uniform(0, BACKOFF_SECONDS * 2**attempt)  # noqa: S311 - spreads load, keeps no secret
             last = attempt == ATTEMPTS - 1 or deadline.remaining() < pause + self._attempt_seconds
             if isinstance(failure, StoreFault) or last:

@@ -16,8 +16,9 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from adapters.dynamodb.failures import SdkError, domain_error, refused_item
-from domain.errors import StoreError, StoreFault, StoreThrottled, StoreUnavailable
+from adapters.dynamodb.api_errors import ApiError, ErrorAnswer, NoAnswer
+from adapters.dynamodb.failures import api_error, domain_error, refused_item
+from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled, StoreUnavailable
 
 URL = "https://dynamodb.invalid"
 
@@ -26,6 +27,13 @@ def service_error(code: str, status: int = 400, **members: Any) -> ClientError:
     """What botocore raises when the service answers with an error."""
     response: Any = {"Error": {"Code": code, "Message": "made up"}, **members}
     return ClientError({**response, "ResponseMetadata": {"HTTPStatusCode": status}}, "UpdateItem")
+
+
+def told(error: Exception) -> ApiError:
+    """The error in the words that both clients share."""
+    known = api_error(error)
+    assert known is not None
+    return known
 
 
 @pytest.mark.parametrize(
@@ -38,8 +46,8 @@ def service_error(code: str, status: int = 400, **members: Any) -> ClientError:
         (service_error("ThrottledException"), StoreThrottled),
         (service_error("TooManyRequestsException", 429), StoreThrottled),
         (service_error("LimitExceededException"), StoreThrottled),
-        (service_error("TransactionConflictException"), StoreUnavailable),
-        (service_error("ReplicatedWriteConflictException"), StoreUnavailable),
+        (service_error("TransactionConflictException"), StoreContended),
+        (service_error("ReplicatedWriteConflictException"), StoreContended),
         (service_error("InternalServerError", 500), StoreUnavailable),
         (service_error("502", 502), StoreUnavailable),
         (service_error("ServiceUnavailable", 503), StoreUnavailable),
@@ -61,23 +69,34 @@ def service_error(code: str, status: int = 400, **members: Any) -> ClientError:
         (NoCredentialsError(), StoreFault),
         (NoRegionError(), StoreFault),
         (ParamValidationError(report="missing"), StoreFault),
+        (ErrorAnswer("ThrottlingException", 400), StoreThrottled),
+        (ErrorAnswer("TransactionConflictException", 400), StoreContended),
+        (ErrorAnswer("InternalServerError", 500), StoreUnavailable),
+        (ErrorAnswer("AccessDeniedException", 400), StoreFault),
+        (NoAnswer("not JSON"), StoreUnavailable),
     ],
     ids=lambda value: str(value) if isinstance(value, Exception) else value.__name__,
 )
-def test_each_failure_has_its_meaning(error: SdkError, kind: type[StoreError]) -> None:
+def test_each_failure_has_its_meaning(error: Exception, kind: type[StoreError]) -> None:
     """What passes by itself, what asks for patience and what is our mistake are told apart."""
-    assert type(domain_error(error)) is kind
-    assert refused_item(error) is None
+    assert type(domain_error(told(error))) is kind
+    assert refused_item(told(error)) is None
+
+
+def test_what_no_client_raised_has_no_meaning() -> None:
+    """A mistake in our own code is not taken for the store's."""
+    assert api_error(KeyError("Attributes")) is None
 
 
 def test_a_failure_is_named_by_its_kind_alone() -> None:
     """The SDK's text, which may hold names and addresses, is left where it is."""
-    assert str(domain_error(service_error("AccessDeniedException"))) == "AccessDeniedException"
-    assert str(domain_error(ReadTimeoutError(endpoint_url=URL))) == "ReadTimeoutError"
+    assert str(domain_error(told(service_error("AccessDeniedException")))) == "AccessDeniedException"
+    assert str(domain_error(told(ReadTimeoutError(endpoint_url=URL)))) == "ReadTimeoutError"
 
 
 def test_a_refused_write_brings_its_item() -> None:
     """As the condition met it; a user without any state has the empty one."""
     item = {"streamCount": {"N": "3"}}
-    assert refused_item(service_error("ConditionalCheckFailedException", Item=item)) == item
-    assert refused_item(service_error("ConditionalCheckFailedException")) == {}
+    assert refused_item(told(service_error("ConditionalCheckFailedException", Item=item))) == item
+    assert refused_item(told(service_error("ConditionalCheckFailedException"))) == {}
+    assert refused_item(ErrorAnswer("ConditionalCheckFailedException", 400, item)) == item

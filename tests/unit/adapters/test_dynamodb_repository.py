@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.dynamodb.api_errors import ErrorAnswer, NoAnswer
 from adapters.dynamodb.repository import ATTEMPTS, BACKOFF_SECONDS, DynamoDbStreamRepository
 from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled, StoreUnavailable
 from domain.ports import Deadline, Landed, Rejected
@@ -31,6 +32,8 @@ PASSING = [
     service_error("InternalServerError", 500),
     ConnectionClosedError(endpoint_url=URL),
     ReadTimeoutError(endpoint_url=URL),
+    ErrorAnswer("InternalServerError", 500),
+    NoAnswer("the connection was closed"),
 ]
 """Failures that another attempt may not meet."""
 
@@ -168,6 +171,22 @@ def test_our_own_mistake_is_not_repeated(call: Callable[[Store], object]) -> Non
         call(store)
     assert caught.value.__cause__ is denied
     assert (len(store.begun), store.pauses) == (1, [])
+
+
+def test_an_answer_to_a_write_without_a_state_is_no_answer() -> None:
+    """Whatever it was that answered, it did not make the write as it was asked for."""
+    store = Store({})
+    with pytest.raises(StoreUnavailable):
+        store.write()
+    assert len(store.begun) == ATTEMPTS
+
+
+def test_a_write_that_met_another_change_is_tried_again_and_never_taken_for_an_absent_store() -> None:
+    """A caller can cause it on its own user, and would buy itself in where the service fails open."""
+    store = Store(service_error("TransactionConflictException"))
+    with pytest.raises(StoreContended):
+        store.write()
+    assert len(store.begun) == ATTEMPTS
 
 
 def test_an_unknown_error_is_neither_repeated_nor_renamed() -> None:

@@ -1,5 +1,6 @@
 import pytest
 
+from adapters.dynamodb.client import StoreClient
 from domain.policy import Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
 from entrypoints.settings import LogLevel, Settings, SettingsError
@@ -14,6 +15,7 @@ ALL = {
     "ON_LIMIT": "evict_oldest",
     "ENFORCEMENT": "shadow",
     "ON_STORE_FAILURE": "open",
+    "STORE_CLIENT": "lean",
     "LOG_LEVEL": "warning",
     "LOG_HASH_KEY": "pepper",
 }
@@ -49,6 +51,7 @@ def test_every_variable_is_read() -> None:
         enforcement=Enforcement.SHADOW,
         on_store_failure=OnStoreFailure.OPEN,
     )
+    assert settings.store_client is StoreClient.LEAN
     assert settings.log_level is LogLevel.WARNING
     assert settings.log_hash_key.get_secret_value() == "pepper"
 
@@ -105,6 +108,7 @@ def test_a_table_must_be_named(environment: dict[str, str]) -> None:
         ("ON_LIMIT", "evict"),
         ("ENFORCEMENT", "off"),
         ("ON_STORE_FAILURE", "OPEN"),
+        ("STORE_CLIENT", "urllib"),
         ("LOG_LEVEL", "critical"),
     ],
 )

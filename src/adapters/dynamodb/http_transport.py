@@ -1,0 +1,213 @@
+"""HTTP/1.1 for exactly one kind of exchange: a small POST to one host, answered with a stated length.
+
+The standard library's `http.client` reads headers with its parser for e-mail, which costs more than
+all else in a request: docs/adr/0012-lean-client.md has the figures.
+"""
+
+import select
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from adapters.dynamodb.api_errors import NoAnswer
+
+MAX_HEAD_BYTES: Final = 16_384
+MAX_BODY_BYTES: Final = 1_048_576
+"""More than an item of DynamoDB's (400 KB) needs as JSON."""
+
+CHUNK_BYTES: Final = 65_536
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go.
+
+    Attributes:
+        host: the name that the server's certificate must be for.
+        port: its port.
+        tls: whether the connection is encrypted; without it only for stores on the same machine.
+    """
+
+    host: str
+    port: int
+    tls: bool
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """The endpoint of a URL.
+
+        Raises:
+            ValueError: it is not of http or https, or has no host, or a path.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.path not in {"", "/"}:
+            raise ValueError(f"not the URL of an endpoint: {url}")
+        return cls(parts.hostname, parts.port or DEFAULT_PORTS[parts.scheme], parts.scheme == "https")
+
+    @property
+    def authority(self) -> str:
+        """The host as a request names it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS["https" if self.tls else "http"] else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer.
+
+    Attributes:
+        status: the HTTP status.
+        headers: the headers, their names in small letters.
+        body: all of the body.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpTransport:
+    """Sends requests to one endpoint over connections that are kept open. Threads may share it.
+
+    A request is sent at most once. A kept connection that its server has closed meanwhile is noticed
+    before it is used.
+
+    Args:
+        endpoint: where requests go.
+        connect_seconds: to connect, and again for the TLS handshake.
+        read_seconds: from the sent request to the end of its answer.
+        tls: how to check the server; by default against the system's authorities.
+
+    Attributes:
+        endpoint: where requests go.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        connect_seconds: float,
+        read_seconds: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
+        self._tls = (tls or ssl.create_default_context()) if endpoint.tls else None
+        # The latest used is used next; `append` and `pop` are atomic, so it is never taken twice.
+        self._idle: list[socket.socket] = []
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> Response:
+        """Send one request, and read its answer.
+
+        Raises:
+            NoAnswer: there was none, or none that can be read. The request may have taken effect.
+        """
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        request = f"POST / HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
+        try:
+            connection = self._idle_connection() or self._connect()
+        except OSError as error:
+            raise NoAnswer(f"cannot connect: {type(error).__name__}") from error
+        try:
+            response = self._exchange(connection, request)
+        except OSError as error:
+            connection.close()
+            raise NoAnswer(f"no answer: {type(error).__name__}") from error
+        except BaseException:
+            connection.close()
+            raise
+        if response.headers.get("connection", "").lower() == "close":
+            connection.close()
+        else:
+            self._idle.append(connection)
+        return response
+
+    def close(self) -> None:
+        """Close the connections that nobody uses now."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _idle_connection(self) -> socket.socket | None:
+        """A kept connection; one that has something to say unasked has been closed by its server."""
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread was faster
+                return None
+            watch = select.poll()
+            watch.register(connection, select.POLLIN)
+            if not watch.poll(0):
+                return connection
+            connection.close()
+        return None
+
+    def _connect(self) -> socket.socket:
+        address = (self.endpoint.host, self.endpoint.port)
+        connection = socket.create_connection(address, self._connect_seconds)
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_hostname=self.endpoint.host)
+            connection.settimeout(self._read_seconds)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _exchange(self, connection: socket.socket, request: bytes) -> Response:
+        give_up = time.monotonic() + self._read_seconds
+        connection.sendall(request)
+        received = connection.recv(CHUNK_BYTES)
+        while (end := received.find(b"\r\n\r\n")) < 0:
+            if len(received) > MAX_HEAD_BYTES:
+                raise NoAnswer("the head of the answer does not end")
+            received += self._more(connection, give_up)
+        status, headers = _head(received[:end])
+        length = _length(headers)
+        body = received[end + 4 :]
+        while len(body) < length:
+            body += self._more(connection, give_up)
+        if len(body) > length:
+            raise NoAnswer("more than one answer")
+        return Response(status, headers, body)
+
+    def _more(self, connection: socket.socket, give_up: float) -> bytes:
+        left = give_up - time.monotonic()
+        if left <= 0:
+            raise NoAnswer("the answer took too long")
+        connection.settimeout(left)
+        data = connection.recv(CHUNK_BYTES)
+        connection.settimeout(self._read_seconds)
+        if not data:
+            raise NoAnswer("the connection was closed")
+        return data
+
+
+def _head(head: bytes) -> tuple[int, dict[str, str]]:
+    first, *lines = head.decode("latin-1").split("\r\n")
+    version, _, rest = first.partition(" ")
+    status = rest[:3]
+    if version != "HTTP/1.1" or not (status.isdecimal() and len(status) == len("200")):
+        raise NoAnswer("not an answer of HTTP/1.1")
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    return int(status), headers
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    """The stated length of the body; DynamoDB always states it."""
+    length = headers.get("content-length", "")
+    if not (length.isascii() and length.isdecimal()) or "transfer-encoding" in headers:
+        raise NoAnswer("an answer without a length")
+    if int(length) > MAX_BODY_BYTES:
+        raise NoAnswer("an answer that is too long")
+    return int(length)

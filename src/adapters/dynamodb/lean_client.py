@@ -1,0 +1,80 @@
+"""The two calls that the repository needs, as signed HTTP requests: without the AWS SDK, in its own shape."""
+
+import json
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from adapters.dynamodb.api_errors import ErrorAnswer, NoAnswer
+from adapters.dynamodb.http_transport import Response
+from adapters.dynamodb.sigv4 import Signer
+
+API_VERSION: Final = "DynamoDB_20120810"
+OK: Final = 200
+
+
+class Transport(Protocol):
+    """Carries requests to DynamoDB."""
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> Response:
+        """Send one request at most once, and read its answer; raises `NoAnswer` when there is none."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        ...
+
+
+class LeanClient:
+    """Makes one attempt per call, and raises `ApiError`s. Threads may share it.
+
+    Args:
+        transport: carries the requests.
+        signer: signs them.
+        now: tells the epoch second.
+    """
+
+    def __init__(self, transport: Transport, signer: Signer, *, now: Callable[[], float] = time.time) -> None:
+        self.transport = transport
+        self._signer = signer
+        self._now = now
+
+    def update_item(self, **request: Any) -> Mapping[str, Any]:
+        """DynamoDB's `UpdateItem`."""
+        return self._call("UpdateItem", request)
+
+    def get_item(self, **request: Any) -> Mapping[str, Any]:
+        """DynamoDB's `GetItem`."""
+        return self._call("GetItem", request)
+
+    def _call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        body = json.dumps(request, separators=(",", ":")).encode()
+        headers = self._signer.headers(f"{API_VERSION}.{operation}", body, self._now())
+        response = self.transport.post(headers, body)
+        checksum = response.headers.get("x-amz-crc32")
+        if checksum is not None and checksum != str(zlib.crc32(response.body)):
+            raise NoAnswer("the answer was damaged on its way")
+        if response.status == OK:
+            return _object(response.body)
+        raise _error(response)
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        raise NoAnswer("not JSON") from None
+    if not isinstance(answer, dict):
+        raise NoAnswer("not a JSON object")
+    return answer
+
+
+def _error(response: Response) -> ErrorAnswer:
+    """The error that DynamoDB tells; something between us and it may answer in words of its own."""
+    try:
+        answer = _object(response.body)
+    except NoAnswer:
+        answer = {}
+    code = str(answer.get("__type", response.status)).rpartition("#")[2]
+    return ErrorAnswer(code, response.status, answer.get("Item"))

@@ -1,0 +1,87 @@
+"""AWS Signature Version 4 for DynamoDB's calls: always a POST of JSON to `/`, with the same few headers.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+import hmac
+import time
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+
+ALGORITHM: Final = "AWS4-HMAC-SHA256"
+SERVICE: Final = "dynamodb"
+CONTENT_TYPE: Final = "application/x-amz-json-1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request is signed with.
+
+    Attributes:
+        access_key: the public part.
+        secret_key: the secret part.
+        session_token: goes with credentials that end, as those of a role do.
+    """
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+
+class Signer:
+    """Signs requests to one host.
+
+    Args:
+        credentials: valid for as long as this signer is used.
+        region: the region that the host is in.
+        host: the host as the request names it, with its port where that is not the scheme's own.
+    """
+
+    def __init__(self, credentials: Credentials, region: str, host: str) -> None:
+        self._credentials = credentials
+        self._region = region
+        self._host = host
+        token = credentials.session_token
+        self._token_header = {} if token is None else {"X-Amz-Security-Token": token}
+        self._token_line = "" if token is None else f"x-amz-security-token:{token}\n"
+        names = ["content-type", "host", "x-amz-date", *map(str.lower, self._token_header), "x-amz-target"]
+        self._signed_headers = ";".join(names)
+        self._day_and_key = ("", b"")
+
+    def headers(self, target: str, body: bytes, now: float) -> dict[str, str]:
+        """Every header of a request with this `X-Amz-Target` and body, made at this epoch second."""
+        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+        day = moment[:8]
+        scope = f"{day}/{self._region}/{SERVICE}/aws4_request"
+        canonical_request = (
+            f"POST\n/\n\ncontent-type:{CONTENT_TYPE}\nhost:{self._host}\nx-amz-date:{moment}\n"
+            f"{self._token_line}x-amz-target:{target}\n\n{self._signed_headers}\n{sha256(body).hexdigest()}"
+        )
+        digest = sha256(canonical_request.encode()).hexdigest()
+        text = f"{ALGORITHM}\n{moment}\n{scope}\n{digest}"
+        signature = _mac(self._key(day), text).hex()
+        credential = f"{self._credentials.access_key}/{scope}"
+        return {
+            "Host": self._host,
+            "Content-Type": CONTENT_TYPE,
+            "X-Amz-Date": moment,
+            "X-Amz-Target": target,
+            **self._token_header,
+            "Authorization": f"{ALGORITHM} Credential={credential},"
+            f" SignedHeaders={self._signed_headers}, Signature={signature}",
+        }
+
+    def _key(self, day: str) -> bytes:
+        """The day's key, which costs four digests: made once. Day and key are one value, for threads."""
+        known, key = self._day_and_key
+        if known != day:
+            key = f"AWS4{self._credentials.secret_key}".encode()
+            for part in (day, self._region, SERVICE, "aws4_request"):
+                key = _mac(key, part)
+            self._day_and_key = (day, key)
+        return key
+
+
+def _mac(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), "sha256")

@@ -1,0 +1,88 @@
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from adapters.dynamodb.api_errors import ErrorAnswer, NoAnswer
+from adapters.dynamodb.http_transport import Response
+from adapters.dynamodb.lean_client import LeanClient
+from adapters.dynamodb.sigv4 import Credentials, Signer
+
+ITEM = {"userId": {"S": "1"}, "streamCount": {"N": "3"}}
+
+
+class Answering:
+    """A transport that gives one answer, and keeps what it was asked."""
+
+    def __init__(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self._response = Response(status, headers or {}, body)
+        self.posted: list[tuple[Mapping[str, str], bytes]] = []
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> Response:
+        """Answer."""
+        self.posted.append((headers, body))
+        return self._response
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def client(transport: Answering) -> LeanClient:
+    """A client over this transport."""
+    signer = Signer(Credentials("AKIA", "secret", "token"), "eu-central-1", "dynamodb.invalid")
+    return LeanClient(transport, signer, now=lambda: 1_700_000_000.0)
+
+
+def call(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+    """What a call comes to that is answered so."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return client(Answering(status, content, headers)).update_item(TableName="streams")
+
+
+def test_a_call_is_one_signed_request_in_the_words_of_dynamodb() -> None:
+    """The operation is named in a header, the session token goes along, and the body is JSON."""
+    transport = Answering(200, b'{"Item": {}}')
+    assert client(transport).get_item(TableName="streams", Key={"userId": {"S": "é"}}) == {"Item": {}}
+    ((headers, body),) = transport.posted
+    assert headers["X-Amz-Target"] == "DynamoDB_20120810.GetItem"
+    assert headers["X-Amz-Security-Token"] == "token"
+    assert headers["X-Amz-Date"] == "20231114T221320Z"
+    assert json.loads(body) == {"TableName": "streams", "Key": {"userId": {"S": "é"}}}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"null", b"3", b'"text"', b"<html>", b'{"Attributes": {', b"\xff"]
+)
+def test_a_success_that_is_no_json_object_is_no_answer(body: bytes) -> None:
+    """It is never taken for a user without any state."""
+    with pytest.raises(NoAnswer):
+        call(200, body)
+
+
+def test_an_answer_that_was_damaged_on_its_way_is_no_answer() -> None:
+    """Its checksum tells, also where it is still JSON; an answer without one is taken as it is."""
+    good = json.dumps({"Attributes": ITEM}).encode()
+    checksum = {"x-amz-crc32": str(zlib.crc32(good))}
+    assert call(200, good, checksum) == call(200, good) == {"Attributes": ITEM}
+    with pytest.raises(NoAnswer):
+        call(200, good.replace(b"3", b"2"), checksum)
+
+
+def test_an_error_is_told_by_its_code_with_the_item_that_a_condition_met() -> None:
+    """The namespace before the code says nothing."""
+    with pytest.raises(ErrorAnswer) as caught:
+        call(
+            400, {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": ITEM}
+        )
+    assert (caught.value.code, caught.value.status) == ("ConditionalCheckFailedException", 400)
+    assert caught.value.item == ITEM
+
+
+@pytest.mark.parametrize("body", [b"<html>Bad Gateway</html>", b"", b"[]", b"{}"])
+def test_an_error_in_other_words_is_told_by_its_status(body: bytes) -> None:
+    """Something between us and DynamoDB may have answered."""
+    with pytest.raises(ErrorAnswer) as caught:
+        call(502, body)
+    assert (caught.value.code, caught.value.status, caught.value.item) == ("502", 502, {})

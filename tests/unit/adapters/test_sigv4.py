@@ -1,0 +1,46 @@
+from datetime import UTC, datetime
+from unittest.mock import patch
+
+from botocore import auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as SdkCredentials
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.dynamodb.sigv4 import CONTENT_TYPE, Credentials, Signer
+
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - naive bounds, aware values
+SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64)
+REGIONS = st.from_regex(r"[a-z]{2}-[a-z]{4,9}-[1-9]", fullmatch=True)
+HOSTS = st.sampled_from(["dynamodb.eu-central-1.amazonaws.com", "localhost:8000", "[::1]:8000"])
+TARGETS = st.sampled_from(["DynamoDB_20120810.UpdateItem", "DynamoDB_20120810.GetItem"])
+
+
+@settings(max_examples=2000, deadline=None)
+@given(
+    credentials=st.builds(Credentials, SECRETS, SECRETS, st.none() | SECRETS),
+    region=REGIONS,
+    host=HOSTS,
+    calls=st.lists(st.tuples(TARGETS, st.binary(max_size=300), MOMENTS), min_size=1, max_size=3),
+)
+def test_every_header_is_the_one_that_botocore_makes(
+    credentials: Credentials, region: str, host: str, calls: list[tuple[str, bytes, datetime]]
+) -> None:
+    """Byte for byte, for any credentials, region, host, call, body and moment, in any order of days."""
+    signer = Signer(credentials, region, host)
+    sdk_credentials = SdkCredentials(
+        credentials.access_key, credentials.secret_key, credentials.session_token
+    )
+    for target, body, moment in calls:
+        request = AWSRequest(
+            "POST", f"https://{host}/", {"X-Amz-Target": target, "Content-Type": CONTENT_TYPE}, body
+        )
+        with patch.object(auth, "get_current_datetime", lambda moment=moment: moment.replace(tzinfo=None)):
+            auth.SigV4Auth(sdk_credentials, "dynamodb", region).add_auth(request)
+        expected = {**request.headers, "Host": host}
+        assert signer.headers(target, body, moment.timestamp()) == expected
+
+
+def test_credentials_never_show_their_secrets() -> None:
+    """A traceback or a log that holds them does no harm."""
+    assert repr(Credentials("AKIA", "secret", "token")) == "Credentials(access_key='AKIA')"
