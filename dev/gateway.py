@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan
 
 from entrypoints.endpoint import Endpoint
@@ -28,10 +28,14 @@ class LambdaContext:
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def gateway(endpoints: Iterable[Endpoint[Any]], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
-    """An ASGI application that serves these endpoints as API Gateway's HTTP API does."""
+def gateway(
+    endpoints: Iterable[Endpoint[Any]],
+    lifespan: Lifespan[Starlette] | None = None,
+    others: Iterable[BaseRoute] = (),
+) -> Starlette:
+    """An ASGI application that serves these endpoints as API Gateway does, and others beside them."""
     return Starlette(
-        routes=[_route(endpoint) for endpoint in endpoints],
+        routes=[*(_route(endpoint) for endpoint in endpoints), *others],
         exception_handlers={HTTPException: _not_routed},
         lifespan=lifespan,
     )

@@ -13,6 +13,7 @@ import boto3
 import uvicorn
 from starlette.applications import Starlette
 
+from dev.demo import page
 from dev.emulator import EmulatorError, environment_for, start_emulator
 from dev.gateway import gateway
 from dev.table import ensure_table
@@ -46,10 +47,11 @@ def _serve(listener: socket.socket) -> None:
     @asynccontextmanager
     async def announce(_: Starlette) -> AsyncIterator[None]:
         print(f"Every caller is trusted here (no authentication). Try:\n{_example(port)}")
+        print(f"  or open http://localhost:{port} and play with four screens")
         print(f"ready http://localhost:{port}", flush=True)
         yield
 
-    config = uvicorn.Config(gateway(ENDPOINTS, announce), log_level="warning", access_log=False)
+    config = uvicorn.Config(gateway(ENDPOINTS, announce, page()), log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -1,0 +1,129 @@
+/** Who holds a slot. */
+export interface StreamView {
+  streamId: string;
+  device?: string;
+  /** RFC 3339, UTC. */
+  startedAt: string;
+  expiresAt: string;
+}
+
+/** The answer to a start or a heartbeat. */
+export interface Hold {
+  streamId: string;
+  expiresAt: string;
+  expiresInSeconds: number;
+  heartbeatSeconds: number;
+  /** Left out when the store could not be asked. */
+  streamCount?: number;
+  maxStreams?: number;
+  /** `false` when the store could not be asked. */
+  verified?: false;
+}
+
+/** An error as RFC 9457 has it. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  message: string;
+  code: string;
+}
+
+/** Why a start was refused, and who holds the slots. */
+export interface LimitReached extends Problem {
+  streamCount: number;
+  anonymousCount: number;
+  maxStreams: number;
+  streams: StreamView[];
+}
+
+export interface Streams {
+  streamCount: number;
+  anonymousCount: number;
+  maxStreams: number;
+  streams: StreamView[];
+}
+
+export interface Clock {
+  /** Milliseconds. */
+  now(): number;
+  /** Calls back after so many milliseconds, unless the function that it gives is called before. */
+  after(milliseconds: number, callback: () => void): () => void;
+}
+
+export interface StreamLimiterOptions {
+  /** Where the API is; by default where the page comes from. */
+  url?: string;
+  /** The caller's JWT, or what gets one; asked before every request. */
+  token?: string | (() => string | Promise<string>);
+  fetch?: typeof globalThis.fetch;
+  clock?: Clock;
+  /** From 0 to 1, as Math.random. */
+  random?: () => number;
+  /** Tells of `pagehide`, `pageshow`, `visibilitychange` and `online`; by default the window, where there is one. */
+  page?: EventTarget;
+  /** How long a call is repeated while nothing answers; 15 seconds by default. */
+  patienceMs?: number;
+}
+
+export interface StreamOptions {
+  /** Left out where the token says who it is. */
+  userId?: string;
+  /** A label for people, such as "living room". */
+  device?: string;
+  /** The name of the first play, to take up one that crashed; by default each play gets a new one. */
+  streamId?: string;
+}
+
+export class StreamLimiter {
+  constructor(options?: StreamLimiterOptions);
+  /** A play of one stream; nothing is sent before its `start()`. */
+  stream(options?: StreamOptions): Stream;
+  /** The user's live streams. */
+  streams(userId?: string): Promise<Streams>;
+}
+
+export type StreamState = "idle" | "starting" | "admitted" | "refused" | "gone" | "ended";
+
+export interface StreamEvents {
+  /** The slot is ours; also after a start that the stream made by itself. */
+  admitted: CustomEvent<Hold>;
+  /** Every slot is taken: stop, and show who holds them. */
+  refused: CustomEvent<LimitReached>;
+  /** The slot was taken away: stop. */
+  gone: CustomEvent<Problem>;
+}
+
+export class Stream extends EventTarget {
+  private constructor();
+  readonly state: StreamState;
+  readonly streamId: string;
+  /** How long our slot is ours, by our clock, in milliseconds; 0 when it is not. */
+  readonly leaseMs: number;
+  /** Take a slot: true when admitted, false when refused. Rejects with a ServiceError. */
+  start(options?: { /** A stream that ends in the same moment. */ replaces?: string }): Promise<boolean>;
+  /** Give the slot back. False when the service could not be told: then the lease ends it. */
+  end(): Promise<boolean>;
+  /** Stop without a word: the slot comes back when the lease runs out. */
+  abandon(): void;
+  addEventListener<K extends keyof StreamEvents>(
+    kind: K,
+    listener: (event: StreamEvents[K]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    kind: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+}
+
+export class ServiceError extends Error {
+  /** The HTTP status; 0 when nothing answered. */
+  readonly status: number;
+  readonly code: string | undefined;
+  readonly problem: Partial<Problem>;
+  /** Whether the same call may do better a little later. */
+  readonly isPassing: boolean;
+}

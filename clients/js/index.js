@@ -1,0 +1,3 @@
+/** A player's side of stream-limiter: see README.md. */
+export { ServiceError, StreamLimiter } from "./limiter.js";
+export { Stream } from "./stream.js";

@@ -1,0 +1,139 @@
+import { Stream } from "./stream.js";
+
+const REQUEST_TIMEOUT_MS = 5_000; // the service answers within 3 s, whatever happens behind it
+const PATIENCE_MS = 15_000;
+const FIRST_DELAY_MS = 300;
+const LONGEST_DELAY_MS = 10_000;
+
+const systemClock = {
+  now: () => Date.now(), // not performance.now(): that stands still while a laptop sleeps, and leases do not
+  after(milliseconds, callback) {
+    const timer = setTimeout(callback, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** An answer other than 200, or none at all (status 0). */
+export class ServiceError extends Error {
+  constructor(status, problem = {}, options = undefined) {
+    super(problem.detail ?? problem.message ?? (status ? `HTTP ${status}` : "The service did not answer."), options);
+    this.name = "ServiceError";
+    this.status = status;
+    this.code = problem.code;
+    this.problem = problem;
+  }
+
+  /** Whether the same call may do better a little later. */
+  get isPassing() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** The service, as one player or many speak to it. */
+export class StreamLimiter {
+  #token;
+  #authorization;
+
+  constructor({
+    url = "",
+    token = undefined,
+    fetch = (...request) => globalThis.fetch(...request),
+    clock = systemClock,
+    random = Math.random,
+    page = globalThis.window,
+    patienceMs = PATIENCE_MS,
+  } = {}) {
+    this.url = url.replace(/\/+$/, "");
+    this.#token = token;
+    Object.assign(this, { fetch, clock, random, page, patienceMs });
+  }
+
+  /** A play of one stream; nothing is sent before its `start()`. */
+  stream(options = {}) {
+    return new Stream(this, options);
+  }
+
+  /** The user's live streams. */
+  async streams(userId) {
+    const query = userId === undefined ? "" : `?userId=${encodeURIComponent(userId)}`;
+    return (await this.send("GET", `/stream${query}`)).answer;
+  }
+
+  /** POST, again and again until it is answered, refused for good, aborted, or patience has run out. */
+  async post(path, body, { signal, patienceMs = this.patienceMs } = {}) {
+    const until = this.clock.now() + patienceMs;
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await this.send("POST", path, body, signal);
+      } catch (error) {
+        const delay = this.delay(failures, error);
+        const isHopeless = !error.isPassing || this.clock.now() + delay > until;
+        if (isHopeless || signal?.aborted) throw error;
+        await this.#pause(delay, signal);
+        if (signal?.aborted) throw error;
+      }
+    }
+  }
+
+  /** One request: the answer, and when it was asked for by our clock. */
+  async send(method, path, body, signal) {
+    const abort = new AbortController();
+    const stop = () => abort.abort();
+    const cancelTimeout = this.clock.after(REQUEST_TIMEOUT_MS, stop);
+    signal?.addEventListener("abort", stop);
+    let askedAt;
+    let response;
+    let answer;
+    try {
+      const headers = await this.#headers();
+      askedAt = this.clock.now();
+      response = await this.fetch(`${this.url}${path}`, {
+        method,
+        headers,
+        body: body && JSON.stringify(body),
+        cache: "no-store",
+        signal: abort.signal,
+      });
+      answer = await response.json();
+    } catch (cause) {
+      throw new ServiceError(response?.ok === false ? response.status : 0, {}, { cause });
+    } finally {
+      cancelTimeout();
+      signal?.removeEventListener("abort", stop);
+    }
+    if (response.ok) return { answer, askedAt };
+    const error = new ServiceError(response.status, answer);
+    error.retryAfterMs = 1000 * (Number(response.headers?.get("retry-after")) || 0);
+    throw error;
+  }
+
+  /** POST while the page goes away: there is no time to wait for a token, so the latest one serves. */
+  farewell(path, body) {
+    const headers = { "content-type": "application/json", ...this.#authorization };
+    this.fetch(`${this.url}${path}`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+      keepalive: true,
+    })?.catch?.(() => {}); // then the lease will end it
+  }
+
+  /** How long to wait after so many failures in a row: doubled each time, with jitter. */
+  delay(failures, error, longest = Infinity) {
+    const doubled = Math.min(FIRST_DELAY_MS * 2 ** failures, LONGEST_DELAY_MS, longest);
+    return Math.max(error?.retryAfterMs ?? 0, doubled * (0.5 + this.random() / 2));
+  }
+
+  async #headers() {
+    const token = typeof this.#token === "function" ? await this.#token() : this.#token;
+    this.#authorization = token ? { authorization: `Bearer ${token}` } : {};
+    return { "content-type": "application/json", ...this.#authorization };
+  }
+
+  #pause(milliseconds, signal) {
+    return new Promise((resolve) => {
+      const cancel = this.clock.after(milliseconds, resolve);
+      signal?.addEventListener("abort", () => (cancel(), resolve()), { once: true });
+    });
+  }
+}

@@ -1,0 +1,205 @@
+const WAKING = ["visibilitychange", "pageshow", "online"];
+
+/** One player's stream. Events: `admitted`, `refused`, `gone`; `detail` has what the service said. */
+export class Stream extends EventTarget {
+  #limiter;
+  #userId;
+  #device;
+  #nextStreamId;
+  #state = "idle";
+  #leaseUntil = 0;
+  #heartbeatMs = 0;
+  #nextBeatAt = 0;
+  #failures = 0;
+  #isBeating = false;
+  #hasLeftPage = false;
+  #cancelTimer = () => {};
+  #play = new AbortController(); // aborted when the play that it stands for is over
+
+  constructor(limiter, { userId, device, streamId } = {}) {
+    super();
+    this.#limiter = limiter;
+    this.#userId = userId;
+    this.#device = device;
+    this.#nextStreamId = streamId;
+  }
+
+  /** `idle`, `starting`, `admitted`, `refused`, `gone` or `ended`. */
+  get state() {
+    return this.#state;
+  }
+
+  /** How long our slot is ours, by our clock, in milliseconds; 0 when it is not. */
+  get leaseMs() {
+    return Math.max(0, this.#leaseUntil - this.#limiter.clock.now());
+  }
+
+  /**
+   * Take a slot: true when admitted, false when refused (or when `end` came first). A slot that is held
+   * already is handed over to the new play, as one that `replaces` names is.
+   * Rejects with a ServiceError when the service does not answer for long, or takes the call for wrong.
+   */
+  start({ replaces = this.#isHeld() ? this.streamId : undefined } = {}) {
+    this.#close("starting");
+    this.#watchPage();
+    return this.#takeSlot({ replaces });
+  }
+
+  /** Give the slot back. False when the service could not be told: then the lease ends it. */
+  async end() {
+    const isHeld = this.#isHeld();
+    this.#close("ended");
+    if (!isHeld) return true;
+    try {
+      await this.#limiter.post("/stream/end", this.#body());
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Stop without a word, as a crash does: the slot comes back when the lease runs out. */
+  abandon() {
+    this.#close("ended");
+  }
+
+  async #takeSlot({ replaces, patienceMs } = {}) {
+    const play = this.#play;
+    this.streamId = this.#nextStreamId ?? freshStreamId();
+    this.#nextStreamId = undefined;
+    const body = { ...this.#body(), device: this.#device, replaces };
+    try {
+      const held = await this.#limiter.post("/stream/start", body, { signal: play.signal, patienceMs });
+      if (play.signal.aborted) return false;
+      this.#state = "admitted";
+      this.#hold(held);
+      this.#tell("admitted", held.answer);
+      return true;
+    } catch (error) {
+      if (play.signal.aborted) return false;
+      if (error.code === "limit_reached") {
+        this.#close("refused");
+        this.#tell("refused", error.problem);
+        return false;
+      }
+      this.#close("idle");
+      throw error;
+    }
+  }
+
+  /** Start again without being asked to: nobody waits for it, so it is tried for as long as it takes. */
+  #startAgain() {
+    this.#close("starting");
+    this.#watchPage();
+    this.#takeSlot({ patienceMs: Infinity }).catch((error) => this.#lose(error.problem));
+  }
+
+  #hold({ answer, askedAt }) {
+    this.#failures = 0;
+    this.#leaseUntil = askedAt + answer.expiresInSeconds * 1000; // not after what the service means
+    this.#heartbeatMs = answer.heartbeatSeconds * 1000;
+    this.#schedule(this.#heartbeatMs);
+  }
+
+  #schedule(milliseconds) {
+    this.#nextBeatAt = this.#limiter.clock.now() + milliseconds;
+    this.#arm();
+  }
+
+  /** A timer may fire late or be frozen in a hidden tab; what is due is told by the clock alone. */
+  #arm() {
+    this.#cancelTimer();
+    const remaining = Math.max(0, this.#nextBeatAt - this.#limiter.clock.now());
+    this.#cancelTimer = this.#limiter.clock.after(remaining, () => this.#wake());
+  }
+
+  #wake({ now = false } = {}) {
+    if (this.#state !== "admitted" || this.#isBeating) return;
+    if (now || this.#limiter.clock.now() >= this.#nextBeatAt) this.#beat();
+    else this.#arm();
+  }
+
+  async #beat() {
+    const play = this.#play;
+    const askedAt = this.#limiter.clock.now();
+    this.#isBeating = true;
+    try {
+      const held = await this.#limiter.send("POST", "/stream/heartbeat", this.#body(), play.signal);
+      if (!play.signal.aborted) this.#hold(held);
+    } catch (error) {
+      if (play.signal.aborted) return;
+      if (error.status === 410) this.#afterGone(error.problem, askedAt);
+      else this.#schedule(this.#limiter.delay((this.#failures += 1), error, this.#heartbeatMs));
+    } finally {
+      if (play === this.#play) this.#isBeating = false;
+    }
+  }
+
+  /** Whose lease had run out may ask again. Who lost its slot before that was evicted, and stops. */
+  #afterGone(problem, askedAt) {
+    if (askedAt >= this.#leaseUntil) this.#startAgain();
+    else this.#lose(problem);
+  }
+
+  #lose(problem) {
+    this.#close("gone");
+    this.#tell("gone", problem);
+  }
+
+  #close(state) {
+    this.#play.abort();
+    this.#play = new AbortController();
+    this.#cancelTimer();
+    this.#isBeating = false;
+    this.#failures = 0;
+    this.#leaseUntil = 0;
+    this.#hasLeftPage = false;
+    this.#state = state;
+  }
+
+  #watchPage() {
+    const { page } = this.#limiter;
+    if (!page?.addEventListener) return;
+    const { signal } = this.#play;
+    for (const kind of WAKING) {
+      page.addEventListener(kind, (event) => this.#pageIsBack(event), { signal });
+    }
+    page.addEventListener("pagehide", () => this.#pageGoes(), { signal });
+  }
+
+  #pageGoes() {
+    if (!this.#isHeld()) return;
+    this.#limiter.farewell("/stream/end", this.#body());
+    this.#close("idle");
+    this.#hasLeftPage = true;
+    this.#watchPage();
+  }
+
+  /** A page that the browser kept comes back without its slot. */
+  #pageIsBack(event) {
+    if (this.#hasLeftPage) {
+      if (event.type === "pageshow") this.#startAgain();
+    } else {
+      this.#wake({ now: event.type === "online" });
+    }
+  }
+
+  /** Held, or asked for: the answer may come any moment. */
+  #isHeld() {
+    return this.#state === "starting" || this.#state === "admitted";
+  }
+
+  #body() {
+    return { userId: this.#userId, streamId: this.streamId };
+  }
+
+  #tell(kind, detail) {
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
+}
+
+/** Not `crypto.randomUUID`, which pages without HTTPS lack. */
+function freshStreamId() {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,90 @@
+/** A service and a clock that do as they are told. */
+import { StreamLimiter } from "../index.js";
+
+export class FakeClock {
+  #now = 1_000_000;
+  #timers = new Set();
+
+  now() {
+    return this.#now;
+  }
+
+  after(milliseconds, callback) {
+    const timer = { at: this.#now + milliseconds, callback };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** Let the time pass, each timer at its moment. */
+  async pass(milliseconds) {
+    const until = this.#now + milliseconds;
+    await settled();
+    for (;;) {
+      const due = [...this.#timers].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0];
+      if (!due) break;
+      this.#timers.delete(due);
+      this.#now = Math.max(this.#now, due.at);
+      due.callback();
+      await settled();
+    }
+    this.#now = until;
+  }
+
+  /** Let the time pass while no timer fires, as in a frozen tab. */
+  freeze(milliseconds) {
+    this.#now += milliseconds;
+  }
+}
+
+export class FakeService {
+  requests = [];
+  #answers = [];
+
+  /** Answer the next requests so; the last one for ever. An Error is a network that fails. */
+  answer(...answers) {
+    this.#answers = answers;
+  }
+
+  fetch = async (url, options) => {
+    this.requests.push({ path: url, ...options, body: options.body && JSON.parse(options.body) });
+    const answer = this.#answers.length > 1 ? this.#answers.shift() : this.#answers[0];
+    if (answer instanceof Error) throw answer;
+    if (answer === NEVER) {
+      return new Promise((_, reject) => {
+        options.signal?.addEventListener("abort", () => reject(options.signal.reason));
+      });
+    }
+    const [status, body, headers] = answer;
+    return new Response(JSON.stringify(body), { status, headers });
+  };
+
+  get paths() {
+    return this.requests.map(({ path }) => path);
+  }
+}
+
+export const NEVER = Symbol("never");
+export const HOLD = [200, { streamCount: 1, maxStreams: 3, expiresInSeconds: 90, heartbeatSeconds: 30 }];
+export const GONE = [410, { code: "stream_gone", detail: "gone" }];
+export const FULL = [403, { code: "limit_reached", detail: "full", streams: [{ streamId: "tv-1", device: "TV" }] }];
+export const AWAY = [503, { code: "store_unavailable", detail: "away" }, { "retry-after": "1" }];
+
+/** Everything that has been promised by now. */
+export async function settled() {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+}
+
+/** A stream over fakes, and what it told. */
+export function player(options = {}) {
+  const clock = new FakeClock();
+  const service = new FakeService();
+  const page = new EventTarget();
+  const limiter = new StreamLimiter({ url: "/api/", fetch: service.fetch, clock, page, random: () => 1, ...options });
+  const stream = limiter.stream({ userId: "1", device: "TV" });
+  const told = [];
+  for (const kind of ["admitted", "refused", "gone"]) {
+    stream.addEventListener(kind, ({ detail }) => told.push([kind, detail]));
+  }
+  service.answer(HOLD);
+  return { clock, service, page, limiter, stream, told, kinds: () => told.map(([kind]) => kind) };
+}

@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ServiceError } from "../index.js";
+import { AWAY, FULL, GONE, HOLD, NEVER, player, settled } from "./fakes.js";
+
+const LOST = new TypeError("fetch failed");
+
+test("a start takes a slot under a fresh name, and heartbeats follow as often as the service says", async () => {
+  const { clock, service, stream, kinds } = player();
+  assert.equal(await stream.start(), true);
+  assert.equal(stream.state, "admitted");
+  assert.deepEqual(service.requests[0].body, { userId: "1", streamId: stream.streamId, device: "TV" });
+  assert.match(stream.streamId, /^[0-9a-f]{24}$/);
+  await clock.pass(60_000);
+  assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/heartbeat", "/api/stream/heartbeat"]);
+  assert.deepEqual(service.requests[2].body, { userId: "1", streamId: stream.streamId });
+  assert.deepEqual(kinds(), ["admitted"]);
+});
+
+test("a refusal is told with who holds the slots, and no heartbeat follows", async () => {
+  const { clock, service, stream, told } = player();
+  service.answer(FULL);
+  assert.equal(await stream.start(), false);
+  assert.equal(stream.state, "refused");
+  assert.deepEqual(told, [["refused", FULL[1]]]);
+  await clock.pass(300_000);
+  assert.equal(service.requests.length, 1);
+});
+
+test("a start that is not answered is repeated under the same name, later each time", async () => {
+  const { clock, service, stream } = player();
+  service.answer(LOST, LOST, AWAY, HOLD);
+  const started = stream.start();
+  await clock.pass(599);
+  assert.equal(service.requests.length, 1);
+  await clock.pass(1);
+  assert.equal(service.requests.length, 2);
+  await clock.pass(1_200 + 2_400);
+  assert.equal(await started, true);
+  assert.equal(new Set(service.requests.map(({ body }) => body.streamId)).size, 1);
+});
+
+test("a start is given up when nothing answers for long", async () => {
+  const { clock, service, stream } = player({ patienceMs: 5_000 });
+  service.answer(LOST);
+  const started = assert.rejects(stream.start(), (error) => error instanceof ServiceError && error.status === 0);
+  await clock.pass(60_000);
+  await started;
+  assert.equal(stream.state, "idle");
+});
+
+test("a start that the service takes for wrong is not repeated", async () => {
+  const { service, stream } = player();
+  service.answer([400, { code: "invalid_request", detail: "userId is required." }]);
+  await assert.rejects(stream.start(), { status: 400, code: "invalid_request", message: "userId is required." });
+  assert.equal(service.requests.length, 1);
+});
+
+test("a request that hangs is given up, and repeated", async () => {
+  const { clock, service, stream } = player();
+  service.answer(NEVER, HOLD);
+  const started = stream.start();
+  await clock.pass(5_000 + 600);
+  assert.equal(await started, true);
+});
+
+test("a heartbeat that fails is repeated soon, and the lease runs by our clock meanwhile", async () => {
+  const { clock, service, stream } = player();
+  await stream.start();
+  service.answer(LOST, AWAY, HOLD);
+  await clock.pass(30_000 + 600 + 1_200);
+  assert.deepEqual(service.paths.slice(1), Array(3).fill("/api/stream/heartbeat"));
+  assert.equal(stream.leaseMs, 90_000);
+});
+
+test("whoever loses the slot before the lease ran out was evicted, and stops", async () => {
+  const { clock, service, stream, kinds } = player();
+  await stream.start();
+  service.answer(GONE);
+  await clock.pass(30_000);
+  assert.deepEqual(kinds(), ["admitted", "gone"]);
+  assert.equal(stream.state, "gone");
+  await clock.pass(300_000);
+  assert.equal(service.requests.length, 2);
+});
+
+test("whoever loses the slot after the lease ran out starts again by itself, under a new name", async () => {
+  const { clock, service, stream, kinds } = player();
+  await stream.start();
+  const first = stream.streamId;
+  service.answer(LOST);
+  await clock.pass(100_000);
+  service.answer(GONE, HOLD);
+  await clock.pass(10_000);
+  assert.deepEqual(kinds(), ["admitted", "admitted"]);
+  assert.notEqual(stream.streamId, first);
+  assert.equal(service.requests.at(-1).path, "/api/stream/start");
+});
+
+test("a start by itself that meets the limit is refused like any other", async () => {
+  const { clock, service, stream, kinds } = player();
+  await stream.start();
+  service.answer(LOST);
+  await clock.pass(100_000);
+  service.answer(GONE, FULL);
+  await clock.pass(10_000);
+  assert.deepEqual(kinds(), ["admitted", "refused"]);
+});
+
+test("a heartbeat that was sent in time and answered after the lease still means evicted", async () => {
+  const { clock, limiter, service, stream, kinds } = player();
+  await stream.start();
+  limiter.fetch = async (...request) => {
+    clock.freeze(65_000); // the answer takes until after the lease
+    return service.fetch(...request);
+  };
+  service.answer(GONE);
+  await clock.pass(30_000);
+  assert.deepEqual(kinds(), ["admitted", "gone"]);
+});
+
+for (const kind of ["visibilitychange", "pageshow", "online"]) {
+  test(`a tab whose timers were frozen sends its heartbeat at once on ${kind}`, async () => {
+    const { clock, page, service, stream } = player();
+    await stream.start();
+    clock.freeze(70_000);
+    page.dispatchEvent(new Event(kind));
+    await settled();
+    assert.equal(service.paths.at(-1), "/api/stream/heartbeat");
+    assert.equal(stream.leaseMs, 90_000);
+  });
+}
+
+test("a tab that is looked at again before a heartbeat is due sends none", async () => {
+  const { clock, page, service, stream } = player();
+  await stream.start();
+  clock.freeze(10_000);
+  page.dispatchEvent(new Event("visibilitychange"));
+  await settled();
+  assert.equal(service.requests.length, 1);
+});
+
+test("a page that goes away ends its stream by a request that outlives it, with the latest token", async () => {
+  const { page, service, stream } = player({ token: async () => "secret" });
+  await stream.start();
+  page.dispatchEvent(new Event("pagehide"));
+  const last = service.requests.at(-1); // no promise was waited for: the page would be gone
+  assert.equal(last.path, "/api/stream/end");
+  assert.equal(last.keepalive, true);
+  assert.equal(last.headers.authorization, "Bearer secret");
+  assert.deepEqual(last.body, { userId: "1", streamId: stream.streamId });
+});
+
+test("a page that the browser kept starts again when it comes back", async () => {
+  const { clock, page, service, stream, kinds } = player();
+  await stream.start();
+  const first = stream.streamId;
+  page.dispatchEvent(new Event("pagehide"));
+  await clock.pass(300_000);
+  assert.equal(service.requests.length, 2); // no heartbeat for a stream that it ended
+  page.dispatchEvent(new Event("pageshow"));
+  await settled();
+  assert.deepEqual(kinds(), ["admitted", "admitted"]);
+  assert.notEqual(stream.streamId, first);
+});
+
+test("an end gives the slot back once, and ends the heartbeats", async () => {
+  const { clock, service, stream } = player();
+  await stream.start();
+  assert.equal(await stream.end(), true);
+  assert.equal(await stream.end(), true);
+  await clock.pass(300_000);
+  assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/end"]);
+  assert.equal(stream.leaseMs, 0);
+});
+
+test("an end that cannot be told is left to the lease", async () => {
+  const { clock, service, stream } = player();
+  await stream.start();
+  service.answer(LOST);
+  const ended = stream.end();
+  await clock.pass(60_000);
+  assert.equal(await ended, false);
+});
+
+test("an end during a start wins", async () => {
+  const { clock, service, stream, kinds } = player();
+  service.answer(NEVER, HOLD);
+  const started = stream.start();
+  await settled();
+  const ended = stream.end();
+  assert.equal(await started, false);
+  assert.equal(await ended, true);
+  await clock.pass(300_000);
+  assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/end"]);
+  assert.deepEqual(kinds(), []);
+});
+
+test("the next episode takes over the slot that is held", async () => {
+  const { service, stream } = player();
+  await stream.start();
+  const first = stream.streamId;
+  await stream.start();
+  assert.equal(service.requests[1].body.replaces, first);
+  assert.notEqual(stream.streamId, first);
+});
+
+test("to stop it there and watch here is a start that replaces", async () => {
+  const { service, stream } = player();
+  await stream.start({ replaces: "tv-1" });
+  assert.equal(service.requests[0].body.replaces, "tv-1");
+});
+
+test("an abandoned stream says nothing more", async () => {
+  const { clock, service, stream } = player();
+  await stream.start();
+  stream.abandon();
+  await clock.pass(300_000);
+  assert.equal(service.requests.length, 1);
+});
+
+test("a crashed player takes its slot up again under its old name", async () => {
+  const { limiter, service } = player();
+  const back = limiter.stream({ userId: "1", streamId: "tv-1" });
+  await back.start();
+  assert.equal(service.requests[0].body.streamId, "tv-1");
+});
+
+test("the user's streams can be listed", async () => {
+  const { limiter, service } = player();
+  service.answer([200, { streamCount: 0, streams: [] }]);
+  assert.deepEqual(await limiter.streams("a b"), { streamCount: 0, streams: [] });
+  assert.equal(service.paths[0], "/api/stream?userId=a%20b");
+});

@@ -1,0 +1,62 @@
+"""The page that `make run` shows at `/`: a household of players, by the JavaScript client. Never deployed."""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from adapters.dynamodb.items import key
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PAGE: Final = ROOT / "dev" / "page"
+CLIENT: Final = ROOT / "clients" / "js"
+
+
+def page() -> list[BaseRoute]:
+    """The routes of the page: itself, its parts, the client, and what the store holds of a user."""
+    return [
+        Route("/", _index),
+        Route("/page/item", _item),
+        Mount("/page", StaticFiles(directory=PAGE)),
+        Mount("/client", StaticFiles(directory=CLIENT)),
+    ]
+
+
+async def _index(_: Request) -> Response:
+    return FileResponse(PAGE / "index.html", headers=_UNCACHED)
+
+
+async def _item(request: Request) -> Response:
+    """The user's item as the table has it: a look into the store, which no caller of the service gets."""
+    item = await run_in_threadpool(_read, request.query_params.get("userId", ""))
+    return JSONResponse(item, headers=_UNCACHED)
+
+
+def _read(user_id: str) -> dict[str, Any]:
+    table = os.environ["TABLE_NAME"]
+    found = _store().get_item(TableName=table, Key=key(user_id), ConsistentRead=True)
+    decode = TypeDeserializer().deserialize
+    return {name: _plain(decode(value)) for name, value in sorted(found.get("Item", {}).items())}
+
+
+@cache
+def _store() -> Any:
+    return boto3.client("dynamodb")
+
+
+def _plain(value: Any) -> Any:
+    """DynamoDB's numbers are decimals, and all of ours are whole."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    return value if isinstance(value, str) else int(value)
+
+
+_UNCACHED: Final = {"cache-control": "no-store"}

@@ -1,0 +1,102 @@
+/** The household: its screens, its slots, and its item in the store. */
+import { StreamLimiter } from "/client/index.js";
+import { Screen } from "./screen.js";
+
+const DEVICES = ["Television", "Laptop", "Tablet", "Phone"];
+const REFRESH_MS = 1_000;
+const LONG_LEASE_SECONDS = 30;
+
+const userId = new URLSearchParams(location.search).get("user") ?? "household";
+const limiter = new StreamLimiter();
+const find = (id) => document.getElementById(id);
+
+const screens = DEVICES.map(
+  (device) => new Screen({ limiter, userId, device, onChange: refresh, onSaid: say }),
+);
+find("screens").append(...screens.map(({ element }) => element));
+
+let refreshes = 0;
+async function refresh() {
+  if (document.visibilityState === "hidden") return;
+  const mine = (refreshes += 1);
+  try {
+    const [listed, item] = await Promise.all([limiter.streams(userId), readItem()]);
+    if (mine !== refreshes) return; // a later one tells more
+    showSlots(listed);
+    showItem(item);
+    for (const screen of screens) screen.showSlots(listed.streams);
+  } catch {
+    find("count").textContent = "The service does not answer";
+  }
+}
+
+async function readItem() {
+  return (await fetch(`/page/item?userId=${encodeURIComponent(userId)}`)).json();
+}
+
+function showSlots({ streamCount, maxStreams, streams }) {
+  const text = `${streamCount} of ${maxStreams} slots taken`;
+  if (find("count").textContent !== text) find("count").textContent = text;
+  const labels = Array.from({ length: Math.max(maxStreams, streamCount) }, (_, place) => {
+    if (place < streams.length) return streams[place].device ?? streams[place].streamId;
+    return place < streamCount ? "anonymous" : "";
+  });
+  find("pips").replaceChildren(
+    ...labels.map((label) => {
+      const pip = document.createElement("li");
+      pip.className = label ? "taken" : "free";
+      pip.textContent = label || "free";
+      return pip;
+    }),
+  );
+}
+
+let shown = {};
+function showItem(item) {
+  const now = Object.fromEntries(Object.entries(item).map(([name, value]) => [name, textOf(value)]));
+  if (JSON.stringify(now) === JSON.stringify(shown)) return; // leave the marks of the last change
+  const isFirst = Object.keys(shown).length === 0;
+  find("item").replaceChildren(
+    ...Object.entries(now).map(([name, text]) => rowOf(name, text, !isFirst && shown[name] !== text)),
+  );
+  shown = now;
+}
+
+function textOf(value) {
+  return typeof value === "object" ? JSON.stringify(value, null, 1).replace(/\n */g, " ") : String(value);
+}
+
+function rowOf(name, text, isChanged) {
+  const row = document.createElement("tr");
+  const title = document.createElement("th");
+  const cell = document.createElement("td");
+  title.scope = "row";
+  title.textContent = name;
+  cell.textContent = text;
+  row.append(title, cell);
+  row.className = isChanged ? "changed" : "";
+  return row;
+}
+
+function say(device, text, kind) {
+  const line = document.createElement("li");
+  const time = document.createElement("time");
+  time.textContent = new Date().toLocaleTimeString("en-GB");
+  line.append(time, ` ${device}: ${text}`);
+  line.className = kind;
+  find("log").prepend(line);
+  while (find("log").children.length > 50) find("log").lastElementChild.remove();
+}
+
+/** A long lease makes a crash a long story. */
+function hintAt(leaseSeconds) {
+  if (leaseSeconds <= LONG_LEASE_SECONDS) return;
+  find("hint").textContent = `A lease lasts ${leaseSeconds} s here; with make run LEASE_SECONDS=15 a crash is over sooner.`;
+}
+for (const { element } of screens) {
+  element.addEventListener("lease", ({ detail }) => hintAt(detail));
+}
+
+refresh();
+setInterval(refresh, REFRESH_MS);
+document.addEventListener("visibilitychange", refresh);

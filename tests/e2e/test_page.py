@@ -1,0 +1,171 @@
+"""The page that `make run` serves at `/`, in a real browser: the whole story of one household."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tests.e2e.local_service import LocalService
+from tests.support import skip_or_fail
+
+pytestmark = pytest.mark.e2e
+
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS: Final = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+SETTINGS: Final = {"LEASE_SECONDS": "4", "HEARTBEAT_SECONDS": "1", "GRACE_SECONDS": "1"}
+DEVICES: Final = ("Television", "Laptop", "Tablet", "Phone")
+TAKEN: Final = "Every slot is taken"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium that is installed on this machine."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        skip_or_fail("There is no Chromium here (Debian: apt-get install chromium).")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[LocalService]:
+    """A service with short leases."""
+    with LocalService(SETTINGS) as service:
+        yield service
+
+
+@pytest.fixture
+def page(browser: Browser, service: LocalService, user_id: str) -> Iterator[Page]:
+    """The page of a household of its own; its scripts must not fail, nor ask anybody but the service."""
+    page = browser.new_page()
+    failures: list[str] = []
+    hosts: set[str] = set()
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    page.goto(f"{service.url}/?user={user_id}")
+    yield page
+    page.close()
+    assert failures == []
+    assert hosts == {urlsplit(service.url).netloc}
+
+
+def screen(page: Page, device: str) -> Locator:
+    """One of the screens."""
+    return page.get_by_role("article", name=device)
+
+
+def press(page: Page, action: str, device: str) -> None:
+    """Press a button of a screen."""
+    page.get_by_role("button", name=f"{action}: {device}").click()
+
+
+def start_all(page: Page) -> None:
+    """Three play, and the fourth is refused."""
+    for device in DEVICES:
+        press(page, "Play", device)
+        expect(screen(page, device)).to_contain_text(TAKEN if device == "Phone" else "Playing")
+
+
+def slots_taken(page: Page, count: int) -> None:
+    """The page shows so many slots."""
+    expect(page.get_by_text(f"{count} of 3 slots taken")).to_be_visible()
+
+
+def test_the_fourth_screen_is_refused_and_told_who_is_watching(page: Page) -> None:
+    """It may stop any of the three there and watch here; the one that was stopped learns it and stops."""
+    start_all(page)
+    phone = screen(page, "Phone")
+    holders = sorted(phone.get_by_role("listitem").all_inner_texts())
+    assert holders == [f"{device}\nStop it there, watch here" for device in sorted(DEVICES[:3])]
+    page.get_by_role("button", name="Stop it on Television, watch on Phone").click()
+    expect(phone).to_contain_text("Playing")
+    expect(screen(page, "Television")).to_contain_text("Stopped")
+    slots_taken(page, 3)
+
+
+def test_a_crashed_screens_slot_comes_back_when_its_lease_runs_out(page: Page) -> None:
+    """The page counts down, and then another screen takes the slot."""
+    start_all(page)
+    press(page, "Crash", "Laptop")
+    laptop = screen(page, "Laptop")
+    expect(laptop).to_contain_text(re.compile(r"Its slot comes back in \d s"))
+    press(page, "Play", "Phone")
+    expect(screen(page, "Phone")).to_contain_text(TAKEN)
+    expect(laptop).to_contain_text("Its slot is free again", timeout=10_000)
+    press(page, "Play", "Phone")
+    expect(screen(page, "Phone")).to_contain_text("Playing")
+    slots_taken(page, 3)
+
+
+def test_a_crashed_screen_that_comes_back_in_time_has_its_slot_still(page: Page) -> None:
+    """It is the same stream, and takes no second slot."""
+    start_all(page)
+    press(page, "Crash", "Tablet")
+    press(page, "Come back", "Tablet")
+    expect(screen(page, "Tablet")).to_contain_text("Playing")
+    slots_taken(page, 3)
+
+
+def test_the_store_is_seen_to_change(page: Page, user_id: str) -> None:
+    """A start brings a lease into the user's item, and a pause takes it out."""
+    item = page.get_by_role("region", name="The item in the store")
+    press(page, "Play", "Laptop")
+    expect(item.get_by_role("row", name="streamCount 1")).to_be_visible()
+    expect(item).to_contain_text(user_id)
+    expect(item).to_contain_text('"device": "Laptop"')
+    press(page, "Pause", "Laptop")
+    expect(item.get_by_role("row", name="streamCount 0")).to_be_visible()
+    expect(item).not_to_contain_text("Laptop")
+
+
+def test_screens_play_on_beyond_their_lease(page: Page) -> None:
+    """Heartbeats keep the slots of those that play."""
+    press(page, "Play", "Laptop")
+    expect(screen(page, "Laptop")).to_contain_text("Playing")
+    page.wait_for_timeout(7_000)  # longer than the lease and the grace
+    expect(screen(page, "Laptop")).to_contain_text("Playing")
+    assert page.get_by_role("log").inner_text().count("admitted") == 1
+
+
+def test_a_page_that_is_closed_gives_its_slots_back_at_once(
+    browser: Browser, service: LocalService, user_id: str
+) -> None:
+    """By a request that outlives it, long before the leases are over."""
+    page = browser.new_page()
+    page.goto(f"{service.url}/?user={user_id}")
+    press(page, "Play", "Laptop")
+    slots_taken(page, 1)
+    page.goto("about:blank")
+    page.wait_for_timeout(500)
+    listed = httpx.get(f"{service.url}/stream", params={"userId": user_id}).json()
+    page.close()
+    assert listed["streamCount"] == 0
+
+
+def test_it_can_be_used_by_keyboard_alone(page: Page) -> None:
+    """Tab reaches a screen's buttons, Enter presses them, and the focus stays on the screen."""
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(screen(page, "Television")).to_contain_text("Playing")
+    expect(page.get_by_role("button", name="Pause: Television")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(screen(page, "Television")).to_contain_text("Paused")
+
+
+def test_it_fits_a_phone(page: Page) -> None:
+    """Nothing is cut off, and what is pressed is large enough for a thumb."""
+    page.set_viewport_size({"width": 360, "height": 740})
+    start_all(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    heights = [button.bounding_box() for button in page.get_by_role("button").all()]
+    assert all(box is not None and box["height"] >= 44 for box in heights)
