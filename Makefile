@@ -40,6 +40,10 @@ test-fast: $(VENV) $(EMULATOR) ## Run the tests that need no Terraform and build
 test-e2e: $(VENV) $(EMULATOR) ## Run the tests of the whole: the zip, Terraform, make run (ARGS="-k stack")
 	$(PY) -m pytest -m e2e $(ARGS)
 
+.PHONY: prove
+prove: $(VENV) $(EMULATOR) ## Prove the promises at length: about 20 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)
+	@exec $(PY) -m proof $(ARGS)
+
 .PHONY: lint
 lint: $(VENV) ## Check style, formatting, types and layers
 	.venv/bin/ruff check
@@ -121,7 +125,7 @@ test-openapi: $(VENV) $(EMULATOR) $(OPENAPI) ## Call the service by its own desc
 .PHONY: clean
 clean: ## Remove builds and caches; environments and the state of stages stay
 	rm -rf build .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
-	find src dev tests -name __pycache__ -prune -exec rm -rf {} +
+	find src dev proof tests -name __pycache__ -prune -exec rm -rf {} +
 
 # An environment is as new as its lock file, or is made anew from it.
 .venv/.installed: requirements/dev.txt

@@ -20,6 +20,7 @@ from dev.dynamodb_local import start_dynamodb_local, unavailable
 from dev.emulator import REGION, start_emulator
 from dev.table import ensure_table
 from domain.ports import Deadline, StreamRepository
+from proof.store import SimulatedDynamoDb
 from tests.support import skip_or_fail
 
 TABLE: Final = "streams-under-test"
@@ -130,12 +131,17 @@ def atomic_client(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture(
-    params=["in_memory", "moto", "emulator", "dynamodb_local", "lean_emulator", "lean_dynamodb_local"]
+    params=[
+        *("in_memory", "simulated", "moto"),
+        *("emulator", "dynamodb_local", "lean_emulator", "lean_dynamodb_local"),
+    ]
 )
 def repository(request: pytest.FixtureRequest) -> StreamRepository:
     """Every repository that there is."""
     if request.param == "in_memory":
         return InMemoryStreamRepository()
+    if request.param == "simulated":
+        return repository_over(SimulatedDynamoDb())
     return repository_over(request.getfixturevalue(f"{request.param}_client"))
 
 

@@ -1,0 +1,46 @@
+"""`make prove`: every proof, a table of the figures, and build/proof.json; 1 when one falls short."""
+
+import os
+import sys
+import time
+from argparse import ArgumentParser
+from importlib import import_module
+from math import inf
+from pathlib import Path
+from typing import Final
+
+from proof.report import MUTANT, Row, begin, progress_line, table, write_json
+
+PROOFS: Final = {
+    "simulation": 1_000_000,
+    "mutants": 1,
+}
+"""Each module of this package with a `prove(seed, goal, progress)`, and its goal: what it counts to."""
+
+REPORT: Final = Path("build") / "proof.json"
+
+
+def main() -> int:
+    """Run the proofs that are asked for."""
+    parser = ArgumentParser(prog="python -m proof", description=__doc__)
+    parser.add_argument("proofs", nargs="*", help=f"which of {', '.join(PROOFS)}; all of them by default")
+    parser.add_argument("--report", type=Path, default=REPORT, help="the JSON file to write")
+    asked = parser.parse_args()
+    seed = int(os.environ.get("SEED") or 1)
+    until = time.monotonic() + 60 * float(os.environ.get("MINUTES") or inf)
+    chosen = asked.proofs or [name for name in PROOFS if not (name == "mutants" and os.environ.get(MUTANT))]
+    begin()
+    rows: list[Row] = []
+    for place, name in enumerate(chosen):
+        share = (until - time.monotonic()) / (len(chosen) - place)
+        began = time.monotonic()
+        proof = import_module(f"proof.{name}")
+        rows += proof.prove(seed, PROOFS[name], progress_line(name, share))
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    write_json(rows, asked.report)
+    print(f"\nSEED={seed}\n{table(rows)}")
+    return 0 if all(row.met for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""Seeded bugs: each is one place of the real code, written wrongly. The proofs must find every one.
+
+A mutant is turned on before the code is imported: the module's source is changed on its way in.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One bug.
+
+    Attributes:
+        module: where it is.
+        right: the code as it stands there, once.
+        wrong: the code in its place.
+    """
+
+    module: str
+    right: str
+    wrong: str
+
+    def mutate(self, source: str) -> str:
+        """The module's source with the bug.
+
+        Raises:
+            ValueError: the source has no such place, or several.
+        """
+        if source.count(self.right) != 1:
+            raise ValueError(f"{self.module} has not exactly one {self.right!r}")
+        return source.replace(self.right, self.wrong)
+
+
+EXPRESSIONS: Final = "adapters.dynamodb.expressions"
+POLICY: Final = "domain.policy"
+
+MUTANTS: Final = {
+    "plain-add-without-bound": Mutant(EXPRESSIONS, "    update.require(bound)\n", ""),
+    "at-most-for-below": Mutant(
+        EXPRESSIONS,
+        "{items.STREAM_COUNT} < {update.number('bound'",
+        "{items.STREAM_COUNT} <= {update.number('bound'",
+    ),
+    "no-request-id": Mutant(
+        EXPRESSIONS, """    update.require(f"NOT {name} IN ({', '.join(items.REQUESTS)})")\n""", ""
+    ),
+    "request-id-not-looked-up": Mutant(
+        POLICY, "Settled(Outcome.REPLAYED) if request.mark in state.requests else None", "None"
+    ),
+    "request-ids-not-shifted": Mutant(
+        EXPRESSIONS,
+        'update.set(older, f"if_not_exists({newer}, {nothing})")',
+        'update.set(older, f"if_not_exists({older}, {nothing})")',
+    ),
+    "ttl-trusted": Mutant(
+        POLICY, "return lease.expires_at > self.over_since(now)", "return lease.expires_at > 0 * now"
+    ),
+    "reclaim-without-the-seen-expiry": Mutant(
+        EXPRESSIONS,
+        'update.require(f"{stream}.{items.EXPIRES_AT} = {seen}")',
+        "update.require(f\"{stream}.{items.EXPIRES_AT} > {update.number('any', 0)}\")",
+    ),
+    "end-without-condition": Mutant(
+        EXPRESSIONS,
+        """            stream = update.stream(write.stream_id)
+            update.require(f"attribute_exists({stream})")
+            update.remove(stream)
+            update.add""",
+        """            stream = update.stream(write.stream_id)
+            update.require(f"attribute_exists({items.STREAM_COUNT})")
+            update.remove(stream)
+            update.add""",
+    ),
+    "anonymous-end-below-zero": Mutant(
+        EXPRESSIONS,
+        "f\"{items.ANONYMOUS_COUNT} > {update.number('zero', 0)}\"",
+        'f"attribute_exists({items.STREAM_COUNT})"',
+    ),
+    "grace-ignored": Mutant(POLICY, "return floor(now) - self.grace_seconds", "return floor(now)"),
+    "second-write-first": Mutant(
+        POLICY,
+        "Try(_admit(request, policy, now, request.limit), Outcome.ADMITTED)",
+        "Try(_admit(request, policy, now, CEILING), Outcome.ADMITTED)",
+    ),
+    "replaces-keeps-the-count": Mutant(
+        EXPRESSIONS,
+        "update.add(items.STREAM_COUNT, 1 - freed.slots)",
+        "update.add(items.STREAM_COUNT, 1 - len(freed.expired) - freed.anonymous.count)",
+    ),
+    "renewal-keeps-the-replaced-slot": Mutant(
+        EXPRESSIONS,
+        "        update.remove(replaced)\n        update.add(items.STREAM_COUNT, -1)\n",
+        "        update.remove(replaced)\n",
+    ),
+    "timeout-swallowed": Mutant(
+        "domain.limiter",
+        "            if self.policy.on_store_failure is OnStoreFailure.CLOSED:\n"
+        "                raise\n"
+        "            if request.limit",
+        "            if request.limit",
+    ),
+    "heartbeat-moves-back": Mutant(
+        EXPRESSIONS, 'update.require(f"{expiry} <= {until}")', 'update.require(f"attribute_exists({expiry})")'
+    ),
+    "dead-lease-replayed": Mutant(
+        POLICY, "if lease is None or not policy.is_live(lease, now):", "if lease is None:"
+    ),
+    "evict-before-reclaim": Mutant(
+        POLICY,
+        "        or _reclaim(state, request, policy, now)\n",
+        "        or _evict(state, request, policy, now)\n        or _reclaim(state, request, policy, now)\n",
+    ),
+    "dead-anonymous-slots-revived": Mutant(
+        EXPRESSIONS,
+        "if stream.presumed_over is not None and not freed.anonymous.count:",
+        "if False:",
+    ),
+    "crashed-streams-never-reclaimed": Mutant(
+        POLICY, "        or _reclaim(state, request, policy, now)\n", ""
+    ),
+    "lease-overwritten-by-its-repeat": Mutant(
+        EXPRESSIONS,
+        'update.require(f"attribute_not_exists({stream})")\n    update.set',
+        "pass\n    update.set",
+    ),
+}
+
+
+def install(name: str) -> None:
+    """Turn one mutant on for this process; its module must not have been imported yet."""
+    mutant = MUTANTS[name]
+    if mutant.module in sys.modules:
+        raise RuntimeError(f"{mutant.module} was imported already")
+    sys.meta_path.insert(0, _Finder(mutant))
+
+
+def source_of(mutant: Mutant) -> str:
+    """The right source of the module that it is about."""
+    spec = importlib.util.find_spec(mutant.module)
+    assert spec is not None  # noqa: S101 - the module is ours
+    assert isinstance(spec.loader, SourceFileLoader)  # noqa: S101 - and in Python
+    return spec.loader.get_data(spec.loader.path).decode()
+
+
+class _Loader(SourceFileLoader):
+    """Loads a module with a bug, past every cache of compiled code."""
+
+    mutant: Mutant
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader knows its one module
+        source = self.get_data(self.path).decode()
+        code: CodeType = compile(self.mutant.mutate(source), self.path, "exec")
+        return code
+
+
+class _Finder(MetaPathFinder):
+    """Finds the one module."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The module with its bug."""
+        if fullname != self._mutant.module:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        assert spec is not None  # noqa: S101 - the module is ours
+        assert isinstance(spec.loader, SourceFileLoader)  # noqa: S101 - and in Python
+        spec.loader = loader = _Loader(spec.loader.name, spec.loader.path)
+        loader.mutant = self._mutant
+        return spec

@@ -1,0 +1,227 @@
+"""Players of one user in a simulated world: they start, repeat, beat, replace, end, crash and come back."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.dynamodb.repository import DynamoDbStreamRepository
+from domain.errors import LimitReached, NoActiveStream, StreamLimiterError
+from domain.limiter import Answer, StreamLimiter
+from domain.policy import Outcome, Policy
+from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
+from proof.witness import Broken, Witness
+from proof.world import ATTEMPT_SECONDS, Host, Waiting, World
+
+USER = "user"
+PATIENCE_SECONDS = 4
+TRIES = 3
+Request = StartNamed | StartAnonymous | Heartbeat | EndNamed | EndAnonymous
+
+
+@dataclass
+class Service:
+    """The service on several hosts, behind a network that loses, repeats, delays and reorders packets."""
+
+    world: World
+    witness: Witness
+    policy: Policy
+    hosts: list[Host]
+    loss: float
+
+    def call(self, request: Request) -> Answer | StreamLimiterError | None:
+        """Send a request and wait for its answer; `None` when none came in time."""
+        world, waiting = self.world, Waiting()
+        packets = 2 if world.random.random() < self.loss else 1
+        for _ in range(packets):
+            if world.random.random() >= self.loss:
+                world.after(self._delay(), self._arrive, request, waiting)
+        world.after(PATIENCE_SECONDS, waiting.answer, None)
+        answer: Answer | StreamLimiterError | None = world.wait(waiting)
+        return answer
+
+    def limiter(self, host: Host) -> StreamLimiter:
+        """The real use cases over the real adapter, on this host."""
+        repository = DynamoDbStreamRepository(
+            host, "streams", attempt_seconds=ATTEMPT_SECONDS, sleep=self.world.sleep
+        )
+        return StreamLimiter(repository, host, self.policy)
+
+    def _delay(self) -> float:
+        chance = self.world.random
+        return chance.uniform(1, 25) if chance.random() < self.loss / 3 else chance.expovariate(20)
+
+    def _arrive(self, request: Request, waiting: Waiting) -> None:
+        host = self.world.random.choice(self.hosts)
+        self.world.note(host.name, "hears", request)
+        was_dead = False
+        if isinstance(request, (StartNamed, Heartbeat)):
+            was_dead = self.witness.is_long_dead(request.stream_id)
+            self.witness.contact[request.stream_id] = self.world.time
+        self.world.spawn(lambda: self._serve(host, request, waiting, was_dead=was_dead))
+
+    def _serve(self, host: Host, request: Request, waiting: Waiting, *, was_dead: bool) -> None:
+        began = self.world.time
+        answer: Answer | StreamLimiterError
+        try:
+            answer = _use_case(self.limiter(host), request)()
+        except StreamLimiterError as error:
+            answer = error
+            if isinstance(error, LimitReached):
+                self.witness.refused(error, self.world.time)
+            if isinstance(request, (StartAnonymous, EndAnonymous)) and isinstance(
+                error, (LimitReached, NoActiveStream)
+            ):
+                self.witness.refused_though_granted(request.mark)
+        else:
+            if isinstance(request, (StartAnonymous, EndAnonymous)):
+                self.witness.granted(request.mark)
+            elif (
+                isinstance(request, StartNamed)
+                and was_dead
+                and self.witness.contact.get(request.stream_id) == began
+            ):
+                self.witness.admitted_again(request.stream_id, began)
+        said = answer.outcome if isinstance(answer, Answer) else repr(answer)
+        self.world.note(host.name, "answers", type(request).__name__, said)
+        if self.world.random.random() >= self.loss:
+            self.world.after(self._delay(), waiting.answer, answer)
+
+
+def _use_case(limiter: StreamLimiter, request: Request) -> Callable[[], Answer]:
+    match request:
+        case StartNamed() | StartAnonymous():
+            return lambda: limiter.start(request)
+        case Heartbeat():
+            return lambda: limiter.heartbeat(request)
+        case _:
+            return lambda: limiter.end(request)
+
+
+@dataclass
+class Player:
+    """One player: plays stream after stream, with a name or without, until it has had enough."""
+
+    number: int
+    service: Service
+    limit: int
+    plays: int
+    limits_change: bool
+    _serial: Any = field(default_factory=itertools.count)
+
+    def play(self) -> None:
+        """All of its life."""
+        world = self.service.world
+        previous: str | None = None
+        for _ in range(self.plays):
+            longest = 60 if world.random.random() < 0.1 else 6
+            world.sleep(world.random.uniform(0.05, longest))
+            if world.random.random() < 0.3:
+                self._anonymous()
+                previous = None
+            else:
+                previous = self._named(previous)
+
+    def _named(self, previous: str | None) -> str | None:
+        """Watch under a fresh name; gives the name when the stream goes on, to be replaced next."""
+        world, held = self.service.world, self.service.witness.held
+        name = f"{self.number}-{next(self._serial)}"
+        if previous is not None:
+            held.pop(previous, None)
+        at_first = previous if world.random.random() < 0.7 else None  # or beside it, until it is replaced
+        if not self._hold(StartNamed(USER, name, self._limit(), replaces=at_first)):
+            return None
+        if at_first != previous:
+            self._hold(StartNamed(USER, name, self._limit(), replaces=previous))
+        for _ in range(world.random.randrange(5)):
+            world.sleep(self._pause())
+            self._hold(Heartbeat(USER, name))
+        way_to_go = world.random.random()
+        if way_to_go < 0.3:  # on to the next episode
+            return name
+        held.pop(name, None)
+        if way_to_go < 0.5:
+            world.note("player", self.number, "crashes")
+            world.sleep(world.random.uniform(0, 15))
+            if world.random.random() < 0.5:  # and comes back under its name, for a moment
+                self._hold(StartNamed(USER, name, self._limit()))
+                held.pop(name, None)
+            return None
+        for _ in range(world.random.randint(1, 2)):
+            self._insist(EndNamed(USER, name))
+        return None
+
+    def _anonymous(self) -> None:
+        world, witness = self.service.world, self.service.witness
+        name = f"{self.number}-{next(self._serial)}"
+        if world.random.random() < 0.1:  # an end of nothing, or of anybody's: that is what anonymous means
+            witness.forget()
+            self._insist(EndAnonymous(USER, name))
+            return
+        sent = world.time
+        answer = self._insist(StartAnonymous(USER, name, self._limit()))
+        if not isinstance(answer, Answer):
+            return
+        margin = witness.processing + 2 * witness.skew  # a late start moves the expiry back by so much
+        if not witness.forgot:
+            witness.anonymous[name] = sent + self.service.policy.anonymous_seconds - margin
+        world.sleep(world.random.uniform(0, 20))
+        witness.anonymous.pop(name, None)
+        if world.random.random() < 0.8:
+            self._insist(EndAnonymous(USER, name))
+        else:
+            world.note("player", self.number, "crashes")
+
+    def _pause(self) -> float:
+        """Until the next heartbeat, which is sometimes so late that the lease is over."""
+        chance, policy = self.service.world.random, self.service.policy
+        if chance.random() < 0.15:
+            return policy.lease_seconds + chance.uniform(-1, 2) + policy.grace_seconds
+        return policy.heartbeat_seconds * chance.uniform(0.5, 1.4)
+
+    def _hold(self, request: StartNamed | Heartbeat) -> bool:
+        """Start or keep a stream, and note what the player was told of its slot."""
+        answer = self._insist(request)
+        if not isinstance(answer, Answer):
+            if answer is not None:
+                self.service.witness.held.pop(request.stream_id, None)
+            return False
+        witness, name = self.service.witness, request.stream_id
+        assert answer.lease is not None  # noqa: S101 - a yes about a named stream tells of its lease
+        evicted_meanwhile = (
+            self.service.policy.on_limit == "evict_oldest" and name not in witness.state.leases
+        )
+        if not evicted_meanwhile:
+            until = answer.lease.expires_at + witness.skew
+            witness.held[name] = max(witness.held.get(name, 0), until)
+        return True
+
+    def _insist(self, request: Request) -> Answer | StreamLimiterError | None:
+        """Repeat a request until it is answered otherwise than by a failure of the store."""
+        for _ in range(TRIES):
+            answer = self.service.call(request)
+            if isinstance(answer, (Answer, LimitReached, NoActiveStream)):
+                return answer
+            self.service.world.sleep(self.service.world.random.uniform(0, 1))
+        return answer
+
+    def _limit(self) -> int:
+        lower = self.limits_change and self.service.world.random.random() < 0.5
+        return max(0, self.limit - 1) if lower else self.limit
+
+
+def probe(service: Service, witness: Witness, limit: int) -> None:
+    """When everybody is gone for long enough, as many fresh streams fit as the limit allows, and no more."""
+    world = service.world
+    slowest = min(service.hosts, key=lambda host: host.skew)
+    calm = Host(world, "probe", slowest.skew, fault_rate=0)
+    world.sleep(witness.longest_hold + service.policy.anonymous_seconds + witness.processing)
+    for number in range(limit + 1):
+        try:
+            outcome = service.limiter(calm).start(StartNamed(USER, f"probe-{number}", limit)).outcome
+        except LimitReached:
+            outcome = None
+        world.note("probe", number, outcome)
+        free = outcome in {Outcome.ADMITTED, Outcome.RECLAIMED}
+        if free is not (number < limit):
+            raise Broken(f"start {number + 1} of {limit} after everybody was gone: {outcome or 'refused'}")

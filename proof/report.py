@@ -1,0 +1,106 @@
+"""What proofs have in common: rows of figures, a progress line, and work spread over processes."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final, TypeVar
+
+from proof import mutation
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+Progress = Callable[[int, int], bool]
+"""Is told how much is done, and of how much; says whether there is time to go on."""
+
+PROCESSES: Final = min(4, os.cpu_count() or 1)
+MUTANT: Final = "MUTANT"
+"""The environment variable that turns a mutant on, in every process of a run."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure.
+
+    Attributes:
+        id: names it, the same in every run.
+        figure: what was reached.
+        goal: what must be reached.
+        met: whether it was.
+    """
+
+    id: str
+    figure: str
+    goal: str
+    met: bool
+
+
+def begin() -> None:
+    """Turn the mutant on that the environment names. To be called before the code is imported."""
+    if os.environ.get(MUTANT):
+        mutation.install(os.environ[MUTANT])
+
+
+def spread(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    """Do the work in several processes; the results come in the order of the tasks."""
+    waiting = iter(tasks)
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn"), begin) as pool:
+        pending = [pool.submit(work, task) for task in islice(waiting, 2 * PROCESSES)]
+        try:
+            while pending:
+                yield pending.pop(0).result()
+                pending += [pool.submit(work, task) for task in islice(waiting, 1)]
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def here(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    """Do the work in this process."""
+    return map(work, tasks)
+
+
+def unhurried(_: int, __: int) -> bool:
+    """A `Progress` that tells nobody, and has all the time there is."""
+    return True
+
+
+def progress_line(name: str, seconds: float) -> Progress:
+    """A line that tells of this proof: rewritten on a terminal, every ten seconds elsewhere.
+
+    Args:
+        name: the proof's.
+        seconds: how long it may take.
+    """
+    began = told = time.monotonic()
+
+    def tell(done: int, of: int) -> bool:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= (0.2 if sys.stderr.isatty() else 10):
+            told = now
+            end = "\r" if sys.stderr.isatty() else "\n"
+            line = f"{name:<18}{done:>12,} of {of:,}  {now - began:6.0f} s"
+            print(line, end=end, file=sys.stderr, flush=True)
+        return now - began < seconds
+
+    return tell
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The rows, for people."""
+    lines = ["| proof | figure | goal | met |", "|---|---|---|---|"]
+    lines += [f"| {row.id} | {row.figure} | {row.goal} | {'yes' if row.met else 'NO'} |" for row in rows]
+    return "\n".join(lines)
+
+
+def write_json(rows: Iterable[Row], path: Path) -> None:
+    """The rows, for programs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,176 @@
+"""Deterministic simulation: the real use cases and the real adapter in a world that a seed decides."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from random import Random
+
+from domain.policy import Enforcement, OnLimit, Policy
+from proof.players import Player, Service, probe
+from proof.report import Progress, Row, spread
+from proof.witness import Broken, Witness
+from proof.world import FAULTS, Host, World
+
+GOAL_STEPS = 1_000_000
+STEPS_AT_MOST = 20_000
+"""An episode that takes longer never ends."""
+
+POLICY = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=25)
+PROCESSING_SECONDS = 6
+STORIES = 400
+BATCH = 25
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What one episode is made of, and the seed that decides the rest."""
+
+    seed: int
+    players: int
+    plays: int
+    limit: int
+    policy: Policy
+    faults: tuple[str, ...]
+    fault_rate: float
+    loss: float
+    limits_change: bool
+
+    @classmethod
+    def draw(cls, seed: int) -> "Scene":
+        """Any scene."""
+        chance = Random(seed)
+        policy = replace(
+            POLICY,
+            on_limit=chance.choice([OnLimit.REJECT, OnLimit.REJECT, OnLimit.EVICT_OLDEST]),
+            enforcement=chance.choice([Enforcement.ENFORCE] * 5 + [Enforcement.SHADOW]),
+        )
+        return cls(
+            seed=seed,
+            players=chance.randint(2, 6),
+            plays=chance.randint(2, 6),
+            limit=chance.choice([0, 1, 1, 2, 2, 3]),
+            policy=policy,
+            faults=FAULTS,
+            fault_rate=chance.choice([0, 0.1, 0.3]),
+            loss=chance.choice([0, 0.05, 0.2]),
+            limits_change=chance.random() < 0.2,
+        )
+
+    def simpler(self, seed: int) -> "Scene":
+        """A smaller scene of the same kind."""
+        chance = Random(seed)
+        return replace(
+            self,
+            seed=seed,
+            players=chance.randint(1, self.players),
+            plays=chance.randint(1, 2),
+            faults=() if chance.random() < 0.5 else (chance.choice(FAULTS),),
+            loss=chance.choice([0, self.loss]),
+        )
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an episode ended.
+
+    Attributes:
+        broken: the promise that was broken, if one was.
+        story: the last things that happened.
+    """
+
+    steps: int
+    trace: str
+    broken: str | None
+    story: tuple[str, ...]
+
+
+def play(scene: Scene) -> Ending:
+    """Play one episode."""
+    import random  # noqa: PLC0415 - the adapter draws its pauses from the shared generator
+
+    random.seed(scene.seed)
+    world = World(scene.seed, scene.faults)
+    skew = scene.policy.grace_seconds / 2  # any two hosts differ by the grace at most
+    witness = Witness(world, scene.policy, scene.limit, skew, PROCESSING_SECONDS)
+    skews = [-skew, skew, *(world.random.uniform(-skew, skew) for _ in range(2))]
+    hosts = [Host(world, f"host-{n}", each, scene.fault_rate) for n, each in enumerate(skews)]
+    service = Service(world, witness, scene.policy, hosts, scene.loss)
+    broken: str | None = None
+    try:
+        for number in range(scene.players):
+            player = Player(number, service, scene.limit, scene.plays, scene.limits_change)
+            world.after(0, world.spawn, player.play)
+        _go_on(world, witness)
+        world.after(0, world.spawn, lambda: probe(service, witness, scene.limit))
+        _go_on(world, witness)
+    except Broken as promise:
+        broken = str(promise)
+    finally:
+        world.close()
+    return Ending(world.steps, world.trace, broken, tuple(world.story))
+
+
+def _go_on(world: World, witness: Witness) -> None:
+    while world.step():
+        witness.check()
+        if world.steps > STEPS_AT_MOST:
+            raise Broken("the episode never ends")
+
+
+def shortest_story(scene: Scene, broken: Ending) -> tuple[Scene, Ending]:
+    """The shortest episode like this one in which a promise is broken, among some that are simpler."""
+    best = scene, broken
+    for seed in range(STORIES):
+        simpler = best[0].simpler(seed)
+        ending = play(simpler)
+        if ending.broken and ending.steps < best[1].steps:
+            best = simpler, ending
+    return best
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What some episodes in a row came to."""
+
+    steps: int
+    trace: str
+    failed: Scene | None
+
+
+def play_batch(first_seed: int) -> Batch:
+    """Play some episodes, until one fails."""
+    steps, traces = 0, hashlib.blake2b(digest_size=16)
+    for seed in range(first_seed, first_seed + BATCH):
+        scene = Scene.draw(seed)
+        ending = play(scene)
+        steps += ending.steps
+        traces.update(ending.trace.encode())
+        if ending.broken:
+            return Batch(steps, traces.hexdigest(), scene)
+    return Batch(steps, traces.hexdigest(), None)
+
+
+def prove(
+    seed: int, steps: int, progress: Progress, run: Callable[..., Iterable[Batch]] = spread
+) -> list[Row]:
+    """Play episodes until so many steps were taken."""
+    taken, traces = 0, hashlib.blake2b(digest_size=16)
+    first = seed * 1_000_000
+    for batch in run(play_batch, (first + n * BATCH for n in range(1_000_000 // BATCH))):
+        taken += batch.steps
+        traces.update(batch.trace.encode())
+        in_time = progress(taken, steps)
+        if batch.failed is not None:
+            _tell(batch.failed)
+            return [Row("simulation", f"broken after {taken:,} steps", f"{steps:,} steps", met=False)]
+        if taken >= steps or not in_time:
+            break
+    figure = f"{taken:,} steps, 0 broken promises, trace {traces.hexdigest()}"
+    return [Row("simulation", figure, f"{steps:,} steps, 0 broken promises", met=taken >= steps)]
+
+
+def _tell(scene: Scene) -> None:
+    """Print the shortest story that we find."""
+    simplest, ending = shortest_story(scene, play(scene))
+    print(f"\nA promise is broken: {ending.broken}\n{simplest}")
+    print("\n".join(ending.story), flush=True)

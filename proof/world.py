@@ -1,0 +1,204 @@
+"""A world in which nothing happens but what a seed decides: time, hosts, and a network that fails.
+
+Every request in flight is a greenlet: the real use cases run in it, and each of their calls to the store
+waits for the world, which goes from event to event in the order of their times.
+"""
+
+import hashlib
+import heapq
+import itertools
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from proof.store import SimulatedDynamoDb, failure
+
+EPOCH: Final = 2_000_000_000.0
+URL: Final = "http://simulated"
+ATTEMPT_SECONDS: Final = 0.7
+"""How long a host waits for the store's answer."""
+
+LATEST_SECONDS: Final = 2.5
+"""How late a request can still reach the store."""
+
+FAULTS: Final = (
+    "lost_before",
+    "lost_after",
+    "late",
+    "twice",
+    "throttled",
+    "failed_before",
+    "failed_after",
+    "host_crash",
+)
+STORY_LINES: Final = 60
+
+
+class World:
+    """The events of one episode, in order.
+
+    Args:
+        seed: decides everything.
+        faults: which of `FAULTS` happen to requests on their way to the store.
+
+    Attributes:
+        time: the true time.
+        steps: how many events there were.
+        story: the last of what happened, in words.
+    """
+
+    def __init__(self, seed: int, faults: tuple[str, ...] = FAULTS) -> None:
+        self.random = random.Random(seed)
+        self.faults = faults
+        self.store = SimulatedDynamoDb()
+        self.time = EPOCH
+        self.steps = 0
+        self.story: deque[str] = deque(maxlen=STORY_LINES)
+        self.after_write: Callable[[dict[str, Any], dict[str, Any], dict[str, Any]], None] = lambda *_: None
+        self._events: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
+        self._order = itertools.count()
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._hub = getcurrent()
+
+    @property
+    def trace(self) -> str:
+        """A hash of all that happened."""
+        return self._hash.hexdigest()
+
+    def note(self, *what: object) -> None:
+        """Tell what happens, for the trace and the story."""
+        line = f"{self.time - EPOCH:9.3f} {' '.join(map(str, what))}"
+        self._hash.update(line.encode())
+        self.story.append(line)
+
+    def after(self, seconds: float, action: Callable[..., object], *arguments: Any) -> None:
+        """Let something happen so much later."""
+        heapq.heappush(self._events, (self.time + seconds, next(self._order), action, arguments))
+
+    def step(self) -> bool:
+        """Go on to the next event; false when there is none."""
+        if not self._events:
+            return False
+        self.time, _, action, arguments = heapq.heappop(self._events)
+        self.steps += 1
+        action(*arguments)
+        return True
+
+    def spawn(self, activity: Callable[[], object]) -> None:
+        """Begin an activity now; it may `sleep` and `wait`."""
+        greenlet(activity, parent=self._hub).switch()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass for the activity that calls this."""
+        waiting = Waiting()
+        self.after(seconds, waiting.answer, None)
+        self.wait(waiting)
+
+    def wait(self, waiting: "Waiting") -> Any:
+        """Let the world go on until there is an answer."""
+        self._hub.switch()
+        if waiting.error is not None:
+            raise waiting.error
+        return waiting.value
+
+    def close(self) -> None:
+        """Drop whatever is still in flight."""
+        self._events.clear()
+
+
+@dataclass
+class Waiting:
+    """An activity that waits for the first of its answers."""
+
+    activity: Any = field(default_factory=getcurrent)
+    value: Any = None
+    error: BaseException | None = None
+    over: bool = False
+
+    def answer(self, value: Any, error: BaseException | None = None) -> None:
+        """Give an answer; all but the first are ignored."""
+        if self.over:
+            return
+        self.over, self.value, self.error = True, value, error
+        self.activity.switch()
+
+
+@dataclass(frozen=True)
+class Host:
+    """One function instance: a `Clock` that is off by so much, and a `DynamoDbApi` over the network."""
+
+    world: World
+    name: str
+    skew: float
+    fault_rate: float
+
+    def now(self) -> float:
+        """Epoch seconds, as this host believes."""
+        return self.world.time + self.skew
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return self.world.time
+
+    def update_item(self, **request: Any) -> Any:
+        """One attempt over the network."""
+        return self._send(self._update, request)
+
+    def get_item(self, **request: Any) -> Any:
+        """One attempt over the network."""
+        return self._send(self.world.store.get_item, request)
+
+    def _update(self, **request: Any) -> Any:
+        key = request["Key"]["userId"]["S"]
+        before = self.world.store.items.get(key, {})
+        answer = self.world.store.update_item(**request)
+        self.world.after_write(request, before, answer["Attributes"])
+        return answer
+
+    def _send(self, operation: Callable[..., Any], request: dict[str, Any]) -> Any:
+        world, chance = self.world, self.world.random
+        fault = chance.choice(world.faults) if world.faults and chance.random() < self.fault_rate else None
+        if fault is not None:
+            world.note(self.name, "its request to the store fares:", fault)
+        waiting = Waiting()
+        world.after(ATTEMPT_SECONDS, waiting.answer, None, ReadTimeoutError(endpoint_url=URL))
+        delay = chance.expovariate(100)
+        if fault == "host_crash":
+            raise GreenletExit  # what it sent before is on its way
+        if fault == "lost_before":
+            world.after(delay, waiting.answer, None, ConnectionClosedError(endpoint_url=URL))
+        elif fault in {"throttled", "failed_before"}:
+            world.after(delay, waiting.answer, None, _store_error(fault))
+        else:
+            late = chance.uniform(ATTEMPT_SECONDS, LATEST_SECONDS) if fault == "late" else 0
+            world.after(delay + late, self._arrive, operation, request, waiting, fault)
+        if fault == "twice":
+            world.after(chance.uniform(0, LATEST_SECONDS), self._arrive, operation, request, waiting, fault)
+        return world.wait(waiting)
+
+    def _arrive(
+        self, operation: Callable[..., Any], request: dict[str, Any], waiting: Waiting, fault: str | None
+    ) -> None:
+        world = self.world
+        answer: Any = None
+        error: Exception | None = None
+        try:
+            answer = operation(**request)
+        except ClientError as refused:
+            error = refused
+        if fault == "lost_after":
+            return
+        if fault == "failed_after":
+            error = _store_error(fault)
+        world.after(world.random.expovariate(100), waiting.answer, answer, error)
+
+
+def _store_error(fault: str) -> ClientError:
+    if fault == "throttled":
+        return failure("ProvisionedThroughputExceededException")
+    return failure("InternalServerError", 500)

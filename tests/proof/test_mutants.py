@@ -1,0 +1,19 @@
+import pytest
+
+from proof.mutants import GOAL_MUTANTS, prove
+from proof.mutation import MUTANTS, source_of
+from proof.report import unhurried
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_every_mutant_has_its_place_in_the_code(name: str) -> None:
+    """The code that a mutant changes is there, exactly once, and what it becomes is Python."""
+    mutant = MUTANTS[name]
+    compile(mutant.mutate(source_of(mutant)), mutant.module, "exec")
+
+
+def test_mutants_are_killed() -> None:
+    """A few of them here, each in its own way; `make prove` has them all."""
+    assert len(MUTANTS) >= GOAL_MUTANTS
+    (row,) = prove(1, 1, unhurried, ["grace-ignored", "ttl-trusted", "replaces-keeps-the-count"])
+    assert row.met, row.figure

@@ -1,0 +1,36 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from proof.report import MUTANT, here, unhurried
+from proof.simulation import Scene, play, prove
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_no_promise_is_broken() -> None:
+    """Whatever a seed lets happen to players, hosts, network and store, the promises hold."""
+    (row,) = prove(2, 40_000, unhurried, here)
+    assert row.met, row.figure
+
+
+def test_the_same_seed_gives_the_same_trace() -> None:
+    """An episode can be played again, event by event."""
+    assert play(Scene.draw(7)) == play(Scene.draw(7))
+    assert play(Scene.draw(7)).trace != play(Scene.draw(8)).trace
+
+
+def test_a_failing_seed_tells_a_story(tmp_path: Path) -> None:
+    """With a bug turned on the run fails, and tells what led to it."""
+    run = subprocess.run(
+        [sys.executable, "-m", "proof", "simulation", "--report", tmp_path / "proof.json"],
+        env={**os.environ, MUTANT: "plain-add-without-bound"},
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1, run.stderr
+    assert "A promise is broken: " in run.stdout
+    assert "hears StartNamed" in run.stdout
