@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.e2e.local_service import LocalService
+from dev.local_service import LocalService
 from tests.support import skip_or_fail
 
 pytestmark = pytest.mark.e2e

@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.e2e.local_service import LocalService
+from dev.local_service import LocalService
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 

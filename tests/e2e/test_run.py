@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.e2e.local_service import LocalService
+from dev.local_service import LocalService
 
 pytestmark = pytest.mark.e2e
 

@@ -1,4 +1,4 @@
-"""`make run` as a process of its own, for tests."""
+"""`make run` as a process of its own, for tests and proofs."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 READY = "ready "
 READY_WITHIN_SECONDS = 30
 STOPS_WITHIN_SECONDS = 15

@@ -1,0 +1,197 @@
+"""The serving process is killed under load, again and again; the store lives on beside it.
+
+Each life of the service has users of its own. Their players note what they were told; when the
+service has come back, the store must hold what they were told, and nothing that they were not.
+"""
+
+import itertools
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Any, Final
+
+import boto3
+import httpx
+
+from adapters.dynamodb.items import key, snapshot
+from dev.dynamodb_local import start_dynamodb_local
+from dev.emulator import environment_for
+from dev.local_service import LocalService
+from dev.table import ensure_table
+from domain.streams import Snapshot
+from proof.report import Progress, Row
+
+LIMIT: Final = 3
+LEASE_SECONDS: Final = 5
+GRACE_SECONDS: Final = 1
+PLAYERS: Final = 12
+HOUSEHOLDS: Final = 3
+TABLE: Final = "crash"
+
+
+@dataclass
+class Play:
+    """One stream, and what its player knows of it.
+
+    Attributes:
+        expires_at: until when it holds its slot, by the last answer; 0 when it was told that it has none.
+        known: whether every request about it was answered; a lost answer leaves it open.
+    """
+
+    user_id: str
+    stream_id: str
+    expires_at: float = 0
+    known: bool = True
+
+    def contradicts(self, state: Snapshot, now: float) -> bool:
+        """Whether the store says other than the player was told."""
+        if not self.known:
+            return False
+        if self.expires_at > now:
+            return self.stream_id not in state.leases
+        return self.expires_at == 0 and self.stream_id in state.leases
+
+
+class Load:
+    """Players that start, heartbeat and end until their service is gone.
+
+    Attributes:
+        plays: all that was played.
+        answers: how many requests were answered.
+    """
+
+    def __init__(self, client: httpx.Client, life: int, seed: int) -> None:
+        self._client = client
+        self.users = [f"life-{life}-{household}" for household in range(HOUSEHOLDS)]
+        self.plays: list[Play] = []
+        self.answers = 0
+        self._seed = f"{seed}/{life}"
+        self._lock = threading.Lock()
+
+    def player(self, number: int) -> None:
+        """Play one stream after another, until no answer comes any more."""
+        random = Random(f"{self._seed}/{number}")
+        for count in itertools.count():
+            play = Play(random.choice(self.users), f"{number}-{count}")
+            self.plays.append(play)
+            try:
+                self._play(play, random)
+            except httpx.TransportError:
+                play.known = False
+                return
+
+    def _play(self, play: Play, random: Random) -> None:
+        self._call("start", play)
+        while play.expires_at and random.random() < 0.7:
+            self._call("heartbeat", play)
+        if play.expires_at and random.random() < 0.7:
+            self._call("end", play)
+
+    def _call(self, action: str, play: Play) -> None:
+        body = {"userId": play.user_id, "streamId": play.stream_id}
+        answer = self._client.post(f"/stream/{action}", json=body)
+        with self._lock:
+            self.answers += 1
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            play.known = False
+        expiry = answer.json().get("expiresAt") if answer.is_success else None
+        play.expires_at = datetime.fromisoformat(expiry).timestamp() if expiry else 0
+
+
+def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
+    """Kill the service so many times, and look at the store each time that it has come back."""
+    answers = cut_off = wrong = above = kills = 0
+    users: list[str] = []
+    with _store() as (client, settings):
+        load: Load | None = None
+        while kills < goal and progress(kills, goal):
+            with LocalService(settings) as service:
+                if load is not None:
+                    wrong += _contradictions(client, load)
+                    above += sum(not _is_sound(client, user) for user in load.users)
+                with httpx.Client(base_url=service.url, timeout=5, trust_env=False) as http:
+                    load = Load(http, kills, seed)
+                    _play_until_killed(service, load, Random(f"{seed}/{kills}"))
+            kills += 1
+            users += load.users
+            answers += load.answers
+            cut_off += sum(not play.known for play in load.plays)
+        with LocalService(settings) as service:
+            if load is not None:
+                wrong += _contradictions(client, load)
+            time.sleep(LEASE_SECONDS + GRACE_SECONDS + 2)  # and both roundings
+            leaked = sum(not _is_free(service.url, user) for user in users)
+    return [
+        Row("crash.kills", f"{kills} after {answers:,} answers", f"{goal}", kills >= goal),
+        Row("crash.cut_off", f"{cut_off} requests", "some", cut_off > 0),
+        Row("crash.lost_or_revived", f"{wrong}", "0", wrong == 0),
+        Row("crash.above_the_limit", f"{above} of {len(users)} users", "0", above == 0),
+        Row("crash.leaked", f"{leaked} of {len(users)} users", "0", leaked == 0),
+    ]
+
+
+@contextmanager
+def _store() -> Iterator[tuple[Any, dict[str, str]]]:
+    """A client of the store, and the settings that point the service at it."""
+    with start_dynamodb_local() as store:
+        variables = environment_for(store.endpoint_url)
+        client = boto3.Session(
+            variables["AWS_ACCESS_KEY_ID"],
+            variables["AWS_SECRET_ACCESS_KEY"],
+            region_name=variables["AWS_REGION"],
+        ).client("dynamodb", endpoint_url=store.endpoint_url)
+        ensure_table(client, TABLE)
+        yield (
+            client,
+            {
+                "AWS_ENDPOINT_URL_DYNAMODB": store.endpoint_url,
+                "TABLE_NAME": TABLE,
+                "MAX_STREAMS": str(LIMIT),
+                "LEASE_SECONDS": str(LEASE_SECONDS),
+                "GRACE_SECONDS": str(GRACE_SECONDS),
+                "LOG_LEVEL": "error",
+                "PATH": os.environ["PATH"],
+            },
+        )
+
+
+def _play_until_killed(service: LocalService, load: Load, random: Random) -> None:
+    with ThreadPoolExecutor(PLAYERS) as players:
+        playing = [players.submit(load.player, number) for number in range(PLAYERS)]
+        enough, until = random.randrange(20, 300), time.monotonic() + 10
+        while load.answers < enough and time.monotonic() < until:
+            time.sleep(0.002)
+        service.stop(signal.SIGKILL)
+        for player in playing:
+            player.result()
+
+
+def _state(client: Any, user_id: str) -> Snapshot:
+    return snapshot(client.get_item(TableName=TABLE, Key=key(user_id), ConsistentRead=True).get("Item", {}))
+
+
+def _contradictions(client: Any, load: Load) -> int:
+    states = {user: _state(client, user) for user in load.users}
+    now = time.time()
+    return sum(play.contradicts(states[play.user_id], now) for play in load.plays)
+
+
+def _is_sound(client: Any, user_id: str) -> bool:
+    state = _state(client, user_id)
+    return state.stream_count == len(state.leases) + state.anonymous.count <= LIMIT
+
+
+def _is_free(url: str, user_id: str) -> bool:
+    """Whether the user can start as many streams as the limit allows, and no more."""
+    starts = [
+        httpx.post(f"{url}/stream/start", json={"userId": user_id, "streamId": f"again-{n}"}, trust_env=False)
+        for n in range(LIMIT + 1)
+    ]
+    return [start.status_code for start in starts] == [200] * LIMIT + [403]

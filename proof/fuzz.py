@@ -1,0 +1,184 @@
+"""Any event that API Gateway can hand over is answered, as the API's description says.
+
+The handlers run over the real adapter and the simulated store, whose writes are counted.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from http import HTTPStatus
+from typing import Any, Final
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+from hypothesis import strategies as st
+from jsonschema_rs import Draft202012Validator
+
+from adapters.clock import SystemClock
+from adapters.dynamodb.repository import DynamoDbStreamRepository
+from dev import openapi
+from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
+from entrypoints.endpoint import Endpoint
+from entrypoints.settings import Settings
+from proof.report import Progress, Row
+from proof.store import SimulatedDynamoDb
+
+Event = Mapping[str, Any]
+
+HANDLERS: Final[Mapping[str, Endpoint[Any]]] = {
+    "start": stream_start.handler,
+    "heartbeat": stream_heartbeat.handler,
+    "end": stream_end.handler,
+    "list": stream_list.handler,
+}
+INSIDE: Final = ("Traceback", 'File "', "botocore", "pydantic", "arn:", " object at 0x")
+"""What no answer may contain."""
+
+_FIELDS: Final = st.sampled_from(["userId", "streamId", "device", "replaces", "maxStreams", "", "USERID"])
+_ANY_TEXT: Final = st.text(alphabet=st.characters(exclude_categories=()), max_size=40)
+_VALUES: Final = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | _ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_FIELDS | _ANY_TEXT, inner, max_size=4),
+    max_leaves=8,
+)
+_NAMES: Final = st.sampled_from(["a", "b", "c:1", "x" * 64, "#s0", ":bound", "streamCount"])
+_BODIES: Final = st.fixed_dictionaries(
+    {"userId": st.sampled_from(["1", "2", "ü" * 64]) | _VALUES},
+    optional={"streamId": _NAMES | _VALUES, "device": _ANY_TEXT | _VALUES, "replaces": _NAMES | _VALUES},
+)
+_VALID: Final = st.fixed_dictionaries(
+    {"userId": st.sampled_from(["1", "2"]), "streamId": _NAMES}, optional={"device": st.just("tv")}
+)
+_TEXTS: Final = st.builds(json.dumps, _VALID | _BODIES | _VALUES, ensure_ascii=st.booleans()) | _ANY_TEXT
+_BASE64: Final = (_TEXTS.map(lambda text: text.encode(errors="surrogatepass")) | st.binary(max_size=60)).map(
+    lambda content: base64.b64encode(content).decode()
+)
+_QUERIES: Final = (
+    st.sampled_from(["userId=1", "userId=2", "", "userId=%zz", "userId=1&userId=2"])
+    | st.text(alphabet="userId=%&+;0aF", max_size=20)
+    | _ANY_TEXT
+)
+_HEADERS: Final = st.dictionaries(
+    st.sampled_from(["content-type", "idempotency-key", "Idempotency-Key", "x-forwarded-for", "cookie"]),
+    _ANY_TEXT,
+    max_size=3,
+)
+EVENTS: Final = st.fixed_dictionaries(
+    {
+        "version": st.just("2.0"),
+        "rawQueryString": _QUERIES,
+        "headers": _HEADERS,
+        "requestContext": st.fixed_dictionaries({"requestId": st.uuids().map(str)}),
+    },
+    optional={"cookies": st.lists(_ANY_TEXT, max_size=2)},
+).flatmap(
+    lambda event: st.one_of(
+        st.just(event),
+        _TEXTS.map(lambda text: {**event, "body": text, "isBase64Encoded": False}),
+        (_BASE64 | _TEXTS).map(lambda text: {**event, "body": text, "isBase64Encoded": True}),
+    )
+)
+
+
+@dataclass
+class Findings:
+    """What was wrong with the answers to one handler's events.
+
+    Attributes:
+        answers: how many there were by their status.
+    """
+
+    events: int = 0
+    answers: dict[int, int] = field(default_factory=dict)
+    server_errors: int = 0
+    leaks: int = 0
+    writes_on_bad_input: int = 0
+    off_schema: int = 0
+
+    def look_at(self, endpoint: Endpoint[Any], answer: Mapping[str, Any], *, wrote: bool) -> None:
+        """Judge one answer."""
+        status: int = answer["statusCode"]
+        self.events += 1
+        self.answers[status] = self.answers.get(status, 0) + 1
+        self.server_errors += status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        self.leaks += any(sign in answer["body"] for sign in INSIDE)
+        bad_input = status in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+        self.writes_on_bad_input += bad_input and wrote
+        self.off_schema += not is_described(endpoint.route, answer)
+
+
+def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
+    """So many generated events for each handler."""
+    found: dict[str, Findings] = {}
+    for place, (name, endpoint) in enumerate(HANDLERS.items()):
+        found[name] = fuzz(endpoint, seed, goal)
+        if not progress((place + 1) * goal, len(HANDLERS) * goal):
+            break
+    all_found = found.values()
+    least = min(findings.events for findings in all_found) if len(found) == len(HANDLERS) else 0
+    statuses = sorted({status for findings in all_found for status in findings.answers})
+    rows = {
+        "server_errors": sum(findings.server_errors for findings in all_found),
+        "leaks": sum(findings.leaks for findings in all_found),
+        "writes_on_bad_input": sum(findings.writes_on_bad_input for findings in all_found),
+        "off_schema": sum(findings.off_schema for findings in all_found),
+    }
+    return [
+        Row("fuzz.events", f"{least:,} per handler", f"{goal:,} per handler", least >= goal),
+        Row(
+            "fuzz.statuses", " ".join(map(str, statuses)), "200 and 400 among them", {200, 400} <= {*statuses}
+        ),
+        *(Row(f"fuzz.{name}", f"{count}", "0", count == 0) for name, count in rows.items()),
+    ]
+
+
+def fuzz(endpoint: Endpoint[Any], seed: int, events: int) -> Findings:
+    """Send that many events to one handler, all over one store."""
+    store = SimulatedDynamoDb()
+    repository = DynamoDbStreamRepository(store, "fuzz", attempt_seconds=0.1)
+    service = bootstrap.build(
+        Settings.from_environment({"TABLE_NAME": "fuzz", "LOG_LEVEL": "error"}), repository, SystemClock()
+    )
+    findings = Findings()
+
+    @seeded(seed)
+    @settings(
+        max_examples=events,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(event=EVENTS)
+    def send(event: Event) -> None:
+        before = dict(store.items)
+        answer = endpoint.serve(event, None, service)
+        findings.look_at(endpoint, answer, wrote=store.items != before)
+
+    send()
+    return findings
+
+
+def is_described(route: str, answer: Mapping[str, Any]) -> bool:
+    """Whether the API's description has such an answer for the route."""
+    validator = _validator(route, answer["statusCode"], answer["headers"]["content-type"])
+    return validator is not None and validator.is_valid(json.loads(answer["body"]))
+
+
+@cache
+def _validator(route: str, status: int, media_type: str) -> Draft202012Validator | None:
+    described = _description()
+    method, path = route.split(" ")
+    response = described["paths"][path][method.lower()]["responses"].get(str(status), {})
+    content = response.get("content", {}).get(media_type)
+    if content is None:
+        return None
+    return Draft202012Validator({**content["schema"], "components": described["components"]})
+
+
+@cache
+def _description() -> dict[str, Any]:
+    described: dict[str, Any] = openapi.description()
+    return described

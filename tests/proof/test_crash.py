@@ -1,0 +1,39 @@
+"""A service that is killed loses nothing that it answered, and nobody's slot for longer than a lease."""
+
+import pytest
+
+from dev.dynamodb_local import unavailable
+from domain.streams import Lease, Snapshot
+from proof import crash
+from proof.report import unhurried
+from tests.support import skip_or_fail
+
+
+@pytest.mark.e2e
+def test_after_each_kill_the_store_holds_what_the_players_were_told() -> None:
+    """The short form of the proof: every row is met."""
+    reason = unavailable()
+    if reason:
+        skip_or_fail(reason)
+
+    rows = crash.prove(seed=1, goal=1, progress=unhurried)
+
+    assert [row for row in rows if not row.met] == []
+
+
+@pytest.mark.parametrize(
+    ("play", "contradicts"),
+    [
+        (crash.Play("1", "there", expires_at=20), False),
+        (crash.Play("1", "gone", expires_at=20), True),
+        (crash.Play("1", "gone", expires_at=20, known=False), False),
+        (crash.Play("1", "gone", expires_at=5), False),
+        (crash.Play("1", "there", expires_at=0), True),
+        (crash.Play("1", "gone", expires_at=0), False),
+    ],
+)
+def test_a_lost_or_revived_stream_would_be_seen(play: crash.Play, *, contradicts: bool) -> None:
+    """A lease that was told must be there, a stream whose end was told must not."""
+    state = Snapshot(1, leases={"there": Lease("there", 1, 20)})
+
+    assert play.contradicts(state, now=10) is contradicts
