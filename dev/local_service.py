@@ -75,7 +75,7 @@ class LocalService:
             self._reader.join()
 
     def _read(self) -> None:
-        assert self.process.stdout
+        assert self.process.stdout  # noqa: S101 - it was asked for when the process was started
         with self.process.stdout as output:
             for line in output:
                 self.lines.append(line.rstrip("\n"))

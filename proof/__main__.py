@@ -13,6 +13,9 @@ from proof.report import MUTANT, Row, begin, progress_line, table, write_json
 
 PROOFS: Final = {
     "simulation": 1_000_000,
+    "exploration": 1_000_000,
+    "fuzz": 10_000,
+    "crash": 50,
     "mutants": 1,
 }
 """Each module of this package with a `prove(seed, goal, progress)`, and its goal: what it counts to."""

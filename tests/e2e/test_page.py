@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from tests.e2e.local_service import LocalService
 
+from dev.local_service import LocalService
 from tests.support import skip_or_fail
 
 pytestmark = pytest.mark.e2e
