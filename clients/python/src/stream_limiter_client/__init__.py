@@ -1,0 +1,18 @@
+"""Keeps a player's slot: starts, heartbeats and ends a stream of stream-limiter."""
+
+from stream_limiter_client.answers import StreamView, UserStreams
+from stream_limiter_client.asynchronous import AsyncStream, AsyncStreamLimiter
+from stream_limiter_client.errors import LimitReached, ServiceError, StreamGone
+from stream_limiter_client.synchronous import Stream, StreamLimiter
+
+__all__ = [
+    "AsyncStream",
+    "AsyncStreamLimiter",
+    "LimitReached",
+    "ServiceError",
+    "Stream",
+    "StreamGone",
+    "StreamLimiter",
+    "StreamView",
+    "UserStreams",
+]

@@ -1,0 +1,46 @@
+"""What the service says, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class StreamView:
+    """Who holds a slot."""
+
+    stream_id: str
+    device: str | None
+    started_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Self:
+        """Read one out of an answer."""
+        return cls(
+            stream_id=told["streamId"],
+            device=told.get("device"),
+            started_at=datetime.fromisoformat(told["startedAt"]),
+            expires_at=datetime.fromisoformat(told["expiresAt"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UserStreams:
+    """A user's live streams: the named ones, and how many there are without a name and altogether."""
+
+    streams: tuple[StreamView, ...]
+    anonymous_count: int
+    stream_count: int
+    max_streams: int
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Self:
+        """Read them out of an answer."""
+        return cls(
+            streams=tuple(StreamView.of(stream) for stream in told["streams"]),
+            anonymous_count=told["anonymousCount"],
+            stream_count=told["streamCount"],
+            max_streams=told["maxStreams"],
+        )

@@ -1,0 +1,205 @@
+"""The client for asyncio."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import Any, Self
+
+import httpx
+
+from stream_limiter_client.answers import UserStreams
+from stream_limiter_client.errors import ServiceError
+from stream_limiter_client.play import (
+    REQUEST_SECONDS,
+    Next,
+    Play,
+    Timing,
+    answer_of,
+    fresh_stream_id,
+    headers_of,
+)
+
+Token = str | Callable[[], str | Awaitable[str]] | None
+OnGone = Callable[[ServiceError], object]
+
+
+class AsyncStreamLimiter:
+    """The service, for one player or many.
+
+    Args:
+        url: where the API is.
+        token: the caller's JWT, or what gets one; asked before every request.
+        transport: httpx's way to the network, where it is not the usual one.
+        timing: clock, chance and patience.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: Token = None,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        self.timing = timing or Timing()
+        self._token = token
+        self._http = httpx.AsyncClient(base_url=url, timeout=REQUEST_SECONDS, transport=transport)
+
+    def stream(
+        self,
+        user_id: str | None,
+        *,
+        device: str | None = None,
+        replaces: str | None = None,
+        stream_id: str | None = None,
+        on_gone: OnGone | None = None,
+    ) -> "AsyncStream":
+        """A stream that is started by `async with`, or by `start()`.
+
+        Args:
+            user_id: whose it is; `None` where the token says so.
+            device: a label for people, such as "living room".
+            replaces: a stream of the same user that ends in the same moment.
+            stream_id: the name of a play that crashed, to take it up; by default each play gets a new one.
+            on_gone: called, by the heartbeats' task, when the slot was taken away.
+        """
+        play = Play(self.timing, user_id, device, replaces, stream_id or fresh_stream_id())
+        return AsyncStream(self, play, on_gone)
+
+    async def streams(self, user_id: str | None) -> UserStreams:
+        """List the user's live streams.
+
+        Raises:
+            ServiceError: the service does not answer, or not with a list.
+        """
+        return UserStreams.of(
+            await self.send("GET", "/stream", params={"userId": user_id} if user_id else None)
+        )
+
+    async def send(self, method: str, path: str, **content: Any) -> Any:
+        """Make one request."""
+        try:
+            token = self._token() if callable(self._token) else self._token
+            if isinstance(token, Awaitable):
+                token = await token
+        except Exception as error:
+            raise ServiceError(0, {"detail": "The token could not be had."}) from error
+        try:
+            response = await self._http.request(method, path, headers=headers_of(token), **content)
+        except httpx.TransportError as error:
+            raise ServiceError(0, {}) from error
+        return answer_of(response)
+
+    async def close(self) -> None:
+        """Close the connections. Streams that play on need them."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class AsyncStream:
+    """One player's stream; made by `AsyncStreamLimiter.stream`."""
+
+    def __init__(self, limiter: AsyncStreamLimiter, play: Play, on_gone: OnGone | None) -> None:
+        self._limiter = limiter
+        self._play = play
+        self._on_gone = on_gone
+        self._is_gone = False
+        self._heart: asyncio.Task[None] | None = None
+
+    @property
+    def stream_id(self) -> str:
+        """The name of the present play."""
+        return self._play.stream_id
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the slot was taken away: then stop."""
+        return self._is_gone
+
+    async def start(self) -> None:
+        """Take a slot, and keep it by heartbeats.
+
+        Raises:
+            LimitReached: every slot is taken; says who holds them.
+            ServiceError: the service does not answer for long, or takes the call for wrong.
+        """
+        await self._take_slot()
+        self._heart = asyncio.create_task(self._keep(), name=f"heartbeat {self.stream_id}")
+
+    async def end(self) -> bool:
+        """Give the slot back. False when the service could not be told: then the lease ends it."""
+        if self._heart is None:
+            return True
+        await self.abandon()
+        if self.is_gone:
+            return True
+        try:
+            await self._post("/stream/end", self._play.body())
+        except ServiceError:
+            return False
+        return True
+
+    async def abandon(self) -> None:
+        """Stop without a word, as a crash does: the slot comes back when the lease runs out."""
+        heart, self._heart = self._heart, None
+        if heart is not None and heart is not asyncio.current_task():
+            heart.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await heart
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.end()
+
+    async def _take_slot(self, patience_seconds: float | None = None) -> None:
+        answer, asked_at = await self._post("/stream/start", self._play.start_body(), patience_seconds)
+        self._play.hold(answer, asked_at)
+
+    async def _keep(self) -> None:
+        """Send heartbeats until the stream is ended, abandoned or gone."""
+        try:
+            while True:
+                await asyncio.sleep(self._play.seconds_to_heartbeat())
+                await self._beat()
+        except ServiceError as reason:
+            self._lose(reason)
+
+    async def _beat(self) -> None:
+        asked_at = self._limiter.timing.now()
+        try:
+            answer = await self._limiter.send("POST", "/stream/heartbeat", json=self._play.body())
+        except ServiceError as error:
+            then = self._play.after_failure(error, asked_at)
+            if then is Next.STOP:
+                raise
+            if then is Next.START_AGAIN:
+                self._play.renamed()
+                await self._take_slot(patience_seconds=inf)
+        else:
+            self._play.hold(answer, asked_at)
+
+    def _lose(self, reason: ServiceError) -> None:
+        self._is_gone = True
+        if self._on_gone is not None:
+            self._on_gone(reason)
+
+    async def _post(
+        self, path: str, body: dict[str, str], patience_seconds: float | None = None
+    ) -> tuple[Any, float]:
+        """The answer, and when it was asked for; the same call again until patience has run out."""
+        backoff = self._limiter.timing.backoff(patience_seconds)
+        while True:
+            asked_at = self._limiter.timing.now()
+            try:
+                return await self._limiter.send("POST", path, json=body), asked_at
+            except ServiceError as error:
+                await asyncio.sleep(backoff.pause_after(error))

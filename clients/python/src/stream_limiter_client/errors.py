@@ -1,0 +1,59 @@
+"""What can go wrong.
+
+ServiceError            the service answered with an error, or did not answer
+├── LimitReached        every slot is taken
+└── StreamGone          the stream's slot was taken away
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from stream_limiter_client.answers import StreamView
+
+TOO_MANY_REQUESTS: Final = 429
+FIRST_SERVER_ERROR: Final = 500
+
+
+class ServiceError(Exception):
+    """The service answered with an error, or did not answer.
+
+    Attributes:
+        status: the HTTP status; 0 when nothing answered.
+        problem: the problem details of the answer, as far as there are any.
+        retry_after: how many seconds the service asks to wait before the next try.
+    """
+
+    def __init__(self, status: int, problem: Mapping[str, Any], retry_after: float = 0) -> None:
+        text = problem.get("detail") or problem.get("message")
+        super().__init__(text or (f"HTTP {status}" if status else "The service did not answer."))
+        self.status = status
+        self.problem = problem
+        self.retry_after = retry_after
+
+    @property
+    def code(self) -> str | None:
+        """The stable name of the kind of problem."""
+        return self.problem.get("code")
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same call may do better a little later."""
+        return self.status in {0, TOO_MANY_REQUESTS} or self.status >= FIRST_SERVER_ERROR
+
+
+class LimitReached(ServiceError):
+    """Every slot of the user is taken."""
+
+    @property
+    def streams(self) -> tuple[StreamView, ...]:
+        """Who holds the slots, oldest first; anonymous streams are only counted."""
+        return tuple(StreamView.of(stream) for stream in self.problem.get("streams", ()))
+
+    @property
+    def anonymous_count(self) -> int:
+        """How many slots are held by streams without a name."""
+        return int(self.problem.get("anonymousCount", 0))
+
+
+class StreamGone(ServiceError):
+    """The stream's slot was taken away: it was ended, replaced, evicted, or lost after its lease ran out."""

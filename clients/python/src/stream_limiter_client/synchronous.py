@@ -1,0 +1,211 @@
+"""The client for threads."""
+
+import threading
+from collections.abc import Callable
+from math import inf
+from typing import Any, Self
+
+import httpx
+
+from stream_limiter_client.answers import UserStreams
+from stream_limiter_client.errors import ServiceError
+from stream_limiter_client.play import (
+    REQUEST_SECONDS,
+    Next,
+    Play,
+    Timing,
+    answer_of,
+    fresh_stream_id,
+    headers_of,
+)
+
+Token = str | Callable[[], str] | None
+OnGone = Callable[[ServiceError], object]
+
+
+class StreamLimiter:
+    """The service, for one player or many.
+
+    Args:
+        url: where the API is.
+        token: the caller's JWT, or what gets one; asked before every request.
+        transport: httpx's way to the network, where it is not the usual one.
+        timing: clock, chance and patience.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: Token = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        self.timing = timing or Timing()
+        self._token = token
+        self._http = httpx.Client(base_url=url, timeout=REQUEST_SECONDS, transport=transport)
+
+    def stream(
+        self,
+        user_id: str | None,
+        *,
+        device: str | None = None,
+        replaces: str | None = None,
+        stream_id: str | None = None,
+        on_gone: OnGone | None = None,
+    ) -> "Stream":
+        """A stream that is started by `with`, or by `start()`.
+
+        Args:
+            user_id: whose it is; `None` where the token says so.
+            device: a label for people, such as "living room".
+            replaces: a stream of the same user that ends in the same moment.
+            stream_id: the name of a play that crashed, to take it up; by default each play gets a new one.
+            on_gone: called, in the heartbeats' thread, when the slot was taken away.
+        """
+        play = Play(self.timing, user_id, device, replaces, stream_id or fresh_stream_id())
+        return Stream(self, play, on_gone)
+
+    def streams(self, user_id: str | None) -> UserStreams:
+        """List the user's live streams.
+
+        Raises:
+            ServiceError: the service does not answer, or not with a list.
+        """
+        return UserStreams.of(self.send("GET", "/stream", params={"userId": user_id} if user_id else None))
+
+    def send(self, method: str, path: str, **content: Any) -> Any:
+        """Make one request."""
+        try:
+            token = self._token() if callable(self._token) else self._token
+        except Exception as error:
+            raise ServiceError(0, {"detail": "The token could not be had."}) from error
+        try:
+            response = self._http.request(method, path, headers=headers_of(token), **content)
+        except httpx.TransportError as error:
+            raise ServiceError(0, {}) from error
+        return answer_of(response)
+
+    def close(self) -> None:
+        """Close the connections. Streams that play on need them."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Stream:
+    """One player's stream; made by `StreamLimiter.stream`."""
+
+    def __init__(self, limiter: StreamLimiter, play: Play, on_gone: OnGone | None) -> None:
+        self._limiter = limiter
+        self._play = play
+        self._on_gone = on_gone
+        self._stopped = threading.Event()
+        self._gone = threading.Event()
+        self._heart: threading.Thread | None = None
+
+    @property
+    def stream_id(self) -> str:
+        """The name of the present play."""
+        return self._play.stream_id
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the slot was taken away: then stop."""
+        return self._gone.is_set()
+
+    def start(self) -> None:
+        """Take a slot, and keep it by heartbeats.
+
+        Raises:
+            LimitReached: every slot is taken; says who holds them.
+            ServiceError: the service does not answer for long, or takes the call for wrong.
+        """
+        self._stopped.clear()
+        self._take_slot()
+        self._heart = threading.Thread(target=self._keep, name=f"heartbeat {self.stream_id}", daemon=True)
+        self._heart.start()
+
+    def end(self) -> bool:
+        """Give the slot back. False when the service could not be told: then the lease ends it."""
+        if self._heart is None:
+            return True
+        self.abandon()
+        if self.is_gone:
+            return True
+        try:
+            self._post("/stream/end", self._play.body(), stopped=threading.Event())
+        except ServiceError:
+            return False
+        return True
+
+    def abandon(self) -> None:
+        """Stop without a word, as a crash does: the slot comes back when the lease runs out."""
+        self._stopped.set()
+        if self._heart is not None and self._heart is not threading.current_thread():
+            self._heart.join(REQUEST_SECONDS)  # a start of its own must not land after the end
+        self._heart = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def _take_slot(self, patience_seconds: float | None = None) -> None:
+        answer, asked_at = self._post(
+            "/stream/start", self._play.start_body(), stopped=self._stopped, patience_seconds=patience_seconds
+        )
+        self._play.hold(answer, asked_at)
+
+    def _keep(self) -> None:
+        """Send heartbeats until the stream is ended, abandoned or gone."""
+        while not self._stopped.wait(self._play.seconds_to_heartbeat()):
+            try:
+                self._beat()
+            except ServiceError as reason:
+                if not self._stopped.is_set():
+                    self._lose(reason)
+                return
+
+    def _beat(self) -> None:
+        asked_at = self._limiter.timing.now()
+        try:
+            answer = self._limiter.send("POST", "/stream/heartbeat", json=self._play.body())
+        except ServiceError as error:
+            then = self._play.after_failure(error, asked_at)
+            if then is Next.STOP:
+                raise
+            if then is Next.START_AGAIN:
+                self._play.renamed()
+                self._take_slot(patience_seconds=inf)
+        else:
+            self._play.hold(answer, asked_at)
+
+    def _lose(self, reason: ServiceError) -> None:
+        self._gone.set()
+        if self._on_gone is not None:
+            self._on_gone(reason)
+
+    def _post(
+        self,
+        path: str,
+        body: dict[str, str],
+        *,
+        stopped: threading.Event,
+        patience_seconds: float | None = None,
+    ) -> tuple[Any, float]:
+        """The answer, and when it was asked for; the same call again until patience has run out."""
+        backoff = self._limiter.timing.backoff(patience_seconds)
+        while True:
+            asked_at = self._limiter.timing.now()
+            try:
+                return self._limiter.send("POST", path, json=body), asked_at
+            except ServiceError as error:
+                if stopped.wait(backoff.pause_after(error)):
+                    raise

@@ -1,0 +1,204 @@
+"""The Python client, in threads and in asyncio, over a service and a clock that do as they are told."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from stream_limiter_client import AsyncStreamLimiter, LimitReached, ServiceError, StreamGone, StreamLimiter
+from stream_limiter_client.play import Next, Play, Timing
+
+HOLD: Final = {"streamCount": 1, "maxStreams": 3, "expiresInSeconds": 90, "heartbeatSeconds": 30}
+FULL: Final = {
+    "code": "limit_reached",
+    "detail": "full",
+    "anonymousCount": 1,
+    "streams": [
+        {
+            "streamId": "tv-1",
+            "device": "TV",
+            "startedAt": "2026-11-24T05:19:39Z",
+            "expiresAt": "2026-11-24T05:21:09Z",
+        }
+    ],
+}
+AWAY: Final = httpx.Response(503, json={"code": "store_unavailable"})
+
+
+class Service(httpx.MockTransport):
+    """Answers as it is told, in order; the last answer for ever. `None` is a network that fails."""
+
+    def __init__(self, *answers: httpx.Response | None) -> None:
+        self.requests: list[tuple[str, Any]] = []
+        self.headers: list[httpx.Headers] = []
+        self._answers: Iterator[httpx.Response | None] = iter(answers)
+        self._latest: httpx.Response | None = None
+        super().__init__(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append((request.url.path, json.loads(request.content) if request.content else None))
+        self.headers.append(request.headers)
+        self._latest = next(self._answers, self._latest)
+        if self._latest is None:
+            raise httpx.ConnectError("no network")
+        return httpx.Response(
+            self._latest.status_code, headers=self._latest.headers, content=self._latest.content
+        )
+
+
+@pytest.fixture(params=["threads", "asyncio"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which of the two clients."""
+    return str(request.param)
+
+
+def play_once(kind: str, service: Service, timing: Timing | None = None, **options: Any) -> str:
+    """One stream from its start to its end; gives its name."""
+    if kind == "threads":
+        with (
+            StreamLimiter("http://api/v1", "token", transport=service, timing=timing) as limiter,
+            limiter.stream("1", **options) as stream,
+        ):
+            return stream.stream_id
+
+    async def play() -> str:
+        async def token() -> str:
+            return "token"
+
+        async with (
+            AsyncStreamLimiter("http://api/v1", token, transport=service, timing=timing) as limiter,
+            limiter.stream("1", **options) as stream,
+        ):
+            return stream.stream_id
+
+    return asyncio.run(play())
+
+
+def test_a_block_takes_a_slot_and_gives_it_back(kind: str) -> None:
+    """With a fresh name, the device, the stream that it replaces, and the token."""
+    service = Service(httpx.Response(200, json=HOLD))
+    name = play_once(kind, service, device="TV", replaces="old")
+    body = {"userId": "1", "streamId": name}
+    assert service.requests == [
+        ("/v1/stream/start", {**body, "device": "TV", "replaces": "old"}),
+        ("/v1/stream/end", body),
+    ]
+    assert [headers["authorization"] for headers in service.headers] == ["Bearer token"] * 2
+    assert play_once(kind, service) != name
+
+
+def test_a_refusal_says_who_holds_the_slots(kind: str) -> None:
+    """And no end follows a start that took nothing."""
+    service = Service(httpx.Response(403, json=FULL))
+    with pytest.raises(LimitReached, match="full") as refused:
+        play_once(kind, service)
+    assert [(holder.stream_id, holder.device) for holder in refused.value.streams] == [("tv-1", "TV")]
+    assert refused.value.anonymous_count == 1
+    assert len(service.requests) == 1
+
+
+def test_a_start_that_is_not_answered_is_repeated_under_the_same_name(kind: str) -> None:
+    """After a lost request and after a 503."""
+    service = Service(None, AWAY, httpx.Response(200, json=HOLD))
+    play_once(kind, service, Timing(random=lambda: -0.99))
+    assert [path for path, _ in service.requests] == ["/v1/stream/start"] * 3 + ["/v1/stream/end"]
+    assert len({body["streamId"] for _, body in service.requests}) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(None, 0), (httpx.Response(400, json={"code": "invalid_request"}), 400)]
+)
+def test_what_is_hopeless_is_given_up(kind: str, answer: httpx.Response | None, status: int) -> None:
+    """When patience has run out, and at once when the call is wrong."""
+    service = Service(answer)
+    with pytest.raises(ServiceError) as failed:
+        play_once(kind, service, Timing(patience_seconds=0))
+    assert failed.value.status == status
+    assert len(service.requests) == 1
+
+
+def test_a_token_that_cannot_be_had_is_a_service_error(kind: str) -> None:
+    """So that a heartbeat is tried again."""
+
+    def token() -> str:
+        raise OSError("no token")
+
+    async def ask() -> None:
+        async with AsyncStreamLimiter("http://api", token, transport=Service()) as limiter:
+            await limiter.streams("1")
+
+    in_threads = StreamLimiter("http://api", token, transport=Service())
+    with pytest.raises(ServiceError, match="token") as failed:
+        asyncio.run(ask()) if kind == "asyncio" else in_threads.streams("1")
+    assert failed.value.is_passing
+
+
+def test_the_users_streams_can_be_listed() -> None:
+    """As values."""
+    listed = {"streamCount": 2, "anonymousCount": 1, "maxStreams": 3, "streams": FULL["streams"]}
+    with StreamLimiter("http://api", transport=Service(httpx.Response(200, json=listed))) as limiter:
+        streams = limiter.streams("1")
+    assert (streams.stream_count, streams.anonymous_count, streams.streams[0].stream_id) == (2, 1, "tv-1")
+
+
+class Clock:
+    """Stands where it is put."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def play(self) -> Play:
+        """A play that was admitted at 1000, with a lease until 1090."""
+        play = Play(Timing(lambda: self.now, lambda: 1.0), "1", None, "old", "mine")
+        play.hold(HOLD, asked_at=self.now)
+        return play
+
+
+GONE: Final = StreamGone(410, {"code": "stream_gone"})
+LOST: Final = ServiceError(0, {})
+
+
+@pytest.mark.parametrize(("asked_at", "then"), [(1089.9, Next.STOP), (1090.0, Next.START_AGAIN)])
+def test_only_whose_lease_had_run_out_starts_again(asked_at: float, then: Next) -> None:
+    """Who lost its slot before that was evicted: two players must not evict each other for ever."""
+    assert Clock().play().after_failure(GONE, asked_at) is then
+
+
+def test_a_heartbeat_that_fails_is_repeated_later_each_time_and_at_least_as_often_as_ever() -> None:
+    """Doubled each time, up to ten seconds."""
+    clock = Clock()
+    play = clock.play()
+    pauses = []
+    for _ in range(8):
+        assert play.after_failure(LOST, clock.now) is Next.TRY_AGAIN
+        pauses.append(play.seconds_to_heartbeat())
+        clock.now += pauses[-1]
+    assert pauses == pytest.approx([0.6, 1.2, 2.4, 4.8, 9.6, 10, 10, 10])
+    play.hold(HOLD, asked_at=clock.now)
+    assert play.seconds_to_heartbeat() == 30
+
+
+def test_a_network_that_stays_away_for_days_is_waited_for() -> None:
+    """No number of failures is too many."""
+    play = Clock().play()
+    for _ in range(2000):
+        play.after_failure(LOST, 1000)
+    assert play.seconds_to_heartbeat() == 10
+
+
+def test_the_service_may_ask_to_wait_longer() -> None:
+    """By Retry-After."""
+    play = Clock().play()
+    play.after_failure(ServiceError(503, {}, retry_after=20), 1000)
+    assert play.seconds_to_heartbeat() == 20
+
+
+def test_a_play_that_starts_again_has_a_new_name_and_replaces_nothing() -> None:
+    """A late packet of the old play cannot end the new one."""
+    play = Clock().play()
+    play.renamed()
+    assert play.stream_id != "mine"
+    assert "replaces" not in play.start_body()
