@@ -7,6 +7,7 @@ VENV := .venv/.installed
 EMULATOR := .venv-emulator/.installed
 DOCS := .venv-docs/.installed
 OPENAPI := .venv-openapi/.installed
+PLOTTER := .venv-bench/.installed
 PY := .venv/bin/python
 export PYTHONPATH := src:.
 
@@ -113,6 +114,7 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 	$(LOCK) --group emulator -o requirements/emulator.txt
 	$(LOCK) --group docs -o requirements/docs.txt
 	$(LOCK) --group openapi -o requirements/openapi.txt
+	$(LOCK) --group bench -o requirements/bench.txt
 
 .PHONY: openapi
 openapi: $(VENV) ## Write docs/openapi.yaml out of the routes and the models
@@ -121,6 +123,13 @@ openapi: $(VENV) ## Write docs/openapi.yaml out of the routes and the models
 .PHONY: test-openapi
 test-openapi: $(VENV) $(EMULATOR) $(OPENAPI) ## Call the service by its own description (EXAMPLES=10 per route)
 	$(PY) -m pytest tests/e2e/test_openapi.py
+
+## -- Measuring
+
+.PHONY: bench
+bench: package-local $(PLOTTER) ## Measure against the bare SDK: a table, build/bench.json, docs/plots/ (SHORT=1: fewer rounds)
+	@$(PY) -m bench $(if $(SHORT),--short)
+	@.venv-bench/bin/python -m bench.plots
 
 .PHONY: clean
 clean: ## Remove builds and caches; environments and the state of stages stay
@@ -132,7 +141,8 @@ clean: ## Remove builds and caches; environments and the state of stages stay
 .venv-emulator/.installed: requirements/emulator.txt
 .venv-docs/.installed: requirements/docs.txt
 .venv-openapi/.installed: requirements/openapi.txt
-$(VENV) $(EMULATOR) $(DOCS) $(OPENAPI):
+.venv-bench/.installed: requirements/bench.txt
+$(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER):
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name another with make PYTHON=…" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<

@@ -1,16 +1,22 @@
 """Builds the zip that the functions run from: the service and its locked dependencies, nothing else.
 
-The same sources make the same bytes, wherever and whenever they are built (by one build of zlib: another
-may compress otherwise), so that Terraform sees a change only where there is one.
+The same sources make the same bytes, wherever and whenever they are built (by one version of Python and
+one build of zlib: another may compile and compress otherwise), so that Terraform sees a change only where
+there is one. Where the Python that builds is the one that will run it, the modules are compiled: a Lambda
+cannot keep what it compiles, and would do so at each cold start.
 """
 
 import argparse
+import compileall
 import hashlib
 import os
 import platform
+import py_compile
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,13 +40,17 @@ INSTALLED_WITHIN_SECONDS = 300
 # What the service never reads at run time. METADATA stays: scanners for vulnerabilities go by it.
 NOT_NEEDED = re.compile(
     r"""
-    .*/__pycache__/.* | .*\.pyi | (.*/)?\.[^/]+ | bin/.*
+    .*\.pyi | (.*/)?\.[^/]+ | bin/.*
     | [^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)  # differ between machines
     | (boto3/(data|examples)|botocore/data/(?!dynamodb/2012)[^/]+)/.*  # the models of other services
     | botocore/data/.*/examples-1\.json
     """,
     re.VERBOSE,
 )
+
+
+THIS_PYTHON = ".".join(platform.python_version_tuple()[:2])
+_CACHES = shutil.ignore_patterns("__pycache__")
 
 
 class PackageError(Exception):
@@ -57,14 +67,16 @@ def build(target: Target) -> Path:
     Raises:
         PackageError: a variable has no such value, or the dependencies cannot be installed.
     """
-    dependencies = _installed(_wheels_for_lambda() if target == "lambda" else [])
-    entries = dict(_files(dependencies))
-    for package in SOURCES:
-        entries |= _files(ROOT / "src", package)
+    version = _version() if target == "lambda" else THIS_PYTHON
+    dependencies = _installed(version, _wheels_for_lambda(version) if target == "lambda" else [])
     path = ZIPS[target]
     path.parent.mkdir(exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}")
-    with zipfile.ZipFile(unfinished, "w") as archive:
+    with tempfile.TemporaryDirectory() as service, zipfile.ZipFile(unfinished, "w") as archive:
+        for package in SOURCES:
+            shutil.copytree(ROOT / "src" / package, Path(service) / package, ignore=_CACHES)
+        _compile(Path(service), version)
+        entries = dict(_files(dependencies)) | dict(_files(Path(service)))
         for name, file in sorted(entries.items()):
             entry = zipfile.ZipInfo(name)  # its time is 1980-01-01
             entry.create_system = 3  # Unix, also where it is not
@@ -74,19 +86,34 @@ def build(target: Target) -> Path:
     return path
 
 
-def _files(root: Path, below: str = "") -> Iterator[tuple[str, Path]]:
-    for file in (root / below).rglob("*"):
+def _compile(folder: Path, version: str) -> None:
+    """Put the bytecode beside the modules, if this Python makes what that version reads.
+
+    It is never checked against the module, whose time of change a zip does not keep.
+    """
+    if version == THIS_PYTHON:
+        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        compileall.compile_dir(folder, quiet=2, stripdir=folder, invalidation_mode=unchecked)
+
+
+def _files(root: Path) -> Iterator[tuple[str, Path]]:
+    for file in root.rglob("*"):
         name = file.relative_to(root).as_posix()
         if file.is_file() and not NOT_NEEDED.fullmatch(name):
             yield name, file
 
 
-def _wheels_for_lambda() -> list[str]:
-    """Say which wheels pip shall take for another Python, on another machine."""
+def _version() -> str:
+    """The version of Python that the Lambda runs."""
     version = os.environ.get("PYTHON_VERSION") or "3.13"
-    architecture = os.environ.get("ARCHITECTURE") or "arm64"
     if not re.fullmatch(r"3\.\d+", version):
         raise PackageError(f"PYTHON_VERSION is two numbers, as in 3.13, not {version!r}.")
+    return version
+
+
+def _wheels_for_lambda(version: str) -> list[str]:
+    """Say which wheels pip shall take for another Python, on another machine."""
+    architecture = os.environ.get("ARCHITECTURE") or "arm64"
     if architecture not in WHEEL_PLATFORMS:
         raise PackageError(f"ARCHITECTURE is one of {', '.join(WHEEL_PLATFORMS)}, not {architecture!r}.")
     return [
@@ -96,9 +123,9 @@ def _wheels_for_lambda() -> list[str]:
     ]
 
 
-def _installed(wheels: list[str]) -> Path:
+def _installed(version: str, wheels: list[str]) -> Path:
     """Give a folder with the dependencies in it, installed once for each lock file and kind of wheel."""
-    kind = wheels or [platform.platform(), platform.python_implementation(), platform.python_version()]
+    kind = [*wheels, platform.platform(), platform.python_implementation(), platform.python_version()]
     key = hashlib.sha256(REQUIREMENTS.read_bytes() + "\n".join(kind).encode()).hexdigest()
 
     def install(folder: Path) -> None:
@@ -121,8 +148,9 @@ def _installed(wheels: list[str]) -> Path:
             raise PackageError(f"pip cannot install the dependencies:\n{failure.stderr}") from failure
         except subprocess.TimeoutExpired as failure:
             raise PackageError(f"pip took more than {INSTALLED_WITHIN_SECONDS} seconds.") from failure
+        _compile(folder, version)
 
-    return filled(f"dependencies/{key[:16]}", install)
+    return filled(f"compiled/{key[:16]}", install)
 
 
 def main() -> None:

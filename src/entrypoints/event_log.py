@@ -1,6 +1,7 @@
 """One structured event per request: a line of JSON on standard output."""
 
 import hmac
+import json
 import logging
 import secrets
 import sys
@@ -15,6 +16,25 @@ HASH_BYTES: Final = 8
 """Enough to tell a service's users apart."""
 
 
+class _StandardOutput:
+    """Where structlog writes to: whatever standard output is at that moment."""
+
+    def msg(self, line: str) -> None:
+        """Write one line, at once."""
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    info = error = msg
+
+
+_encoder: Final = json.JSONEncoder(default=repr)
+
+
+def _to_json(event: dict[str, Any], **_: Any) -> str:
+    """The event in JSON: an encoder that is made once, not one for each event as by structlog itself."""
+    return _encoder.encode(event)
+
+
 class EventLog:
     """Writes the service's events.
 
@@ -26,21 +46,20 @@ class EventLog:
 
     def __init__(self, level: LogLevel, hash_key: SecretStr) -> None:
         self._key = hash_key.get_secret_value().encode() or secrets.token_bytes(32)
-        # Not cached on first use: a cached logger would escape `structlog.testing.capture_logs`.
-        structlog.configure(
+        # Bound once: to look up the configuration, as a logger from `get_logger` does at each event, costs
+        # more than the event.
+        self._logger = structlog.wrap_logger(
+            _StandardOutput(),
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
+                structlog.processors.JSONRenderer(serializer=_to_json),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(
                 logging.getLevelNamesMapping()[level.upper()]
             ),
-            logger_factory=lambda *_: structlog.PrintLogger(sys.stdout),
-            cache_logger_on_first_use=False,
-        )
-        self._logger = structlog.get_logger()
+        ).bind()
 
     def user_hash(self, user_id: str) -> str:
         """What stands for the user in events. It cannot be turned back without the key."""

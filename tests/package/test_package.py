@@ -1,5 +1,6 @@
 """The zip that the functions run from: the same bytes every time, and nothing that does not belong."""
 
+import importlib.util
 import os
 import shutil
 import struct
@@ -69,11 +70,24 @@ def test_it_holds_the_service_and_its_dependencies_only(zipped: Path) -> None:
     folders = {name.split("/")[0] for name in names}
     assert {"domain", "adapters", "entrypoints", "boto3", "pydantic", "structlog"} <= folders
     assert not folders & {"dev", "tests", "bin", "moto", "pytest", "starlette"}
-    assert not [name for name in names if "__pycache__" in name or name.endswith((".pyi", "/RECORD"))]
+    assert not [name for name in names if name.endswith((".pyi", "/RECORD"))]
     assert {
         name.split("/")[2] for name in names if name.startswith("botocore/data/") and name.count("/") > 2
     } == {"dynamodb"}
     assert zipped.stat().st_size < 10 * MEGABYTE
+
+
+def test_every_module_of_the_service_is_compiled_for_the_python_that_runs_it(zipped: Path) -> None:
+    """In a Lambda nothing could be kept of what each cold start would compile; nor is it looked up again."""
+    with zipfile.ZipFile(zipped) as archive:
+        names = set(archive.namelist())
+        modules = [name for name in names if name.endswith(".py") and name.startswith(package.SOURCES)]
+        assert modules
+        for name in modules:
+            compiled = importlib.util.cache_from_source(name)
+            flags = archive.read(compiled)[4:8]
+            assert flags == b"\1\0\0\0", "bytecode that is believed without a look at its module"
+    assert "domain/__pycache__/left.pyc" not in names
 
 
 @pytest.mark.parametrize("architecture", ELF_MACHINES)

@@ -1,0 +1,54 @@
+"""`make bench`: measures everything, prints the table, writes build/bench.json."""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import cold, throughput, warm
+from bench.calls import ENVIRONMENT, TABLE, bare_client
+from bench.results import RESULTS, save, table
+from dev.cache import ROOT, CannotFetch
+from dev.dynamodb_local import start_dynamodb_local
+from dev.table import ensure_table
+
+WIDTH = 60
+
+
+def main() -> None:
+    """Measure, print, and write."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="fewer rounds: to try it out")
+    short = parser.parse_args().short
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(ENVIRONMENT)
+    screen = sys.stdout
+
+    def progress(text: str) -> None:
+        print(f"\r{text:<{WIDTH}}", end="", file=sys.stderr, flush=True)
+
+    try:
+        store = start_dynamodb_local()
+    except CannotFetch as reason:
+        sys.exit(f"make bench: {reason}")
+    with store, Path(os.devnull).open("w") as nowhere, tempfile.TemporaryDirectory() as folder:
+        os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = store.endpoint_url
+        ensure_table(bare_client(), TABLE)
+        sys.stdout = nowhere  # where the handlers' events go; writing them is part of what is measured
+        rows, latencies = warm.on_store(10 if short else 60, progress)
+        rows += warm.on_stub(10 if short else 100, progress)
+        cold_rows, layers = cold.measure(Path(folder), 3 if short else 20, progress)
+        rows += cold_rows + throughput.measure(1 if short else 5, 1.0 if short else 2.0, progress)
+        sys.stdout = screen
+    progress("")
+    print(f"\r{table(rows)}")
+    save(
+        rows,
+        {**{f"latency.{n}": v for n, v in latencies.items()}, **{f"cold.{n}": v for n, v in layers.items()}},
+    )
+    print(f"\nwritten to {RESULTS.relative_to(ROOT)}")
+
+
+main()

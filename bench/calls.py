@@ -1,0 +1,202 @@
+"""What is measured: the handlers as Lambda calls them, and beside them one bare call of the SDK."""
+
+import itertools
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+
+from adapters.clock import SystemClock
+from adapters.dynamodb.client import ATTEMPT_SECONDS, StoreClient, lean_client, store_client
+from adapters.dynamodb.http_transport import Response
+from adapters.dynamodb.lean_client import LeanClient
+from adapters.dynamodb.repository import DynamoDbApi, DynamoDbStreamRepository
+from dev.cache import ROOT
+from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_start
+from entrypoints.bootstrap import Service
+from entrypoints.endpoint import Endpoint
+from entrypoints.settings import Settings
+
+TABLE = "streams"
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_SESSION_TOKEN": "test",
+    "AWS_REGION": "eu-central-1",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "TABLE_NAME": TABLE,
+    "LOG_HASH_KEY": "bench",
+}
+"""What Lambda gives a function, and Terraform to this one. Local stores take any credentials."""
+
+Call = Callable[[], object]
+
+
+class Context:
+    """The part of Lambda's context object that the handlers look at."""
+
+    aws_request_id = "b1c6ad5e-5f0f-4d1c-9a43-0d4b5a3c8e11"
+
+
+def bare_update(client: Any) -> Call:
+    """One conditional counter update per call, as somebody would write it by hand."""
+    users = itertools.count()
+
+    def call() -> object:
+        return client.update_item(
+            TableName=TABLE,
+            Key={"userId": {"S": f"bare-{next(users) % 100}"}},
+            UpdateExpression="ADD streamCount :one",
+            ConditionExpression="attribute_not_exists(streamCount) OR streamCount < :limit",
+            ExpressionAttributeValues={":one": {"N": "1"}, ":limit": {"N": "1000000000"}},
+            ReturnValues="ALL_NEW",
+        )
+
+    return call
+
+
+def bare_client() -> Any:
+    """boto3's client with its default configuration."""
+    return boto3.client("dynamodb", endpoint_url=os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"))
+
+
+class SteppingClock(SystemClock):
+    """The system's clock, which can be put back."""
+
+    def __init__(self) -> None:
+        self.behind = 0.0
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return super().now() - self.behind
+
+
+class Handlers:
+    """The routes over one client, each call prepared beforehand: only the handler itself is measured.
+
+    Args:
+        api: DynamoDB's calls.
+        prefix: begins the names of the users, so that two of these never share one.
+    """
+
+    def __init__(self, api: DynamoDbApi, prefix: str) -> None:
+        self._clock = SteppingClock()
+        repository = DynamoDbStreamRepository(api, TABLE, attempt_seconds=ATTEMPT_SECONDS)
+        self._service: Service = bootstrap.build(Settings.from_environment(), repository, self._clock)
+        self._prefix = prefix
+        self._names = itertools.count()
+
+    def one_stream(self) -> dict[str, Call]:
+        """A stream of a user that has none: start, heartbeat and end, to be called in this order."""
+        number = next(self._names)
+        return self.stream(f"{self._prefix}-{number % 100}", f"play-{number}")
+
+    def stream(self, user: str, stream: str) -> dict[str, Call]:
+        """The calls of this stream."""
+        return {
+            "start": self._call(stream_start.handler, user, stream, device="living room"),
+            "heartbeat": self._call(stream_heartbeat.handler, user, stream),
+            "end": self._call(stream_end.handler, user, stream),
+        }
+
+    def refusal(self) -> Call:
+        """A start of a user whose three slots are taken; costs one write as well."""
+        user = f"{self._prefix}-full-{next(self._names) % 20}"
+        for stream in "abc":
+            self._call(stream_start.handler, user, stream)()
+        return self._call(stream_start.handler, user, "d", expected=403)
+
+    def reclaim(self) -> Call:
+        """A start of a user whose three players crashed a while ago; costs two writes."""
+        user = f"{self._prefix}-crashed-{next(self._names)}"
+        self._clock.behind = 600
+        for stream in "abc":
+            self._call(stream_start.handler, user, stream)()
+        self._clock.behind = 0
+        return self._call(stream_start.handler, user, "d")
+
+    def _call(
+        self, endpoint: Endpoint[Any], user: str, stream: str, *, expected: int = 200, **fields: str
+    ) -> Call:
+        body = json.dumps({"userId": user, "streamId": stream, **fields})
+        event = {**_EVENT, "routeKey": endpoint.route, "body": body}
+
+        def call() -> object:
+            answer = endpoint.serve(event, Context(), self._service)
+            if answer["statusCode"] != expected:
+                raise RuntimeError(answer["body"])
+            return answer
+
+        return call
+
+
+_EVENT: Mapping[str, Any] = json.loads((ROOT / "tests" / "events" / "start_named.json").read_text())
+
+
+def store_handlers(choice: StoreClient, prefix: str) -> Handlers:
+    """The routes over the store that the environment names."""
+    return Handlers(store_client(choice), prefix)
+
+
+class StubTransport:
+    """Answers at once what DynamoDB would: for pure processor time."""
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> Response:  # noqa: ARG002 - a fixed answer
+        """Answer."""
+        return Response(200, _STUB_HEADERS, _STUB_BODY)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class StubApi:
+    """Answers as a client would that costs nothing."""
+
+    def update_item(self, **_: Any) -> Mapping[str, Any]:
+        """Answer."""
+        return _STUB_ANSWER
+
+    def get_item(self, **_: Any) -> Mapping[str, Any]:
+        """Never called."""
+        raise NotImplementedError
+
+
+def stub_lean_client() -> LeanClient:
+    """The lean client over a transport that does nothing."""
+    client = lean_client({**ENVIRONMENT, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    client.transport = StubTransport()
+    return client
+
+
+def stub_bare_client() -> Any:
+    """boto3's client with its default configuration, over an HTTP session that does nothing."""
+    client = boto3.client("dynamodb")
+
+    def send(request: Any) -> AWSResponse:
+        response = AWSResponse(request.url, 200, dict(_STUB_HEADERS), None)
+        response._content = _STUB_BODY  # noqa: SLF001 - as a response that was read
+        return response
+
+    client._endpoint.http_session.send = send  # noqa: SLF001 - botocore has no public place this far down
+    return client
+
+
+_STUB_ANSWER = {
+    "Attributes": {
+        "userId": {"S": "stub"},
+        "streamCount": {"N": "1"},
+        "expiresAt": {"N": "4000000000"},
+        "stream#play-1": {
+            "M": {
+                "startedAt": {"N": "1790000000"},
+                "expiresAt": {"N": "4000000000"},
+                "device": {"S": "living room"},
+            }
+        },
+    }
+}
+_STUB_BODY = json.dumps(_STUB_ANSWER).encode()
+_STUB_HEADERS = {"content-type": "application/x-amz-json-1.0", "content-length": str(len(_STUB_BODY))}

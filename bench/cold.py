@@ -1,0 +1,125 @@
+"""Cold starts: processes that end after their first answer, in turn with a script that uses the bare SDK.
+
+Both run out of the unpacked zip, and may write no bytecode beside it: in a Lambda nobody can.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from collections import defaultdict
+from pathlib import Path
+
+from bench.calls import ENVIRONMENT, TABLE
+from bench.results import Row, median_row
+from bench.warm import Progress, Samples
+from dev.package import ZIPS
+
+GOAL = 0.5
+MEGABYTES = 10
+CALLS_FOR_MEMORY = 200
+
+_OURS = """
+from entrypoints import bootstrap, stream_start
+mark("import")
+bootstrap.service()
+mark("client")
+event = {"body": '{"userId": "cold", "streamId": "tv"}'}
+answer = stream_start.handler(event, None)
+assert answer["statusCode"] == 200, answer
+mark("call")
+for _ in range(repeats):
+    stream_start.handler(event, None)
+"""
+
+_BARE = f"""
+import boto3
+mark("import")
+client = boto3.client("dynamodb")
+mark("client")
+request = dict(
+    TableName="{TABLE}", Key={{"userId": {{"S": "cold-bare"}}}}, UpdateExpression="ADD streamCount :one",
+    ExpressionAttributeValues={{":one": {{"N": "1"}}}}, ReturnValues="ALL_NEW",
+)
+client.update_item(**request)
+mark("call")
+for _ in range(repeats):
+    client.update_item(**request)
+"""
+
+_PROGRAM = """
+import sys, time
+marks = {{}}
+def mark(name): marks[name] = time.time()
+sys.path.insert(0, {folder!r})
+repeats = {repeats}
+mark("python")
+{body}
+import json
+marks["modules"] = len(sys.modules)
+with open("/proc/self/status") as status:  # the peak since exec, in KB; getrusage counts the parent's too
+    marks["rss"] = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+print(json.dumps(marks), file=sys.stderr)
+"""
+LAYERS = ("python", "import", "client", "call")
+
+
+def _run(folder: Path, body: str, repeats: int = 0) -> dict[str, float]:
+    """One process: milliseconds of each layer and of all, kilobytes of memory, number of modules."""
+    environment = {**ENVIRONMENT, **_FOR_LEAN, "AWS_ENDPOINT_URL_DYNAMODB": _store_url()}
+    program = _PROGRAM.format(folder=str(folder), body=body, repeats=repeats)
+    before = time.time()
+    # -I -S -B: nothing of this machine's Python but the standard library, and no bytecode is written.
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program], check=True, capture_output=True, env=environment
+    )
+    total = time.time() - before
+    marks = json.loads(run.stderr.splitlines()[-1])
+    moments = [before, *(marks[layer] for layer in LAYERS)]
+    spans = {layer: (moments[place + 1] - moments[place]) * 1000 for place, layer in enumerate(LAYERS)}
+    return {**spans, "total": total * 1000, "rss": marks["rss"] / 1024, "modules": marks["modules"]}
+
+
+_FOR_LEAN = {"STORE_CLIENT": "lean"}
+
+
+def _store_url() -> str:
+    return os.environ["AWS_ENDPOINT_URL_DYNAMODB"]
+
+
+def measure(folder: Path, rounds: int, progress: Progress) -> tuple[list[Row], Samples]:
+    """Measure with the zip of `make package-local`, unpacked into this folder; the layers are given too."""
+    zipped = ZIPS["local"]
+    with zipfile.ZipFile(zipped) as archive:
+        archive.extractall(folder)
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    ours: Samples = defaultdict(list)
+    bare: Samples = defaultdict(list)
+    for number in range(rounds):
+        progress(f"cold starts, round {number + 1} of {rounds}")
+        for samples, body in ((bare, _BARE), (ours, _OURS)):
+            for name, value in _run(folder, body).items():
+                samples[name].append(value)
+    memory = [_run(folder, body, CALLS_FOR_MEMORY)["rss"] for body in (_OURS, _BARE)]
+    ready = [[sum(layers) for layers in zip(s["import"], s["client"], strict=True)] for s in (ours, bare)]
+    rows = [
+        median_row("cold.bare.total", "ms", bare["total"]),
+        median_row("cold.total", "ms", ours["total"], baseline=bare["total"], goal=GOAL),
+        median_row("cold.bare.ready", "ms", ready[1]),
+        median_row("cold.ready", "ms", ready[0], baseline=ready[1]),
+        Row("cold.bare.modules", bare["modules"][0], "modules"),
+        Row(
+            "cold.modules",
+            ours["modules"][0],
+            "modules",
+            ratio=round(ours["modules"][0] / bare["modules"][0], 3),
+        ),
+        Row("memory.bare.rss", round(memory[1], 1), "MB"),
+        Row("memory.rss", round(memory[0], 1), "MB", ratio=round(memory[0] / memory[1], 3)),
+        Row("zip.bytes", zipped.stat().st_size, "bytes", goal=MEGABYTES * 1_000_000),
+        Row("zip.unpacked", unpacked, "bytes"),
+    ]
+    layers = {f"{who}.{layer}": s[layer] for who, s in (("ours", ours), ("bare", bare)) for layer in LAYERS}
+    return rows, layers

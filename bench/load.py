@@ -1,0 +1,52 @@
+"""One process that calls as fast as it can, and prints calls per second.
+
+`python -m bench.load bare|lean THREADS SECONDS`
+"""
+
+import os
+import sys
+import threading
+import time
+
+from adapters.dynamodb.client import StoreClient
+from bench.calls import Call, bare_client, bare_update, store_handlers
+
+
+def _worker(kind: str, number: int) -> Call:
+    if kind == "bare":
+        return bare_update(_BARE)
+    handlers = store_handlers(StoreClient.LEAN, f"load-{os.getpid()}-{number}")
+    stream = handlers.one_stream()
+    stream["start"]()
+    return stream["heartbeat"]
+
+
+def run(kind: str, threads: int, seconds: float) -> float:
+    """Calls per second, after a short warm-up."""
+    calls = [_worker(kind, number) for number in range(threads)]
+    counts = [0] * threads
+    stop = threading.Event()
+
+    def work(number: int) -> None:
+        call = calls[number]
+        while not stop.is_set():
+            call()
+            counts[number] += 1
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+    for worker in workers:
+        worker.start()
+    time.sleep(seconds / 4)
+    before, began = sum(counts), time.perf_counter()
+    time.sleep(seconds)
+    done = (sum(counts) - before) / (time.perf_counter() - began)
+    stop.set()
+    for worker in workers:
+        worker.join()
+    return done
+
+
+if __name__ == "__main__":
+    result_to, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - events go nowhere
+    _BARE = bare_client()
+    print(run(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])), file=result_to)

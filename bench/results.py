@@ -1,0 +1,91 @@
+"""What was measured: rows for people and for machines."""
+
+import json
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from dev.cache import ROOT
+
+RESULTS = ROOT / "build" / "bench.json"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure.
+
+    Attributes:
+        id: its name, from the general to the special.
+        value: the median.
+        unit: of the value.
+        spread: the quartiles around the median, in the same unit; none for what is counted.
+        ratio: the median of the ratios to the baseline, each of two measurements side by side.
+        goal: what the ratio, or without one the value, must not pass.
+        better: on which side of the goal is better.
+    """
+
+    id: str
+    value: float
+    unit: str
+    spread: tuple[float, float] | None = None
+    ratio: float | None = None
+    goal: float | None = None
+    better: Literal["less", "more"] = "less"
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is met; `None` where there is none."""
+        if self.goal is None:
+            return None
+        reached = self.value if self.ratio is None else self.ratio
+        return reached <= self.goal if self.better == "less" else reached >= self.goal
+
+
+def median_row(  # noqa: PLR0913 - all but the first three are optional, and named
+    name: str,
+    unit: str,
+    values: Sequence[float],
+    *,
+    baseline: Sequence[float] | None = None,
+    goal: float | None = None,
+    better: Literal["less", "more"] = "less",
+) -> Row:
+    """A row out of repeated measurements; the baseline's were taken in turn with them."""
+    low, middle, high = statistics.quantiles(values, n=4) if len(values) > 1 else [values[0]] * 3
+    ratio = None
+    if baseline is not None:
+        ratio = round(statistics.median(ours / bare for ours, bare in zip(values, baseline, strict=True)), 3)
+    spread = (round(low, 2), round(high, 2))
+    return Row(name, round(middle, 2), unit, spread, ratio, goal, better)
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The rows for people."""
+    lines = [("", "value", "quartiles", "ratio", "goal", "")]
+    for row in rows:
+        sign = "≤" if row.better == "less" else "≥"
+        lines.append(
+            (
+                row.id,
+                f"{row.value:,} {row.unit}",
+                "" if row.spread is None else f"{row.spread[0]:,} … {row.spread[1]:,}",
+                "" if row.ratio is None else f"{row.ratio}",
+                "" if row.goal is None else f"{sign} {row.goal:,}",
+                {None: "", True: "met", False: "NOT MET"}[row.met],
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def save(rows: Iterable[Row], samples: dict[str, Sequence[float]], path: Path = RESULTS) -> None:
+    """Write the rows for machines, and beside them the samples that plots are drawn from."""
+    path.parent.mkdir(exist_ok=True)
+    records = [{**asdict(row), "met": row.met} for row in rows]
+    path.write_text(json.dumps(records, indent=1) + "\n")
+    path.with_name("bench-samples.json").write_text(json.dumps(samples) + "\n")
