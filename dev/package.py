@@ -7,11 +7,9 @@ cannot keep what it compiles, and would do so at each cold start.
 """
 
 import argparse
-import compileall
 import hashlib
 import os
 import platform
-import py_compile
 import re
 import shutil
 import subprocess
@@ -92,8 +90,15 @@ def _compile(folder: Path, version: str) -> None:
     It is never checked against the module, whose time of change a zip does not keep.
     """
     if version == THIS_PYTHON:
-        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
-        compileall.compile_dir(folder, quiet=2, stripdir=folder, invalidation_mode=unchecked)
+        # In a process of its own: what was imported before, and the seed of hashes, show in bytecode.
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "compileall", "-qq", "-s", folder, folder),
+                *("--invalidation-mode", "unchecked-hash"),
+            ],
+            check=False,  # a dependency may hold a module that no Python compiles; it stays as it is
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+        )
 
 
 def _files(root: Path) -> Iterator[tuple[str, Path]]:
@@ -150,7 +155,7 @@ def _installed(version: str, wheels: list[str]) -> Path:
             raise PackageError(f"pip took more than {INSTALLED_WITHIN_SECONDS} seconds.") from failure
         _compile(folder, version)
 
-    return filled(f"compiled/{key[:16]}", install)
+    return filled(f"built/{key[:16]}", install)
 
 
 def main() -> None:

@@ -63,6 +63,28 @@ assert client.exceptions.ConditionalCheckFailedException
     subprocess.run([sys.executable, "-I", "-S", "-c", program, tmp_path], check=True, env={})
 
 
+def test_a_cold_start_loads_few_modules_and_none_of_the_sdk(zipped: Path, tmp_path: Path) -> None:
+    """With the lean client boto3 stays where it is; the bound is a tenth above what it was when written."""
+    with zipfile.ZipFile(zipped) as archive:
+        archive.extractall(tmp_path)
+    program = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from entrypoints import bootstrap, stream_start
+bootstrap.service()
+sdk = {"boto3", "botocore", "urllib3", "jmespath", "dateutil"} & set(sys.modules)
+sys.exit(f"{len(sys.modules)} modules, {sdk}" if sdk or len(sys.modules) > 350 else 0)
+"""
+    environment = {
+        "TABLE_NAME": "streams",
+        "STORE_CLIENT": "lean",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "eu-central-1",
+    }
+    subprocess.run([sys.executable, "-I", "-S", "-B", "-c", program, tmp_path], check=True, env=environment)
+
+
 def test_it_holds_the_service_and_its_dependencies_only(zipped: Path) -> None:
     """No tools, no tests, no caches, no metadata of how it was installed; small enough to load fast."""
     with zipfile.ZipFile(zipped) as archive:

@@ -1,0 +1,96 @@
+"""Draws docs/plots/ out of what `make bench` measured. Runs in an environment of its own, with matplotlib."""
+
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+ROOT = Path(__file__).parents[1]
+PLOTS = ROOT / "docs" / "plots"
+BARE, OURS, PALE = "#9aa0a6", "#1a73e8", "#a8c7fa"
+
+Values = Mapping[str, float]
+Samples = Mapping[str, Sequence[float]]
+
+
+def latency(axes: Axes, _: Values, samples: Samples) -> None:
+    """How many calls are answered within which time."""
+    for name, colour in (("bare", BARE), ("heartbeat", OURS), ("start", PALE)):
+        shares = [place / 2 for place in range(1, 200)]
+        times = [time / 1000 for time in statistics.quantiles(samples[f"latency.{name}"], n=200)]
+        label = "bare boto3 update_item" if name == "bare" else f"whole handler, {name}"
+        axes.plot(times, shares, color=colour, label=label)
+    axes.set(
+        title="Latency on DynamoDB Local", xlabel="ms", ylabel="% of calls answered within", xscale="log"
+    )
+    axes.legend(frameon=False)
+
+
+def processor(axes: Axes, values: Values, _: Samples) -> None:
+    """Where the time of a heartbeat goes, beside the bare call."""
+    layers = {
+        "bare boto3": [("SDK", values["stub.bare.cpu"]), ("network", values["warm.bare.cpu"])],
+        "whole handler": [
+            ("validation, policy, answer, log", values["stub.heartbeat.parts.cpu"]),
+            ("serialise and sign", values["stub.heartbeat.cpu"]),
+            ("network", values["warm.heartbeat.cpu"]),
+        ],
+    }
+    for who, parts in layers.items():
+        left = 0.0
+        for place, (name, until) in enumerate(parts):
+            colour = BARE if who == "bare boto3" else OURS
+            axes.barh(who, max(until - left, 0), left=left, color=colour, alpha=1 - 0.3 * place)
+            axes.text((left + until) / 2, who, name, ha="center", va="center", fontsize=7, rotation=90)
+            left = until
+    axes.set(title="Processor time of a heartbeat", xlabel="µs")
+
+
+def cold(axes: Axes, _: Values, samples: Samples) -> None:
+    """What a process does until its first answer."""
+    for who, label, colour in (("bare", "bare boto3", BARE), ("ours", "whole handler", OURS)):
+        left = 0.0
+        for place, layer in enumerate(("python", "import", "client", "call")):
+            width = statistics.median(samples[f"cold.{who}.{layer}"])
+            axes.barh(label, width, left=left, color=colour, alpha=1 - 0.2 * place)
+            axes.text(left + width / 2, label, layer, ha="center", va="center", fontsize=7, rotation=90)
+            left += width
+    axes.set(title="From the start of the process to its first answer", xlabel="ms")
+
+
+def throughput(axes: Axes, values: Values, _: Samples) -> None:
+    """Calls a second over threads."""
+    threads = [1, 8, 32]
+    for name, label, colour in (
+        ("throughput.bare.", "bare boto3", BARE),
+        ("throughput.", "whole handler", OURS),
+    ):
+        axes.plot(threads, [values[f"{name}{n}"] for n in threads], marker="o", color=colour, label=label)
+    axes.set(title="Throughput of one process", xlabel="threads", ylabel="calls/s", ylim=0, xticks=threads)
+    axes.legend(frameon=False)
+
+
+def main() -> None:
+    """Draw them all."""
+    mpl.rcParams.update({"svg.hashsalt": "stream-limiter", "figure.figsize": (7, 3), "font.size": 9})
+    rows = json.loads((ROOT / "build" / "bench.json").read_text())
+    samples = json.loads((ROOT / "build" / "bench-samples.json").read_text())
+    values = {row["id"]: row["value"] for row in rows}
+    PLOTS.mkdir(exist_ok=True)
+    draw: Callable[[Axes, Values, Samples], None]
+    for draw in (latency, processor, cold, throughput):
+        figure, axes = plt.subplots(layout="constrained")
+        axes.spines[["top", "right"]].set_visible(False)
+        draw(axes, values, samples)
+        path = PLOTS / f"{draw.__name__}.svg"
+        figure.savefig(path, metadata={"Date": None})
+        plt.close(figure)
+        print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
