@@ -1,0 +1,215 @@
+"""What every client does, against the running service: one suite, run by a file per client."""
+
+import json
+import os
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import localstack_client.session
+import pytest
+
+from dev.local_service import LocalService
+from tests.proxy import Proxy
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parents[1]
+LEASE_SECONDS: Final = 1
+GRACE_SECONDS: Final = 1
+SETTINGS: Final = {
+    "MAX_STREAMS": "1",
+    "LEASE_SECONDS": str(LEASE_SECONDS),
+    "HEARTBEAT_SECONDS": "0.25",
+    "GRACE_SECONDS": str(GRACE_SECONDS),
+}
+WITHIN_SECONDS: Final = 20
+
+
+class Player:
+    """A player in a process of its own, which can crash."""
+
+    def __init__(self, command: list[str]) -> None:
+        path = f"{ROOT / 'clients' / 'python' / 'src'}"
+        self._process = subprocess.Popen(
+            command,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._events: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def do(self, action: str, **options: str) -> dict[str, Any]:
+        """Tell it to do something; gives what came of it."""
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps({"action": action, **options}) + "\n")
+        self._process.stdin.flush()
+        return self.told()
+
+    def told(self) -> dict[str, Any]:
+        """Wait for its next event."""
+        return self._events.get(timeout=WITHIN_SECONDS)
+
+    def is_silent(self) -> bool:
+        """Whether it has told nothing that was not asked for."""
+        return self._events.empty()
+
+    def crash(self) -> None:
+        """End it without a word."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        assert self._process.stdin
+        self._process.stdin.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        with self._process.stdout as output:
+            for line in output:
+                self._events.put(json.loads(line))
+
+
+class Household:
+    """A user of one stream, and its players."""
+
+    def __init__(self, command: list[str], url: str, user_id: str, players: ExitStack) -> None:
+        self._command = command
+        self._players = players
+        self.url = url
+        self.user_id = user_id
+
+    def player(self, device: str, url: str | None = None) -> Player:
+        """One more player."""
+        player = Player([*self._command, url or self.url, self.user_id, device])
+        self._players.callback(player.crash)
+        return player
+
+    def watching(self) -> list[tuple[str, str]]:
+        """The name and the device of each stream."""
+        listed = httpx.get(f"{self.url}/stream", params={"userId": self.user_id}).json()
+        return [(stream["streamId"], stream["device"]) for stream in listed["streams"]]
+
+    def until(self, holds: Callable[[list[str]], bool]) -> None:
+        """Wait until this holds of the devices that are watching."""
+        deadline = time.monotonic() + WITHIN_SECONDS
+        while not holds([device for _, device in self.watching()]):
+            assert time.monotonic() < deadline, self.watching()
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def store(localstack: localstack_client.session.Session) -> dict[str, str]:
+    """A store that outlives the service."""
+    return {"AWS_ENDPOINT_URL_DYNAMODB": localstack.client("dynamodb").meta.endpoint_url}
+
+
+@pytest.fixture(scope="module")
+def service(store: dict[str, str]) -> Iterator[LocalService]:
+    """The service, one stream per user, with short leases."""
+    with LocalService(SETTINGS | store) as service:
+        yield service
+
+
+class Behaviour:
+    """The suite; each client's class says what starts one of its players."""
+
+    @staticmethod
+    def command() -> list[str]:
+        """What starts a player."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def household(self, service: LocalService, user_id: str) -> Iterator[Household]:
+        """A household of its own for each test."""
+        with ExitStack() as players:
+            yield Household(self.command(), service.url, user_id, players)
+
+    def test_a_player_keeps_its_slot_and_gives_it_back(self, household: Household) -> None:
+        """For longer than a lease, under one name."""
+        player = household.player("tv")
+        name = player.do("start")["streamId"]
+        time.sleep(LEASE_SECONDS + GRACE_SECONDS + 1)
+        assert household.watching() == [(name, "tv")]
+        assert player.do("end")["event"] == "ended"
+        assert household.watching() == []
+
+    def test_a_refused_player_is_told_who_is_watching(self, household: Household) -> None:
+        """And takes nothing."""
+        name = household.player("tv").do("start")["streamId"]
+        refused = household.player("phone").do("start")
+        assert (refused["event"], refused["holders"]) == ("refused", ["tv"])
+        assert household.watching() == [(name, "tv")]
+
+    def test_a_crashed_players_slot_comes_back(self, household: Household) -> None:
+        """When its lease and the grace are over, and not before."""
+        tv, phone = household.player("tv"), household.player("phone")
+        tv.do("start")
+        tv.crash()
+        assert phone.do("start")["event"] == "refused"
+        household.until(lambda devices: devices == [])
+        assert phone.do("start")["event"] == "admitted"
+
+    def test_a_player_that_was_taken_over_stops(self, household: Household) -> None:
+        """Its slot went to another one while its lease ran: it does not fight for it."""
+        tv, phone = household.player("tv"), household.player("phone")
+        first = tv.do("start")["streamId"]
+        second = phone.do("start", replaces=first)
+        assert second["event"] == "admitted"
+        assert tv.told()["event"] == "gone"
+        time.sleep(LEASE_SECONDS)
+        assert household.watching() == [(second["streamId"], "phone")]
+        assert phone.is_silent()
+
+    def test_a_network_that_was_away_for_longer_than_a_lease(
+        self, household: Household, service: LocalService
+    ) -> None:
+        """The slot went to another player and is free again: the first one takes it by a new name."""
+        with Proxy(service.port) as network:
+            tv = household.player("tv", f"http://127.0.0.1:{network.port}")
+            phone = household.player("phone")
+            name = tv.do("start")["streamId"]
+            network.refuse()
+            household.until(lambda devices: devices == [])
+            assert phone.do("start")["event"] == "admitted"
+            assert phone.do("end")["event"] == "ended"
+            network.come_back()
+            household.until(lambda devices: devices == ["tv"])
+            assert household.watching() != [(name, "tv")]
+            assert tv.is_silent()
+
+    def test_a_network_that_was_away_while_another_player_took_the_slot(
+        self, household: Household, service: LocalService
+    ) -> None:
+        """The first one asks once more, is refused, and stops."""
+        with Proxy(service.port) as network:
+            tv = household.player("tv", f"http://127.0.0.1:{network.port}")
+            phone = household.player("phone")
+            tv.do("start")
+            network.refuse()
+            household.until(lambda devices: devices == [])
+            name = phone.do("start")["streamId"]
+            network.come_back()
+            refused = tv.told()
+            assert (refused["event"], refused["holders"]) == ("refused", ["phone"])
+            assert household.watching() == [(name, "phone")]
+
+    def test_a_service_that_is_started_anew(self, store: dict[str, str], user_id: str) -> None:
+        """The player keeps its slot under its name: the store has it, and heartbeats go on."""
+        with ExitStack() as players, LocalService(SETTINGS | store) as first:
+            household = Household(self.command(), first.url, user_id, players)
+            player = household.player("tv")
+            name = player.do("start")["streamId"]
+            first.stop()
+            with LocalService(SETTINGS | store | {"PORT": str(first.port)}):
+                time.sleep(LEASE_SECONDS + GRACE_SECONDS + 1)
+                assert [device for _, device in household.watching()] == ["tv"]
+                assert player.is_silent()
+                assert player.do("end") == {"event": "ended", "streamId": name, "holders": []}
