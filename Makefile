@@ -131,6 +131,10 @@ bench: package-local $(PLOTTER) ## Measure against the bare SDK: a table, build/
 	@$(PY) -m bench $(if $(SHORT),--short)
 	@.venv-bench/bin/python -m bench.plots
 
+.PHONY: capacity
+capacity: $(VENV) ## What an audience asks of an account, and costs (VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60)
+	@$(PY) -m dev.capacity
+
 .PHONY: clean
 clean: ## Remove builds and caches; environments and the state of stages stay
 	rm -rf build .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -1,0 +1,170 @@
+"""What an audience asks of an AWS account: `make capacity VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60`.
+
+A model, not a measurement: docs/scaling.md says what it assumes, and what changes with each power of ten.
+"""
+
+import math
+import os
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+PRICES: Final = Path(__file__).with_name("prices.toml")
+HOUR: Final = 3600
+MILLION: Final = 1_000_000
+RAMP_MINUTES: Final = 30
+"""An on-demand table takes twice its former peak at once, and as much again after so many minutes."""
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who watches, and how the service is set up.
+
+    Attributes:
+        viewers: streams that are watched at the same time.
+        heartbeat_seconds: between two heartbeats of a player.
+        play_seconds: how long one is watched, on average.
+        streams_per_user: how many of them one user has.
+        duration_ms: how long a function takes for a request, most of it waiting for DynamoDB.
+        memory_mb: what a function is given.
+        log_bytes: what a request writes to the log: one event, and Lambda's own three lines.
+        write_units: what a write costs; an item of up to 1 KB is one.
+    """
+
+    viewers: int
+    heartbeat_seconds: float = 30
+    play_seconds: float = HOUR
+    streams_per_user: int = 3
+    duration_ms: float = 10
+    memory_mb: int = 512
+    log_bytes: int = 700
+    write_units: int = 1
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What it takes.
+
+    Attributes:
+        requests_second: in the steady state; each is one write.
+        write_units_second: of the table.
+        concurrency: function instances that work at the same time.
+        partitions: that the table needs for its writes at least.
+        user_share: of one partition's write units that one user's item takes.
+        ramp_minutes: until a new on-demand table takes all of it, unless it is warmed beforehand.
+        quotas: that must be raised: its name, what is needed, what there is.
+        dollars_hour: by service.
+        provisioned_dollars_hour: of the table's writes, were they provisioned for exactly this.
+    """
+
+    requests_second: float
+    write_units_second: float
+    concurrency: int
+    partitions: int
+    user_share: float
+    ramp_minutes: float
+    quotas: tuple[tuple[str, float, float], ...]
+    dollars_hour: Mapping[str, float]
+    provisioned_dollars_hour: float
+
+    @property
+    def dollars_million_requests(self) -> float:
+        """All services together."""
+        return sum(self.dollars_hour.values()) / (self.requests_second * HOUR / MILLION)
+
+
+def requests_per_play(audience: Audience) -> float:
+    """A start, an end, and heartbeats; the last one comes half an interval before the end, on average."""
+    heartbeats = max(audience.play_seconds / audience.heartbeat_seconds - 0.5, 0)
+    return 2 + heartbeats
+
+
+def capacity(audience: Audience, prices: Mapping[str, Any]) -> Capacity:
+    """What this audience takes, at these prices and quotas."""
+    quotas = prices["quotas"]
+    rate = audience.viewers * requests_per_play(audience) / audience.play_seconds
+    units = rate * audience.write_units
+    concurrency = math.ceil(rate * audience.duration_ms / 1000)
+    millions_hour = rate * HOUR / MILLION
+    gigabyte_seconds = rate * HOUR * audience.duration_ms / 1000 * audience.memory_mb / 1024
+    needs = (
+        ("API Gateway requests per second", rate, quotas["api_gateway_requests_second"]),
+        ("Lambda concurrency", concurrency, quotas["lambda_concurrency"]),
+        ("DynamoDB write units per second and table", units, quotas["table_write_units_second"]),
+    )
+    cold = quotas["new_on_demand_table_writes_second"]
+    return Capacity(
+        requests_second=rate,
+        write_units_second=units,
+        concurrency=concurrency,
+        partitions=math.ceil(units / quotas["partition_write_units_second"]),
+        user_share=audience.streams_per_user
+        * (units / audience.viewers)
+        / quotas["partition_write_units_second"],
+        ramp_minutes=RAMP_MINUTES * max(math.ceil(math.log2(units / cold)), 0) if units else 0,
+        quotas=tuple(need for need in needs if need[1] > need[2]),
+        dollars_hour={
+            "API Gateway": millions_hour * prices["api_gateway"]["http_call_million"],
+            "DynamoDB": millions_hour
+            * audience.write_units
+            * prices["dynamodb"]["on_demand_write_unit_million"],
+            "Lambda": millions_hour * prices["lambda"]["request_million"]
+            + gigabyte_seconds * prices["lambda"]["gigabyte_second_arm64"],
+            "logs": rate * HOUR * audience.log_bytes / 1e9 * prices["logs"]["ingested_gigabyte"],
+        },
+        provisioned_dollars_hour=units * prices["dynamodb"]["provisioned_write_unit_hour"],
+    )
+
+
+def load_prices() -> dict[str, Any]:
+    """The table of prices and quotas."""
+    return tomllib.loads(PRICES.read_text(encoding="utf-8"))
+
+
+def report(audience: Audience, needed: Capacity, as_of: str) -> str:
+    """The figures for people."""
+    total = sum(needed.dollars_hour.values())
+    raised = [f"  raise {name}: {need:,.0f}, there are {there:,}" for name, need, there in needed.quotas]
+    dollars = ", ".join(f"{name} ${dollars:,.2f}" for name, dollars in needed.dollars_hour.items())
+    lines = (
+        f"{audience.viewers:,} viewers, a heartbeat every {audience.heartbeat_seconds:g} s",
+        f"  {needed.requests_second:,.1f} requests/s, {needed.write_units_second:,.1f} write units/s",
+        f"  {needed.concurrency:,} functions at once, at least {needed.partitions:,} partitions",
+        f"  one user takes {needed.user_share:.4%} of what a partition can write",
+        f"  a new on-demand table: {needed.ramp_minutes:g} minutes until it takes all of it, or warm it",
+        *(raised or ["  no quota to raise"]),
+        f"  ${total:,.2f} per hour: {dollars}",
+        f"  ${needed.dollars_million_requests:.2f} per million requests",
+        f"  ${total / audience.viewers:.6f} per stream and hour",
+        f"  writes provisioned for exactly this: ${needed.provisioned_dollars_hour:,.2f} per hour",
+        f"  (list prices of {as_of}, us-east-1)",
+    )
+    return "\n".join(lines)
+
+
+def _given(name: str, default: float) -> float:
+    text = os.environ.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < math.inf:
+        sys.exit(f"make capacity: {name} is a number above 0, not {text!r}")
+    return value
+
+
+def main() -> None:
+    """Read the variables, and print the report; without VIEWERS one for each power of ten."""
+    prices = load_prices()
+    heartbeat, play = _given("HEARTBEAT", 30), _given("PLAY_MINUTES", 60) * 60
+    viewers = [round(_given("VIEWERS", 1))] if os.environ.get("VIEWERS") else [10**n for n in range(3, 9)]
+    for count in viewers:
+        audience = Audience(count, heartbeat, play)
+        print(report(audience, capacity(audience, prices), prices["as_of"]))
+
+
+if __name__ == "__main__":
+    main()
