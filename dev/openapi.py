@@ -25,6 +25,7 @@ from domain.errors import (
 )
 from domain.streams import Lease, LiveStreams
 from entrypoints.answer_models import AnswerModel, EndAnswer, HoldAnswer, Problem, StreamsAnswer
+from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser
 from entrypoints.http_request import BodyTooLarge, InvalidRequest
 from entrypoints.problems import RETRY_AFTER_SECONDS, problem_for
 from entrypoints.request_models import EndBody, HeartbeatBody, ListQuery, RequestModel, StartBody
@@ -45,6 +46,9 @@ HOLD: Final = {
 }
 EVERYWHERE: Final[Sequence[Exception]] = (
     InvalidRequest(InvalidInput("userId", "is required")),
+    NotAllowed(),
+    OtherUser(),
+    InvalidSubject(),
     StoreUnavailable(),
     StoreThrottled(),
     StoreContended(),
@@ -93,7 +97,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             "anonymous": {"streamCount": 1, "maxStreams": 3},
             "unverified": {"maxStreams": 3, "verified": False},
         },
-        refusals=(LimitReached(3, WATCHING),),
+        refusals=(LimitReached(3, WATCHING), InvalidLimitClaim()),
         is_repeatable=True,
     ),
     "POST /stream/heartbeat": Operation(
@@ -125,6 +129,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         StreamsAnswer,
         asked={},
         told={"listed": json.loads(StreamsAnswer.of(WATCHING, 3).to_json())},
+        refusals=(InvalidLimitClaim(),),
     ),
 }
 

@@ -18,6 +18,7 @@ from dev.emulator import EmulatorError, environment_for, start_emulator
 from dev.gateway import gateway
 from dev.table import ensure_table
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
+from entrypoints.callers import Auth
 from entrypoints.settings import SettingsError
 
 ENDPOINTS = (stream_start.handler, stream_heartbeat.handler, stream_end.handler, stream_list.handler)
@@ -75,6 +76,7 @@ def _listen(port: str) -> socket.socket:
 def _store() -> Iterator[None]:
     """The store that the SDK's own variable names, or an embedded one for as long as this runs."""
     os.environ.setdefault("TABLE_NAME", DEFAULT_TABLE)
+    os.environ["AUTH"] = Auth.NONE  # it is API Gateway that authenticates, and there is none here
     store_url = os.environ.get(STORE_URL)
     if store_url:
         if urlsplit(store_url).hostname in {"localhost", LOOPBACK, "::1"}:

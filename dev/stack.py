@@ -62,6 +62,7 @@ class LocalStack:
             stage=LOCAL_STAGE,
             variables={
                 "package_path": str(ZIPS["local"]),
+                "auth": "none",
                 "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
             },
             environment=emulated_environment(self.endpoint_url),

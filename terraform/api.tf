@@ -3,6 +3,18 @@ resource "aws_apigatewayv2_api" "streams" {
   description   = "Limits the concurrent streams of a user."
   protocol_type = "HTTP"
   tags          = var.tags
+
+  # Without origins no browser page of another site may call.
+  dynamic "cors_configuration" {
+    for_each = length(var.cors_origins) > 0 ? [var.cors_origins] : []
+
+    content {
+      allow_origins = cors_configuration.value
+      allow_methods = ["GET", "POST"]
+      allow_headers = ["authorization", "content-type", "idempotency-key"]
+      max_age       = 3600 # seconds
+    }
+  }
 }
 
 resource "aws_apigatewayv2_stage" "default" {
@@ -44,6 +56,25 @@ resource "aws_apigatewayv2_route" "function" {
   api_id    = aws_apigatewayv2_api.streams.id
   route_key = each.value.route
   target    = "integrations/${aws_apigatewayv2_integration.function[each.key].id}"
+
+  authorization_type   = { none = "NONE", jwt = "JWT", iam = "AWS_IAM" }[var.auth]
+  authorizer_id        = var.auth == "jwt" ? aws_apigatewayv2_authorizer.jwt[0].id : null
+  authorization_scopes = var.auth == "jwt" && length(var.jwt_scopes) > 0 ? var.jwt_scopes : null
+}
+
+# Checks signature, issuer, audience and times of every token, before a function is invoked.
+resource "aws_apigatewayv2_authorizer" "jwt" {
+  count = var.auth == "jwt" ? 1 : 0
+
+  api_id           = aws_apigatewayv2_api.streams.id
+  name             = "jwt"
+  authorizer_type  = "JWT"
+  identity_sources = ["$request.header.Authorization"]
+
+  jwt_configuration {
+    issuer   = var.jwt_issuer
+    audience = var.jwt_audience
+  }
 }
 
 # This route of this API may invoke the function, and nothing else may.

@@ -3,6 +3,8 @@ locals {
 
   # src/entrypoints/settings.py reads these; an empty one means its default.
   environment = {
+    AUTH              = var.auth
+    LIMIT_CLAIM       = var.limit_claim
     TABLE_NAME        = aws_dynamodb_table.streams.name
     MAX_STREAMS       = var.max_streams
     LEASE_SECONDS     = var.lease_seconds

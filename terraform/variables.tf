@@ -103,6 +103,88 @@ variable "log_retention_days" {
   }
 }
 
+# Who may call
+
+variable "auth" {
+  description = "How callers are authenticated: jwt (the user is the token's subject), iam (signed requests of a trusted backend) or none (only where the network keeps others out)."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = contains(["none", "jwt", "iam"], var.auth)
+    error_message = "auth must be none, jwt or iam."
+  }
+}
+
+variable "jwt_issuer" {
+  description = "Issuer of the tokens under auth = jwt, as it stands in their iss claim; its keys are found through OpenID Connect discovery."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.jwt_issuer == null ? true : can(regex("^(https://[^ ]+|http://(127\\.0\\.0\\.1|localhost)(:[0-9]+)?(/[^ ]*)?)$", var.jwt_issuer))
+    error_message = "jwt_issuer must be an https URL (or http on loopback)."
+  }
+
+  validation {
+    condition     = (var.auth == "jwt") == (var.jwt_issuer != null)
+    error_message = "jwt_issuer must be given with auth = jwt, and only then."
+  }
+}
+
+variable "jwt_audience" {
+  description = "Audiences under auth = jwt: a token must be for at least one of them."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = (var.auth == "jwt") == (length(var.jwt_audience) > 0)
+    error_message = "jwt_audience must be given with auth = jwt, and only then."
+  }
+
+  validation {
+    condition     = alltrue([for audience in var.jwt_audience : length(trimspace(audience)) > 0])
+    error_message = "jwt_audience must not hold an empty name."
+  }
+}
+
+variable "jwt_scopes" {
+  description = "Scopes under auth = jwt: a token must have at least one of them. Empty asks for none."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = var.auth == "jwt" || length(var.jwt_scopes) == 0
+    error_message = "jwt_scopes must be given with auth = jwt only."
+  }
+}
+
+variable "limit_claim" {
+  description = "Claim of a token that holds its user's limit, a whole number from 0 to 20; a token without it has the limit max_streams."
+  type        = string
+  default     = "maxStreams"
+  nullable    = false
+
+  validation {
+    condition     = length(var.limit_claim) >= 1 && length(var.limit_claim) <= 128
+    error_message = "limit_claim must be 1 to 128 characters."
+  }
+}
+
+variable "cors_origins" {
+  description = "Origins of the web pages that may call the API, such as https://watch.example.com; empty admits none."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for origin in var.cors_origins : can(regex("^https?://[a-zA-Z0-9.-]+(:[0-9]+)?$", origin))])
+    error_message = "cors_origins must be origins like https://watch.example.com: no path, no wildcard."
+  }
+}
+
 # The API
 
 variable "throttling_rate" {

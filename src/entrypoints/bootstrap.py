@@ -13,6 +13,7 @@ from adapters.dynamodb.client import ATTEMPT_SECONDS, store_client
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from domain.limiter import StreamLimiter
 from domain.ports import Clock, StreamRepository
+from entrypoints.callers import Callers
 from entrypoints.event_log import EventLog
 from entrypoints.http_request import HttpRequest
 from entrypoints.settings import Settings
@@ -26,12 +27,14 @@ class Service:
 
     Attributes:
         limiter: the use cases.
+        callers: tells whom a request is about.
         clock: tells the time.
         log: writes one event per request.
         new_request_id: makes a name for a request that its player gave none.
     """
 
     limiter: StreamLimiter
+    callers: Callers
     clock: Clock
     log: EventLog
     new_request_id: Callable[[], str]
@@ -62,7 +65,9 @@ def build(
 ) -> Service:
     """Wire the service over these ports."""
     limiter = StreamLimiter(repository, clock, settings.policy)
-    return Service(limiter, clock, EventLog(settings.log_level, settings.log_hash_key), new_request_id)
+    callers = Callers(settings.auth, settings.limit_claim, settings.max_streams)
+    log = EventLog(settings.log_level, settings.log_hash_key)
+    return Service(limiter, callers, clock, log, new_request_id)
 
 
 def dynamodb_repository(settings: Settings) -> StreamRepository:

@@ -9,8 +9,10 @@ from domain.limiter import Answer, StreamLimiter
 from entrypoints import bootstrap
 from entrypoints.answer_models import AnswerModel
 from entrypoints.bootstrap import Service
+from entrypoints.event_log import report_wrong_settings
 from entrypoints.http_request import HttpRequest
 from entrypoints.problems import FAILED, RETRY_AFTER_SECONDS, problem_for, rule_for
+from entrypoints.settings import SettingsError
 
 
 class Command(Protocol):
@@ -43,7 +45,13 @@ class Endpoint(Generic[CommandT]):
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer one event of API Gateway (payload format 2.0)."""
-        return self.serve(event, context, bootstrap.service())
+        try:
+            service = bootstrap.service()
+        except SettingsError as error:
+            request = HttpRequest(event)
+            report_wrong_settings(error, route=self.route, request_id=request.request_id)
+            return _response(rule_for(error).status, problem_for(error, request.request_id))
+        return self.serve(event, context, service)
 
     def serve(self, event: Mapping[str, Any], context: Any, service: Service) -> dict[str, Any]:
         """Answer one event with this service."""

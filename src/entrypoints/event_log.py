@@ -5,12 +5,19 @@ import json
 import logging
 import secrets
 import sys
+import traceback
 from typing import Any, Final
 
 import structlog
 from pydantic import SecretStr
 
-from entrypoints.settings import LogLevel
+from adapters.dynamodb.api_errors import ApiError
+from domain.errors import StreamLimiterError
+from entrypoints.callers import NotAllowed
+from entrypoints.settings import LogLevel, SettingsError
+
+SAFE_TO_TELL: Final = (StreamLimiterError, ApiError, NotAllowed, SettingsError, OSError)
+"""Errors whose texts name no value of a request that failed."""
 
 HASH_BYTES: Final = 8
 """Enough to tell a service's users apart."""
@@ -53,7 +60,6 @@ class EventLog:
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.format_exc_info,
                 structlog.processors.JSONRenderer(serializer=_to_json),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(
@@ -71,4 +77,25 @@ class EventLog:
 
     def failure(self, error: Exception, **fields: Any) -> None:
         """A request could not be served; the error and what caused it are written too."""
-        self._logger.error("request", exc_info=error, **fields)
+        self._logger.error("request", exception=stack(error), **fields)
+
+
+def report_wrong_settings(error: SettingsError, **fields: Any) -> None:
+    """A request could not be served because the settings are wrong; no setting is trusted for this event."""
+    log = EventLog(LogLevel.ERROR, SecretStr(""))
+    log.failure(error, outcome="failed", code="wrong_settings", status=500, **fields)
+
+
+def stack(error: BaseException) -> str:
+    """The error and its causes, innermost last, each with the places that it passed.
+
+    The texts of other errors than these are left out: a library's may quote what a caller sent.
+    """
+    text = f": {error}" if isinstance(error, SAFE_TO_TELL) else ""
+    lines = [f"{type(error).__qualname__}{text}"]
+    lines += [
+        f"  {frame.filename}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join([*lines, *([f"caused by {stack(cause)}"] if cause else [])])

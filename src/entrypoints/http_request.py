@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -14,10 +15,14 @@ from pydantic import ValidationError
 
 from domain.errors import InvalidInput
 from domain.names import check_idempotency_key
+from domain.streams import CEILING
 from entrypoints.request_models import RequestModel
 
 MAX_BODY_BYTES: Final = 4096
 """A body with the longest valid value in every field, each character escaped, stays below this."""
+
+MALFORMED: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+"""A percent sign that encodes nothing."""
 
 Model = TypeVar("Model", bound=RequestModel)
 
@@ -53,6 +58,11 @@ class HttpRequest:
         """API Gateway's name for this request; empty when it gave none."""
         return str(self._context().get("requestId", ""))
 
+    def authorizer(self, kind: str) -> Mapping[str, Any]:
+        """What API Gateway's authorizer of this kind found out about the caller; empty without one."""
+        found = (self._context().get("authorizer") or {}).get(kind)
+        return found if isinstance(found, Mapping) else {}
+
     def idempotency_key(self) -> str | None:
         """The player's own name for this call, if it gave one.
 
@@ -83,8 +93,12 @@ class HttpRequest:
         Raises:
             InvalidRequest: it is not what the model asks for.
         """
+        query = self.event.get("rawQueryString") or ""
+        if malformed := MALFORMED.search(query):  # parse_qsl would take it literally
+            name = query[: malformed.start()].rpartition("&")[2].partition("=")[0] or "query"
+            raise InvalidRequest(InvalidInput(_shown(name), "must be percent-encoded"))
         try:
-            pairs = parse_qsl(self.event.get("rawQueryString") or "", keep_blank_values=True, errors="strict")
+            pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
         except ValueError:
             raise InvalidRequest(InvalidInput("query", "must be valid UTF-8, percent-encoded")) from None
         return _validate(model, _unique(pairs), whole="query")
@@ -148,12 +162,16 @@ def _problem(details: Mapping[str, Any], whole: str) -> InvalidInput:
 
 def _shown(name: str) -> str:
     """A field's name as it may appear in an answer: a caller's text of any length and any characters."""
-    return name[:64].encode(errors="replace").decode()
+    return name[:64].encode(errors="replace").decode() or '""'
 
 
+_A_LIMIT: Final = f"must be a whole number from 0 to {CEILING}"
 _REASONS: Final = {
     "missing": "is required",
     "extra_forbidden": "is not a known field",
+    "int_type": _A_LIMIT,
+    "greater_than_equal": _A_LIMIT,
+    "less_than_equal": _A_LIMIT,
     "string_type": "must be a string",
     "string_unicode": "must be valid Unicode text",
     "model_type": "must be a JSON object",

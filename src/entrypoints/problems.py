@@ -18,7 +18,9 @@ from domain.errors import (
     StoreUnavailable,
     StreamGone,
 )
+from domain.streams import CEILING
 from entrypoints.answer_models import FieldError, Problem, StreamView
+from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser
 from entrypoints.http_request import MAX_BODY_BYTES, BodyTooLarge, InvalidRequest
 
 RETRY_AFTER_SECONDS: Final = 1
@@ -114,6 +116,32 @@ _RULES: Final[dict[type, Rule]] = {
         "The body is too large",
         _always(f"body must be at most {MAX_BODY_BYTES} bytes."),
         "invalid",
+    ),
+    NotAllowed: Rule(
+        HTTPStatus.FORBIDDEN,
+        "not_allowed",
+        "The caller is not known",
+        _always("This request was not authenticated."),
+    ),
+    InvalidSubject: Rule(
+        HTTPStatus.FORBIDDEN,
+        "invalid_subject",
+        "The token names no user",
+        _always("The token's subject is not a valid userId."),
+        "denied",
+    ),
+    OtherUser: Rule(
+        HTTPStatus.FORBIDDEN,
+        "other_user",
+        "The token is for another user",
+        _always("userId must be the token's subject, or be left out."),
+        "denied",
+    ),
+    InvalidLimitClaim: Rule(
+        HTTPStatus.FORBIDDEN,
+        "invalid_limit",
+        "The token's limit is not valid",
+        _always(f"The token's limit must be a whole number from 0 to {CEILING}."),
     ),
     LimitReached: Rule(
         HTTPStatus.FORBIDDEN, "limit_reached", "Every stream is taken", _limit_reached, "refused", _holders

@@ -1,19 +1,23 @@
 """What callers send, as pydantic models: the contract's JSON, field by field."""
 
+import re
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from domain import names
 from domain.errors import InvalidInput
+from domain.streams import CEILING
 
 # The validators decide. What JSON Schema can say of them is in `examples` and `json_schema_extra`.
 UserId = Annotated[
     str,
     AfterValidator(names.check_user_id),
     Field(
-        description=f"1 to {names.MAX_USER_ID_BYTES} UTF-8 bytes, not blank, no control characters.",
+        default_factory=str,  # empty, which no user id is: a token names the user already
+        description=f"1 to {names.MAX_USER_ID_BYTES} UTF-8 bytes, not blank, no control characters. "
+        "Required, unless a token names the user.",
         examples=["1"],
         json_schema_extra={"minLength": 1, "maxLength": names.MAX_USER_ID_BYTES},
     ),
@@ -36,6 +40,15 @@ Device = Annotated[
         json_schema_extra={"minLength": 1, "maxLength": names.MAX_DEVICE_BYTES},
     ),
 ]
+MaxStreams = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=CEILING,
+        description="The user's limit, in place of the default; only in a signed request of a backend.",
+        examples=[5],
+    ),
+]
 
 
 class RequestModel(BaseModel):
@@ -55,6 +68,7 @@ class StartBody(RequestModel):
     stream_id: StreamId | None = None
     device: Device | None = None
     replaces: StreamId | None = None
+    max_streams: MaxStreams | None = None
 
     @model_validator(mode="after")
     def _names_fit_together(self) -> Self:
@@ -81,7 +95,13 @@ class EndBody(RequestModel):
     stream_id: StreamId | None = None
 
 
+def _number(text: str) -> object:
+    """The number that a query's text stands for, or the text itself, which is none."""
+    return int(text) if re.fullmatch("[0-9]{1,2}", text) else text
+
+
 class ListQuery(RequestModel):
     """The query of `GET /stream`."""
 
     user_id: UserId
+    max_streams: Annotated[MaxStreams, BeforeValidator(_number)] | None = None

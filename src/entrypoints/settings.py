@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from adapters.dynamodb.client import StoreClient
 from domain.policy import MAX_STREAMS, Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
+from entrypoints.callers import Auth
 
 
 class LogLevel(StrEnum):
@@ -33,6 +34,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=str.upper)
 
+    auth: Auth = Auth.JWT
+    """Not given, a caller without a verified token is refused: trust is never a default."""
+    limit_claim: Annotated[str, Field(min_length=1, max_length=128)] = "maxStreams"
     table_name: Annotated[str, Field(min_length=3, max_length=1024)]
     max_streams: Annotated[int, Field(ge=0, le=CEILING)] = MAX_STREAMS
     lease_seconds: Annotated[int, Field(ge=1, le=86_400)] = 90

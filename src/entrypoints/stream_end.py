@@ -12,9 +12,11 @@ from entrypoints.request_models import EndBody
 def decode(request: HttpRequest, service: Service) -> EndRequest:
     """The end of a named stream, or of an anonymous one."""
     body = request.body(EndBody)
+    user_id = service.callers.user(request, body.user_id)
+    request_id = service.request_id(request)  # a key that is not valid is refused here too
     if body.stream_id is None:
-        return EndAnonymous(body.user_id, service.request_id(request))
-    return EndNamed(body.user_id, body.stream_id)
+        return EndAnonymous(user_id, request_id)
+    return EndNamed(user_id, body.stream_id)
 
 
 def encode(command: EndRequest, answer: Answer, service: Service) -> EndAnswer:

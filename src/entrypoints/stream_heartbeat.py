@@ -12,7 +12,7 @@ from entrypoints.request_models import HeartbeatBody
 def decode(request: HttpRequest, service: Service) -> Heartbeat:
     """Whose heartbeat it is."""
     body = request.body(HeartbeatBody)
-    return Heartbeat(body.user_id, body.stream_id)
+    return Heartbeat(service.callers.user(request, body.user_id), body.stream_id)
 
 
 def encode(command: Heartbeat, answer: Answer, service: Service) -> HoldAnswer:

@@ -12,7 +12,9 @@ from entrypoints.request_models import ListQuery
 
 def decode(request: HttpRequest, service: Service) -> ListStreams:
     """Whose streams."""
-    return ListStreams(request.query(ListQuery).user_id, service.limiter.policy.max_streams)
+    query = request.query(ListQuery)
+    user_id = service.callers.user(request, query.user_id)
+    return ListStreams(user_id, service.callers.limit(request, query.max_streams))
 
 
 def encode(command: ListStreams, answer: Answer, service: Service) -> StreamsAnswer:

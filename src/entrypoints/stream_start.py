@@ -12,10 +12,12 @@ from entrypoints.request_models import StartBody
 def decode(request: HttpRequest, service: Service) -> StartRequest:
     """A start with a name, or without one."""
     body = request.body(StartBody)
-    limit = service.limiter.policy.max_streams
+    user_id = service.callers.user(request, body.user_id)
+    limit = service.callers.limit(request, body.max_streams)
+    request_id = service.request_id(request)  # a key that is not valid is refused here too
     if body.stream_id is None:
-        return StartAnonymous(body.user_id, service.request_id(request), limit)
-    return StartNamed(body.user_id, body.stream_id, limit, body.device, body.replaces)
+        return StartAnonymous(user_id, request_id, limit)
+    return StartNamed(user_id, body.stream_id, limit, body.device, body.replaces)
 
 
 def encode(command: StartRequest, answer: Answer, service: Service) -> HoldAnswer:

@@ -6,6 +6,7 @@ mock_provider "aws" {
 
 variables {
   stage        = "test"
+  auth         = "none"
   package_path = "tests/package.zip"
 }
 

@@ -6,6 +6,7 @@ mock_provider "aws" {
 
 variables {
   stage        = "test"
+  auth         = "none"
   package_path = "tests/package.zip"
   tags         = { team = "streaming" }
 }
@@ -65,6 +66,9 @@ run "functions_are_told_the_settings" {
   assert {
     condition = alltrue([
       for function in aws_lambda_function.route : nonsensitive(function.environment[0].variables) == tomap({
+        AUTH              = "none"
+        LIMIT_CLAIM       = "maxStreams"
+        STORE_CLIENT      = "auto"
         TABLE_NAME        = "stream-limiter-test"
         MAX_STREAMS       = "5"
         LEASE_SECONDS     = "60"

@@ -34,6 +34,7 @@ def environment(dynamodb_local_url: str) -> dict[str, str]:
     ensure_table(store, TABLE)
     return {
         "TABLE_NAME": TABLE,
+        "AUTH": "none",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_local_url,

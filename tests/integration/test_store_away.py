@@ -15,6 +15,7 @@ from adapters.dynamodb.lean_client import LeanClient
 from domain.policy import OnStoreFailure
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_start
 from entrypoints.bootstrap import Service
+from entrypoints.callers import Auth
 from entrypoints.endpoint import Endpoint
 from entrypoints.settings import Settings
 from tests.conftest import TABLE, repository_over
@@ -34,7 +35,7 @@ class Away:
         self.wire = Wire(client)
         self._user_id = user_id
         settings = Settings(
-            TABLE_NAME=TABLE, ON_STORE_FAILURE=on_store_failure, LOG_HASH_KEY=SecretStr("key")
+            AUTH=Auth.NONE, TABLE_NAME=TABLE, ON_STORE_FAILURE=on_store_failure, LOG_HASH_KEY=SecretStr("key")
         )
         self._service: Service = bootstrap.build(settings, repository_over(client), SystemClock())
 

@@ -53,7 +53,7 @@ class Api:
     def __init__(
         self, repository: StreamRepository | None = None, clock: Clock | None = None, **variables: str
     ) -> None:
-        settings = Settings.from_environment({"TABLE_NAME": "streams", **variables})
+        settings = Settings.from_environment({"TABLE_NAME": "streams", "AUTH": "none", **variables})
         self._service = bootstrap.build(
             settings, repository or InMemoryStreamRepository(), clock or FakeClock()
         )

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 import pytest
 
 from entrypoints import bootstrap, stream_list, stream_start
-from entrypoints.settings import SettingsError
 from tests.unit.entrypoints.calls import LambdaContext, event
 
 
@@ -19,6 +18,7 @@ def _new_process() -> Iterator[None]:
 def test_lambda_calls_a_handler_with_an_event_and_a_context(monkeypatch: pytest.MonkeyPatch) -> None:
     """A handler builds its service out of the environment, and reaches for the store only when it must."""
     monkeypatch.setenv("TABLE_NAME", "streams")
+    monkeypatch.setenv("AUTH", "none")
     answer = stream_start.handler(event("start", body="[]"), LambdaContext())
 
     assert answer["statusCode"] == 400
@@ -32,13 +32,20 @@ def test_a_process_has_one_service(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bootstrap.service() is bootstrap.service()
 
 
-def test_wrong_settings_stop_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a table no request is served, by an error that says why."""
+def test_wrong_settings_stop_every_call(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a table no request is served: an opaque 500, and an error event that says why."""
     monkeypatch.delenv("TABLE_NAME", raising=False)
 
     for _ in range(2):
-        with pytest.raises(SettingsError, match="TABLE_NAME"):
-            stream_list.handler(event("list"), LambdaContext())
+        answer = stream_list.handler(event("list"), LambdaContext())
+        assert answer["statusCode"] == 500
+        assert json.loads(answer["body"])["code"] == "internal_error"
+        assert "TABLE_NAME" not in answer["body"]
+        told = json.loads(capsys.readouterr().out)
+        assert (told["level"], told["code"], told["route"]) == ("error", "wrong_settings", "GET /stream")
+        assert told["exception"].startswith("SettingsError: TABLE_NAME: ")
 
 
 def test_every_request_without_a_key_has_a_name_of_its_own() -> None:

@@ -20,6 +20,7 @@ from domain.errors import (
     StreamLimiterError,
 )
 from domain.streams import LiveStreams
+from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser, Unauthenticated
 from entrypoints.http_request import BodyTooLarge, InvalidRequest
 from entrypoints.problems import FAILED, problem_for, rule_for
 from entrypoints.settings import SettingsError
@@ -41,6 +42,11 @@ EXAMPLES: dict[type[Exception], Exception] = {
         InvalidRequest(InvalidInput("userId", "is required"), InvalidInput("device", "must not be blank")),
         BodyTooLarge("s3cret"),
         SettingsError("s3cret"),
+        NotAllowed("s3cret"),
+        Unauthenticated("s3cret"),
+        InvalidSubject("s3cret"),
+        OtherUser("s3cret"),
+        InvalidLimitClaim("s3cret"),
     )
 }
 STATUSES = {
@@ -54,6 +60,11 @@ STATUSES = {
     StoreContended: 503,
     StoreFault: 500,
     SettingsError: 500,
+    NotAllowed: 403,
+    Unauthenticated: 403,
+    InvalidSubject: 403,
+    OtherUser: 403,
+    InvalidLimitClaim: 403,
 }
 
 

@@ -3,9 +3,12 @@ import pytest
 from adapters.dynamodb.client import StoreClient
 from domain.policy import Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
+from entrypoints.callers import Auth
 from entrypoints.settings import LogLevel, Settings, SettingsError
 
 ALL = {
+    "AUTH": "iam",
+    "LIMIT_CLAIM": "plan",
     "TABLE_NAME": "streams-prod",
     "MAX_STREAMS": "5",
     "LEASE_SECONDS": "60",
@@ -31,6 +34,7 @@ def test_a_table_is_all_that_must_be_named() -> None:
     settings = read()
 
     assert settings.policy == Policy()
+    assert settings.auth is Auth.JWT  # trust is never a default
     assert settings.log_level is LogLevel.INFO
     assert settings.log_hash_key.get_secret_value() == ""
 
@@ -40,6 +44,8 @@ def test_every_variable_is_read() -> None:
     settings = Settings.from_environment(ALL)
 
     assert set(ALL) == {name.upper() for name in Settings.model_fields}
+    assert settings.auth is Auth.IAM
+    assert settings.limit_claim == "plan"
     assert settings.table_name == "streams-prod"
     assert settings.policy == Policy(
         max_streams=5,
@@ -87,6 +93,9 @@ def test_a_table_must_be_named(environment: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("AUTH", "basic"),
+        ("AUTH", "NONE"),
+        ("LIMIT_CLAIM", "x" * 129),
         ("TABLE_NAME", "ab"),
         ("TABLE_NAME", "a" * 1025),
         ("MAX_STREAMS", "-1"),

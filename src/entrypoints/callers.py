@@ -1,0 +1,124 @@
+"""Who calls, and for whom: what a request may say depends on how API Gateway authenticated it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from domain.errors import InvalidInput
+from domain.names import check_user_id
+from domain.streams import CEILING
+from entrypoints.http_request import HttpRequest, InvalidRequest
+
+LIMIT: Final = re.compile(r"0|[1-9][0-9]?")
+
+
+class Auth(StrEnum):
+    """How callers are authenticated, by API Gateway, before a function sees them."""
+
+    NONE = "none"
+    """Not at all: the request names the user. For local use and private networks."""
+    JWT = "jwt"
+    """By a token: the user is its subject."""
+    IAM = "iam"
+    """By a signature of a trusted backend, which names the user and may name the limit."""
+
+
+class NotAllowed(Exception):
+    """The caller may not ask for this. The text is for logs, and holds no value of the caller's."""
+
+
+class Unauthenticated(NotAllowed):
+    """The event lacks what API Gateway adds to an authenticated request: nobody is trusted by accident."""
+
+
+class InvalidSubject(NotAllowed):
+    """The token's subject is no valid user id."""
+
+
+class OtherUser(NotAllowed):
+    """The request names another user than its token."""
+
+
+class InvalidLimitClaim(NotAllowed):
+    """The token's limit is no whole number from 0 to 20: its issuer or our settings are wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Tells whom a request is about, and the limit that it is held against.
+
+    Attributes:
+        auth: how callers are authenticated.
+        limit_claim: the token's claim that holds the user's limit.
+        default_limit: the limit of whoever has no other.
+    """
+
+    auth: Auth
+    limit_claim: str
+    default_limit: int
+
+    def user(self, request: HttpRequest, named: str) -> str:
+        """The user whom the request is about.
+
+        Args:
+            request: the request.
+            named: the valid user id that it names, or an empty text.
+
+        Raises:
+            NotAllowed: the caller may not speak for that user.
+            InvalidRequest: nobody is named, and somebody must be.
+        """
+        if self.auth is Auth.JWT:
+            subject = _subject(_claims(request))
+            if named not in {"", subject}:
+                raise OtherUser("the request names another user than its token")
+            return subject
+        if self.auth is Auth.IAM and not request.authorizer("iam"):
+            raise Unauthenticated("no signature was checked")
+        if not named:
+            raise InvalidRequest(InvalidInput("userId", "is required"))
+        return named
+
+    def limit(self, request: HttpRequest, asked: int | None) -> int:
+        """The limit of the request's user.
+
+        Args:
+            request: the request.
+            asked: the `maxStreams` that it asks for; only a trusted backend may.
+
+        Raises:
+            NotAllowed: the token's limit is not valid.
+            InvalidRequest: the caller may not ask for a limit.
+        """
+        if asked is not None:
+            if self.auth is not Auth.IAM:
+                raise InvalidRequest(InvalidInput("maxStreams", "is for signed requests of a backend only"))
+            return asked
+        if self.auth is Auth.JWT:
+            claim = _claims(request).get(self.limit_claim)
+            return self.default_limit if claim is None else _claimed_limit(claim)
+        return self.default_limit
+
+
+def _claims(request: HttpRequest) -> Mapping[str, Any]:
+    claims = request.authorizer("jwt").get("claims")
+    if not isinstance(claims, Mapping):
+        raise Unauthenticated("no token was checked")
+    return claims
+
+
+def _subject(claims: Mapping[str, Any]) -> str:
+    subject = claims.get("sub")
+    try:
+        return check_user_id(subject if isinstance(subject, str) else "")
+    except InvalidInput:
+        raise InvalidSubject("the token's subject is no valid user id") from None
+
+
+def _claimed_limit(claim: object) -> int:
+    """API Gateway hands every claim over as text."""
+    if not isinstance(claim, str) or not LIMIT.fullmatch(claim) or int(claim) > CEILING:
+        raise InvalidLimitClaim(f"the token's limit is no whole number from 0 to {CEILING}")
+    return int(claim)

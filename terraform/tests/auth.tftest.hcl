@@ -1,0 +1,128 @@
+# Who may call: each mode guards every route, and a mode that lacks a part of it is refused.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  stage        = "test"
+  package_path = "tests/package.zip"
+}
+
+run "none_is_asked_for" {
+  variables {
+    auth = "none"
+  }
+
+  assert {
+    condition     = alltrue([for route in aws_apigatewayv2_route.function : route.authorization_type == "NONE"])
+    error_message = "A route authenticates although nobody asked for it."
+  }
+
+  assert {
+    condition     = length(aws_apigatewayv2_authorizer.jwt) == 0 && length(aws_apigatewayv2_api.streams.cors_configuration) == 0
+    error_message = "There is an authorizer or CORS that nobody asked for."
+  }
+}
+
+run "tokens" {
+  variables {
+    auth         = "jwt"
+    jwt_issuer   = "https://login.example.com/"
+    jwt_audience = ["streams"]
+    jwt_scopes   = ["watch"]
+    limit_claim  = "plan_streams"
+    cors_origins = ["https://watch.example.com"]
+  }
+
+  assert {
+    condition = alltrue([
+      for route in aws_apigatewayv2_route.function :
+      route.authorization_type == "JWT"
+      && route.authorizer_id == aws_apigatewayv2_authorizer.jwt[0].id
+      && route.authorization_scopes == toset(["watch"])
+    ])
+    error_message = "A route can be called without a token."
+  }
+
+  assert {
+    condition = (
+      aws_apigatewayv2_authorizer.jwt[0].jwt_configuration[0].issuer == "https://login.example.com/"
+      && aws_apigatewayv2_authorizer.jwt[0].jwt_configuration[0].audience == toset(["streams"])
+      && aws_apigatewayv2_authorizer.jwt[0].identity_sources == toset(["$request.header.Authorization"])
+    )
+    error_message = "The authorizer does not check what was asked for."
+  }
+
+  assert {
+    condition = alltrue([
+      for function in aws_lambda_function.route :
+      nonsensitive(function.environment[0].variables)["AUTH"] == "jwt"
+      && nonsensitive(function.environment[0].variables)["LIMIT_CLAIM"] == "plan_streams"
+    ])
+    error_message = "A function is not told how callers are authenticated."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_api.streams.cors_configuration[0].allow_origins == toset(["https://watch.example.com"])
+    error_message = "The origins are not those that were asked for."
+  }
+}
+
+run "signatures" {
+  variables {
+    auth = "iam"
+  }
+
+  assert {
+    condition     = alltrue([for route in aws_apigatewayv2_route.function : route.authorization_type == "AWS_IAM"])
+    error_message = "A route can be called without a signature."
+  }
+}
+
+run "unknown_mode" {
+  command = plan
+
+  variables {
+    auth = "basic"
+  }
+
+  expect_failures = [var.auth]
+}
+
+run "tokens_of_nobody_for_nobody" {
+  command = plan
+
+  variables {
+    auth = "jwt"
+  }
+
+  expect_failures = [var.jwt_issuer, var.jwt_audience]
+}
+
+run "tokens_from_an_open_line" {
+  command = plan
+
+  variables {
+    auth         = "jwt"
+    jwt_issuer   = "http://login.example.com"
+    jwt_audience = [""]
+    limit_claim  = ""
+    cors_origins = ["*"]
+  }
+
+  expect_failures = [var.jwt_issuer, var.jwt_audience, var.limit_claim, var.cors_origins]
+}
+
+run "token_settings_that_nothing_reads" {
+  command = plan
+
+  variables {
+    auth         = "iam"
+    jwt_issuer   = "https://login.example.com"
+    jwt_audience = ["streams"]
+    jwt_scopes   = ["watch"]
+  }
+
+  expect_failures = [var.jwt_issuer, var.jwt_audience, var.jwt_scopes]
+}

@@ -1,0 +1,201 @@
+import json
+from typing import Any
+
+import pytest
+
+from tests.fakes import RecordingRepository
+from tests.unit.entrypoints.calls import Api, HttpAnswer, event
+
+SUBJECT = "viewer-1"
+CALLS = ("start", "start_named", "heartbeat", "end", "end_named", "list")
+UNFIT_LIMITS = [
+    "21",
+    "-1",
+    "+3",
+    "3.0",
+    "03",
+    " 3",
+    "",
+    "three",
+    "true",
+    "null",
+    "[3]",
+    "٣",
+    "1e1",
+    "9" * 400,
+]
+
+
+def told_by(kind: str, **found: Any) -> dict[str, Any]:
+    """What API Gateway adds to a request that its authorizer let through."""
+    return {**event("start")["requestContext"], "authorizer": {kind: found}}
+
+
+def token(**claims: Any) -> dict[str, Any]:
+    """The context of a request with a verified token of `SUBJECT`."""
+    return told_by("jwt", claims={"sub": SUBJECT, **claims}, scopes=[])
+
+
+SIGNED = told_by(
+    "iam", accessKey="AKIA", accountId="123456789012", userArn="arn:aws:iam::123456789012:user/b"
+)
+
+
+def naming(user_id: str | None, name: str) -> dict[str, Any]:
+    """The changes to an event that make it name this user, or nobody."""
+    if name == "list":
+        return {"rawQueryString": "" if user_id is None else f"userId={user_id}"}
+    body = {key: value for key, value in json.loads(event(name)["body"]).items() if key != "userId"}
+    return {"body": json.dumps(body if user_id is None else {**body, "userId": user_id})}
+
+
+def asking(name: str, limit: int) -> dict[str, Any]:
+    """The changes to an event that make it ask for this limit."""
+    if name == "list":
+        return {"rawQueryString": f"userId=1&maxStreams={limit}"}
+    return {"body": json.dumps({**json.loads(event(name)["body"]), "maxStreams": limit})}
+
+
+def refusal(answer: HttpAnswer) -> tuple[int, str]:
+    """The status and the code of a problem."""
+    return answer.status, answer.body["code"]
+
+
+@pytest.mark.parametrize("named", [None, SUBJECT])
+def test_a_token_names_the_user(named: str | None, repository: RecordingRepository) -> None:
+    """The user is the token's subject, whether the body says so too or says nothing."""
+    api = Api(repository, AUTH="jwt")
+
+    assert api.call("start_named", requestContext=token(), **naming(named, "start_named")).status == 200
+    listed = api.call("list", requestContext=token(), **naming(named, "list"))
+    assert [stream["streamId"] for stream in listed.body["streams"]] == ["play-1"]
+    assert api.call("end_named", requestContext=token(), **naming(named, "end_named")).body["ended"] is True
+    assert {write.user_id for write in repository.writes} == {SUBJECT}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("other", ["viewer-2", "Viewer-1", "viewer-1.", "1"])
+def test_a_token_speaks_for_no_other(name: str, other: str, repository: RecordingRepository) -> None:
+    """A request that names another user than its token is refused, and nothing is written."""
+    answer = Api(repository, AUTH="jwt").call(name, requestContext=token(), **naming(other, name))
+
+    assert refusal(answer) == (403, "other_user")
+    assert repository.writes == []
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("subject", [None, "", " ", "a" * 129, "a\nb", 1, ["viewer-1"]])
+def test_a_subject_is_a_user(name: str, subject: object, repository: RecordingRepository) -> None:
+    """A token whose subject could be no user is refused, whomever the request names."""
+    for named in (None, "viewer-1"):
+        answer = Api(repository, AUTH="jwt").call(
+            name, requestContext=token(sub=subject), **naming(named, name)
+        )
+        assert refusal(answer) == (403, "invalid_subject")
+    assert repository.writes == []
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("auth", ["jwt", "iam", ""])
+@pytest.mark.parametrize(
+    "authorizer",
+    [None, {}, {"lambda": {"sub": SUBJECT}}, {"jwt": None}, {"jwt": {"claims": None}}, {"iam": {}}],
+)
+def test_nobody_is_trusted_by_accident(
+    name: str, auth: str, authorizer: object, repository: RecordingRepository
+) -> None:
+    """A route that was left without its authorizer refuses everybody; so do settings that name none."""
+    context = {**event(name)["requestContext"], "authorizer": authorizer}
+    answer = Api(repository, AUTH=auth).call(name, requestContext=context)
+
+    assert refusal(answer) == (403, "not_allowed")
+    assert repository.writes == []
+
+
+def test_one_authentication_is_not_another() -> None:
+    """A token does not pass for a signature, nor a signature for a token."""
+    assert refusal(Api(AUTH="iam").call("start", requestContext=token())) == (403, "not_allowed")
+    assert refusal(Api(AUTH="jwt").call("start", requestContext=SIGNED)) == (403, "not_allowed")
+
+
+def test_a_signature_lets_a_backend_name_the_user(repository: RecordingRepository) -> None:
+    """Whom the backend names is the user, and somebody must be named."""
+    api = Api(repository, AUTH="iam")
+
+    assert api.call("start", requestContext=SIGNED, **naming("viewer-2", "start")).status == 200
+    assert [write.user_id for write in repository.writes] == ["viewer-2"]
+    nobody = api.call("start", requestContext=SIGNED, **naming(None, "start"))
+    assert nobody.status == 400
+    assert nobody.body["errors"] == [{"field": "userId", "detail": "userId is required"}]
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("auth", ["none", "iam"])
+def test_without_a_token_a_user_is_named(name: str, auth: str) -> None:
+    """Where no token says it, every call says whom it is about."""
+    answer = Api(AUTH=auth).call(name, requestContext=SIGNED, **naming(None, name))
+
+    assert (answer.status, answer.body["message"]) == (400, "userId is required.")
+
+
+@pytest.mark.parametrize(("claim", "limit"), [(None, 3), ("0", 0), ("1", 1), ("20", 20)])
+@pytest.mark.parametrize("variable", ["", "plan_streams"])
+def test_a_token_holds_the_limit(claim: str | None, limit: int, variable: str) -> None:
+    """The configured claim is the user's limit; without it the default is."""
+    claims = {} if claim is None else {variable or "maxStreams": claim}
+    api = Api(AUTH="jwt", LIMIT_CLAIM=variable)
+    listed = api.call("list", requestContext=token(**claims), **naming(None, "list"))
+
+    assert listed.body["maxStreams"] == limit
+    started = api.call("start", requestContext=token(**claims), **naming(None, "start"))
+    assert (started.status, started.body["maxStreams"]) == (403 if limit == 0 else 200, limit)
+
+
+@pytest.mark.parametrize("name", ["start", "start_named", "list"])
+@pytest.mark.parametrize("claim", [*UNFIT_LIMITS, 3, ["3"], {}])
+def test_a_limit_is_never_guessed(
+    name: str, claim: object, capsys: pytest.CaptureFixture[str], repository: RecordingRepository
+) -> None:
+    """A claim that is no limit is refused by its own code, and told to the operator as an error."""
+    context = token(maxStreams=claim)
+    answer = Api(repository, AUTH="jwt").call(name, requestContext=context, **naming(None, name))
+    written = json.loads(capsys.readouterr().out)
+
+    assert refusal(answer) == (403, "invalid_limit")
+    assert (written["level"], written["code"]) == ("error", "invalid_limit")
+    assert repository.writes == []
+
+
+@pytest.mark.parametrize("name", ["heartbeat", "end_named"])
+def test_a_limit_matters_where_it_is_held_against(name: str) -> None:
+    """A stream goes on and ends under whatever limit its token holds."""
+    answer = Api(AUTH="jwt").call(name, requestContext=token(maxStreams="x"), **naming(None, name))
+
+    assert answer.body.get("code") != "invalid_limit"
+
+
+@pytest.mark.parametrize("name", ["start", "start_named", "list"])
+def test_a_backend_may_ask_for_a_limit(name: str) -> None:
+    """A signed request's limit counts in place of the default."""
+    answer = Api(AUTH="iam").call(name, requestContext=SIGNED, **asking(name, 7))
+
+    assert (answer.status, answer.body["maxStreams"]) == (200, 7)
+
+
+@pytest.mark.parametrize("name", ["start", "start_named", "list"])
+@pytest.mark.parametrize("auth", ["none", "jwt"])
+def test_nobody_else_may_ask_for_a_limit(name: str, auth: str) -> None:
+    """A player cannot raise its own limit."""
+    answer = Api(AUTH=auth).call(name, requestContext=token(sub="1"), **asking(name, 7))
+
+    assert refusal(answer) == (400, "invalid_request")
+    assert [error["field"] for error in answer.body["errors"]] == ["maxStreams"]
+
+
+@pytest.mark.parametrize("name", ["start", "start_named", "end", "end_named"])
+def test_a_bad_key_is_refused_on_named_calls_too(name: str, api: Api) -> None:
+    """A header that is not valid is told so, whether or not this call would need it."""
+    answer = api.call(name, headers={"idempotency-key": "a b"})
+
+    assert answer.status == 400
+    assert answer.body["errors"][0]["field"] == "Idempotency-Key"
