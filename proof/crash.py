@@ -153,6 +153,7 @@ def _store() -> Iterator[tuple[Any, dict[str, str]]]:
             {
                 "AWS_ENDPOINT_URL_DYNAMODB": store.endpoint_url,
                 "TABLE_NAME": TABLE,
+                "AUTH": "none",
                 "MAX_STREAMS": str(LIMIT),
                 "LEASE_SECONDS": str(LEASE_SECONDS),
                 "GRACE_SECONDS": str(GRACE_SECONDS),

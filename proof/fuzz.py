@@ -139,7 +139,9 @@ def fuzz(endpoint: Endpoint[Any], seed: int, events: int) -> Findings:
     store = SimulatedDynamoDb()
     repository = DynamoDbStreamRepository(store, "fuzz", attempt_seconds=0.1)
     service = bootstrap.build(
-        Settings.from_environment({"TABLE_NAME": "fuzz", "LOG_LEVEL": "error"}), repository, SystemClock()
+        Settings.from_environment({"TABLE_NAME": "fuzz", "AUTH": "none", "LOG_LEVEL": "error"}),
+        repository,
+        SystemClock(),
     )
     findings = Findings()
 
