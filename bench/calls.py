@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "AWS_REGION": "eu-central-1",
     "AWS_DEFAULT_REGION": "eu-central-1",
     "TABLE_NAME": TABLE,
+    "AUTH": "none",
     "LOG_HASH_KEY": "bench",
 }
 """What Lambda gives a function, and Terraform to this one. Local stores take any credentials."""
