@@ -120,6 +120,10 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 openapi: $(VENV) ## Write docs/openapi.yaml out of the routes and the models
 	@$(PY) -m dev.openapi
 
+.PHONY: docs
+docs: $(VENV) $(DOCS) ## Build the documentation's site in build/site, its links checked
+	@$(PY) -m dev.docs
+
 .PHONY: test-openapi
 test-openapi: $(VENV) $(EMULATOR) $(OPENAPI) ## Call the service by its own description (EXAMPLES=10 per route)
 	$(PY) -m pytest tests/e2e/test_openapi.py

@@ -1,0 +1,61 @@
+"""`make docs`: the documentation's site in build/site, complete without any other host."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from dev.cache import ROOT, CannotFetch, check_sha256, filled
+
+MKDOCS: Final = ROOT / ".venv-docs" / "bin" / "mkdocs"
+SITE: Final = ROOT / "build" / "site"
+MERMAID: Final = "mermaid@11.4.1"
+MERMAID_SHA256: Final = "ec7b61b391aaa24bf666fd20e48d0a626eeb4a95b95bc6b3016a122d7f0bc2af"
+SCRIPT: Final = "mermaid.min.js"
+
+
+def main() -> int:
+    """Build it; a link that leads nowhere is an error."""
+    try:
+        script = filled(f"mermaid/{MERMAID}", _fetch) / SCRIPT
+    except CannotFetch as reason:
+        print(f"make docs: {reason}", file=sys.stderr)
+        return 1
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}  # the theme's advertisement
+    build = [str(MKDOCS), "build", "--strict"]  # not --quiet: it would not count the warnings
+    if code := subprocess.run(build, cwd=ROOT, env=environment, check=False).returncode:
+        return code
+    shutil.copy(script, SITE / "assets" / SCRIPT)
+    print(f"file://{SITE / 'index.html'}")
+    return 0
+
+
+def _fetch(folder: Path) -> None:
+    """Draw the diagrams' script out of its npm package."""
+    npm = shutil.which("npm")
+    if not npm:
+        raise CannotFetch("there is no npm to fetch the diagrams' script with: install Node 20 or later.")
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            subprocess.run(
+                [npm, "pack", MERMAID, "--pack-destination", scratch],
+                check=True,
+                cwd=scratch,
+                capture_output=True,
+            )
+        except subprocess.SubprocessError as failure:
+            raise CannotFetch(f"npm cannot fetch {MERMAID}.") from failure
+        (tarball,) = Path(scratch).glob("*.tgz")
+        check_sha256(tarball, MERMAID_SHA256)
+        with tarfile.open(tarball) as archive:
+            content = archive.extractfile(f"package/dist/{SCRIPT}")
+            assert content is not None  # noqa: S101 - the pinned package has it
+            (folder / SCRIPT).write_bytes(content.read())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
