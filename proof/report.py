@@ -100,6 +100,18 @@ def table(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
+def replaced(rows: Iterable[Row], new: Iterable[Row]) -> list[Row]:
+    """The rows, those of the same names replaced by the new ones."""
+    return list(({row.id: row for row in rows} | {row.id: row for row in new}).values())
+
+
+def read_json(path: Path) -> list[Row]:
+    """The rows of an earlier run, if there was one."""
+    if not path.exists():
+        return []
+    return [Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+
+
 def write_json(rows: Iterable[Row], path: Path) -> None:
     """The rows, for programs."""
     path.parent.mkdir(parents=True, exist_ok=True)

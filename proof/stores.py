@@ -1,17 +1,18 @@
 """The real stores that proofs run over: DynamoDB Local and the emulator, each in a process of its own."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final
 
 from localstack_client.session import Session
 
+from adapters.dynamodb import items
 from adapters.dynamodb.client import ATTEMPT_SECONDS, dynamodb_client
-from adapters.dynamodb.items import key
 from adapters.dynamodb.repository import DynamoDbApi, DynamoDbStreamRepository
 from dev.dynamodb_local import start_dynamodb_local
 from dev.emulator import REGION, start_emulator
 from dev.table import ensure_table
+from domain.streams import Snapshot
 
 TABLE: Final = "streams-to-prove"
 EPOCH: Final = 2_000_000_000.0
@@ -28,9 +29,13 @@ def stores() -> Iterator[tuple[str, ...]]:
         for address in addresses:
             patient = _session(address).client("dynamodb")
             ensure_table(patient, TABLE)
-            patient.update_item(TableName=TABLE, Key=key("warm-up"))  # a Java process is slow at first
-            patient.get_item(TableName=TABLE, Key=key("warm-up"))
+            patient.update_item(TableName=TABLE, Key=items.key("warm-up"))  # a Java process is slow at first
+            patient.get_item(TableName=TABLE, Key=items.key("warm-up"))
         yield addresses
+
+
+Stores = Callable[[], AbstractContextManager[tuple[str, ...]]]
+"""What gives the addresses of running stores."""
 
 
 def client_of(address: str) -> Any:
@@ -41,6 +46,20 @@ def client_of(address: str) -> Any:
 def repository_over(api: DynamoDbApi) -> DynamoDbStreamRepository:
     """The repository over the table, repeating at once."""
     return DynamoDbStreamRepository(api, TABLE, attempt_seconds=ATTEMPT_SECONDS, sleep=lambda _: None)
+
+
+def item_of(user_id: str, state: Snapshot) -> dict[str, Any]:
+    """The item that reads as this state."""
+    item: dict[str, Any] = {
+        **items.key(user_id),
+        items.STREAM_COUNT: items.number(state.stream_count),
+        items.ANONYMOUS_COUNT: items.number(state.anonymous.count),
+        **{items.stream_attribute(name): items.lease_value(lease) for name, lease in state.leases.items()},
+        **{place: items.string(mark) for place, mark in zip(items.REQUESTS, state.requests, strict=False)},
+    }
+    if state.anonymous.expires_at is not None:
+        item[items.ANONYMOUS_EXPIRES_AT] = items.number(state.anonymous.expires_at)
+    return item
 
 
 def _session(address: str) -> Session:

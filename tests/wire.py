@@ -136,6 +136,10 @@ class Wire:
         """The next requests fare so, in this order; `None` lets one pass."""
         self._faults.extend(faults)
 
+    def forget(self) -> None:
+        """Whatever was to break no longer does."""
+        self._faults.clear()
+
     def _pass(self, request: AWSPreparedRequest) -> Any:
         target = request.headers["X-Amz-Target"]
         operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]

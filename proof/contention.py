@@ -1,0 +1,154 @@
+"""Many threads of several processes race for the last slots: as many are granted as were free, always."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from random import Random
+from typing import Any, Final
+
+from domain.errors import StreamLimiterError
+from domain.limiter import StreamLimiter
+from domain.policy import OnLimit, Policy
+from domain.ports import Deadline
+from domain.requests import StartAnonymous, StartNamed, StartRequest
+from domain.streams import AnonymousSlots, Lease, Snapshot
+from proof.report import Progress, Row
+from proof.stores import EPOCH, TABLE, Stores, client_of, item_of, repository_over, stores
+from proof.together import Barrier, Together
+from tests.fakes import FakeClock
+
+LIMIT: Final = 3
+PROCESSES: Final = 2
+BATCH: Final = 10
+POLICY: Final = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=60)
+LIVE: Final = int(EPOCH) + 5
+OVER: Final = int(EPOCH) - 2
+KINDS: Final = ("start", "anonymous", "reclaim", "anonymous reclaim", "replaces", "evict")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One race.
+
+    Attributes:
+        user: whose slots.
+        kind: what the racers do.
+        threads: how many there are in each process.
+        before: the state that they meet.
+        free: how many of them must be granted.
+    """
+
+    user: str
+    kind: str
+    threads: int
+    before: Snapshot
+    free: int
+
+    @classmethod
+    def draw(cls, seed: int, number: int) -> "Trial":
+        """The trial of this number: the kinds take turns."""
+        chance = Random(f"{seed} {number}")
+        kind = KINDS[number % len(KINDS)]
+        threads = chance.randint(12, 32) // PROCESSES
+        user = f"race-{seed}-{number}"
+        if kind in {"start", "anonymous"}:
+            taken = chance.randint(0, LIMIT)
+            return cls(user, kind, threads, _state(live=taken), LIMIT - taken)
+        if kind == "reclaim":
+            over = chance.randint(1, LIMIT)
+            return cls(user, kind, threads, _state(live=LIMIT - over, over=over), over)
+        if kind == "anonymous reclaim":
+            return cls(user, kind, threads, _state(live=1, anonymous=2), 2)
+        return cls(user, kind, threads, _state(live=LIMIT), 1 if kind == "replaces" else LIMIT)
+
+    def request(self, who: str) -> StartRequest:
+        """What one racer asks for."""
+        if self.kind.startswith("anonymous"):
+            return StartAnonymous(self.user, who, LIMIT)
+        return StartNamed(self.user, who, LIMIT, None, "live-0" if self.kind == "replaces" else None)
+
+    def judge(self, answers: Counter[str], after: Snapshot) -> str:
+        """What is wrong with how it ended; nothing when all is well."""
+        if after.stream_count != LIMIT - (self.free - min(self.free, answers["granted"])):
+            return f"{after.stream_count} slots are taken after {dict(answers)}"
+        if after.stream_count != after.anonymous.count + len(after.leases):
+            return "the count differs from its parts"
+        if self.kind == "evict":  # everybody gets in, or is asked to try again
+            return "" if set(answers) <= {"granted", "StoreContended"} else f"{dict(answers)}"
+        if answers["granted"] != self.free:
+            return f"{answers['granted']} were granted, and {self.free} slots were free"
+        return "" if set(answers) <= {"granted", "LimitReached"} else f"{dict(answers)}"
+
+
+def _state(live: int = 0, over: int = 0, anonymous: int = 0) -> Snapshot:
+    """So many live and dead named streams, and dead anonymous ones."""
+    names = {f"live-{n}": LIVE for n in range(live)} | {f"over-{n}": OVER for n in range(over)}
+    leases = {name: Lease(name, OVER - 10, expiry) for name, expiry in names.items()}
+    slots = AnonymousSlots(anonymous, OVER) if anonymous else AnonymousSlots()
+    return Snapshot(len(leases) + anonymous, slots, leases)
+
+
+def race(address: str, trials: tuple[Trial, ...], process: int, start: Barrier) -> list[Counter[str]]:
+    """This process's racers in each trial, all at once with those of the other processes."""
+    client = client_of(address)
+    results = []
+    for trial in trials:
+        if process == 0 and trial.before.stream_count:
+            client.put_item(TableName=TABLE, Item=item_of(trial.user, trial.before))
+        start.wait()
+        results.append(_race(client, trial, process))
+    return results
+
+
+def _race(client: Any, trial: Trial, process: int) -> Counter[str]:
+    policy = replace(POLICY, on_limit=OnLimit.EVICT_OLDEST if trial.kind == "evict" else OnLimit.REJECT)
+    limiter = StreamLimiter(repository_over(client), FakeClock(EPOCH), policy)
+    answers: list[str] = []
+    gun = threading.Barrier(trial.threads)
+
+    def run(request: StartRequest) -> None:
+        gun.wait()
+        try:
+            limiter.start(request)
+        except StreamLimiterError as error:
+            answers.append(type(error).__name__)
+        else:
+            answers.append("granted")
+
+    threads = [
+        threading.Thread(target=run, args=(trial.request(f"{process}-{n}"),)) for n in range(trial.threads)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return Counter(answers)
+
+
+def prove(seed: int, trials: int, progress: Progress, over: Stores = stores) -> list[Row]:
+    """Let them race so often, over both stores in turn."""
+    raced, grants = 0, 0
+    goal = f"{trials:,} trials of 12 to 32 threads, grants = free slots"
+    with over() as addresses, Together(PROCESSES) as together:
+        looking: list[Callable[[str], Snapshot]] = [_look(address) for address in addresses]
+        for batch in count():
+            drawn = tuple(Trial.draw(seed, batch * BATCH + n) for n in range(BATCH))
+            shares = together.run(race, addresses[batch % 2], drawn)
+            for trial, answers in zip(drawn, zip(*shares, strict=True), strict=True):
+                total = sum(answers, Counter[str]())
+                wrong = trial.judge(total, looking[batch % 2](trial.user))
+                raced, grants = raced + 1, grants + total["granted"]
+                if wrong:
+                    print(f"\n{trial}: {wrong}")
+                    return [Row("contention", f"broken after {raced:,} trials: {wrong}", goal, met=False)]
+            if not progress(raced, trials) or raced >= trials:
+                break
+    figure = f"{raced:,} trials in {PROCESSES} processes, {grants:,} grants = free slots"
+    return [Row("contention", figure, goal, met=raced >= trials)]
+
+
+def _look(address: str) -> Callable[[str], Snapshot]:
+    repository = repository_over(client_of(address))
+    return lambda user: repository.read(user, Deadline.after(10, FakeClock(EPOCH)))

@@ -1,0 +1,281 @@
+"""Apply-then-lose: each write of each operation, in turn, meets a failing network beneath botocore.
+
+A run is one operation of one user, whose requests to the store fail once to three times, with up to
+three other requests of the same user in between. Its end must be that of the same requests made one
+after the other over a network that never fails, in one of their orders.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from random import Random
+from typing import Any, Final
+
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import ReadTimeoutError
+
+from adapters.in_memory import InMemoryStreamRepository
+from domain.errors import Refusal, StreamLimiterError
+from domain.limiter import StreamLimiter
+from domain.policy import OnLimit, Policy
+from domain.ports import Deadline, StreamRepository
+from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
+from domain.streams import Snapshot
+from proof.report import Progress, Row, spread
+from proof.stores import EPOCH, TABLE, Stores, client_of, item_of, repository_over, stores
+from tests.fakes import FakeClock
+from tests.wire import Fault, Send, Wire, after_other, late, lost_after, lost_before, server_error, throttled
+
+LIMIT: Final = 3
+BATCH: Final = 50
+POLICY: Final = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=60)
+EVICTING: Final = replace(POLICY, on_limit=OnLimit.EVICT_OLDEST)
+
+Request = StartNamed | StartAnonymous | Heartbeat | EndNamed | EndAnonymous
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation, on what it meets, and how many writes it takes when nothing fails.
+
+    Attributes:
+        before: requests that come first, each with the seconds that pass after it.
+        request: the operation itself, given the user.
+        writes: how many writes it makes.
+    """
+
+    before: Sequence[tuple[Callable[[str], Request], float]]
+    request: Callable[[str], Request]
+    writes: int = 1
+    policy: Policy = POLICY
+
+
+def _named(name: str, replaces: str | None = None) -> Callable[[str], Request]:
+    return lambda user: StartNamed(user, name, LIMIT, None, replaces)
+
+
+def _anonymous(request_id: str) -> Callable[[str], Request]:
+    return lambda user: StartAnonymous(user, request_id, LIMIT)
+
+
+TV, PHONE = (_named("tv"), 0.0), (_named("phone"), 0.0)
+ONE, TWO = (_anonymous("one"), 0.0), (_anonymous("two"), 0.0)
+OPERATIONS: Final = {
+    "first anonymous start": Operation([], _anonymous("it")),
+    "anonymous start of the last slot": Operation([ONE, TV], _anonymous("it")),
+    "anonymous start at the limit": Operation([ONE, TWO, TV], _anonymous("it")),
+    "anonymous end": Operation([ONE, TWO], lambda user: EndAnonymous(user, "it")),
+    "last anonymous end": Operation([ONE], lambda user: EndAnonymous(user, "it")),
+    "anonymous end of nothing": Operation([TV], lambda user: EndAnonymous(user, "it")),
+    "first named start": Operation([], _named("it")),
+    "named start of the last slot": Operation([ONE, TV], _named("it")),
+    "named start at the limit": Operation([ONE, TV, PHONE], _named("it")),
+    "start that replaces": Operation([ONE, TV, PHONE], _named("it", "phone")),
+    "start that replaces what is gone": Operation([TV], _named("it", "phone"), writes=2),
+    "start that comes back": Operation([(_named("it"), 9.0)], _named("it"), writes=2),
+    "start that renews and replaces": Operation([TV, (_named("it"), 0.0)], _named("it", "tv"), writes=2),
+    "heartbeat": Operation([(_named("it"), 4.0)], lambda user: Heartbeat(user, "it")),
+    "heartbeat of a stream that is gone": Operation([TV], lambda user: Heartbeat(user, "it")),
+    "named end": Operation([(_named("it"), 0.0), TV], lambda user: EndNamed(user, "it")),
+    "named start that reclaims": Operation([TV, PHONE, (_named("old"), 13.0)], _named("it"), writes=2),
+    "anonymous start that reclaims": Operation(
+        [ONE, TWO, (_anonymous("three"), 63.0)], _anonymous("it"), writes=2
+    ),
+    "start that evicts": Operation([TV, PHONE, (_named("old"), 1.0)], _named("it"), 2, EVICTING),
+    "anonymous start that evicts": Operation([TV, PHONE, ONE], _anonymous("it"), 2, EVICTING),
+}
+STARTS: Final[tuple[Callable[[str, int], Request], ...]] = (
+    lambda user, n: StartAnonymous(user, f"other-{n}", LIMIT),
+    lambda user, n: StartNamed(user, f"other-{n}", LIMIT),
+)
+OTHERS: Final = (*STARTS, lambda user, n: EndAnonymous(user, f"other-{n}"))
+"""With eviction only starts come between: one that was decided on is made although a slot is freed meanwhile."""
+MARKED: Final = 3
+"""As many others may come between: a repeat is recognised while fewer than four did."""
+
+
+def delayed(then: "list[Callable[[], object]]") -> Fault:
+    """The client gives up, and the request reaches the store only then."""
+
+    def fault(request: AWSPreparedRequest, send: Send) -> Any:
+        then.append(lambda: send(request))
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    return fault
+
+
+FAULTS: Final[tuple[Fault, ...]] = (lost_before, lost_after, late, throttled, server_error)
+
+
+@dataclass(frozen=True)
+class End:
+    """What can be seen of how a story ended: whether the operation was granted, and who has slots."""
+
+    granted: bool
+    slots: int
+    anonymous: int
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, state: Snapshot, *, granted: bool) -> "End":
+        """The end of this state."""
+        return cls(granted, state.stream_count, state.anonymous.count, tuple(sorted(state.leases)))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One run: what it came to, and what is wrong with it (empty when nothing is)."""
+
+    story: str
+    wrong: str = ""
+
+
+def call(limiter: StreamLimiter, request: Request) -> bool:
+    """Make one request; says whether it was granted."""
+    try:
+        if isinstance(request, (StartNamed, StartAnonymous)):
+            limiter.start(request)
+        elif isinstance(request, Heartbeat):
+            limiter.heartbeat(request)
+        else:
+            limiter.end(request)
+    except Refusal:
+        return False
+    return True
+
+
+class Run:
+    """One run, decided by its number.
+
+    Args:
+        number: which of all runs it is: every operation, fault and length comes in turn.
+        wire: the wire that fails; `unreliable` is over it, `reliable` is not.
+    """
+
+    def __init__(self, number: int, user: str) -> None:
+        chance = Random(f"{user}")
+        names = list(OPERATIONS)
+        self.name = names[number % len(names)]
+        self.operation = OPERATIONS[self.name]
+        number //= len(names)
+        self.fault_number = number % (len(FAULTS) + 1)
+        number //= len(FAULTS) + 1
+        self.failures = 1 + number % 3
+        number //= 3
+        self.skipped = number % self.operation.writes
+        self.user = user
+        others = STARTS if self.operation.policy is EVICTING else OTHERS
+        self.others = [chance.choice(others)(user, n) for n in range(chance.choice([0, 0, 1, 2, MARKED]))]
+
+    def play(self, wire: Wire, unreliable: StreamRepository, api: Any) -> Verdict:
+        """Play it, and judge; `api` is a client whose network never fails."""
+        reliable = repository_over(api)
+        clock = FakeClock(EPOCH)
+        limiter = StreamLimiter(unreliable, clock, self.operation.policy)
+        calm = StreamLimiter(reliable, clock, self.operation.policy)
+        self._put(api, clock)
+        stray: list[Callable[[], object]] = []
+        fault = (*FAULTS, delayed(stray))[self.fault_number]
+        first = after_other(lambda: [call(calm, other) for other in self.others], fault)
+        if fault in {lost_before, throttled, server_error} or self.fault_number == len(FAULTS):
+            first = self._others_first(calm, fault)
+        wire.break_next(*[None] * self.skipped, first, *[fault] * (self.failures - 1))
+        story = (
+            f"{self.name}, fault {self.fault_number} x {self.failures} after {self.skipped}, {self.others}"
+        )
+        try:
+            granted = call(limiter, self.operation.request(self.user))
+        except StreamLimiterError as error:
+            return Verdict(story, f"no answer: {error!r}")
+        finally:
+            wire.forget()
+        deadline = Deadline.after(10, clock)
+        for send in stray:  # what was under way reaches the store at last
+            send()
+        end = End.of(reliable.read(self.user, deadline), granted=granted)
+        return Verdict(story, self._judge(end))
+
+    def _others_first(self, calm: StreamLimiter, fault: Fault) -> Fault:
+        def first(request: AWSPreparedRequest, send: Send) -> Any:
+            for other in self.others:
+                call(calm, other)
+            return fault(request, send)
+
+        return first
+
+    def _put(self, api: Any, clock: FakeClock) -> None:
+        """What the operation meets, made in memory and put into the store as one item."""
+        before = InMemoryStreamRepository()
+        self._prepare(StreamLimiter(before, clock, self.operation.policy), clock)
+        state = before.read(self.user, Deadline.after(1, clock))
+        if state != Snapshot():
+            api.put_item(TableName=TABLE, Item=item_of(self.user, state))
+
+    def _prepare(self, limiter: StreamLimiter, clock: FakeClock) -> None:
+        for request, seconds in self.operation.before:
+            call(limiter, request(self.user))
+            clock.advance(seconds)
+
+    def _judge(self, end: End) -> str:
+        """What is wrong with this end; nothing when one of the orders of the same requests ends so."""
+        if end.slots != end.anonymous + len(end.names):
+            return f"leaked slot: {end}"
+        expected = set(self._ends())
+        if end in expected:
+            return ""
+        if end.granted is False and all(other.granted for other in expected):
+            return f"phantom refusal: {end}"
+        if end.slots > max(other.slots for other in expected):
+            return f"double grant: {end}"
+        return f"another end: {end}, none of {expected}"
+
+    def _ends(self) -> Iterator[End]:
+        """How it may end: the operation before, between or after the others, which keep their order."""
+        it = self.operation.request(self.user)
+        for place in range(len(self.others) + 1):
+            store = InMemoryStreamRepository()
+            clock = FakeClock(EPOCH)
+            limiter = StreamLimiter(store, clock, self.operation.policy)
+            self._prepare(limiter, clock)
+            for other in self.others[:place]:
+                call(limiter, other)
+            granted = call(limiter, it)
+            for other in self.others[place:]:
+                call(limiter, other)
+            yield End.of(store.read(self.user, Deadline.after(1, clock)), granted=granted)
+
+
+def play_batch(task: tuple[str, int, int]) -> list[Verdict]:
+    """Play some runs over the store at this address, from this seed, from this number on."""
+    address, seed, first = task
+    client = client_of(address)
+    wire = Wire(client)
+    unreliable, api = repository_over(client), client_of(address)
+    return [
+        Run(number, f"faults-{seed}-{number}").play(wire, unreliable, api)
+        for number in range(first, first + BATCH)
+    ]
+
+
+def prove(
+    seed: int,
+    runs: int,
+    progress: Progress,
+    run: Callable[..., Iterable[list[Verdict]]] = spread,
+    over: Stores = stores,
+) -> list[Row]:
+    """Play so many runs, over both stores in turn."""
+    played: list[Verdict] = []
+    goal = f"{runs:,} runs, 0 double grants, 0 phantom refusals, 0 leaked slots"
+    with over() as addresses:
+        tasks = ((addresses[n % 2], seed, n * BATCH) for n in count())
+        for verdicts in run(play_batch, tasks):
+            played += verdicts
+            wrong = next((verdict for verdict in verdicts if verdict.wrong), None)
+            if wrong:
+                print(f"\n{wrong.story}: {wrong.wrong}")
+                return [Row("faults", f"broken after {len(played):,} runs: {wrong.wrong}", goal, met=False)]
+            if not progress(len(played), runs) or len(played) >= runs:
+                break
+    figure = f"{len(played):,} runs, 0 double grants, 0 phantom refusals, 0 leaked slots"
+    return [Row("faults", figure, goal, met=len(played) >= runs)]

@@ -1,0 +1,214 @@
+"""Histories of racing clients over real stores, with lost replies, are linearizable.
+
+Recorded at the adapter's own calls to the store: what was to be written, and which state came back. The
+sequential object is the domain's meaning of a write. Users are independent, so each has its own history.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from math import inf
+from random import Random
+from typing import Any, Final
+
+from adapters.dynamodb.items import snapshot
+from domain.errors import StreamLimiterError
+from domain.limiter import StreamLimiter
+from domain.policy import OnLimit, Policy
+from domain.ports import Deadline, Landed, Rejected
+from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
+from domain.streams import AnonymousSlots, Lease, Snapshot
+from domain.writes import Write, after, permits
+from proof.checker import Model, Operation, is_linearizable
+from proof.report import Progress, Row
+from proof.stores import EPOCH, Stores, client_of, repository_over, stores
+from proof.together import Barrier, Together
+from tests.fakes import FakeClock
+from tests.wire import Wire, late, lost_after, lost_before, server_error
+
+OPERATIONS_AT_MOST: Final = 200
+THREADS: Final = 4
+CALLS_AT_MOST: Final = 12
+PROCESSES: Final = 2
+BATCH: Final = 5
+POLICY: Final = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=60)
+FAULTS: Final = (lost_before, lost_after, late, server_error)
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A state that can be hashed."""
+
+    stream_count: int
+    anonymous: AnonymousSlots
+    leases: tuple[Lease, ...]
+    requests: tuple[str, ...]
+
+    @classmethod
+    def of(cls, state: Snapshot) -> "Frozen":
+        """The same state."""
+        leases = tuple(sorted(state.leases.values(), key=lambda lease: lease.stream_id))
+        return cls(state.stream_count, state.anonymous, leases, state.requests)
+
+    def thaw(self) -> Snapshot:
+        """The same state."""
+        leases = {lease.stream_id: lease for lease in self.leases}
+        return Snapshot(self.stream_count, self.anonymous, leases, self.requests)
+
+
+def apply(state: Frozen, write: Write | None) -> tuple[Frozen, tuple[bool, Frozen]]:
+    """What a write does, and a read (`None`) shows: whether it landed, and the state."""
+    snapshot = state.thaw()
+    if write is None:
+        return state, (True, state)
+    if not permits(snapshot, write):
+        return state, (False, state)
+    landed = Frozen.of(after(snapshot, write))
+    return landed, (True, landed)
+
+
+MODEL: Final = Model(Frozen.of(Snapshot()), apply)
+
+
+class Recorder:
+    """A `StreamRepository` and the `DynamoDbApi` beneath it: writes down each attempt, and how it ended.
+
+    Args:
+        client: boto3's client.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._repository = repository_over(self)
+        self._under_way: Write | None = None
+        self.history: list[Operation] = []
+
+    def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:
+        """Make the change."""
+        self._under_way = write
+        return self._repository.apply(write, deadline)
+
+    def read(self, user_id: str, deadline: Deadline) -> Snapshot:
+        """The user's state."""
+        return self._repository.read(user_id, deadline)
+
+    def update_item(self, **request: Any) -> Any:
+        """One attempt of the write that is under way."""
+        called = time.monotonic()
+        try:
+            answer = self._client.update_item(**request)
+        except Exception as error:
+            response = getattr(error, "response", None) or {}
+            if response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+                self._record(called, self._under_way, (False, response.get("Item", {})))
+            else:
+                self.history.append(Operation(called, inf, self._under_way, None))
+            raise
+        self._record(called, self._under_way, (True, answer["Attributes"]))
+        return answer
+
+    def get_item(self, **request: Any) -> Any:
+        """One attempt of a read; one that fails has no effect that anybody could see."""
+        called = time.monotonic()
+        answer = self._client.get_item(**request)
+        self._record(called, None, (True, answer.get("Item", {})))
+        return answer
+
+    def _record(self, called: float, action: Write | None, result: tuple[bool, Any]) -> None:
+        returned = time.monotonic()
+        landed, item = result
+        self.history.append(Operation(called, returned, action, (landed, Frozen.of(snapshot(item)))))
+
+
+def _calls(limiter: StreamLimiter, user: str, chance: Random, who: int) -> Iterable[Callable[[], object]]:
+    """What one client does: named and anonymous starts, ends, heartbeats, replacing, looking."""
+    limit = chance.choice([1, 2, 3])
+    for number in range(chance.randint(2, CALLS_AT_MOST)):
+        name, other = chance.sample("abcde", 2)
+        request_id = f"{who}-{number}"
+        requests: list[Callable[[], object]] = [
+            partial(limiter.start, StartNamed(user, name, limit)),
+            partial(limiter.start, StartNamed(user, name, limit, None, other)),
+            partial(limiter.start, StartAnonymous(user, request_id, limit)),
+            partial(limiter.end, EndAnonymous(user, request_id)),
+            partial(limiter.end, EndNamed(user, name)),
+            partial(limiter.heartbeat, Heartbeat(user, name)),
+            partial(limiter.list_streams, ListStreams(user, limit)),
+        ]
+        yield chance.choice(requests)
+
+
+def record(address: str, users: tuple[str, ...], process: int, start: Barrier) -> list[list[Operation]]:
+    """What this process's threads see of each user, all at once with those of the other processes."""
+    client = client_of(address)
+    wire = Wire(client)
+    histories = []
+    for user in users:
+        start.wait()
+        histories.append(_record_user(client, wire, user, process))
+    return histories
+
+
+def _record_user(client: Any, wire: Wire, user: str, process: int) -> list[Operation]:
+    chance = Random(f"{user} {process}")
+    policy = replace(POLICY, on_limit=chance.choice(list(OnLimit)))
+    recorders = []
+    threads = []
+    clock = FakeClock(EPOCH)
+
+    def work(recorder: Recorder, own: Random, who: int) -> None:
+        limiter = StreamLimiter(recorder, clock, policy)
+        for call in _calls(limiter, user, own, who):
+            if own.random() < 0.2:
+                wire.break_next(own.choice(FAULTS))
+            if own.random() < 0.1:
+                clock.advance(own.choice([1, 7, 12]))
+            with suppress(StreamLimiterError):  # an answer as well as any
+                call()
+
+    for number in range(THREADS):
+        who = process * THREADS + number
+        recorder = Recorder(client)
+        recorders.append(recorder)
+        threads.append(threading.Thread(target=work, args=(recorder, Random(f"{user} {who}"), who)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [operation for recorder in recorders for operation in recorder.history]
+
+
+def prove(seed: int, histories: int, progress: Progress, over: Stores = stores) -> list[Row]:
+    """Record and check so many histories, over both stores in turn."""
+    checked = longest = unknown = 0
+    seconds = 0.0
+    goal = f"{histories:,} histories of up to {OPERATIONS_AT_MOST} operations, all linearizable"
+    with over() as addresses, Together(PROCESSES) as together:
+        for batch in count():
+            users = tuple(f"history-{seed}-{batch}-{number}" for number in range(BATCH))
+            shares = together.run(record, addresses[batch % 2], users)
+            for user, parts in zip(users, zip(*shares, strict=True), strict=True):
+                history = [operation for part in parts for operation in part]
+                began = time.monotonic()
+                if not is_linearizable(history, MODEL):
+                    print(f"\nNot linearizable, of {user}:", *sorted(history, key=_call), sep="\n")
+                    return [Row("linearizability", f"broken after {checked:,} histories", goal, met=False)]
+                seconds += time.monotonic() - began
+                checked += 1
+                longest = max(longest, len(history))
+                unknown += sum(not operation.is_known for operation in history)
+            if not progress(checked, histories) or checked >= histories:
+                break
+    figure = (
+        f"{checked:,} histories of up to {longest} operations, {unknown:,} of unknown outcome,"
+        f" all linearizable; checked in {seconds:.0f} s"
+    )
+    return [Row("linearizability", figure, goal, met=checked >= histories)]
+
+
+def _call(operation: Operation) -> float:
+    return operation.called
