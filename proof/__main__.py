@@ -16,6 +16,7 @@ PROOFS: Final = {
     "linearizability": 500,
     "faults": 10_000,
     "contention": 1_000,
+    "stateful": 1_000,
     "exploration": 1_000_000,
     "fuzz": 10_000,
     "crash": 50,

@@ -89,7 +89,7 @@ STARTS: Final[tuple[Callable[[str, int], Request], ...]] = (
     lambda user, n: StartNamed(user, f"other-{n}", LIMIT),
 )
 OTHERS: Final = (*STARTS, lambda user, n: EndAnonymous(user, f"other-{n}"))
-"""With eviction only starts come between: one that was decided on is made although a slot is freed meanwhile."""
+"""With eviction only starts come between: an eviction is made although a slot is freed meanwhile."""
 MARKED: Final = 3
 """As many others may come between: a repeat is recognised while fewer than four did."""
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final
 
+from botocore.config import Config
 from localstack_client.session import Session
 
 from adapters.dynamodb import items
-from adapters.dynamodb.client import ATTEMPT_SECONDS, dynamodb_client
+from adapters.dynamodb.client import ATTEMPT_SECONDS, CONNECTIONS
 from adapters.dynamodb.repository import DynamoDbApi, DynamoDbStreamRepository
 from dev.dynamodb_local import start_dynamodb_local
 from dev.emulator import REGION, start_emulator
@@ -34,13 +35,21 @@ def stores() -> Iterator[tuple[str, ...]]:
         yield addresses
 
 
+PATIENCE_SECONDS: Final = 30
+
 Stores = Callable[[], AbstractContextManager[tuple[str, ...]]]
 """What gives the addresses of running stores."""
 
 
 def client_of(address: str) -> Any:
-    """The service's own client, of the store at this address."""
-    return dynamodb_client(_session(address))
+    """A client of the store at this address, patient: that a machine is busy is no fault."""
+    config = Config(
+        connect_timeout=PATIENCE_SECONDS,
+        read_timeout=PATIENCE_SECONDS,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        max_pool_connections=CONNECTIONS,
+    )
+    return _session(address).client("dynamodb", config=config)
 
 
 def repository_over(api: DynamoDbApi) -> DynamoDbStreamRepository:

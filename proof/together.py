@@ -10,6 +10,10 @@ from proof.report import begin
 Result = TypeVar("Result")
 
 
+PATIENCE_SECONDS = 60
+"""How long the others are waited for: one that failed must not hold up the rest for ever."""
+
+
 class Barrier(Protocol):
     """Holds everybody back until all are there."""
 
@@ -40,6 +44,6 @@ class Together:
 
     def run(self, work: Callable[..., Result], *arguments: Any) -> list[Result]:
         """Call `work(*arguments, process, barrier)` in each process; the barrier is one for all of them."""
-        barrier = self._manager.Barrier(self._processes)
+        barrier = self._manager.Barrier(self._processes, timeout=PATIENCE_SECONDS)
         pending = [self._pool.submit(work, *arguments, number, barrier) for number in range(self._processes)]
         return [future.result() for future in pending]

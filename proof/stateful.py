@@ -1,0 +1,171 @@
+"""Model-based: any sequence of requests, repeats and late packets, on every repository as on the model."""
+
+import uuid
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import Final, cast
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import seed as seeded
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from adapters.in_memory import InMemoryStreamRepository
+from domain.policy import OnLimit, Policy, Try, decide_start, first_start, heartbeat_write
+from domain.ports import Deadline, Landed, Rejected, StreamRepository
+from domain.requests import EndAnonymous, Heartbeat, StartAnonymous, StartNamed, StartRequest
+from domain.streams import Snapshot
+from domain.writes import Release, ReleaseAnonymous, Write, after, permits
+from proof.report import Progress, Row, spread
+from proof.stores import EPOCH, Stores, client_of, repository_over, stores
+from tests.fakes import FakeClock
+
+BATCH: Final = 10
+STEPS: Final = 50
+IN_MEMORY: Final = "in memory"
+
+NAMES: Final = st.sampled_from("abcd")
+REQUEST_IDS: Final = st.sampled_from("123456")
+
+
+class Repository(RuleBasedStateMachine):
+    """One user's requests, each write made on a repository and on the model: both must answer alike.
+
+    Args:
+        repository: what is tested.
+    """
+
+    def __init__(self, repository: StreamRepository) -> None:
+        super().__init__()
+        self.repository = repository
+        self.user = uuid.uuid4().hex
+        self.clock = FakeClock(EPOCH)
+        self.policy = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=30)
+        self.limit = 3
+        self.state = Snapshot()
+        self.sent: list[Write] = []
+
+    @rule(name=NAMES, replaces=st.none() | NAMES)
+    def start(self, name: str, replaces: str | None) -> None:
+        """Start a named stream."""
+        self._start(StartNamed(self.user, name, self.limit, None, None if replaces == name else replaces))
+
+    @rule(request_id=REQUEST_IDS)
+    def start_anonymous(self, request_id: str) -> None:
+        """Start a stream without a name, or repeat that."""
+        self._start(StartAnonymous(self.user, request_id, self.limit))
+
+    @rule(name=NAMES)
+    def beat(self, name: str) -> None:
+        """Send a heartbeat, of a stream that may be there or not."""
+        self._write(heartbeat_write(Heartbeat(self.user, name), self.policy, self.clock.now()))
+
+    @rule(name=NAMES)
+    def end(self, name: str) -> None:
+        """End a named stream, perhaps not for the first time."""
+        self._write(Release(self.user, name, self.policy.retain_until(self.clock.now())))
+
+    @rule(request_id=REQUEST_IDS)
+    def end_anonymous(self, request_id: str) -> None:
+        """End a stream without a name, perhaps not for the first time."""
+        mark = EndAnonymous(self.user, request_id).mark
+        self._write(ReleaseAnonymous(self.user, mark, self.policy.retain_until(self.clock.now())))
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.sent)
+    def late(self, data: st.DataObject) -> None:
+        """A packet from before arrives, for the first time or again."""
+        self._write(data.draw(st.sampled_from(self.sent[-8:])))
+
+    @rule(seconds=st.sampled_from([-1, 1, 3, 9.5, 12, 13, 33]))
+    def jump(self, seconds: float) -> None:
+        """The clock goes on, or back by less than the grace."""
+        self.clock.advance(seconds)
+
+    @rule(limit=st.integers(0, 4), on_limit=st.sampled_from(OnLimit), seconds=st.sampled_from([0, 30]))
+    def configure(self, limit: int, on_limit: OnLimit, seconds: int) -> None:
+        """The limit and the policy change."""
+        self.limit = limit
+        self.policy = Policy(limit, 10, 3, 2, seconds, on_limit)
+
+    @invariant()
+    def the_count_equals_its_parts(self) -> None:
+        """Whatever happened."""
+        assert self.state.stream_count == self.state.anonymous.count + len(self.state.leases)  # noqa: S101
+
+    def teardown(self) -> None:
+        """A read shows what the last write left."""
+        deadline = Deadline.after(10, FakeClock())
+        assert self.repository.read(self.user, deadline) == self.state  # noqa: S101
+
+    def _start(self, request: StartRequest) -> None:
+        if self._write(first_start(request, self.policy, self.clock.now()).write):
+            return
+        decision = decide_start(self.state, request, self.policy, self.clock.now())
+        if isinstance(decision, Try):
+            assert self._write(decision.write)  # noqa: S101 - nobody else is there to race
+
+    def _write(self, write: Write) -> bool:
+        self.sent.append(write)
+        expected: Landed | Rejected = Rejected(self.state)
+        if permits(self.state, write):
+            self.state = after(self.state, write)
+            expected = Landed(self.state)
+        assert self.repository.apply(write, Deadline.after(10, FakeClock())) == expected  # noqa: S101
+        return isinstance(expected, Landed)
+
+
+def explore_batch(task: tuple[str, int]) -> str:
+    """Play some examples over this store; says what is wrong, nothing when nothing is."""
+    store, number = task
+    make: Callable[[], StreamRepository] = InMemoryStreamRepository
+    if store != IN_MEMORY:
+        repository = repository_over(client_of(store))
+        make = lambda: repository  # noqa: E731 - one client for all examples
+    # A factory will do; the annotation asks for more than is needed.
+    machine = cast("type[Repository]", seeded(number)(lambda: Repository(make())))
+    try:
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=BATCH,
+                stateful_step_count=STEPS,
+                database=None,
+                deadline=None,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    except Exception as failure:  # noqa: BLE001 - whatever it is, the repository differs from the model
+        return repr(failure)
+    return ""
+
+
+def prove(
+    seed: int,
+    examples: int,
+    progress: Progress,
+    run: Callable[..., Iterable[str]] = spread,
+    over: Stores = stores,
+) -> list[Row]:
+    """Play so many examples, over all repositories in turn."""
+    goal = f"{examples:,} examples of {STEPS} steps, 0 differences"
+    played = 0
+    with over() as addresses:
+        subjects = (*addresses, *[IN_MEMORY] * 4)  # a store takes a hundred times as long
+        tasks = ((subjects[n % len(subjects)], seed * 1_000_000 + n) for n in count())
+        for wrong in run(explore_batch, tasks):
+            played += BATCH
+            if wrong:
+                print("\n" + wrong)
+                return [Row("model-based", f"broken after {played:,} examples", goal, met=False)]
+            if not progress(played, examples) or played >= examples:
+                break
+    figure = f"{played:,} examples of {STEPS} steps over 3 repositories, 0 differences"
+    return [Row("model-based", figure, goal, met=played >= examples)]

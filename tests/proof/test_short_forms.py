@@ -1,0 +1,41 @@
+"""Each proof over real stores, small: `make prove` has the long forms."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from types import ModuleType
+
+import pytest
+
+from dev.dynamodb_local import unavailable
+from proof import contention, faults, linearizability, stateful
+from proof.report import here, unhurried
+from proof.stores import stores
+from tests.support import skip_or_fail
+
+
+@pytest.fixture(scope="module")
+def addresses() -> Iterator[tuple[str, ...]]:
+    """Both stores."""
+    reason = unavailable()
+    if reason:
+        skip_or_fail(reason)
+    with stores() as running:
+        yield running
+
+
+@pytest.mark.parametrize(("proof", "size"), [(faults, 100), (stateful, 30)], ids=["faults", "stateful"])
+def test_over_both_stores(proof: ModuleType, size: int, addresses: tuple[str, ...]) -> None:
+    """Nothing is counted twice, refused without need or leaked; every repository is as the model."""
+    (row,) = proof.prove(2, size, unhurried, here, lambda: nullcontext(addresses))
+    assert row.met, row.figure
+
+
+@pytest.mark.parametrize(
+    ("proof", "size"), [(linearizability, 10), (contention, 10)], ids=["linearizability", "contention"]
+)
+def test_over_both_stores_from_two_processes(
+    proof: ModuleType, size: int, addresses: tuple[str, ...]
+) -> None:
+    """Whoever races whom, the histories can be explained, and grants equal the free slots."""
+    (row,) = proof.prove(2, size, unhurried, lambda: nullcontext(addresses))
+    assert row.met, row.figure
