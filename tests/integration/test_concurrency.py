@@ -1,18 +1,19 @@
 """Many at once, over stores that are really atomic: never one too many, never one too few."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from adapters.clock import SystemClock
 from domain.errors import LimitReached, NoActiveStream
 from domain.limiter import StreamLimiter
 from domain.policy import Policy
 from domain.requests import EndAnonymous, ListStreams, StartAnonymous, StartNamed
 from tests.conftest import repository_over
+from tests.fakes import FakeClock
 
 THREADS = 32
 
@@ -44,7 +45,7 @@ def race(calls: list[Callable[[], object]]) -> Counter[str]:
 @pytest.fixture
 def limiter(atomic_client: Any) -> StreamLimiter:
     """A limiter of three streams."""
-    return StreamLimiter(repository_over(atomic_client), SystemClock(), Policy())
+    return StreamLimiter(repository_over(atomic_client), FakeClock(time.time()), Policy())
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["anonymous", "named"])

@@ -1,16 +1,17 @@
 """What the store did and what we heard of it may differ: nothing is counted twice, and nothing is lost."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from adapters.clock import SystemClock
 from domain.errors import StoreError, StoreUnavailable
 from domain.limiter import StreamLimiter
 from domain.policy import Outcome, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
 from tests.conftest import repository_over
+from tests.fakes import FakeClock
 from tests.wire import (
     Fault,
     Wire,
@@ -37,7 +38,7 @@ class Unreliable:
 
     def __init__(self, client: Any, user_id: str) -> None:
         self.user_id = user_id
-        self.limiter = StreamLimiter(repository_over(client), SystemClock(), Policy())
+        self.limiter = StreamLimiter(repository_over(client), FakeClock(time.time()), Policy())
         self.wire = Wire(client)
 
     def count(self) -> int:

@@ -16,7 +16,7 @@ HOSTS = st.sampled_from(["dynamodb.eu-central-1.amazonaws.com", "localhost:8000"
 TARGETS = st.sampled_from(["DynamoDB_20120810.UpdateItem", "DynamoDB_20120810.GetItem"])
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(
     credentials=st.builds(Credentials, SECRETS, SECRETS, st.none() | SECRETS),
     region=REGIONS,
