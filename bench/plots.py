@@ -9,6 +9,8 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from dev.capacity import Audience, capacity, load_prices
+
 ROOT = Path(__file__).parents[1]
 PLOTS = ROOT / "docs" / "plots"
 BARE, OURS, PALE = "#9aa0a6", "#1a73e8", "#a8c7fa"
@@ -74,6 +76,33 @@ def throughput(axes: Axes, values: Values, _: Samples) -> None:
     axes.legend(frameon=False)
 
 
+def cost(axes: Axes, _: Values, __: Samples) -> None:
+    """What an hour of a stream costs over how often players send a heartbeat."""
+    intervals = range(10, 301, 5)
+    services = [capacity(Audience(1_000_000, seconds), load_prices()).dollars_hour for seconds in intervals]
+    # A million viewers: dollars an hour are dollars per million stream-hours.
+    parts = {name: [dollars[name] for dollars in services] for name in services[0]}
+    axes.stackplot(intervals, *parts.values(), labels=list(parts), colors=[OURS, PALE, BARE, "#dadce0"])
+    axes.set(
+        title="Cost of a million hours of streams", xlabel="seconds between heartbeats", ylabel="$", ylim=0
+    )
+    axes.legend(frameon=False)
+
+
+def scale(axes: Axes, _: Values, __: Samples) -> None:
+    """What audiences of each size ask for, with a heartbeat every 30 seconds."""
+    sizes = [10**power for power in range(3, 9)]
+    needed = [capacity(Audience(size), load_prices()) for size in sizes]
+    axes.loglog(sizes, [each.requests_second for each in needed], marker="o", color=OURS, label="writes/s")
+    axes.loglog(
+        sizes, [each.concurrency for each in needed], marker="o", color=BARE, label="functions at once"
+    )
+    dollars = [sum(each.dollars_hour.values()) for each in needed]
+    axes.loglog(sizes, dollars, marker="o", color=PALE, label="$ per hour")
+    axes.set(title="What an audience asks for", xlabel="viewers at the same time")
+    axes.legend(frameon=False)
+
+
 def main() -> None:
     """Draw them all."""
     mpl.rcParams.update({"svg.hashsalt": "stream-limiter", "figure.figsize": (7, 3), "font.size": 9})
@@ -82,7 +111,7 @@ def main() -> None:
     values = {row["id"]: row["value"] for row in rows}
     PLOTS.mkdir(exist_ok=True)
     draw: Callable[[Axes, Values, Samples], None]
-    for draw in (latency, processor, cold, throughput):
+    for draw in (latency, processor, cold, throughput, cost, scale):
         figure, axes = plt.subplots(layout="constrained")
         axes.spines[["top", "right"]].set_visible(False)
         draw(axes, values, samples)

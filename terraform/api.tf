@@ -46,7 +46,7 @@ resource "aws_apigatewayv2_integration" "function" {
 
   api_id                 = aws_apigatewayv2_api.streams.id
   integration_type       = "AWS_PROXY"
-  integration_uri        = aws_lambda_function.route[each.key].invoke_arn
+  integration_uri        = var.snap_start ? aws_lambda_function.route[each.key].qualified_invoke_arn : aws_lambda_function.route[each.key].invoke_arn
   payload_format_version = "2.0"
 }
 
@@ -84,6 +84,7 @@ resource "aws_lambda_permission" "api" {
   statement_id  = "AllowRoute"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.route[each.key].function_name
+  qualifier     = var.snap_start ? aws_lambda_function.route[each.key].version : null # only versions are snapshots
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_stage.default.execution_arn}/${replace(each.value.route, " ", "")}"
 }

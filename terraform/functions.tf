@@ -45,10 +45,26 @@ resource "aws_lambda_function" "route" {
   source_code_hash = terraform_data.package.input
   memory_size      = var.memory_size
   timeout          = 5 # seconds; the service itself answers within 3
+  publish          = var.snap_start
   tags             = var.tags
 
   environment {
     variables = local.environment
+  }
+
+  dynamic "snap_start" {
+    for_each = var.snap_start ? [1] : []
+
+    content {
+      apply_on = "PublishedVersions"
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = !var.snap_start || var.runtime != "python3.11"
+      error_message = "snap_start needs python3.12 or later."
+    }
   }
 
   # Names the group that exists already: Lambda would make its own otherwise, which keeps logs for ever.

@@ -68,7 +68,7 @@ variable "runtime" {
 }
 
 variable "architecture" {
-  description = "Processor architecture of the functions: the one that the package was built for."
+  description = "Processor architecture of the functions: the one that the package was built for. arm64 costs a fifth less than x86_64."
   type        = string
   default     = "arm64"
   nullable    = false
@@ -80,7 +80,7 @@ variable "architecture" {
 }
 
 variable "memory_size" {
-  description = "Memory of each function in MiB; its share of a processor grows with it."
+  description = "Memory of each function in MiB. Its share of a processor, and its price per second, grow with it: docs/performance.md."
   type        = number
   default     = 512
   nullable    = false
@@ -89,6 +89,13 @@ variable "memory_size" {
     condition     = var.memory_size >= 128 && var.memory_size <= 10240 && floor(var.memory_size) == var.memory_size
     error_message = "memory_size must be a whole number from 128 to 10240."
   }
+}
+
+variable "snap_start" {
+  description = "Whether Lambda restores functions from a snapshot of a started one (Python 3.12 or later). Shortens cold starts; costs for each snapshot kept and each restore, and means boto3 as store_client."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "log_retention_days" {

@@ -49,6 +49,22 @@ run "each_route_has_its_function" {
   }
 }
 
+run "with_snap_start_the_api_calls_published_versions" {
+  variables {
+    snap_start = true
+  }
+
+  assert {
+    condition = alltrue([
+      for key, function in aws_lambda_function.route :
+      function.publish && function.snap_start[0].apply_on == "PublishedVersions"
+      && aws_apigatewayv2_integration.function[key].integration_uri == function.qualified_invoke_arn
+      && aws_lambda_permission.api[key].qualifier == function.version
+    ])
+    error_message = "A function would be called that is no snapshot."
+  }
+}
+
 run "functions_are_told_the_settings" {
   variables {
     max_streams       = 5
@@ -59,6 +75,7 @@ run "functions_are_told_the_settings" {
     on_limit          = "evict_oldest"
     enforcement       = "shadow"
     on_store_failure  = "open"
+    store_client      = "boto3"
     log_level         = "debug"
     log_hash_key      = "made-up"
   }
@@ -78,6 +95,7 @@ run "functions_are_told_the_settings" {
         ON_LIMIT          = "evict_oldest"
         ENFORCEMENT       = "shadow"
         ON_STORE_FAILURE  = "open"
+        STORE_CLIENT      = "boto3"
         LOG_LEVEL         = "debug"
         LOG_HASH_KEY      = "made-up"
       })

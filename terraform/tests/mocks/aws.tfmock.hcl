@@ -20,7 +20,9 @@ mock_resource "aws_cloudwatch_log_group" {
 
 mock_resource "aws_lambda_function" {
   defaults = {
-    invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/made-up/invocations"
+    invoke_arn           = "arn:aws:apigateway:eu-west-1:lambda:path/made-up/invocations"
+    qualified_invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/made-up:1/invocations"
+    version              = "1"
   }
 }
 
