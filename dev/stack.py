@@ -13,7 +13,7 @@ import boto3
 
 from dev.emulator import Emulator, EmulatorError, answers, environment_for, is_listening, start_emulator
 from dev.package import ZIPS
-from dev.terraform import CONFIGURATION, ROOT, Stack, TerraformError
+from dev.terraform import CONFIGURATION, ROOT, Stack, TerraformError, binary
 
 LOCAL_STAGE = "local"
 STATES = ROOT / ".state"
@@ -200,6 +200,8 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m dev.stack {'|'.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
+        if arguments[0] != "down":  # which may have nothing to do
+            binary()  # Terraform, or a word about it before anything is started
         COMMANDS[arguments[0]]()
     except (StackError, EmulatorError, TerraformError) as error:
         print(error, file=sys.stderr)
