@@ -60,8 +60,12 @@ format: $(VENV) ## Format the sources, and mend what can be mended safely
 ## -- The whole service on the AWS emulator
 
 .PHONY: up
-up: package-local $(EMULATOR) ## Deploy to the emulator on this machine (EMULATOR_PORT=4566); prints the API's URL last
+up: package-local $(EMULATOR) ## Deploy to the emulator on this machine (EMULATOR_PORT=4566, AUTH=none, jwt or iam); prints the API's URL last
 	@$(PY) -m dev.stack up
+
+.PHONY: token
+token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1", or "viewer-1 5": with a limit)
+	@$(PY) -m dev.issuer $(ARGS)
 
 .PHONY: down
 down: $(VENV) ## Take all of it away again

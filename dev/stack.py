@@ -5,17 +5,31 @@ import os
 import platform
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import boto3
 
-from dev.emulator import Emulator, EmulatorError, answers, environment_for, is_listening, start_emulator
+from dev.emulator import (
+    REGION,
+    Emulator,
+    EmulatorError,
+    answers,
+    environment_for,
+    is_listening,
+    start_emulator,
+)
+from dev.issuer import AUDIENCE, BUCKET, Issuer
 from dev.package import ZIPS
 from dev.terraform import CONFIGURATION, ROOT, Stack, TerraformError, binary
 
 LOCAL_STAGE = "local"
+HOW_TO_CALL = {
+    "none": "Every caller is trusted: `make up AUTH=jwt` or AUTH=iam asks who calls.",
+    "jwt": "Callers need a token: `make token ARGS=<userId>` prints one, for `Authorization: Bearer …`.",
+    "iam": "Callers sign: `curl --user test:test --aws-sigv4 aws:amz:us-east-1:execute-api …` does.",
+}
 STATES = ROOT / ".state"
 RECORD = STATES / "local.json"
 
@@ -31,6 +45,8 @@ class LocalStack:
     port: int
     emulator: Emulator | None
     """The emulator that `up` started; None where one was there already."""
+    auth: str = "none"
+    """How callers are authenticated."""
 
     @property
     def endpoint_url(self) -> str:
@@ -45,14 +61,15 @@ class LocalStack:
         record = json.loads(RECORD.read_text())
         port = record["port"]
         started = record["started"]
-        return cls(port, Emulator(started["pid"], port, Path(started["directory"])) if started else None)
+        emulator = Emulator(started["pid"], port, Path(started["directory"])) if started else None
+        return cls(port, emulator, record.get("auth", "none"))
 
     def write(self) -> None:
         """Leave the record."""
         STATES.mkdir(exist_ok=True)
         ours = self.emulator
         started = {"pid": ours.pid, "directory": str(ours.directory)} if ours else None
-        RECORD.write_text(json.dumps({"port": self.port, "started": started}))
+        RECORD.write_text(json.dumps({"port": self.port, "started": started, "auth": self.auth}))
 
     def stack(self) -> Stack:
         """Give the Terraform side of it."""
@@ -62,12 +79,22 @@ class LocalStack:
             stage=LOCAL_STAGE,
             variables={
                 "package_path": str(ZIPS["local"]),
-                "auth": "none",
+                **self._who_may_call(),
                 "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
             },
             environment=emulated_environment(self.endpoint_url),
             quiet=True,
         )
+
+    def issuer(self) -> Issuer:
+        """Give the issuer of the tokens under `auth = jwt`."""
+        return Issuer.at(self.endpoint_url, STATES / f"{LOCAL_STAGE}.pem")
+
+    def _who_may_call(self) -> dict[str, str]:
+        if self.auth == "jwt":
+            url = f"{self.endpoint_url}/{BUCKET}"
+            return {"auth": "jwt", "jwt_issuer": url, "jwt_audience": json.dumps([AUDIENCE])}
+        return {"auth": self.auth}
 
 
 def up() -> None:
@@ -81,11 +108,16 @@ def up() -> None:
     if local is None:
         local = _at(port)
         local.write()
+    local = replace(local, auth=os.environ.get("AUTH") or "none")
+    local.write()
+    if local.auth == "jwt":
+        session = boto3.Session("test", "test", region_name=REGION)
+        local.issuer().publish(session.client("s3", endpoint_url=local.endpoint_url))
     stack = local.stack()
     print("Applying terraform/ to it.")
     stack.init()
     stack.apply()
-    print("Up. `make down` ends it.")
+    print(f"Up. `make down` ends it. {HOW_TO_CALL.get(local.auth, '')}")
     print(f"API_URL={emulated_api_url(local.endpoint_url, str(stack.output()['api_url']))}")
 
 

@@ -1,0 +1,141 @@
+"""A local issuer of tokens: the documents of an OpenID Connect provider in the emulator's S3, and its key.
+
+`make up AUTH=jwt` uses it, and `make token` signs with its key. It is no login: it gives everybody any token.
+"""
+
+import base64
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+BUCKET: Final = "stream-limiter-issuer"
+AUDIENCE: Final = "stream-limiter"
+KEY_ID: Final = "local-1"
+KEY_BITS: Final = 2048
+TOKEN_SECONDS: Final = 3600
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """Signs tokens.
+
+    Attributes:
+        url: the tokens' `iss`; the documents are below it.
+        key: signs them (RS256).
+    """
+
+    url: str
+    key: rsa.RSAPrivateKey
+
+    @classmethod
+    def at(cls, endpoint_url: str, key_file: Path) -> "Issuer":
+        """The issuer of the emulator at that address, with the key in that file, which is made if need be."""
+        if not key_file.exists():
+            key_file.parent.mkdir(exist_ok=True)
+            key_file.touch(mode=0o600)
+            key_file.write_bytes(
+                new_key().private_bytes(
+                    serialization.Encoding.PEM,
+                    serialization.PrivateFormat.PKCS8,
+                    serialization.NoEncryption(),
+                )
+            )
+        key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
+        assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 - it is ours
+        return cls(f"{endpoint_url}/{BUCKET}", key)
+
+    def publish(self, s3: Any) -> None:
+        """Put the documents where API Gateway looks for them. Twice is harmless."""
+        everybody_reads = {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{BUCKET}/*",
+        }
+        s3.create_bucket(Bucket=BUCKET)
+        s3.delete_public_access_block(Bucket=BUCKET)
+        s3.put_bucket_policy(
+            Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everybody_reads]})
+        )
+        numbers = self.key.public_key().public_numbers()
+        key = {
+            "kty": "RSA",
+            "use": "sig",
+            "alg": "RS256",
+            "kid": KEY_ID,
+            "n": _base64(numbers.n.to_bytes(KEY_BITS // 8, "big")),
+            "e": _base64(numbers.e.to_bytes(3, "big")),
+        }
+        documents = {
+            ".well-known/openid-configuration": {
+                "issuer": self.url,
+                "jwks_uri": f"{self.url}/.well-known/jwks.json",
+            },
+            ".well-known/jwks.json": {"keys": [key]},
+        }
+        for name, document in documents.items():
+            s3.put_object(
+                Bucket=BUCKET, Key=name, Body=json.dumps(document).encode(), ContentType="application/json"
+            )
+
+    def claims(self, subject: object, **others: object) -> dict[str, object]:
+        """The claims of an ordinary token, with these others in place or besides; `None` leaves one out."""
+        now = int(time.time())
+        claims = {
+            "iss": self.url,
+            "aud": AUDIENCE,
+            "sub": subject,
+            "iat": now - 5,
+            "exp": now + TOKEN_SECONDS,
+        }
+        return {name: value for name, value in {**claims, **others}.items() if value is not None}
+
+    def token(self, subject: object, **others: object) -> str:
+        """A token that API Gateway takes."""
+        signed = unsigned(self.claims(subject, **others), alg="RS256", kid=KEY_ID)
+        return f"{signed}.{_base64(sign(self.key, signed))}"
+
+
+def new_key() -> rsa.RSAPrivateKey:
+    """A key that nobody knows."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+
+
+def unsigned(claims: dict[str, object], **header: str) -> str:
+    """A token without its signature and the dot before it."""
+    return ".".join(_base64(json.dumps(part).encode()) for part in ({"typ": "JWT", **header}, claims))
+
+
+def sign(key: rsa.RSAPrivateKey, text: str) -> bytes:
+    """The RS256 signature."""
+    return key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def main(arguments: list[str]) -> int:
+    """Print a token for a user of what `make up AUTH=jwt` brought up."""
+    from dev.stack import LocalStack  # noqa: PLC0415 - dev.stack needs this module
+
+    local = LocalStack.recorded()
+    if local is None or local.auth != "jwt":
+        print("Tokens are for `make up AUTH=jwt`.", file=sys.stderr)
+        return 1
+    if not 1 <= len(arguments) <= 2:  # noqa: PLR2004 - a user, and perhaps a limit
+        print("usage: make token ARGS='<userId> [<maxStreams>]'", file=sys.stderr)
+        return 2
+    subject, *limit = arguments
+    print(local.issuer().token(subject, **({"maxStreams": limit[0]} if limit else {})))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

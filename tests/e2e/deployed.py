@@ -1,0 +1,35 @@
+"""The zip beneath the Terraform on an emulator that enforces IAM: as many stages of it as a test wants."""
+
+import secrets
+from pathlib import Path
+
+from dev import package
+from dev.emulator import PYTHON, Emulator
+from dev.stack import emulated_api_url, emulated_environment
+from dev.terraform import Stack, TerraformError, binary
+from tests.support import skip_or_fail
+
+
+def stage(emulator: Emulator, directory: Path, **variables: str) -> tuple[Stack, str]:
+    """Apply a stage with these variables; gives it and the API's address."""
+    stack = Stack(
+        directory=directory / "configuration",
+        state=directory / "terraform.tfstate",
+        stage=f"t{secrets.token_hex(4)}",
+        variables={"package_path": str(package.build("local")), **variables},
+        environment=emulated_environment(emulator.endpoint_url),
+        quiet=True,
+    )
+    stack.init()
+    stack.apply()
+    return stack, emulated_api_url(emulator.endpoint_url, str(stack.output()["api_url"]))
+
+
+def need_the_tools() -> None:
+    """Skip the test where Terraform or the emulator is not installed."""
+    try:
+        binary()
+    except TerraformError as missing:
+        skip_or_fail(str(missing))
+    if not PYTHON.exists():
+        skip_or_fail("The emulator is not installed: run `make install`.")
