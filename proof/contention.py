@@ -145,7 +145,7 @@ def prove(seed: int, trials: int, progress: Progress, over: Stores = stores) -> 
                     return [Row("contention", f"broken after {raced:,} trials: {wrong}", goal, met=False)]
             if not progress(raced, trials) or raced >= trials:
                 break
-    figure = f"{raced:,} trials in {PROCESSES} processes, {grants:,} grants = free slots"
+    figure = f"{raced:,} trials in {PROCESSES} processes, {grants:,} grants, none too many or too few"
     return [Row("contention", figure, goal, met=raced >= trials)]
 
 
