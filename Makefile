@@ -7,6 +7,7 @@ VENV := .venv/.installed
 EMULATOR := .venv-emulator/.installed
 DOCS := .venv-docs/.installed
 OPENAPI := .venv-openapi/.installed
+SCAN := .venv-scan/.installed
 PLOTTER := .venv-bench/.installed
 PY := .venv/bin/python
 export PYTHONPATH := src:.
@@ -51,6 +52,12 @@ lint: $(VENV) ## Check style, formatting, types and layers
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+.PHONY: scan
+scan: $(VENV) $(SCAN) ## Look for what is not secure: the code, the Terraform, the workflow; needs no network
+	.venv/bin/ruff check --select S
+	.venv-scan/bin/checkov --directory terraform --framework terraform --compact --quiet --skip-download
+	.venv-scan/bin/zizmor --offline --quiet .github
 
 .PHONY: format
 format: $(VENV) ## Format the sources, and mend what can be mended safely
@@ -118,6 +125,7 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 	$(LOCK) --group emulator -o requirements/emulator.txt
 	$(LOCK) --group docs -o requirements/docs.txt
 	$(LOCK) --group openapi -o requirements/openapi.txt
+	$(LOCK) --group scan -o requirements/scan.txt
 	$(LOCK) --group bench -o requirements/bench.txt
 
 .PHONY: openapi
@@ -153,8 +161,9 @@ clean: ## Remove builds and caches; environments and the state of stages stay
 .venv-emulator/.installed: requirements/emulator.txt
 .venv-docs/.installed: requirements/docs.txt
 .venv-openapi/.installed: requirements/openapi.txt
+.venv-scan/.installed: requirements/scan.txt
 .venv-bench/.installed: requirements/bench.txt
-$(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER):
+$(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN):
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name another with make PYTHON=…" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<

@@ -1,15 +1,21 @@
 resource "aws_cloudwatch_log_group" "function" {
+  # checkov:skip=CKV_AWS_338:Ninety days and less are common rules for what is about viewers; a variable says how long.
+  # checkov:skip=CKV_AWS_158:CloudWatch encrypts every log; a key of one's own is a variable.
   for_each = local.functions
 
   name              = "/aws/lambda/${local.function_names[each.key]}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.log_kms_key_arn
   tags              = var.tags
 }
 
 # Beneath /aws/vendedlogs/ API Gateway is let in without an entry of its own in the account's
 # log resource policy, which is limited in size.
 resource "aws_cloudwatch_log_group" "api" {
+  # checkov:skip=CKV_AWS_338:Ninety days and less are common rules for what is about viewers; a variable says how long.
+  # checkov:skip=CKV_AWS_158:CloudWatch encrypts every log; a key of one's own is a variable.
   name              = "/aws/vendedlogs/${local.prefix}-api"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.log_kms_key_arn
   tags              = var.tags
 }

@@ -42,7 +42,30 @@ variable "deletion_protection" {
   nullable    = false
 }
 
+variable "log_kms_key_arn" {
+  description = "ARN of a KMS key of yours that encrypts the logs; null means the key of CloudWatch Logs. Its policy must let CloudWatch Logs of the region use it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.log_kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.log_kms_key_arn))
+    error_message = "log_kms_key_arn must be the ARN of a key, not of an alias."
+  }
+}
+
 # The functions
+
+variable "reserved_concurrency" {
+  description = "Most instances of each function at once, kept free for it in the account; -1 means no bound of its own."
+  type        = number
+  default     = -1
+  nullable    = false
+
+  validation {
+    condition     = var.reserved_concurrency >= -1 && var.reserved_concurrency <= 10000 && floor(var.reserved_concurrency) == var.reserved_concurrency
+    error_message = "reserved_concurrency must be a whole number from -1 to 10000."
+  }
+}
 
 variable "package_path" {
   description = "Path of the zip with the functions' code; null means build/stream-limiter.zip of the repository, made by `make package`."

@@ -30,6 +30,8 @@ run "too_small" {
     lease_seconds      = 0
     grace_seconds      = -1
     anonymous_seconds  = -1
+
+    reserved_concurrency = -2
   }
 
   expect_failures = [
@@ -41,6 +43,7 @@ run "too_small" {
     var.lease_seconds,
     var.grace_seconds,
     var.anonymous_seconds,
+    var.reserved_concurrency,
   ]
 }
 
