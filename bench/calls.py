@@ -13,7 +13,9 @@ from adapters.clock import SystemClock
 from adapters.dynamodb.client import ATTEMPT_SECONDS, StoreClient, lean_client, store_client
 from adapters.dynamodb.http_transport import Response
 from adapters.dynamodb.lean_client import LeanClient
+from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbApi, DynamoDbStreamRepository
+from adapters.store_calls import StoreCalls
 from dev.cache import ROOT
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_start
 from entrypoints.bootstrap import Service
@@ -85,8 +87,11 @@ class Handlers:
 
     def __init__(self, api: DynamoDbApi, prefix: str) -> None:
         self._clock = SteppingClock()
-        repository = DynamoDbStreamRepository(api, TABLE, attempt_seconds=ATTEMPT_SECONDS)
-        self._service: Service = bootstrap.build(Settings.from_environment(), repository, self._clock)
+        calls = StoreCalls()
+        repository = DynamoDbStreamRepository(MeteredApi(api, calls), TABLE, attempt_seconds=ATTEMPT_SECONDS)
+        self._service: Service = bootstrap.build(
+            Settings.from_environment(), repository, self._clock, store_calls=calls
+        )
         self._prefix = prefix
         self._names = itertools.count()
 

@@ -10,7 +10,9 @@ from typing import Final
 
 from adapters.clock import SystemClock
 from adapters.dynamodb.client import ATTEMPT_SECONDS, store_client
+from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
+from adapters.store_calls import StoreCalls
 from domain.limiter import StreamLimiter
 from domain.ports import Clock, StreamRepository
 from entrypoints.callers import Callers
@@ -31,6 +33,7 @@ class Service:
         clock: tells the time.
         log: writes one event per request.
         new_request_id: makes a name for a request that its player gave none.
+        store_calls: what the request at hand has asked of the store.
     """
 
     limiter: StreamLimiter
@@ -38,6 +41,7 @@ class Service:
     clock: Clock
     log: EventLog
     new_request_id: Callable[[], str]
+    store_calls: StoreCalls
 
     def request_id(self, request: HttpRequest) -> str:
         """What every repeat of this request, and no other request, is known by; 22 characters.
@@ -62,17 +66,18 @@ def build(
     repository: StreamRepository,
     clock: Clock,
     new_request_id: Callable[[], str] = random_request_id,
+    store_calls: StoreCalls | None = None,
 ) -> Service:
     """Wire the service over these ports."""
     limiter = StreamLimiter(repository, clock, settings.policy)
     callers = Callers(settings.auth, settings.limit_claim, settings.max_streams)
     log = EventLog(settings.log_level, settings.log_hash_key)
-    return Service(limiter, callers, clock, log, new_request_id)
+    return Service(limiter, callers, clock, log, new_request_id, store_calls or StoreCalls())
 
 
-def dynamodb_repository(settings: Settings) -> StreamRepository:
-    """The users' streams in the table that the settings name."""
-    api = store_client(settings.store_client)
+def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamRepository:
+    """The users' streams in the table that the settings name; its calls are written down."""
+    api = MeteredApi(store_client(settings.store_client), calls)
     return DynamoDbStreamRepository(api, settings.table_name, attempt_seconds=ATTEMPT_SECONDS)
 
 
@@ -84,4 +89,5 @@ def service() -> Service:
         SettingsError: the environment does not make valid settings.
     """
     settings = Settings.from_environment()
-    return build(settings, dynamodb_repository(settings), SystemClock())
+    calls = StoreCalls()
+    return build(settings, dynamodb_repository(settings, calls), SystemClock(), store_calls=calls)

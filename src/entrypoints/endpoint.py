@@ -1,5 +1,6 @@
 """What every route has in common: from the Lambda event to the answer, with one logged event."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from entrypoints.answer_models import AnswerModel
 from entrypoints.bootstrap import Service
 from entrypoints.event_log import report_wrong_settings
 from entrypoints.http_request import HttpRequest
+from entrypoints.metrics import embedded
 from entrypoints.problems import FAILED, RETRY_AFTER_SECONDS, problem_for, rule_for
 from entrypoints.settings import SettingsError
 
@@ -56,29 +58,45 @@ class Endpoint(Generic[CommandT]):
     def serve(self, event: Mapping[str, Any], context: Any, service: Service) -> dict[str, Any]:
         """Answer one event with this service."""
         started = service.clock.monotonic()
+        service.store_calls.reset()
         request = HttpRequest(event)
         record: dict[str, Any] = {
             "route": self.route,
             "request_id": request.request_id,
             "lambda_request_id": getattr(context, "aws_request_id", ""),
+            "function": getattr(context, "function_name", "local"),
+            "cold_start": service.log.is_first(),
         }
+        if trace_id := os.environ.get("_X_AMZN_TRACE_ID"):  # Lambda sets it anew for each request
+            record["trace_id"] = trace_id
         failure: Exception | None = None
         try:
             command = self.decode(request, service)
             record["user"] = service.log.user_hash(command.user_id)
+            limit = getattr(command, "limit", None)  # not every command is held against one
+            if limit is not None:
+                record["limit"] = limit
             answer = self.use_case(service.limiter, command)
             status, body = HTTPStatus.OK, self.encode(command, answer, service)
             record["outcome"] = answer.outcome
-            if answer.live is not None:
-                record["stream_count"] = answer.live.count
+            live = answer.live
         except Exception as error:  # noqa: BLE001 - the table answers every error, one unknown to it as a 500
             rule = rule_for(error)
             status, body = rule.status, problem_for(error, request.request_id)
             record["outcome"] = rule.outcome
             record["code"] = rule.code
+            live = getattr(error, "live", None)
             failure = error if rule.outcome == FAILED else None
+        if live is not None:
+            record["stream_count"] = live.count
         record["status"] = int(status)
+        calls = service.store_calls
+        record["store_calls"] = calls.count
+        record["contention_rounds"] = calls.contention_rounds
+        record["store_request_ids"] = calls.request_ids
+        record["store_ms"] = round(calls.seconds * 1000, 3)
         record["duration_ms"] = round((service.clock.monotonic() - started) * 1000, 3)
+        record |= embedded(record["outcome"], service.clock.now())
         if failure is None:
             service.log.request(**record)
         else:

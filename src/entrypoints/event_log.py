@@ -53,6 +53,7 @@ class EventLog:
 
     def __init__(self, level: LogLevel, hash_key: SecretStr) -> None:
         self._key = hash_key.get_secret_value().encode() or secrets.token_bytes(32)
+        self._is_first = True
         # Bound once: to look up the configuration, as a logger from `get_logger` does at each event, costs
         # more than the event.
         self._logger = structlog.wrap_logger(
@@ -66,6 +67,11 @@ class EventLog:
                 logging.getLevelNamesMapping()[level.upper()]
             ),
         ).bind()
+
+    def is_first(self) -> bool:
+        """Whether this is asked for the first time: then the request at hand started the process."""
+        first, self._is_first = self._is_first, False
+        return first
 
     def user_hash(self, user_id: str) -> str:
         """What stands for the user in events. It cannot be turned back without the key."""

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.clock import SystemClock
 from adapters.dynamodb.census import DynamoDbCensus
+from adapters.store_calls import StoreCalls
 from domain import audit
 from domain.errors import InvalidInput, StoreError
 from domain.limiter import DEADLINE_SECONDS, StreamLimiter
@@ -164,7 +165,7 @@ def main() -> None:
     try:
         settings = Settings.from_environment()
         operator = Operator(
-            bootstrap.dynamodb_repository(settings),
+            bootstrap.dynamodb_repository(settings, StoreCalls()),
             DynamoDbCensus(boto3.client("dynamodb"), settings.table_name),
             SystemClock(),
             settings.policy,

@@ -22,10 +22,14 @@ class ErrorAnswer(ApiError):
         code: its name for it, such as `ConditionalCheckFailedException`; the status when it gave none.
         status: the HTTP status.
         item: what a failed condition met, in the SDK's shape.
+        request_id: DynamoDB's name for the call; empty when it gave none.
     """
 
-    def __init__(self, code: str, status: int, item: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, code: str, status: int, item: Mapping[str, Any] | None = None, request_id: str = ""
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.status = status
         self.item = item or {}
+        self.request_id = request_id

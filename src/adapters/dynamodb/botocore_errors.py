@@ -20,8 +20,9 @@ def api_error(error: Exception) -> ApiError | None:
     """What it means; `None` for an error that is not botocore's."""
     if isinstance(error, ClientError):
         response = error.response
+        told = response["ResponseMetadata"]
         return ErrorAnswer(
-            response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"], response.get("Item")
+            response["Error"]["Code"], told["HTTPStatusCode"], response.get("Item"), told.get("RequestId", "")
         )
     if isinstance(error, _OUT_OF_REACH):
         return NoAnswer(type(error).__name__)

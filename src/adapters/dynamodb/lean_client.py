@@ -12,6 +12,7 @@ from adapters.dynamodb.sigv4 import Signer
 
 API_VERSION: Final = "DynamoDB_20120810"
 OK: Final = 200
+REQUEST_ID: Final = "x-amzn-requestid"
 
 
 class Transport(Protocol):
@@ -56,8 +57,14 @@ class LeanClient:
         if checksum is not None and checksum != str(zlib.crc32(response.body)):
             raise NoAnswer("the answer was damaged on its way")
         if response.status == OK:
-            return _object(response.body)
+            return _answer(response)
         raise _error(response)
+
+
+def _answer(response: Response) -> Mapping[str, Any]:
+    request_id = response.headers.get(REQUEST_ID)
+    answer = _object(response.body)
+    return {**answer, "ResponseMetadata": {"RequestId": request_id}} if request_id else answer
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
@@ -77,4 +84,4 @@ def _error(response: Response) -> ErrorAnswer:
     except NoAnswer:
         answer = {}
     code = str(answer.get("__type", response.status)).rpartition("#")[2]
-    return ErrorAnswer(code, response.status, answer.get("Item"))
+    return ErrorAnswer(code, response.status, answer.get("Item"), response.headers.get(REQUEST_ID, ""))

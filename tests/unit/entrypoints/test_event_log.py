@@ -9,6 +9,7 @@ from domain.errors import StoreFault, StoreThrottled, StoreUnavailable
 from domain.ports import Deadline, Landed, Rejected
 from domain.writes import Write
 from entrypoints.event_log import EventLog
+from entrypoints.metrics import embedded
 from entrypoints.settings import LogLevel
 from tests.fakes import FailingRepository, FakeClock, RecordingRepository
 from tests.unit.entrypoints.calls import Api, LambdaContext, event
@@ -60,6 +61,14 @@ def test_a_request_is_one_event(capsys: Output) -> None:
         "stream_count": 1,
         "status": 200,
         "duration_ms": 250.0,
+        "function": "local",
+        "cold_start": True,
+        "limit": 3,
+        "store_calls": 0,
+        "store_ms": 0.0,
+        "store_request_ids": [],
+        "contention_rounds": 0,
+        **embedded("admitted", clock.now()),
     }
 
 

@@ -1,0 +1,41 @@
+"""Metrics in CloudWatch's embedded format: members of the request's own event, at no extra call.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+from typing import Any, Final
+
+NAMESPACE: Final = "StreamLimiter"
+
+# Never a user among the dimensions: each value of one is a metric of its own, and has its price.
+_DIRECTIVES: Final = [
+    {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["function"]],
+        "Metrics": [
+            {"Name": "duration_ms", "Unit": "Milliseconds"},
+            {"Name": "store_ms", "Unit": "Milliseconds"},
+            {"Name": "contention_rounds", "Unit": "Count"},
+            {"Name": "refused", "Unit": "Count"},
+            {"Name": "failed", "Unit": "Count"},
+        ],
+    },
+    {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["function", "outcome"]],
+        "Metrics": [{"Name": "requests", "Unit": "Count"}],
+    },
+]
+
+
+def embedded(outcome: str, now: float) -> dict[str, Any]:
+    """The members that make metrics of an event with this outcome, which happened at this epoch second.
+
+    `refused` and `failed` are 0 or 1: their average is the ratio.
+    """
+    return {
+        "requests": 1,
+        "refused": int(outcome == "refused"),
+        "failed": int(outcome == "failed"),
+        "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": _DIRECTIVES},
+    }
