@@ -379,3 +379,46 @@ variable "log_hash_key" {
     error_message = "log_hash_key must be at most 256 characters."
   }
 }
+
+# Who is told when something is wrong
+
+variable "alarm_email" {
+  description = "E-mail address that alarms are sent to, over a topic made for it; AWS asks it to confirm. null makes no topic."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_email == null || can(regex("^[^@ ]+@[^@ ]+$", var.alarm_email))
+    error_message = "alarm_email must be an e-mail address."
+  }
+}
+
+variable "alarm_topic_arn" {
+  description = "ARN of an SNS topic of yours that alarms are sent to."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_topic_arn == null || can(regex("^arn:aws[a-z-]*:sns:", var.alarm_topic_arn))
+    error_message = "alarm_topic_arn must be the ARN of an SNS topic."
+  }
+}
+
+variable "runbook_url" {
+  description = "Where docs/runbook.md can be read; each alarm links to its section."
+  type        = string
+  default     = "docs/runbook.md"
+  nullable    = false
+
+  validation {
+    condition     = length(var.runbook_url) >= 1 && length(var.runbook_url) <= 512
+    error_message = "runbook_url must be 1 to 512 characters."
+  }
+}
+
+variable "monitoring" {
+  description = "Whether the dashboard, the alarms and the saved queries are made. CloudWatch charges for them, and the emulator knows them in part."
+  type        = bool
+  default     = true
+  nullable    = false
+}

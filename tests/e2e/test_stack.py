@@ -72,7 +72,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             directory=directory / "configuration",
             state=directory / "terraform.tfstate",
             stage=f"t{secrets.token_hex(4)}",
-            variables={"package_path": str(package.build("local")), "auth": "none"},
+            variables={"package_path": str(package.build("local")), "auth": "none", "monitoring": "false"},
             environment=emulated_environment(emulator.endpoint_url),
             quiet=True,
         )

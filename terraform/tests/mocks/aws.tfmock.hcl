@@ -31,3 +31,9 @@ mock_resource "aws_apigatewayv2_stage" {
     execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default"
   }
 }
+
+mock_resource "aws_sns_topic" {
+  defaults = {
+    arn = "arn:aws:sns:eu-west-1:123456789012:made-up"
+  }
+}

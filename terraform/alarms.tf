@@ -1,0 +1,236 @@
+# Each alarm says what to do, and where the runbook goes on.
+
+locals {
+  alarm_topics = concat(
+    var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn],
+    aws_sns_topic.alarms[*].arn,
+  )
+
+  # One metric and one threshold each. The service's own metrics: docs/events.md.
+  alarms = {
+    slow = {
+      namespace  = "AWS/ApiGateway"
+      metric     = "Latency"
+      dimensions = { ApiId = aws_apigatewayv2_api.streams.id }
+      statistic  = "p99"
+      threshold  = 1000 # milliseconds
+      periods    = 5
+      what       = "The slowest of 100 requests take over a second. Compare store_ms with duration_ms: the store, or the functions."
+    }
+    table-throttled = {
+      namespace  = "AWS/DynamoDB"
+      metric     = "WriteThrottleEvents"
+      dimensions = { TableName = aws_dynamodb_table.streams.name }
+      statistic  = "Sum"
+      threshold  = 10
+      periods    = 3
+      what       = "DynamoDB turns writes away. Look for one user with most of the requests, then at the account's quotas."
+    }
+    table-failing = {
+      namespace  = "AWS/DynamoDB"
+      metric     = "SystemErrors"
+      dimensions = { TableName = aws_dynamodb_table.streams.name, Operation = "UpdateItem" }
+      statistic  = "Sum"
+      threshold  = 5
+      periods    = 3
+      what       = "DynamoDB fails by itself. Look at AWS's health page; decide on on_store_failure."
+    }
+    unverified = {
+      namespace  = "StreamLimiter"
+      metric     = "requests"
+      dimensions = { function = local.function_names.start, outcome = "unverified" }
+      statistic  = "Sum"
+      threshold  = 0
+      periods    = 1
+      what       = "Starts are admitted without being counted, as the store is away. Nobody is refused: bring the store back."
+    }
+    failing = {
+      namespace  = "StreamLimiter"
+      metric     = "failed"
+      dimensions = { function = local.function_names.start }
+      statistic  = "Average"
+      threshold  = 0.01
+      periods    = 3
+      what       = "Over one start in a hundred fails. Read the codes of the failures; after a deployment, roll back."
+    }
+    contended = {
+      namespace  = "StreamLimiter"
+      metric     = "contention_rounds"
+      dimensions = { function = local.function_names.start }
+      statistic  = "Average"
+      threshold  = 0.1
+      periods    = 5
+      what       = "Requests race for the same user. Look for one user with most of the requests: a player that loops."
+    }
+  }
+
+  # Ratios of two metrics. Without requests there is no ratio, and no alarm.
+  ratio_alarms = {
+    errors = {
+      namespace = "AWS/ApiGateway"
+      part      = { metric = "5xx", statistic = "Sum", dimensions = { ApiId = aws_apigatewayv2_api.streams.id } }
+      whole     = { metric = "Count", statistic = "SampleCount", dimensions = { ApiId = aws_apigatewayv2_api.streams.id } }
+      threshold = 0.01
+      periods   = 3
+      what      = "Over one answer in a hundred is a 5xx. Read the codes of the failures; after a deployment, roll back."
+    }
+    reclaims = {
+      namespace = "StreamLimiter"
+      part      = { metric = "requests", statistic = "Sum", dimensions = { function = local.function_names.start, outcome = "reclaimed" } }
+      whole     = { metric = "refused", statistic = "SampleCount", dimensions = { function = local.function_names.start } }
+      threshold = 0.2
+      periods   = 15
+      what      = "One start in five takes the slot of a player that went away without an end. Find the players' release that stopped ending."
+    }
+  }
+
+  # Lambda's own metrics, summed over the functions.
+  function_alarms = {
+    functions-failing   = { metric = "Errors", what = "A function breaks before it can answer: it times out, runs out of memory or cannot start. Roll back if it was deployed just now." }
+    functions-throttled = { metric = "Throttles", what = "Lambda turns invocations away. Raise the account's concurrency, or find who calls so much." }
+  }
+}
+
+resource "aws_sns_topic" "alarms" {
+  count = var.monitoring && var.alarm_email != null ? 1 : 0
+
+  name = "${local.prefix}-alarms"
+  tags = var.tags
+}
+
+resource "aws_sns_topic_subscription" "alarms" {
+  count = var.monitoring && var.alarm_email != null ? 1 : 0
+
+  topic_arn = aws_sns_topic.alarms[0].arn
+  protocol  = "email"
+  endpoint  = var.alarm_email
+}
+
+resource "aws_cloudwatch_metric_alarm" "plain" {
+  for_each = { for name, alarm in local.alarms : name => alarm if var.monitoring }
+
+  alarm_name          = "${local.prefix}-${each.key}"
+  alarm_description   = "${each.value.what} ${var.runbook_url}#${each.key}"
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = startswith(each.value.statistic, "p") ? null : each.value.statistic
+  extended_statistic  = startswith(each.value.statistic, "p") ? each.value.statistic : null
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.threshold
+  period              = 60 # seconds
+  evaluation_periods  = each.value.periods
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_topics
+  ok_actions          = local.alarm_topics
+  tags                = var.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "ratio" {
+  for_each = { for name, alarm in local.ratio_alarms : name => alarm if var.monitoring }
+
+  alarm_name          = "${local.prefix}-${each.key}"
+  alarm_description   = "${each.value.what} ${var.runbook_url}#${each.key}"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.threshold
+  evaluation_periods  = each.value.periods
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_topics
+  ok_actions          = local.alarm_topics
+  tags                = var.tags
+
+  metric_query {
+    id          = "ratio"
+    expression  = "part / whole"
+    label       = each.key
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = { part = each.value.part, whole = each.value.whole }
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = each.value.namespace
+        metric_name = metric_query.value.metric
+        dimensions  = metric_query.value.dimensions
+        stat        = metric_query.value.statistic
+        period      = 60 # seconds
+      }
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "functions" {
+  for_each = { for name, alarm in local.function_alarms : name => alarm if var.monitoring }
+
+  alarm_name          = "${local.prefix}-${each.key}"
+  alarm_description   = "${each.value.what} ${var.runbook_url}#${each.key}"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 2
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_topics
+  ok_actions          = local.alarm_topics
+  tags                = var.tags
+
+  metric_query {
+    id          = "total"
+    expression  = "SUM(METRICS())"
+    label       = each.value.metric
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = local.function_names
+
+    content {
+      id = "calls_of_${metric_query.key}"
+
+      metric {
+        namespace   = "AWS/Lambda"
+        metric_name = each.value.metric
+        dimensions  = { FunctionName = metric_query.value }
+        stat        = "Sum"
+        period      = 60 # seconds
+      }
+    }
+  }
+}
+
+# What is usual differs between services, and between an evening and a night: CloudWatch learns it.
+resource "aws_cloudwatch_metric_alarm" "refusals" {
+  count = var.monitoring ? 1 : 0
+
+  alarm_name          = "${local.prefix}-refusals"
+  alarm_description   = "Far more or fewer starts are refused than usual at this hour. Look whether it is one user, one kind of player, or a changed limit. ${var.runbook_url}#refusals"
+  comparison_operator = "LessThanLowerOrGreaterThanUpperThreshold"
+  threshold_metric_id = "usual"
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_topics
+  ok_actions          = local.alarm_topics
+  tags                = var.tags
+
+  metric_query {
+    id          = "usual"
+    expression  = "ANOMALY_DETECTION_BAND(refusals, 3)"
+    label       = "usual"
+    return_data = true
+  }
+
+  metric_query {
+    id          = "refusals"
+    return_data = true
+
+    metric {
+      namespace   = "StreamLimiter"
+      metric_name = "refused"
+      dimensions  = { function = local.function_names.start }
+      stat        = "Average"
+      period      = 300 # seconds
+    }
+  }
+}

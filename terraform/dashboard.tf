@@ -1,0 +1,141 @@
+# Reads from top to bottom: is it up, is it fast, whom does it refuse, what does it cost.
+
+locals {
+  start = local.function_names.start
+  table = aws_dynamodb_table.streams.name
+
+  outcomes = ["admitted", "replayed", "reclaimed", "replaced", "evicted", "would_refuse", "unverified", "refused", "failed"]
+
+  # Each row has a title and up to three graphs side by side.
+  rows = [
+    {
+      title = "Is it up?"
+      graphs = {
+        "Requests and server errors" = { stat = "Sum", metrics = [
+          ["AWS/ApiGateway", "Count", "ApiId", aws_apigatewayv2_api.streams.id, { stat = "SampleCount" }],
+          ["AWS/ApiGateway", "5xx", "ApiId", aws_apigatewayv2_api.streams.id],
+        ] }
+        "Functions: errors and throttles" = { stat = "Sum", metrics = flatten([
+          for name in values(local.function_names) : [
+            for metric in ["Errors", "Throttles"] : { line = ["AWS/Lambda", metric, "FunctionName", name] }
+          ]
+        ])[*].line }
+        "Table: throttles and system errors" = { stat = "Sum", metrics = [
+          ["AWS/DynamoDB", "WriteThrottleEvents", "TableName", local.table],
+          ["AWS/DynamoDB", "SystemErrors", "TableName", local.table, "Operation", "UpdateItem"],
+        ] }
+      }
+    },
+    {
+      title = "Is it fast?"
+      graphs = {
+        "Latency of the API, p50 and p99" = { stat = "p99", metrics = [
+          ["AWS/ApiGateway", "Latency", "ApiId", aws_apigatewayv2_api.streams.id, { stat = "p50" }],
+          ["AWS/ApiGateway", "Latency", "ApiId", aws_apigatewayv2_api.streams.id],
+        ] }
+        "A start, and DynamoDB's part of it, p99" = { stat = "p99", metrics = [
+          ["StreamLimiter", "duration_ms", "function", local.start],
+          ["StreamLimiter", "store_ms", "function", local.start],
+        ] }
+        "Lost races per start" = { stat = "Average", metrics = [
+          ["StreamLimiter", "contention_rounds", "function", local.start],
+        ] }
+      }
+    },
+    {
+      title = "Whom does it refuse?"
+      graphs = {
+        "Starts by outcome" = { stat = "Sum", metrics = [
+          for outcome in local.outcomes : ["StreamLimiter", "requests", "function", local.start, "outcome", outcome]
+        ] }
+        "Refused, of all starts" = { stat = "Average", metrics = [
+          ["StreamLimiter", "refused", "function", local.start],
+        ] }
+        "Shadow mode: would be refused" = { stat = "Sum", metrics = [
+          ["StreamLimiter", "requests", "function", local.start, "outcome", "would_refuse"],
+        ] }
+      }
+    },
+    {
+      title = "What does it cost?"
+      graphs = {
+        "Write and read units" = { stat = "Sum", metrics = [
+          ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", local.table],
+          ["AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName", local.table],
+        ] }
+        "Milliseconds of functions" = { stat = "Sum", metrics = [
+          for name in values(local.function_names) : ["AWS/Lambda", "Duration", "FunctionName", name]
+        ] }
+        "Bytes of log" = { stat = "Sum", metrics = [
+          for group in aws_cloudwatch_log_group.function : ["AWS/Logs", "IncomingBytes", "LogGroupName", group.name]
+        ] }
+      }
+    },
+  ]
+
+  # The usual questions, put to the events of all functions: docs/events.md.
+  queries = {
+    "who is refused"                = <<-EOT
+      filter outcome = "refused" | stats count() as refusals, max(stream_count) as streams by user
+      | sort refusals desc | limit 20
+    EOT
+    "whom shadow mode would refuse" = <<-EOT
+      filter outcome = "would_refuse" | stats count() as starts, max(stream_count) as streams by user
+      | sort starts desc | limit 20
+    EOT
+    "who calls most"                = <<-EOT
+      stats count() as calls, sum(contention_rounds) as lost_races by user | sort calls desc | limit 20
+    EOT
+    "why it fails"                  = <<-EOT
+      filter outcome = "failed" | stats count() as failures, max(store_ms), latest(exception) by route, code
+      | sort failures desc
+    EOT
+    "what is slow"                  = <<-EOT
+      stats pct(duration_ms, 50) as p50, pct(duration_ms, 99) as p99, pct(store_ms, 99) as store_p99 by route, cold_start
+    EOT
+    "one user"                      = <<-EOT
+      filter user = "the hash from an event"
+      | fields @timestamp, route, outcome, stream_count, limit, store_calls, duration_ms | sort @timestamp desc
+    EOT
+  }
+}
+
+resource "aws_cloudwatch_dashboard" "streams" {
+  count = var.monitoring ? 1 : 0
+
+  dashboard_name = local.prefix
+
+  dashboard_body = jsonencode({
+    widgets = flatten([
+      for row, content in local.rows : [
+        { type = "text", x = 0, y = row * 8, width = 24, height = 2, properties = { markdown = "## ${content.title}" } },
+        [
+          for column, title in keys(content.graphs) : {
+            type   = "metric"
+            x      = column * 8
+            y      = row * 8 + 2
+            width  = 8
+            height = 6
+            properties = {
+              title   = title
+              region  = data.aws_region.current.name
+              period  = 60
+              stat    = content.graphs[title].stat
+              metrics = content.graphs[title].metrics
+            }
+          }
+        ],
+      ]
+    ])
+  })
+}
+
+data "aws_region" "current" {}
+
+resource "aws_cloudwatch_query_definition" "events" {
+  for_each = { for name, query in local.queries : name => query if var.monitoring }
+
+  name            = "${local.prefix}/${each.key}"
+  query_string    = each.value
+  log_group_names = [for group in aws_cloudwatch_log_group.function : group.name]
+}

@@ -1,0 +1,76 @@
+# Whom the alarms tell, what they say, and what they look at.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  stage        = "test"
+  package_path = "tests/package.zip"
+  auth         = "none"
+}
+
+run "nobody_is_told_unasked" {
+  assert {
+    condition     = length(aws_sns_topic.alarms) == 0 && alltrue([for alarm in aws_cloudwatch_metric_alarm.plain : length(alarm.alarm_actions) == 0])
+    error_message = "There is a topic that nobody asked for."
+  }
+}
+
+run "everyone_who_was_named_is_told" {
+  variables {
+    alarm_email     = "on-call@example.com"
+    alarm_topic_arn = "arn:aws:sns:eu-west-1:123456789012:pager"
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.alarms[0].endpoint == "on-call@example.com"
+    error_message = "The e-mail address is not subscribed."
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.plain), values(aws_cloudwatch_metric_alarm.ratio), values(aws_cloudwatch_metric_alarm.functions), aws_cloudwatch_metric_alarm.refusals) :
+      length(alarm.alarm_actions) == 2 && contains(alarm.alarm_actions, "arn:aws:sns:eu-west-1:123456789012:pager")
+    ])
+    error_message = "An alarm tells somebody else, or nobody."
+  }
+}
+
+run "each_alarm_leads_to_its_section_of_the_runbook" {
+  variables {
+    runbook_url = "https://example.com/runbook"
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.plain), values(aws_cloudwatch_metric_alarm.ratio), values(aws_cloudwatch_metric_alarm.functions), aws_cloudwatch_metric_alarm.refusals) :
+      endswith(alarm.alarm_description, " https://example.com/runbook#${trimprefix(alarm.alarm_name, "stream-limiter-test-")}")
+    ])
+    error_message = "An alarm leads nowhere."
+  }
+}
+
+run "nobody_is_told_by_pigeon" {
+  command = plan
+
+  variables {
+    alarm_email     = "pigeon"
+    alarm_topic_arn = "pigeon"
+    runbook_url     = ""
+  }
+
+  expect_failures = [var.alarm_email, var.alarm_topic_arn, var.runbook_url]
+}
+
+run "nothing_is_watched_that_should_not_be" {
+  variables {
+    monitoring  = false
+    alarm_email = "on-call@example.com"
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.plain) + length(aws_cloudwatch_metric_alarm.ratio) + length(aws_cloudwatch_metric_alarm.functions) + length(aws_cloudwatch_metric_alarm.refusals) + length(aws_cloudwatch_dashboard.streams) + length(aws_cloudwatch_query_definition.events) + length(aws_sns_topic.alarms) == 0
+    error_message = "Something is there, and charged for, that was not asked for."
+  }
+}

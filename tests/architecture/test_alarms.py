@@ -1,0 +1,62 @@
+"""Alarms look at metrics that the service makes, and lead to sections that the runbook has."""
+
+import re
+from pathlib import Path
+
+from entrypoints.metrics import NAMESPACE, embedded
+
+ROOT = Path(__file__).parents[2]
+ALARMS = (ROOT / "terraform" / "alarms.tf").read_text(encoding="utf-8")
+DASHBOARD = (ROOT / "terraform" / "dashboard.tf").read_text(encoding="utf-8")
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+OUTCOMES = re.findall(
+    r"^\| `(\w+)` \| ", (ROOT / "docs" / "events.md").read_text(encoding="utf-8"), re.MULTILINE
+)
+
+
+def made() -> dict[str, set[str]]:
+    """The dimensions of each metric that an event makes."""
+    directives = embedded("refused", 0.0)["_aws"]["CloudWatchMetrics"]
+    return {metric["Name"]: set(one["Dimensions"][0]) for one in directives for metric in one["Metrics"]}
+
+
+def watched() -> list[tuple[str, set[str]]]:
+    """Each of the service's own metrics that an alarm looks at, with its dimensions."""
+    name = r'metric(?:_name)? += "([a-z_]+)".*?dimensions += \{ (.+?) \}'
+    return [
+        (metric, set(re.findall(r"(\w+) += ", given)))
+        for metric, given in re.findall(name, ALARMS, re.DOTALL)
+    ]
+
+
+def names() -> set[str]:
+    """The names of the alarms: the keys of the three maps, and the one that stands alone."""
+    return {*re.findall(r"^    ([a-z-]+) += \{", ALARMS, re.MULTILINE), "refusals"}
+
+
+def test_every_alarm_looks_at_a_metric_that_is_made() -> None:
+    """A metric of another name, or under other dimensions, would stay empty for ever, and so silent."""
+    assert len(watched()) == ALARMS.count(f'"{NAMESPACE}"') + 1  # a ratio has two
+    for metric, dimensions in watched():
+        assert made()[metric] == dimensions
+
+
+def test_every_outcome_that_is_watched_is_one() -> None:
+    """An outcome that no request has would never be seen."""
+    looked_for = re.findall(r'outcome += "(\w+)"', ALARMS + DASHBOARD)
+
+    assert set(looked_for) == {"unverified", "reclaimed", "refused", "would_refuse", "failed"}
+    assert set(looked_for) <= set(OUTCOMES)
+
+
+def test_the_dashboard_shows_metrics_that_are_made() -> None:
+    """A graph of another metric would be empty."""
+    shown = re.findall(rf'"{NAMESPACE}", "(\w+)", "function"', DASHBOARD)
+
+    assert shown
+    assert set(shown) <= made().keys()
+
+
+def test_every_alarm_has_its_section_in_the_runbook_and_no_other_has() -> None:
+    """Whoever is woken finds what to do under the alarm's name."""
+    assert names() == set(re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE))
