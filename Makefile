@@ -100,6 +100,10 @@ logs-end: ## Follow the log of POST /stream/end
 logs-heartbeat: ## Follow the log of POST /stream/heartbeat
 logs-list: ## Follow the log of GET /stream
 
+.PHONY: smoke
+smoke: $(VENV) ## Check a deployed service with one stream, which it ends again (URL=…, TOKEN=… under AUTH=jwt)
+	@exec $(PY) -m dev.smoke
+
 .PHONY: streamctl
 streamctl: $(VENV) ## Look after one user's streams, or a whole table (ARGS="show 1", ARGS=--help)
 	@exec $(PY) -m entrypoints.streamctl $(ARGS)
