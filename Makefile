@@ -95,6 +95,10 @@ LOGS := logs-start logs-end logs-heartbeat logs-list
 $(LOGS): logs-%: $(VENV)
 	@exec $(PY) -m dev.logs $*
 
+.PHONY: logs
+logs: $(VENV) ## Follow the logs of all functions: coloured on a terminal, JSON in a pipe
+	@exec $(PY) -m dev.logs start end heartbeat list
+
 logs-start: ## Follow the log of POST /stream/start (STAGE=dev; FOLLOW=0: only what is there)
 logs-end: ## Follow the log of POST /stream/end
 logs-heartbeat: ## Follow the log of POST /stream/heartbeat

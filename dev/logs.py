@@ -1,9 +1,10 @@
-"""`make logs-start`, `-end`, `-heartbeat`, `-list`: follow a function's log, on the emulator or on AWS."""
+"""`make logs`, `logs-start`, `-end`, …: follow the functions' logs, on the emulator or on AWS."""
 
+import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import boto3
@@ -12,6 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dev.stack import LOCAL_STAGE, LocalStack, emulated_environment
 
 FUNCTIONS = ("start", "end", "heartbeat", "list")
+RED, GREEN, YELLOW, GREY, PLAIN = "\033[31m", "\033[32m", "\033[33m", "\033[90m", "\033[0m"
+COLOURS = dict.fromkeys(
+    ("refused", "gone", "invalid", "denied", "would_refuse", "unverified", "evicted"), YELLOW
+)
 LOOKS_BACK_SECONDS = 600
 POLLS_EVERY_SECONDS = 2
 # CloudWatch shows an event some seconds after it happened, and not always in order.
@@ -19,9 +24,12 @@ LATE_BY_SECONDS = 60
 
 
 def main(arguments: list[str]) -> int:
-    """Print the log of one function from ten minutes ago on, until Ctrl-C; with FOLLOW=0 only up to now."""
-    if len(arguments) != 1 or arguments[0] not in FUNCTIONS:
-        print(f"usage: python -m dev.logs {'|'.join(FUNCTIONS)}", file=sys.stderr)
+    """Print the logs of these functions from ten minutes ago on, until Ctrl-C; with FOLLOW=0 only up to now.
+
+    For a terminal: a coloured line per event. Else each line as it was written, which for events is JSON.
+    """
+    if not arguments or not set(arguments) <= set(FUNCTIONS):
+        print(f"usage: python -m dev.logs {'|'.join(FUNCTIONS)} …", file=sys.stderr)
         return 2
     local = LocalStack.recorded()
     stage = os.environ.get("STAGE") or (LOCAL_STAGE if local else "dev")
@@ -32,13 +40,16 @@ def main(arguments: list[str]) -> int:
         emulated = emulated_environment(local.endpoint_url)
         os.environ.clear()  # a profile of the caller's, for one, must not count
         os.environ.update(emulated)
-    group = f"/aws/lambda/stream-limiter-{stage}-{arguments[0]}"  # as terraform/logs.tf names it
+    groups = [
+        f"/aws/lambda/stream-limiter-{stage}-{name}" for name in arguments
+    ]  # as terraform/logs.tf has it
+    shown = readable if sys.stdout.isatty() else str
     try:
         # Terraform and other SDKs read AWS_REGION; boto3 alone does not.
         client = boto3.client("logs", region_name=os.environ.get("AWS_REGION"))
-        print(f"Log group {group} at {client.meta.endpoint_url}", file=sys.stderr)
-        for message in messages(client, group, follow=os.environ.get("FOLLOW") != "0"):
-            print(message.rstrip("\n"), flush=True)
+        print(f"Log group {', '.join(groups)} at {client.meta.endpoint_url}", file=sys.stderr)
+        for message in messages(client, groups, follow=os.environ.get("FOLLOW") != "0"):
+            print(shown(message.rstrip("\n")), flush=True)
     except (BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -47,13 +58,29 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def messages(client: Any, group: str, *, follow: bool) -> Iterator[str]:
-    """Give the log's lines of the last ten minutes; with `follow` also those to come, for ever."""
+def readable(line: str) -> str:
+    """An event as one line for people, coloured by what became of it; any other line in grey."""
+    try:
+        event = json.loads(line)
+        colour = {"error": RED}.get(event["level"], COLOURS.get(event["outcome"], GREEN))
+    except (ValueError, TypeError, KeyError):
+        return f"{GREY}{line}{PLAIN}"
+    time_of_day = str(event.get("timestamp", ""))[11:23]
+    text = (
+        f"{GREY}{time_of_day}{PLAIN} {event.get('route', ''):23} {colour}{event['outcome']:13}{PLAIN}"
+        f" {event.get('status', '')} {event.get('user', '-'):16} streams {event.get('stream_count', '-')}"
+        f" {GREY}{event.get('duration_ms', '-')} ms, {event.get('store_calls', '-')} calls{PLAIN}"
+    )
+    return "\n".join([text, *(f"    {one}" for one in event.get("exception", "").splitlines())])
+
+
+def messages(client: Any, groups: Sequence[str], *, follow: bool) -> Iterator[str]:
+    """Give the logs' lines of the last ten minutes; with `follow` also those to come, for ever."""
     since = int((time.time() - LOOKS_BACK_SECONDS) * 1000)
     given: dict[str, int] = {}
     while True:
-        pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
-        for event in (event for page in pages for event in page["events"]):
+        found = [event for group in groups for event in _events(client, group, since)]
+        for event in sorted(found, key=lambda event: int(event["timestamp"])):
             # The emulator gives no ids: there, the same line in the same millisecond is taken for one.
             identity = event.get("eventId") or f"{event['timestamp']} {event['message']}"
             if identity not in given:
@@ -64,6 +91,11 @@ def messages(client: Any, group: str, *, follow: bool) -> Iterator[str]:
         since = max([since, *(at - LATE_BY_SECONDS * 1000 for at in given.values())])
         given = {identity: at for identity, at in given.items() if at >= since}
         time.sleep(POLLS_EVERY_SECONDS)
+
+
+def _events(client: Any, group: str, since: int) -> Iterator[dict[str, Any]]:
+    pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
+    return (event for page in pages for event in page["events"])
 
 
 if __name__ == "__main__":
