@@ -79,12 +79,8 @@ class LocalStack:
             stage=LOCAL_STAGE,
             variables={
                 "package_path": str(ZIPS["local"]),
-<<<<<<< HEAD
                 **self._who_may_call(),
-=======
-                "auth": "none",
                 "monitoring": "false",  # the emulator keeps alarms in part, and no saved queries
->>>>>>> f837866 (Wake somebody only for a reason: a dashboard, alarms that say what to do, saved queries, and a runbook with a section for each)
                 "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
             },
             environment=emulated_environment(self.endpoint_url),

@@ -11,12 +11,12 @@ from tests.support import skip_or_fail
 
 
 def stage(emulator: Emulator, directory: Path, **variables: str) -> tuple[Stack, str]:
-    """Apply a stage with these variables; gives it and the API's address."""
+    """Apply a stage with these variables, unwatched; gives it and the API's address."""
     stack = Stack(
         directory=directory / "configuration",
         state=directory / "terraform.tfstate",
         stage=f"t{secrets.token_hex(4)}",
-        variables={"package_path": str(package.build("local")), **variables},
+        variables={"package_path": str(package.build("local")), "monitoring": "false", **variables},
         environment=emulated_environment(emulator.endpoint_url),
         quiet=True,
     )
