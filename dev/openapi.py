@@ -23,6 +23,7 @@ from domain.errors import (
     StoreUnavailable,
     StreamGone,
 )
+from domain.names import IDEMPOTENCY_KEY_PATTERN
 from domain.streams import Lease, LiveStreams
 from entrypoints.answer_models import AnswerModel, EndAnswer, HoldAnswer, Problem, StreamsAnswer
 from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser
@@ -306,8 +307,8 @@ _IDEMPOTENCY_KEY: Final = {
     "in": "header",
     "required": False,
     "description": "Makes an anonymous call repeatable: 1 to 255 printable ASCII characters, no space. "
-    "A named call is repeatable by itself, and does not look at it.",
-    "schema": {"type": "string"},
+    "A named call is repeatable by itself, and only checks it.",
+    "schema": {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY_PATTERN}$"},
 }
 
 if __name__ == "__main__":
