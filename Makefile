@@ -31,8 +31,12 @@ run: $(VENV) $(EMULATOR) ## Serve on http://localhost:3000 until Ctrl-C (PORT=30
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
 .PHONY: test
 test: $(VENV) $(EMULATOR) $(OPENAPI) ## Run every test, the fast ones first: what CI runs
-	$(PY) -m pytest -m "not e2e" --cov $(IN_PARALLEL) --dist worksteal
+	$(PY) -m pytest -m "not e2e" $(IN_PARALLEL) --dist worksteal
 	$(PY) -m pytest -m e2e $(IN_PARALLEL) --dist loadfile
+
+.PHONY: coverage
+coverage: $(VENV) $(EMULATOR) ## Tell which branches of src the tests miss; slower than make test
+	$(PY) -m pytest -m "not e2e" --cov $(IN_PARALLEL) --dist worksteal
 
 .PHONY: test-fast
 test-fast: $(VENV) $(EMULATOR) ## Run the tests that need no Terraform and build no stack (ARGS="-k start")
