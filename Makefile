@@ -127,8 +127,9 @@ package-local: $(VENV) ## Build the zip for this machine's Python
 	@$(PY) -m dev.package --target local
 
 # Dependencies are resolved once, here, for every platform; --no-emit-index-url keeps the locks free of where.
+# --no-strip-extras: without coverage[toml] itself in the lock, pip takes that one's newest release and finds no hash.
 LOCK := .cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-	--python-version 3.11 $(ARGS)
+	--no-strip-extras --python-version 3.11 $(ARGS)
 .PHONY: lock
 lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=--upgrade)
 	$(PY) -m pip install --quiet --disable-pip-version-check --upgrade --target .cache/uv uv
