@@ -82,14 +82,16 @@ OPERATIONS: Final = {
         [ONE, TWO, (_anonymous("three"), 63.0)], _anonymous("it"), writes=2
     ),
     "start that evicts": Operation([TV, PHONE, (_named("old"), 1.0)], _named("it"), 2, EVICTING),
-    "anonymous start that evicts": Operation([TV, PHONE, ONE], _anonymous("it"), 2, EVICTING),
+    "anonymous start that evicts": Operation(
+        [TV, PHONE, (_anonymous("one"), 1.0)], _anonymous("it"), 2, EVICTING
+    ),
 }
-STARTS: Final[tuple[Callable[[str, int], Request], ...]] = (
+OTHERS: Final[tuple[Callable[[str, int], Request], ...]] = (
     lambda user, n: StartAnonymous(user, f"other-{n}", LIMIT),
     lambda user, n: StartNamed(user, f"other-{n}", LIMIT),
+    lambda user, n: EndAnonymous(user, f"other-{n}"),
+    lambda user, _: EndNamed(user, "tv"),
 )
-OTHERS: Final = (*STARTS, lambda user, n: EndAnonymous(user, f"other-{n}"))
-"""With eviction only starts come between: an eviction is made although a slot is freed meanwhile."""
 MARKED: Final = 3
 """As many others may come between: a repeat is recognised while fewer than four did."""
 
@@ -164,8 +166,7 @@ class Run:
         number //= 3
         self.skipped = number % self.operation.writes
         self.user = user
-        others = STARTS if self.operation.policy is EVICTING else OTHERS
-        self.others = [chance.choice(others)(user, n) for n in range(chance.choice([0, 0, 1, 2, MARKED]))]
+        self.others = [chance.choice(OTHERS)(user, n) for n in range(chance.choice([0, 0, 1, 2, MARKED]))]
 
     def play(self, wire: Wire, unreliable: StreamRepository, api: Any) -> Verdict:
         """Play it, and judge; `api` is a client whose network never fails."""

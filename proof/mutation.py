@@ -43,6 +43,7 @@ POLICY: Final = "domain.policy"
 
 MUTANTS: Final = {
     "plain-add-without-bound": Mutant(EXPRESSIONS, "    update.require(bound)\n", ""),
+    "evicts-although-a-slot-came-free": Mutant(POLICY, "tight=True", "tight=False"),
     "at-most-for-below": Mutant(
         EXPRESSIONS,
         "{items.STREAM_COUNT} < {update.number('bound'",

@@ -91,7 +91,8 @@ def play(scene: Scene) -> Ending:
     random.seed(scene.seed)
     world = World(scene.seed, scene.faults)
     skew = scene.policy.grace_seconds / 2  # any two hosts differ by the grace at most
-    witness = Witness(world, scene.policy, scene.limit, skew, PROCESSING_SECONDS)
+    lowest = max(0, scene.limit - scene.limits_change)
+    witness = Witness(world, scene.policy, scene.limit, lowest, skew, PROCESSING_SECONDS)
     skews = [-skew, skew, *(world.random.uniform(-skew, skew) for _ in range(2))]
     hosts = [Host(world, f"host-{n}", each, scene.fault_rate) for n, each in enumerate(skews)]
     service = Service(world, witness, scene.policy, hosts, scene.loss)

@@ -27,6 +27,7 @@ class Witness:
         world: what to watch.
         policy: how the service behaves.
         limit: the highest limit of any request.
+        lowest_limit: the lowest one.
         skew: how much any host's clock is off at most.
         processing: how long after a player's packet its write can land at most.
 
@@ -39,6 +40,7 @@ class Witness:
     world: World
     policy: Policy
     limit: int
+    lowest_limit: int
     skew: float
     processing: float
     held: dict[str, float] = field(default_factory=dict)
@@ -67,8 +69,7 @@ class Witness:
         self._leases_are_bounded(before, now)
         self._dead_slots_stay_dead(before, now)
         if self.policy.on_limit is OnLimit.EVICT_OLDEST:
-            for name in before.leases.keys() - now.leases.keys():
-                self.held.pop(name, None)
+            self._evictions_are_needed(before, now)
 
     def check(self) -> None:
         """What must hold at every step."""
@@ -159,6 +160,12 @@ class Witness:
                 and self.policy.is_live(was, self.world.time)
             ):
                 self._broken(f"the expiry of {name} moved back")
+
+    def _evictions_are_needed(self, before: Snapshot, now: Snapshot) -> None:
+        """Whoever is evicted makes room for the last slot: nobody goes while one is free."""
+        for name in before.leases.keys() - now.leases.keys():
+            if self.held.pop(name, 0) > self.world.time and now.stream_count < self.lowest_limit:
+                self._broken(f"{name} was evicted with {now.stream_count} slots taken after it")
 
     def _dead_slots_stay_dead(self, before: Snapshot, now: Snapshot) -> None:
         over = self.policy.anonymous_over_since(self.world.time - self.skew - self.processing)

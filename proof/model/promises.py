@@ -1,11 +1,12 @@
 """What must hold, in every state and of every answer."""
 
+from collections.abc import Iterator
 from itertools import chain
 
 from domain.policy import Enforcement, OnLimit, Policy, Try, decide_start, first_start
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartNamed
-from domain.streams import CEILING, Lease
-from domain.writes import AnonymousStream, permits
+from domain.streams import CEILING, Lease, Snapshot
+from domain.writes import Admit, AnonymousStream, permits
 from proof.model.states import USER, Flight, Player, Scenario, Store, World
 
 
@@ -13,16 +14,35 @@ class Violation(Exception):
     """A promise is broken. Its text says which."""
 
 
-def bound(scenario: Scenario, newcomer: Lease | AnonymousStream) -> int:
-    """How many slots there may be once this newcomer has one: what its requests were sent with."""
-    if scenario.policy.enforcement is Enforcement.SHADOW:
-        return CEILING
-    requests = chain.from_iterable(scenario.scripts)
-    if isinstance(newcomer, Lease):
-        name = newcomer.stream_id
-        return max(r.limit for r in requests if isinstance(r, StartNamed) and r.stream_id == name)
-    mark = newcomer.request
-    return max(r.limit for r in requests if isinstance(r, StartAnonymous) and r.mark == mark)
+def bound(scenario: Scenario, newcomer: Lease | AnonymousStream) -> tuple[int, int]:
+    """How many slots there may be once this newcomer has one, and how many before anybody is evicted."""
+    limits = [request.limit for request in _starts(scenario, newcomer)]
+    shadow = scenario.policy.enforcement is Enforcement.SHADOW
+    return CEILING if shadow else max(limits), min(limits)
+
+
+def _starts(scenario: Scenario, newcomer: Lease | AnonymousStream) -> Iterator[StartNamed | StartAnonymous]:
+    """The requests that this newcomer can have come by."""
+    for request in chain.from_iterable(scenario.scripts):
+        if isinstance(newcomer, Lease):
+            if isinstance(request, StartNamed) and request.stream_id == newcomer.stream_id:
+                yield request
+        elif isinstance(request, StartAnonymous) and request.mark == newcomer.request:
+            yield request
+
+
+def _replaced(scenario: Scenario, newcomer: Lease | AnonymousStream) -> set[str | None]:
+    return {start.replaces for start in _starts(scenario, newcomer) if isinstance(start, StartNamed)}
+
+
+def must_fit(scenario: Scenario, write: Admit, result: Snapshot) -> None:
+    """A newcomer gets a slot within its limit, and nobody is evicted for it while one is free."""
+    most, least = bound(scenario, write.newcomer)
+    if result.stream_count > most:
+        raise Violation(f"{result.stream_count} slots under a limit of {most}")
+    evicted = set(write.freed.ended) - _replaced(scenario, write.newcomer)
+    if evicted and result.stream_count < least:
+        raise Violation(f"{evicted} evicted with {result.stream_count} of {least} slots taken after it")
 
 
 def must_be_gone(scenario: Scenario, world: World, player: Player, request: Heartbeat) -> None:

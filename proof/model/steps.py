@@ -7,7 +7,7 @@ from domain.policy import Policy, Refuse, Settled, Try, decide_start, first_star
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import Lease, Snapshot
 from domain.writes import Admit, Release, ReleaseAnonymous, Write, after, permits
-from proof.model.promises import Violation, bound, must_be_full, must_be_gone
+from proof.model.promises import Violation, must_be_full, must_be_gone, must_fit
 from proof.model.states import DEADLINE_TICKS, USER, Flight, Player, Request, Scenario, Store, World
 
 
@@ -127,6 +127,6 @@ def _write(scenario: Scenario, world: World, write: Write) -> World:
             raise Violation(f"counted twice: {write.newcomer.request}")
         granted = (*granted, write.newcomer.request)
     result = after(state, write)
-    if isinstance(write, Admit) and result.stream_count > (most := bound(scenario, write.newcomer)):
-        raise Violation(f"{result.stream_count} slots under a limit of {most}")
+    if isinstance(write, Admit):
+        must_fit(scenario, write, result)
     return replace(world, store=Store.of(result), granted=granted)

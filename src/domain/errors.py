@@ -7,10 +7,10 @@ StreamLimiterError
 │   ├── NoActiveStream      there is no anonymous stream to end
 │   └── StreamGone          the named stream ended, was evicted or lost its slot
 └── StoreError              the state could not be changed or read
-├── StoreUnavailable    out of reach, too slow, or failing by itself
-├── StoreThrottled      reachable, and asking for fewer requests
-├── StoreContended      every try lost its race until the deadline
-└── StoreFault          it refused a request that should be right: our mistake
+    ├── StoreUnavailable    out of reach, too slow, or failing by itself
+    ├── StoreThrottled      reachable, and asking for fewer requests
+    ├── StoreContended      every try lost its race until the deadline
+    └── StoreFault          it refused a request that should be right: our mistake
 """
 
 from domain.streams import LiveStreams

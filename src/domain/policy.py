@@ -5,7 +5,7 @@ and the clock. `docs/leases.md` tells the same in prose.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil, floor
 from typing import Final
@@ -225,7 +225,7 @@ def _evict(state: Snapshot, request: StartRequest, policy: Policy, now: float) -
     if policy.on_limit is not OnLimit.EVICT_OLDEST or request.limit == 0:
         return None
     for freed in _ever_more(state, _over_and_replaced(state, request, policy, now), policy, now):
-        evict = _admit(request, policy, now, request.limit, freed)
+        evict = replace(_admit(request, policy, now, request.limit, freed), tight=True)
         if permits(state, evict):
             return Try(evict, Outcome.EVICTED)
     return None

@@ -64,6 +64,10 @@ class Admit:
     Lands when the newcomer is new (its name is not there, or only as one of `freed.expired`; its
     request is not remembered), all of `freed` is as stated, and fewer than `limit` slots
     remain taken once they are given back.
+
+    Attributes:
+        tight: whether it lands only when the newcomer takes the last slot, `limit - 1` others
+            remaining taken: nobody is evicted for a slot that came free meanwhile.
     """
 
     user_id: str
@@ -71,6 +75,7 @@ class Admit:
     limit: int
     retain_until: int | None
     freed: Freed = NOTHING
+    tight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +140,12 @@ Write = Admit | Extend | Release | ReleaseAnonymous | Repair
 def permits(state: Snapshot, write: Write) -> bool:
     """Whether the write lands on this state."""
     match write:
-        case Admit(newcomer=newcomer, limit=limit, freed=freed):
+        case Admit(newcomer=newcomer, limit=limit, freed=freed, tight=tight):
+            remaining = state.stream_count - freed.slots
             return (
                 _is_new(state, newcomer, freed)
                 and _is_as_stated(state, freed)
-                and state.stream_count - freed.slots < limit
+                and (remaining == limit - 1 if tight else remaining < limit)
             )
         case Extend(stream_id=stream_id, expires_at=expires_at, replaces=replaces):
             lease = state.leases.get(stream_id)

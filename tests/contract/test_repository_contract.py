@@ -60,9 +60,11 @@ class Story:
         newcomer: Lease | AnonymousStream,
         limit: int = 3,
         freed: Freed = Freed(),  # noqa: B008 - frozen
+        *,
+        tight: bool = False,
     ) -> bool:
         """Admit a newcomer, and say whether it was."""
-        return self.write(Admit(self.user_id, newcomer, limit, RETAIN, freed))
+        return self.write(Admit(self.user_id, newcomer, limit, RETAIN, freed, tight))
 
     def extend(self, stream_id: str, expires_at: int, replaces: str | None = None) -> bool:
         """Extend a lease, and say whether it was."""
@@ -131,6 +133,19 @@ def test_a_limit_lowered_below_the_count_refuses_and_never_wraps(
     assert not story.admit(lease("d"), limit=1)
     assert story.state.stream_count == 3
     assert story.admit(lease("d"), limit=4)
+
+
+def test_nobody_is_evicted_for_more_than_the_last_slot(
+    repository: StreamRepository, user_id: str, deadline: Deadline
+) -> None:
+    """A tight write lands only where one fewer freed would not do, also for a user without any state."""
+    story = Story(repository, user_id, deadline)
+    assert not story.admit(lease("a"), limit=2, tight=True)
+    assert story.admit(lease("a"), limit=1, tight=True)
+    assert story.admit(lease("b"))
+    assert not story.admit(lease("c"), limit=3, freed=Freed(ended=("a",)), tight=True)
+    assert story.admit(lease("c"), limit=2, freed=Freed(ended=("a",)), tight=True)
+    assert sorted(story.state.leases) == ["b", "c"]
 
 
 def test_a_name_that_is_there_is_not_admitted_again(
@@ -333,6 +348,7 @@ def writes(draw: st.DrawFn, user_id: str, state: Snapshot) -> Write:
     options: list[Write] = [
         Admit(user_id, newcomer, limit, retain),
         Admit(user_id, newcomer, limit, retain, freed),
+        Admit(user_id, newcomer, limit, retain, freed, tight=True),
         Extend(user_id, extended, draw(expiries), retain, None if replaces == extended else replaces),
         Release(user_id, draw(names), retain),
         ReleaseAnonymous(user_id, draw(requests), retain),

@@ -110,11 +110,19 @@ def _admit(update: _Update, write: Admit) -> None:
     else:
         _enter_anonymous(update, write.newcomer, freed)
     _free(update, freed, keep=write.newcomer.stream_id if isinstance(write.newcomer, Lease) else None)
-    bound = f"{items.STREAM_COUNT} < {update.number('bound', write.limit + freed.slots)}"
-    if not freed.slots and write.limit:  # a user without any state has room, unless nobody has
+    _require_room(update, write)
+    update.add(items.STREAM_COUNT, 1 - freed.slots)
+
+
+def _require_room(update: _Update, write: Admit) -> None:
+    slots = write.freed.slots
+    if write.tight:
+        _require_count(update, items.STREAM_COUNT, write.limit - 1 + slots)
+        return
+    bound = f"{items.STREAM_COUNT} < {update.number('bound', write.limit + slots)}"
+    if not slots and write.limit:  # a user without any state has room, unless nobody has
         bound = f"(attribute_not_exists({items.STREAM_COUNT}) OR {bound})"
     update.require(bound)
-    update.add(items.STREAM_COUNT, 1 - freed.slots)
 
 
 def _enter_named(update: _Update, lease: Lease, freed: Freed) -> None:

@@ -212,7 +212,7 @@ def every_write(user_id: str, names: list[str], device: str, mark: str) -> list[
     state = Snapshot(3, AnonymousSlots(2, None), {dead: Lease(dead, 1, 10)})
     return [
         Admit(user_id, Lease(new, 1, 91, device), 3, 99),
-        Admit(user_id, Lease(new, 1, 91, device), 3, 99, freed),
+        Admit(user_id, Lease(new, 1, 91, device), 3, 99, freed, tight=True),
         Admit(user_id, AnonymousStream(mark, 91, 1), 3, 99),
         Admit(user_id, AnonymousStream(mark, None, None), 3, None, freed),
         Extend(user_id, new, 91, 99, replaces=old),

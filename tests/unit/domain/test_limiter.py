@@ -304,6 +304,16 @@ class TestRaces:
         answer, rounds = race.start(lambda n: race.write(Release(USER, "old", None)) if n == 1 else None)
         assert (answer.outcome, rounds) == (Outcome.ADMITTED, 3)
 
+    def test_nobody_is_evicted_once_a_slot_came_free(self) -> None:
+        """The end of one stream saves the oldest: the plain write takes the slot."""
+        home = Household(Policy(on_limit=OnLimit.EVICT_OLDEST))
+        for name in "abc":
+            home.start(name)
+            home.clock.advance(1)
+        racing = RacingRepository(home.store, lambda n: home.end("c") if n == 1 else None)
+        answer = StreamLimiter(racing, home.clock, home.limiter.policy).start(StartNamed(USER, "new", 3))
+        assert (answer.outcome, names(live(answer))) == (Outcome.ADMITTED, ["a", "b", "new"])
+
     def test_a_slot_that_was_revived_meanwhile_is_not_taken(self, race: Race) -> None:
         """Its player's heartbeat came first."""
         beat = Extend(USER, "old", NOW + 1090, None)

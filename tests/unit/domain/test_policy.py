@@ -46,9 +46,15 @@ def decide(
     return decide_start(seen, request, policy, now)
 
 
-def admit_new(outcome: Outcome, freed: Freed = Freed(), limit: int = 3) -> Try:  # noqa: B008 - frozen
+def admit_new(
+    outcome: Outcome,
+    freed: Freed = Freed(),  # noqa: B008 - frozen
+    limit: int = 3,
+    *,
+    tight: bool = False,
+) -> Try:
     """The decision to admit the stream `new`."""
-    return Try(Admit(USER, NEW, limit, RETAIN, freed), outcome)
+    return Try(Admit(USER, NEW, limit, RETAIN, freed, tight), outcome)
 
 
 class TestTime:
@@ -254,7 +260,9 @@ class TestReplaces:
         assert decide(state(*full), request, SHADOW) == admit_new(
             Outcome.WOULD_REFUSE, Freed(ended=("old",)), limit=20
         )
-        assert decide(state(*full), request, EVICT) == admit_new(Outcome.EVICTED, Freed(ended=("old", "a")))
+        assert decide(state(*full), request, EVICT) == admit_new(
+            Outcome.EVICTED, Freed(ended=("old", "a")), tight=True
+        )
 
 
 class TestRoom:
@@ -400,19 +408,19 @@ class TestEvict:
     def test_the_oldest_goes(self) -> None:
         """By its start, whatever its expiry."""
         seen = state(lease("a", age=1, left=5), lease("b", age=3), lease("c", age=2, left=1))
-        assert decide(seen, named(), EVICT) == admit_new(Outcome.EVICTED, Freed(ended=("b",)))
+        assert decide(seen, named(), EVICT) == admit_new(Outcome.EVICTED, Freed(ended=("b",)), tight=True)
 
     def test_ties_go_by_name(self) -> None:
         """So every host picks the same one."""
         seen = state(lease("c"), lease("a"), lease("b"))
-        assert decide(seen, named(), EVICT) == admit_new(Outcome.EVICTED, Freed(ended=("a",)))
+        assert decide(seen, named(), EVICT) == admit_new(Outcome.EVICTED, Freed(ended=("a",)), tight=True)
 
     def test_as_many_as_it_takes(self) -> None:
         """A count above the limit comes down to it, and what is over goes first."""
         streams = [lease(name, age=9 - n) for n, name in enumerate("abcde")]
         seen = state(*streams, dead("f"), anonymous=1)
         freed = Freed(expired=(dead("f"),), ended=("a", "b", "c", "d"))
-        assert decide(seen, named(), EVICT) == admit_new(Outcome.EVICTED, freed)
+        assert decide(seen, named(), EVICT) == admit_new(Outcome.EVICTED, freed, tight=True)
 
     def test_an_anonymous_newcomer_evicts_as_well(self) -> None:
         """It is a start like any other."""
