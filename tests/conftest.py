@@ -79,15 +79,23 @@ def dynamodb_local_url() -> Iterator[str]:
         yield store.endpoint_url
 
 
+def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let clients wait: a store that a busy machine slows down would be asked again, and answer otherwise."""
+    monkeypatch.setattr("adapters.dynamodb.client.CONNECT_SECONDS", 30)
+    monkeypatch.setattr("adapters.dynamodb.client.READ_SECONDS", 30)
+
+
 @pytest.fixture
-def emulator_client(localstack: localstack_client.session.Session) -> Any:
+def emulator_client(localstack: localstack_client.session.Session, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A client of the LocalStack-compatible endpoint."""
+    be_patient(monkeypatch)
     return dynamodb_client(localstack)
 
 
 @pytest.fixture
 def dynamodb_local_client(dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A client of DynamoDB Local."""
+    be_patient(monkeypatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local_url)
     return dynamodb_client()
 
@@ -113,6 +121,7 @@ def lean_dynamodb_local_client(
     dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LeanClient]:
     """The lean client of DynamoDB Local."""
+    be_patient(monkeypatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local_url)
     yield from leaned()
 
