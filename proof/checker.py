@@ -7,8 +7,10 @@ An operation of unknown outcome may have taken effect at any time after its call
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
 from math import inf
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 State = TypeVar("State", bound=Hashable)
 
@@ -48,26 +50,60 @@ class Model(Generic[State]):
     apply: Callable[[State, Any], tuple[State, Any]]
 
 
+STATES_AT_MOST: Final = 1_000_000
+"""How many are visited before the search is given up."""
+
+
+class Undecided(Exception):
+    """The search took too long: nobody knows whether an order explains the history."""
+
+
 def is_linearizable(history: Sequence[Operation], model: Model[State]) -> bool:
-    """Whether some order explains the history."""
+    """Whether some order explains the history.
+
+    Searched first is where most of the known operations have their place, by the fewest unknown ones.
+
+    Raises:
+        Undecided: too many orders were tried.
+    """
     history = sorted(history, key=lambda operation: operation.called)
     known = sum(1 << place for place, operation in enumerate(history) if operation.is_known)
+    ties = count()
+    pending: list[tuple[int, int, int, int, State]] = [(0, 0, next(ties), 0, model.start)]
     seen: set[tuple[int, State]] = set()
-    pending: list[tuple[int, State]] = [(0, model.start)]
     while pending:
-        done, state = pending.pop()
+        *_, done, state = heappop(pending)
         if done & known == known:
             return True
         if (done, state) in seen:
             continue
         seen.add((done, state))
-        for place in _next(history, done):
-            operation = history[place]
-            following, result = model.apply(state, operation.action)
-            # One of unknown outcome that has no effect may as well never have happened.
-            if result == operation.result if operation.is_known else following != state:
-                pending.append((done | 1 << place, following))
+        if len(seen) > STATES_AT_MOST:
+            raise Undecided
+        for place, following in _steps(history, done, state, model):
+            after = done | 1 << place
+            rank = -(after & known).bit_count(), (after & ~known).bit_count()
+            heappush(pending, (*rank, next(ties), after, following))
     return False
+
+
+def _steps(
+    history: Sequence[Operation], done: int, state: State, model: Model[State]
+) -> list[tuple[int, State]]:
+    """What can take effect next, and the state after it."""
+    steps = []
+    for place in _next(history, done):
+        operation = history[place]
+        following, result = model.apply(state, operation.action)
+        if operation.is_known and result == operation.result:
+            if following == state:
+                return [
+                    (place, state)
+                ]  # it fits and changes nothing: whatever comes, now is as good as later
+            steps.append((place, following))
+        elif not operation.is_known and following != state:
+            steps.append((place, following))  # without an effect it may as well never have happened
+    return steps
 
 
 def _next(history: Sequence[Operation], done: int) -> list[int]:

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
+from domain.streams import Lease, Snapshot
+from domain.writes import Admit, Release
+from proof import checker
 from proof.checker import Model, Operation, is_linearizable
+from proof.linearizability import MODEL, Frozen
 
 
 def apply(state: int, action: Any) -> tuple[int, Any]:
@@ -19,6 +23,21 @@ REGISTER = Model(0, apply)
 def write(called: float, returned: float, value: int) -> Operation:
     """A write of this number."""
     return Operation(called, returned, value, None)
+
+
+def holding(name: str) -> Frozen:
+    """The state in which this stream holds the only slot."""
+    return Frozen.of(Snapshot(1, leases={name: Lease(name, 0, 9)}))
+
+
+def end(called: float, name: str, result: tuple[bool, Frozen]) -> Operation:
+    """A named end."""
+    return Operation(called, called + 1, Release("1", name, None), result)
+
+
+def look(called: float, state: Frozen) -> Operation:
+    """A read that saw this state."""
+    return Operation(called, called + 1, None, (True, state))
 
 
 def read(called: float, returned: float, value: int) -> Operation:
@@ -58,6 +77,56 @@ def test_a_history_that_an_order_explains_is_accepted(history: list[Operation]) 
 def test_a_history_that_no_order_explains_is_rejected(history: list[Operation]) -> None:
     """Each of these shows a broken register."""
     assert not is_linearizable(history, REGISTER)
+
+
+def start(called: float, name: str, result: tuple[bool, Frozen] | None) -> Operation:
+    """A named start under a limit of one, of unknown outcome where there is no result."""
+    write = Admit("1", Lease(name, 0, 9), 1, None)
+    return Operation(called, inf if result is None else called + 1, write, result)
+
+
+EMPTY, A, B = MODEL.start, holding("a"), holding("b")
+IMPOSSIBLE = {
+    "both get the one slot": [start(0, "a", (True, A)), start(0, "b", (True, B))],
+    "refused by a state that was over before": [
+        *[start(0, "a", (True, A)), end(2, "a", (True, EMPTY))],
+        start(4, "b", (False, A)),
+    ],
+    "a lost start that lands takes no slot": [start(0, "a", None), look(2, A), start(4, "b", (True, B))],
+    "an end that was refused with its stream there": [start(0, "a", (True, A)), end(2, "a", (False, A))],
+}
+POSSIBLE = {
+    "one gets the slot, the other is refused": [start(0, "a", (True, A)), start(0, "b", (False, A))],
+    "a lost start lands after an end": [
+        *[start(0, "b", (True, B)), start(1, "a", None), end(2, "b", (True, EMPTY)), look(4, A)],
+    ],
+}
+
+
+@pytest.mark.parametrize("history", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_a_store_that_breaks_a_promise_is_found(history: list[Operation]) -> None:
+    """By the domain's own meaning of its writes."""
+    assert not is_linearizable(history, MODEL)
+
+
+@pytest.mark.parametrize("history", POSSIBLE.values(), ids=POSSIBLE)
+def test_a_store_that_keeps_its_promises_is_not_accused(history: list[Operation]) -> None:
+    """By the domain's own meaning of its writes."""
+    assert is_linearizable(history, MODEL)
+
+
+def test_a_search_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of so many lost writes any may have landed, in any order, and none explains the read."""
+    monkeypatch.setattr(checker, "STATES_AT_MOST", 1000)
+    lost = [write(0, inf, number) for number in range(1, 20)]
+    with pytest.raises(checker.Undecided):
+        is_linearizable([*lost, read(1, 2, -1)], REGISTER)
+
+
+def test_many_lost_writes_do_not_hide_the_one_that_landed() -> None:
+    """It is found soon, as the fewest lost ones are tried first."""
+    lost = [write(0, inf, number) for number in range(1, 40)]
+    assert is_linearizable([*lost, *(read(n, n + 0.5, 7) for n in range(1, 160))], REGISTER)
 
 
 def test_one_wrong_answer_in_a_long_history_is_found() -> None:
