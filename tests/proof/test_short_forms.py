@@ -23,7 +23,7 @@ def addresses() -> Iterator[tuple[str, ...]]:
         yield running
 
 
-@pytest.mark.parametrize(("proof", "size"), [(faults, 100), (stateful, 30)], ids=["faults", "stateful"])
+@pytest.mark.parametrize(("proof", "size"), [(faults, 100), (stateful, 10)], ids=["faults", "stateful"])
 def test_over_both_stores(proof: ModuleType, size: int, addresses: tuple[str, ...]) -> None:
     """Nothing is counted twice, refused without need or leaked; every repository is as the model."""
     (row,) = proof.prove(2, size, unhurried, here, lambda: nullcontext(addresses))
