@@ -113,10 +113,10 @@ MUTANTS: Final = {
     "dead-lease-replayed": Mutant(
         POLICY, "if lease is None or not policy.is_live(lease, now):", "if lease is None:"
     ),
-    "evict-before-reclaim": Mutant(
+    "evict-before-shadow": Mutant(
         POLICY,
-        "        or _reclaim(state, request, policy, now)\n",
-        "        or _evict(state, request, policy, now)\n        or _reclaim(state, request, policy, now)\n",
+        "        or _shadow(state, request, policy, now)\n",
+        "        or _evict(state, request, policy, now)\n        or _shadow(state, request, policy, now)\n",
     ),
     "dead-anonymous-slots-revived": Mutant(
         EXPRESSIONS,

@@ -162,9 +162,11 @@ class Witness:
                 self._broken(f"the expiry of {name} moved back")
 
     def _evictions_are_needed(self, before: Snapshot, now: Snapshot) -> None:
-        """Whoever is evicted makes room for the last slot: nobody goes while one is free."""
+        """Whoever is evicted makes room for the last slot; nobody is where the limit is not enforced."""
+        shadow = self.policy.enforcement is Enforcement.SHADOW
         for name in before.leases.keys() - now.leases.keys():
-            if self.held.pop(name, 0) > self.world.time and now.stream_count < self.lowest_limit:
+            in_vain = shadow or now.stream_count < self.lowest_limit
+            if self.held.pop(name, 0) > self.world.time and in_vain:
                 self._broken(f"{name} was evicted with {now.stream_count} slots taken after it")
 
     def _dead_slots_stay_dead(self, before: Snapshot, now: Snapshot) -> None:
