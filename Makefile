@@ -86,11 +86,15 @@ down: $(VENV) ## Take all of it away again
 
 .PHONY: deploy
 deploy: package ## Deploy with Terraform, which asks first (STAGE=dev, BACKEND_CONFIG=file, AUTO_APPROVE=1)
-	@exec $(PY) -m dev.stack deploy
+	@exec $(PY) -m dev.deploy deploy
 
 .PHONY: undeploy
 undeploy: $(VENV) ## Destroy what deploy made, the table and its data too (STAGE=dev)
-	@exec $(PY) -m dev.stack undeploy
+	@exec $(PY) -m dev.deploy undeploy
+
+.PHONY: bootstrap
+bootstrap: $(VENV) ## Keep a stage's Terraform state in S3, in a bucket that is made if need be (STAGE=dev, BUCKET=…)
+	@exec $(PY) -m dev.bootstrap
 
 ## -- Whichever of the two is up
 
@@ -108,8 +112,12 @@ logs-end: ## Follow the log of POST /stream/end
 logs-heartbeat: ## Follow the log of POST /stream/heartbeat
 logs-list: ## Follow the log of GET /stream
 
+.PHONY: rollback
+rollback: $(VENV) ## Let the API call the release before again, at once (STAGE=dev)
+	@exec $(PY) -m dev.rollback
+
 .PHONY: smoke
-smoke: $(VENV) ## Check a deployed service with one stream, which it ends again (URL=…, TOKEN=… under AUTH=jwt)
+smoke: $(VENV) ## Check a deployed service with one stream, which it ends again (URL=…; TOKEN=… or AUTH=iam where it asks)
 	@exec $(PY) -m dev.smoke
 
 .PHONY: streamctl

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.stack import LOCAL_STAGE, LocalStack, emulated_environment
+from dev.stack import StackError, choose_stage
 
 FUNCTIONS = ("start", "end", "heartbeat", "list")
 RED, GREEN, YELLOW, GREY, PLAIN = "\033[31m", "\033[32m", "\033[33m", "\033[90m", "\033[0m"
@@ -31,15 +31,11 @@ def main(arguments: list[str]) -> int:
     if not arguments or not set(arguments) <= set(FUNCTIONS):
         print(f"usage: python -m dev.logs {'|'.join(FUNCTIONS)} …", file=sys.stderr)
         return 2
-    local = LocalStack.recorded()
-    stage = os.environ.get("STAGE") or (LOCAL_STAGE if local else "dev")
-    if stage == LOCAL_STAGE:
-        if local is None:
-            print("Nothing is up: run `make up`.", file=sys.stderr)
-            return 1
-        emulated = emulated_environment(local.endpoint_url)
-        os.environ.clear()  # a profile of the caller's, for one, must not count
-        os.environ.update(emulated)
+    try:
+        stage = choose_stage()
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
     groups = [
         f"/aws/lambda/stream-limiter-{stage}-{name}" for name in arguments
     ]  # as terraform/logs.tf has it

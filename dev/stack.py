@@ -1,4 +1,4 @@
-"""`make up`, `down`, `deploy` and `undeploy`: the service on the emulator, and on AWS."""
+"""`make up` and `down`: the service on the emulator."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from dev.emulator import (
 )
 from dev.issuer import AUDIENCE, BUCKET, Issuer
 from dev.package import ZIPS
-from dev.terraform import CONFIGURATION, ROOT, Stack, TerraformError, binary
+from dev.terraform import ROOT, Stack, TerraformError, binary
 
 LOCAL_STAGE = "local"
 HOW_TO_CALL = {
@@ -138,21 +138,23 @@ def down() -> None:
     print(f"Down.{kept}")
 
 
-def deploy() -> None:
-    """Bring the service up on AWS, as STAGE (dev), with the caller's own credentials."""
-    stack = _aws_stack()
-    if not ZIPS["lambda"].exists():
-        raise StackError("There is no package yet: run `make package`.")
-    stack.init()
-    stack.apply(ask=_asks())
-    print(f"API_URL={stack.output()['api_url']}")
+def choose_stage() -> str:
+    """Give the stage that a command is for: STAGE, else what `make up` brought up, else dev.
 
+    Where that is the emulator's, it also points this process's AWS clients there.
 
-def undeploy() -> None:
-    """Delete STAGE (dev) from AWS."""
-    stack = _aws_stack()
-    stack.init()
-    stack.destroy(ask=_asks())
+    Raises:
+        StackError: it is the emulator's, and nothing is up.
+    """
+    local = LocalStack.recorded()
+    stage = os.environ.get("STAGE") or (LOCAL_STAGE if local else "dev")
+    if stage == LOCAL_STAGE:
+        if local is None:
+            raise StackError("Nothing is up: run `make up`.")
+        emulated = emulated_environment(local.endpoint_url)
+        os.environ.clear()  # a profile of the caller's, for one, must not count
+        os.environ.update(emulated)
+    return stage
 
 
 def emulated_environment(endpoint_url: str) -> dict[str, str]:
@@ -192,39 +194,7 @@ def _forget(local: LocalStack) -> None:
         file.unlink()
 
 
-def _aws_stack() -> Stack:
-    stage = os.environ.get("STAGE") or "dev"
-    if stage == LOCAL_STAGE:
-        raise StackError(f"The stage `{LOCAL_STAGE}` is the emulator's: use `make up`.")
-    session = boto3.Session()
-    if session.get_credentials() is None:
-        raise StackError("There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.")
-    if not (os.environ.get("AWS_REGION") or session.region_name):
-        raise StackError("There is no AWS region: set AWS_REGION.")
-    settings = CONFIGURATION / "stages" / f"{stage}.tfvars"
-    # `make package` reads these two for what it builds; the functions must be of the same kind.
-    built_for = {}
-    if architecture := os.environ.get("ARCHITECTURE"):
-        built_for["architecture"] = architecture
-    if version := os.environ.get("PYTHON_VERSION"):
-        built_for["runtime"] = f"python{version}"
-    backend = os.environ.get("BACKEND_CONFIG")
-    return Stack(
-        directory=ROOT / "build" / "stacks" / stage,
-        state=STATES / f"{stage}.tfstate",
-        stage=stage,
-        variables=built_for,
-        variable_files=[settings] if settings.exists() else [],
-        environment={"TF_VAR_package_path": str(ZIPS["lambda"]), **os.environ},
-        backend_config=Path(backend) if backend else None,
-    )
-
-
-def _asks() -> bool:
-    return os.environ.get("AUTO_APPROVE") != "1"
-
-
-COMMANDS = {"up": up, "down": down, "deploy": deploy, "undeploy": undeploy}
+COMMANDS = {"up": up, "down": down}
 
 
 def main(arguments: list[str]) -> int:

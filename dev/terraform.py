@@ -1,4 +1,4 @@
-"""Terraform, run in working copies of `terraform/` so that stacks share nothing on the disk."""
+"""Terraform, run in working copies of its configuration so that stacks share nothing on the disk."""
 
 import glob
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "terraform"
+BOOTSTRAP = CONFIGURATION / "bootstrap"
 
 REGISTRY = "registry.terraform.io"
 REGISTRY_ANSWERS_WITHIN_SECONDS = 2
@@ -40,13 +41,14 @@ class TerraformError(Exception):
 
 @dataclass(frozen=True)
 class Stack:
-    """One deployment of `terraform/`, from a working copy of it."""
+    """One deployment of a configuration, from a working copy of it."""
 
     directory: Path
     """The working copy; made by `init`, and safe to delete."""
     state: Path
     """The local state; not used with a `backend_config`."""
-    stage: str
+    stage: str | None
+    """Its stage; None for a configuration that has none."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Win over `variable_files` and `TF_VAR_…`."""
     variable_files: Sequence[Path] = ()
@@ -54,12 +56,14 @@ class Stack:
     """The whole environment of Terraform: credentials, region, `TF_VAR_…`."""
     backend_config: Path | None = None
     """Settings of an S3 backend (bucket, region, …) that holds the state instead."""
+    configuration: Path = CONFIGURATION
+    """The folder that is copied: `terraform/`, or another root."""
     quiet: bool = False
     """Whether Terraform is silent unless it fails."""
 
     def init(self) -> None:
         """Make the working copy afresh and fetch the provider."""
-        copy_configuration(self.directory)
+        copy_configuration(self.configuration, self.directory)
         backend = "s3" if self.backend_config else "local"
         (self.directory / "backend_override.tf").write_text(f'terraform {{\n  backend "{backend}" {{}}\n}}\n')
         if self.backend_config:
@@ -74,6 +78,14 @@ class Stack:
             *plugin_options(),
             silent=True,
         )
+
+    def adopt(self, state: Path) -> None:
+        """Make a state from elsewhere this stack's own, after `init`.
+
+        Raises:
+            TerraformError: there is one already, of another origin or newer.
+        """
+        self._run("state", "push", str(state.resolve()), silent=True)
 
     def has_changes(self) -> bool:
         """Plan, and tell whether an apply would change anything."""
@@ -102,7 +114,7 @@ class Stack:
     def _inputs(self) -> list[str]:
         return [
             *(f"-var-file={file.resolve()}" for file in self.variable_files),
-            f"-var=stage={self.stage}",
+            *([f"-var=stage={self.stage}"] if self.stage else []),
             *(f"-var={name}={value}" for name, value in self.variables.items()),
         ]
 
@@ -141,12 +153,12 @@ def binary() -> str:
     )
 
 
-def copy_configuration(directory: Path) -> None:
-    """Put the *.tf files of `terraform/` into a directory, in place of those that are there."""
+def copy_configuration(configuration: Path, directory: Path) -> None:
+    """Put the *.tf files of a configuration into a directory, in place of those that are there."""
     directory.mkdir(parents=True, exist_ok=True)
     for stale in directory.glob("*.tf"):
         stale.unlink()
-    for file in CONFIGURATION.glob("*.tf"):
+    for file in configuration.glob("*.tf"):
         shutil.copy(file, directory)
 
 

@@ -46,7 +46,7 @@ resource "aws_apigatewayv2_integration" "function" {
 
   api_id                 = aws_apigatewayv2_api.streams.id
   integration_type       = "AWS_PROXY"
-  integration_uri        = var.snap_start ? aws_lambda_function.route[each.key].qualified_invoke_arn : aws_lambda_function.route[each.key].invoke_arn
+  integration_uri        = aws_lambda_alias.live[each.key].invoke_arn
   payload_format_version = "2.0"
 }
 
@@ -78,14 +78,14 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
   }
 }
 
-# This route of this API may invoke the function, and nothing else may.
+# This route of this API may invoke what is live of the function, and nothing else may.
 resource "aws_lambda_permission" "api" {
   for_each = local.functions
 
   statement_id  = "AllowRoute"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.route[each.key].function_name
-  qualifier     = var.snap_start ? aws_lambda_function.route[each.key].version : null # only versions are snapshots
+  qualifier     = aws_lambda_alias.live[each.key].name
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_stage.default.execution_arn}/${replace(each.value.route, " ", "")}"
 }

@@ -50,8 +50,8 @@ resource "aws_lambda_function" "route" {
   filename         = local.package_path
   source_code_hash = terraform_data.package.input
   memory_size      = var.memory_size
-  timeout          = 5 # seconds; the service itself answers within 3
-  publish          = var.snap_start
+  timeout          = 5    # seconds; the service itself answers within 3
+  publish          = true # each deployment is a version, which can be gone back to
   tags             = var.tags
 
   reserved_concurrent_executions = var.reserved_concurrency
@@ -80,4 +80,15 @@ resource "aws_lambda_function" "route" {
     log_format = "Text"
     log_group  = aws_cloudwatch_log_group.function[each.key].name
   }
+}
+
+# What the API calls. All aliases wait for all functions: an apply that fails halfway through them changes
+# nothing that is live. `make rollback` moves them back; the next plan shows that it would move them forward.
+resource "aws_lambda_alias" "live" {
+  for_each = local.functions
+
+  name             = "live"
+  description      = "The newest version."
+  function_name    = aws_lambda_function.route[each.key].function_name
+  function_version = aws_lambda_function.route[each.key].version
 }

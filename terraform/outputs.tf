@@ -3,14 +3,29 @@ output "api_url" {
   value       = aws_apigatewayv2_api.streams.api_endpoint
 }
 
+output "api_execution_arn" {
+  description = "What an IAM policy calls the API's stage: with /* after it, every route, for execute-api:Invoke."
+  value       = aws_apigatewayv2_stage.default.execution_arn
+}
+
 output "table_name" {
   description = "Name of the DynamoDB table that holds one item per user."
   value       = aws_dynamodb_table.streams.name
 }
 
+output "table_arn" {
+  description = "ARN of that table, for the policies of its operators."
+  value       = aws_dynamodb_table.streams.arn
+}
+
 output "function_names" {
   description = "Names of the Lambda functions by their key: start, end, heartbeat, list."
   value       = { for key, function in aws_lambda_function.route : key => function.function_name }
+}
+
+output "live_arns" {
+  description = "ARNs of what the API calls of each function: its alias `live`, which `make rollback` moves."
+  value       = { for key, alias in aws_lambda_alias.live : key => alias.arn }
 }
 
 output "log_group_names" {

@@ -99,4 +99,9 @@ run "only_its_route_may_invoke_a_function" {
     }
     error_message = "Something else than its route may invoke a function."
   }
+
+  assert {
+    condition     = alltrue([for permission in aws_lambda_permission.api : permission.qualifier == "live"])
+    error_message = "The API may invoke a version that is not live."
+  }
 }

@@ -43,13 +43,27 @@ run "each_route_has_its_function" {
   assert {
     condition = alltrue([
       for key, integration in aws_apigatewayv2_integration.function :
-      integration.payload_format_version == "2.0" && integration.integration_uri == aws_lambda_function.route[key].invoke_arn
+      integration.payload_format_version == "2.0" && integration.integration_uri == aws_lambda_alias.live[key].invoke_arn
     ])
     error_message = "An integration does not hand its function events of format 2.0."
   }
 }
 
-run "with_snap_start_the_api_calls_published_versions" {
+run "the_api_calls_what_is_live" {
+  assert {
+    condition = alltrue([
+      for key, function in aws_lambda_function.route :
+      function.publish
+      && aws_lambda_alias.live[key].name == "live"
+      && aws_lambda_alias.live[key].function_name == function.function_name
+      && aws_lambda_alias.live[key].function_version == function.version
+      && output.live_arns[key] == aws_lambda_alias.live[key].arn
+    ])
+    error_message = "A deployment is no version that could be gone back to, or the alias is another function's."
+  }
+}
+
+run "with_snap_start_each_version_is_a_snapshot" {
   variables {
     snap_start = true
   }
@@ -58,8 +72,8 @@ run "with_snap_start_the_api_calls_published_versions" {
     condition = alltrue([
       for key, function in aws_lambda_function.route :
       function.publish && function.snap_start[0].apply_on == "PublishedVersions"
-      && aws_apigatewayv2_integration.function[key].integration_uri == function.qualified_invoke_arn
-      && aws_lambda_permission.api[key].qualifier == function.version
+      && aws_lambda_alias.live[key].function_version == function.version
+      && aws_apigatewayv2_integration.function[key].integration_uri == aws_lambda_alias.live[key].invoke_arn
     ])
     error_message = "A function would be called that is no snapshot."
   }

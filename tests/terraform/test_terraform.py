@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from dev.terraform import CONFIGURATION, TerraformError, binary, plugin_options
+from dev.terraform import CONFIGURATION, ROOT, TerraformError, binary, plugin_options
 from tests.support import skip_or_fail
 
 
 @pytest.fixture(scope="module")
 def working_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of `terraform/` with its provider: nothing is written into the original."""
+    """A copy of `terraform/` and `examples/`: nothing is written into the originals."""
     try:
         binary()
     except TerraformError as missing:
         skip_or_fail(str(missing))
-    copy = tmp_path_factory.mktemp("terraform") / "configuration"
-    shutil.copytree(CONFIGURATION, copy)
-    terraform(copy, "init", "-backend=false", *plugin_options())
+    copy = tmp_path_factory.mktemp("terraform")
+    for folder in (CONFIGURATION, ROOT / "examples"):
+        shutil.copytree(folder, copy / folder.name)
     return copy
 
 
@@ -41,12 +41,24 @@ def test_is_formatted(working_copy: Path) -> None:
     terraform(working_copy, "fmt", "-check", "-recursive")
 
 
-def test_is_valid(working_copy: Path) -> None:
-    """Every reference and argument exists."""
-    terraform(working_copy, "validate")
-
-
 @pytest.mark.timeout(300)
-def test_keeps_its_promises(working_copy: Path) -> None:
-    """Wiring, least privilege and refused inputs hold (some forty plans and applies on a mocked provider)."""
-    terraform(working_copy, "test")
+@pytest.mark.parametrize("root", ["terraform", "terraform/bootstrap", "examples/module"])
+def test_keeps_its_promises(root: str, working_copy: Path) -> None:
+    """Wiring, least privilege and refused inputs hold (some fifty plans and applies on a mocked provider)."""
+    terraform(working_copy / root, "init", "-backend=false", *plugin_options())
+    terraform(working_copy / root, "validate")
+    terraform(working_copy / root, "test")
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_each_stage_is_what_it_should_be(stage: str, working_copy: Path) -> None:
+    """The settings that come with the repository make a stage that is safe for what it is for."""
+    folder = working_copy / "terraform"
+    terraform(folder, "init", "-backend=false", *plugin_options())
+    terraform(
+        folder,
+        "test",
+        "-test-directory=tests/stages",
+        f"-filter=tests/stages/{stage}.tftest.hcl",
+        f"-var-file=stages/{stage}.tfvars",
+    )

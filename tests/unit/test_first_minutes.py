@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def stack(tmp_path: Path, command: str, **environment: str) -> str:
-    """Run one of `dev.stack`'s commands for a newcomer; gives all that it says."""
+    """Run a command about a stack for a newcomer; gives all that it says."""
     run = subprocess.run(
-        [sys.executable, "-m", "dev.stack", command],
+        [sys.executable, "-m", "dev.stack" if command == "up" else "dev.deploy", command],
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],

@@ -20,9 +20,14 @@ mock_resource "aws_cloudwatch_log_group" {
 
 mock_resource "aws_lambda_function" {
   defaults = {
-    invoke_arn           = "arn:aws:apigateway:eu-west-1:lambda:path/made-up/invocations"
-    qualified_invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/made-up:1/invocations"
-    version              = "1"
+    version = "1"
+  }
+}
+
+mock_resource "aws_lambda_alias" {
+  defaults = {
+    arn        = "arn:aws:lambda:eu-west-1:123456789012:function:made-up:live"
+    invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/made-up:live/invocations"
   }
 }
 

@@ -1,0 +1,122 @@
+"""`make deploy` and `undeploy`: the service on AWS, with the caller's own credentials."""
+
+import os
+import sys
+from pathlib import Path
+
+import boto3
+
+from dev.package import ZIPS
+from dev.stack import LOCAL_STAGE, STATES, StackError
+from dev.terraform import CONFIGURATION, ROOT, Stack, TerraformError, binary
+
+
+def deploy() -> None:
+    """Bring the service up as STAGE (dev)."""
+    stack = chosen_stack()
+    if not Path(stack.environment["TF_VAR_package_path"]).exists():
+        raise StackError("There is no package yet: run `make package`.")
+    if stack.backend_config is None:
+        print("The state is kept on this machine, in .state/: `make bootstrap` moves it to S3.")
+    stack.init()
+    stack.apply(ask=asks())
+    print(f"`make smoke URL=…` tries it, `make rollback STAGE={stack.stage}` takes it back.")
+    print(f"API_URL={stack.output()['api_url']}")
+
+
+def undeploy() -> None:
+    """Delete STAGE (dev)."""
+    stack = chosen_stack()
+    stack.init()
+    stack.destroy(ask=asks())
+
+
+def chosen_stack() -> Stack:
+    """Give STAGE (dev), with its settings, and its state where it is.
+
+    Raises:
+        StackError: something of it is missing.
+    """
+    stage = chosen_stage()
+    region()
+    settings = CONFIGURATION / "stages" / f"{stage}.tfvars"
+    # `make package` reads these two for what it builds; the functions must be of the same kind.
+    built_for = {}
+    if architecture := os.environ.get("ARCHITECTURE"):
+        built_for["architecture"] = architecture
+    if version := os.environ.get("PYTHON_VERSION"):
+        built_for["runtime"] = f"python{version}"
+    backend = backend_config(stage)
+    stack = Stack(
+        directory=ROOT / "build" / "stacks" / stage,
+        state=STATES / f"{stage}.tfstate",
+        stage=stage,
+        variables=built_for,
+        variable_files=[settings] if settings.exists() else [],
+        environment={"TF_VAR_package_path": str(ZIPS["lambda"]), **os.environ},
+        backend_config=backend if backend.exists() else None,
+    )
+    if stack.backend_config is None and os.environ.get("BACKEND_CONFIG"):
+        raise StackError(f"There is no {backend}: `make bootstrap` writes it.")
+    if stack.backend_config and stack.state.exists():  # else all that is there would be made a second time
+        raise StackError(f"The state of {stage} is still on this machine: `make bootstrap` moves it.")
+    return stack
+
+
+def chosen_stage() -> str:
+    """Give the stage that is meant: STAGE, else dev.
+
+    Raises:
+        StackError: it is the emulator's.
+    """
+    stage = os.environ.get("STAGE") or "dev"
+    if stage == LOCAL_STAGE:
+        raise StackError(f"The stage `{LOCAL_STAGE}` is the emulator's: use `make up`.")
+    return stage
+
+
+def region() -> str:
+    """Give the region that the caller means.
+
+    Raises:
+        StackError: there is none, or there are no credentials.
+    """
+    session = boto3.Session()
+    if session.get_credentials() is None:
+        raise StackError("There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.")
+    name = os.environ.get("AWS_REGION") or session.region_name
+    if not name:
+        raise StackError("There is no AWS region: set AWS_REGION.")
+    return str(name)
+
+
+def backend_config(stage: str) -> Path:
+    """Say where a stage's backend settings stand, if its state is a remote one."""
+    given = os.environ.get("BACKEND_CONFIG")
+    return Path(given) if given else CONFIGURATION / "stages" / f"{stage}.s3.tfbackend"
+
+
+def asks() -> bool:
+    """Tell whether Terraform shows the plan and waits for a yes."""
+    return os.environ.get("AUTO_APPROVE") != "1"
+
+
+COMMANDS = {"deploy": deploy, "undeploy": undeploy}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command."""
+    if len(arguments) != 1 or arguments[0] not in COMMANDS:
+        print(f"usage: python -m dev.deploy {'|'.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        binary()  # Terraform, or a word about it before anything else
+        COMMANDS[arguments[0]]()
+    except (StackError, TerraformError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

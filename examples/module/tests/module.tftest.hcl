@@ -1,0 +1,26 @@
+# The example holds: the module takes the root's provider and gives it what it needs. The provider is mocked.
+
+mock_provider "aws" {
+  source = "../../terraform/tests/mocks"
+}
+
+variables {
+  stage        = "test"
+  package_path = "../../terraform/tests/package.zip"
+}
+
+run "the_backend_may_call_this_api_and_nothing_else" {
+  assert {
+    condition = jsondecode(aws_iam_policy.backend.policy).Statement == [{
+      Effect   = "Allow"
+      Action   = "execute-api:Invoke"
+      Resource = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/*"
+    }]
+    error_message = "The backend may do more or less than call the API."
+  }
+
+  assert {
+    condition     = module.streams.table_name == "household-test"
+    error_message = "The module does not take the root's name."
+  }
+}

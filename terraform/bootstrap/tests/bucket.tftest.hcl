@@ -1,0 +1,57 @@
+# What the bucket of the states is. Nothing is created; the provider is mocked.
+
+mock_provider "aws" {
+  mock_resource "aws_s3_bucket" {
+    defaults = {
+      arn = "arn:aws:s3:::states-of-ours"
+    }
+  }
+}
+
+variables {
+  bucket = "states-of-ours"
+}
+
+run "it_is_private_and_forgets_nothing" {
+  assert {
+    condition     = aws_s3_bucket_versioning.states.versioning_configuration[0].status == "Enabled"
+    error_message = "A spoilt state would be lost."
+  }
+
+  assert {
+    condition = (
+      aws_s3_bucket_public_access_block.states.block_public_acls
+      && aws_s3_bucket_public_access_block.states.block_public_policy
+      && aws_s3_bucket_public_access_block.states.ignore_public_acls
+      && aws_s3_bucket_public_access_block.states.restrict_public_buckets
+    )
+    error_message = "Others could read the states."
+  }
+
+  assert {
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.states.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
+    error_message = "The states lie there in clear."
+  }
+
+  assert {
+    condition = jsondecode(aws_s3_bucket_policy.states.policy).Statement == [{
+      Sid       = "OnlyOverTls"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = ["arn:aws:s3:::states-of-ours", "arn:aws:s3:::states-of-ours/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+    error_message = "The states travel over an open line."
+  }
+}
+
+run "a_name_that_no_bucket_can_have" {
+  command = plan
+
+  variables {
+    bucket = "States"
+  }
+
+  expect_failures = [var.bucket]
+}

@@ -1,0 +1,18 @@
+# What viewers depend on: `make deploy STAGE=prod`.
+
+# The two lines below have no default: the plan is refused until they name your issuer and your audience.
+auth = "jwt"
+# jwt_issuer   = "https://login.example.com/" # as in the tokens' iss
+# jwt_audience = ["streams"]
+
+# For a first roll-out: "shadow", which refuses nobody and shows who would be (docs/rollout.md).
+enforcement = "enforce"
+
+# A destroy stops at the table. Its point-in-time recovery is on in every stage.
+deletion_protection = true
+
+monitoring = true
+# alarm_email = "on-call@example.com"
+log_retention_days = 90
+
+tags = { service = "stream-limiter", stage = "prod" }

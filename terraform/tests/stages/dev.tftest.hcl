@@ -1,0 +1,22 @@
+# terraform/stages/dev.tfvars, as it stands.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  stage        = "dev"
+  package_path = "tests/package.zip"
+}
+
+run "it_can_be_deployed_and_is_not_open" {
+  assert {
+    condition     = alltrue([for route in aws_apigatewayv2_route.function : route.authorization_type == "AWS_IAM"])
+    error_message = "Everybody on the internet may call it."
+  }
+
+  assert {
+    condition     = !aws_dynamodb_table.streams.deletion_protection_enabled && length(aws_cloudwatch_dashboard.streams) == 0
+    error_message = "It cannot be thrown away, or costs what it need not."
+  }
+}

@@ -1,0 +1,54 @@
+# terraform/stages/prod.tfvars, as it stands.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  stage        = "prod"
+  package_path = "tests/package.zip"
+}
+
+run "nothing_is_deployed_before_the_issuer_is_named" {
+  command = plan
+
+  expect_failures = [var.jwt_issuer, var.jwt_audience]
+}
+
+run "it_is_watched_and_kept" {
+  variables {
+    jwt_issuer   = "https://login.example.com/"
+    jwt_audience = ["streams"]
+  }
+
+  assert {
+    condition     = alltrue([for route in aws_apigatewayv2_route.function : route.authorization_type == "JWT"])
+    error_message = "A route can be called without a token."
+  }
+
+  assert {
+    condition = (
+      aws_dynamodb_table.streams.deletion_protection_enabled
+      && aws_dynamodb_table.streams.point_in_time_recovery[0].enabled
+    )
+    error_message = "The table could be lost."
+  }
+
+  assert {
+    condition = (
+      length(aws_cloudwatch_dashboard.streams) == 1
+      && length(aws_cloudwatch_metric_alarm.plain) > 0
+      && alltrue([for group in aws_cloudwatch_log_group.function : group.retention_in_days >= 90])
+    )
+    error_message = "Nobody would see what is wrong with it."
+  }
+
+  assert {
+    condition = alltrue([
+      for function in aws_lambda_function.route :
+      nonsensitive(function.environment[0].variables)["ENFORCEMENT"] == "enforce"
+      && nonsensitive(function.environment[0].variables)["ON_STORE_FAILURE"] == "closed"
+    ])
+    error_message = "The limit does not count."
+  }
+}
