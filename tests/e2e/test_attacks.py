@@ -17,6 +17,7 @@ from botocore.credentials import Credentials
 
 from dev.emulator import REGION, start_emulator
 from dev.issuer import AUDIENCE, KEY_ID, Issuer, new_key, sign, unsigned
+from dev.smoke import SmokeError, smoke
 from tests.e2e.deployed import need_the_tools, stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -340,6 +341,17 @@ def test_who_may_call_can(worlds: dict[str, World]) -> None:
     path = "/stream?userId=friend&maxStreams=9"
     listed = iam.send(path, None, iam.signed(path, None, iam.backend)).json()
     assert (listed["streamCount"], listed["maxStreams"]) == (1, 9)
+
+
+def test_the_smoke_test_bears_a_token(worlds: dict[str, World]) -> None:
+    """With a token it passes, and leaves its subject without a stream; without one it fails."""
+    jwt = worlds["jwt"]
+    smoke(jwt.url, token=jwt.issuer.token("on-call"))
+    headers = {"authorization": f"Bearer {jwt.issuer.token('on-call')}"}
+    assert jwt.send("/stream", None, headers).json()["streamCount"] == 0
+
+    with pytest.raises(SmokeError, match="/stream/start answered 401"):
+        smoke(jwt.url)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,238 @@
+"""A release is rolled out as docs/rollout.md says: in shadow, enforced, and taken back, test by test.
+
+Every step is the project's own command, with the emulator in AWS's place.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import httpx
+import pytest
+
+from dev import package
+from dev.emulator import REGION, Emulator, start_emulator
+from dev.smoke import USER, smoke
+from dev.stack import STATES, emulated_api_url, emulated_environment
+from dev.terraform import ROOT, binary
+from tests.e2e.deployed import need_the_tools
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+BUCKET: Final = "states-of-ours"
+GUEST, HOUSEHOLD = "guest", "household"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where somebody deploys a stage from."""
+
+    emulator: Emulator
+    stage: str
+    backend: Path
+
+    def run(
+        self, command: str, *arguments: str, answer: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run what a make target runs; gives all that it said as its output."""
+        return subprocess.run(
+            [sys.executable, "-m", command, *arguments],
+            check=False,
+            cwd=ROOT,
+            env={
+                **emulated_environment(self.emulator.endpoint_url),
+                "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+                "STAGE": self.stage,
+                "BACKEND_CONFIG": str(self.backend),
+                "TF_VAR_package_path": str(package.build("local")),
+                "TF_VAR_auth": "none",
+                "TF_VAR_monitoring": "false",
+                "TF_CLI_ARGS": "-no-color",
+                **variables,
+            },
+            input=answer,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def deploy(self, enforcement: str) -> None:
+        """Deploy as CI does: nobody is asked."""
+        done = self.run("dev.deploy", "deploy", AUTO_APPROVE="1", TF_VAR_enforcement=enforcement)
+        assert done.returncode == 0, done.stdout
+        assert "\nAPI_URL=" in done.stdout
+
+    def client(self, service: str) -> Any:
+        """Give an AWS client, as the account's root user."""
+        return boto3.client(service, endpoint_url=self.emulator.endpoint_url, region_name=REGION)
+
+    def api_url(self) -> str:
+        """Say where the API is."""
+        (api,) = self.client("apigatewayv2").get_apis()["Items"]
+        return emulated_api_url(self.emulator.endpoint_url, api["ApiEndpoint"])
+
+    def start(self, user: str, stream: str) -> int:
+        """Start a stream; gives the status."""
+        body = {"userId": user, "streamId": stream}
+        return httpx.post(f"{self.api_url()}/stream/start", json=body, timeout=30).status_code
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event of the starts."""
+        group = f"/aws/lambda/stream-limiter-{self.stage}-start"
+        lines = self.client("logs").filter_log_events(logGroupName=group)["events"]
+        return [json.loads(line["message"]) for line in lines if line["message"].startswith("{")]
+
+    def configured(self, expression: str) -> Any:
+        """What the stage's Terraform makes of an expression."""
+        done = subprocess.run(
+            [
+                binary(),
+                f"-chdir={ROOT / 'build' / 'stacks' / self.stage}",
+                "console",
+                f"-var=stage={self.stage}",
+            ],
+            check=True,
+            env={
+                **emulated_environment(self.emulator.endpoint_url),
+                "CHECKPOINT_DISABLE": "1",
+                "TF_VAR_auth": "none",
+            },
+            input=f"jsonencode({expression})",
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return json.loads(json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """An account with nothing in it, and a stage that has a state on this machine."""
+    need_the_tools()
+    stage = f"t{secrets.token_hex(4)}"
+    state = STATES / f"{stage}.tfstate"
+    state.parent.mkdir(exist_ok=True)
+    left_here = {"version": 4, "terraform_version": "1.9.0", "serial": 7, "lineage": "ours", "resources": []}
+    outputs = {"table_name": {"value": "of a table of old", "type": "string"}}
+    state.write_text(json.dumps({**left_here, "outputs": outputs}))
+    with start_emulator(enforce_iam=True) as emulator:
+        yield Desk(emulator, stage, tmp_path_factory.mktemp("desk") / "states.s3.tfbackend")
+    for left in (f"bootstrap-{BUCKET}", stage):
+        shutil.rmtree(ROOT / "build" / "stacks" / left, ignore_errors=True)
+        for file in STATES.glob(f"{left}.tfstate*"):
+            file.unlink()
+
+
+def shown(graph: dict[str, Any], events: list[dict[str, Any]]) -> list[float]:
+    """What a graph of the dashboard shows of each of its metrics, as CloudWatch reads them out of events."""
+    assert graph["stat"] == "Sum"
+    return [
+        sum(
+            event[name]
+            for event in events
+            for directive in event["_aws"]["CloudWatchMetrics"]
+            if directive["Namespace"] == namespace
+            and name in [metric["Name"] for metric in directive["Metrics"]]
+            and dict(zip(dimensions[::2], dimensions[1::2], strict=True))
+            in [{key: event[key] for key in keys} for keys in directive["Dimensions"]]
+        )
+        for namespace, name, *dimensions in graph["metrics"]
+    ]
+
+
+def test_bootstrap_makes_a_bucket_and_moves_the_state_there(desk: Desk) -> None:
+    """Terraform's state is in a bucket that is versioned and private; a state that was here is there now."""
+    done = desk.run("dev.bootstrap", BUCKET=BUCKET, AUTO_APPROVE="1")
+
+    assert done.returncode == 0, done.stdout
+    s3 = desk.client("s3")
+    assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
+    assert all(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values())
+    (state,) = s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert state["Key"] == f"stream-limiter/{desk.stage}.tfstate"
+    moved = json.load(s3.get_object(Bucket=BUCKET, Key=state["Key"])["Body"])
+    assert moved["outputs"]["table_name"]["value"] == "of a table of old"
+    assert not (STATES / f"{desk.stage}.tfstate").exists()
+
+
+def test_a_state_that_somebody_works_on_is_locked(desk: Desk) -> None:
+    """While a colleague's lock lies in the bucket nothing is deployed, and the colleague is named."""
+    lock = {"Bucket": BUCKET, "Key": f"stream-limiter/{desk.stage}.tfstate.tflock"}
+    holder = {"ID": "1", "Operation": "OperationTypeApply", "Who": "colleague@desk", "Path": lock["Key"]}
+    s3 = desk.client("s3")
+    s3.put_object(**lock, Body=json.dumps(holder).encode())
+
+    done = desk.run("dev.deploy", "deploy", AUTO_APPROVE="1")
+    s3.delete_object(**lock)
+
+    assert done.returncode == 1
+    assert "colleague@desk" in done.stdout
+
+
+def test_in_shadow_nobody_is_refused_and_the_dashboard_tells_whom_it_would_be(desk: Desk) -> None:
+    """Starts above the limit are admitted, counted on the dashboard, and traced to their user."""
+    desk.deploy("shadow")
+
+    assert [desk.start(HOUSEHOLD, f"tv-{number}") for number in range(5)] == [200] * 5
+    assert desk.start(GUEST, "tv") == 200
+
+    seen = desk.configured('{ rows = local.rows, query = local.queries["whom shadow mode would refuse"] }')
+    graphs = {title: graph for row in seen["rows"] for title, graph in row["graphs"].items()}
+    events = desk.events()
+    assert shown(graphs["Shadow mode: would be refused"], events) == [2]
+    assert 'filter outcome = "would_refuse" | stats count() as starts' in seen["query"]
+    refused = Counter(event["user"] for event in events if event["outcome"] == "would_refuse")
+    (household,) = {event["user"] for event in events if event["stream_count"] == 5}
+    assert refused == {household: 2}
+
+
+def test_smoke_leaves_one_item_without_a_stream(desk: Desk) -> None:
+    """However often it is run, what remains is the same user's item, which holds no slot."""
+    table = {"TableName": f"stream-limiter-{desk.stage}"}
+    dynamodb = desk.client("dynamodb")
+    before = {item["userId"]["S"] for item in dynamodb.scan(**table)["Items"]}
+
+    for _ in range(2):
+        smoke(desk.api_url())
+
+    items = {item["userId"]["S"]: item for item in dynamodb.scan(**table)["Items"]}
+    assert items.keys() - before == {USER}
+    assert items[USER]["streamCount"] == {"N": "0"}
+    assert [name for name in items[USER] if name.startswith("stream#")] == []
+    assert "expiresAt" in items[USER]
+
+
+def test_enforced_the_limit_counts(desk: Desk) -> None:
+    """After the switch the household is refused, as was shown before, and the guest is not."""
+    desk.deploy("enforce")
+
+    assert desk.start(HOUSEHOLD, "tv-6") == 403
+    assert desk.start(GUEST, "tablet") == 200
+
+
+def test_a_rollback_takes_the_release_back_at_once(desk: Desk) -> None:
+    """By one command the API calls the release before, with its settings: nobody is refused again."""
+    done = desk.run("dev.rollback")
+
+    assert done.returncode == 0, done.stdout
+    assert f"stream-limiter-{desk.stage}-start: version 2 -> 1\n" in done.stdout
+    assert desk.start(HOUSEHOLD, "tv-6") == 200
+
+
+def test_the_next_plan_shows_that_it_would_end_the_rollback(desk: Desk) -> None:
+    """Terraform brings nothing back unseen: the plan names each alias and why, and waits for a yes."""
+    done = desk.run("dev.deploy", "deploy", answer="no\n", TF_VAR_enforcement="enforce")
+
+    assert done.returncode == 1
+    assert "Plan: 0 to add, 4 to change, 0 to destroy" in done.stdout
+    assert done.stdout.count('"Rolled back from version 2." -> "The newest version."') == 4
+    assert "Only 'yes' will be accepted" in done.stdout
+    assert desk.start(HOUSEHOLD, "tv-7") == 200
