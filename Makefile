@@ -85,7 +85,7 @@ down: $(VENV) ## Take all of it away again
 ## -- On AWS, with your own credentials
 
 .PHONY: deploy
-deploy: package ## Deploy with Terraform, which asks first (STAGE=dev, BACKEND_CONFIG=file, AUTO_APPROVE=1)
+deploy: package ## Deploy with Terraform, which shows the plan and asks (STAGE=dev, AUTO_APPROVE=1, BACKEND_CONFIG=file)
 	@exec $(PY) -m dev.deploy deploy
 
 .PHONY: undeploy
@@ -152,6 +152,10 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 .PHONY: openapi
 openapi: $(VENV) ## Write docs/openapi.yaml out of the routes and the models
 	@$(PY) -m dev.openapi
+
+.PHONY: terraform-docs
+terraform-docs: $(VENV) ## Write the tables of docs/terraform.md out of the variables and outputs
+	@$(PY) -m dev.terraform_docs
 
 .PHONY: docs
 docs: $(VENV) $(DOCS) ## Build the documentation's site in build/site, its links checked

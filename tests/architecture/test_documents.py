@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.dynamodb import items
+from dev import terraform_docs
 from entrypoints.problems import _RULES as RULES  # the whole table, which nobody else needs
 from entrypoints.settings import Settings
 
@@ -48,3 +49,17 @@ def test_each_attribute_of_the_item_is_documented() -> None:
     attributes = (items.USER_ID, items.STREAM_COUNT, items.ANONYMOUS_COUNT, items.ANONYMOUS_EXPIRES_AT)
     expected = {f"`{name}`" for name in (*attributes, items.EXPIRES_AT, f"{items.STREAM_PREFIX}<streamId>")}
     assert documented == expected | {f"`{items.REQUESTS[0]}` … `{items.REQUESTS[-1]}`"}
+
+
+def test_the_inputs_and_outputs_of_the_module_are_documented_as_they_are() -> None:
+    """Every variable and output is there as the code has it: else run `make terraform-docs`."""
+    assert terraform_docs.PAGE.read_text(encoding="utf-8") == terraform_docs.page()
+
+
+def test_each_stage_that_is_there_is_documented() -> None:
+    """The page on roll-outs has a column for each file of settings."""
+    stages = {file.stem for file in (DOCS.parent / "terraform" / "stages").glob("*.tfvars")}
+    header = next(
+        line for line in (DOCS / "rollout.md").read_text(encoding="utf-8").splitlines() if "|" in line
+    )
+    assert {cell.strip(" `") for cell in header.strip("|").split("|")} - {""} == stages
