@@ -129,7 +129,9 @@ def main() -> int:
     except (StackError, RollbackError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"The next plan of `make deploy STAGE={stage}` shows that it would end this rollback.")
+    print(
+        "The next deployment ends this rollback, and its plan shows it: let it bring what mends the release."
+    )
     return 0
 
 

@@ -1,0 +1,83 @@
+"""What `make deploy` and `make bootstrap` take for a stage, and what they refuse."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.bootstrap import bootstrap
+from dev.deploy import chosen_stack
+from dev.stack import STATES, StackError
+from dev.terraform import CONFIGURATION
+
+
+@pytest.fixture(autouse=True)
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A stage of these tests' own, without a file."""
+    name = f"t{secrets.token_hex(4)}"
+    monkeypatch.setenv("STAGE", name)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.delenv("BACKEND_CONFIG", raising=False)
+    yield name
+    (STATES / f"{name}.tfstate").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_a_stage_has_the_settings_of_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """STAGE picks the file."""
+    monkeypatch.setenv("STAGE", name)
+
+    assert chosen_stack().variable_files == [CONFIGURATION / "stages" / f"{name}.tfvars"]
+
+
+def test_without_a_name_it_is_dev(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is deployed by mistake is what may be thrown away."""
+    monkeypatch.delenv("STAGE")
+
+    assert chosen_stack().stage == "dev"
+
+
+def test_a_stage_without_a_file_has_none(stage: str) -> None:
+    """A stage needs no file: it has its defaults, and its state on this machine."""
+    stack = chosen_stack()
+
+    assert (stack.stage, stack.variable_files, stack.backend_config) == (stage, [], None)
+    assert stack.state == STATES / f"{stage}.tfstate"
+
+
+def test_a_remote_state_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt file would else mean a second stage, with its state on this machine."""
+    monkeypatch.setenv("BACKEND_CONFIG", str(tmp_path / "misspelt.s3.tfbackend"))
+
+    with pytest.raises(StackError, match=r"misspelt\.s3\.tfbackend: `make bootstrap` writes it"):
+        chosen_stack()
+
+
+def test_a_state_in_two_places_is_refused(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an empty remote state beside the one on this machine, everything would be made a second time."""
+    backend = tmp_path / "states.s3.tfbackend"
+    backend.touch()
+    monkeypatch.setenv("BACKEND_CONFIG", str(backend))
+    assert chosen_stack().backend_config == backend
+    STATES.mkdir(exist_ok=True)
+    (STATES / f"{stage}.tfstate").touch()
+
+    with pytest.raises(StackError, match=f"The state of {stage} is still on this machine"):
+        chosen_stack()
+
+
+def test_the_stage_of_the_emulator_is_not_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name belongs to `make up`."""
+    monkeypatch.setenv("STAGE", "local")
+
+    with pytest.raises(StackError, match="use `make up`"):
+        chosen_stack()
+
+
+def test_a_bucket_must_be_named() -> None:
+    """No name could be guessed that nobody else has."""
+    with pytest.raises(StackError, match="Which bucket"):
+        bootstrap()
