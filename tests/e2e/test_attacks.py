@@ -344,12 +344,18 @@ def test_who_may_call_can(worlds: dict[str, World]) -> None:
 
 
 def test_the_smoke_test_bears_a_token(worlds: dict[str, World]) -> None:
-    """With a token it passes, and leaves its subject without a stream; without one it fails."""
+    """With a token it passes, and leaves its subject's streams as they were; without one it fails."""
     jwt = worlds["jwt"]
-    smoke(jwt.url, token=jwt.issuer.token("on-call"))
-    headers = {"authorization": f"Bearer {jwt.issuer.token('on-call')}"}
-    assert jwt.send("/stream", None, headers).json()["streamCount"] == 0
+    token = jwt.issuer.token("friend")
 
+    def streams() -> list[str]:
+        listed = jwt.send("/stream", None, {"authorization": f"Bearer {token}"}).json()
+        return [stream["streamId"] for stream in listed["streams"]]
+
+    before = streams()
+    smoke(jwt.url, token=token)
+
+    assert streams() == before
     with pytest.raises(SmokeError, match="/stream/start answered 401"):
         smoke(jwt.url)
 

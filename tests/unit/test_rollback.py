@@ -155,10 +155,10 @@ def test_versions_that_were_never_live_together_are_passed_over(stage: Lambda) -
 
 
 def test_other_settings_are_another_release(stage: Lambda) -> None:
-    """The same code under other settings is gone back from like other code."""
-    stage.deploy("b")
-    for versions in stage.versions.values():
-        versions[-1]["Environment"] = {"Variables": {"MAX_STREAMS": "1"}}
+    """The same code under settings that only one function ever had is passed over like other code."""
+    stage.publish("b", "start")
+    stage.versions["start"][-1]["Environment"] = {"Variables": {"MAX_STREAMS": "5"}}
+    stage.deploy("c")
 
     stage.roll_back()
 
