@@ -153,13 +153,13 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 openapi: $(VENV) ## Write docs/openapi.yaml out of the routes and the models
 	@$(PY) -m dev.openapi
 
-.PHONY: terraform-docs
-terraform-docs: $(VENV) ## Write the tables of docs/terraform.md out of the variables and outputs
-	@$(PY) -m dev.terraform_docs
-
 .PHONY: docs
 docs: $(VENV) $(DOCS) ## Build the documentation's site in build/site, its links checked
 	@$(PY) -m dev.docs
+
+.PHONY: terraform-docs
+terraform-docs: $(VENV) ## Write the tables of docs/terraform.md out of the variables and outputs
+	@$(PY) -m dev.terraform_docs
 
 .PHONY: test-openapi
 test-openapi: $(VENV) $(EMULATOR) $(OPENAPI) ## Call the service by its own description (EXAMPLES=10 per route)

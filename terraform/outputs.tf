@@ -13,11 +13,6 @@ output "table_name" {
   value       = aws_dynamodb_table.streams.name
 }
 
-output "table_arn" {
-  description = "ARN of that table, for the policies of its operators."
-  value       = aws_dynamodb_table.streams.arn
-}
-
 output "function_names" {
   description = "Names of the Lambda functions by their key: start, end, heartbeat, list."
   value       = { for key, function in aws_lambda_function.route : key => function.function_name }

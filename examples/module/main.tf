@@ -24,6 +24,12 @@ variable "package_path" {
   type        = string
 }
 
+variable "auth" {
+  description = "How callers are authenticated; none is for networks that keep others out."
+  type        = string
+  default     = "iam"
+}
+
 variable "monitoring" {
   description = "Whether the dashboard, the alarms and the saved queries are made."
   type        = bool
@@ -37,7 +43,7 @@ module "streams" {
   name         = "household"
   stage        = var.stage
   package_path = var.package_path
-  auth         = "iam"
+  auth         = var.auth
   max_streams  = 3
   on_limit     = "reject"
   monitoring   = var.monitoring

@@ -6,19 +6,23 @@ from pathlib import Path
 from dev import package
 from dev.emulator import PYTHON, Emulator
 from dev.stack import emulated_api_url, emulated_environment
-from dev.terraform import Stack, TerraformError, binary
+from dev.terraform import CONFIGURATION, ROOT, Stack, TerraformError, binary, copy_configuration
 from tests.support import skip_or_fail
 
 
-def stage(emulator: Emulator, directory: Path, **variables: str) -> tuple[Stack, str]:
-    """Apply a stage with these variables, unwatched; gives it and the API's address."""
+def stage(
+    emulator: Emulator, directory: Path, root: Path = CONFIGURATION, /, **variables: str
+) -> tuple[Stack, str]:
+    """Apply a stage of this root with these variables, unwatched; gives it and the API's address."""
+    copy_configuration(CONFIGURATION, directory / "terraform")  # where another root finds the module
     stack = Stack(
-        directory=directory / "configuration",
+        directory=directory / root.relative_to(ROOT),
         state=directory / "terraform.tfstate",
         stage=f"t{secrets.token_hex(4)}",
         variables={"package_path": str(package.build("local")), "monitoring": "false", **variables},
         environment=emulated_environment(emulator.endpoint_url),
         quiet=True,
+        configuration=root,
     )
     stack.init()
     stack.apply()

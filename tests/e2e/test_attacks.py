@@ -17,7 +17,7 @@ from botocore.credentials import Credentials
 
 from dev.emulator import REGION, start_emulator
 from dev.issuer import AUDIENCE, KEY_ID, Issuer, new_key, sign, unsigned
-from dev.smoke import SmokeError, smoke
+from dev.smoke import USER, SmokeError, signature, smoke
 from tests.e2e.deployed import need_the_tools, stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -343,9 +343,9 @@ def test_who_may_call_can(worlds: dict[str, World]) -> None:
     assert (listed["streamCount"], listed["maxStreams"]) == (1, 9)
 
 
-def test_the_smoke_test_bears_a_token(worlds: dict[str, World]) -> None:
-    """With a token it passes, and leaves its subject's streams as they were; without one it fails."""
-    jwt = worlds["jwt"]
+def test_the_smoke_test_says_who_it_is(worlds: dict[str, World]) -> None:
+    """With a token or a signature it passes, and leaves its user's streams as they were; without it fails."""
+    jwt, iam = worlds["jwt"], worlds["iam"]
     token = jwt.issuer.token("friend")
 
     def streams() -> list[str]:
@@ -356,8 +356,10 @@ def test_the_smoke_test_bears_a_token(worlds: dict[str, World]) -> None:
     smoke(jwt.url, token=token)
 
     assert streams() == before
-    with pytest.raises(SmokeError, match="/stream/start answered 401"):
-        smoke(jwt.url)
+    smoke(iam.url, sign=signature())
+    for world, status in ((jwt, 401), (iam, 403)):
+        with pytest.raises(SmokeError, match=f"/stream/start answered {status}"):
+            smoke(world.url)
 
 
 @pytest.mark.parametrize(
@@ -384,4 +386,4 @@ def test_no_attack_left_a_trace(worlds: dict[str, World]) -> None:
         for table in store.list_tables()["TableNames"]
         for item in store.scan(TableName=table)["Items"]
     }
-    assert users == {"friend"}
+    assert users == {"friend", USER}

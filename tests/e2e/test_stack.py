@@ -1,24 +1,19 @@
 """The real zip beneath the real Terraform on the emulator, which enforces IAM; spoken to over HTTP.
 
-Terraform is used as a module here, out of the root in examples/module: callers sign.
+Terraform is a module here, as the root in examples/module uses it.
 """
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import boto3
 import httpx
 import pytest
 
-from dev import package
 from dev.emulator import REGION, Emulator, start_emulator
-from dev.smoke import signature, smoke
-from dev.stack import emulated_api_url, emulated_environment
-from dev.terraform import CONFIGURATION, ROOT, Stack, copy_configuration
-from tests.e2e.deployed import need_the_tools
+from dev.terraform import ROOT, Stack
+from tests.e2e.deployed import need_the_tools, stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -42,11 +37,11 @@ class Deployment:
 
     def list_of(self, user_id: str) -> httpx.Response:
         """Ask for a user's streams."""
-        return httpx.get(f"{self.api_url}/stream", params={"userId": user_id}, auth=signature(), timeout=30)
+        return httpx.get(f"{self.api_url}/stream", params={"userId": user_id}, timeout=30)
 
     def post(self, path: str, body: dict[str, str]) -> httpx.Response:
-        """Call the API as a player's backend does."""
-        return httpx.post(f"{self.api_url}{path}", json=body, auth=signature(), timeout=30)
+        """Call the API as a player does."""
+        return httpx.post(f"{self.api_url}{path}", json=body, timeout=30)
 
     def what_is_there(self) -> dict[str, list[str]]:
         """List by kind everything in the account that bears the stack's name."""
@@ -57,30 +52,17 @@ class Deployment:
             "apis": [one["Name"] for one in self.client("apigatewayv2").get_apis()["Items"]],
             "log groups": [one["logGroupName"] for one in logs],
             "roles": [one["RoleName"] for one in self.client("iam").list_roles()["Roles"]],
-            "policies": [one["PolicyName"] for one in self.client("iam").list_policies()["Policies"]],
         }
         return {kind: [name for name in found if self.prefix in name] for kind, found in names.items()}
 
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The service, applied once for these tests under a stage of its own."""
+    """The service, applied once for this module under a stage of its own."""
     need_the_tools()
-    directory: Path = tmp_path_factory.mktemp("stack")
-    copy_configuration(CONFIGURATION, directory / "terraform")
+    root = ROOT / "examples" / "module"
     with start_emulator(enforce_iam=True) as emulator:
-        stack = Stack(
-            directory=directory / "examples" / "module",
-            state=directory / "terraform.tfstate",
-            stage=f"t{secrets.token_hex(4)}",
-            variables={"package_path": str(package.build("local")), "monitoring": "false"},
-            environment=emulated_environment(emulator.endpoint_url),
-            quiet=True,
-            configuration=ROOT / "examples" / "module",
-        )
-        stack.init()
-        stack.apply()
-        api_url = emulated_api_url(emulator.endpoint_url, str(stack.output()["api_url"]))
+        stack, api_url = stage(emulator, tmp_path_factory.mktemp("stack"), root, auth="none")
         yield Deployment(stack, emulator, api_url)
 
 
@@ -105,25 +87,6 @@ def test_each_route_works_within_its_role(deployment: Deployment) -> None:
     assert deployment.post("/stream/heartbeat", stream).status_code == 200
     assert [one["streamId"] for one in deployment.list_of("2").json()["streams"]] == ["tv"]
     assert deployment.post("/stream/end", stream).json()["streamCount"] == 0
-
-
-def test_the_backend_policy_is_all_that_a_backend_needs(
-    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the policy that the example makes of the module's output a caller gets in, and without it not."""
-    iam = deployment.client("iam")
-    iam.create_user(UserName="backend")
-    key = iam.create_access_key(UserName="backend")["AccessKey"]
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-    without = deployment.list_of("3").status_code
-
-    policy = str(deployment.stack.output()["backend_policy_arn"])
-    iam.attach_user_policy(UserName="backend", PolicyArn=policy)
-    smoke(deployment.api_url, sign=signature())
-    iam.detach_user_policy(UserName="backend", PolicyArn=policy)
-
-    assert without == 403
 
 
 def test_second_plan_is_empty(deployment: Deployment) -> None:
