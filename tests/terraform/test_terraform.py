@@ -44,9 +44,8 @@ def test_is_formatted(working_copy: Path) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("root", ["terraform", "terraform/bootstrap", "examples/module"])
 def test_keeps_its_promises(root: str, working_copy: Path) -> None:
-    """Wiring, least privilege and refused inputs hold (some fifty plans and applies on a mocked provider)."""
+    """Wiring, least privilege and refused inputs hold (some fifty plans and applies on a mock)."""
     terraform(working_copy / root, "init", "-backend=false", *plugin_options())
-    terraform(working_copy / root, "validate")
     terraform(working_copy / root, "test")
 
 
