@@ -40,7 +40,7 @@ NOT_NEEDED = re.compile(
     r"""
     .*\.pyi | (.*/)?\.[^/]+ | bin/.*
     | [^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)  # differ between machines
-    | (boto3/(data|examples)|botocore/data/(?!dynamodb/2012)[^/]+)/.*  # the models of other services
+    | (boto3/(data|examples)|botocore/data/(?!dynamodb/2012|ssm/)[^/]+)/.*  # the models of other services
     | botocore/data/.*/examples-1\.json
     """,
     re.VERBOSE,

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from pydantic import SecretStr
+
 from adapters.clock import SystemClock
 from adapters.dynamodb.client import ATTEMPT_SECONDS, store_client
 from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
+from adapters.parameter_store import ParameterUnavailable, parameter
 from adapters.store_calls import StoreCalls
 from domain.limiter import StreamLimiter
 from domain.ports import Clock, StreamRepository
 from entrypoints.callers import Callers
-from entrypoints.event_log import EventLog
+from entrypoints.event_log import EventLog, report_no_hash_key
 from entrypoints.http_request import HttpRequest
 from entrypoints.settings import Settings
 
@@ -81,6 +84,22 @@ def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamReposito
     return DynamoDbStreamRepository(api, settings.table_name, attempt_seconds=ATTEMPT_SECONDS)
 
 
+def with_log_hash_key(settings: Settings) -> Settings:
+    """The settings with the key that their parameter holds.
+
+    A service that limits without a common key is better than none: where the parameter cannot be had, an
+    error event says so and the settings stay as they are.
+    """
+    if not settings.log_hash_key_parameter_arn:
+        return settings
+    try:
+        key = parameter(settings.log_hash_key_parameter_arn, settings.store_client)
+    except ParameterUnavailable as error:
+        report_no_hash_key(error)
+        return settings
+    return settings.model_copy(update={"log_hash_key": SecretStr(key)})
+
+
 @cache
 def service() -> Service:
     """The service of this process.
@@ -88,6 +107,6 @@ def service() -> Service:
     Raises:
         SettingsError: the environment does not make valid settings.
     """
-    settings = Settings.from_environment()
+    settings = with_log_hash_key(Settings.from_environment())
     calls = StoreCalls()
     return build(settings, dynamodb_repository(settings, calls), SystemClock(), store_calls=calls)

@@ -12,11 +12,19 @@ import structlog
 from pydantic import SecretStr
 
 from adapters.dynamodb.api_errors import ApiError
+from adapters.parameter_store import ParameterUnavailable
 from domain.errors import StreamLimiterError
 from entrypoints.callers import NotAllowed
 from entrypoints.settings import LogLevel, SettingsError
 
-SAFE_TO_TELL: Final = (StreamLimiterError, ApiError, NotAllowed, SettingsError, OSError)
+SAFE_TO_TELL: Final = (
+    StreamLimiterError,
+    ApiError,
+    ParameterUnavailable,
+    NotAllowed,
+    SettingsError,
+    OSError,
+)
 """Errors whose texts name no value of a request that failed."""
 
 HASH_BYTES: Final = 8
@@ -85,11 +93,20 @@ class EventLog:
         """A request could not be served; the error and what caused it are written too."""
         self._logger.error("request", exception=stack(error), **fields)
 
+    def no_hash_key(self, error: Exception) -> None:
+        """The key of the hash cannot be had: until this process ends, users stand under a random one."""
+        self._logger.error("log_hash_key_unavailable", exception=stack(error))
+
 
 def report_wrong_settings(error: SettingsError, **fields: Any) -> None:
     """A request could not be served because the settings are wrong; no setting is trusted for this event."""
     log = EventLog(LogLevel.ERROR, SecretStr(""))
     log.failure(error, outcome="failed", code="wrong_settings", status=500, **fields)
+
+
+def report_no_hash_key(error: ParameterUnavailable) -> None:
+    """The parameter that holds the key of the hash was not had."""
+    EventLog(LogLevel.ERROR, SecretStr("")).no_hash_key(error)
 
 
 def stack(error: BaseException) -> str:

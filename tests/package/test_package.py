@@ -95,7 +95,7 @@ def test_it_holds_the_service_and_its_dependencies_only(zipped: Path) -> None:
     assert not [name for name in names if name.endswith((".pyi", "/RECORD"))]
     assert {
         name.split("/")[2] for name in names if name.startswith("botocore/data/") and name.count("/") > 2
-    } == {"dynamodb"}
+    } == {"dynamodb", "ssm"}
     assert zipped.stat().st_size < 10 * MEGABYTE
 
 

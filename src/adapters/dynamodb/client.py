@@ -25,7 +25,6 @@ ATTEMPT_SECONDS: Final = CONNECT_SECONDS + READ_SECONDS
 CONNECTIONS: Final = 64
 """Connections kept open at most: one per thread that serves requests. A Lambda needs one."""
 
-ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
 REGION_VARIABLES: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 # What the SDK heeds and the lean client does not: other endpoints, other sources, a way around.
@@ -59,10 +58,15 @@ def store_client(choice: StoreClient, environment: Mapping[str, str] = os.enviro
     Raises:
         NotConfigured: the lean one was chosen, and the environment lacks what it needs.
     """
-    if choice is StoreClient.LEAN or (choice is StoreClient.AUTO and lean_is_safe(environment)):
+    if is_lean(choice, environment):
         return lean_client(environment)
     client: DynamoDbApi = dynamodb_client()
     return client
+
+
+def is_lean(choice: StoreClient, environment: Mapping[str, str]) -> bool:
+    """Whether the lean client is what that choice means here."""
+    return choice is StoreClient.LEAN or (choice is StoreClient.AUTO and lean_is_safe(environment))
 
 
 def lean_is_safe(environment: Mapping[str, str]) -> bool:
@@ -83,7 +87,16 @@ def lean_is_safe(environment: Mapping[str, str]) -> bool:
 
 
 def lean_client(environment: Mapping[str, str] = os.environ) -> LeanClient:
-    """The client without the SDK: static credentials, region and endpoint from the SDK's own variables.
+    """The client without the SDK.
+
+    Raises:
+        NotConfigured: the environment lacks something that it needs.
+    """
+    return LeanClient(*signed_http("dynamodb", environment))
+
+
+def signed_http(service: str, environment: Mapping[str, str]) -> tuple[HttpTransport, Signer]:
+    """What carries and signs calls: static credentials, region and endpoint from the SDK's own variables.
 
     Raises:
         NotConfigured: one of them is missing.
@@ -101,10 +114,10 @@ def lean_client(environment: Mapping[str, str] = os.environ) -> LeanClient:
         environment.get("AWS_SESSION_TOKEN") or None,
     )
     region = first(*REGION_VARIABLES)
-    urls = (environment.get(name) for name in ENDPOINT_VARIABLES)
-    endpoint = Endpoint.of(next(filter(None, urls), f"https://dynamodb.{region}.amazonaws.com"))
+    urls = (environment.get(name) for name in (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL"))
+    endpoint = Endpoint.of(next(filter(None, urls), f"https://{service}.{region}.amazonaws.com"))
     transport = HttpTransport(endpoint, connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS)
-    return LeanClient(transport, Signer(credentials, region, endpoint.authority))
+    return transport, Signer(credentials, region, endpoint.authority, service)
 
 
 def dynamodb_client(session: "boto3.Session | None" = None) -> Any:
@@ -113,10 +126,17 @@ def dynamodb_client(session: "boto3.Session | None" = None) -> Any:
     Endpoint, region and credentials come from the SDK's usual places. Repeating a failed attempt is
     the repository's business, as only it knows the request's deadline.
     """
+    from adapters.dynamodb.botocore_errors import check_answer  # noqa: PLC0415 - loads what takes longest
+
+    client = sdk_client("dynamodb", session)
+    client.meta.events.register("before-parse.dynamodb", check_answer)
+    return client
+
+
+def sdk_client(service: str, session: "boto3.Session | None" = None) -> Any:
+    """boto3's client of a service, for a caller that cannot wait: one attempt per call."""
     import boto3  # noqa: PLC0415 - takes longer than all else at a cold start, and may not be needed
     from botocore.config import Config  # noqa: PLC0415 - the same
-
-    from adapters.dynamodb.botocore_errors import check_answer  # noqa: PLC0415 - the same
 
     config = Config(
         connect_timeout=CONNECT_SECONDS,
@@ -125,6 +145,4 @@ def dynamodb_client(session: "boto3.Session | None" = None) -> Any:
         tcp_keepalive=True,
         max_pool_connections=CONNECTIONS,
     )
-    client = (session or boto3.Session()).client("dynamodb", config=config)
-    client.meta.events.register("before-parse.dynamodb", check_answer)
-    return client
+    return (session or boto3.Session()).client(service, config=config)

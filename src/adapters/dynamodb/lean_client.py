@@ -1,4 +1,4 @@
-"""The two calls that the repository needs, as signed HTTP requests: without the AWS SDK, in its own shape."""
+"""Calls of AWS as signed HTTP requests, without the SDK: the two that the repository needs in its shape."""
 
 import json
 import time
@@ -27,7 +27,7 @@ class Transport(Protocol):
         ...
 
 
-class LeanClient:
+class JsonApi:
     """Makes one attempt per call, and raises `ApiError`s. Threads may share it.
 
     Args:
@@ -41,17 +41,10 @@ class LeanClient:
         self._signer = signer
         self._now = now
 
-    def update_item(self, **request: Any) -> Mapping[str, Any]:
-        """DynamoDB's `UpdateItem`."""
-        return self._call("UpdateItem", request)
-
-    def get_item(self, **request: Any) -> Mapping[str, Any]:
-        """DynamoDB's `GetItem`."""
-        return self._call("GetItem", request)
-
-    def _call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def call(self, target: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The call that the service knows as this target."""
         body = json.dumps(request, separators=(",", ":")).encode()
-        headers = self._signer.headers(f"{API_VERSION}.{operation}", body, self._now())
+        headers = self._signer.headers(target, body, self._now())
         response = self.transport.post(headers, body)
         checksum = response.headers.get("x-amz-crc32")
         if checksum is not None and checksum != str(zlib.crc32(response.body)):
@@ -59,6 +52,18 @@ class LeanClient:
         if response.status == OK:
             return _answer(response)
         raise _error(response)
+
+
+class LeanClient(JsonApi):
+    """The two calls that the repository needs."""
+
+    def update_item(self, **request: Any) -> Mapping[str, Any]:
+        """DynamoDB's `UpdateItem`."""
+        return self.call(f"{API_VERSION}.UpdateItem", request)
+
+    def get_item(self, **request: Any) -> Mapping[str, Any]:
+        """DynamoDB's `GetItem`."""
+        return self.call(f"{API_VERSION}.GetItem", request)
 
 
 def _answer(response: Response) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for DynamoDB's calls: always a POST of JSON to `/`, with the same few headers.
+"""AWS Signature Version 4 for calls like DynamoDB's: always a POST of JSON to `/`, with the same few headers.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -10,8 +10,8 @@ from hashlib import sha256
 from typing import Final
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
-SERVICE: Final = "dynamodb"
-CONTENT_TYPE: Final = "application/x-amz-json-1.0"
+CONTENT_TYPES: Final = {"dynamodb": "application/x-amz-json-1.0", "ssm": "application/x-amz-json-1.1"}
+"""The services that speak so, and what each calls its JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,15 @@ class Signer:
         credentials: valid for as long as this signer is used.
         region: the region that the host is in.
         host: the host as the request names it, with its port where that is not the scheme's own.
+        service: one of those that speak so.
     """
 
-    def __init__(self, credentials: Credentials, region: str, host: str) -> None:
+    def __init__(self, credentials: Credentials, region: str, host: str, service: str = "dynamodb") -> None:
         self._credentials = credentials
         self._region = region
         self._host = host
+        self._service = service
+        self._content_type = CONTENT_TYPES[service]
         token = credentials.session_token
         self._token_header = {} if token is None else {"X-Amz-Security-Token": token}
         self._token_line = "" if token is None else f"x-amz-security-token:{token}\n"
@@ -53,9 +56,9 @@ class Signer:
         """Every header of a request with this `X-Amz-Target` and body, made at this epoch second."""
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         day = moment[:8]
-        scope = f"{day}/{self._region}/{SERVICE}/aws4_request"
+        scope = f"{day}/{self._region}/{self._service}/aws4_request"
         canonical_request = (
-            f"POST\n/\n\ncontent-type:{CONTENT_TYPE}\nhost:{self._host}\nx-amz-date:{moment}\n"
+            f"POST\n/\n\ncontent-type:{self._content_type}\nhost:{self._host}\nx-amz-date:{moment}\n"
             f"{self._token_line}x-amz-target:{target}\n\n{self._signed_headers}\n{sha256(body).hexdigest()}"
         )
         digest = sha256(canonical_request.encode()).hexdigest()
@@ -64,7 +67,7 @@ class Signer:
         credential = f"{self._credentials.access_key}/{scope}"
         return {
             "Host": self._host,
-            "Content-Type": CONTENT_TYPE,
+            "Content-Type": self._content_type,
             "X-Amz-Date": moment,
             "X-Amz-Target": target,
             **self._token_header,
@@ -77,7 +80,7 @@ class Signer:
         known, key = self._day_and_key
         if known != day:
             key = f"AWS4{self._credentials.secret_key}".encode()
-            for part in (day, self._region, SERVICE, "aws4_request"):
+            for part in (day, self._region, self._service, "aws4_request"):
                 key = _mac(key, part)
             self._day_and_key = (day, key)
         return key

@@ -7,36 +7,44 @@ from botocore.credentials import Credentials as SdkCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.dynamodb.sigv4 import CONTENT_TYPE, Credentials, Signer
+from adapters.dynamodb.sigv4 import CONTENT_TYPES, Credentials, Signer
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - naive bounds, aware values
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64)
 REGIONS = st.from_regex(r"[a-z]{2}-[a-z]{4,9}-[1-9]", fullmatch=True)
-HOSTS = st.sampled_from(["dynamodb.eu-central-1.amazonaws.com", "localhost:8000", "[::1]:8000"])
-TARGETS = st.sampled_from(["DynamoDB_20120810.UpdateItem", "DynamoDB_20120810.GetItem"])
+HOSTS = st.sampled_from(["ssm.eu-central-1.amazonaws.com", "localhost:8000", "[::1]:8000"])
+TARGETS = st.sampled_from(["DynamoDB_20120810.UpdateItem", "AmazonSSM.GetParameter"])
 
 
 @settings(max_examples=1000, deadline=None)
 @given(
     credentials=st.builds(Credentials, SECRETS, SECRETS, st.none() | SECRETS),
+    service=st.sampled_from(sorted(CONTENT_TYPES)),
     region=REGIONS,
     host=HOSTS,
     calls=st.lists(st.tuples(TARGETS, st.binary(max_size=300), MOMENTS), min_size=1, max_size=3),
 )
 def test_every_header_is_the_one_that_botocore_makes(
-    credentials: Credentials, region: str, host: str, calls: list[tuple[str, bytes, datetime]]
+    credentials: Credentials,
+    service: str,
+    region: str,
+    host: str,
+    calls: list[tuple[str, bytes, datetime]],
 ) -> None:
-    """Byte for byte, for any credentials, region, host, call, body and moment, in any order of days."""
-    signer = Signer(credentials, region, host)
+    """Byte for byte, for any credentials, service, host, call, body and moment, in any order of days."""
+    signer = Signer(credentials, region, host, service)
     sdk_credentials = SdkCredentials(
         credentials.access_key, credentials.secret_key, credentials.session_token
     )
     for target, body, moment in calls:
         request = AWSRequest(
-            "POST", f"https://{host}/", {"X-Amz-Target": target, "Content-Type": CONTENT_TYPE}, body
+            "POST",
+            f"https://{host}/",
+            {"X-Amz-Target": target, "Content-Type": CONTENT_TYPES[service]},
+            body,
         )
         with patch.object(auth, "get_current_datetime", lambda moment=moment: moment.replace(tzinfo=None)):
-            auth.SigV4Auth(sdk_credentials, "dynamodb", region).add_auth(request)
+            auth.SigV4Auth(sdk_credentials, service, region).add_auth(request)
         expected = {**request.headers, "Host": host}
         assert signer.headers(target, body, moment.timestamp()) == expected
 

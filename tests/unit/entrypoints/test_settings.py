@@ -22,6 +22,8 @@ ALL = {
     "LOG_LEVEL": "warning",
     "LOG_HASH_KEY": "pepper",
 }
+ELSEWHERE = {"LOG_HASH_KEY_PARAMETER_ARN": "arn:aws:ssm:eu-central-1:123456789012:parameter/key"}
+"""In place of the key itself."""
 
 
 def read(**variables: str) -> Settings:
@@ -43,7 +45,7 @@ def test_every_variable_is_read() -> None:
     """No setting keeps its default once its variable says otherwise."""
     settings = Settings.from_environment(ALL)
 
-    assert set(ALL) == {name.upper() for name in Settings.model_fields}
+    assert {*ALL, *ELSEWHERE} == {name.upper() for name in Settings.model_fields}
     assert settings.auth is Auth.IAM
     assert settings.limit_claim == "plan"
     assert settings.table_name == "streams-prod"
@@ -60,6 +62,13 @@ def test_every_variable_is_read() -> None:
     assert settings.store_client is StoreClient.LEAN
     assert settings.log_level is LogLevel.WARNING
     assert settings.log_hash_key.get_secret_value() == "pepper"
+    assert read(**ELSEWHERE).log_hash_key_parameter_arn == ELSEWHERE["LOG_HASH_KEY_PARAMETER_ARN"]
+
+
+def test_the_logs_have_one_key() -> None:
+    """Given here and as a parameter, nobody could say which one counts."""
+    with pytest.raises(SettingsError, match="LOG_HASH_KEY and LOG_HASH_KEY_PARAMETER_ARN"):
+        read(LOG_HASH_KEY="pepper", **ELSEWHERE)
 
 
 def test_the_process_environment_is_the_default_source(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,95 @@
+"""The key of the logs' hash out of a parameter, by either client, over a real Parameter Store."""
+
+import json
+from collections.abc import Iterator
+
+import localstack_client.session
+import pytest
+
+from adapters.dynamodb.client import StoreClient
+from adapters.parameter_store import ParameterUnavailable, parameter
+from dev.emulator import REGION
+from dev.ports import free_port
+from entrypoints import bootstrap
+
+NAME = "/stream-limiter/log-hash-key"
+CLIENTS = [StoreClient.LEAN, StoreClient.BOTO3]
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def arn(localstack: localstack_client.session.Session, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A parameter that holds a key, encrypted; and where it is, in the environment."""
+    ssm = localstack.client("ssm")
+    ssm.put_parameter(Name=NAME, Value="pepper", Type="SecureString", Overwrite=True)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", ssm.meta.endpoint_url)
+    monkeypatch.setenv("AWS_REGION", REGION)
+    found: str = ssm.get_parameter(Name=NAME)["Parameter"]["ARN"]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _new_process() -> Iterator[None]:
+    """Nothing of a service is kept between tests."""
+    bootstrap.service.cache_clear()
+    yield
+    bootstrap.service.cache_clear()
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_parameter_is_read_and_decrypted(client: StoreClient, arn: str) -> None:
+    """By its ARN, with either client."""
+    assert parameter(arn, client) == "pepper"
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_parameter_that_is_not_there_is_told_by_its_code(client: StoreClient, arn: str) -> None:
+    """Both clients raise the one error of this adapter, and it names no value."""
+    with pytest.raises(ParameterUnavailable, match=r"^ParameterNotFound$"):
+        parameter(f"{arn}-other", client)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_parameter_store_that_is_away_is_told(
+    client: StoreClient, arn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody listens there."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(ParameterUnavailable):
+        parameter(arn, client)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_two_processes_with_one_parameter_know_a_user_by_one_hash(
+    client: StoreClient, arn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with the same key in a variable; without either, each has a hash of its own."""
+    monkeypatch.setenv("TABLE_NAME", "streams")
+    monkeypatch.setenv("STORE_CLIENT", client)
+    alone = hash_of_a_new_process()
+    monkeypatch.setenv("LOG_HASH_KEY", "pepper")
+    by_variable = hash_of_a_new_process()
+    monkeypatch.delenv("LOG_HASH_KEY")
+    monkeypatch.setenv("LOG_HASH_KEY_PARAMETER_ARN", arn)
+
+    assert hash_of_a_new_process() == hash_of_a_new_process() == by_variable != alone
+
+
+def test_a_service_without_its_parameter_serves_under_a_random_key_and_says_so(
+    arn: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """Streams are limited all the same; one error event tells that hashes will not match."""
+    monkeypatch.setenv("TABLE_NAME", "streams")
+    monkeypatch.setenv("LOG_HASH_KEY_PARAMETER_ARN", f"{arn}-other")
+
+    assert hash_of_a_new_process() != hash_of_a_new_process()
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["level"], first["event"]) == ("error", "log_hash_key_unavailable")
+    assert first["exception"].startswith("ParameterUnavailable: ParameterNotFound\n")
+    assert first.keys() == second.keys()
+
+
+def hash_of_a_new_process() -> str:
+    """What stands for the viewer in the logs of a process that starts now."""
+    bootstrap.service.cache_clear()
+    return bootstrap.service().log.user_hash("viewer-1")
