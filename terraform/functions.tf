@@ -17,6 +17,8 @@ locals {
     STORE_CLIENT      = var.store_client
     LOG_LEVEL         = var.log_level
     LOG_HASH_KEY      = var.log_hash_key
+
+    LOG_HASH_KEY_PARAMETER_ARN = var.log_hash_key_parameter_arn
   }
 }
 
@@ -37,8 +39,7 @@ resource "aws_lambda_function" "route" {
   # checkov:skip=CKV_AWS_117:It talks to DynamoDB alone; a VPC would add an endpoint and keep nobody out.
   # checkov:skip=CKV_AWS_115:A bound of its own is a variable: a default would take instances from the rest of the account.
   # checkov:skip=CKV_AWS_272:The zip's hash is in the plan; signing needs a profile of the account's own.
-  # checkov:skip=CKV_AWS_173:Lambda encrypts the settings with its own key; the one secret in them is the key of the logs' hash.
-  # checkov:skip=CKV_AWS_50:Tracing costs per request, and the log has each request's duration.
+  # checkov:skip=CKV_AWS_173:Lambda encrypts the settings with its own key; the one secret among them can be a parameter instead.
   for_each = local.functions
 
   function_name    = local.function_names[each.key]
@@ -58,6 +59,10 @@ resource "aws_lambda_function" "route" {
 
   environment {
     variables = local.environment
+  }
+
+  tracing_config {
+    mode = var.tracing ? "Active" : "PassThrough"
   }
 
   dynamic "snap_start" {

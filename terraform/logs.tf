@@ -5,7 +5,7 @@ resource "aws_cloudwatch_log_group" "function" {
 
   name              = "/aws/lambda/${local.function_names[each.key]}"
   retention_in_days = var.log_retention_days
-  kms_key_id        = var.log_kms_key_arn
+  kms_key_id        = var.kms_key_arn
   tags              = var.tags
 }
 
@@ -16,6 +16,6 @@ resource "aws_cloudwatch_log_group" "api" {
   # checkov:skip=CKV_AWS_158:CloudWatch encrypts every log; a key of one's own is a variable.
   name              = "/aws/vendedlogs/${local.prefix}-api"
   retention_in_days = var.log_retention_days
-  kms_key_id        = var.log_kms_key_arn
+  kms_key_id        = var.kms_key_arn
   tags              = var.tags
 }

@@ -1,4 +1,31 @@
 # Least privilege: a role per function, which may do one thing to the table and write its own log.
+
+locals {
+  # What every function needs on top, where a variable asks for it and only then.
+  more_permissions = concat(
+    var.kms_key_arn == null ? [] : [{
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt"]
+      Resource = var.kms_key_arn
+      # By those alone that decrypt on a function's behalf; CloudWatch Logs is let in by the key's policy.
+      Condition = { StringEquals = { "kms:ViaService" = [
+        for service in concat(["dynamodb"], var.log_hash_key_parameter_arn == "" ? [] : ["ssm"]) :
+        "${service}.${split(":", var.kms_key_arn)[3]}.amazonaws.com"
+      ] } }
+    }],
+    var.log_hash_key_parameter_arn == "" ? [] : [{
+      Effect   = "Allow"
+      Action   = ["ssm:GetParameter"]
+      Resource = var.log_hash_key_parameter_arn
+    }],
+    var.tracing ? [{
+      Effect   = "Allow"
+      Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+      Resource = "*" # X-Ray knows no narrower one for these
+    }] : [],
+  )
+}
+
 resource "aws_iam_role" "function" {
   for_each = local.functions
 
@@ -23,7 +50,7 @@ resource "aws_iam_role_policy" "function" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Effect   = "Allow"
         Action   = each.value.action
@@ -35,6 +62,6 @@ resource "aws_iam_role_policy" "function" {
         # The group's streams, whose names Lambda makes up: both actions are checked against a stream.
         Resource = "${aws_cloudwatch_log_group.function[each.key].arn}:*"
       },
-    ]
+    ], local.more_permissions)
   })
 }

@@ -42,14 +42,14 @@ variable "deletion_protection" {
   nullable    = false
 }
 
-variable "log_kms_key_arn" {
-  description = "ARN of a KMS key of yours that encrypts the logs; null means the key of CloudWatch Logs. Its policy must let CloudWatch Logs of the region use it."
+variable "kms_key_arn" {
+  description = "ARN of a KMS key of yours that encrypts the table and the logs; null means keys that AWS owns. Its policy must let CloudWatch Logs of the region use it: docs/security.md."
   type        = string
   default     = null
 
   validation {
-    condition     = var.log_kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.log_kms_key_arn))
-    error_message = "log_kms_key_arn must be the ARN of a key, not of an alias."
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key, not of an alias."
   }
 }
 
@@ -116,6 +116,13 @@ variable "memory_size" {
 
 variable "snap_start" {
   description = "Whether Lambda restores functions from a snapshot of a started one (Python 3.12 or later). Shortens cold starts; costs for each snapshot kept and each restore, and means boto3 as store_client."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "tracing" {
+  description = "Whether Lambda sends traces of the functions to X-Ray, which charges for them."
   type        = bool
   default     = false
   nullable    = false
@@ -377,6 +384,23 @@ variable "log_hash_key" {
   validation {
     condition     = length(var.log_hash_key) <= 256
     error_message = "log_hash_key must be at most 256 characters."
+  }
+}
+
+variable "log_hash_key_parameter_arn" {
+  description = "ARN of an SSM parameter that holds that key instead, so that it is in no state: a SecureString under AWS's own key or under kms_key_arn. Empty means none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = var.log_hash_key_parameter_arn == "" || can(regex("^arn:aws[a-z-]*:ssm:[a-z0-9-]+:[0-9]{12}:parameter/[A-Za-z0-9_./-]+$", var.log_hash_key_parameter_arn))
+    error_message = "log_hash_key_parameter_arn must be the ARN of an SSM parameter."
+  }
+
+  validation {
+    condition     = var.log_hash_key_parameter_arn == "" || nonsensitive(var.log_hash_key == "")
+    error_message = "log_hash_key_parameter_arn must not be given beside log_hash_key."
   }
 }
 

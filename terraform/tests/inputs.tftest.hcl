@@ -130,6 +130,7 @@ run "badly_formed" {
     tags         = { "aws:made-up" = "x" }
     package_path = "tests/package.tar"
     log_hash_key = join("", [for _ in range(257) : "x"])
+    kms_key_arn  = "arn:aws:kms:eu-west-1:123456789012:alias/streams"
   }
 
   expect_failures = [
@@ -138,7 +139,29 @@ run "badly_formed" {
     var.tags,
     var.package_path,
     var.log_hash_key,
+    var.kms_key_arn,
   ]
+}
+
+run "a_name_where_an_arn_is_asked_for" {
+  command = plan
+
+  variables {
+    log_hash_key_parameter_arn = "/stream-limiter/log-hash-key"
+  }
+
+  expect_failures = [var.log_hash_key_parameter_arn]
+}
+
+run "two_keys_for_one_hash" {
+  command = plan
+
+  variables {
+    log_hash_key               = "made-up"
+    log_hash_key_parameter_arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/key"
+  }
+
+  expect_failures = [var.log_hash_key_parameter_arn]
 }
 
 run "heartbeat_of_no_time" {

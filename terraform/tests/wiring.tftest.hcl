@@ -112,9 +112,87 @@ run "functions_are_told_the_settings" {
         STORE_CLIENT      = "boto3"
         LOG_LEVEL         = "debug"
         LOG_HASH_KEY      = "made-up"
+
+        LOG_HASH_KEY_PARAMETER_ARN = ""
       })
     ])
     error_message = "A function's environment is not what was asked for."
+  }
+}
+
+run "functions_are_told_where_the_key_of_their_logs_is" {
+  variables {
+    log_hash_key_parameter_arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/stream-limiter/log-hash-key"
+  }
+
+  assert {
+    condition = alltrue([
+      for function in aws_lambda_function.route :
+      nonsensitive(function.environment[0].variables)["LOG_HASH_KEY_PARAMETER_ARN"] == var.log_hash_key_parameter_arn
+      && nonsensitive(function.environment[0].variables)["LOG_HASH_KEY"] == ""
+    ])
+    error_message = "A function is not told its parameter."
+  }
+}
+
+run "tracing_is_asked_for" {
+  variables {
+    tracing = true
+  }
+
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.route : function.tracing_config[0].mode == "Active"])
+    error_message = "A function is not traced."
+  }
+}
+
+run "without_a_word_nothing_is_traced" {
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.route : function.tracing_config[0].mode == "PassThrough"])
+    error_message = "A function is traced although nobody asked for it."
+  }
+}
+
+run "a_key_of_ones_own_encrypts_the_table_and_every_log" {
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  }
+
+  assert {
+    condition = (
+      aws_dynamodb_table.streams.server_side_encryption[0].enabled
+      && aws_dynamodb_table.streams.server_side_encryption[0].kms_key_arn == var.kms_key_arn
+    )
+    error_message = "The table is not encrypted with the key."
+  }
+
+  assert {
+    condition = alltrue([
+      for group in concat(values(aws_cloudwatch_log_group.function), [aws_cloudwatch_log_group.api]) :
+      group.kms_key_id == var.kms_key_arn
+    ])
+    error_message = "A log is not encrypted with the key."
+  }
+}
+
+run "without_a_word_keys_that_aws_owns_encrypt" {
+  assert {
+    condition = !aws_dynamodb_table.streams.server_side_encryption[0].enabled && alltrue([
+      for group in concat(values(aws_cloudwatch_log_group.function), [aws_cloudwatch_log_group.api]) :
+      group.kms_key_id == null
+    ])
+    error_message = "A key is used that costs."
+  }
+}
+
+run "a_protected_table_is_not_deleted" {
+  variables {
+    deletion_protection = true
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.streams.deletion_protection_enabled
+    error_message = "The table can be deleted."
   }
 }
 
@@ -206,8 +284,7 @@ run "table_keeps_its_promises" {
       && aws_dynamodb_table.streams.ttl[0].enabled
       && aws_dynamodb_table.streams.ttl[0].attribute_name == "expiresAt"
       && aws_dynamodb_table.streams.point_in_time_recovery[0].enabled
-      && aws_dynamodb_table.streams.server_side_encryption[0].enabled
     )
-    error_message = "The table lacks its key, its sweeping, its recovery or its encryption."
+    error_message = "The table lacks its key, its sweeping or its recovery."
   }
 }

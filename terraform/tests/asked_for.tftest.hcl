@@ -1,0 +1,67 @@
+# What a role may do on top where a variable asks for it. dev/policies.py scans the policies of these runs, the
+# widest that there are.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  stage        = "test"
+  auth         = "none"
+  package_path = "tests/package.zip"
+}
+
+run "what_else_is_asked_for_and_nothing_more" {
+  variables {
+    kms_key_arn                = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    log_hash_key_parameter_arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/stream-limiter/log-hash-key"
+    tracing                    = true
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in aws_iam_role_policy.function : jsonencode(slice(jsondecode(policy.policy).Statement, 2, 5)) == jsonencode([
+        {
+          Effect   = "Allow"
+          Action   = ["kms:Decrypt"]
+          Resource = var.kms_key_arn
+          Condition = { StringEquals = { "kms:ViaService" = [
+            "dynamodb.eu-west-1.amazonaws.com",
+            "ssm.eu-west-1.amazonaws.com",
+          ] } }
+        },
+        {
+          Effect   = "Allow"
+          Action   = ["ssm:GetParameter"]
+          Resource = var.log_hash_key_parameter_arn
+        },
+        {
+          Effect   = "Allow"
+          Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+          Resource = "*"
+        },
+      ])
+    ])
+    error_message = "A role has something else than what the key, the parameter and the traces need."
+  }
+
+  assert {
+    condition     = alltrue([for policy in aws_iam_role_policy.function : length(jsondecode(policy.policy).Statement) == 5])
+    error_message = "A role has a statement that nothing asks for."
+  }
+}
+
+run "a_key_without_a_parameter_decrypts_for_the_table_alone" {
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in aws_iam_role_policy.function :
+      jsondecode(policy.policy).Statement[2].Condition.StringEquals["kms:ViaService"] == ["dynamodb.eu-west-1.amazonaws.com"]
+      && length(jsondecode(policy.policy).Statement) == 3
+    ])
+    error_message = "The key is let be used for more than the table."
+  }
+}
