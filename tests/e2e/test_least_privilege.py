@@ -111,15 +111,15 @@ def test_nothing_is_granted_that_is_not_needed(function: str, granted: Granted) 
 
 def test_no_line_of_a_log_names_the_user(granted: Granted) -> None:
     """Whatever was called, and whatever failed, the functions' logs hold hashes."""
-    secret = "viewer-nobody-may-read"
+    viewer = "viewer-nobody-may-read"
     for function, (method, path) in CALLS.items():
-        url = granted.url + path.replace("userId=1", f"userId={secret}")
-        for body in ({"userId": secret, "streamId": "tv"}, {"userId": secret, "streamId": "not valid"}):
+        url = granted.url + path.replace("userId=1", f"userId={viewer}")
+        for body in ({"userId": viewer, "streamId": "tv"}, {"userId": viewer, "streamId": "not valid"}):
             httpx.request(method, url, json=None if function == "list" else body, timeout=30)
     policy = granted.policy("start")
     granted.allow("start", {**policy, "Statement": policy["Statement"][1:]})
     headers = {"authorization": "Bearer secret-token"}
-    failed = httpx.post(granted.url + "/stream/start", json={"userId": secret}, headers=headers, timeout=30)
+    failed = httpx.post(granted.url + "/stream/start", json={"userId": viewer}, headers=headers, timeout=30)
     granted.allow("start", policy)
     lines = [
         event["message"]
@@ -130,4 +130,4 @@ def test_no_line_of_a_log_names_the_user(granted: Granted) -> None:
     assert failed.status_code == 500
     assert any('"outcome": "failed"' in line for line in lines)
     assert any('"user": ' in line for line in lines)
-    assert [line for line in lines if secret in line or "secret-token" in line] == []
+    assert [line for line in lines if viewer in line or "secret-token" in line] == []
