@@ -94,13 +94,14 @@ def environment_for(endpoint_url: str) -> dict[str, str]:
 
 
 def start_emulator(
-    port: int | None = None, *, enforce_iam: bool = False, log: Path | None = None
+    port: int | None = None, *, enforce_iam: bool = False, trail: bool = False, log: Path | None = None
 ) -> Emulator:
     """Start an emulator on loopback and wait until it answers.
 
     Args:
         port: where it listens; a free port by default.
         enforce_iam: whether policies count. Off, every call is allowed.
+        trail: whether CloudTrail records every call.
         log: the file that its output is appended to; by default one that goes with it.
 
     Raises:
@@ -117,7 +118,7 @@ def start_emulator(
         process = subprocess.Popen(
             [str(PYTHON), "-X", _marker(directory), "-m", "ministack"],
             cwd=directory,
-            env=_own_environment(port, directory, enforce_iam=enforce_iam),
+            env=_own_environment(port, directory, enforce_iam=enforce_iam, trail=trail),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -150,7 +151,7 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _own_environment(port: int, directory: Path, *, enforce_iam: bool) -> dict[str, str]:
+def _own_environment(port: int, directory: Path, *, enforce_iam: bool, trail: bool) -> dict[str, str]:
     """Nothing of the caller's: neither its AWS credentials nor its proxies nor its import path."""
     return {
         "PATH": "/usr/bin:/bin",
@@ -162,6 +163,7 @@ def _own_environment(port: int, directory: Path, *, enforce_iam: bool) -> dict[s
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
         "AUTH": str(enforce_iam).lower(),
+        "CLOUDTRAIL_RECORDING": str(int(trail)),
         # Off, as this project has no use for them: listeners of other services, and Docker.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",

@@ -18,7 +18,7 @@ locals {
     LOG_LEVEL         = var.log_level
     LOG_HASH_KEY      = var.log_hash_key
 
-    LOG_HASH_KEY_PARAMETER_ARN = var.log_hash_key_parameter_arn
+    LOG_HASH_KEY_PARAMETER = var.log_hash_key_parameter
   }
 }
 

@@ -387,20 +387,20 @@ variable "log_hash_key" {
   }
 }
 
-variable "log_hash_key_parameter_arn" {
-  description = "ARN of an SSM parameter that holds that key instead, so that it is in no state: a SecureString under AWS's own key or under kms_key_arn. Empty means none."
+variable "log_hash_key_parameter" {
+  description = "Name of an SSM parameter of the same region that holds that key instead, so that it is in no state: a SecureString under AWS's own key or under kms_key_arn. Empty means none."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
-    condition     = var.log_hash_key_parameter_arn == "" || can(regex("^arn:aws[a-z-]*:ssm:[a-z0-9-]+:[0-9]{12}:parameter/[A-Za-z0-9_./-]+$", var.log_hash_key_parameter_arn))
-    error_message = "log_hash_key_parameter_arn must be the ARN of an SSM parameter."
+    condition     = var.log_hash_key_parameter == "" || can(regex("^(/[A-Za-z0-9_.-]+)+$", var.log_hash_key_parameter))
+    error_message = "log_hash_key_parameter must be a name that begins with a slash, such as /stream-limiter/prod/log-hash-key."
   }
 
   validation {
-    condition     = var.log_hash_key_parameter_arn == "" || nonsensitive(var.log_hash_key == "")
-    error_message = "log_hash_key_parameter_arn must not be given beside log_hash_key."
+    condition     = var.log_hash_key_parameter == "" || nonsensitive(var.log_hash_key == "")
+    error_message = "log_hash_key_parameter must not be given beside log_hash_key."
   }
 }
 

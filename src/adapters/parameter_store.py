@@ -13,14 +13,14 @@ class ParameterUnavailable(Exception):
     """The parameter was not had; the text says why, and nothing of its value."""
 
 
-def parameter(arn: str, choice: StoreClient, environment: Mapping[str, str] = os.environ) -> str:
+def parameter(name: str, choice: StoreClient, environment: Mapping[str, str] = os.environ) -> str:
     """The value of this parameter, decrypted: one call, one attempt.
 
     Raises:
         ParameterUnavailable: it is not there, may not be read, or the service did not answer.
         NotConfigured: the lean client was chosen, and the environment lacks what it needs.
     """
-    request = {"Name": arn, "WithDecryption": True}
+    request = {"Name": name, "WithDecryption": True}
     try:
         answer = _lean(request, environment) if is_lean(choice, environment) else _sdk(request)
     except Exception as error:

@@ -90,10 +90,10 @@ def with_log_hash_key(settings: Settings) -> Settings:
     A service that limits without a common key is better than none: where the parameter cannot be had, an
     error event says so and the settings stay as they are.
     """
-    if not settings.log_hash_key_parameter_arn:
+    if not settings.log_hash_key_parameter:
         return settings
     try:
-        key = parameter(settings.log_hash_key_parameter_arn, settings.store_client)
+        key = parameter(settings.log_hash_key_parameter, settings.store_client)
     except ParameterUnavailable as error:
         report_no_hash_key(error)
         return settings

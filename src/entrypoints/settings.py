@@ -54,8 +54,8 @@ class Settings(BaseModel):
     log_level: LogLevel = LogLevel.INFO
     log_hash_key: Annotated[SecretStr, Field(max_length=256)] = SecretStr("")
     """Key of the hash that stands for a user in logs; empty: each process takes a random one."""
-    log_hash_key_parameter_arn: str = ""
-    """Parameter of AWS Systems Manager that holds that key instead; each process reads it once."""
+    log_hash_key_parameter: str = ""
+    """Name of a parameter of AWS Systems Manager that holds that key instead; each process reads it once."""
 
     @model_validator(mode="after")
     def _heartbeat_is_shorter_than_lease(self) -> Self:
@@ -65,8 +65,8 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _one_log_hash_key(self) -> Self:
-        if self.log_hash_key_parameter_arn and self.log_hash_key.get_secret_value():
-            raise ValueError("LOG_HASH_KEY and LOG_HASH_KEY_PARAMETER_ARN exclude each other")
+        if self.log_hash_key_parameter and self.log_hash_key.get_secret_value():
+            raise ValueError("LOG_HASH_KEY and LOG_HASH_KEY_PARAMETER exclude each other")
         return self
 
     @classmethod

@@ -13,9 +13,9 @@ variables {
 
 run "what_else_is_asked_for_and_nothing_more" {
   variables {
-    kms_key_arn                = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
-    log_hash_key_parameter_arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/stream-limiter/log-hash-key"
-    tracing                    = true
+    kms_key_arn            = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    log_hash_key_parameter = "/stream-limiter/log-hash-key"
+    tracing                = true
   }
 
   assert {
@@ -33,7 +33,7 @@ run "what_else_is_asked_for_and_nothing_more" {
         {
           Effect   = "Allow"
           Action   = ["ssm:GetParameter"]
-          Resource = var.log_hash_key_parameter_arn
+          Resource = "arn:aws:ssm:eu-west-1:123456789012:parameter${var.log_hash_key_parameter}"
         },
         {
           Effect   = "Allow"

@@ -143,25 +143,25 @@ run "badly_formed" {
   ]
 }
 
-run "a_name_where_an_arn_is_asked_for" {
+run "an_arn_where_a_name_is_asked_for" {
   command = plan
 
   variables {
-    log_hash_key_parameter_arn = "/stream-limiter/log-hash-key"
+    log_hash_key_parameter = "arn:aws:ssm:eu-west-1:123456789012:parameter/key"
   }
 
-  expect_failures = [var.log_hash_key_parameter_arn]
+  expect_failures = [var.log_hash_key_parameter]
 }
 
 run "two_keys_for_one_hash" {
   command = plan
 
   variables {
-    log_hash_key               = "made-up"
-    log_hash_key_parameter_arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/key"
+    log_hash_key           = "made-up"
+    log_hash_key_parameter = "/stream-limiter/log-hash-key"
   }
 
-  expect_failures = [var.log_hash_key_parameter_arn]
+  expect_failures = [var.log_hash_key_parameter]
 }
 
 run "heartbeat_of_no_time" {

@@ -113,7 +113,7 @@ run "functions_are_told_the_settings" {
         LOG_LEVEL         = "debug"
         LOG_HASH_KEY      = "made-up"
 
-        LOG_HASH_KEY_PARAMETER_ARN = ""
+        LOG_HASH_KEY_PARAMETER = ""
       })
     ])
     error_message = "A function's environment is not what was asked for."
@@ -122,13 +122,13 @@ run "functions_are_told_the_settings" {
 
 run "functions_are_told_where_the_key_of_their_logs_is" {
   variables {
-    log_hash_key_parameter_arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/stream-limiter/log-hash-key"
+    log_hash_key_parameter = "/stream-limiter/log-hash-key"
   }
 
   assert {
     condition = alltrue([
       for function in aws_lambda_function.route :
-      nonsensitive(function.environment[0].variables)["LOG_HASH_KEY_PARAMETER_ARN"] == var.log_hash_key_parameter_arn
+      nonsensitive(function.environment[0].variables)["LOG_HASH_KEY_PARAMETER"] == var.log_hash_key_parameter
       && nonsensitive(function.environment[0].variables)["LOG_HASH_KEY"] == ""
     ])
     error_message = "A function is not told its parameter."

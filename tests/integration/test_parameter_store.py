@@ -18,14 +18,13 @@ Output = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def arn(localstack: localstack_client.session.Session, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A parameter that holds a key, encrypted; and where it is, in the environment."""
+def name(localstack: localstack_client.session.Session, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A parameter that holds a key, encrypted; the environment says where it is asked for."""
     ssm = localstack.client("ssm")
     ssm.put_parameter(Name=NAME, Value="pepper", Type="SecureString", Overwrite=True)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", ssm.meta.endpoint_url)
     monkeypatch.setenv("AWS_REGION", REGION)
-    found: str = ssm.get_parameter(Name=NAME)["Parameter"]["ARN"]
-    return found
+    return NAME
 
 
 @pytest.fixture(autouse=True)
@@ -37,31 +36,31 @@ def _new_process() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_parameter_is_read_and_decrypted(client: StoreClient, arn: str) -> None:
-    """By its ARN, with either client."""
-    assert parameter(arn, client) == "pepper"
+def test_a_parameter_is_read_and_decrypted(client: StoreClient, name: str) -> None:
+    """With either client."""
+    assert parameter(name, client) == "pepper"
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_parameter_that_is_not_there_is_told_by_its_code(client: StoreClient, arn: str) -> None:
+def test_a_parameter_that_is_not_there_is_told_by_its_code(client: StoreClient, name: str) -> None:
     """Both clients raise the one error of this adapter, and it names no value."""
     with pytest.raises(ParameterUnavailable, match=r"^ParameterNotFound$"):
-        parameter(f"{arn}-other", client)
+        parameter(f"{name}-other", client)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_parameter_store_that_is_away_is_told(
-    client: StoreClient, arn: str, monkeypatch: pytest.MonkeyPatch
+    client: StoreClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody listens there."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{free_port()}")
     with pytest.raises(ParameterUnavailable):
-        parameter(arn, client)
+        parameter(name, client)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_two_processes_with_one_parameter_know_a_user_by_one_hash(
-    client: StoreClient, arn: str, monkeypatch: pytest.MonkeyPatch
+    client: StoreClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with the same key in a variable; without either, each has a hash of its own."""
     monkeypatch.setenv("TABLE_NAME", "streams")
@@ -70,17 +69,17 @@ def test_two_processes_with_one_parameter_know_a_user_by_one_hash(
     monkeypatch.setenv("LOG_HASH_KEY", "pepper")
     by_variable = hash_of_a_new_process()
     monkeypatch.delenv("LOG_HASH_KEY")
-    monkeypatch.setenv("LOG_HASH_KEY_PARAMETER_ARN", arn)
+    monkeypatch.setenv("LOG_HASH_KEY_PARAMETER", name)
 
     assert hash_of_a_new_process() == hash_of_a_new_process() == by_variable != alone
 
 
 def test_a_service_without_its_parameter_serves_under_a_random_key_and_says_so(
-    arn: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     """Streams are limited all the same; one error event tells that hashes will not match."""
     monkeypatch.setenv("TABLE_NAME", "streams")
-    monkeypatch.setenv("LOG_HASH_KEY_PARAMETER_ARN", f"{arn}-other")
+    monkeypatch.setenv("LOG_HASH_KEY_PARAMETER", f"{name}-other")
 
     assert hash_of_a_new_process() != hash_of_a_new_process()
     first, second = map(json.loads, capsys.readouterr().out.splitlines())

@@ -22,7 +22,7 @@ ALL = {
     "LOG_LEVEL": "warning",
     "LOG_HASH_KEY": "pepper",
 }
-ELSEWHERE = {"LOG_HASH_KEY_PARAMETER_ARN": "arn:aws:ssm:eu-central-1:123456789012:parameter/key"}
+ELSEWHERE = {"LOG_HASH_KEY_PARAMETER": "/stream-limiter/log-hash-key"}
 """In place of the key itself."""
 
 
@@ -62,12 +62,12 @@ def test_every_variable_is_read() -> None:
     assert settings.store_client is StoreClient.LEAN
     assert settings.log_level is LogLevel.WARNING
     assert settings.log_hash_key.get_secret_value() == "pepper"
-    assert read(**ELSEWHERE).log_hash_key_parameter_arn == ELSEWHERE["LOG_HASH_KEY_PARAMETER_ARN"]
+    assert read(**ELSEWHERE).log_hash_key_parameter == ELSEWHERE["LOG_HASH_KEY_PARAMETER"]
 
 
 def test_the_logs_have_one_key() -> None:
     """Given here and as a parameter, nobody could say which one counts."""
-    with pytest.raises(SettingsError, match="LOG_HASH_KEY and LOG_HASH_KEY_PARAMETER_ARN"):
+    with pytest.raises(SettingsError, match="LOG_HASH_KEY and LOG_HASH_KEY_PARAMETER"):
         read(LOG_HASH_KEY="pepper", **ELSEWHERE)
 
 
