@@ -1,6 +1,7 @@
 """The stores that tests run over: each is started once, on first use, on a free port of loopback."""
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from typing import Any, Final
@@ -17,10 +18,12 @@ from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.in_memory import InMemoryStreamRepository
 from dev.dynamodb_local import start_dynamodb_local, unavailable
 from dev.emulator import REGION, start_emulator
+from dev.local_service import LocalService
 from dev.table import ensure_table
 from domain.ports import Deadline, StreamRepository
 from proof.store import SimulatedDynamoDb
 from tests.fakes import FakeClock
+from tests.logs import telling
 from tests.support import skip_or_fail
 
 TABLE: Final = "streams-under-test"
@@ -34,6 +37,21 @@ def _own_aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_service_tells_who_calls() -> Iterator[None]:
+    """Whatever a test asks of `make run`, all that it has printed by its end names no user."""
+    stop = LocalService.stop
+
+    def stop_and_look(service: LocalService, how: signal.Signals = signal.SIGTERM) -> int:
+        code = stop(service, how)
+        assert telling(service.lines) == []
+        return code
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalService, "stop", stop_and_look)
+        yield
 
 
 @pytest.fixture

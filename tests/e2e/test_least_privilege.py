@@ -1,5 +1,7 @@
-"""What each function may do, taken away bit by bit, on an emulator that enforces IAM."""
+"""What each function may do, taken away bit by bit, on an emulator that enforces IAM and records calls."""
 
+import hashlib
+import hmac
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,74 +13,163 @@ import pytest
 
 from dev.emulator import REGION, start_emulator
 from tests.e2e.deployed import need_the_tools, stage
+from tests.logs import log_lines, telling
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
+VIEWER: Final = "viewer-1"
 CALLS: Final = {
     "start": ("POST", "/stream/start"),
     "heartbeat": ("POST", "/stream/heartbeat"),
     "end": ("POST", "/stream/end"),
-    "list": ("GET", "/stream?userId=1"),
+    "list": ("GET", f"/stream?userId={VIEWER}"),
 }
 POLICY: Final = "table-and-log"
+PARAMETER: Final = "/stream-limiter/log-hash-key"
+KEY: Final = "pepper"
+BY_AWS_ITSELF: Final = {
+    *("logs:CreateLogStream", "logs:PutLogEvents"),
+    *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+    "kms:Decrypt",
+}
+"""What Lambda, DynamoDB and SSM do under a function's role, as AWS documents; the emulator asks for none."""
 
 
 @dataclass(frozen=True)
 class Granted:
-    """A deployed service, and its functions' policies."""
+    """A deployed service with everything that can be asked for, and its functions' policies."""
 
     url: str
     prefix: str
-    iam: Any
-    logs: Any
+    endpoint_url: str
+
+    def client(self, service: str) -> Any:
+        """A client of the account's root user."""
+        return boto3.Session("test", "test", region_name=REGION).client(
+            service, endpoint_url=self.endpoint_url
+        )
 
     def call(self, function: str) -> int:
         """Send the function an ordinary request; gives the status."""
         method, path = CALLS[function]
-        body = None if method == "GET" else {"userId": "1", "streamId": "tv"}
+        body = None if method == "GET" else {"userId": VIEWER, "streamId": "tv"}
         return httpx.request(method, self.url + path, json=body, timeout=30).status_code
+
+    def call_anew(self, function: str) -> int:
+        """The same, in a process that starts for it."""
+        name = f"{self.prefix}-{function}"
+        variables = self.client("lambda").get_function_configuration(FunctionName=name)["Environment"]
+        level = {"info": "debug", "debug": "info"}[variables["Variables"]["LOG_LEVEL"]]
+        changed = {"Variables": {**variables["Variables"], "LOG_LEVEL": level}}
+        self.client("lambda").update_function_configuration(FunctionName=name, Environment=changed)
+        return self.call(function)
+
+    def events(self, function: str) -> list[dict[str, Any]]:
+        """What the function has logged."""
+        found = self.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{self.prefix}-{function}")
+        return [json.loads(event["message"]) for event in found["events"] if event["message"][0] == "{"]
+
+    def calls_of_functions(self) -> dict[str, str]:
+        """The latest calls on the wire that were not root's, by their ids, in the words of policies."""
+        return {
+            event["EventId"]: f"{event['EventSource'].partition('.')[0]}:{event['EventName']}"
+            for event in self.client("cloudtrail").lookup_events()["Events"]
+            if event["AccessKeyId"] != "test"
+        }
 
     def policy(self, function: str) -> Any:
         """What the function may do."""
-        found = self.iam.get_role_policy(RoleName=f"{self.prefix}-{function}", PolicyName=POLICY)
+        found = self.client("iam").get_role_policy(RoleName=f"{self.prefix}-{function}", PolicyName=POLICY)
         return found["PolicyDocument"]
 
     def allow(self, function: str, policy: Any) -> None:
         """Let the function do this, and nothing else."""
-        self.iam.put_role_policy(
+        self.client("iam").put_role_policy(
             RoleName=f"{self.prefix}-{function}", PolicyName=POLICY, PolicyDocument=json.dumps(policy)
         )
 
 
+def actions(statement: Any) -> set[str]:
+    """What a statement allows."""
+    action = statement["Action"]
+    return {action} if isinstance(action, str) else set(action)
+
+
+def without(policy: Any, action: str) -> Any:
+    """The policy without the statement that allows this."""
+    left = [statement for statement in policy["Statement"] if action not in actions(statement)]
+    assert len(left) == len(policy["Statement"]) - 1
+    return {**policy, "Statement": left}
+
+
 @pytest.fixture(scope="module")
 def granted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Granted]:
-    """The service as Terraform deploys it."""
+    """The service as Terraform deploys it with a key, a parameter and traces of its own."""
     need_the_tools()
-    with start_emulator(enforce_iam=True) as emulator:
+    with start_emulator(enforce_iam=True, trail=True) as emulator:
         session = boto3.Session("test", "test", region_name=REGION)
-        stack, url = stage(emulator, tmp_path_factory.mktemp("granted"), auth="none")
-        yield Granted(
-            url,
-            f"stream-limiter-{stack.stage}",
-            session.client("iam", endpoint_url=emulator.endpoint_url),
-            session.client("logs", endpoint_url=emulator.endpoint_url),
+        session.client("ssm", endpoint_url=emulator.endpoint_url).put_parameter(
+            Name=PARAMETER, Value=KEY, Type="SecureString"
         )
+        kms = session.client("kms", endpoint_url=emulator.endpoint_url)
+        stack, url = stage(
+            emulator,
+            tmp_path_factory.mktemp("granted"),
+            auth="none",
+            kms_key_arn=kms.create_key()["KeyMetadata"]["Arn"],
+            log_hash_key_parameter=PARAMETER,
+            tracing="true",
+        )
+        yield Granted(url, f"stream-limiter-{stack.stage}", emulator.endpoint_url)
+
+
+@pytest.mark.parametrize("function", CALLS)
+def test_what_a_function_may_do_is_what_it_does(function: str, granted: Granted) -> None:
+    """A new process makes each call that is granted, and no call is granted that it does not make."""
+    policy = granted.policy(function)
+    may = set[str]().union(*map(actions, policy["Statement"]))
+    before = granted.calls_of_functions()
+    assert granted.call_anew(function) < 500
+    after = granted.calls_of_functions()
+
+    assert may - BY_AWS_ITSELF == {call for identity, call in after.items() if identity not in before}
+    assert may >= BY_AWS_ITSELF
+    role = f"{granted.prefix}-{function}"
+    assert granted.client("iam").list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+    assert granted.client("iam").list_role_policies(RoleName=role)["PolicyNames"] == [POLICY]
 
 
 @pytest.mark.parametrize("function", CALLS)
 def test_each_call_needs_its_permission(function: str, granted: Granted) -> None:
     """With its one permission on the table taken away a function fails, and with it back it works."""
     policy = granted.policy(function)
-    of_table, *others = policy["Statement"]
-    assert isinstance(of_table["Action"], str)
+    (action,) = actions(policy["Statement"][0])
     assert granted.call(function) < 500
 
-    granted.allow(function, {**policy, "Statement": others})
+    granted.allow(function, without(policy, action))
     taken_away = granted.call(function)
     granted.allow(function, policy)
 
     assert taken_away == 500
     assert granted.call(function) < 500
+
+
+@pytest.mark.parametrize("function", CALLS)
+def test_the_common_hash_needs_its_permission(function: str, granted: Granted) -> None:
+    """With it a user's hash is the parameter's; without it a new process says so, and has another."""
+    policy = granted.policy(function)
+    common = hmac.digest(KEY.encode(), VIEWER.encode(), hashlib.sha256)[:8].hex()
+    assert granted.call(function) < 500
+    assert granted.events(function)[-1]["user"] == common
+
+    granted.allow(function, without(policy, "ssm:GetParameter"))
+    taken_away = granted.call_anew(function)
+    granted.allow(function, policy)
+
+    assert taken_away < 500
+    told, event = granted.events(function)[-2:]
+    assert told["event"] == "log_hash_key_unavailable"
+    assert event["user"] != common
 
 
 @pytest.mark.parametrize("function", CALLS)
@@ -96,38 +187,33 @@ def test_no_permission_is_for_more_than_this_table(function: str, granted: Grant
 
 
 @pytest.mark.parametrize("function", CALLS)
-def test_nothing_is_granted_that_is_not_needed(function: str, granted: Granted) -> None:
-    """Beside its table a function may write its own log: create a stream there, and put lines into it."""
-    role = f"{granted.prefix}-{function}"
-    _, of_log, *more = granted.policy(function)["Statement"]
-    group = f"/aws/lambda/{granted.prefix}-{function}"
-
-    assert more == []
-    assert set(of_log["Action"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
-    assert of_log["Resource"].endswith(f":log-group:{group}:*")
-    assert granted.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
-    assert granted.iam.list_role_policies(RoleName=role)["PolicyNames"] == [POLICY]
+def test_nothing_is_granted_on_everything(function: str, granted: Granted) -> None:
+    """No action has a wildcard, and no resource: but a log's streams, which Lambda names, and X-Ray's."""
+    group = f":log-group:/aws/lambda/{granted.prefix}-{function}:*"
+    for statement in granted.policy(function)["Statement"]:
+        assert not any("*" in action for action in actions(statement))
+        resource = statement["Resource"]
+        if resource == "*":
+            assert actions(statement) == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+        elif resource.endswith(group):
+            assert actions(statement) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+        else:
+            assert "*" not in resource
 
 
 def test_no_line_of_a_log_names_the_user(granted: Granted) -> None:
     """Whatever was called, and whatever failed, the functions' logs hold hashes."""
-    viewer = "viewer-nobody-may-read"
     for function, (method, path) in CALLS.items():
-        url = granted.url + path.replace("userId=1", f"userId={viewer}")
-        for body in ({"userId": viewer, "streamId": "tv"}, {"userId": viewer, "streamId": "not valid"}):
-            httpx.request(method, url, json=None if function == "list" else body, timeout=30)
+        for body in ({"userId": VIEWER, "streamId": "tv"}, {"userId": VIEWER, "streamId": "not valid"}):
+            json_body = None if function == "list" else body
+            httpx.request(method, granted.url + path, json=json_body, timeout=30)
     policy = granted.policy("start")
-    granted.allow("start", {**policy, "Statement": policy["Statement"][1:]})
-    headers = {"authorization": "Bearer secret-token"}
-    failed = httpx.post(granted.url + "/stream/start", json={"userId": viewer}, headers=headers, timeout=30)
+    granted.allow("start", without(policy, "dynamodb:UpdateItem"))
+    headers = {"authorization": "Bearer eyJhbGciOi"}
+    failed = httpx.post(granted.url + "/stream/start", json={"userId": VIEWER}, headers=headers, timeout=30)
     granted.allow("start", policy)
-    lines = [
-        event["message"]
-        for group in granted.logs.describe_log_groups()["logGroups"]
-        for event in granted.logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
-    ]
+    lines = log_lines(granted.client("logs"))
 
     assert failed.status_code == 500
     assert any('"outcome": "failed"' in line for line in lines)
-    assert any('"user": ' in line for line in lines)
-    assert [line for line in lines if viewer in line or "secret-token" in line] == []
+    assert telling(lines) == []

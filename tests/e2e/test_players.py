@@ -35,7 +35,7 @@ class Household:
     async def post(self, action: str, stream_id: str) -> httpx.Response:
         """One call for a stream."""
         answer = await self.client.post(
-            f"/stream/{action}", json={"userId": "household", "streamId": stream_id}
+            f"/stream/{action}", json={"userId": "viewer-household", "streamId": stream_id}
         )
         self.answers[action, answer.status_code] += 1
         assert answer.status_code in {200, 403, 410}, answer.text
@@ -118,10 +118,12 @@ def test_64_players_never_hold_more_than_three_slots_and_lose_none() -> None:
         for happened in (("start", 200), ("start", 403), ("heartbeat", 200), ("end", 200)):
             assert household.answers[happened] > 0
         time.sleep(LEASE_SECONDS + GRACE_SECONDS + 2)  # and both roundings
-        listed = httpx.get(f"{service.url}/stream", params={"userId": "household"}).json()
+        listed = httpx.get(f"{service.url}/stream", params={"userId": "viewer-household"}).json()
         assert listed["streamCount"] == 0
         again = [
-            httpx.post(f"{service.url}/stream/start", json={"userId": "household", "streamId": f"again-{n}"})
+            httpx.post(
+                f"{service.url}/stream/start", json={"userId": "viewer-household", "streamId": f"again-{n}"}
+            )
             for n in range(LIMIT + 1)
         ]
         assert [answer.status_code for answer in again] == [200, 200, 200, 403]

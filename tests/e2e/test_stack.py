@@ -10,10 +10,15 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from botocore.credentials import Credentials
 
 from dev.emulator import REGION, Emulator, start_emulator
+from dev.issuer import Issuer
 from dev.terraform import ROOT, Stack
+from tests.e2e.attacked import World
+from tests.e2e.attacks import INPUTS, OPEN, Attack
 from tests.e2e.deployed import need_the_tools, stage
+from tests.logs import log_lines, telling
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -34,6 +39,12 @@ class Deployment:
     def client(self, service: str) -> Any:
         """Give an AWS client, as the account's root user."""
         return boto3.client(service, endpoint_url=self.emulator.endpoint_url, region_name=REGION)
+
+    @property
+    def world(self) -> World:
+        """The same as an attacker meets it: with credentials of all kinds, which nobody asks for."""
+        issuer = Issuer.at(self.emulator.endpoint_url, self.stack.state.with_name("issuer.pem"))
+        return World("none", self.api_url, issuer, self.client, Credentials("test", "test"))
 
     def list_of(self, user_id: str) -> httpx.Response:
         """Ask for a user's streams."""
@@ -68,8 +79,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 def test_contract_of_the_predecessor(deployment: Deployment) -> None:
     """Four starts in a row give 200 200 200 403, and four ends do."""
-    starts = [deployment.post("/stream/start", {"userId": "1"}) for _ in range(4)]
-    ends = [deployment.post("/stream/end", {"userId": "1"}) for _ in range(4)]
+    starts = [deployment.post("/stream/start", {"userId": "viewer-1"}) for _ in range(4)]
+    ends = [deployment.post("/stream/end", {"userId": "viewer-1"}) for _ in range(4)]
 
     assert [answer.status_code for answer in starts] == [200, 200, 200, 403]
     assert [answer.json()["streamCount"] for answer in starts[:3]] == [1, 2, 3]
@@ -81,11 +92,11 @@ def test_contract_of_the_predecessor(deployment: Deployment) -> None:
 
 def test_each_route_works_within_its_role(deployment: Deployment) -> None:
     """A named stream is started, kept, listed and ended, each by a function that may do one thing."""
-    stream = {"userId": "2", "streamId": "tv"}
+    stream = {"userId": "viewer-2", "streamId": "tv"}
 
     assert deployment.post("/stream/start", stream).status_code == 200
     assert deployment.post("/stream/heartbeat", stream).status_code == 200
-    assert [one["streamId"] for one in deployment.list_of("2").json()["streams"]] == ["tv"]
+    assert [one["streamId"] for one in deployment.list_of("viewer-2").json()["streams"]] == ["tv"]
     assert deployment.post("/stream/end", stream).json()["streamCount"] == 0
 
 
@@ -99,10 +110,24 @@ def test_roles_are_what_lets_a_function_work(deployment: Deployment) -> None:
     deployment.client("iam").delete_role_policy(
         RoleName=f"{deployment.prefix}-list", PolicyName="table-and-log"
     )
-    assert deployment.list_of("2").is_server_error
+    assert deployment.list_of("viewer-2").is_server_error
 
     deployment.stack.apply()
-    assert deployment.list_of("2").is_success
+    assert deployment.list_of("viewer-2").is_success
+
+
+@pytest.mark.parametrize("attack", [*INPUTS, *OPEN], ids=lambda attack: attack.name)
+def test_an_attack_is_refused(attack: Attack, deployment: Deployment) -> None:
+    """Where nobody is asked who they are, whatever breaks the contract is refused all the same."""
+    answer = attack.send(deployment.world)
+
+    assert answer.status_code == attack.status, answer.text
+    assert answer.json().get("code") == attack.code
+
+
+def test_no_line_of_a_log_names_a_user(deployment: Deployment) -> None:
+    """Whatever was asked, the logs hold hashes."""
+    assert telling(log_lines(deployment.client("logs"))) == []
 
 
 def test_destroy_leaves_nothing(deployment: Deployment) -> None:

@@ -1,0 +1,86 @@
+"""A deployed service as an attacker meets it, and what the attacker can get hold of."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from dev.emulator import REGION
+from dev.issuer import Issuer
+
+ME: Final = "viewer-1"
+VICTIM: Final = "viewer-2"
+START: Final = "/stream/start"
+
+
+@dataclass(frozen=True)
+class World:
+    """One deployed API, and what an attacker of it can get hold of.
+
+    Attributes:
+        auth: how it authenticates its callers.
+        url: where it is.
+        issuer: of the tokens that it takes, under `jwt`.
+        account: gives a client of the account that it is in.
+        backend: who may sign for it, under `iam`.
+    """
+
+    auth: str
+    url: str
+    issuer: Issuer
+    account: Callable[[str], Any]
+    backend: Credentials
+
+    @property
+    def api_id(self) -> str:
+        """The API's name in ARNs."""
+        return self.url.rpartition("/")[2]
+
+    def send(self, path: str, body: bytes | None, headers: Mapping[str, str]) -> httpx.Response:
+        """One request; without a body it is a GET."""
+        sent = {"content-type": "application/json", **headers}
+        method = "GET" if body is None else "POST"
+        return httpx.request(method, self.url + path, content=body, headers=sent, timeout=30)
+
+    def send_as_me(self, path: str, body: bytes | None, headers: Mapping[str, str]) -> httpx.Response:
+        """One request that is authenticated as it should be: of an ordinary viewer, or of a backend."""
+        who: dict[str, str] = {}
+        if self.auth == "jwt":
+            who = {"authorization": f"Bearer {self.issuer.token(ME)}"}
+        if self.auth == "iam":
+            who = self.signed(path, body, self.backend)
+        return self.send(path, body, {**who, **headers})
+
+    def signed(self, path: str, body: bytes | None, by: Credentials, *, at: str = "") -> dict[str, str]:
+        """The headers of a signature (of now, or of this time)."""
+        request = AWSRequest("GET" if body is None else "POST", self.url + path, {}, body)
+        signer = SigV4Auth(by, "execute-api", REGION)
+        if not at:
+            signer.add_auth(request)
+            return dict(request.headers)
+        request.context["timestamp"] = at
+        request.headers["X-Amz-Date"] = at
+        canonical = signer.canonical_request(request)
+        to_sign = signer.string_to_sign(request, canonical)
+        signer._inject_signature_to_request(request, signer.signature(to_sign, request))  # noqa: SLF001
+        return dict(request.headers)
+
+    def user_with(self, name: str, resource: str | None) -> Credentials:
+        """A user of the account who may invoke this, or nothing."""
+        iam = self.account("iam")
+        iam.create_user(UserName=name)
+        if resource:
+            allow = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resource}
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+            iam.put_user_policy(UserName=name, PolicyName="invoke", PolicyDocument=policy)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+    def arn(self, what: str) -> str:
+        """What a policy calls a part of an API."""
+        return f"arn:aws:execute-api:{REGION}:000000000000:{what}"

@@ -1,0 +1,265 @@
+"""The table of attacks: what is sent over HTTP to a deployed service, and how each must end."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+from botocore.credentials import Credentials
+
+from dev.issuer import KEY_ID, new_key, sign, unsigned
+from tests.e2e.attacked import ME, START, VICTIM, World
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What is tried, and how it must end."""
+
+    name: str
+    send: Callable[[World], httpx.Response]
+    status: int
+    code: str | None = None
+    """Of our own answer; None where API Gateway answers."""
+
+
+def json_of(**fields: object) -> bytes:
+    """A body."""
+    return json.dumps(fields).encode()
+
+
+def bearing(token: Callable[[World], str], name: str, **fields: object) -> Attack:
+    """A start with this token, which API Gateway must not let through."""
+    return Attack(
+        name,
+        lambda world: world.send(START, json_of(**fields), {"authorization": f"Bearer {token(world)}"}),
+        401,
+    )
+
+
+def claiming(name: str, code: str, subject: object = ME, **claims: object) -> Attack:
+    """A start with a good token that holds these claims."""
+
+    def send(world: World) -> httpx.Response:
+        token = world.issuer.token(subject, **claims)
+        return world.send(START, json_of(), {"authorization": f"Bearer {token}"})
+
+    return Attack(name, send, 403, code)
+
+
+def as_me(name: str, path: str, body: bytes | None, status: int, code: str | None, **headers: str) -> Attack:
+    """A request of an ordinary viewer, or of a backend for one, that is authenticated as it should be."""
+    return Attack(name, lambda world: world.send_as_me(path, body, headers), status, code)
+
+
+def bad_input(name: str, body: bytes, status: int = 400, code: str = "invalid_request") -> Attack:
+    """A start of an ordinary viewer that breaks the contract."""
+    return as_me(name, START, body, status, code)
+
+
+def bad_field(name: str, **fields: object) -> Attack:
+    """A start that would be good but for these fields."""
+    return bad_input(name, json_of(**{"userId": ME, **fields}))
+
+
+def forged(world: World, header: dict[str, str], signature: bytes, **claims: object) -> str:
+    """A token with this header and signature."""
+    text = unsigned(world.issuer.claims(ME, **claims), **header)
+    return f"{text}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+def of_other_key(world: World) -> str:
+    """A token under our key's name, signed by another key."""
+    text = unsigned(world.issuer.claims(ME), alg="RS256", kid=KEY_ID)
+    return f"{text}.{base64.urlsafe_b64encode(sign(new_key(), text)).decode().rstrip('=')}"
+
+
+def by_public_key(world: World) -> str:
+    """A token whose secret is what everybody may know: the public key."""
+    numbers = world.issuer.key.public_key().public_numbers()
+    text = unsigned(world.issuer.claims(ME), alg="HS256", kid=KEY_ID)
+    secret = numbers.n.to_bytes(256, "big")
+    signature = hmac.digest(secret, text.encode(), hashlib.sha256)
+    return f"{text}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+def with_another_subject(world: World) -> str:
+    """A good token of ours, its claims exchanged for the victim's."""
+    header, _, signature = world.issuer.token(ME).split(".")
+    claims = unsigned(world.issuer.claims(VICTIM)).partition(".")[2]
+    return f"{header}.{claims}.{signature}"
+
+
+def with_headers(name: str, headers: Callable[[World], dict[str, str]], path: str = START) -> Attack:
+    """A start with these headers in place of a token."""
+    return Attack(name, lambda world: world.send(path, json_of(), headers(world)), 401)
+
+
+TOKENS: Final = (
+    with_headers("no token", lambda _: {}),
+    with_headers("an empty token", lambda _: {"authorization": "Bearer"}),
+    with_headers("a password", lambda _: {"authorization": "Basic dmlld2VyLTE6cHc="}),
+    with_headers("a token in another header", lambda w: {"x-access-token": w.issuer.token(ME)}),
+    with_headers("a token in a cookie", lambda w: {"cookie": f"authorization={w.issuer.token(ME)}"}),
+    with_headers(
+        "a signature where tokens are asked for",
+        lambda w: w.signed(START, json_of(), Credentials("test", "test")),
+    ),
+    bearing(lambda _: "viewer-1", "a token that is none"),
+    bearing(lambda _: "e30.e30.e30", "a token without claims"),
+    bearing(lambda w: forged(w, {"alg": "none"}, b""), "alg: none"),
+    bearing(lambda w: forged(w, {"alg": "none", "kid": KEY_ID}, b""), "alg: none with the key's name"),
+    bearing(lambda w: forged(w, {"alg": "RS256", "kid": KEY_ID}, b"x" * 256), "a made-up signature"),
+    bearing(lambda w: forged(w, {"alg": "RS256", "kid": KEY_ID}, b""), "no signature"),
+    bearing(of_other_key, "another key under our key's name"),
+    bearing(by_public_key, "HS256 under the public key"),
+    bearing(with_another_subject, "claims exchanged beneath the signature"),
+    bearing(lambda w: w.issuer.token(ME, aud="another-service"), "a token for another service"),
+    bearing(lambda w: w.issuer.token(ME, aud=None), "a token for no service"),
+    bearing(lambda w: w.issuer.token(ME, iss="https://evil.example"), "another issuer"),
+    bearing(lambda w: w.issuer.token(ME, iss=None), "no issuer"),
+    bearing(lambda w: w.issuer.token(ME, exp=1), "an expired token"),
+    bearing(lambda w: w.issuer.token(ME, nbf=2**33), "a token of the future"),
+)
+CLAIMS: Final = (
+    claiming("no subject", "invalid_subject", None),
+    claiming("an empty subject", "invalid_subject", ""),
+    claiming("a subject that is too long", "invalid_subject", "x" * 129),
+    claiming("a subject with a line break", "invalid_subject", "viewer-1\nviewer-2"),
+    claiming("a limit above the ceiling", "invalid_limit", maxStreams=21),
+    claiming("a limit below nought", "invalid_limit", maxStreams=-1),
+    claiming("half a stream", "invalid_limit", maxStreams=2.5),
+    claiming("a limit in words", "invalid_limit", maxStreams="unlimited"),
+    claiming("a limit of truth", "invalid_limit", maxStreams=True),
+    claiming("a list of limits", "invalid_limit", maxStreams=[3]),
+    claiming("an empty limit", "invalid_limit", maxStreams=""),
+)
+OTHERS: Final = (
+    as_me("start for another", START, json_of(userId=VICTIM), 403, "other_user"),
+    as_me("start for another, named", START, json_of(userId=VICTIM, streamId="tv"), 403, "other_user"),
+    as_me(
+        "keep another's stream", "/stream/heartbeat", json_of(userId=VICTIM, streamId="tv"), 403, "other_user"
+    ),
+    as_me("end another's stream", "/stream/end", json_of(userId=VICTIM, streamId="tv"), 403, "other_user"),
+    as_me("end another's anonymous stream", "/stream/end", json_of(userId=VICTIM), 403, "other_user"),
+    as_me("see another's streams", f"/stream?userId={VICTIM}", None, 403, "other_user"),
+    as_me("oneself in capitals", START, json_of(userId=ME.upper()), 403, "other_user"),
+    as_me("oneself and another", START, b'{"userId":"viewer-1","userId":"viewer-2"}', 400, "invalid_request"),
+    as_me(
+        "oneself and another, in a query",
+        f"/stream?userId={ME}&userId={VICTIM}",
+        None,
+        400,
+        "invalid_request",
+    ),
+    as_me("a limit of one's own", START, json_of(maxStreams=20), 400, "invalid_request"),
+    as_me("a limit of one's own, in a query", "/stream?maxStreams=20", None, 400, "invalid_request"),
+)
+# In every mode.
+INPUTS: Final = (
+    bad_field("an expression for a stream", streamId="x = :one OR attribute_exists(y)"),
+    bad_field("a placeholder for a stream", streamId="#s"),
+    bad_field("a path for a stream", streamId="a[0]"),
+    bad_field("a line break for a stream", streamId="a\nb"),
+    bad_field("a stream's name that is too long", streamId="x" * 65),
+    bad_field("an expression for the replaced one", streamId="a", replaces="b REMOVE streamCount"),
+    bad_field("a typed value for a user", userId={"S": ME}),
+    bad_field("a list of users", userId=[ME]),
+    bad_field("a user that is a number", userId=1),
+    bad_field("a blank user", userId=" "),
+    bad_field("a zero byte in a user", userId=f"{ME}\0"),
+    bad_field("a user that is too long", userId="x" * 129),
+    bad_field("half a character for a user", userId="\ud800"),
+    bad_field("a smuggled count", streamCount=-20),
+    bad_field("a smuggled expiry", streamId="tv", expiresAt=2**33),
+    bad_field("a smuggled prototype", __proto__={"maxStreams": 20}),
+    bad_field("a smuggled role", streamId="tv", auth="none"),
+    bad_field("a device that is too long", streamId="tv", device="x" * 65),
+    bad_field("a device that is an object", streamId="tv", device={"M": {}}),
+    bad_input("a body that is too long", json_of(userId=ME, streamId="x" * 5000), 413, "body_too_large"),
+    bad_input("a deep body", b'{"userId":' + b"[" * 1900 + b"]" * 1900 + b"}"),
+    bad_input("a deep field that is not known", b'{"x":' + b'{"x":' * 600 + b"1" + b"}" * 601),
+    bad_input("a number without end", b'{"userId":' + b"9" * 4000 + b"}"),
+    bad_input("a list", json_of(userId=ME).join((b"[", b"]"))),
+    bad_input("no JSON", b"userId=viewer-1"),
+    bad_input("no number", b'{"userId":NaN}'),
+    as_me(
+        "no text",
+        START,
+        b'{"userId":"\xff"}',
+        400,
+        "invalid_request",
+        **{"content-type": "application/octet-stream"},
+    ),
+    as_me(
+        "a key with a space", START, json_of(userId=ME), 400, "invalid_request", **{"idempotency-key": "a b"}
+    ),
+    as_me("a route that is not there", "/stream/delete", json_of(userId=ME), 404, None),
+    as_me("a start by GET", START, None, 404, None),
+)
+# Where nobody is asked who they are, nobody sets a limit either.
+OPEN: Final = (
+    bad_field("a limit of one's own, unasked", maxStreams=20),
+    as_me(
+        "a limit of one's own, in a query, unasked",
+        f"/stream?userId={ME}&maxStreams=20",
+        None,
+        400,
+        "invalid_request",
+    ),
+    as_me("a query that is no text", "/stream?userId=%c0%ae", None, 400, "invalid_request"),
+    as_me("a query that encodes nothing", "/stream?userId=%zz", None, 400, "invalid_request"),
+    as_me("nobody, unasked", START, json_of(), 400, "invalid_request"),
+)
+
+
+def signing(
+    name: str, how: Callable[[World], dict[str, str]], body: bytes = b'{"userId":"viewer-2"}'
+) -> Attack:
+    """A start with these headers, which API Gateway must not let through."""
+    return Attack(name, lambda world: world.send(START, body, how(world)), 403)
+
+
+def by_backend(name: str, path: str, body: bytes | None) -> Attack:
+    """A request that a backend signed, and that breaks the contract."""
+    return as_me(name, path, body, 400, "invalid_request")
+
+
+BODY: Final = b'{"userId":"viewer-2"}'
+SIGNATURES: Final = (
+    signing("no signature", lambda _: {}),
+    Attack(
+        "a token where signatures are asked for",
+        lambda w: w.send(START, BODY, {"authorization": f"Bearer {w.issuer.token(ME)}"}),
+        403,
+        "not_allowed",  # the emulator lets it through, and the function does not; AWS refuses it first
+    ),
+    signing("a wrong secret", lambda w: w.signed(START, BODY, Credentials(w.backend.access_key, "wrong"))),
+    signing(
+        "a key that is nobody's", lambda w: w.signed(START, BODY, Credentials("AKIAIOSFODNN7EXAMPLE", "x"))
+    ),
+    signing(
+        "another body beneath the signature", lambda w: w.signed(START, b'{"userId":"viewer-1"}', w.backend)
+    ),
+    signing("another route's signature", lambda w: w.signed("/stream/end", BODY, w.backend)),
+    signing("a signature of last year", lambda w: w.signed(START, BODY, w.backend, at="20200101T000000Z")),
+    signing(
+        "a user of the account who may nothing", lambda w: w.signed(START, BODY, w.user_with("none", None))
+    ),
+    signing(
+        "a user who may call another API",
+        lambda w: w.signed(START, BODY, w.user_with("other", w.arn("abcdef12/*"))),
+    ),
+    signing(
+        "a user who may only list",
+        lambda w: w.signed(START, BODY, w.user_with("lists", w.arn(f"{w.api_id}/$default/GET/*"))),
+    ),
+    by_backend("a limit above the ceiling, signed", START, json_of(userId=VICTIM, maxStreams=21)),
+    by_backend("a limit below nought, signed", START, json_of(userId=VICTIM, maxStreams=-1)),
+    by_backend("a limit in words, signed", START, json_of(userId=VICTIM, maxStreams="20")),
+    by_backend("nobody, signed", START, json_of()),
+    by_backend("a user with a line break, signed", START, json_of(userId="viewer-2\n")),
+)

@@ -1,0 +1,43 @@
+"""What the logs tell of the users of these tests: nothing."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Final
+
+SECRETS: Final = ("viewer", "bearer", "eyj", "aws4-hmac")
+"""What every user of these tests is called, and what tokens and signatures begin with: in small letters."""
+
+DOCUMENTED: Final = frozenset(
+    field
+    for row in re.findall(
+        r"^\| (`.+?) \|",
+        (Path(__file__).parents[1] / "docs" / "events.md").read_text("utf-8").partition("## Outcomes")[0],
+        re.MULTILINE,
+    )
+    for field in re.findall(r"`(\w+)`", row)
+)
+"""The fields of events, none of which holds what a caller sent."""
+
+
+def log_lines(logs: Any) -> list[str]:
+    """Every line of every log of the account; events that tell of a user must be among them."""
+    lines = [
+        event["message"]
+        for groups in logs.get_paginator("describe_log_groups").paginate()
+        for group in groups["logGroups"]
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+        for event in page["events"]
+    ]
+    assert any('"user": ' in line for line in lines)
+    return lines
+
+
+def telling(lines: list[str]) -> list[str]:
+    """Those that name a user, hold a token, or are events with anything else than events may hold."""
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    return [
+        *(line for line in lines if any(secret in line.lower() for secret in SECRETS)),
+        *(str(event) for event in events if not event.keys() <= DOCUMENTED),
+        *(str(event) for event in events if not re.fullmatch("[0-9a-f]{16}", event.get("user", "0" * 16))),
+    ]
