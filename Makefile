@@ -133,7 +133,7 @@ streamctl: $(VENV) ## Look after one user's streams, or a whole table (ARGS="sho
 ## -- Building
 
 .PHONY: package
-package: $(VENV) ## Build the zip for Lambda (PYTHON_VERSION=3.13, ARCHITECTURE=arm64 or x86_64)
+package: $(VENV) ## Build the zip for Lambda, and the list of its content beside it (PYTHON_VERSION=3.13, ARCHITECTURE=arm64 or x86_64)
 	@$(PY) -m dev.package
 
 .PHONY: package-local

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from dev.cache import ROOT, filled
+from dev.sbom import sbom
 
 Target = Literal["lambda", "local"]
 
@@ -159,13 +160,14 @@ def _installed(version: str, wheels: list[str]) -> Path:
 
 
 def main() -> None:
-    """Build one zip, and say what it is."""
+    """Build one zip, put the list of what it holds beside it, and say what it is."""
     parser = argparse.ArgumentParser(prog="python -m dev.package", description=__doc__)
     parser.add_argument("--target", choices=ZIPS, default="lambda")
     try:
         path = build(parser.parse_args().target)
     except PackageError as reason:
         sys.exit(str(reason))
+    path.with_suffix(".cdx.json").write_text(sbom(path), encoding="utf-8")
     content = path.read_bytes()
     print(
         f"{path.relative_to(ROOT)}: {len(content) / 1e6:.1f} MB, sha256 {hashlib.sha256(content).hexdigest()}"

@@ -1,18 +1,25 @@
 """The zip that the functions run from: the same bytes every time, and nothing that does not belong."""
 
+import hashlib
+import importlib.resources
 import importlib.util
+import json
 import os
+import re
 import shutil
 import struct
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from dev import package
 from dev.cache import ROOT
+from dev.sbom import sbom
 
 MEGABYTE = 1_000_000
 ELF_MACHINES = {"x86_64": 62, "arm64": 183}
@@ -33,6 +40,7 @@ def test_another_checkout_makes_the_same_bytes(zipped: Path, tmp_path: Path) -> 
             copy_function=shutil.copy,
             ignore=shutil.ignore_patterns("__pycache__"),
         )
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "src" / "domain" / "__pycache__").mkdir()
     (tmp_path / "src" / "domain" / "__pycache__" / "left.pyc").touch()
     subprocess.run(
@@ -42,7 +50,9 @@ def test_another_checkout_makes_the_same_bytes(zipped: Path, tmp_path: Path) -> 
         env={**os.environ, "PYTHONPATH": ""},
         umask=0o077,
     )
-    assert (tmp_path / zipped.relative_to(ROOT)).read_bytes() == zipped.read_bytes()
+    again = tmp_path / zipped.relative_to(ROOT)
+    assert again.read_bytes() == zipped.read_bytes()
+    assert again.with_suffix(".cdx.json").read_text(encoding="utf-8") == sbom(zipped)
 
 
 def test_the_zip_is_enough_by_itself(zipped: Path, tmp_path: Path) -> None:
@@ -97,6 +107,24 @@ def test_it_holds_the_service_and_its_dependencies_only(zipped: Path) -> None:
         name.split("/")[2] for name in names if name.startswith("botocore/data/") and name.count("/") > 2
     } == {"dynamodb", "ssm"}
     assert zipped.stat().st_size < 10 * MEGABYTE
+
+
+def test_the_list_of_its_content_is_valid_and_complete(zipped: Path) -> None:
+    """It is CycloneDX by the format's own schema, names this very zip, and each package that is locked."""
+    listed = json.loads(sbom(zipped))
+    folder = importlib.resources.files("cyclonedx.schema._res")  # as the library ships them
+
+    def schema(uri: str) -> Any:
+        name = uri.rpartition("/")[2].removesuffix(".schema.json").removesuffix(".SNAPSHOT")
+        return json.loads((folder / f"{name}.SNAPSHOT.schema.json").read_text("utf-8"))
+
+    jsonschema_rs.validator_for(schema("bom-1.6.schema.json"), retriever=schema).validate(listed)
+    (digest,) = listed["metadata"]["component"]["hashes"]
+    assert digest["content"] == hashlib.sha256(zipped.read_bytes()).hexdigest()
+    locked = re.findall(r"^([a-z0-9-]+)==(\S+)", package.REQUIREMENTS.read_text(), re.MULTILINE)
+    assert {component["purl"] for component in listed["components"]} == {
+        f"pkg:pypi/{name}@{version}" for name, version in locked
+    }
 
 
 def test_every_module_of_the_service_is_compiled_for_the_python_that_runs_it(zipped: Path) -> None:
