@@ -97,7 +97,15 @@ class Stack:
         self._run("apply", *_approval(ask=ask), *self._inputs())
 
     def destroy(self, *, ask: bool = False) -> None:
-        """Delete everything."""
+        """Delete everything.
+
+        Raises:
+            TerraformError: it failed, or the table is protected: Terraform would learn that when all else is gone.
+        """
+        if self.output().get("deletion_protection"):
+            raise TerraformError(
+                f"The table of {self.stage} is protected: set deletion_protection = false, deploy, try again."
+            )
         self._run("destroy", *_approval(ask=ask), *self._inputs())
 
     def output(self) -> dict[str, object]:

@@ -13,6 +13,11 @@ output "table_name" {
   value       = aws_dynamodb_table.streams.name
 }
 
+output "deletion_protection" {
+  description = "Whether the table refuses to be deleted."
+  value       = aws_dynamodb_table.streams.deletion_protection_enabled
+}
+
 output "function_names" {
   description = "Names of the Lambda functions by their key: start, end, heartbeat, list."
   value       = { for key, function in aws_lambda_function.route : key => function.function_name }

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from dev.emulator import REGION, start_emulator
+from dev.terraform import Stack, TerraformError
 from tests.e2e.deployed import need_the_tools, stage
 from tests.logs import log_lines, telling
 
@@ -39,9 +40,14 @@ BY_AWS_ITSELF: Final = {
 class Granted:
     """A deployed service with everything that can be asked for, and its functions' policies."""
 
+    stack: Stack
     url: str
-    prefix: str
     endpoint_url: str
+
+    @property
+    def prefix(self) -> str:
+        """What the name of everything in it begins with."""
+        return f"stream-limiter-{self.stack.stage}"
 
     def client(self, service: str) -> Any:
         """A client of the account's root user."""
@@ -119,8 +125,9 @@ def granted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Granted]:
             kms_key_arn=kms.create_key()["KeyMetadata"]["Arn"],
             log_hash_key_parameter=PARAMETER,
             tracing="true",
+            deletion_protection="true",
         )
-        yield Granted(url, f"stream-limiter-{stack.stage}", emulator.endpoint_url)
+        yield Granted(stack, url, emulator.endpoint_url)
 
 
 @pytest.mark.parametrize("function", CALLS)
@@ -199,6 +206,14 @@ def test_nothing_is_granted_on_everything(function: str, granted: Granted) -> No
             assert actions(statement) == {"logs:CreateLogStream", "logs:PutLogEvents"}
         else:
             assert "*" not in resource
+
+
+def test_a_protected_stage_is_not_undeployed(granted: Granted) -> None:
+    """Nothing of it is deleted, as the table cannot be."""
+    with pytest.raises(TerraformError, match="deletion_protection"):
+        granted.stack.destroy()
+
+    assert {granted.call(function) for function in CALLS} <= {200, 410}
 
 
 def test_no_line_of_a_log_names_the_user(granted: Granted) -> None:
