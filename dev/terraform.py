@@ -100,7 +100,7 @@ class Stack:
         """Delete everything.
 
         Raises:
-            TerraformError: it failed, or the table is protected: Terraform would learn that when all else is gone.
+            TerraformError: it failed, or the table is protected: Terraform alone would notice last.
         """
         if self.output().get("deletion_protection"):
             raise TerraformError(
