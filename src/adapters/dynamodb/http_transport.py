@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Self
 from urllib.parse import urlsplit
 
@@ -98,7 +99,7 @@ class HttpTransport:
         self.endpoint = endpoint
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
-        self._tls = (tls or ssl.create_default_context()) if endpoint.tls else None
+        self._tls = (tls or _system_authorities()) if endpoint.tls else None
         # The latest used is used next; `append` and `pop` are atomic, so it is never taken twice.
         self._idle: list[socket.socket] = []
 
@@ -188,6 +189,12 @@ class HttpTransport:
         if not data:
             raise NoAnswer("the connection was closed")
         return data
+
+
+@cache
+def _system_authorities() -> ssl.SSLContext:
+    """Read once for all transports: that takes many times as long as a request's own work."""
+    return ssl.create_default_context()
 
 
 def _head(head: bytes) -> tuple[int, dict[str, str]]:
