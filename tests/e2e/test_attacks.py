@@ -66,7 +66,7 @@ def test_who_may_call_can(worlds: dict[str, World]) -> None:
 def test_the_smoke_test_says_who_it_is(worlds: dict[str, World]) -> None:
     """With a token or a signature it passes, and leaves its user's streams as they were; without it fails."""
     jwt, iam = worlds["jwt"], worlds["iam"]
-    token = jwt.issuer.token("friend")
+    token = jwt.issuer.token(FRIEND)
 
     def streams() -> list[str]:
         listed = jwt.send("/stream", None, {"authorization": f"Bearer {token}"}).json()

@@ -65,9 +65,12 @@ class Granted:
     def call_anew(self, function: str) -> int:
         """The same, in a process that starts for it."""
         name = f"{self.prefix}-{function}"
-        found = self.client("lambda").get_function_configuration(FunctionName=name)["Environment"]
+        functions = self.client("lambda")
+        found = functions.get_function_configuration(FunctionName=name)["Environment"]
         changed = {"Variables": {**found["Variables"], "UNREAD": secrets.token_hex(4)}}
-        self.client("lambda").update_function_configuration(FunctionName=name, Environment=changed)
+        functions.update_function_configuration(FunctionName=name, Environment=changed)
+        version = functions.publish_version(FunctionName=name)["Version"]
+        functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
         return self.call(function)
 
     def events(self, function: str) -> list[dict[str, Any]]:
