@@ -1,10 +1,11 @@
 """Calls of AWS as signed HTTP requests, without the SDK: the two that the repository needs in its shape."""
 
-import json
 import time
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
+
+from pydantic_core import from_json, to_json
 
 from adapters.dynamodb.api_errors import ErrorAnswer, NoAnswer
 from adapters.dynamodb.http_transport import Response
@@ -43,7 +44,7 @@ class JsonApi:
 
     def call(self, target: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """The call that the service knows as this target."""
-        body = json.dumps(request, separators=(",", ":")).encode()
+        body = to_json(request)  # a quarter of what the standard library takes: docs/adr/0013-hot-path.md
         headers = self._signer.headers(target, body, self._now())
         response = self.transport.post(headers, body)
         checksum = response.headers.get("x-amz-crc32")
@@ -74,7 +75,7 @@ def _answer(response: Response) -> Mapping[str, Any]:
 
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        answer = json.loads(body)
+        answer = from_json(body)
     except ValueError:
         raise NoAnswer("not JSON") from None
     if not isinstance(answer, dict):
