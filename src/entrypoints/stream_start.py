@@ -14,9 +14,9 @@ def decode(request: HttpRequest, service: Service) -> StartRequest:
     body = request.body(StartBody)
     user_id = service.callers.user(request, body.user_id)
     limit = service.callers.limit(request, body.max_streams)
-    request_id = service.request_id(request)  # a key that is not valid is refused here too
     if body.stream_id is None:
-        return StartAnonymous(user_id, request_id, limit)
+        return StartAnonymous(user_id, service.request_id(request), limit)
+    request.idempotency_key()  # a name needs none, and one that is not valid is refused all the same
     return StartNamed(user_id, body.stream_id, limit, body.device, body.replaces)
 
 
