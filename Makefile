@@ -174,9 +174,9 @@ test-openapi: $(VENV) $(EMULATOR) $(OPENAPI) ## Call the service by its own desc
 ## -- Measuring
 
 .PHONY: bench
-bench: package-local $(PLOTTER) ## Measure against the bare SDK: a table, build/bench.json, docs/plots/ (SHORT=1: fewer rounds)
+bench: package-local $(PLOTTER) ## Measure against the bare SDK: build/bench.json, docs/performance.md and its plots (SHORT=1: a quick look, docs/ untouched)
 	@$(PY) -m bench $(if $(SHORT),--short)
-	@.venv-bench/bin/python -m bench.plots
+	@$(if $(SHORT),:,.venv-bench/bin/python -m bench.plots)
 
 .PHONY: capacity
 capacity: $(VENV) ## What an audience asks of an account, and costs (VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60)

@@ -2,18 +2,27 @@
 
 import argparse
 import os
+import platform
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import cold, throughput, warm
 from bench.calls import ENVIRONMENT, TABLE, bare_client
-from bench.results import RESULTS, save, table
+from bench.results import RESULTS, Details, save, table
 from dev.cache import ROOT, CannotFetch
 from dev.dynamodb_local import start_dynamodb_local
 from dev.table import ensure_table
 
 WIDTH = 60
+
+
+def machine() -> str:
+    """Where and when this runs."""
+    today = datetime.now(UTC).date()
+    version = platform.python_version()
+    return f"{today}, {os.cpu_count()} cores ({platform.machine()}), Python {version}, DynamoDB Local"
 
 
 def main() -> None:
@@ -44,10 +53,7 @@ def main() -> None:
         sys.stdout = screen
     progress("")
     print(f"\r{table(rows)}")
-    save(
-        rows,
-        {**{f"latency.{n}": v for n, v in latencies.items()}, **{f"cold.{n}": v for n, v in layers.items()}},
-    )
+    save(rows, Details(machine(), latencies, layers))
     print(f"\nwritten to {RESULTS.relative_to(ROOT)}")
 
 

@@ -1,29 +1,34 @@
-"""Draws docs/plots/ out of what `make bench` measured. Runs in an environment of its own, with matplotlib."""
+"""Draws docs/plots/ out of what `make bench` measured, and writes the table of docs/performance.md.
+
+Runs in an environment of its own, with matplotlib.
+"""
 
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from bench.document import DOCUMENT, written
+from bench.results import DETAILS, RESULTS
+from dev.cache import ROOT
 from dev.capacity import Audience, capacity, load_prices
 
-ROOT = Path(__file__).parents[1]
 PLOTS = ROOT / "docs" / "plots"
 BARE, OURS, PALE = "#9aa0a6", "#1a73e8", "#a8c7fa"
 
 Values = Mapping[str, float]
-Samples = Mapping[str, Sequence[float]]
+Details = Mapping[str, Any]
 
 
-def latency(axes: Axes, _: Values, samples: Samples) -> None:
+def latency(axes: Axes, _: Values, details: Details) -> None:
     """How many calls are answered within which time."""
     for name, colour in (("bare", BARE), ("heartbeat", OURS), ("start", PALE)):
         shares = [place / 2 for place in range(1, 200)]
-        times = [time / 1000 for time in statistics.quantiles(samples[f"latency.{name}"], n=200)]
+        times = [time / 1000 for time in statistics.quantiles(details["latencies"][name], n=200)]
         label = "bare boto3 update_item" if name == "bare" else f"whole handler, {name}"
         axes.plot(times, shares, color=colour, label=label)
     axes.set(
@@ -32,7 +37,7 @@ def latency(axes: Axes, _: Values, samples: Samples) -> None:
     axes.legend(frameon=False)
 
 
-def processor(axes: Axes, values: Values, _: Samples) -> None:
+def processor(axes: Axes, values: Values, _: Details) -> None:
     """Where the time of a heartbeat goes, beside the bare call."""
     layers = {
         "bare boto3": [("SDK", values["stub.bare.cpu"]), ("network", values["warm.bare.cpu"])],
@@ -52,19 +57,19 @@ def processor(axes: Axes, values: Values, _: Samples) -> None:
     axes.set(title="Processor time of a heartbeat", xlabel="µs")
 
 
-def cold(axes: Axes, _: Values, samples: Samples) -> None:
+def cold(axes: Axes, _: Values, details: Details) -> None:
     """What a process does until its first answer."""
     for who, label, colour in (("bare", "bare boto3", BARE), ("ours", "whole handler", OURS)):
         left = 0.0
         for place, layer in enumerate(("python", "import", "client", "call")):
-            width = statistics.median(samples[f"cold.{who}.{layer}"])
+            width = statistics.median(details["layers"][f"{who}.{layer}"])
             axes.barh(label, width, left=left, color=colour, alpha=1 - 0.2 * place)
             axes.text(left + width / 2, label, layer, ha="center", va="center", fontsize=7, rotation=90)
             left += width
     axes.set(title="From the start of the process to its first answer", xlabel="ms")
 
 
-def throughput(axes: Axes, values: Values, _: Samples) -> None:
+def throughput(axes: Axes, values: Values, _: Details) -> None:
     """Calls a second over threads."""
     threads = [1, 8, 32]
     for name, label, colour in (
@@ -76,7 +81,7 @@ def throughput(axes: Axes, values: Values, _: Samples) -> None:
     axes.legend(frameon=False)
 
 
-def cost(axes: Axes, _: Values, __: Samples) -> None:
+def cost(axes: Axes, _: Values, __: Details) -> None:
     """What an hour of a stream costs over how often players send a heartbeat."""
     intervals = range(10, 301, 5)
     services = [capacity(Audience(1_000_000, seconds), load_prices()).dollars_hour for seconds in intervals]
@@ -89,7 +94,7 @@ def cost(axes: Axes, _: Values, __: Samples) -> None:
     axes.legend(frameon=False)
 
 
-def scale(axes: Axes, _: Values, __: Samples) -> None:
+def scale(axes: Axes, _: Values, __: Details) -> None:
     """What audiences of each size ask for, with a heartbeat every 30 seconds."""
     sizes = [10**power for power in range(3, 9)]
     needed = [capacity(Audience(size), load_prices()) for size in sizes]
@@ -106,19 +111,21 @@ def scale(axes: Axes, _: Values, __: Samples) -> None:
 def main() -> None:
     """Draw them all."""
     mpl.rcParams.update({"svg.hashsalt": "stream-limiter", "figure.figsize": (7, 3), "font.size": 9})
-    rows = json.loads((ROOT / "build" / "bench.json").read_text())
-    samples = json.loads((ROOT / "build" / "bench-samples.json").read_text())
+    rows = json.loads(RESULTS.read_text())
+    details = json.loads(DETAILS.read_text())
     values = {row["id"]: row["value"] for row in rows}
     PLOTS.mkdir(exist_ok=True)
-    draw: Callable[[Axes, Values, Samples], None]
+    draw: Callable[[Axes, Values, Details], None]
     for draw in (latency, processor, cold, throughput, cost, scale):
         figure, axes = plt.subplots(layout="constrained")
         axes.spines[["top", "right"]].set_visible(False)
-        draw(axes, values, samples)
+        draw(axes, values, details)
         path = PLOTS / f"{draw.__name__}.svg"
         figure.savefig(path, metadata={"Date": None})
         plt.close(figure)
         print(path.relative_to(ROOT))
+    DOCUMENT.write_text(written(DOCUMENT.read_text(), rows, details["machine"]))
+    print(DOCUMENT.relative_to(ROOT))
 
 
 if __name__ == "__main__":

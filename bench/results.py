@@ -2,14 +2,16 @@
 
 import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal
 
 from dev.cache import ROOT
 
 RESULTS = ROOT / "build" / "bench.json"
+DETAILS = ROOT / "build" / "bench-details.json"
+COLUMNS = ("id", "value", "unit", "ratio", "goal", "met")
+"""Of a row in `RESULTS`."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,21 @@ class Row:
             return None
         reached = self.value if self.ratio is None else self.ratio
         return reached <= self.goal if self.better == "less" else reached >= self.goal
+
+
+@dataclass(frozen=True)
+class Details:
+    """What was measured besides the rows.
+
+    Attributes:
+        machine: where and when, in words.
+        latencies: of each kind of call over the store, in microseconds.
+        layers: of a cold start, in milliseconds: what is done in each, by whose process it is.
+    """
+
+    machine: str
+    latencies: Mapping[str, Sequence[float]]
+    layers: Mapping[str, Sequence[float]]
 
 
 def median_row(  # noqa: PLR0913 - all but the first three are optional, and named
@@ -83,9 +100,9 @@ def table(rows: Iterable[Row]) -> str:
     )
 
 
-def save(rows: Iterable[Row], samples: dict[str, Sequence[float]], path: Path = RESULTS) -> None:
-    """Write the rows for machines, and beside them the samples that plots are drawn from."""
-    path.parent.mkdir(exist_ok=True)
-    records = [{**asdict(row), "met": row.met} for row in rows]
-    path.write_text(json.dumps(records, indent=1) + "\n")
-    path.with_name("bench-samples.json").write_text(json.dumps(samples) + "\n")
+def save(rows: Iterable[Row], details: Details) -> None:
+    """Write the rows for machines, and beside them what plots and the document's table are made from."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    records = [{name: getattr(row, name) for name in COLUMNS} for row in rows]
+    RESULTS.write_text(json.dumps(records, indent=1) + "\n")
+    DETAILS.write_text(json.dumps(asdict(details)) + "\n")

@@ -2,8 +2,9 @@
 
 import statistics
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from random import Random
 
 from adapters.dynamodb.client import StoreClient
 from bench.calls import (
@@ -29,11 +30,11 @@ Progress = Callable[[str], None]
 
 
 class _Taken:
-    """Times of each kind of call, in microseconds."""
+    """Times of each of these kinds of call, in microseconds."""
 
-    def __init__(self) -> None:
-        self.cpu: Samples = defaultdict(list)
-        self.wall: Samples = defaultdict(list)
+    def __init__(self, kinds: Iterable[str] = ()) -> None:
+        self.cpu: Samples = {name: [] for name in kinds}
+        self.wall: Samples = {name: [] for name in kinds}
 
     def block(self, name: str, calls: Sequence[Call]) -> None:
         """Make these calls, and keep each one's latency and the mean of their processor times."""
@@ -45,19 +46,20 @@ class _Taken:
             wall.append((time.perf_counter_ns() - before) / 1000)
         self.cpu[name].append((time.process_time_ns() - cpu_before) / 1000 / len(calls))
 
-    def rows(self, prefix: str, *, goal: float | None = CPU_GOAL) -> Iterator[Row]:
-        """The figures, those of the bare call first."""
+    def rows(self, prefix: str, *, goal: float | None = None) -> Iterator[Row]:
+        """The figures; the goal is that of the ordinary calls' processor time."""
         for name, cpu in self.cpu.items():
             bare = name == "bare"
-            baseline = None if bare else self.cpu["bare"]
-            ordinary = name in ORDINARY
             yield median_row(
-                f"{prefix}.{name}.cpu", "µs", cpu, baseline=baseline, goal=goal if ordinary else None
+                f"{prefix}.{name}.cpu",
+                "µs",
+                cpu,
+                baseline=None if bare else self.cpu["bare"],
+                goal=goal if name in ORDINARY else None,
             )
-            if goal is not None:
-                wall, bare_wall = self.wall[name], self.wall["bare"]
-                yield _quantile_row(f"{prefix}.{name}.p50", wall, bare_wall, 50, bare=bare)
-                yield _quantile_row(f"{prefix}.{name}.p99", wall, bare_wall, 99, bare=bare)
+            wall, bare_wall = self.wall[name], self.wall["bare"]
+            yield _quantile_row(f"{prefix}.{name}.p50", wall, bare_wall, 50, bare=bare)
+            yield _quantile_row(f"{prefix}.{name}.p99", wall, bare_wall, 99, bare=bare)
 
 
 def _quantile_row(
@@ -67,41 +69,73 @@ def _quantile_row(
     return Row(name, round(value, 1), "µs", ratio=None if bare else round(value / baseline, 3))
 
 
+class _Plays:
+    """Streams of three ages, so that starts, heartbeats and ends can be measured in any order."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+        self._ages = deque([self._fresh(), self._fresh()], maxlen=3)
+        for stream in (*self._ages[0], *self._ages[1]):
+            stream["start"]()
+
+    def block(self) -> dict[str, list[Call]]:
+        """Starts of new streams, heartbeats of those before, and ends of those before them."""
+        self._ages.appendleft(self._fresh())
+        return {
+            name: [stream[name] for stream in streams]
+            for name, streams in zip(ORDINARY, self._ages, strict=True)
+        }
+
+    def _fresh(self) -> list[dict[str, Call]]:
+        return [self._handlers.one_stream() for _ in range(BLOCK)]
+
+
+def _measure(
+    rounds: int, draw: Callable[[], Mapping[str, Sequence[Call]]], progress: Callable[[int], None]
+) -> _Taken:
+    """Measure each kind of call once a round, each round in another order: none always follows the same."""
+    chance = Random(1)  # noqa: S311 - an order, and no secret
+    taken = _Taken()
+    for number in range(-2, rounds):
+        progress(max(number, 0) + 1)
+        blocks = draw()
+        if number <= 0:  # the first rounds warm up: connections, caches, the store itself
+            taken = _Taken(blocks)
+        for name in chance.sample(list(blocks), len(blocks)):
+            taken.block(name, blocks[name])
+    return taken
+
+
 def on_store(rounds: int, progress: Progress) -> tuple[list[Row], Samples]:
     """Over DynamoDB Local; the latencies are given too."""
-    taken = _Taken()
     bare = bare_update(bare_client())
-    kinds = {"": store_handlers(StoreClient.LEAN, "lean"), ".boto3": store_handlers(StoreClient.BOTO3, "sdk")}
-    for number in range(-2, rounds):
-        if number == 0:  # the first rounds warm up: connections, caches, the store itself
-            taken = _Taken()
-        progress(f"warm calls, round {max(number, 0) + 1} of {rounds}")
-        taken.block("bare", [bare] * BLOCK)
-        for suffix, handlers in kinds.items():
-            streams = [handlers.one_stream() for _ in range(BLOCK)]
-            for name in ORDINARY:
-                taken.block(name + suffix, [stream[name] for stream in streams])
-        lean = kinds[""]
-        taken.block("refusal", [lean.refusal() for _ in range(BLOCK)])
-        taken.block("reclaim", [lean.reclaim() for _ in range(BLOCK)])
-    return list(taken.rows("warm")), dict(taken.wall)
+    lean = store_handlers(StoreClient.LEAN, "lean")
+    plays, boto3_plays = _Plays(lean), _Plays(store_handlers(StoreClient.BOTO3, "sdk"))
+
+    def draw() -> dict[str, list[Call]]:
+        return {
+            "bare": [bare] * BLOCK,
+            **plays.block(),
+            **{f"{name}.boto3": calls for name, calls in boto3_plays.block().items()},
+            "refusal": [lean.refusal() for _ in range(BLOCK)],
+            "reclaim": [lean.reclaim() for _ in range(BLOCK)],
+        }
+
+    taken = _measure(rounds, draw, lambda number: progress(f"warm calls, round {number} of {rounds}"))
+    return list(taken.rows("warm", goal=CPU_GOAL)), dict(taken.wall)
 
 
 def on_stub(rounds: int, progress: Progress) -> list[Row]:
     """Over transports that do nothing: processor time alone; `parts` is the handler over no client at all."""
-    taken = _Taken()
-    bare = bare_update(stub_bare_client())
     lean = Handlers(stub_lean_client(), "stub").stream("stub", "play-1")
     parts = Handlers(StubApi(), "stub").stream("stub", "play-1")
     kinds: Mapping[str, Call] = {
-        "bare": bare,
+        "bare": bare_update(stub_bare_client()),
         **lean,
         **{f"{name}.parts": call for name, call in parts.items()},
     }
-    for number in range(-2, rounds):
-        if number == 0:
-            taken = _Taken()
-        progress(f"calls without a store, round {max(number, 0) + 1} of {rounds}")
-        for name, call in kinds.items():
-            taken.block(name, [call] * BLOCK)
-    return list(taken.rows("stub", goal=None))
+    blocks = {name: [call] * BLOCK for name, call in kinds.items()}
+    taken = _measure(
+        rounds, lambda: blocks, lambda number: progress(f"calls without a store, round {number} of {rounds}")
+    )
+    return list(taken.rows("stub"))

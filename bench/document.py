@@ -1,0 +1,79 @@
+"""The table of docs/performance.md, out of what `make bench` measured: nobody copies a figure by hand."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dev.cache import ROOT
+
+DOCUMENT = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- make bench writes from here -->", "<!-- to here -->"
+
+ROWS = {
+    "warm.start.cpu": "processor time: start",
+    "warm.heartbeat.cpu": "heartbeat",
+    "warm.end.cpu": "end",
+    "warm.refusal.cpu": "refused start",
+    "warm.reclaim.cpu": "takeover of expired slots, two writes",
+    "warm.heartbeat.boto3.cpu": "heartbeat with `STORE_CLIENT=boto3`",
+    "stub.heartbeat.cpu": "heartbeat, nothing sent",
+    "warm.start.p50": "latency, median: start",
+    "warm.heartbeat.p50": "heartbeat",
+    "warm.end.p50": "end",
+    "warm.heartbeat.p99": "latency, 99th percentile: heartbeat",
+    "throughput.1": "throughput: 1 thread",
+    "throughput.8": "8 threads",
+    "throughput.32": "32 threads",
+    "throughput.2x8": "2 processes with 8 threads",
+    "cold.total": "cold: process start to first answer",
+    "cold.ready": "import and client",
+    "cold.modules": "loaded by then",
+    "memory.rss": "peak memory",
+    "zip.bytes": "zip",
+    "zip.unpacked": "unpacked",
+}
+"""Which rows, in the words of the document."""
+
+_KINDS = re.compile(
+    r"(warm|stub|throughput|cold|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?(?:boto3\.)?"
+)
+
+
+def baseline(name: str) -> str:
+    """The id of the bare call's row that this one is compared with."""
+    return _KINDS.sub(r"\1.bare.", name)
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The table in Markdown."""
+    known = {row["id"]: row for row in rows}
+    lines = ["| | whole handler | bare `update_item` | ratio | goal |", "|---|---|---|---|---|"]
+    for name, words in ROWS.items():
+        row = known[name]
+        bare = "" if row["ratio"] is None else _figure(known[baseline(name)])
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        lines.append(f"| {words} | {_figure(row)} | {bare} | {ratio} | {_goal(row)} |")
+    return "\n".join(lines)
+
+
+def _figure(row: Mapping[str, Any]) -> str:
+    value, unit = row["value"], row["unit"]
+    if unit == "bytes":
+        value, unit = value / 1e6, "MB"
+    elif unit == "µs":
+        value, unit = value / 1000, "ms"
+    return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"  # noqa: PLR2004 - three digits
+
+
+def _goal(row: Mapping[str, Any]) -> str:
+    if row["goal"] is None:
+        return ""
+    goal = f"{row['goal'] / 1e6:g} MB" if row["unit"] == "bytes" else f"{row['goal']}"
+    return f"{goal}, {'met' if row['met'] else '**not met**'}"
+
+
+def written(document: str, rows: Iterable[Mapping[str, Any]], machine: str) -> str:
+    """The document with this table in its place."""
+    before, _, rest = document.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{machine} (medians):\n\n{table(rows)}\n\n{END}{after}"
