@@ -15,7 +15,7 @@ from domain.ports import Deadline
 from domain.requests import StartAnonymous, StartNamed, StartRequest
 from domain.streams import AnonymousSlots, Lease, Snapshot
 from proof.report import Progress, Row
-from proof.stores import EPOCH, TABLE, Stores, client_of, item_of, repository_over, stores
+from proof.stores import EPOCH, TABLE, Stores, Way, client_of, item_of, repository_over, sdk_client_of, stores
 from proof.together import Barrier, Together
 from tests.fakes import FakeClock
 
@@ -90,15 +90,16 @@ def _state(live: int = 0, over: int = 0, anonymous: int = 0) -> Snapshot:
     return Snapshot(len(leases) + anonymous, slots, leases)
 
 
-def race(address: str, trials: tuple[Trial, ...], process: int, start: Barrier) -> list[Counter[str]]:
+def race(way: Way, trials: tuple[Trial, ...], process: int, start: Barrier) -> list[Counter[str]]:
     """This process's racers in each trial, all at once with those of the other processes."""
-    client = client_of(address)
+    sdk_client = sdk_client_of(way)
     results = []
-    for trial in trials:
-        if process == 0 and trial.before.stream_count:
-            client.put_item(TableName=TABLE, Item=item_of(trial.user, trial.before))
-        start.wait()
-        results.append(_race(client, trial, process))
+    with client_of(way) as client:
+        for trial in trials:
+            if process == 0 and trial.before.stream_count:
+                sdk_client.put_item(TableName=TABLE, Item=item_of(trial.user, trial.before))
+            start.wait()
+            results.append(_race(client, trial, process))
     return results
 
 
@@ -131,14 +132,14 @@ def prove(seed: int, trials: int, progress: Progress, over: Stores = stores) -> 
     """Let them race so often, over both stores in turn."""
     raced, grants = 0, 0
     goal = f"{trials:,} trials of 12 to 32 threads, grants = free slots"
-    with over() as addresses, Together(PROCESSES) as together:
-        looking: list[Callable[[str], Snapshot]] = [_look(address) for address in addresses]
+    with over() as ways, Together(PROCESSES) as together:
+        looking: list[Callable[[str], Snapshot]] = [_look(way) for way in ways]
         for batch in count():
             drawn = tuple(Trial.draw(seed, batch * BATCH + n) for n in range(BATCH))
-            shares = together.run(race, addresses[batch % 2], drawn)
+            shares = together.run(race, ways[batch % len(ways)], drawn)
             for trial, answers in zip(drawn, zip(*shares, strict=True), strict=True):
                 total = sum(answers, Counter[str]())
-                wrong = trial.judge(total, looking[batch % 2](trial.user))
+                wrong = trial.judge(total, looking[batch % len(ways)](trial.user))
                 raced, grants = raced + 1, grants + total["granted"]
                 if wrong:
                     print(f"\n{trial}: {wrong}")
@@ -149,6 +150,6 @@ def prove(seed: int, trials: int, progress: Progress, over: Stores = stores) -> 
     return [Row("contention", figure, goal, met=raced >= trials)]
 
 
-def _look(address: str) -> Callable[[str], Snapshot]:
-    repository = repository_over(client_of(address))
+def _look(way: Way) -> Callable[[str], Snapshot]:
+    repository = repository_over(sdk_client_of(way))
     return lambda user: repository.read(user, Deadline.after(10, FakeClock(EPOCH)))

@@ -112,7 +112,8 @@ def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
     with _store() as (client, settings):
         load: Load | None = None
         while kills < goal and progress(kills, goal):
-            with LocalService(settings) as service:
+            client_kind = {"STORE_CLIENT": "lean" if kills % 2 else "boto3"}
+            with LocalService(settings | client_kind) as service:
                 if load is not None:
                     wrong += _contradictions(client, load)
                     above += sum(not _is_sound(client, user) for user in load.users)

@@ -22,7 +22,7 @@ from domain.ports import Deadline, StreamRepository
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import Snapshot
 from proof.report import Progress, Row, spread
-from proof.stores import EPOCH, TABLE, Stores, client_of, item_of, repository_over, stores
+from proof.stores import EPOCH, TABLE, Stores, Way, client_of, item_of, repository_over, sdk_client_of, stores
 from tests.fakes import FakeClock
 from tests.wire import Fault, Send, Wire, after_other, late, lost_after, lost_before, server_error, throttled
 
@@ -246,16 +246,16 @@ class Run:
             yield End.of(store.read(self.user, Deadline.after(1, clock)), granted=granted)
 
 
-def play_batch(task: tuple[str, int, int]) -> list[Verdict]:
-    """Play some runs over the store at this address, from this seed, from this number on."""
-    address, seed, first = task
-    client = client_of(address)
-    wire = Wire(client)
-    unreliable, api = repository_over(client), client_of(address)
-    return [
-        Run(number, f"faults-{seed}-{number}").play(wire, unreliable, api)
-        for number in range(first, first + BATCH)
-    ]
+def play_batch(task: tuple[Way, int, int]) -> list[Verdict]:
+    """Play some runs this way, from this seed, from this number on."""
+    way, seed, first = task
+    with client_of(way) as client:
+        wire = Wire(client)
+        unreliable, api = repository_over(client), sdk_client_of(way)
+        return [
+            Run(number, f"faults-{seed}-{number}").play(wire, unreliable, api)
+            for number in range(first, first + BATCH)
+        ]
 
 
 def prove(
@@ -268,8 +268,8 @@ def prove(
     """Play so many runs, over both stores in turn."""
     played: list[Verdict] = []
     goal = f"{runs:,} runs, 0 double grants, 0 phantom refusals, 0 leaked slots"
-    with over() as addresses:
-        tasks = ((addresses[n % 2], seed, n * BATCH) for n in count())
+    with over() as ways:
+        tasks = ((ways[n % len(ways)], seed, n * BATCH) for n in count())
         for verdicts in run(play_batch, tasks):
             played += verdicts
             wrong = next((verdict for verdict in verdicts if verdict.wrong), None)

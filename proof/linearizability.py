@@ -15,6 +15,7 @@ from math import inf
 from random import Random
 from typing import Any, Final
 
+from adapters.dynamodb.failures import api_error, refused_item
 from adapters.dynamodb.items import snapshot
 from domain.errors import StreamLimiterError
 from domain.limiter import StreamLimiter
@@ -25,7 +26,7 @@ from domain.streams import AnonymousSlots, Lease, Snapshot
 from domain.writes import Write, after, permits
 from proof.checker import Model, Operation, Undecided, is_linearizable
 from proof.report import Progress, Row
-from proof.stores import EPOCH, Stores, client_of, repository_over, stores
+from proof.stores import EPOCH, Stores, Way, client_of, repository_over, stores
 from proof.together import Barrier, Together
 from tests.fakes import FakeClock
 from tests.wire import Wire, late, lost_after, lost_before, server_error
@@ -78,7 +79,7 @@ class Recorder:
     """A `StreamRepository` and the `DynamoDbApi` beneath it: writes down each attempt, and how it ended.
 
     Args:
-        client: boto3's client.
+        client: the service's client.
     """
 
     def __init__(self, client: Any) -> None:
@@ -102,11 +103,12 @@ class Recorder:
         try:
             answer = self._client.update_item(**request)
         except Exception as error:
-            response = getattr(error, "response", None) or {}
-            if response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-                self._record(called, self._under_way, (False, response.get("Item", {})))
-            else:
+            told = api_error(error)
+            item = None if told is None else refused_item(told)
+            if item is None:
                 self.history.append(Operation(called, inf, self._under_way, None))
+            else:
+                self._record(called, self._under_way, (False, item))
             raise
         self._record(called, self._under_way, (True, answer["Attributes"]))
         return answer
@@ -142,14 +144,14 @@ def _calls(limiter: StreamLimiter, user: str, chance: Random, who: int) -> Itera
         yield chance.choice(requests)
 
 
-def record(address: str, users: tuple[str, ...], process: int, start: Barrier) -> list[list[Operation]]:
+def record(way: Way, users: tuple[str, ...], process: int, start: Barrier) -> list[list[Operation]]:
     """What this process's threads see of each user, all at once with those of the other processes."""
-    client = client_of(address)
-    wire = Wire(client)
     histories = []
-    for user in users:
-        start.wait()
-        histories.append(_record_user(client, wire, user, process))
+    with client_of(way) as client:
+        wire = Wire(client)
+        for user in users:
+            start.wait()
+            histories.append(_record_user(client, wire, user, process))
     return histories
 
 
@@ -187,10 +189,10 @@ def prove(seed: int, histories: int, progress: Progress, over: Stores = stores) 
     checked = longest = unknown = 0
     seconds = 0.0
     goal = f"{histories:,} histories of up to {OPERATIONS_AT_MOST} operations, all linearizable"
-    with over() as addresses, Together(PROCESSES) as together:
+    with over() as ways, Together(PROCESSES) as together:
         for batch in count():
             users = tuple(f"history-{seed}-{batch}-{number}" for number in range(BATCH))
-            shares = together.run(record, addresses[batch % 2], users)
+            shares = together.run(record, ways[batch % len(ways)], users)
             for user, parts in zip(users, zip(*shares, strict=True), strict=True):
                 history = [operation for part in parts for operation in part]
                 began = time.monotonic()

@@ -1,7 +1,11 @@
-"""The real stores that proofs run over: DynamoDB Local and the emulator, each in a process of its own."""
+"""The real stores that proofs run over: DynamoDB Local and the emulator, each in a process of its own.
+
+The service has two clients, and each store is spoken to by either.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from botocore.config import Config
@@ -9,7 +13,10 @@ from localstack_client.session import Session
 
 from adapters.dynamodb import items
 from adapters.dynamodb.client import ATTEMPT_SECONDS, CONNECTIONS
+from adapters.dynamodb.http_transport import Endpoint, HttpTransport
+from adapters.dynamodb.lean_client import LeanClient
 from adapters.dynamodb.repository import DynamoDbApi, DynamoDbStreamRepository
+from adapters.dynamodb.sigv4 import Credentials, Signer
 from dev.dynamodb_local import start_dynamodb_local
 from dev.emulator import REGION, start_emulator
 from dev.table import ensure_table
@@ -20,9 +27,22 @@ EPOCH: Final = 2_000_000_000.0
 """Lies ahead: no item's TTL has come, so that no store sweeps it."""
 
 
+@dataclass(frozen=True)
+class Way:
+    """How requests reach a store.
+
+    Attributes:
+        address: the store's.
+        lean: whether the lean client speaks to it, and not boto3.
+    """
+
+    address: str
+    lean: bool
+
+
 @contextmanager
-def stores() -> Iterator[tuple[str, ...]]:
-    """Both stores, with the table; gives the addresses of DynamoDB Local and the emulator, in this order."""
+def stores() -> Iterator[tuple[Way, ...]]:
+    """Both stores, with the table; gives four ways: the first two and the last two are one to each store."""
     with ExitStack() as stack:
         local = stack.enter_context(start_dynamodb_local())
         emulator = stack.enter_context(start_emulator())
@@ -32,24 +52,42 @@ def stores() -> Iterator[tuple[str, ...]]:
             ensure_table(patient, TABLE)
             patient.update_item(TableName=TABLE, Key=items.key("warm-up"))  # a Java process is slow at first
             patient.get_item(TableName=TABLE, Key=items.key("warm-up"))
-        yield addresses
+        yield tuple(
+            Way(address, lean=lean)
+            for clients in ((True, False), (False, True))
+            for address, lean in zip(addresses, clients, strict=True)
+        )
 
 
 PATIENCE_SECONDS: Final = 30
 
-Stores = Callable[[], AbstractContextManager[tuple[str, ...]]]
-"""What gives the addresses of running stores."""
+Stores = Callable[[], AbstractContextManager[tuple[Way, ...]]]
+"""What gives the ways to running stores."""
 
 
-def client_of(address: str) -> Any:
-    """A client of the store at this address, patient: that a machine is busy is no fault."""
+@contextmanager
+def client_of(way: Way) -> Iterator[Any]:
+    """The service's client on this way, patient: that a machine is busy is no fault."""
+    if not way.lean:
+        yield sdk_client_of(way)
+        return
+    endpoint = Endpoint.of(way.address)
+    transport = HttpTransport(endpoint, connect_seconds=PATIENCE_SECONDS, read_seconds=PATIENCE_SECONDS)
+    try:
+        yield LeanClient(transport, Signer(Credentials("test", "test"), REGION, endpoint.authority))
+    finally:
+        transport.close()
+
+
+def sdk_client_of(way: Way) -> Any:
+    """boto3's client of the store, which knows more than the service's two calls; as patient."""
     config = Config(
         connect_timeout=PATIENCE_SECONDS,
         read_timeout=PATIENCE_SECONDS,
         retries={"total_max_attempts": 1, "mode": "standard"},
         max_pool_connections=CONNECTIONS,
     )
-    return _session(address).client("dynamodb", config=config)
+    return _session(way.address).client("dynamodb", config=config)
 
 
 def repository_over(api: DynamoDbApi) -> DynamoDbStreamRepository:

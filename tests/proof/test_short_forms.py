@@ -9,13 +9,13 @@ import pytest
 from dev.dynamodb_local import unavailable
 from proof import contention, faults, linearizability, stateful
 from proof.report import here, unhurried
-from proof.stores import stores
+from proof.stores import Way, stores
 from tests.support import skip_or_fail
 
 
 @pytest.fixture(scope="module")
-def addresses() -> Iterator[tuple[str, ...]]:
-    """Both stores."""
+def ways() -> Iterator[tuple[Way, ...]]:
+    """Both stores, by either client."""
     reason = unavailable()
     if reason:
         skip_or_fail(reason)
@@ -24,18 +24,16 @@ def addresses() -> Iterator[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize(("proof", "size"), [(faults, 100), (stateful, 10)], ids=["faults", "stateful"])
-def test_over_both_stores(proof: ModuleType, size: int, addresses: tuple[str, ...]) -> None:
+def test_over_both_stores(proof: ModuleType, size: int, ways: tuple[Way, ...]) -> None:
     """Nothing is counted twice, refused without need or leaked; every repository is as the model."""
-    (row,) = proof.prove(2, size, unhurried, here, lambda: nullcontext(addresses))
+    (row,) = proof.prove(2, size, unhurried, here, lambda: nullcontext(ways))
     assert row.met, row.figure
 
 
 @pytest.mark.parametrize(
     ("proof", "size"), [(linearizability, 10), (contention, 10)], ids=["linearizability", "contention"]
 )
-def test_over_both_stores_from_two_processes(
-    proof: ModuleType, size: int, addresses: tuple[str, ...]
-) -> None:
+def test_over_both_stores_from_two_processes(proof: ModuleType, size: int, ways: tuple[Way, ...]) -> None:
     """Whoever races whom, the histories can be explained, and grants equal the free slots."""
-    (row,) = proof.prove(2, size, unhurried, lambda: nullcontext(addresses))
+    (row,) = proof.prove(2, size, unhurried, lambda: nullcontext(ways))
     assert row.met, row.figure
