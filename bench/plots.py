@@ -87,7 +87,9 @@ def cost(axes: Axes, _: Values, __: Details) -> None:
     services = [capacity(Audience(1_000_000, seconds), load_prices()).dollars_hour for seconds in intervals]
     # A million viewers: dollars an hour are dollars per million stream-hours.
     parts = {name: [dollars[name] for dollars in services] for name in services[0]}
-    axes.stackplot(intervals, *parts.values(), labels=list(parts), colors=[OURS, PALE, BARE, "#dadce0"])
+    axes.stackplot(
+        intervals, *parts.values(), labels=list(parts), colors=[OURS, PALE, BARE, "#dadce0", "black"]
+    )
     axes.set(
         title="Cost of a million hours of streams", xlabel="seconds between heartbeats", ylabel="$", ylim=0
     )
@@ -102,7 +104,7 @@ def scale(axes: Axes, _: Values, __: Details) -> None:
     axes.loglog(
         sizes, [each.concurrency for each in needed], marker="o", color=BARE, label="functions at once"
     )
-    dollars = [sum(each.dollars_hour.values()) for each in needed]
+    dollars = [each.dollars for each in needed]
     axes.loglog(sizes, dollars, marker="o", color=PALE, label="$ per hour")
     axes.set(title="What an audience asks for", xlabel="viewers at the same time")
     axes.legend(frameon=False)

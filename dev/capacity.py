@@ -7,14 +7,18 @@ import math
 import os
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 PRICES: Final = Path(__file__).with_name("prices.toml")
 HOUR: Final = 3600
+MONTH_HOURS: Final = 730
 MILLION: Final = 1_000_000
+THROTTLING_RATE: Final = 1000
+"""Requests per second that a stage admits, unless Terraform's variable says otherwise."""
+
 RAMP_MINUTES: Final = 30
 """An on-demand table takes twice its former peak at once, and as much again after so many minutes."""
 
@@ -31,6 +35,7 @@ class Audience:
         duration_ms: how long a function takes for a request, most of it waiting for DynamoDB.
         memory_mb: what a function is given.
         log_bytes: what a request writes to the log: one event, and Lambda's own three lines.
+        metrics: that the events make: some for each function, and one for each outcome of each.
         write_units: what a write costs; an item of up to 1 KB is one.
     """
 
@@ -40,7 +45,8 @@ class Audience:
     streams_per_user: int = 3
     duration_ms: float = 10
     memory_mb: int = 512
-    log_bytes: int = 700
+    log_bytes: int = 1400
+    metrics: int = 40
     write_units: int = 1
 
 
@@ -56,7 +62,7 @@ class Capacity:
         user_share: of one partition's write units that one user's item takes.
         ramp_minutes: until a new on-demand table takes all of it, unless it is warmed beforehand.
         quotas: that must be raised: its name, what is needed, what there is.
-        dollars_hour: by service.
+        dollars_hour: by service, of a month that is like this at every hour: prices fall with a month's use.
         provisioned_dollars_hour: of the table's writes, were they provisioned for exactly this.
     """
 
@@ -71,9 +77,25 @@ class Capacity:
     provisioned_dollars_hour: float
 
     @property
+    def dollars(self) -> float:
+        """Per hour, all services together."""
+        return sum(self.dollars_hour.values())
+
+    @property
     def dollars_million_requests(self) -> float:
         """All services together."""
-        return sum(self.dollars_hour.values()) / (self.requests_second * HOUR / MILLION)
+        return self.dollars / (self.requests_second * HOUR / MILLION)
+
+
+def charge_hour(use_hour: float, tiers: Sequence[Mapping[str, float]]) -> float:
+    """What an hour's use costs, where each part of a month's use has its own tier's price."""
+    use = use_hour * MONTH_HOURS
+    total = below = 0.0
+    for tier in tiers:
+        up_to = min(use, tier.get("up_to", math.inf))
+        total += (up_to - below) * tier["price"]
+        below = up_to
+    return total / MONTH_HOURS
 
 
 def requests_per_play(audience: Audience) -> float:
@@ -90,7 +112,9 @@ def capacity(audience: Audience, prices: Mapping[str, Any]) -> Capacity:
     concurrency = math.ceil(rate * audience.duration_ms / 1000)
     millions_hour = rate * HOUR / MILLION
     gigabyte_seconds = rate * HOUR * audience.duration_ms / 1000 * audience.memory_mb / 1024
+    gigabytes = rate * HOUR * audience.log_bytes / 1e9
     needs = (
+        ("Terraform's throttling_rate", rate, THROTTLING_RATE),
         ("API Gateway requests per second", rate, quotas["api_gateway_requests_second"]),
         ("Lambda concurrency", concurrency, quotas["lambda_concurrency"]),
         ("DynamoDB write units per second and table", units, quotas["table_write_units_second"]),
@@ -107,13 +131,14 @@ def capacity(audience: Audience, prices: Mapping[str, Any]) -> Capacity:
         ramp_minutes=RAMP_MINUTES * max(math.ceil(math.log2(units / cold)), 0) if units else 0,
         quotas=tuple(need for need in needs if need[1] > need[2]),
         dollars_hour={
-            "API Gateway": millions_hour * prices["api_gateway"]["http_call_million"],
+            "API Gateway": charge_hour(millions_hour, prices["api_gateway"]["http_call_million"]),
             "DynamoDB": millions_hour
             * audience.write_units
             * prices["dynamodb"]["on_demand_write_unit_million"],
             "Lambda": millions_hour * prices["lambda"]["request_million"]
-            + gigabyte_seconds * prices["lambda"]["gigabyte_second_arm64"],
-            "logs": rate * HOUR * audience.log_bytes / 1e9 * prices["logs"]["ingested_gigabyte"],
+            + charge_hour(gigabyte_seconds, prices["lambda"]["gigabyte_second_arm64"]),
+            "logs": charge_hour(gigabytes, prices["cloudwatch"]["ingested_gigabyte"]),
+            "metrics": audience.metrics * prices["cloudwatch"]["metric_month"] / MONTH_HOURS,
         },
         provisioned_dollars_hour=units * prices["dynamodb"]["provisioned_write_unit_hour"],
     )
@@ -126,7 +151,6 @@ def load_prices() -> dict[str, Any]:
 
 def report(audience: Audience, needed: Capacity, as_of: str) -> str:
     """The figures for people."""
-    total = sum(needed.dollars_hour.values())
     raised = [f"  raise {name}: {need:,.0f}, there are {there:,}" for name, need, there in needed.quotas]
     dollars = ", ".join(f"{name} ${dollars:,.2f}" for name, dollars in needed.dollars_hour.items())
     lines = (
@@ -136,10 +160,11 @@ def report(audience: Audience, needed: Capacity, as_of: str) -> str:
         f"  one user takes {needed.user_share:.4%} of what a partition can write",
         f"  a new on-demand table: {needed.ramp_minutes:g} minutes until it takes all of it, or warm it",
         *(raised or ["  no quota to raise"]),
-        f"  ${total:,.2f} per hour: {dollars}",
+        f"  ${needed.dollars:,.2f} per hour: {dollars}",
         f"  ${needed.dollars_million_requests:.2f} per million requests",
-        f"  ${total / audience.viewers:.6f} per stream and hour",
+        f"  ${needed.dollars / audience.viewers:.6f} per stream and hour",
         f"  writes provisioned for exactly this: ${needed.provisioned_dollars_hour:,.2f} per hour",
+        f"  by function URLs: ${needed.dollars - needed.dollars_hour['API Gateway']:,.2f} per hour",
         f"  (list prices of {as_of}, us-east-1)",
     )
     return "\n".join(lines)

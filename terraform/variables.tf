@@ -225,14 +225,14 @@ variable "cors_origins" {
 # The API
 
 variable "throttling_rate" {
-  description = "Requests per second that the API admits on average over all callers; the rest get 429."
+  description = "Requests per second that the API admits on average over all callers; the rest get 429. More than 10000 needs a raised quota of the account."
   type        = number
   default     = 1000
   nullable    = false
 
   validation {
-    condition     = var.throttling_rate > 0 && var.throttling_rate <= 10000
-    error_message = "throttling_rate must be above 0 and at most 10000."
+    condition     = var.throttling_rate > 0 && var.throttling_rate <= 10000000
+    error_message = "throttling_rate must be above 0 and at most 10000000."
   }
 }
 
@@ -243,8 +243,8 @@ variable "throttling_burst" {
   nullable    = false
 
   validation {
-    condition     = var.throttling_burst >= 1 && var.throttling_burst <= 5000 && floor(var.throttling_burst) == var.throttling_burst
-    error_message = "throttling_burst must be a whole number from 1 to 5000."
+    condition     = var.throttling_burst >= 1 && var.throttling_burst <= 5000000 && floor(var.throttling_burst) == var.throttling_burst
+    error_message = "throttling_burst must be a whole number from 1 to 5000000."
   }
 }
 

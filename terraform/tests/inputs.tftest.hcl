@@ -54,8 +54,8 @@ run "too_large" {
     name              = "a-name-that-is-longer-than-32-letters"
     stage             = "longerthan16letters"
     memory_size       = 10241
-    throttling_rate   = 10001
-    throttling_burst  = 5001
+    throttling_rate   = 10000001
+    throttling_burst  = 5000001
     max_streams       = 21
     lease_seconds     = 86401
     grace_seconds     = 61

@@ -1,35 +1,50 @@
 import heapq
 import random
+import re
 from itertools import count
 
 import pytest
 
-from dev.capacity import Audience, capacity, load_prices
+from adapters.dynamodb.metered import MeteredApi
+from adapters.dynamodb.repository import DynamoDbStreamRepository
+from adapters.store_calls import StoreCalls
+from bench.calls import ENVIRONMENT, Handlers, stub_lean_client
+from dev.cache import ROOT
+from dev.capacity import THROTTLING_RATE, Audience, capacity, charge_hour, load_prices
 from domain.limiter import StreamLimiter
 from domain.policy import Policy
 from domain.requests import EndNamed, Heartbeat, StartNamed
-from tests.fakes import FakeClock, RecordingRepository
+from proof.store import SimulatedDynamoDb
+from tests.fakes import FakeClock
 
 PRICES = load_prices()
+TRACE_ID = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+ON_AWS = 70 + 53 + 115 + 4 * 26 + 55 + 24
+"""Bytes besides: START, END and REPORT, 26 for each line, an event's names of call and function."""
 
 
 def test_a_million_viewers_cost_what_a_hand_computes() -> None:
-    """A heartbeat a minute, plays of an hour: 61.5 requests per play, so 61.5 million an hour."""
+    """A heartbeat a minute, plays of an hour: 61.5 requests a play, 61.5 million an hour, 44,895 a month."""
     needed = capacity(Audience(1_000_000, heartbeat_seconds=60), PRICES)
 
     assert needed.requests_second == pytest.approx(61_500_000 / 3600)
     assert needed.dollars_hour == pytest.approx(
         {
-            "API Gateway": 61.50,
+            "API Gateway": (300 * 1.00 + 44_595 * 0.90) / 730,
             "DynamoDB": 38.4375,
             "Lambda": 12.30 + 307_500 * 0.0000133334,  # 61.5 million times 10 ms times half a GB
-            "logs": 21.525,  # 43.05 GB
+            "logs": (5_000 + 5_000 + 2_000 + 12_853 * 0.05) / 730,  # 62,853 GB: three tiers, and the rest
+            "metrics": 12 / 730,
         }
     )
-    assert needed.dollars_million_requests == pytest.approx(2.2417, abs=0.0001)
+    assert needed.dollars == pytest.approx(127.5638, abs=0.0001)
+    assert needed.dollars_million_requests == pytest.approx(2.0742, abs=0.0001)
     assert needed.provisioned_dollars_hour == pytest.approx(17_083.333 * 0.00065)
     assert (needed.concurrency, needed.partitions) == (171, 18)
-    assert [quota[0] for quota in needed.quotas] == ["API Gateway requests per second"]
+    assert [quota[0] for quota in needed.quotas] == [
+        "Terraform's throttling_rate",
+        "API Gateway requests per second",
+    ]
     assert needed.ramp_minutes == 90  # 4,000, 8,000, 16,000, 32,000
 
 
@@ -43,14 +58,43 @@ def test_a_thousand_viewers_need_nothing_special() -> None:
 
 
 def test_a_hundred_million_viewers_exceed_every_quota() -> None:
-    """All three must be raised, long before."""
-    assert len(capacity(Audience(100_000_000), PRICES).quotas) == 3
+    """All of them must be raised, long before."""
+    assert len(capacity(Audience(100_000_000), PRICES).quotas) == 4
 
 
-def test_the_model_counts_as_many_writes_as_a_simulated_audience_makes() -> None:
-    """10,000 players through the real use cases: each plays, sends heartbeats, ends, and plays again."""
+@pytest.mark.parametrize(("use", "dollars"), [(0, 0), (300, 300), (301, 300.90), (1300, 1200)])
+def test_each_part_of_a_months_use_has_its_own_tiers_price(use: float, dollars: float) -> None:
+    """The first 300 at 1.00, whatever comes after them at 0.90."""
+    tiers = PRICES["api_gateway"]["http_call_million"]
+    assert charge_hour(use / 730, tiers) * 730 == pytest.approx(dollars)
+
+
+def test_the_throttling_rate_is_terraforms_own() -> None:
+    """A stage throttles by itself long before the account does."""
+    variables = (ROOT / "terraform" / "variables.tf").read_text()
+    block = variables[variables.index('variable "throttling_rate"') :]
+    assert int(re.findall(r"default += (\d+)", block)[0]) == THROTTLING_RATE
+
+
+@pytest.mark.parametrize("name", ["start", "heartbeat", "end"])
+def test_a_request_logs_what_the_model_says(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One event, Lambda's own lines about the request, and what CloudWatch counts for each line."""
+    for variable, value in {**ENVIRONMENT, "_X_AMZN_TRACE_ID": TRACE_ID}.items():
+        monkeypatch.setenv(variable, value)
+    Handlers(stub_lean_client(), "logged").stream("logged", "play-1")[name]()
+
+    event = len(capsys.readouterr().out)
+    assert event + ON_AWS == pytest.approx(Audience.log_bytes, rel=0.05)
+
+
+def test_the_model_counts_as_many_calls_as_a_simulated_audience_makes() -> None:
+    """10,000 players through the real use cases and adapter: each plays, with heartbeats, and plays again."""
     audience = Audience(10_000, heartbeat_seconds=600, play_seconds=1800)
-    clock, repository = FakeClock(), RecordingRepository()
+    clock, calls = FakeClock(), StoreCalls()
+    api = MeteredApi(SimulatedDynamoDb(), calls)
+    repository = DynamoDbStreamRepository(api, "streams", attempt_seconds=1)
     limiter = StreamLimiter(repository, clock, Policy(lease_seconds=1800, heartbeat_seconds=600))
     chance = random.Random(1)  # noqa: S311 - a made-up audience
     plays = count()
@@ -72,7 +116,7 @@ def test_the_model_counts_as_many_writes_as_a_simulated_audience_makes() -> None
         beats = began + chance.random() * audience.heartbeat_seconds
         agenda.append((min(beats, ends), player, start(player), ends))
     heapq.heapify(agenda)
-    repository.writes.clear()
+    calls.reset()
 
     while agenda[0][0] < began + audience.play_seconds:
         at, player, stream_id, ends = heapq.heappop(agenda)
@@ -85,5 +129,5 @@ def test_the_model_counts_as_many_writes_as_a_simulated_audience_makes() -> None
             stream_id, ends = start(player), at + length()
         heapq.heappush(agenda, (min(at + audience.heartbeat_seconds, ends), player, stream_id, ends))
 
-    written = len(repository.writes) / audience.play_seconds
-    assert written == pytest.approx(capacity(audience, PRICES).requests_second, rel=0.02)
+    called = calls.count / audience.play_seconds
+    assert called == pytest.approx(capacity(audience, PRICES).requests_second, rel=0.02)
