@@ -64,6 +64,7 @@ class Capacity:
         quotas: that must be raised: its name, what is needed, what there is.
         dollars_hour: by service, of a month that is like this at every hour: prices fall with a month's use.
         provisioned_dollars_hour: of the table's writes, were they provisioned for exactly this.
+        direct_dollars_hour: of everything, did a REST API call the table itself, without function and log.
     """
 
     requests_second: float
@@ -75,6 +76,7 @@ class Capacity:
     quotas: tuple[tuple[str, float, float], ...]
     dollars_hour: Mapping[str, float]
     provisioned_dollars_hour: float
+    direct_dollars_hour: float
 
     @property
     def dollars(self) -> float:
@@ -112,6 +114,7 @@ def capacity(audience: Audience, prices: Mapping[str, Any]) -> Capacity:
     concurrency = math.ceil(rate * audience.duration_ms / 1000)
     millions_hour = rate * HOUR / MILLION
     gigabyte_seconds = rate * HOUR * audience.duration_ms / 1000 * audience.memory_mb / 1024
+    database = millions_hour * audience.write_units * prices["dynamodb"]["on_demand_write_unit_million"]
     gigabytes = rate * HOUR * audience.log_bytes / 1e9
     needs = (
         ("Terraform's throttling_rate", rate, THROTTLING_RATE),
@@ -132,14 +135,13 @@ def capacity(audience: Audience, prices: Mapping[str, Any]) -> Capacity:
         quotas=tuple(need for need in needs if need[1] > need[2]),
         dollars_hour={
             "API Gateway": charge_hour(millions_hour, prices["api_gateway"]["http_call_million"]),
-            "DynamoDB": millions_hour
-            * audience.write_units
-            * prices["dynamodb"]["on_demand_write_unit_million"],
+            "DynamoDB": database,
             "Lambda": millions_hour * prices["lambda"]["request_million"]
             + charge_hour(gigabyte_seconds, prices["lambda"]["gigabyte_second_arm64"]),
             "logs": charge_hour(gigabytes, prices["cloudwatch"]["ingested_gigabyte"]),
             "metrics": audience.metrics * prices["cloudwatch"]["metric_month"] / MONTH_HOURS,
         },
+        direct_dollars_hour=database + charge_hour(millions_hour, prices["api_gateway"]["rest_call_million"]),
         provisioned_dollars_hour=units * prices["dynamodb"]["provisioned_write_unit_hour"],
     )
 
@@ -164,6 +166,7 @@ def report(audience: Audience, needed: Capacity, as_of: str) -> str:
         f"  ${needed.dollars_million_requests:.2f} per million requests",
         f"  ${needed.dollars / audience.viewers:.6f} per stream and hour",
         f"  writes provisioned for exactly this: ${needed.provisioned_dollars_hour:,.2f} per hour",
+        f"  by a REST API that calls the table itself: ${needed.direct_dollars_hour:,.2f} per hour",
         f"  by function URLs: ${needed.dollars - needed.dollars_hour['API Gateway']:,.2f} per hour",
         f"  (list prices of {as_of}, us-east-1)",
     )

@@ -39,6 +39,8 @@ def test_a_million_viewers_cost_what_a_hand_computes() -> None:
     )
     assert needed.dollars == pytest.approx(127.5638, abs=0.0001)
     assert needed.dollars_million_requests == pytest.approx(2.0742, abs=0.0001)
+    rest = (333 * 3.50 + 667 * 2.80 + 19_000 * 2.38 + 24_895 * 1.51) / 730
+    assert needed.direct_dollars_hour == pytest.approx(38.4375 + rest)
     assert needed.provisioned_dollars_hour == pytest.approx(17_083.333 * 0.00065)
     assert (needed.concurrency, needed.partitions) == (171, 18)
     assert [quota[0] for quota in needed.quotas] == [
