@@ -1,0 +1,87 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import results
+from bench.document import DOCUMENT, ROWS, baseline, written
+from bench.results import Details, Row, median_row, save, table
+
+ROW = {"value": 1.0, "unit": "ms", "ratio": None, "goal": None, "met": None}
+
+
+def measured() -> list[dict[str, Any]]:
+    """A row for each that the document names, and its baseline."""
+    ids = {*ROWS, *map(baseline, ROWS)}
+    return [{**ROW, "id": name} for name in ids]
+
+
+def test_a_ratio_is_the_median_of_neighbours() -> None:
+    """Both sides of a ratio were measured one after the other: a machine that slows down slows both."""
+    row = median_row("warm.start.cpu", "µs", [1, 10, 100], baseline=[4, 40, 400], goal=0.28)
+    assert (row.value, row.ratio, row.met) == (10, 0.25, True)
+
+
+@pytest.mark.parametrize(
+    ("row", "met"),
+    [
+        (Row("a", 1, "MB"), None),
+        (Row("a", 10, "MB", goal=10), True),
+        (Row("a", 11, "MB", goal=10), False),
+        (Row("a", 99, "ms", ratio=0.281, goal=0.28), False),
+        (Row("a", 99, "calls/s", ratio=1.5, goal=1.5, better="more"), True),
+        (Row("a", 99, "calls/s", ratio=1.49, goal=1.5, better="more"), False),
+    ],
+)
+def test_a_goal_is_met_or_not(row: Row, *, met: bool | None) -> None:
+    """By the ratio where there is one, and the table for people says so."""
+    assert row.met is met
+    assert ("NOT MET" in table([row])) is (met is False)
+
+
+def test_the_rows_for_machines_have_six_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads build/bench.json finds these, in each row."""
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "bench.json")
+    monkeypatch.setattr(results, "DETAILS", tmp_path / "details.json")
+
+    save([median_row("cold.total", "ms", [2, 2], baseline=[5, 5], goal=0.5)], Details("here", {}, {}))
+
+    assert json.loads((tmp_path / "bench.json").read_text()) == [
+        {"id": "cold.total", "value": 2, "unit": "ms", "ratio": 0.4, "goal": 0.5, "met": True}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [
+        ("warm.start.cpu", "warm.bare.cpu"),
+        ("warm.heartbeat.boto3.cpu", "warm.bare.cpu"),
+        ("stub.heartbeat.cpu", "stub.bare.cpu"),
+        ("throughput.8", "throughput.bare.8"),
+        ("cold.total", "cold.bare.total"),
+        ("memory.rss", "memory.bare.rss"),
+    ],
+)
+def test_a_row_is_compared_with_the_bare_sdk(name: str, bare: str) -> None:
+    """By the same measurement."""
+    assert baseline(name) == bare
+
+
+def test_the_document_takes_the_table_in_its_place() -> None:
+    """What is written around it stays, and a second run replaces the first."""
+    document = DOCUMENT.read_text()
+    once = written(document, measured(), "a machine")
+
+    assert written(once, measured(), "a machine") == once
+    assert "a machine (medians)" in once
+    assert once.count("\n| takeover of expired slots, two writes | 1 ms |") == 1
+    assert "## What to set" in once
+
+
+def test_a_goal_that_is_not_met_is_not_hidden() -> None:
+    """It stands in the document."""
+    rows = [row for row in measured() if row["id"] != "cold.total"]
+    missed = {"id": "cold.total", "value": 150, "unit": "ms", "ratio": 0.9, "goal": 0.5, "met": False}
+
+    assert "| 150 ms | 1 ms | 0.90 | 0.5, **not met** |" in written("", [*rows, missed], "a machine")
