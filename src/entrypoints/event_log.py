@@ -61,7 +61,8 @@ class EventLog:
     """
 
     def __init__(self, level: LogLevel, hash_key: SecretStr) -> None:
-        self._key = hash_key.get_secret_value().encode() or secrets.token_bytes(32)
+        key = hash_key.get_secret_value().encode() or secrets.token_bytes(32)
+        self._mac = hmac.new(key, digestmod="sha256")
         self._is_first = True
         # Bound once: to look up the configuration, as a logger from `get_logger` does at each event, costs
         # more than the event.
@@ -84,7 +85,9 @@ class EventLog:
 
     def user_hash(self, user_id: str) -> str:
         """What stands for the user in events. It cannot be turned back without the key."""
-        return hmac.digest(self._key, user_id.encode(), "sha256")[:HASH_BYTES].hex()
+        mac = self._mac.copy()
+        mac.update(user_id.encode())
+        return mac.digest()[:HASH_BYTES].hex()
 
     def request(self, **fields: Any) -> None:
         """A request was answered as it should be; a refusal is such an answer."""

@@ -50,7 +50,7 @@ class Signer:
         self._token_line = "" if token is None else f"x-amz-security-token:{token}\n"
         names = ["content-type", "host", "x-amz-date", *map(str.lower, self._token_header), "x-amz-target"]
         self._signed_headers = ";".join(names)
-        self._day_and_key = ("", b"")
+        self._day_and_mac = ("", hmac.new(b"", digestmod="sha256"))
 
     def headers(self, target: str, body: bytes, now: float) -> dict[str, str]:
         """Every header of a request with this `X-Amz-Target` and body, made at this epoch second."""
@@ -63,7 +63,8 @@ class Signer:
         )
         digest = sha256(canonical_request.encode()).hexdigest()
         text = f"{ALGORITHM}\n{moment}\n{scope}\n{digest}"
-        signature = _mac(self._key(day), text).hex()
+        mac = self._mac(day).copy()
+        mac.update(text.encode())
         credential = f"{self._credentials.access_key}/{scope}"
         return {
             "Host": self._host,
@@ -72,19 +73,16 @@ class Signer:
             "X-Amz-Target": target,
             **self._token_header,
             "Authorization": f"{ALGORITHM} Credential={credential},"
-            f" SignedHeaders={self._signed_headers}, Signature={signature}",
+            f" SignedHeaders={self._signed_headers}, Signature={mac.hexdigest()}",
         }
 
-    def _key(self, day: str) -> bytes:
-        """The day's key, which costs four digests: made once. Day and key are one value, for threads."""
-        known, key = self._day_and_key
+    def _mac(self, day: str) -> hmac.HMAC:
+        """Begun with the day's key, which costs four digests: made once. Day and it are one value, for threads."""
+        known, mac = self._day_and_mac
         if known != day:
             key = f"AWS4{self._credentials.secret_key}".encode()
             for part in (day, self._region, self._service, "aws4_request"):
-                key = _mac(key, part)
-            self._day_and_key = (day, key)
-        return key
-
-
-def _mac(key: bytes, text: str) -> bytes:
-    return hmac.digest(key, text.encode(), "sha256")
+                key = hmac.digest(key, part.encode(), "sha256")
+            mac = hmac.new(key, digestmod="sha256")
+            self._day_and_mac = (day, mac)
+        return mac
