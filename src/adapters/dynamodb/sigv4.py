@@ -77,7 +77,7 @@ class Signer:
         }
 
     def _mac(self, day: str) -> hmac.HMAC:
-        """Begun with the day's key, which costs four digests: made once. Day and it are one value, for threads."""
+        """Begun with the day's key, which costs four digests. Day and this are one value, for threads."""
         known, mac = self._day_and_mac
         if known != day:
             key = f"AWS4{self._credentials.secret_key}".encode()

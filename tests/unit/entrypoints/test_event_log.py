@@ -221,3 +221,11 @@ def test_the_level_silences_what_is_below(capsys: Output) -> None:
 
     Api(FailingRepository(StoreUnavailable()), LOG_LEVEL="error").call("start")
     assert only_event(capsys)["outcome"] == "failed"
+
+
+def test_text_that_is_no_unicode_is_written_all_the_same(capsys: Output) -> None:
+    """Half of a surrogate pair, which no UTF-8 holds, and what no JSON holds: the event is not lost."""
+    log().request(request_id="\ud800", code=b"\xff")
+
+    written = only_event(capsys)
+    assert (written["request_id"], written["code"]) == ("\ud800", "b'\\xff'")
