@@ -9,6 +9,7 @@ DOCS := .venv-docs/.installed
 OPENAPI := .venv-openapi/.installed
 SCAN := .venv-scan/.installed
 PLOTTER := .venv-bench/.installed
+TYPES := clients/js/node_modules/.installed
 PY := .venv/bin/python
 export PYTHONPATH := src:.
 
@@ -30,7 +31,7 @@ run: $(VENV) $(EMULATOR) ## Serve on http://localhost:3000 until Ctrl-C (PORT=30
 # Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
 .PHONY: test
-test: $(VENV) $(EMULATOR) $(OPENAPI) ## Run every test, the fast ones first: what CI runs
+test: $(VENV) $(EMULATOR) $(OPENAPI) $(TYPES) ## Run every test, the fast ones first: what CI runs
 	$(PY) -m pytest -m "not e2e" $(IN_PARALLEL) --dist worksteal
 	$(PY) -m pytest -m e2e $(IN_PARALLEL) --dist loadfile
 
@@ -199,3 +200,7 @@ $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN):
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+# TypeScript, which checks the JavaScript client's types; without npm that test is skipped.
+$(TYPES): clients/js/package-lock.json
+	@! command -v npm >/dev/null || (cd clients/js && npm ci --silent --no-audit --no-fund && touch node_modules/.installed)

@@ -45,6 +45,7 @@ export interface Streams {
   streams: StreamView[];
 }
 
+/** The system's by default. */
 export interface Clock {
   /** Milliseconds. */
   now(): number;
@@ -120,6 +121,7 @@ export class Stream extends EventTarget {
 }
 
 export class ServiceError extends Error {
+  constructor(status: number, problem?: Partial<Problem>, options?: ErrorOptions);
   /** The HTTP status; 0 when nothing answered. */
   readonly status: number;
   readonly code: string | undefined;

@@ -1,20 +1,18 @@
+import { systemClock } from "./clock.js";
 import { Stream } from "./stream.js";
+
+/** @import * as api from "./index.js" */
 
 const REQUEST_TIMEOUT_MS = 5_000; // the service answers within 3 s, whatever happens behind it
 const PATIENCE_MS = 15_000;
 const FIRST_DELAY_MS = 300;
 const LONGEST_DELAY_MS = 10_000;
 
-const systemClock = {
-  now: () => Date.now(), // not performance.now(): that stands still while a laptop sleeps, and leases do not
-  after(milliseconds, callback) {
-    const timer = setTimeout(callback, milliseconds);
-    return () => clearTimeout(timer);
-  },
-};
-
 /** An answer other than 200, or none at all (status 0). */
 export class ServiceError extends Error {
+  retryAfterMs = 0;
+
+  /** @param {number} status @param {Partial<api.Problem>} [problem] @param {ErrorOptions} [options] */
   constructor(status, problem = {}, options = undefined) {
     super(problem.detail ?? problem.message ?? (status ? `HTTP ${status}` : "The service did not answer."), options);
     this.name = "ServiceError";
@@ -32,8 +30,10 @@ export class ServiceError extends Error {
 /** The service, as one player or many speak to it. */
 export class StreamLimiter {
   #token;
-  #authorization;
+  /** @type {{ authorization?: string }} */
+  #authorization = {};
 
+  /** @param {api.StreamLimiterOptions} [options] */
   constructor({
     url = "",
     token = undefined,
@@ -45,27 +45,45 @@ export class StreamLimiter {
   } = {}) {
     this.url = url.replace(/\/+$/, "");
     this.#token = token;
-    Object.assign(this, { fetch, clock, random, page, patienceMs });
+    this.fetch = fetch;
+    this.clock = clock;
+    this.random = random;
+    /** @type {EventTarget | undefined} */
+    this.page = page;
+    this.patienceMs = patienceMs;
   }
 
-  /** A play of one stream; nothing is sent before its `start()`. */
+  /**
+   * A play of one stream; nothing is sent before its `start()`.
+   * @param {api.StreamOptions} [options]
+   */
   stream(options = {}) {
     return new Stream(this, options);
   }
 
-  /** The user's live streams. */
+  /**
+   * The user's live streams.
+   * @param {string} [userId]
+   * @returns {Promise<api.Streams>}
+   */
   async streams(userId) {
     const query = userId === undefined ? "" : `?userId=${encodeURIComponent(userId)}`;
     return (await this.send("GET", `/stream${query}`)).answer;
   }
 
-  /** POST, again and again until it is answered, refused for good, aborted, or patience has run out. */
+  /**
+   * POST, again and again until it is answered, refused for good, aborted, or patience has run out.
+   * @param {string} path
+   * @param {object} body
+   * @param {{ signal?: AbortSignal, patienceMs?: number }} [options]
+   */
   async post(path, body, { signal, patienceMs = this.patienceMs } = {}) {
     const until = this.clock.now() + patienceMs;
     for (let failures = 1; ; failures += 1) {
       try {
         return await this.send("POST", path, body, signal);
-      } catch (error) {
+      } catch (reason) {
+        const error = /** @type {ServiceError} */ (reason); // send throws nothing else
         const delay = this.delay(failures, error);
         const isHopeless = !error.isPassing || this.clock.now() + delay > until;
         if (isHopeless || signal?.aborted) throw error;
@@ -75,13 +93,19 @@ export class StreamLimiter {
     }
   }
 
-  /** One request: the answer, and when it was asked for by our clock. */
+  /**
+   * One request: the answer, and when it was asked for by our clock. Rejects with a ServiceError.
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @param {AbortSignal} [signal]
+   */
   async send(method, path, body, signal) {
     const abort = new AbortController();
     const stop = () => abort.abort();
     const cancelTimeout = this.clock.after(REQUEST_TIMEOUT_MS, stop);
     signal?.addEventListener("abort", stop);
-    let askedAt;
+    let askedAt = 0;
     let response;
     let answer;
     try {
@@ -102,12 +126,16 @@ export class StreamLimiter {
       signal?.removeEventListener("abort", stop);
     }
     if (response.ok) return { answer, askedAt };
-    const error = new ServiceError(response.status, answer);
+    const error = new ServiceError(response.status, answer ?? {});
     error.retryAfterMs = 1000 * (Number(response.headers?.get("retry-after")) || 0);
     throw error;
   }
 
-  /** POST while the page goes away: there is no time to wait for a token, so the latest one serves. */
+  /**
+   * POST while the page goes away: there is no time to wait for a token, so the latest one serves.
+   * @param {string} path
+   * @param {object} body
+   */
   farewell(path, body) {
     const headers = { "content-type": "application/json", ...this.#authorization };
     this.fetch(`${this.url}${path}`, {
@@ -118,10 +146,15 @@ export class StreamLimiter {
     })?.catch?.(() => {}); // then the lease will end it
   }
 
-  /** How long to wait after so many failures in a row: doubled each time, with jitter. */
+  /**
+   * How long to wait after so many failures in a row: doubled each time, with jitter.
+   * @param {number} failures
+   * @param {ServiceError} error
+   * @param {number} [longest]
+   */
   delay(failures, error, longest = Infinity) {
     const doubled = Math.min(FIRST_DELAY_MS * 2 ** failures, LONGEST_DELAY_MS, longest);
-    return Math.max(error?.retryAfterMs ?? 0, doubled * (0.5 + this.random() / 2));
+    return Math.max(error.retryAfterMs, doubled * (0.5 + this.random() / 2));
   }
 
   async #headers() {
@@ -130,10 +163,20 @@ export class StreamLimiter {
     return { "content-type": "application/json", ...this.#authorization };
   }
 
+  /**
+   * @param {number} milliseconds
+   * @param {AbortSignal} [signal] ends it early
+   * @returns {Promise<void>}
+   */
   #pause(milliseconds, signal) {
     return new Promise((resolve) => {
-      const cancel = this.clock.after(milliseconds, resolve);
-      signal?.addEventListener("abort", () => (cancel(), resolve()), { once: true });
+      const done = () => {
+        cancel();
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      const cancel = this.clock.after(milliseconds, done);
+      signal?.addEventListener("abort", done);
     });
   }
 }

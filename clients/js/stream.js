@@ -1,3 +1,6 @@
+/** @import * as api from "./index.js" */
+/** @import { ServiceError, StreamLimiter } from "./limiter.js" */
+
 const WAKING = ["visibilitychange", "pageshow", "online"];
 
 /** One player's stream. Events: `admitted`, `refused`, `gone`; `detail` has what the service said. */
@@ -6,6 +9,7 @@ export class Stream extends EventTarget {
   #userId;
   #device;
   #nextStreamId;
+  /** @type {api.StreamState} */
   #state = "idle";
   #leaseUntil = 0;
   #heartbeatMs = 0;
@@ -16,6 +20,9 @@ export class Stream extends EventTarget {
   #cancelTimer = () => {};
   #play = new AbortController(); // aborted when the play that it stands for is over
 
+  streamId = "";
+
+  /** @param {StreamLimiter} limiter @param {api.StreamOptions} [options] */
   constructor(limiter, { userId, device, streamId } = {}) {
     super();
     this.#limiter = limiter;
@@ -38,6 +45,7 @@ export class Stream extends EventTarget {
    * Take a slot: true when admitted, false when refused (or when `end` came first). A slot that is held
    * already is handed over to the new play, as one that `replaces` names is.
    * Rejects with a ServiceError when the service does not answer for long, or takes the call for wrong.
+   * @param {{ replaces?: string }} [options]
    */
   start({ replaces = this.#isHeld() ? this.streamId : undefined } = {}) {
     this.#close("starting");
@@ -63,6 +71,7 @@ export class Stream extends EventTarget {
     this.#close("ended");
   }
 
+  /** @param {{ replaces?: string, patienceMs?: number }} [options] */
   async #takeSlot({ replaces, patienceMs } = {}) {
     const play = this.#play;
     this.streamId = this.#nextStreamId ?? freshStreamId();
@@ -75,8 +84,9 @@ export class Stream extends EventTarget {
       this.#hold(held);
       this.#tell("admitted", held.answer);
       return true;
-    } catch (error) {
+    } catch (reason) {
       if (play.signal.aborted) return false;
+      const error = /** @type {ServiceError} */ (reason);
       if (error.code === "limit_reached") {
         this.#close("refused");
         this.#tell("refused", error.problem);
@@ -94,6 +104,7 @@ export class Stream extends EventTarget {
     this.#takeSlot({ patienceMs: Infinity }).catch((error) => this.#lose(error.problem));
   }
 
+  /** @param {{ answer: api.Hold, askedAt: number }} held */
   #hold({ answer, askedAt }) {
     this.#failures = 0;
     this.#leaseUntil = askedAt + answer.expiresInSeconds * 1000; // not after what the service means
@@ -101,33 +112,26 @@ export class Stream extends EventTarget {
     this.#schedule(this.#heartbeatMs);
   }
 
+  /** @param {number} milliseconds */
   #schedule(milliseconds) {
-    this.#nextBeatAt = this.#limiter.clock.now() + milliseconds;
-    this.#arm();
-  }
-
-  /** A timer may fire late or be frozen in a hidden tab; what is due is told by the clock alone. */
-  #arm() {
+    const { clock } = this.#limiter;
+    this.#nextBeatAt = clock.now() + milliseconds;
     this.#cancelTimer();
-    const remaining = Math.max(0, this.#nextBeatAt - this.#limiter.clock.now());
-    this.#cancelTimer = this.#limiter.clock.after(remaining, () => this.#wake());
-  }
-
-  #wake({ now = false } = {}) {
-    if (this.#state !== "admitted" || this.#isBeating) return;
-    if (now || this.#limiter.clock.now() >= this.#nextBeatAt) this.#beat();
-    else this.#arm();
+    this.#cancelTimer = clock.after(milliseconds, () => this.#beat());
   }
 
   async #beat() {
+    if (this.#state !== "admitted" || this.#isBeating) return;
+    this.#cancelTimer();
     const play = this.#play;
     const askedAt = this.#limiter.clock.now();
     this.#isBeating = true;
     try {
       const held = await this.#limiter.send("POST", "/stream/heartbeat", this.#body(), play.signal);
       if (!play.signal.aborted) this.#hold(held);
-    } catch (error) {
+    } catch (reason) {
       if (play.signal.aborted) return;
+      const error = /** @type {ServiceError} */ (reason);
       if (error.status === 410) this.#afterGone(error.problem, askedAt);
       else this.#schedule(this.#limiter.delay((this.#failures += 1), error, this.#heartbeatMs));
     } finally {
@@ -135,17 +139,23 @@ export class Stream extends EventTarget {
     }
   }
 
-  /** Whose lease had run out may ask again. Who lost its slot before that was evicted, and stops. */
+  /**
+   * Whose lease had run out may ask again. Who lost its slot before that was evicted, and stops.
+   * @param {ServiceError["problem"]} problem
+   * @param {number} askedAt
+   */
   #afterGone(problem, askedAt) {
     if (askedAt >= this.#leaseUntil) this.#startAgain();
     else this.#lose(problem);
   }
 
+  /** @param {ServiceError["problem"]} problem */
   #lose(problem) {
     this.#close("gone");
     this.#tell("gone", problem);
   }
 
+  /** @param {api.StreamState} state */
   #close(state) {
     this.#play.abort();
     this.#play = new AbortController();
@@ -175,12 +185,17 @@ export class Stream extends EventTarget {
     this.#watchPage();
   }
 
-  /** A page that the browser kept comes back without its slot. */
+  /**
+   * A page that the browser kept comes back without its slot.
+   * @param {Event} event
+   */
   #pageIsBack(event) {
     if (this.#hasLeftPage) {
       if (event.type === "pageshow") this.#startAgain();
     } else {
-      this.#wake({ now: event.type === "online" });
+      // The timers of a frozen tab stood still; what is due meanwhile is told by the clock.
+      const isDue = this.#limiter.clock.now() >= this.#nextBeatAt;
+      if (isDue || event.type === "online") this.#beat();
     }
   }
 
@@ -193,6 +208,7 @@ export class Stream extends EventTarget {
     return { userId: this.#userId, streamId: this.streamId };
   }
 
+  /** @param {keyof api.StreamEvents} kind @param {object} detail */
   #tell(kind, detail) {
     this.dispatchEvent(new CustomEvent(kind, { detail }));
   }

@@ -1,18 +1,32 @@
-"""The JavaScript client's own tests, run by Node."""
+"""The JavaScript client's own tests and types, checked by Node."""
 
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Final
 
 from tests.support import skip_or_fail
 
-CLIENT = Path(__file__).parents[2] / "clients" / "js"
+CLIENT: Final = Path(__file__).parents[2] / "clients" / "js"
+TYPESCRIPT: Final = CLIENT / "node_modules" / "typescript" / "bin" / "tsc"
+
+
+def node(*arguments: str) -> None:
+    """Run Node in the client's folder; it must find nothing wrong."""
+    binary = shutil.which("node")
+    if binary is None:
+        skip_or_fail("Node is not installed (20 or later): the JavaScript client's tests need it.")
+    run = subprocess.run([binary, *arguments], cwd=CLIENT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_the_javascript_client_passes_its_own_tests() -> None:
     """Node's runner finds no failure."""
-    node = shutil.which("node")
-    if node is None:
-        skip_or_fail("Node is not installed (20 or later): the JavaScript client's tests need it.")
-    run = subprocess.run([node, "--test", "test/"], cwd=CLIENT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
+    node("--test", "test/")
+
+
+def test_the_javascript_client_has_the_types_that_it_declares() -> None:
+    """The modules, checked strictly, are what index.d.ts says, and its users may write what its README does."""
+    if not TYPESCRIPT.exists():
+        skip_or_fail("TypeScript is not installed: `npm ci` in clients/js installs it.")
+    node(str(TYPESCRIPT))

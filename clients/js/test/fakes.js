@@ -30,6 +30,12 @@ export class FakeClock {
     this.#now = until;
   }
 
+  /** What is meant to be the time is corrected; timers are not touched by it. */
+  correct(milliseconds) {
+    this.#now += milliseconds;
+    for (const timer of this.#timers) timer.at += milliseconds;
+  }
+
   /** Let the time pass while no timer fires, as in a frozen tab. */
   freeze(milliseconds) {
     this.#now += milliseconds;

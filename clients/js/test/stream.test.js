@@ -57,6 +57,12 @@ test("a start that the service takes for wrong is not repeated", async () => {
   assert.equal(service.requests.length, 1);
 });
 
+test("an error that says nothing is an error still", async () => {
+  const { service, stream } = player();
+  service.answer([404, null]);
+  await assert.rejects(stream.start(), { status: 404, message: "HTTP 404", code: undefined });
+});
+
 test("a request that hangs is given up, and repeated", async () => {
   const { clock, service, stream } = player();
   service.answer(NEVER, HOLD);
@@ -139,6 +145,14 @@ test("a tab that is looked at again before a heartbeat is due sends none", async
   page.dispatchEvent(new Event("visibilitychange"));
   await settled();
   assert.equal(service.requests.length, 1);
+});
+
+test("a clock that is set back does not hold up the heartbeats", async () => {
+  const { clock, service, stream } = player();
+  await stream.start();
+  clock.correct(-3_600_000);
+  await clock.pass(90_000);
+  assert.deepEqual(service.paths.slice(1), Array(3).fill("/api/stream/heartbeat"));
 });
 
 test("a page that goes away ends its stream by a request that outlives it, with the latest token", async () => {

@@ -1,0 +1,31 @@
+/** Compiled by `npm run types`, never run: what players may write, and that the modules are as index.d.ts says. */
+import { ServiceError, StreamLimiter, type Stream, type StreamState, type StreamView } from "stream-limiter-client";
+import * as limiter from "../limiter.js";
+import * as stream from "../stream.js";
+
+export const modules: {
+  ServiceError: typeof ServiceError;
+  StreamLimiter: typeof StreamLimiter;
+  Stream: (made: InstanceType<typeof stream.Stream>) => Stream;
+} = { ServiceError: limiter.ServiceError, StreamLimiter: limiter.StreamLimiter, Stream: (made) => made };
+
+export async function play(video: HTMLVideoElement, show: (streams: StreamView[]) => void): Promise<StreamState> {
+  const service = new StreamLimiter({ url: "https://api.example.com", token: async () => "token" });
+  const playing = service.stream({ userId: "1", device: "living room" });
+  playing.addEventListener("admitted", ({ detail }) => console.log(detail.expiresInSeconds, detail.streamCount));
+  playing.addEventListener("refused", ({ detail }) => show(detail.streams));
+  playing.addEventListener("gone", () => video.pause());
+  try {
+    if (await playing.start({ replaces: "tv-1" })) await video.play();
+  } catch (error) {
+    if (error instanceof ServiceError && error.isPassing) console.log(error.status, error.code);
+  }
+  const { streams, maxStreams } = await service.streams("1");
+  console.log(streams[0]?.device, maxStreams, playing.leaseMs);
+  await playing.end();
+  // @ts-expect-error - a stream has no such event
+  playing.addEventListener("paused", ({ detail }) => detail);
+  // @ts-expect-error - only a StreamLimiter makes streams
+  new stream.Stream();
+  return playing.state;
+}
