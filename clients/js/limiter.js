@@ -1,4 +1,5 @@
 import { systemClock } from "./clock.js";
+import { ServiceError } from "./errors.js";
 import { Stream } from "./stream.js";
 
 /** @import * as api from "./index.js" */
@@ -7,25 +8,6 @@ const REQUEST_TIMEOUT_MS = 5_000; // the service answers within 3 s, whatever ha
 const PATIENCE_MS = 15_000;
 const FIRST_DELAY_MS = 300;
 const LONGEST_DELAY_MS = 10_000;
-
-/** An answer other than 200, or none at all (status 0). */
-export class ServiceError extends Error {
-  retryAfterMs = 0;
-
-  /** @param {number} status @param {Partial<api.Problem>} [problem] @param {ErrorOptions} [options] */
-  constructor(status, problem = {}, options = undefined) {
-    super(problem.detail ?? problem.message ?? (status ? `HTTP ${status}` : "The service did not answer."), options);
-    this.name = "ServiceError";
-    this.status = status;
-    this.code = problem.code;
-    this.problem = problem;
-  }
-
-  /** Whether the same call may do better a little later. */
-  get isPassing() {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
-  }
-}
 
 /** The service, as one player or many speak to it. */
 export class StreamLimiter {

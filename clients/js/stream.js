@@ -1,5 +1,7 @@
+import { ServiceError } from "./errors.js";
+
 /** @import * as api from "./index.js" */
-/** @import { ServiceError, StreamLimiter } from "./limiter.js" */
+/** @import { StreamLimiter } from "./limiter.js" */
 
 const WAKING = ["visibilitychange", "pageshow", "online"];
 
@@ -9,6 +11,8 @@ export class Stream extends EventTarget {
   #userId;
   #device;
   #nextStreamId;
+  /** @type {string | undefined} */
+  #unansweredReplaces;
   /** @type {api.StreamState} */
   #state = "idle";
   #leaseUntil = 0;
@@ -44,10 +48,11 @@ export class Stream extends EventTarget {
   /**
    * Take a slot: true when admitted, false when refused (or when `end` came first). A slot that is held
    * already is handed over to the new play, as one that `replaces` names is.
-   * Rejects with a ServiceError when the service does not answer for long, or takes the call for wrong.
+   * Rejects with a ServiceError when the service does not answer for long, or takes the call for wrong;
+   * the next start is then the same one again, which may have landed.
    * @param {{ replaces?: string }} [options]
    */
-  start({ replaces = this.#isHeld() ? this.streamId : undefined } = {}) {
+  start({ replaces = this.#isHeld() ? this.streamId : this.#unansweredReplaces } = {}) {
     this.#close("starting");
     this.#watchPage();
     return this.#takeSlot({ replaces });
@@ -75,13 +80,13 @@ export class Stream extends EventTarget {
   async #takeSlot({ replaces, patienceMs } = {}) {
     const play = this.#play;
     this.streamId = this.#nextStreamId ?? freshStreamId();
-    this.#nextStreamId = undefined;
+    this.#nextStreamId = this.#unansweredReplaces = undefined;
     const body = { ...this.#body(), device: this.#device, replaces };
     try {
       const held = await this.#limiter.post("/stream/start", body, { signal: play.signal, patienceMs });
       if (play.signal.aborted) return false;
-      this.#state = "admitted";
       this.#hold(held);
+      this.#state = "admitted";
       this.#tell("admitted", held.answer);
       return true;
     } catch (reason) {
@@ -92,6 +97,8 @@ export class Stream extends EventTarget {
         this.#tell("refused", error.problem);
         return false;
       }
+      this.#nextStreamId = this.streamId;
+      this.#unansweredReplaces = replaces;
       this.#close("idle");
       throw error;
     }
@@ -106,6 +113,8 @@ export class Stream extends EventTarget {
 
   /** @param {{ answer: api.Hold, askedAt: number }} held */
   #hold({ answer, askedAt }) {
+    const isOurs = answer?.expiresInSeconds >= 0 && answer.heartbeatSeconds > 0;
+    if (!isOurs) throw new ServiceError(0, { detail: "What answered is not the service." });
     this.#failures = 0;
     this.#leaseUntil = askedAt + answer.expiresInSeconds * 1000; // not after what the service means
     this.#heartbeatMs = answer.heartbeatSeconds * 1000;

@@ -18,8 +18,6 @@ import pytest
 from dev.local_service import LocalService
 from tests.proxy import Proxy
 
-HERE: Final = Path(__file__).parent
-ROOT: Final = HERE.parents[1]
 LEASE_SECONDS: Final = 1
 GRACE_SECONDS: Final = 1
 SETTINGS: Final = {
@@ -35,10 +33,9 @@ class Player:
     """A player in a process of its own, which can crash."""
 
     def __init__(self, command: list[str]) -> None:
-        path = f"{ROOT / 'clients' / 'python' / 'src'}"
         self._process = subprocess.Popen(
             command,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": path},
+            env={"PATH": os.environ["PATH"]},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -119,18 +116,24 @@ def service(store: dict[str, str]) -> Iterator[LocalService]:
 
 
 class Behaviour:
-    """The suite; each client's class says what starts one of its players."""
+    """The suite; each client's class says how it is installed."""
 
     @staticmethod
-    def command() -> list[str]:
-        """What starts a player."""
+    def install(folder: Path) -> list[str]:
+        """Install the client there as its users do; gives what starts a player."""
         raise NotImplementedError
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def command(cls, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+        """What starts a player."""
+        return cls.install(tmp_path_factory.mktemp("installed"))
+
     @pytest.fixture
-    def household(self, service: LocalService, user_id: str) -> Iterator[Household]:
+    def household(self, command: list[str], service: LocalService, user_id: str) -> Iterator[Household]:
         """A household of its own for each test."""
         with ExitStack() as players:
-            yield Household(self.command(), service.url, user_id, players)
+            yield Household(command, service.url, user_id, players)
 
     def test_a_player_keeps_its_slot_and_gives_it_back(self, household: Household) -> None:
         """For longer than a lease, under one name."""
@@ -201,10 +204,25 @@ class Behaviour:
             assert (refused["event"], refused["holders"]) == ("refused", ["phone"])
             assert household.watching() == [(name, "phone")]
 
-    def test_a_service_that_is_started_anew(self, store: dict[str, str], user_id: str) -> None:
+    def test_the_next_episode_takes_over_the_slot(self, household: Household) -> None:
+        """At the limit too, under a name of its own; the player is not told that the last one is gone."""
+        player = household.player("tv")
+        first = player.do("start")["streamId"]
+        second = player.do("start")
+        assert second["event"] == "admitted"
+        assert second["streamId"] != first
+        time.sleep(LEASE_SECONDS)
+        assert household.watching() == [(second["streamId"], "tv")]
+        assert player.is_silent()
+        assert player.do("end")["event"] == "ended"
+        assert household.watching() == []
+
+    def test_a_service_that_is_started_anew(
+        self, command: list[str], store: dict[str, str], user_id: str
+    ) -> None:
         """The player keeps its slot under its name: the store has it, and heartbeats go on."""
         with ExitStack() as players, LocalService(SETTINGS | store) as first:
-            household = Household(self.command(), first.url, user_id, players)
+            household = Household(command, first.url, user_id, players)
             player = household.player("tv")
             name = player.do("start")["streamId"]
             first.stop()

@@ -1,7 +1,7 @@
 // A player over the JavaScript client: one command per line comes in, one event per line goes out.
 import { createInterface } from "node:readline";
 
-import { StreamLimiter } from "../../clients/js/index.js";
+import { StreamLimiter } from "stream-limiter-client";
 
 const [url, userId, device] = process.argv.slice(2);
 const stream = new StreamLimiter({ url }).stream({ userId, device });

@@ -30,12 +30,12 @@ def in_threads(url: str, user_id: str, device: str) -> None:
     """Play with the client for threads."""
     told = Told()
     limiter = StreamLimiter(url)
+    stream = limiter.stream(user_id, device=device, on_gone=told.lost)
     for line in sys.stdin:
         command = json.loads(line)
         if command["action"] == "start":
-            stream = limiter.stream(
-                user_id, device=device, replaces=command.get("replaces"), on_gone=told.lost
-            )
+            if replaces := command.get("replaces"):
+                stream = limiter.stream(user_id, device=device, replaces=replaces, on_gone=told.lost)
             try:
                 stream.start()
             except LimitReached as refusal:
@@ -51,12 +51,12 @@ async def in_asyncio(url: str, user_id: str, device: str) -> None:
     """Play with the client for asyncio."""
     told = Told()
     limiter = AsyncStreamLimiter(url)
+    stream = limiter.stream(user_id, device=device, on_gone=told.lost)
     while line := await asyncio.to_thread(sys.stdin.readline):
         command = json.loads(line)
         if command["action"] == "start":
-            stream = limiter.stream(
-                user_id, device=device, replaces=command.get("replaces"), on_gone=told.lost
-            )
+            if replaces := command.get("replaces"):
+                stream = limiter.stream(user_id, device=device, replaces=replaces, on_gone=told.lost)
             try:
                 await stream.start()
             except LimitReached as refusal:

@@ -1,10 +1,12 @@
 """The JavaScript client in the suite that all clients pass."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
-from tests.clients.behaviour import HERE, Behaviour, service, store
+from tests.clients.behaviour import Behaviour, service, store
+from tests.clients.installed import javascript_client
 from tests.support import skip_or_fail
 
 __all__ = ["service", "store"]  # fixtures
@@ -15,9 +17,9 @@ class TestJavaScript(Behaviour):
     """Its players run in Node."""
 
     @staticmethod
-    def command() -> list[str]:
-        """Start Node."""
+    def install(folder: Path) -> list[str]:
+        """Its npm package."""
         node = shutil.which("node")
         if node is None:
             skip_or_fail("Node is not installed (20 or later): the JavaScript client needs it.")
-        return [node, str(HERE / "player.mjs")]
+        return [node, str(javascript_client(folder))]

@@ -1,10 +1,12 @@
 """The Python client for threads in the suite that all clients pass."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.clients.behaviour import HERE, Behaviour, service, store
+from tests.clients.behaviour import Behaviour, service, store
+from tests.clients.installed import python_client
 
 __all__ = ["service", "store"]  # fixtures
 
@@ -14,6 +16,6 @@ class TestThreads(Behaviour):
     """Its heartbeats come from a thread."""
 
     @staticmethod
-    def command() -> list[str]:
-        """Start Python."""
-        return [sys.executable, str(HERE / "player.py"), "threads"]
+    def install(folder: Path) -> list[str]:
+        """Its wheel."""
+        return [sys.executable, str(python_client(folder)), "threads"]

@@ -26,7 +26,7 @@ def test_the_javascript_client_passes_its_own_tests() -> None:
 
 
 def test_the_javascript_client_has_the_types_that_it_declares() -> None:
-    """The modules, checked strictly, are what index.d.ts says, and its users may write what its README does."""
+    """The modules, checked strictly, are what index.d.ts says; players may be written against it."""
     if not TYPESCRIPT.exists():
         skip_or_fail("TypeScript is not installed: `npm ci` in clients/js installs it.")
     node(str(TYPESCRIPT))

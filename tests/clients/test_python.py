@@ -1,6 +1,7 @@
 """The Python client, in threads and in asyncio, over a service and a clock that do as they are told."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any, Final
@@ -118,6 +119,92 @@ def test_what_is_hopeless_is_given_up(kind: str, answer: httpx.Response | None, 
         play_once(kind, service, Timing(patience_seconds=0))
     assert failed.value.status == status
     assert len(service.requests) == 1
+
+
+def starts(kind: str, service: Service, times: int) -> list[dict[str, str]]:
+    """What one stream sends that is started so often, and then ended; refusals are not minded."""
+
+    def in_threads() -> None:
+        with StreamLimiter("http://api", transport=service, timing=Timing(patience_seconds=0)) as limiter:
+            stream = limiter.stream("1")
+            for _ in range(times):
+                with contextlib.suppress(ServiceError):
+                    stream.start()
+            stream.end()
+
+    async def in_asyncio() -> None:
+        timing = Timing(patience_seconds=0)
+        async with AsyncStreamLimiter("http://api", transport=service, timing=timing) as limiter:
+            stream = limiter.stream("1")
+            for _ in range(times):
+                with contextlib.suppress(ServiceError):
+                    await stream.start()
+            await stream.end()
+
+    asyncio.run(in_asyncio()) if kind == "asyncio" else in_threads()
+    return [body for _, body in service.requests]
+
+
+def test_the_next_episode_takes_over_the_slot_that_is_held(kind: str) -> None:
+    """A second start is a new play in the place of the first one; the end is the second one's."""
+    first, second, end = starts(kind, Service(httpx.Response(200, json=HOLD)), times=2)
+    assert second["replaces"] == first["streamId"]
+    assert end["streamId"] == second["streamId"] != first["streamId"]
+
+
+def test_a_start_after_one_that_was_not_answered_is_the_same_one_again(kind: str) -> None:
+    """It may have landed, and must not take a second slot."""
+    held = httpx.Response(200, json=HOLD)
+    _, lost, again, _ = starts(kind, Service(held, None, held), times=3)
+    assert lost == again
+    assert lost["replaces"]
+
+
+def test_what_is_not_the_service_keeps_no_slot(kind: str) -> None:
+    """A 200 of a network that asks to sign in is no admission."""
+    with pytest.raises(ServiceError, match="not the service"):
+        play_once(kind, Service(httpx.Response(200, json={"hotel": "Please sign in"})))
+
+
+def test_a_task_that_is_cancelled_while_it_ends_a_stream_is_cancelled() -> None:
+    """The end of the heartbeats is not taken for it."""
+
+    async def play() -> bool:
+        service = Service(httpx.Response(200, json=HOLD))
+        async with AsyncStreamLimiter("http://api", transport=service) as limiter:
+            stream = limiter.stream("1")
+            await stream.start()
+            ending = asyncio.create_task(stream.end())
+            asyncio.get_running_loop().call_soon(ending.cancel)
+            await asyncio.wait([ending])
+            return ending.cancelled()
+
+    assert asyncio.run(play())
+
+
+def test_a_gone_callback_may_be_a_coroutine() -> None:
+    """It is waited for, and the flag is up by then."""
+
+    async def play() -> list[tuple[str, bool]]:
+        service = Service(
+            httpx.Response(200, json=HOLD | {"heartbeatSeconds": 0.01}),
+            httpx.Response(410, json={"code": "stream_gone", "detail": "gone"}),
+        )
+        told = asyncio.Event()
+        heard: list[tuple[str, bool]] = []
+
+        async def on_gone(reason: ServiceError) -> None:
+            await asyncio.sleep(0)
+            heard.append((str(reason), stream.is_gone))
+            told.set()
+
+        async with AsyncStreamLimiter("http://api", transport=service) as limiter:
+            stream = limiter.stream("1", on_gone=on_gone)
+            await stream.start()
+            await told.wait()
+        return heard
+
+    assert asyncio.run(play()) == [("gone", True)]
 
 
 def test_a_token_that_cannot_be_had_is_a_service_error(kind: str) -> None:

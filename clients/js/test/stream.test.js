@@ -50,6 +50,27 @@ test("a start is given up when nothing answers for long", async () => {
   assert.equal(stream.state, "idle");
 });
 
+test("a start after one that was not answered is the same one again: it may have landed", async () => {
+  const { service, stream } = player({ patienceMs: 0 });
+  service.answer(HOLD, LOST, HOLD);
+  await stream.start();
+  await assert.rejects(stream.start(), ServiceError);
+  await stream.start();
+  assert.deepEqual(service.requests[2].body, service.requests[1].body);
+  assert.equal(service.requests[2].body.replaces, service.requests[0].body.streamId);
+});
+
+test("a 200 of something that is not the service keeps no slot, and is asked again", async () => {
+  const { clock, service, stream } = player();
+  await stream.start();
+  service.answer([200, { hotel: "Please sign in" }], [200, null], HOLD);
+  await clock.pass(30_000 + 600 + 1_200);
+  assert.deepEqual(service.paths.slice(1), Array(3).fill("/api/stream/heartbeat"));
+  assert.equal(stream.leaseMs, 90_000);
+  service.answer([200, {}]);
+  await assert.rejects(stream.start(), { status: 0 });
+});
+
 test("a start that the service takes for wrong is not repeated", async () => {
   const { service, stream } = player();
   service.answer([400, { code: "invalid_request", detail: "userId is required." }]);

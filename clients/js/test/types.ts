@@ -1,5 +1,6 @@
 /** Compiled by `npm run types`, never run: what players may write, and that the modules are as index.d.ts says. */
 import { ServiceError, StreamLimiter, type Stream, type StreamState, type StreamView } from "stream-limiter-client";
+import * as errors from "../errors.js";
 import * as limiter from "../limiter.js";
 import * as stream from "../stream.js";
 
@@ -7,7 +8,7 @@ export const modules: {
   ServiceError: typeof ServiceError;
   StreamLimiter: typeof StreamLimiter;
   Stream: (made: InstanceType<typeof stream.Stream>) => Stream;
-} = { ServiceError: limiter.ServiceError, StreamLimiter: limiter.StreamLimiter, Stream: (made) => made };
+} = { ServiceError: errors.ServiceError, StreamLimiter: limiter.StreamLimiter, Stream: (made) => made };
 
 export async function play(video: HTMLVideoElement, show: (streams: StreamView[]) => void): Promise<StreamState> {
   const service = new StreamLimiter({ url: "https://api.example.com", token: async () => "token" });

@@ -1,7 +1,6 @@
 """The client for asyncio."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Any, Self
@@ -21,7 +20,7 @@ from stream_limiter_client.play import (
 )
 
 Token = str | Callable[[], str | Awaitable[str]] | None
-OnGone = Callable[[ServiceError], object]
+OnGone = Callable[[ServiceError], object | Awaitable[object]]
 
 
 class AsyncStreamLimiter:
@@ -87,7 +86,7 @@ class AsyncStreamLimiter:
             raise ServiceError(0, {"detail": "The token could not be had."}) from error
         try:
             response = await self._http.request(method, path, headers=headers_of(token), **content)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise ServiceError(0, {}) from error
         return answer_of(response)
 
@@ -123,12 +122,16 @@ class AsyncStream:
         return self._is_gone
 
     async def start(self) -> None:
-        """Take a slot, and keep it by heartbeats.
+        """Take a slot, and keep it by heartbeats. A slot that is held is handed over to the next play.
 
         Raises:
             LimitReached: every slot is taken; says who holds them.
             ServiceError: the service does not answer for long, or takes the call for wrong.
         """
+        is_held = self._heart is not None and not self.is_gone
+        await self.abandon()
+        self._play.begin(hands_over=is_held)
+        self._is_gone = False
         await self._take_slot()
         self._heart = asyncio.create_task(self._keep(), name=f"heartbeat {self.stream_id}")
 
@@ -150,8 +153,7 @@ class AsyncStream:
         heart, self._heart = self._heart, None
         if heart is not None and heart is not asyncio.current_task():
             heart.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await heart
+            await asyncio.wait([heart])  # not `await heart`: that could not be told from our own cancellation
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -171,12 +173,14 @@ class AsyncStream:
                 await asyncio.sleep(self._play.seconds_to_heartbeat())
                 await self._beat()
         except ServiceError as reason:
-            self._lose(reason)
+            await self._lose(reason)
 
     async def _beat(self) -> None:
         asked_at = self._limiter.timing.now()
         try:
-            answer = await self._limiter.send("POST", "/stream/heartbeat", json=self._play.body())
+            self._play.hold(
+                await self._limiter.send("POST", "/stream/heartbeat", json=self._play.body()), asked_at
+            )
         except ServiceError as error:
             then = self._play.after_failure(error, asked_at)
             if then is Next.STOP:
@@ -184,13 +188,13 @@ class AsyncStream:
             if then is Next.START_AGAIN:
                 self._play.renamed()
                 await self._take_slot(patience_seconds=inf)
-        else:
-            self._play.hold(answer, asked_at)
 
-    def _lose(self, reason: ServiceError) -> None:
+    async def _lose(self, reason: ServiceError) -> None:
         self._is_gone = True
         if self._on_gone is not None:
-            self._on_gone(reason)
+            told = self._on_gone(reason)
+            if isinstance(told, Awaitable):
+                await told
 
     async def _post(
         self, path: str, body: dict[str, str], patience_seconds: float | None = None

@@ -93,6 +93,7 @@ class Play:
     replaces: str | None
     stream_id: str
     lease_until: float = 0
+    _is_name_used: bool = field(default=False, init=False)
     _heartbeat_seconds: float = field(default=0, init=False)
     _next_heartbeat_at: float = field(default=0, init=False)
     _failures: int = field(default=0, init=False)
@@ -105,10 +106,27 @@ class Play:
         """What a heartbeat and an end say."""
         return _given(userId=self.user_id, streamId=self.stream_id)
 
-    def hold(self, answer: Mapping[str, Any], asked_at: float) -> None:
-        """Note that the slot is ours, from when it was asked for: no longer than the service means."""
-        self.lease_until = asked_at + answer["expiresInSeconds"]
-        self._heartbeat_seconds = answer["heartbeatSeconds"]
+    def begin(self, *, hands_over: bool) -> None:
+        """Take a new name, unless this one was never admitted; a slot that is held goes over to it."""
+        if self._is_name_used:
+            held = self.stream_id
+            self.renamed()
+            self.replaces = held if hands_over else None
+
+    def hold(self, answer: Any, asked_at: float) -> None:
+        """Note that the slot is ours, from when it was asked for: no longer than the service means.
+
+        Raises:
+            ServiceError: this is no answer of the service.
+        """
+        try:
+            lease_until = asked_at + answer["expiresInSeconds"]
+            heartbeat_seconds = float(answer["heartbeatSeconds"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise ServiceError(0, {"detail": "What answered is not the service."}) from error
+        self._is_name_used = True
+        self.lease_until = lease_until
+        self._heartbeat_seconds = heartbeat_seconds
         self._failures = 0
         self._next_heartbeat_at = self.timing.now() + self._heartbeat_seconds
 
@@ -130,6 +148,7 @@ class Play:
         self.stream_id = fresh_stream_id()
         self.replaces = None
         self.lease_until = 0
+        self._is_name_used = False
 
 
 def fresh_stream_id() -> str:

@@ -82,7 +82,7 @@ class StreamLimiter:
             raise ServiceError(0, {"detail": "The token could not be had."}) from error
         try:
             response = self._http.request(method, path, headers=headers_of(token), **content)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise ServiceError(0, {}) from error
         return answer_of(response)
 
@@ -119,15 +119,21 @@ class Stream:
         return self._gone.is_set()
 
     def start(self) -> None:
-        """Take a slot, and keep it by heartbeats.
+        """Take a slot, and keep it by heartbeats. A slot that is held is handed over to the next play.
 
         Raises:
             LimitReached: every slot is taken; says who holds them.
             ServiceError: the service does not answer for long, or takes the call for wrong.
         """
-        self._stopped.clear()
-        self._take_slot()
-        self._heart = threading.Thread(target=self._keep, name=f"heartbeat {self.stream_id}", daemon=True)
+        is_held = self._heart is not None and not self.is_gone
+        self.abandon()
+        self._play.begin(hands_over=is_held)
+        self._stopped = stopped = threading.Event()
+        self._gone.clear()
+        self._take_slot(stopped)
+        self._heart = threading.Thread(
+            target=self._keep, args=(stopped,), name=f"heartbeat {self.stream_id}", daemon=True
+        )
         self._heart.start()
 
     def end(self) -> bool:
@@ -157,35 +163,33 @@ class Stream:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def _take_slot(self, patience_seconds: float | None = None) -> None:
+    def _take_slot(self, stopped: threading.Event, patience_seconds: float | None = None) -> None:
         answer, asked_at = self._post(
-            "/stream/start", self._play.start_body(), stopped=self._stopped, patience_seconds=patience_seconds
+            "/stream/start", self._play.start_body(), stopped=stopped, patience_seconds=patience_seconds
         )
         self._play.hold(answer, asked_at)
 
-    def _keep(self) -> None:
-        """Send heartbeats until the stream is ended, abandoned or gone."""
-        while not self._stopped.wait(self._play.seconds_to_heartbeat()):
+    def _keep(self, stopped: threading.Event) -> None:
+        """Send heartbeats until the stream is ended, abandoned, handed over or gone."""
+        while not stopped.wait(self._play.seconds_to_heartbeat()):
             try:
-                self._beat()
+                self._beat(stopped)
             except ServiceError as reason:
-                if not self._stopped.is_set():
+                if not stopped.is_set():
                     self._lose(reason)
                 return
 
-    def _beat(self) -> None:
+    def _beat(self, stopped: threading.Event) -> None:
         asked_at = self._limiter.timing.now()
         try:
-            answer = self._limiter.send("POST", "/stream/heartbeat", json=self._play.body())
+            self._play.hold(self._limiter.send("POST", "/stream/heartbeat", json=self._play.body()), asked_at)
         except ServiceError as error:
             then = self._play.after_failure(error, asked_at)
             if then is Next.STOP:
                 raise
             if then is Next.START_AGAIN:
                 self._play.renamed()
-                self._take_slot(patience_seconds=inf)
-        else:
-            self._play.hold(answer, asked_at)
+                self._take_slot(stopped, patience_seconds=inf)
 
     def _lose(self, reason: ServiceError) -> None:
         self._gone.set()
