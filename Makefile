@@ -160,6 +160,10 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 openapi: $(VENV) ## Write docs/openapi.yaml out of the routes and the models
 	@$(PY) -m dev.openapi
 
+.PHONY: picture
+picture: $(VENV) $(EMULATOR) ## Draw docs/page.png, the README's picture, anew; needs Chromium
+	@$(PY) -m dev.picture
+
 .PHONY: docs
 docs: $(VENV) $(DOCS) ## Build the documentation's site in build/site, its links checked
 	@$(PY) -m dev.docs

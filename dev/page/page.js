@@ -3,6 +3,7 @@ import { StreamLimiter } from "/client/index.js";
 import { Screen } from "./screen.js";
 
 const DEVICES = ["Television", "Laptop", "Tablet", "Phone"];
+const ATTRIBUTES = ["userId", "streamCount", "expiresAt", "anonymousCount", "anonymousExpiresAt"];
 const REFRESH_MS = 1_000;
 const LONG_LEASE_SECONDS = 30;
 
@@ -11,7 +12,7 @@ const limiter = new StreamLimiter();
 const find = (id) => document.getElementById(id);
 
 const screens = DEVICES.map(
-  (device) => new Screen({ limiter, userId, device, onChange: refresh, onSaid: say }),
+  (device) => new Screen({ limiter, userId, device, onChange: refresh, onSaid: say, onLease: hintAt }),
 );
 find("screens").append(...screens.map(({ element }) => element));
 
@@ -53,13 +54,24 @@ function showSlots({ streamCount, maxStreams, streams }) {
 
 let shown = {};
 function showItem(item) {
-  const now = Object.fromEntries(Object.entries(item).map(([name, value]) => [name, textOf(value)]));
+  const sorted = Object.entries(item).sort(byMeaning);
+  const now = Object.fromEntries(sorted.map(([name, value]) => [name, textOf(value)]));
   if (JSON.stringify(now) === JSON.stringify(shown)) return; // leave the marks of the last change
   const isFirst = Object.keys(shown).length === 0;
   find("item").replaceChildren(
     ...Object.entries(now).map(([name, text]) => rowOf(name, text, !isFirst && shown[name] !== text)),
   );
   shown = now;
+}
+
+/** Whose it is and how many there are, then the leases in the order of their starts. */
+function byMeaning([a, first], [b, second]) {
+  return placeOf(a) - placeOf(b) || (first.startedAt ?? 0) - (second.startedAt ?? 0);
+}
+
+function placeOf(name) {
+  const place = ATTRIBUTES.indexOf(name);
+  return place < 0 ? ATTRIBUTES.length : place;
 }
 
 function textOf(value) {
@@ -92,9 +104,6 @@ function say(device, text, kind) {
 function hintAt(leaseSeconds) {
   if (leaseSeconds <= LONG_LEASE_SECONDS) return;
   find("hint").textContent = `A lease lasts ${leaseSeconds} s here; with make run LEASE_SECONDS=15 a crash is over sooner.`;
-}
-for (const { element } of screens) {
-  element.addEventListener("lease", ({ detail }) => hintAt(detail));
 }
 
 refresh();

@@ -12,8 +12,8 @@ const STATES = {
 };
 
 export class Screen {
-  constructor({ limiter, userId, device, onChange, onSaid }) {
-    Object.assign(this, { limiter, userId, device, onChange });
+  constructor({ limiter, userId, device, onChange, onSaid, onLease }) {
+    Object.assign(this, { limiter, userId, device, onChange, onLease });
     this.say = (text, kind) => onSaid(device, text, kind);
     this.element = document.getElementById("screen").content.firstElementChild.cloneNode(true);
     this.element.dataset.device = device;
@@ -44,9 +44,10 @@ export class Screen {
   async start(stream, options) {
     this.stream = stream;
     stream.addEventListener("admitted", ({ detail }) => {
+      this.wholeLeaseMs = detail.expiresInSeconds * 1000;
       this.show("playing");
       this.say(`admitted, stream ${detail.streamCount} of ${detail.maxStreams}`, "admitted");
-      this.element.dispatchEvent(new CustomEvent("lease", { detail: detail.expiresInSeconds }));
+      this.onLease(detail.expiresInSeconds);
     });
     stream.addEventListener("refused", ({ detail }) => {
       this.show("refused", "Watching now:", detail.streams);
@@ -89,14 +90,16 @@ export class Screen {
     this.say("its slot is free again", "admitted");
   }
 
+  /** What is left of the lease: as long as heartbeats come it is filled up again and again. */
   tick() {
-    if (this.state === "playing") {
-      this.setDetail(`Lease: ${Math.ceil(this.stream.leaseMs / 1000)} s`);
-    } else if (this.state === "crashed") {
-      const seconds = Math.ceil((this.slotIsBackAt - Date.now()) / 1000);
-      if (this.isSlotBack) this.setDetail("Its slot is free again.");
-      else this.setDetail(seconds > 0 ? `Its slot comes back in ${seconds} s` : "Its slot comes back after the grace");
-    }
+    const isCrashed = this.state === "crashed" && !this.isSlotBack;
+    const leftMs = isCrashed ? Math.max(0, this.slotIsBackAt - Date.now()) : (this.stream?.leaseMs ?? 0);
+    const seconds = Math.ceil(leftMs / 1000);
+    if (this.state === "playing") this.setDetail(`Lease: ${seconds} s`);
+    if (isCrashed) this.setDetail(seconds > 0 ? "Its slot comes back in" : "Its slot comes back after the grace");
+    if (this.state === "crashed" && this.isSlotBack) this.setDetail("Its slot is free again.");
+    setText(this.part(".countdown"), isCrashed && seconds > 0 ? `${seconds} s` : "");
+    this.part(".lease").style.width = `${(100 * leftMs) / (this.wholeLeaseMs ?? 1)}%`;
   }
 
   show(state, detail = "", holders = []) {
@@ -126,7 +129,10 @@ export class Screen {
   }
 
   setDetail(text) {
-    const detail = this.part(".detail");
-    if (detail.textContent !== text) detail.textContent = text;
+    setText(this.part(".detail"), text);
   }
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
