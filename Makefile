@@ -31,7 +31,7 @@ run: $(VENV) $(EMULATOR) ## Serve on http://localhost:3000 until Ctrl-C (PORT=30
 # Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
 .PHONY: test
-test: $(VENV) $(EMULATOR) $(OPENAPI) $(TYPES) ## Run every test, the fast ones first: what CI runs
+test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(TYPES) ## Run every test, the fast ones first: what CI runs
 	$(PY) -m pytest -m "not e2e" $(IN_PARALLEL) --dist worksteal
 	$(PY) -m pytest -m e2e $(IN_PARALLEL) --dist loadfile
 

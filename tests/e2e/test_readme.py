@@ -1,4 +1,4 @@
-"""The README's commands do what the README says."""
+"""Each command of the README does what the README says, in a copy of the repository as a clone has it."""
 
 import json
 import os
@@ -7,32 +7,98 @@ import shlex
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from dev.emulator import environment_for, start_emulator
 from dev.local_service import LocalService
+from tests.e2e.deployed import need_the_tools
 from tests.support import skip_or_fail
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 ROOT: Final = Path(__file__).parents[2]
+OURS: Final = (
+    ".git*",
+    ".cache",
+    ".venv*",
+    ".state",
+    "build",
+    "node_modules",
+    "*_cache",
+    "__pycache__",
+    ".hypothesis",
+)
+SHARED: Final = (
+    ".cache",
+    ".venv",
+    ".venv-emulator",
+    ".venv-openapi",
+    ".venv-docs",
+    "clients/js/node_modules",
+)
+
+RUN: Final = ("make run", "make run LEASE_SECONDS=15")
+ON_THE_EMULATOR: Final = (
+    "make up",
+    "make logs-start",
+    "make deploy STAGE=dev",
+    'make streamctl TABLE_NAME=stream-limiter-dev ARGS="show 1"',
+    "make undeploy STAGE=dev",
+    "make down",
+)
+LONG: Final = ("make bench", "make prove")
+ELSEWHERE: Final = {
+    "make test": "this very run",
+    "make docs": "test_docs.py",
+    "make deploy BACKEND_CONFIG=my.s3.tfbackend": "it takes a bucket",
+}
 
 
-def commands() -> list[str]:
-    """Each line of each block of shell."""
-    blocks = re.findall(
-        r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+def commands(document: str = "README.md") -> list[str]:
+    """Each line of each block of shell, and each make in the text, without comments."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line.partition("  # ")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line] + re.findall(r"`(make [^`]+)`", text)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository without what has been built in it; the environments are shared."""
+    copy = tmp_path_factory.mktemp("clone") / "stream-limiter"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*OURS))
+    for name in SHARED:
+        (copy / name).symlink_to(ROOT / name)
+    return copy
+
+
+def make(clone: Path, command: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Run a command that the README has; gives what it prints."""
+    assert command in commands()
+    run = subprocess.run(
+        shlex.split(command), cwd=clone, env=dict(environment), capture_output=True, text=True, check=False
     )
-    return [line for block in blocks for line in block.splitlines() if line.strip()]
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def test_no_command_is_left_out() -> None:
+    """A command that comes into the README needs a test here, and the quick start has no others."""
+    makes = {command for command in commands() if not command.startswith("curl ")}
+    assert makes == {*RUN, *ON_THE_EMULATOR, *LONG, *ELSEWHERE}
+    assert set(commands("docs/index.md")) <= set(commands())
 
 
 def test_each_curl_is_answered() -> None:
     """In the README's order; where a line says what comes back, that comes back."""
     if shutil.which("curl") is None:
         skip_or_fail("curl is not installed.")
-    curls = [line for line in commands() if line.startswith("curl ")]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    curls = re.findall(r"^(curl .*)$", text, re.MULTILINE)
     assert len(curls) > 5
     with LocalService() as service:
         for line in curls:
@@ -49,11 +115,13 @@ def test_each_curl_is_answered() -> None:
                 assert json.loads(body) == json.loads(promised[1])
 
 
-def test_make_run() -> None:
-    """With the short leases that the README proposes, until it is interrupted."""
+@pytest.mark.parametrize("command", RUN)
+def test_make_run(clone: Path, command: str) -> None:
+    """It says where it is ready, and ends when it is interrupted."""
     run = subprocess.Popen(
-        ["make", "run", "LEASE_SECONDS=15", "PORT=0"],
-        cwd=ROOT,
+        shlex.split(command),
+        cwd=clone,
+        env=os.environ | {"PORT": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -65,3 +133,39 @@ def test_make_run() -> None:
         os.killpg(run.pid, signal.SIGINT)
         output.read()
     assert run.wait(15) in {0, 2, -signal.SIGINT}  # make's own ways to say that it was interrupted
+
+
+@pytest.fixture
+def account() -> Iterator[dict[str, str]]:
+    """An emulator that is there already: what `up` takes, and what AWS is to `deploy`."""
+    need_the_tools()
+    with start_emulator(enforce_iam=True) as emulator:
+        yield {
+            **{name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")},
+            **environment_for(emulator.endpoint_url),
+            "EMULATOR_PORT": str(emulator.port),
+            "AUTO_APPROVE": "1",
+            "FOLLOW": "0",
+            "TF_VAR_auth": "none",  # which a stage on AWS has to choose
+            "TF_VAR_monitoring": "false",  # the emulator has not all of it
+        }
+
+
+def test_the_stack_comes_and_goes(clone: Path, account: dict[str, str]) -> None:
+    """On the emulator and, as far as an emulator can stand for it, on AWS."""
+    told = {command: make(clone, command, account) for command in ON_THE_EMULATOR}
+    up, _, deployed, shown, undeployed, down = told.values()
+    assert "API_URL=http" in up
+    assert "API_URL=http" in deployed
+    assert shown == "1: 0 live, 0 slots taken, 0 of them anonymous\n"
+    assert "Destroy complete!" in undeployed
+    assert "Down." in down
+    assert list((clone / ".state").glob("local.*")) == []
+
+
+@pytest.mark.skipif(not os.environ.get("LONG"), reason="LONG=1 runs the README's commands that take minutes.")
+@pytest.mark.parametrize("command", LONG)
+def test_what_takes_minutes(clone: Path, command: str) -> None:
+    """In the short forms that the environment asks for."""
+    environment = os.environ | {"SHORT": "1", "MINUTES": "1", "ARGS": "simulation"}
+    assert "goal" in make(clone, command, environment)
