@@ -4,7 +4,6 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -13,126 +12,18 @@ import yaml
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
+from dev.operations import EVERYWHERE, GATEWAY, OPERATIONS, Operation
 from dev.serve import ENDPOINTS
-from domain.errors import (
-    InvalidInput,
-    LimitReached,
-    NoActiveStream,
-    StoreContended,
-    StoreThrottled,
-    StoreUnavailable,
-    StreamGone,
-)
 from domain.names import IDEMPOTENCY_KEY_PATTERN
-from domain.streams import Lease, LiveStreams
-from entrypoints.answer_models import AnswerModel, EndAnswer, HoldAnswer, Problem, StreamsAnswer
-from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser
-from entrypoints.http_request import BodyTooLarge, InvalidRequest
+from entrypoints.answer_models import AnswerModel, Problem
+from entrypoints.http_request import BodyTooLarge
 from entrypoints.problems import RETRY_AFTER_SECONDS, problem_for
-from entrypoints.request_models import EndBody, HeartbeatBody, ListQuery, RequestModel, StartBody
+from entrypoints.request_models import ListQuery, RequestModel
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FILE: Final = ROOT / "docs" / "openapi.yaml"
 HEADER: Final = "# Made by `make openapi` out of the routes, the models and the table of problems.\n"
 SCHEMAS: Final = "#/components/schemas/{model}"
-
-STARTED_AT: Final = 1795497579
-WATCHING: Final = LiveStreams((Lease("tv-1", STARTED_AT, STARTED_AT + 90, "living room"),), anonymous_count=2)
-HOLD: Final = {
-    "streamCount": 1,
-    "streamId": "tv-1",
-    "expiresAt": "2026-11-24T05:21:09Z",
-    "expiresInSeconds": 90,
-    "heartbeatSeconds": 30.0,
-}
-EVERYWHERE: Final[Sequence[Exception]] = (
-    InvalidRequest(InvalidInput("userId", "is required")),
-    NotAllowed(),
-    OtherUser(),
-    InvalidSubject(),
-    StoreUnavailable(),
-    StoreThrottled(),
-    StoreContended(),
-    Exception(),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What is to be said of a route beyond what its models say.
-
-    Attributes:
-        name: the `operationId`.
-        summary: what it is for, in a few words.
-        takes: the body, or the query of a route that has none.
-        answers: the answer when all is well.
-        asked: an example of a request by its name.
-        told: an example of an answer by its name.
-        refusals: the problems that only this route has.
-        is_repeatable: whether it takes an `Idempotency-Key`.
-    """
-
-    name: str
-    summary: str
-    takes: type[RequestModel]
-    answers: type[AnswerModel]
-    asked: Mapping[str, Any]
-    told: Mapping[str, Any]
-    refusals: Sequence[Exception] = ()
-    is_repeatable: bool = field(default=False)
-
-
-OPERATIONS: Final[Mapping[str, Operation]] = {
-    "POST /stream/start": Operation(
-        "startStream",
-        "Take a slot",
-        StartBody,
-        HoldAnswer,
-        asked={
-            "named": {"userId": "1", "streamId": "tv-1", "device": "living room"},
-            "anonymous": {"userId": "1"},
-            "replaces": {"userId": "1", "streamId": "tv-2", "replaces": "tv-1"},
-        },
-        told={
-            "named": {"maxStreams": 3, **HOLD},
-            "anonymous": {"streamCount": 1, "maxStreams": 3},
-            "unverified": {"maxStreams": 3, "verified": False},
-        },
-        refusals=(LimitReached(3, WATCHING), InvalidLimitClaim()),
-        is_repeatable=True,
-    ),
-    "POST /stream/heartbeat": Operation(
-        "heartbeat",
-        "Keep a named stream's slot",
-        HeartbeatBody,
-        HoldAnswer,
-        asked={"named": {"userId": "1", "streamId": "tv-1"}},
-        told={"named": HOLD},
-        refusals=(StreamGone("tv-1"),),
-    ),
-    "POST /stream/end": Operation(
-        "endStream",
-        "Give a slot back",
-        EndBody,
-        EndAnswer,
-        asked={"named": {"userId": "1", "streamId": "tv-1"}, "anonymous": {"userId": "1"}},
-        told={
-            "named": {"streamCount": 0, "streamId": "tv-1", "ended": True},
-            "anonymous": {"streamCount": 0},
-        },
-        refusals=(NoActiveStream(LiveStreams()),),
-        is_repeatable=True,
-    ),
-    "GET /stream": Operation(
-        "listStreams",
-        "See who holds the slots",
-        ListQuery,
-        StreamsAnswer,
-        asked={},
-        told={"listed": json.loads(StreamsAnswer.of(WATCHING, 3).to_json())},
-        refusals=(InvalidLimitClaim(),),
-    ),
-}
 
 
 def description() -> dict[str, Any]:
@@ -185,7 +76,14 @@ def _operation(operation: Operation, method: str) -> dict[str, Any]:
         "description": "Done.",
         "content": {"application/json": _content(operation.answers, operation.told)},
     }
-    described["responses"] = {"200": ok, **_unauthorised(), **_problems(problems)}
+    described["responses"] = {"200": ok, **_problems(problems)}
+    for status, (text, message) in GATEWAY.items():
+        response = described["responses"].setdefault(status, {"description": "", "content": {}})
+        response["description"] = f"{response['description']}. {text}".lstrip(". ")
+        response["content"]["application/json"] = {
+            "schema": {"$ref": SCHEMAS.format(model="GatewayAnswer")},
+            "example": {"message": message},
+        }
     described["responses"] = dict(sorted(described["responses"].items()))
     return described
 
@@ -200,7 +98,7 @@ def _content(model: type[AnswerModel | RequestModel], examples: Mapping[str, Any
 def _query_parameters(model: type[RequestModel]) -> list[dict[str, Any]]:
     schema = model.model_json_schema()
     return [
-        {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": of}
+        {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": _untitled(of)}
         for name, of in schema["properties"].items()
     ]
 
@@ -214,25 +112,17 @@ def _problems(errors: Sequence[Exception]) -> dict[str, Any]:
             str(int(problem.status)),
             {
                 "description": HTTPStatus(problem.status).phrase,
-                "content": {"application/problem+json": _content(Problem, {})},
+                "content": {"application/problem+json": {"examples": {}}},
             },
         )
         example = {"summary": problem.title, "value": json.loads(problem.to_json())}
-        response["content"]["application/problem+json"]["examples"][problem.code] = example
+        content = response["content"]["application/problem+json"]
+        content["examples"][problem.code] = example
+        codes = {"properties": {"code": {"enum": sorted(content["examples"])}}}
+        content["schema"] = {"allOf": [{"$ref": SCHEMAS.format(model="Problem")}, codes]}
         if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
             response["headers"] = {"Retry-After": _RETRY_AFTER}
     return responses
-
-
-def _unauthorised() -> dict[str, Any]:
-    """API Gateway's own answer, which no handler sees."""
-    message = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
-    return {
-        "401": {
-            "description": "Under `auth = jwt`, API Gateway's answer to a missing or invalid token.",
-            "content": {"application/json": {"schema": message, "example": {"message": "Unauthorized"}}},
-        }
-    }
 
 
 def _schemas() -> dict[str, Any]:
@@ -250,6 +140,12 @@ def _schemas() -> dict[str, Any]:
         for example in response["content"].get("application/problem+json", {}).get("examples", ())
     }
     schemas["Problem"]["properties"]["code"]["enum"] = sorted(codes)
+    schemas["GatewayAnswer"] = {
+        "description": "An answer of API Gateway's own, which no function has seen.",
+        "properties": {"message": {"type": "string"}},
+        "required": ["message"],
+        "type": "object",
+    }
     return dict(sorted(schemas.items()))
 
 
@@ -272,12 +168,14 @@ def _explained(schema: dict[str, Any]) -> dict[str, Any]:
     summary, _, attributes = schema["description"].partition("\n\nAttributes:\n")
     told = {to_camel(name): text for name, text in re.findall(r"^ +(\w+): (.+)$", attributes, re.MULTILINE)}
     properties = {
-        name: {key: value for key, value in of.items() if key != "title"}
-        | ({"description": told[name]} if name in told else {})
+        name: _untitled(of) | ({"description": told[name]} if name in told else {})
         for name, of in schema["properties"].items()
     }
-    rest = {key: value for key, value in schema.items() if key != "title"}
-    return {**rest, "description": summary, "properties": properties}
+    return {**_untitled(schema), "description": summary, "properties": properties}
+
+
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key != "title"}
 
 
 def _security_schemes() -> dict[str, Any]:

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 
 from dev import openapi
+from dev.operations import OPERATIONS
 from dev.serve import ENDPOINTS
 from entrypoints.endpoint import Endpoint
 from entrypoints.problems import _RULES as RULES  # the whole table, which nobody else needs
@@ -39,10 +41,30 @@ def test_every_problem_is_described_with_its_status() -> None:
     assert described == {(rule.status.value, rule.code) for rule in RULES.values()}
 
 
+def test_every_example_is_one_of_what_it_is_an_example_of() -> None:
+    """Those of requests, of answers and of problems fit their schemas."""
+    described = openapi.description()
+    contents = [
+        content
+        for operations in described["paths"].values()
+        for operation in operations.values()
+        for body in (operation.get("requestBody", {}), *operation["responses"].values())
+        for content in body.get("content", {}).values()
+    ]
+    shown = 0
+    for content in contents:
+        validator = Draft202012Validator({**content["schema"], "components": described["components"]})
+        examples = [example["value"] for example in content.get("examples", {}).values()]
+        for example in [*examples, *([content["example"]] if "example" in content else [])]:
+            validator.validate(example)
+            shown += 1
+    assert shown > len(contents)
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.route)
 def test_the_models_described_are_those_that_the_handler_uses(endpoint: Endpoint[Any]) -> None:
     """The handler of a route decodes the model that is described, and encodes the one that is described."""
-    operation = openapi.OPERATIONS[endpoint.route]
+    operation = OPERATIONS[endpoint.route]
     source = Path(endpoint.decode.__code__.co_filename).read_text(encoding="utf-8")
     assert re.search(rf"request\.(body|query)\({operation.takes.__name__}\)", source)
     assert endpoint.encode.__annotations__["return"] is operation.answers

@@ -13,7 +13,7 @@ from tests.support import skip_or_fail
 pytestmark = pytest.mark.e2e
 
 ROOT: Final = Path(__file__).parents[2]
-SCHEMATHESIS: Final = ROOT / ".venv-openapi" / "bin" / "schemathesis"
+TOOLS: Final = ROOT / ".venv-openapi" / "bin"
 CHECKS: Final = (
     "not_a_server_error",
     "status_code_conformance",
@@ -25,15 +25,28 @@ CHECKS: Final = (
 """Not `positive_data_acceptance`: no schema says how many bytes a text has in UTF-8, or that it is blank."""
 
 
+def need(tool: str) -> None:
+    """Skip the test where the tool is not installed."""
+    if not (TOOLS / tool).exists():
+        skip_or_fail(f"{tool} is not installed: `make test-openapi` installs it.")
+
+
+def test_the_description_is_openapi() -> None:
+    """Of the version that it says."""
+    need("openapi-spec-validator")
+    check = [str(TOOLS / "openapi-spec-validator"), "--schema", "3.1", "docs/openapi.yaml"]
+    run = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 def test_the_service_keeps_to_its_description() -> None:
     """No request that schemathesis makes of the description gets an answer that is not in it."""
-    if not SCHEMATHESIS.exists():
-        skip_or_fail("schemathesis is not installed: `make test-openapi` installs it.")
+    need("schemathesis")
     examples = os.environ.get("EXAMPLES") or "10"
     with LocalService() as service:
         run = subprocess.run(
             [
-                *(str(SCHEMATHESIS), "run", "docs/openapi.yaml", "--url", service.url),
+                *(str(TOOLS / "schemathesis"), "run", "docs/openapi.yaml", "--url", service.url),
                 *("--checks", ",".join(CHECKS), "--max-examples", examples, "--seed", "1"),
                 *("--phases", "examples,coverage,fuzzing", "--generation-database", "none"),
             ],

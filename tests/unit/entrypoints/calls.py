@@ -10,6 +10,7 @@ from domain.ports import Clock, StreamRepository
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
 from entrypoints.endpoint import Endpoint
 from entrypoints.settings import Settings
+from proof.fuzz import is_described
 from tests.fakes import FakeClock
 
 EVENTS: Final = Path(__file__).parents[2] / "events"
@@ -59,9 +60,13 @@ class Api:
         )
 
     def call(self, name: str, **changes: Any) -> HttpAnswer:
-        """Send the event of this name, with these of its members changed, along its own route."""
+        """Send the event of this name, with these of its members changed, along its own route.
+
+        Whatever is answered, the API's description has such an answer, and such a code, for that route.
+        """
         sent = event(name, **changes)
         answer = ENDPOINTS[sent["routeKey"]].serve(sent, LambdaContext(), self._service)
+        assert is_described(sent["routeKey"], answer), answer
         return HttpAnswer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
 
     def start(self, user_id: str, **fields: Any) -> HttpAnswer:
