@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,15 +14,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def stack(tmp_path: Path, command: str, **environment: str) -> str:
-    """Run a command about a stack for a newcomer; gives all that it says."""
+def python(root: Path, module: str, /, *arguments: str, **environment: str) -> str:
+    """Run one of the commands for a newcomer, which must fail; gives all that it says."""
     run = subprocess.run(
-        [sys.executable, "-m", "dev.stack" if command == "up" else "dev.deploy", command],
-        cwd=ROOT,
+        [sys.executable, "-m", module, *arguments],
+        cwd=root,
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
-            "HOME": str(tmp_path),
+            "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}",
             "AWS_EC2_METADATA_DISABLED": "true",
             **environment,
         },
@@ -31,19 +33,84 @@ def stack(tmp_path: Path, command: str, **environment: str) -> str:
     return (run.stdout + run.stderr).strip()
 
 
-def test_an_old_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
-    """Before an environment is made with it."""
+def copy(folder: Path) -> None:
+    """Put the code there, where nothing is built, fetched or up."""
+    for part in ("dev", "src"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def stack(tmp_path: Path, command: str, **environment: str) -> str:
+    """Run a command about a stack for somebody who has no AWS profile either."""
+    module = "dev.stack" if command == "up" else "dev.deploy"
+    return python(ROOT, module, command, HOME=str(tmp_path), **environment)
+
+
+@contextmanager
+def taken_port() -> Iterator[str]:
+    """A port on which something listens that answers nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield str(listener.getsockname()[1])
+
+
+def install(tmp_path: Path, python: Path) -> str:
+    """Try to make the environments with this Python; gives what is told, but for make's own last line."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
-    old = tmp_path / "python"
-    old.write_text(f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 10, 9)\n$2"\n')
-    old.chmod(0o755)
     run = subprocess.run(
-        ["make", "install", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True, check=False
+        ["make", "install", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert run.returncode != 0
-    assert f"Python 3.11 or newer is needed, and {old} is 3.10: name another with make PYTHON=" in run.stderr
     assert not (tmp_path / ".venv").exists()
+    return "".join(line for line in run.stderr.splitlines() if not line.startswith("make"))
+
+
+def stand_in(tmp_path: Path, script: str) -> Path:
+    """A Python that is not as it should be."""
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    return python
+
+
+def test_a_missing_python_is_told(tmp_path: Path) -> None:
+    """With the two ways out."""
+    assert install(tmp_path, tmp_path / "none") == (
+        f"{tmp_path}/none is not installed: install Python 3.11 or newer, or name it with make PYTHON=…"
+    )
+
+
+def test_an_old_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
+    """Before an environment is made with it."""
+    old = stand_in(tmp_path, f'exec {sys.executable} -c "import sys; sys.version_info = (3, 10, 9)\n$2"')
+    assert install(tmp_path, old) == (
+        f"Python 3.11 or newer is needed, and {old} is 3.10: name another with make PYTHON=…"
+    )
+
+
+def test_a_python_that_makes_no_environments_is_told(tmp_path: Path) -> None:
+    """Debian has that part in a package of its own."""
+    bare = stand_in(tmp_path, f'case "$2" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"')
+    assert install(tmp_path, bare) == (
+        f"{bare} has no venv module: install it (Debian: apt-get install python3-venv), "
+        "or name another Python with make PYTHON=…"
+    )
+
+
+def test_a_port_that_is_taken_is_told_by_make_run() -> None:
+    """Before anything is started."""
+    with taken_port() as port:
+        run = python(ROOT, "dev.serve", PORT=port)
+    assert run == f"make run: port {port} cannot be used; choose another one by PORT=…"
+
+
+def test_a_port_that_is_taken_is_told_by_make_up(tmp_path: Path) -> None:
+    """Unless it is an emulator that has it; nothing is applied to what else is there."""
+    copy(tmp_path)
+    with taken_port() as port:
+        said = python(tmp_path, "dev.stack", "up", TERRAFORM="true", EMULATOR_PORT=port)
+    assert said == f"Port {port} is taken by something that is no emulator: choose EMULATOR_PORT=…."
 
 
 @pytest.mark.parametrize("command", ["up", "deploy", "undeploy"])
@@ -74,3 +141,34 @@ def test_a_missing_region_is_told(tmp_path: Path) -> None:
     """With what to set."""
     said = stack(tmp_path, "deploy", TERRAFORM="true", AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s")
     assert said == "There is no AWS region: set AWS_REGION."
+
+
+def test_a_missing_package_is_told(tmp_path: Path) -> None:
+    """With what makes it; `make deploy` makes it by itself."""
+    copy(tmp_path)
+    said = python(
+        tmp_path,
+        "dev.deploy",
+        "deploy",
+        TERRAFORM="true",
+        AWS_ACCESS_KEY_ID="k",
+        AWS_SECRET_ACCESS_KEY="s",
+        AWS_REGION="eu-west-1",
+    )
+    assert said == "There is no package yet: run `make package`."
+
+
+@pytest.mark.parametrize(
+    ("module", "sentence"),
+    [
+        (
+            "dev.docs",
+            "make docs: there is no npm to fetch the diagrams' script with: install Node 20 or later.",
+        ),
+        ("dev.picture", "There is no Chromium here (Debian: apt-get install chromium)."),
+    ],
+)
+def test_a_missing_tool_is_told(tmp_path: Path, module: str, sentence: str) -> None:
+    """With what to install."""
+    copy(tmp_path)
+    assert python(tmp_path, module, PATH="") == sentence
