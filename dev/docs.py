@@ -30,7 +30,7 @@ def main() -> int:
     if code := subprocess.run(build, cwd=ROOT, env=environment, check=False).returncode:
         return code
     shutil.copy(script, SITE / "assets" / SCRIPT)
-    print(f"file://{SITE / 'index.html'}")
+    print(f"file://{SITE / 'index.html'}, or with the API call by call: python3 -m http.server -d build/site")
     return 0
 
 

@@ -23,6 +23,7 @@ from entrypoints.request_models import ListQuery, RequestModel
 ROOT: Final = Path(__file__).resolve().parent.parent
 FILE: Final = ROOT / "docs" / "openapi.yaml"
 HEADER: Final = "# Made by `make openapi` out of the routes, the models and the table of problems.\n"
+TAG: Final = {"name": "streams", "description": "A user's streams, and the slots that they hold."}
 SCHEMAS: Final = "#/components/schemas/{model}"
 
 
@@ -38,6 +39,7 @@ def description() -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "http://localhost:3000", "description": "`make run`"}],
+        "tags": [TAG],
         "security": [{}, {"jwt": []}, {"iam": []}],
         "paths": _paths(),
         "components": {"schemas": _schemas(), "securitySchemes": _security_schemes()},
@@ -59,7 +61,11 @@ def _paths() -> dict[str, dict[str, Any]]:
 
 
 def _operation(operation: Operation, method: str) -> dict[str, Any]:
-    described: dict[str, Any] = {"operationId": operation.name, "summary": operation.summary}
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "tags": [TAG["name"]],
+        "summary": operation.summary,
+    }
     if doc := operation.takes.__doc__:
         described["description"] = doc
     if method == "GET":

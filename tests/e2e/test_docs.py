@@ -3,11 +3,17 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Final
 
 import pytest
+from playwright.sync_api import expect
 
+from dev.browser import MISSING, chromium, find
 from dev.docs import MKDOCS, SITE
 from tests.support import skip_or_fail
 
@@ -40,6 +46,32 @@ def test_the_site_is_built_and_no_link_leads_nowhere() -> None:
     )
     assert 'class="mermaid"' in html
     assert "swagger-ui" in html
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Where the site is served."""
+    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=SITE)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_the_site_is_drawn_in_a_browser(address: str) -> None:
+    """The description with its four routes, and the diagram of a lease; the test before has built it."""
+    path = find()
+    if path is None:
+        skip_or_fail(MISSING)
+    if not SITE.exists():
+        skip_or_fail("The site is not built: `make docs` builds it.")
+    with chromium(path) as browser:
+        page = browser.new_page()
+        page.goto(f"{address}/api-reference.html")
+        operations = page.frame_locator("iframe").locator(".opblock-summary-path")
+        expect(operations).to_have_text(["/stream/start", "/stream/heartbeat", "/stream/end", "/stream"])
+        page.goto(f"{address}/leases.html")
+        expect(page.locator("div.mermaid")).to_be_visible()
 
 
 @pytest.mark.parametrize("document", BESIDE)
