@@ -47,33 +47,39 @@ export class Stream extends EventTarget {
 
   /**
    * Take a slot: true when admitted, false when refused (or when `end` came first). A slot that is held
-   * already is handed over to the new play, as one that `replaces` names is.
+   * already is handed over to the new play; it is given back where `replaces` names another one.
    * Rejects with a ServiceError when the service does not answer for long, or takes the call for wrong;
    * the next start is then the same one again, which may have landed.
    * @param {{ replaces?: string }} [options]
    */
-  start({ replaces = this.#isHeld() ? this.streamId : this.#unansweredReplaces } = {}) {
+  start({ replaces } = {}) {
+    const held = this.#isHeld() ? this.#body() : undefined;
+    if (held && replaces && replaces !== held.streamId) this.#giveBack(held);
     this.#close("starting");
     this.#watchPage();
-    return this.#takeSlot({ replaces });
+    return this.#takeSlot({ replaces: replaces ?? held?.streamId ?? this.#unansweredReplaces });
   }
 
   /** Give the slot back. False when the service could not be told: then the lease ends it. */
   async end() {
     const isHeld = this.#isHeld();
     this.#close("ended");
-    if (!isHeld) return true;
-    try {
-      await this.#limiter.post("/stream/end", this.#body());
-      return true;
-    } catch {
-      return false;
-    }
+    return !isHeld || this.#giveBack(this.#body());
   }
 
   /** Stop without a word, as a crash does: the slot comes back when the lease runs out. */
   abandon() {
     this.#close("ended");
+  }
+
+  /** @param {object} body */
+  async #giveBack(body) {
+    try {
+      await this.#limiter.post("/stream/end", body);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** @param {{ replaces?: string, patienceMs?: number }} [options] */

@@ -241,6 +241,17 @@ test("the next episode takes over the slot that is held", async () => {
   assert.notEqual(stream.streamId, first);
 });
 
+test("whoever holds a slot and takes over another one gives the first one back", async () => {
+  const { service, stream } = player();
+  await stream.start();
+  const first = stream.streamId;
+  await stream.start({ replaces: "tv-1" });
+  await settled();
+  const [, ended, started] = service.requests;
+  assert.deepEqual([ended.path, ended.body.streamId], ["/api/stream/end", first]);
+  assert.deepEqual([started.path, started.body.replaces], ["/api/stream/start", "tv-1"]);
+});
+
 test("to stop it there and watch here is a start that replaces", async () => {
   const { service, stream } = player();
   await stream.start({ replaces: "tv-1" });
