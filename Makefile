@@ -209,4 +209,5 @@ $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN):
 
 # TypeScript, which checks the JavaScript client's types; without npm that test is skipped.
 $(TYPES): clients/js/package-lock.json
-	@! command -v npm >/dev/null || (cd clients/js && npm ci --silent --no-audit --no-fund && touch node_modules/.installed)
+	@! command -v npm >/dev/null || (cd clients/js && npm ci --silent --no-audit --no-fund && touch node_modules/.installed) \
+		|| echo "npm cannot fetch TypeScript: the JavaScript client's types are not checked."
