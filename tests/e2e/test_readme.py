@@ -41,6 +41,11 @@ SHARED: Final = (
     "clients/js/node_modules",
 )
 
+ENVIRONMENT: Final = {
+    name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "TF_VAR_"))
+}
+"""Without what the make that runs this test hands down to the makes beneath it."""
+
 RUN: Final = ("make run", "make run LEASE_SECONDS=15")
 ON_THE_EMULATOR: Final = (
     "make up",
@@ -76,7 +81,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def make(clone: Path, command: str, environment: Mapping[str, str] = os.environ) -> str:
+def make(clone: Path, command: str, environment: Mapping[str, str]) -> str:
     """Run a command that the README has; gives what it prints."""
     assert command in commands()
     run = subprocess.run(
@@ -121,7 +126,7 @@ def test_make_run(clone: Path, command: str) -> None:
     run = subprocess.Popen(
         shlex.split(command),
         cwd=clone,
-        env=os.environ | {"PORT": "0"},
+        env=ENVIRONMENT | {"PORT": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -141,7 +146,7 @@ def account() -> Iterator[dict[str, str]]:
     need_the_tools()
     with start_emulator(enforce_iam=True) as emulator:
         yield {
-            **{name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")},
+            **ENVIRONMENT,
             **environment_for(emulator.endpoint_url),
             "EMULATOR_PORT": str(emulator.port),
             "AUTO_APPROVE": "1",
@@ -167,5 +172,5 @@ def test_the_stack_comes_and_goes(clone: Path, account: dict[str, str]) -> None:
 @pytest.mark.parametrize("command", LONG)
 def test_what_takes_minutes(clone: Path, command: str) -> None:
     """In the short forms that the environment asks for."""
-    environment = os.environ | {"SHORT": "1", "MINUTES": "1", "ARGS": "simulation"}
+    environment = ENVIRONMENT | {"SHORT": "1", "MINUTES": "1", "ARGS": "simulation"}
     assert "goal" in make(clone, command, environment)
