@@ -59,7 +59,8 @@ LONG: Final = ("make bench", "make prove")
 ELSEWHERE: Final = {
     "make test": "this very run",
     "make docs": "test_docs.py",
-    "make deploy BACKEND_CONFIG=my.s3.tfbackend": "it takes a bucket",
+    "make bootstrap": "test_rollout.py",
+    "make rollback STAGE=dev": "test_rollout.py, which has a release to go back to",
 }
 
 
@@ -151,8 +152,6 @@ def account() -> Iterator[dict[str, str]]:
             "EMULATOR_PORT": str(emulator.port),
             "AUTO_APPROVE": "1",
             "FOLLOW": "0",
-            "TF_VAR_auth": "none",  # which a stage on AWS has to choose
-            "TF_VAR_monitoring": "false",  # the emulator has not all of it
         }
 
 
