@@ -29,7 +29,7 @@ def log_lines(logs: Any) -> list[str]:
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
         for event in page["events"]
     ]
-    assert any('"user": ' in line for line in lines)
+    assert any('"user":' in line for line in lines)
     return lines
 
 
