@@ -36,11 +36,12 @@ from domain.requests import (
     EndRequest,
     Heartbeat,
     ListStreams,
+    StartAnonymous,
     StartNamed,
     StartRequest,
 )
 from domain.streams import Lease, LiveStreams, Snapshot
-from domain.writes import Release, ReleaseAnonymous
+from domain.writes import NOTHING, Admit, Freed, Release, ReleaseAnonymous
 
 DEADLINE_SECONDS: Final = 2.5
 """The time for one request, retries and rounds included: players are promised an answer within 3 s."""
@@ -58,12 +59,16 @@ class Answer:
         live: the user's live streams after it; `None` when the store could not be asked.
         lease: the named stream's hold on its slot, where the request was about one that is there.
         at: when this was so, in epoch seconds.
+        reclaimed: slots of streams that were over, given back in passing.
+        evicted: slots of live streams that had to make room.
     """
 
     outcome: Outcome
     live: LiveStreams | None
     lease: Lease | None
     at: float
+    reclaimed: int = 0
+    evicted: int = 0
 
 
 class StreamLimiter:
@@ -132,29 +137,35 @@ class StreamLimiter:
         return self._answer(Outcome.LISTED, state)
 
     def _start(self, request: StartRequest) -> Answer:
-        stream_id = request.stream_id if isinstance(request, StartNamed) else None
-
         def decide(state: Snapshot) -> Decision:
             return decide_start(state, request, self.policy, self._clock.now())
 
         first = first_start(request, self.policy, self._clock.now())
-        outcome, state = self._settle(first, decide)
+        outcome, state, freed = self._settle(first, decide)
         if outcome is None:
             raise LimitReached(request.limit, self.policy.live(state, self._clock.now()))
-        return self._answer(outcome, state, stream_id)
+        if isinstance(request, StartAnonymous):
+            return self._answer(outcome, state, freed=freed)
+        return self._answer(outcome, state, request.stream_id, freed, request.replaces)
 
-    def _settle(self, step: Try, decide: Callable[[Snapshot], Decision]) -> tuple[Outcome | None, Snapshot]:
-        """Write until a write lands or nothing is left to write. An outcome of `None` is a refusal."""
+    def _settle(
+        self, step: Try, decide: Callable[[Snapshot], Decision]
+    ) -> tuple[Outcome | None, Snapshot, Freed]:
+        """Write until a write lands or nothing is left to write; tells what the write gave back in passing.
+
+        An outcome of `None` is a refusal.
+        """
         deadline = self._deadline()
         for _ in range(MAX_ROUNDS):
             result = self._repository.apply(step.write, deadline)
             if isinstance(result, Landed):
-                return step.outcome, result.state
+                freed = step.write.freed if isinstance(step.write, Admit) else NOTHING
+                return step.outcome, result.state, freed
             match decide(result.state):
                 case Refuse():
-                    return None, result.state
+                    return None, result.state, NOTHING
                 case Settled(outcome):
-                    return outcome, result.state
+                    return outcome, result.state, NOTHING
                 case next_step:
                     step = next_step
             if deadline.remaining() <= 0:
@@ -178,10 +189,18 @@ class StreamLimiter:
             return self._answer(Outcome.REPLAYED, result.state)
         raise NoActiveStream(self.policy.live(result.state, self._clock.now()))
 
-    def _answer(self, outcome: Outcome, state: Snapshot, stream_id: str | None = None) -> Answer:
+    def _answer(
+        self,
+        outcome: Outcome,
+        state: Snapshot,
+        stream_id: str | None = None,
+        freed: Freed = NOTHING,
+        replaces: str | None = None,
+    ) -> Answer:
         now = self._clock.now()
         lease = None if stream_id is None else state.leases.get(stream_id)
-        return Answer(outcome, self.policy.live(state, now), lease, now)
+        evicted = sum(name != replaces for name in freed.ended)
+        return Answer(outcome, self.policy.live(state, now), lease, now, freed.over, evicted)
 
     def _unverified(self, request: StartRequest | Heartbeat) -> Answer:
         now = self._clock.now()

@@ -1,16 +1,18 @@
 """What every route has in common: from the Lambda event to the answer, with one logged event."""
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Generic, Protocol, TypeVar
 
+from adapters.store_calls import StoreCalls
 from domain.limiter import Answer, StreamLimiter
 from entrypoints import bootstrap
 from entrypoints.answer_models import AnswerModel
 from entrypoints.bootstrap import Service
-from entrypoints.event_log import report_wrong_settings
+from entrypoints.event_log import EventLog, distrustful_log
 from entrypoints.http_request import HttpRequest
 from entrypoints.metrics import embedded
 from entrypoints.problems import FAILED, RETRY_AFTER_SECONDS, problem_for, rule_for
@@ -50,9 +52,7 @@ class Endpoint(Generic[CommandT]):
         try:
             service = bootstrap.service()
         except SettingsError as error:
-            request = HttpRequest(event)
-            report_wrong_settings(error, route=self.route, request_id=request.request_id)
-            return _response(rule_for(error).status, problem_for(error, request.request_id))
+            return self._unserved(event, context, error)
         return self.serve(event, context, service)
 
     def serve(self, event: Mapping[str, Any], context: Any, service: Service) -> dict[str, Any]:
@@ -60,15 +60,7 @@ class Endpoint(Generic[CommandT]):
         started = service.clock.monotonic()
         service.store_calls.reset()
         request = HttpRequest(event)
-        record: dict[str, Any] = {
-            "route": self.route,
-            "request_id": request.request_id,
-            "lambda_request_id": getattr(context, "aws_request_id", ""),
-            "function": getattr(context, "function_name", "local"),
-            "cold_start": service.log.is_first(),
-        }
-        if trace_id := os.environ.get("_X_AMZN_TRACE_ID"):  # Lambda sets it anew for each request
-            record["trace_id"] = trace_id
+        record = self._record(request, context, service.log)
         failure: Exception | None = None
         try:
             command = self.decode(request, service)
@@ -79,6 +71,7 @@ class Endpoint(Generic[CommandT]):
             answer = self.use_case(service.limiter, command)
             status, body = HTTPStatus.OK, self.encode(command, answer, service)
             record["outcome"] = answer.outcome
+            record["reclaimed_slots"], record["evicted_slots"] = answer.reclaimed, answer.evicted
             live = answer.live
         except Exception as error:  # noqa: BLE001 - the table answers every error, one unknown to it as a 500
             rule = rule_for(error)
@@ -90,11 +83,7 @@ class Endpoint(Generic[CommandT]):
         if live is not None:
             record["stream_count"] = live.count
         record["status"] = int(status)
-        calls = service.store_calls
-        record["store_calls"] = calls.count
-        record["contention_rounds"] = calls.contention_rounds
-        record["store_request_ids"] = calls.request_ids
-        record["store_ms"] = round(calls.seconds * 1000, 3)
+        record |= _costs(service.store_calls)
         record["duration_ms"] = round((service.clock.monotonic() - started) * 1000, 3)
         record |= embedded(record["outcome"], service.clock.now())
         if failure is None:
@@ -102,6 +91,40 @@ class Endpoint(Generic[CommandT]):
         else:
             service.log.failure(failure, **record)
         return _response(status, body)
+
+    def _unserved(self, event: Mapping[str, Any], context: Any, error: SettingsError) -> dict[str, Any]:
+        """Answer an event that no service is there for: the cause is told to the log alone."""
+        request, log = HttpRequest(event), distrustful_log()
+        status = rule_for(error).status
+        record = self._record(request, context, log) | _costs(StoreCalls()) | embedded(FAILED, time.time())
+        record |= {"outcome": FAILED, "code": "wrong_settings", "status": int(status), "duration_ms": 0.0}
+        log.failure(error, **record)
+        return _response(status, problem_for(error, request.request_id))
+
+    def _record(self, request: HttpRequest, context: Any, log: EventLog) -> dict[str, Any]:
+        """What is known of a request's event before it is answered."""
+        record = {
+            "route": self.route,
+            "request_id": request.request_id,
+            "lambda_request_id": getattr(context, "aws_request_id", ""),
+            "function": getattr(context, "function_name", "local"),
+            "cold_start": log.is_first(),
+            "reclaimed_slots": 0,
+            "evicted_slots": 0,
+        }
+        if trace_id := os.environ.get("_X_AMZN_TRACE_ID"):  # Lambda sets it anew for each request
+            record["trace_id"] = trace_id
+        return record
+
+
+def _costs(calls: StoreCalls) -> dict[str, Any]:
+    """What the request has asked of the store."""
+    return {
+        "store_calls": calls.count,
+        "contention_rounds": calls.contention_rounds,
+        "store_request_ids": calls.request_ids,
+        "store_ms": round(calls.seconds * 1000, 3),
+    }
 
 
 def _response(status: HTTPStatus, body: AnswerModel) -> dict[str, Any]:

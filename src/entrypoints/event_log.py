@@ -6,6 +6,7 @@ import logging
 import secrets
 import sys
 import traceback
+from functools import cache
 from typing import Any, Final
 
 import structlog
@@ -102,10 +103,10 @@ class EventLog:
         self._logger.error("log_hash_key_unavailable", exception=stack(error))
 
 
-def report_wrong_settings(error: SettingsError, **fields: Any) -> None:
-    """A request could not be served because the settings are wrong; no setting is trusted for this event."""
-    log = EventLog(LogLevel.ERROR, SecretStr(""))
-    log.failure(error, outcome="failed", code="wrong_settings", status=500, **fields)
+@cache
+def distrustful_log() -> EventLog:
+    """The log of a process whose settings are wrong: none of them counts for it."""
+    return EventLog(LogLevel.ERROR, SecretStr(""))
 
 
 def report_no_hash_key(error: ParameterUnavailable) -> None:

@@ -16,6 +16,8 @@ _DIRECTIVES: Final = [
             {"Name": "duration_ms", "Unit": "Milliseconds"},
             {"Name": "store_ms", "Unit": "Milliseconds"},
             {"Name": "contention_rounds", "Unit": "Count"},
+            {"Name": "reclaimed_slots", "Unit": "Count"},
+            {"Name": "evicted_slots", "Unit": "Count"},
             {"Name": "refused", "Unit": "Count"},
             {"Name": "failed", "Unit": "Count"},
         ],

@@ -230,6 +230,26 @@ class TestLeases:
             home.beat("a")
         assert names(home.live()) == ["b", "c", "d"]
 
+    def test_an_answer_counts_the_slots_that_were_over(self, home: Household) -> None:
+        """Named and anonymous ones alike, all of which one start gives back."""
+        home.start("a")
+        home.start("b")
+        home.start_anonymous("1")
+        home.clock.advance(50_000)
+        answer = home.start("c")
+        assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.RECLAIMED, 3, 0)
+
+    def test_an_answer_counts_the_evicted(self) -> None:
+        """As many as it took; not the stream that the newcomer replaces, and not the dead."""
+        home = Household(Policy(on_limit=OnLimit.EVICT_OLDEST))
+        home.start("dead", limit=4)
+        home.clock.advance(100)
+        for name in "abc":
+            home.start(name, limit=4)
+        answer = home.start("d", limit=2, replaces="a")
+        assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.EVICTED, 1, 1)
+        assert names(live(answer)) == ["c", "d"]
+
     def test_counts_leave_out_what_has_expired(self, home: Household) -> None:
         """In answers and in lists, though the slots are still stored."""
         home.start("a")

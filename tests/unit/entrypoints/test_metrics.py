@@ -1,71 +1,28 @@
 import json
-import re
-from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
 import pytest
 
 from adapters.dynamodb.api_errors import ErrorAnswer
 from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
-from domain.errors import StoreThrottled, StoreUnavailable
+from domain.errors import StoreContended, StoreFault, StoreThrottled, StoreUnavailable
 from domain.policy import Outcome
 from entrypoints import bootstrap, stream_start
-from entrypoints.metrics import NAMESPACE
 from entrypoints.problems import _RULES as RULES  # the whole table, which nobody else needs
 from entrypoints.settings import Settings
+from tests import documented
 from tests.fakes import FailingRepository, FakeClock
-from tests.unit.entrypoints.calls import Api, LambdaContext, event
+from tests.unit.entrypoints.calls import ENDPOINTS, Api, LambdaContext, event
 
-PAGE = (Path(__file__).parents[3] / "docs" / "events.md").read_text(encoding="utf-8")
 Output = pytest.CaptureFixture[str]
-
-# As AWS publishes it beside the format's specification, its patterns left out.
-NAME = {"type": "string", "minLength": 1, "maxLength": 1024}
-DIMENSIONS = {"type": "array", "minItems": 1, "items": {"type": "array", "maxItems": 30, "items": NAME}}
-METRIC = {
-    "type": "object",
-    "required": ["Name"],
-    "properties": {"Name": NAME, "Unit": {"enum": ["Milliseconds", "Count"]}},
-}
-DIRECTIVE = {
-    "type": "object",
-    "required": ["Namespace", "Dimensions", "Metrics"],
-    "properties": {
-        "Namespace": NAME,
-        "Dimensions": DIMENSIONS,
-        "Metrics": {"type": "array", "maxItems": 100, "items": METRIC},
-    },
-}
-SCHEMA = {
-    "type": "object",
-    "required": ["_aws"],
-    "properties": {
-        "_aws": {
-            "type": "object",
-            "required": ["Timestamp", "CloudWatchMetrics"],
-            "properties": {
-                "Timestamp": {"type": "integer"},
-                "CloudWatchMetrics": {"type": "array", "items": DIRECTIVE},
-            },
-        }
-    },
-}
-
-
-def table(heading: str) -> dict[str, list[str]]:
-    """The other cells of each row of the page's table with this heading, by every name in its first cell."""
-    found = re.search(rf"^\| {heading} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
-    assert found is not None
-    rows = [re.split(r" +\| *", row.strip("| ")) for row in found[1].splitlines()]
-    return {name: cells[1:] for cells in rows for name in re.findall(r"`(\w+)`", cells[0])}
+Event = dict[str, Any]
 
 
 @pytest.fixture
-def events(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
-    """An event of each kind of outcome that one call can have, by its outcome."""
+def events(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
+    """Events of every outcome, and of every kind of failure."""
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-67891233-abcdef012345678912345678")
     clock = FakeClock()
     api = Api(clock=clock, MAX_STREAMS="1")
@@ -81,62 +38,87 @@ def events(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[st
     api.call("list", rawQueryString="userId=1")
     api.end("1", streamId="c")
     api.end("1", streamId="c")
+    api.end("1")
     api.start("")
+    api.start("1", device="x" * 10_000)
     for other in (Api(MAX_STREAMS="1", ON_LIMIT="evict_oldest"), Api(MAX_STREAMS="1", ENFORCEMENT="shadow")):
         other.start("1", streamId="a")
         other.start("1", streamId="b")
-    Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open").start("1")
-    Api(FailingRepository(StoreThrottled("ThrottlingException"))).start("1")
-    written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    return {one["outcome"]: one for one in written}
+    away = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open")
+    away.start("1")
+    away.heartbeat("1", **named)
+    for error in (
+        StoreThrottled("x"),
+        StoreUnavailable("x"),
+        StoreContended("x"),
+        StoreFault("x"),
+        OSError("x"),
+    ):
+        failing = Api(FailingRepository(error))
+        failing.start("1")
+        failing.heartbeat("1", **named)
+        failing.end("1")
+        failing.call("list")
+    Api(AUTH="jwt").start("1")
+    subject = {"jwt": {"claims": {"sub": "2"}}}
+    Api(AUTH="jwt").call("start", requestContext={"requestId": "r", "authorizer": subject})
+    monkeypatch.delenv("TABLE_NAME", raising=False)
+    bootstrap.service.cache_clear()
+    for endpoint in ENDPOINTS.values():
+        endpoint(event("start"), LambdaContext())
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_the_page_lists_every_outcome(events: dict[str, dict[str, Any]]) -> None:
+def by_outcome(events: list[Event]) -> dict[str, Event]:
+    """The last event of each outcome."""
+    return {one["outcome"]: one for one in events}
+
+
+def test_the_page_lists_every_outcome(events: list[Event]) -> None:
     """What the rules and the table of problems can make of a request is documented, and was seen here."""
     outcomes = set(Outcome) | {rule.outcome for rule in RULES.values()}
 
-    assert table("outcome").keys() == outcomes
-    assert events.keys() >= outcomes - {"denied"}
+    assert documented.OUTCOMES.keys() == outcomes
+    assert by_outcome(events).keys() == outcomes
 
 
-def test_every_event_has_the_fields_of_the_page(events: dict[str, dict[str, Any]]) -> None:
-    """Each event has what it always has, and nothing that the page does not tell of."""
-    documented = table("field")
-    always = {name for name, cells in documented.items() if cells[0] == "always"}
-
-    for written in events.values():
-        assert always <= written.keys() <= documented.keys()
-    assert set().union(*events.values()) == documented.keys()
+def test_every_event_is_as_the_page_says(events: list[Event]) -> None:
+    """Its fields are those of the page, each when the page says so; so are its metrics."""
+    for written in events:
+        documented.check(written)
+    assert set().union(*events) == documented.FIELDS.keys()
 
 
-def test_every_event_makes_the_metrics_of_the_page(events: dict[str, dict[str, Any]]) -> None:
-    """Each is valid by the format's schema, and its metrics and dimensions are members with fit values."""
-    validator = jsonschema_rs.validator_for(SCHEMA)
-    documented = {name: (cells[0], cells[1]) for name, cells in table("metric").items()}
-
-    for written in events.values():
-        validator.validate(written)
-        made = {}
-        for directive in written["_aws"]["CloudWatchMetrics"]:
-            assert directive["Namespace"] == NAMESPACE
-            (dimensions,) = directive["Dimensions"]
-            assert all(isinstance(written[name], str) and written[name] for name in dimensions)
-            for metric in directive["Metrics"]:
-                assert isinstance(written[metric["Name"]], int | float)
-                made[metric["Name"]] = (metric["Unit"], ", ".join(dimensions))
-        assert made == documented
+def test_every_event_is_short_enough(events: list[Event]) -> None:
+    """CloudWatch reads no metric out of a longer one."""
+    assert max(len(json.dumps(written)) for written in events) < documented.MAX_BYTES
 
 
-def test_ratios_are_averages(events: dict[str, dict[str, Any]]) -> None:
+def test_ratios_are_averages(events: list[Event]) -> None:
     """A refusal alone counts as refused, a failure alone as failed, and every request as one."""
-    assert {outcome for outcome, written in events.items() if written["refused"]} == {"refused"}
-    assert {outcome for outcome, written in events.items() if written["failed"]} == {"failed"}
-    assert {written["requests"] for written in events.values()} == {1}
+    assert {written["outcome"] for written in events if written["refused"]} == {"refused"}
+    assert {written["outcome"] for written in events if written["failed"]} == {"failed"}
+    assert all(written["failed"] for written in events if written["outcome"] == "failed")
+    assert {written["requests"] for written in events} == {1}
 
 
-def test_a_refusal_tells_count_and_limit(events: dict[str, dict[str, Any]]) -> None:
+def test_slots_are_counted_that_a_start_gave_back(events: list[Event]) -> None:
+    """The dead ones when it reclaims, the live ones when it evicts; a replaced stream is neither."""
+    given_back = {
+        outcome: (written["reclaimed_slots"], written["evicted_slots"])
+        for outcome, written in by_outcome(events).items()
+    }
+
+    assert given_back.pop("reclaimed") == (1, 0)
+    assert given_back.pop("evicted") == (0, 1)
+    assert set(given_back.values()) == {(0, 0)}
+
+
+def test_a_refusal_tells_count_and_limit(events: list[Event]) -> None:
     """Whoever looks into a refusal sees what the user had, and what it was held against."""
-    assert (events["refused"]["stream_count"], events["refused"]["limit"]) == (1, 1)
+    (refused,) = (one for one in events if one["outcome"] == "refused" and "limit" in one)
+
+    assert (refused["stream_count"], refused["limit"]) == (1, 1)
 
 
 def test_only_the_first_request_is_a_cold_start(capsys: Output) -> None:

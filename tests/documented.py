@@ -1,0 +1,122 @@
+"""Holds events against what docs/events.md says of them, and against CloudWatch's rules for metrics."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema_rs
+
+from entrypoints.metrics import NAMESPACE
+
+PAGE: Final = (Path(__file__).parents[1] / "docs" / "events.md").read_text(encoding="utf-8")
+
+# The rules of the schema that AWS publishes beside the format's specification:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+_NAME: Final = {"type": "string", "minLength": 1, "maxLength": 255}
+_SIZES: Final = [
+    "Bits",
+    "Bytes",
+    *(f"{size}{of}" for size in ("Kilo", "Mega", "Giga", "Tera") for of in ("bits", "bytes")),
+]
+_UNITS: Final = [
+    *("Seconds", "Microseconds", "Milliseconds", "Percent", "None"),
+    *(f"{unit}{rate}" for unit in (*_SIZES, "Count") for rate in ("", "/Second")),
+]
+_METRIC: Final = {
+    "type": "object",
+    "required": ["Name"],
+    "properties": {"Name": _NAME, "Unit": {"enum": _UNITS}, "StorageResolution": {"enum": [1, 60]}},
+    "additionalProperties": False,
+}
+_DIRECTIVE: Final = {
+    "type": "object",
+    "required": ["Namespace", "Dimensions", "Metrics"],
+    "properties": {
+        "Namespace": _NAME,
+        "Dimensions": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "array", "maxItems": 30, "items": _NAME},
+        },
+        "Metrics": {"type": "array", "maxItems": 100, "items": _METRIC},
+    },
+    "additionalProperties": False,
+}
+_METADATA: Final = {
+    "type": "object",
+    "required": ["Timestamp", "CloudWatchMetrics"],
+    "properties": {
+        "Timestamp": {"type": "integer"},
+        "CloudWatchMetrics": {"type": "array", "items": _DIRECTIVE},
+    },
+}
+_SCHEMA: Final = jsonschema_rs.validator_for(
+    {"type": "object", "required": ["_aws"], "properties": {"_aws": _METADATA}}
+)
+MAX_BYTES: Final = 256 * 1024
+"""The longest event that CloudWatch reads metrics out of."""
+
+_NOTHING_OF_THE_USER: Final = {"invalid", "denied"}
+_NO_STATE: Final = {*_NOTHING_OF_THE_USER, "gone", "unverified", "failed"}
+_ROUTES_WITH_A_LIMIT: Final = {"POST /stream/start", "GET /stream"}
+_OUTCOMES_WITH_A_LIMIT: Final = {"admitted", "reclaimed", "replaced", "evicted", "would_refuse", "listed"}
+# By what the page says about when a field is there: whether it must be, and whether it may be.
+_WHEN: Final[Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]]] = {
+    "always": (lambda _: True, lambda _: True),
+    "not 200": (lambda event: event["status"] != 200, lambda event: event["status"] != 200),
+    "failed": (lambda event: event["outcome"] == "failed", lambda event: event["outcome"] == "failed"),
+    "input valid": (
+        lambda event: event["outcome"] not in {*_NOTHING_OF_THE_USER, "failed"},
+        lambda event: event["outcome"] not in _NOTHING_OF_THE_USER,
+    ),
+    "store asked": (
+        lambda event: event["outcome"] not in _NO_STATE,
+        lambda event: event["outcome"] not in _NO_STATE,
+    ),
+    "starts, lists": (
+        lambda event: event["outcome"] in _OUTCOMES_WITH_A_LIMIT,
+        lambda event: event["route"] in _ROUTES_WITH_A_LIMIT and event["outcome"] not in _NOTHING_OF_THE_USER,
+    ),
+    "in Lambda": (lambda _: False, lambda _: True),
+}
+
+
+def table(heading: str) -> dict[str, list[str]]:
+    """The other cells of each row of the page's table with this heading, by every name in its first cell."""
+    found = re.search(rf"^\| {heading} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    assert found is not None
+    rows = [re.split(r" +\| *", row.strip("| ")) for row in found[1].splitlines()]
+    return {name: cells[1:] for cells in rows for name in re.findall(r"`(\w+)`", cells[0])}
+
+
+FIELDS: Final = table("field")
+OUTCOMES: Final = table("outcome")
+METRICS: Final = table("metric")
+
+
+def check(event: Mapping[str, Any]) -> None:
+    """Fail unless the event has the fields that the page gives it and no other, and makes its metrics."""
+    assert event["outcome"] in OUTCOMES
+    assert event.keys() <= FIELDS.keys()
+    for name, (when, *_) in FIELDS.items():
+        must, may = _WHEN[when]
+        assert not must(event) or name in event, f"{name} is missing from {event}"
+        assert name not in event or may(event), f"{name} should not be in {event}"
+    assert made_of(event) == {name: (cells[0], cells[1]) for name, cells in METRICS.items()}
+
+
+def made_of(event: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """The unit and the dimensions of each metric that CloudWatch makes of the event, which must be valid."""
+    _SCHEMA.validate(dict(event))
+    made = {}
+    for directive in event["_aws"]["CloudWatchMetrics"]:
+        assert directive["Namespace"] == NAMESPACE
+        (dimensions,) = directive["Dimensions"]
+        assert all(isinstance(event[name], str) and event[name] for name in dimensions)
+        for metric in directive["Metrics"]:
+            value = event[metric["Name"]]
+            assert isinstance(value, int | float)
+            assert not isinstance(value, bool)
+            made[metric["Name"]] = (metric["Unit"], ", ".join(dimensions))
+    return made
