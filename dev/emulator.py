@@ -10,6 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -94,7 +95,12 @@ def environment_for(endpoint_url: str) -> dict[str, str]:
 
 
 def start_emulator(
-    port: int | None = None, *, enforce_iam: bool = False, trail: bool = False, log: Path | None = None
+    port: int | None = None,
+    *,
+    enforce_iam: bool = False,
+    trail: bool = False,
+    log: Path | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Emulator:
     """Start an emulator on loopback and wait until it answers.
 
@@ -103,6 +109,7 @@ def start_emulator(
         enforce_iam: whether policies count. Off, every call is allowed.
         trail: whether CloudTrail records every call.
         log: the file that its output is appended to; by default one that goes with it.
+        variables: what it and its functions have in their environments beside what they need.
 
     Raises:
         EmulatorError: it is not installed, or did not come up.
@@ -118,7 +125,10 @@ def start_emulator(
         process = subprocess.Popen(
             [str(PYTHON), "-X", _marker(directory), "-m", "ministack"],
             cwd=directory,
-            env=_own_environment(port, directory, enforce_iam=enforce_iam, trail=trail),
+            env={
+                **_own_environment(port, directory, enforce_iam=enforce_iam, trail=trail),
+                **(variables or {}),
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

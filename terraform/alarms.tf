@@ -35,15 +35,6 @@ locals {
       periods    = 3
       what       = "DynamoDB fails by itself. Look at AWS's health page; decide on on_store_failure."
     }
-    unverified = {
-      namespace  = "StreamLimiter"
-      metric     = "requests"
-      dimensions = { function = local.function_names.start, outcome = "unverified" }
-      statistic  = "Sum"
-      threshold  = 0
-      periods    = 1
-      what       = "Starts are admitted without being counted, as the store is away. Nobody is refused: bring the store back."
-    }
     failing = {
       namespace  = "StreamLimiter"
       metric     = "failed"
@@ -62,6 +53,15 @@ locals {
       periods    = 5
       what       = "Requests race for the same user. Look for one user with most of the requests: a player that loops."
     }
+    reclaims = {
+      namespace  = "StreamLimiter"
+      metric     = "reclaimed_slots"
+      dimensions = { function = local.function_names.start }
+      statistic  = "Average"
+      threshold  = 0.2
+      periods    = 15
+      what       = "For five starts, over one slot is taken back from a player that went away without an end. Find the players' release that stopped ending."
+    }
   }
 
   # Ratios of two metrics. Without requests there is no ratio, and no alarm.
@@ -74,20 +74,34 @@ locals {
       periods   = 3
       what      = "Over one answer in a hundred is a 5xx. Read the codes of the failures; after a deployment, roll back."
     }
-    reclaims = {
-      namespace = "StreamLimiter"
-      part      = { metric = "requests", statistic = "Sum", dimensions = { function = local.function_names.start, outcome = "reclaimed" } }
-      whole     = { metric = "refused", statistic = "SampleCount", dimensions = { function = local.function_names.start } }
-      threshold = 0.2
-      periods   = 15
-      what      = "One start in five takes the slot of a player that went away without an end. Find the players' release that stopped ending."
-    }
   }
 
-  # Lambda's own metrics, summed over the functions.
-  function_alarms = {
-    functions-failing   = { metric = "Errors", what = "A function breaks before it can answer: it times out, runs out of memory or cannot start. Roll back if it was deployed just now." }
-    functions-throttled = { metric = "Throttles", what = "Lambda turns invocations away. Raise the account's concurrency, or find who calls so much." }
+  # Counts over several functions, of which there should be none.
+  sum_alarms = {
+    functions-failing = {
+      namespace  = "AWS/Lambda"
+      metric     = "Errors"
+      dimensions = [for name in values(local.function_names) : { FunctionName = name }]
+      periods    = 2
+      what       = "A function breaks before it can answer: it times out, runs out of memory or cannot start. Roll back if it was deployed just now."
+    }
+    functions-throttled = {
+      namespace  = "AWS/Lambda"
+      metric     = "Throttles"
+      dimensions = [for name in values(local.function_names) : { FunctionName = name }]
+      periods    = 2
+      what       = "Lambda turns invocations away. Raise the account's concurrency, or find who calls so much."
+    }
+    unverified = {
+      namespace = "StreamLimiter"
+      metric    = "requests"
+      dimensions = [
+        { function = local.function_names.start, outcome = "unverified" },
+        { function = local.function_names.heartbeat, outcome = "unverified" },
+      ]
+      periods = 1
+      what    = "Starts and heartbeats are let through without being counted, as the store is away. Nobody is refused: bring the store back."
+    }
   }
 }
 
@@ -164,14 +178,14 @@ resource "aws_cloudwatch_metric_alarm" "ratio" {
   }
 }
 
-resource "aws_cloudwatch_metric_alarm" "functions" {
-  for_each = { for name, alarm in local.function_alarms : name => alarm if var.monitoring }
+resource "aws_cloudwatch_metric_alarm" "sum" {
+  for_each = { for name, alarm in local.sum_alarms : name => alarm if var.monitoring }
 
   alarm_name          = "${local.prefix}-${each.key}"
   alarm_description   = "${each.value.what} ${var.runbook_url}#${each.key}"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  evaluation_periods  = 2
+  evaluation_periods  = each.value.periods
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarm_topics
   ok_actions          = local.alarm_topics
@@ -185,15 +199,15 @@ resource "aws_cloudwatch_metric_alarm" "functions" {
   }
 
   dynamic "metric_query" {
-    for_each = local.function_names
+    for_each = each.value.dimensions
 
     content {
-      id = "calls_of_${metric_query.key}"
+      id = "part_${metric_query.key}"
 
       metric {
-        namespace   = "AWS/Lambda"
+        namespace   = each.value.namespace
         metric_name = each.value.metric
-        dimensions  = { FunctionName = metric_query.value }
+        dimensions  = metric_query.value
         stat        = "Sum"
         period      = 60 # seconds
       }

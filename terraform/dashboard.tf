@@ -6,7 +6,7 @@ locals {
 
   outcomes = ["admitted", "replayed", "reclaimed", "replaced", "evicted", "would_refuse", "unverified", "refused", "failed"]
 
-  # Each row has a title and up to three graphs side by side.
+  # Each row has a title, and graphs that share its width.
   rows = [
     {
       title = "Is it up?"
@@ -47,6 +47,10 @@ locals {
       graphs = {
         "Starts by outcome" = { stat = "Sum", metrics = [
           for outcome in local.outcomes : ["StreamLimiter", "requests", "function", local.start, "outcome", outcome]
+        ] }
+        "Slots taken back from the dead, and from the evicted" = { stat = "Sum", metrics = [
+          ["StreamLimiter", "reclaimed_slots", "function", local.start],
+          ["StreamLimiter", "evicted_slots", "function", local.start],
         ] }
         "Refused, of all starts" = { stat = "Average", metrics = [
           ["StreamLimiter", "refused", "function", local.start],
@@ -112,9 +116,9 @@ resource "aws_cloudwatch_dashboard" "streams" {
         [
           for column, title in keys(content.graphs) : {
             type   = "metric"
-            x      = column * 8
+            x      = column * 24 / length(content.graphs)
             y      = row * 8 + 2
-            width  = 8
+            width  = 24 / length(content.graphs)
             height = 6
             properties = {
               title   = title

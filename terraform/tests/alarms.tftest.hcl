@@ -30,7 +30,7 @@ run "everyone_who_was_named_is_told" {
 
   assert {
     condition = alltrue([
-      for alarm in concat(values(aws_cloudwatch_metric_alarm.plain), values(aws_cloudwatch_metric_alarm.ratio), values(aws_cloudwatch_metric_alarm.functions), aws_cloudwatch_metric_alarm.refusals) :
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.plain), values(aws_cloudwatch_metric_alarm.ratio), values(aws_cloudwatch_metric_alarm.sum), aws_cloudwatch_metric_alarm.refusals) :
       length(alarm.alarm_actions) == 2 && contains(alarm.alarm_actions, "arn:aws:sns:eu-west-1:123456789012:pager")
     ])
     error_message = "An alarm tells somebody else, or nobody."
@@ -44,7 +44,7 @@ run "each_alarm_leads_to_its_section_of_the_runbook" {
 
   assert {
     condition = alltrue([
-      for alarm in concat(values(aws_cloudwatch_metric_alarm.plain), values(aws_cloudwatch_metric_alarm.ratio), values(aws_cloudwatch_metric_alarm.functions), aws_cloudwatch_metric_alarm.refusals) :
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.plain), values(aws_cloudwatch_metric_alarm.ratio), values(aws_cloudwatch_metric_alarm.sum), aws_cloudwatch_metric_alarm.refusals) :
       endswith(alarm.alarm_description, " https://example.com/runbook#${trimprefix(alarm.alarm_name, "stream-limiter-test-")}")
     ])
     error_message = "An alarm leads nowhere."
@@ -70,7 +70,7 @@ run "nothing_is_watched_that_should_not_be" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.plain) + length(aws_cloudwatch_metric_alarm.ratio) + length(aws_cloudwatch_metric_alarm.functions) + length(aws_cloudwatch_metric_alarm.refusals) + length(aws_cloudwatch_dashboard.streams) + length(aws_cloudwatch_query_definition.events) + length(aws_sns_topic.alarms) == 0
+    condition     = length(aws_cloudwatch_metric_alarm.plain) + length(aws_cloudwatch_metric_alarm.ratio) + length(aws_cloudwatch_metric_alarm.sum) + length(aws_cloudwatch_metric_alarm.refusals) + length(aws_cloudwatch_dashboard.streams) + length(aws_cloudwatch_query_definition.events) + length(aws_sns_topic.alarms) == 0
     error_message = "Something is there, and charged for, that was not asked for."
   }
 }

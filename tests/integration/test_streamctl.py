@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from domain.ports import Deadline
 from domain.requests import StartAnonymous, StartNamed
 from entrypoints.streamctl import Operator, run
 from tests.conftest import repository_over
+from tests.support import expire
 
 Streamctl: TypeAlias = Callable[..., tuple[int, list[dict[str, Any]]]]
 
@@ -68,17 +68,6 @@ def break_count(client: Any, table: str, user_id: str, off_by: int) -> None:
         Key=key(user_id),
         UpdateExpression="ADD streamCount :by",
         ExpressionAttributeValues={":by": number(off_by)},
-    )
-
-
-def expire(client: Any, table: str, user_id: str, stream_id: str) -> None:
-    """Let a lease have run out ten minutes ago."""
-    client.update_item(
-        TableName=table,
-        Key=key(user_id),
-        UpdateExpression="SET #s.expiresAt = :past",
-        ExpressionAttributeNames={"#s": f"stream#{stream_id}"},
-        ExpressionAttributeValues={":past": number(int(time.time()) - 600)},
     )
 
 

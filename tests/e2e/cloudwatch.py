@@ -1,0 +1,193 @@
+"""What CloudWatch does and the emulator does not: metrics out of logs, and the states of alarms.
+
+The emulator keeps logs, alarms and their states. It reads no embedded metrics out of logs, drops metric
+mathematics, and evaluates a plain alarm over all dimensions of its metric at once, whatever its periods. So
+these steps are made here, as CloudWatch documents them. Time is counted in whole minutes.
+"""
+
+import json
+import operator
+import re
+import statistics
+import subprocess
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from dev.terraform import Stack, binary
+
+State = Literal["OK", "ALARM"]
+ANOMALY: Final = "LessThanLowerOrGreaterThanUpperThreshold"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric: the same name under other dimensions is another."""
+
+    namespace: str
+    name: str
+    dimensions: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, namespace: str, name: str, **dimensions: str) -> "Metric":
+        """Give the metric with these dimensions."""
+        return cls(namespace, name, frozenset(dimensions.items()))
+
+
+class Metrics:
+    """Every value of every metric, by the minute."""
+
+    def __init__(self) -> None:
+        self._values: dict[Metric, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+
+    def put(self, minute: int, metric: Metric, *values: float) -> None:
+        """Add values to a minute."""
+        self._values[metric][minute].extend(values)
+
+    def put_embedded(self, minute: int, event: Mapping[str, Any]) -> None:
+        """Add the metrics that an event in CloudWatch's embedded format holds."""
+        for directive in event["_aws"]["CloudWatchMetrics"]:
+            for dimensions in directive["Dimensions"]:
+                named = frozenset((name, event[name]) for name in dimensions)
+                for metric in directive["Metrics"]:
+                    name = metric["Name"]
+                    self.put(minute, Metric(directive["Namespace"], name, named), event[name])
+
+    def value(self, metric: Metric, stat: str, minutes: range) -> float | None:
+        """Give a statistic over these minutes; None where the metric has no value in them."""
+        values = [value for minute in minutes for value in self._values.get(metric, {}).get(minute, [])]
+        if not values:
+            return None
+        match stat:
+            case "Sum":
+                return sum(values)
+            case "Average":
+                return statistics.fmean(values)
+            case "SampleCount":
+                return len(values)
+            case "p99":
+                return sorted(values)[round(0.99 * (len(values) - 1))]
+        raise NotImplementedError(stat)
+
+
+@dataclass(frozen=True)
+class Query:
+    """One line of an alarm's: a metric's statistic, or an expression over the others."""
+
+    metric: Metric | None
+    stat: str = ""
+    minutes: int = 1
+    expression: str = ""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm as Terraform describes it."""
+
+    name: str
+    description: str
+    comparison: str
+    threshold: float
+    periods: int
+    queries: Mapping[str, Query]
+    watched: str
+    band: str | None = None
+    """The query that tells what is usual, in place of a threshold."""
+    learned_from: list[float] = field(default_factory=list)
+    """What the watched metric was while all was well."""
+
+    @classmethod
+    def planned(cls, values: Mapping[str, Any]) -> "Alarm":
+        """Read a resource's planned values."""
+        assert values["treat_missing_data"] == "notBreaching"
+        assert not values["datapoints_to_alarm"], "every period of the evaluation counts"
+        lines = values["metric_query"] or [{"id": "it", "return_data": True, "metric": [values]}]
+        band = values["threshold_metric_id"]
+        return cls(
+            name=values["alarm_name"],
+            description=values["alarm_description"],
+            comparison=values["comparison_operator"],
+            threshold=values["threshold"] or 0,
+            periods=values["evaluation_periods"],
+            queries={line["id"]: _query(line) for line in lines},
+            watched=next(line["id"] for line in lines if line["return_data"] and line["id"] != band),
+            band=band,
+        )
+
+    def learn(self, metrics: Metrics, minutes: int) -> None:
+        """Take the first minutes for what is usual."""
+        if self.band:
+            step = self.queries[self.watched].minutes
+            values = [self._value(metrics, range(n, n + step)) for n in range(0, minutes, step)]
+            self.learned_from.extend(value for value in values if value is not None)
+
+    def state(self, metrics: Metrics, now: int) -> State:
+        """Give the state after the minute `now`: ALARM when each of the last periods breaches."""
+        step = max(query.minutes for query in self.queries.values())
+        end = (now + 1) // step * step
+        periods = [range(end - (n + 1) * step, end - n * step) for n in range(self.periods)]
+        return "ALARM" if all(self._breaches(self._value(metrics, period)) for period in periods) else "OK"
+
+    def _breaches(self, value: float | None) -> bool:
+        if value is None:  # missing data is not breaching
+            return False
+        if self.band:
+            if not self.learned_from:
+                return False
+            low, high = self._usual()
+            return not low <= value <= high
+        above = {"GreaterThanThreshold": operator.gt, "GreaterThanOrEqualToThreshold": operator.ge}
+        return bool(above[self.comparison](value, self.threshold))
+
+    def _usual(self) -> tuple[float, float]:
+        """CloudWatch learns from two weeks of hours and weekdays; an hour has its mean and deviation."""
+        assert self.band
+        assert self.comparison == ANOMALY
+        found = re.fullmatch(r"ANOMALY_DETECTION_BAND\((\w+), (\d+)\)", self.queries[self.band].expression)
+        assert found
+        assert found[1] == self.watched
+        mean = statistics.fmean(self.learned_from)
+        width = int(found[2]) * statistics.pstdev(self.learned_from)
+        return mean - width, mean + width
+
+    def _value(self, metrics: Metrics, period: range) -> float | None:
+        values = {
+            name: metrics.value(query.metric, query.stat, period)
+            for name, query in self.queries.items()
+            if query.metric
+        }
+        expression = self.queries[self.watched].expression
+        if not expression:
+            return values[self.watched]
+        if expression == "SUM(METRICS())":
+            there = [value for value in values.values() if value is not None]
+            return sum(there) if there else None
+        part, whole = (values[name] for name in expression.split(" / "))
+        return None if part is None or not whole else part / whole
+
+
+def alarms(stack: Stack) -> Sequence[Alarm]:
+    """The alarms of this stack, as Terraform plans them: the emulator keeps their mathematics in no form."""
+    plan = stack.directory / "alarms.tfplan"
+    inputs = [f"-var={name}={value}" for name, value in {"stage": stack.stage, **stack.variables}.items()]
+
+    def terraform(*arguments: str) -> str:
+        command = [binary(), f"-chdir={stack.directory}", *arguments]
+        environment = {"CHECKPOINT_DISABLE": "1", **stack.environment}
+        return subprocess.run(command, check=True, env=environment, capture_output=True, text=True).stdout
+
+    terraform("plan", "-refresh=false", f"-out={plan}", *inputs)
+    shown = terraform("show", "-json", str(plan))
+    resources = json.loads(shown)["planned_values"]["root_module"]["resources"]
+    return [Alarm.planned(one["values"]) for one in resources if one["type"] == "aws_cloudwatch_metric_alarm"]
+
+
+def _query(line: Mapping[str, Any]) -> Query:
+    if not line["metric"]:
+        return Query(None, expression=line["expression"])
+    (metric,) = line["metric"]
+    named = Metric.of(metric["namespace"], metric["metric_name"], **metric["dimensions"])
+    stat = metric.get("stat") or metric.get("extended_statistic") or metric["statistic"]
+    assert metric["period"] % 60 == 0
+    return Query(named, stat, metric["period"] // 60)

@@ -1,0 +1,210 @@
+"""An hour of a deployed service in about a minute: calls, and what CloudWatch makes of their traces.
+
+A minute of the story is over when its calls are answered: however fast the machine is, it holds what the
+story says. Leases run out when the story says so too: the table is told.
+"""
+
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import httpx
+
+from adapters.dynamodb.items import STREAM_PREFIX, key
+from dev.emulator import REGION, Emulator
+from dev.terraform import Stack
+from tests.e2e.cloudwatch import Alarm, Metric, Metrics, State
+from tests.faulty_store import FaultyStore
+from tests.support import expire
+
+FUNCTIONS = ("start", "end", "heartbeat", "list")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a player's."""
+
+    route: str
+    user: str
+    stream: str
+
+
+@dataclass
+class Story:
+    """The service on the emulator, and CloudWatch's view of it.
+
+    Attributes:
+        pager: the queue where whoever is on call finds what alarms say.
+        minutes: how many are over.
+        events: every event that the functions logged in this chapter.
+        lines: every other line that they logged in it.
+        raised: the alarms that went off in it.
+        woken: every alarm that went off, as often as it did.
+        states: each alarm's state after the last minute.
+    """
+
+    stack: Stack
+    emulator: Emulator
+    store: FaultyStore
+    http: httpx.Client
+    api_url: str
+    pager: str
+    alarms: Sequence[Alarm]
+    metrics: Metrics = field(default_factory=Metrics)
+    minutes: int = 0
+    events: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    raised: set[str] = field(default_factory=set)
+    woken: Counter[str] = field(default_factory=Counter)
+    states: dict[str, State] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._began = self._minute_began = time.time()
+        self._read: set[str] = set()
+        self._counted: Counter[Metric] = Counter()
+        self.cloudwatch = self.client("cloudwatch")
+        self.logs = self.client("logs")
+        self.dynamodb = self.client("dynamodb")
+        self.sqs = self.client("sqs")
+
+    @property
+    def prefix(self) -> str:
+        """What the name of everything in the stage begins with."""
+        return f"stream-limiter-{self.stack.stage}"
+
+    def client(self, service: str) -> Any:
+        """Give an AWS client, as the account's root user."""
+        session = boto3.Session("test", "test", region_name=REGION)
+        return session.client(service, endpoint_url=self.emulator.endpoint_url)
+
+    def chapter(self) -> None:
+        """Begin a new chapter."""
+        self.events, self.lines, self.raised = [], [], set()
+
+    def minute(self, calls: Sequence[Call] = (), *, at_once: Sequence[Call] = ()) -> None:
+        """Live through a minute: some calls are made all at once, and then the others one by one."""
+        self._minute_began = time.time()
+        with ThreadPoolExecutor(len(at_once) or 1) as callers:
+            list(callers.map(self._call, at_once))
+        for call in calls:
+            self._call(call)
+        self._read_logs()
+        self._count_what_the_store_refused()
+        self._count_throttles()
+        self._evaluate()
+        self.minutes += 1
+
+    def learn(self) -> None:
+        """Take all minutes until now for what is usual."""
+        for alarm in self.alarms:
+            alarm.learn(self.metrics, self.minutes)
+
+    def lapse(self, user: str, *, but: Collection[str] = ()) -> None:
+        """Let the leases of a user's streams have run out, but for these."""
+        item = self.dynamodb.get_item(TableName=self.prefix, Key=key(user), ConsistentRead=True)["Item"]
+        streams = (name.removeprefix(STREAM_PREFIX) for name in item if name.startswith(STREAM_PREFIX))
+        for stream in streams:
+            if stream not in but:
+                expire(self.dynamodb, self.prefix, user, stream)
+
+    def in_alarm(self) -> set[str]:
+        """The alarms that are on, by the emulator's own word."""
+        described = self.cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]
+        return {self.short(alarm["AlarmName"]) for alarm in described}
+
+    def paged(self) -> Counter[str]:
+        """What the pager was told of: every alarm that went off, as often as it did."""
+        told: Counter[str] = Counter()
+        ask = {"QueueUrl": self.pager, "MaxNumberOfMessages": 10}
+        while messages := self.sqs.receive_message(**ask).get("Messages"):
+            for message in messages:
+                alarm = json.loads(json.loads(message["Body"])["Message"])
+                told[self.short(alarm["AlarmName"])] += alarm["NewStateValue"] == "ALARM"
+                self.sqs.delete_message(QueueUrl=self.pager, ReceiptHandle=message["ReceiptHandle"])
+        return +told
+
+    def short(self, alarm: str) -> str:
+        """Give an alarm's name in the runbook."""
+        return alarm.removeprefix(f"{self.prefix}-")
+
+    def _call(self, call: Call) -> None:
+        """Make a call; the emulator's API Gateway counts nothing, so its metrics are what the caller saw."""
+        began = time.monotonic()
+        body = {"userId": call.user, "streamId": call.stream}
+        status = self.http.post(f"{self.api_url}{call.route}", json=body).status_code
+        took = (time.monotonic() - began) * 1000
+        for name, value in {"Count": 1, "5xx": int(status >= 500), "Latency": took}.items():
+            metric = Metric.of("AWS/ApiGateway", name, ApiId=self.api_url.rpartition("/")[2])
+            self.metrics.put(self.minutes, metric, value)
+
+    def _read_logs(self) -> None:
+        """Take the metrics out of new events. An invocation that left none broke before it could answer."""
+        for function in self.functions():
+            invocations: dict[str, list[str]] = defaultdict(list)
+            pages = self.logs.get_paginator("filter_log_events").paginate(
+                logGroupName=f"/aws/lambda/{function}", startTime=int(self._minute_began * 1000)
+            )
+            for line in (line for page in pages for line in page["events"]):
+                invocations[line["logStreamName"]].append(line["message"].strip())
+            for stream in invocations.keys() - self._read:
+                lines = invocations[stream]
+                events = [json.loads(line) for line in lines if line.startswith("{")]
+                for event in events:
+                    self.metrics.put_embedded(self.minutes, event)
+                errors = Metric.of("AWS/Lambda", "Errors", FunctionName=function)
+                self.metrics.put(self.minutes, errors, int(not events))
+                self.events += events
+                self.lines += [line for line in lines if not line.startswith("{")]
+            self._read |= invocations.keys()
+
+    def _count_what_the_store_refused(self) -> None:
+        """As DynamoDB would count what was answered in its place."""
+        throttled = Metric.of("AWS/DynamoDB", "WriteThrottleEvents", TableName=self.prefix)
+        self._count(throttled, self.store.answered["throttled"])
+        failed = Metric.of("AWS/DynamoDB", "SystemErrors", TableName=self.prefix, Operation="UpdateItem")
+        self._count(failed, self.store.answered["failing"])
+
+    def _count_throttles(self) -> None:
+        """Take over what the emulator counts by itself: invocations that were turned away."""
+        for function in self.functions():
+            points = self.cloudwatch.get_metric_statistics(
+                Namespace="AWS/Lambda",
+                MetricName="Throttles",
+                Dimensions=[{"Name": "FunctionName", "Value": function}],
+                StartTime=datetime.fromtimestamp(self._began, UTC),
+                EndTime=datetime.now(UTC) + timedelta(minutes=1),
+                Period=86_400,
+                Statistics=["Sum"],
+            )["Datapoints"]
+            throttles = Metric.of("AWS/Lambda", "Throttles", FunctionName=function)
+            self._count(throttles, round(sum(point["Sum"] for point in points)))
+
+    def _count(self, metric: Metric, total: int) -> None:
+        """Put what a count has grown by since the minute before."""
+        if grown := total - self._counted[metric]:
+            self.metrics.put(self.minutes, metric, grown)
+        self._counted[metric] = total
+
+    def functions(self) -> list[str]:
+        """The names of the functions."""
+        return [f"{self.prefix}-{route}" for route in FUNCTIONS]
+
+    def _evaluate(self) -> None:
+        """Evaluate every alarm, and let the emulator know of each change: it tells the pager."""
+        for alarm in self.alarms:
+            state = alarm.state(self.metrics, self.minutes)
+            if state == self.states.get(alarm.name):
+                continue
+            self.states[alarm.name] = state
+            self.cloudwatch.set_alarm_state(
+                AlarmName=alarm.name, StateValue=state, StateReason=f"minute {self.minutes}"
+            )
+            if state == "ALARM":
+                self.raised.add(self.short(alarm.name))
+                self.woken[self.short(alarm.name)] += 1

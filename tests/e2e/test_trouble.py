@@ -1,0 +1,253 @@
+"""An hour of trouble: events, metrics and alarms tell what happened, and whoever is on call is told why."""
+
+import json
+import secrets
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from dev import package
+from dev.emulator import REGION, start_emulator
+from dev.ports import free_port
+from dev.stack import emulated_api_url, emulated_environment
+from dev.terraform import Stack
+from entrypoints.event_log import EventLog
+from entrypoints.settings import LogLevel
+from tests import documented
+from tests.e2e import cloudwatch
+from tests.e2e.deployed import need_the_tools
+from tests.e2e.story import Call, Story
+from tests.faulty_store import FaultyStore
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+CALM_MINUTES = 15
+ABUSE_MINUTES = 18
+SCREENS = ("tv", "phone", "tablet")
+CALM_OUTCOMES = {"admitted", "extended", "ended", "refused"}
+ABUSER = "abuser"
+HASH_KEY = "pepper"
+GOOD = package.ZIPS["local"]
+# The emulator keeps no saved queries: these are left out. Everything else is applied as it stands.
+WITHOUT_QUERIES = 'resource "aws_cloudwatch_query_definition" "events" {\n  for_each = {}\n}\n'
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """A stage that is watched, a pager, a store that can be made to fail; and a calm quarter of an hour."""
+    need_the_tools()
+    directory = tmp_path_factory.mktemp("trouble")
+    port = free_port()
+    with (
+        FaultyStore(port) as store,
+        start_emulator(
+            port, enforce_iam=True, variables={"AWS_ENDPOINT_URL_DYNAMODB": store.url}
+        ) as emulator,
+        httpx.Client(timeout=30) as http,
+    ):
+        topic, pager = a_pager(emulator.endpoint_url)
+        stack = Stack(
+            directory=directory / "configuration",
+            state=directory / "terraform.tfstate",
+            stage=f"t{secrets.token_hex(4)}",
+            variables={
+                "package_path": str(package.build("local")),
+                "auth": "none",
+                "alarm_topic_arn": topic,
+                "on_store_failure": "open",
+                "lease_seconds": "3600",  # they run out when the story says so
+                "log_hash_key": HASH_KEY,
+            },
+            environment=emulated_environment(emulator.endpoint_url),
+            quiet=True,
+        )
+        stack.init()
+        (stack.directory / "queries_override.tf").write_text(WITHOUT_QUERIES, encoding="utf-8")
+        stack.apply()
+        api_url = emulated_api_url(emulator.endpoint_url, str(stack.output()["api_url"]))
+        story = Story(stack, emulator, store, http, api_url, pager, cloudwatch.alarms(stack))
+        for minute in range(CALM_MINUTES):
+            story.minute(calm(minute, fourth=minute % 3 == 0))
+        story.learn()
+        yield story
+
+
+def a_pager(endpoint_url: str) -> tuple[str, str]:
+    """A topic that alarms can be sent to, and the queue where whoever is on call finds them."""
+    session = boto3.Session("test", "test", region_name=REGION)
+    sns, sqs = (session.client(service, endpoint_url=endpoint_url) for service in ("sns", "sqs"))
+    topic = sns.create_topic(Name="pager")["TopicArn"]
+    queue = sqs.create_queue(QueueName="pager")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    anybody = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [anybody]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return topic, queue
+
+
+def start(user: str, stream: str) -> Call:
+    """A player starts."""
+    return Call("/stream/start", user, stream)
+
+
+def a_visit(user: str) -> list[Call]:
+    """Somebody watches, and ends."""
+    return [start(user, "tv"), Call("/stream/heartbeat", user, "tv"), Call("/stream/end", user, "tv")]
+
+
+def calm(minute: int, *, fourth: bool) -> list[Call]:
+    """A household moves in and watches on all of its screens, and a visitor comes and goes.
+
+    Now and then the household tries a fourth screen, and is refused.
+    """
+    home = [start(f"home-{minute}", screen) for screen in (*SCREENS, "fourth")]
+    return [*home[: 4 if fourth else 3], *a_visit("visitor")]
+
+
+def release(story: Story, package_path: Path) -> None:
+    """Give every function this code, and let the API call it."""
+    functions = story.client("lambda")
+    for name in story.functions():
+        version = functions.update_function_code(
+            FunctionName=name, ZipFile=package_path.read_bytes(), Publish=True
+        )["Version"]
+        for alias in functions.list_aliases(FunctionName=name)["Aliases"]:
+            functions.update_alias(FunctionName=name, Name=alias["Name"], FunctionVersion=version)
+
+
+def without(module: str, package_path: Path, directory: Path) -> Path:
+    """A package that lacks a module."""
+    broken = directory / "broken.zip"
+    with zipfile.ZipFile(package_path) as whole, zipfile.ZipFile(broken, "w") as part:
+        for name in whole.namelist():
+            if not name.startswith(module):
+                part.writestr(name, whole.read(name))
+    return broken
+
+
+def told(story: Story, field: str) -> set[str]:
+    """What the events of this chapter have in a field, where they have it."""
+    return {event[field] for event in story.events if field in event}
+
+
+def check_events(story: Story) -> None:
+    """Every event of this chapter is as docs/events.md says."""
+    assert story.events
+    for event in story.events:
+        documented.check(event)
+
+
+def recovers(story: Story) -> None:
+    """One more minute in which all is well clears every alarm."""
+    story.chapter()
+    story.minute(calm(story.minutes, fourth=True))
+    assert (story.raised, story.in_alarm()) == (set(), set())
+    assert told(story, "outcome") == CALM_OUTCOMES
+
+
+def test_while_all_is_well_nobody_is_woken(story: Story) -> None:
+    """A quarter of an hour of households and visitors, a refusal now and then: what is usual."""
+    assert (story.raised, story.in_alarm()) == (set(), set())
+    assert set(story.states.values()) == {"OK"}
+    assert told(story, "outcome") == CALM_OUTCOMES
+    check_events(story)
+
+
+def test_players_that_crash(story: Story) -> None:
+    """A release ends none of its streams: when a screen comes back, it takes the place of three dead ones."""
+    story.chapter()
+    for minute in range(CALM_MINUTES):
+        story.lapse(f"home-{minute}")
+        story.minute([start(f"home-{minute}", "again"), *calm(story.minutes, fourth=minute % 3 == 0)])
+    assert story.raised == story.in_alarm() == {"reclaims"}
+    reclaimed = [event["reclaimed_slots"] for event in story.events if event["outcome"] == "reclaimed"]
+    assert reclaimed == [len(SCREENS)] * CALM_MINUTES
+    check_events(story)
+    recovers(story)
+
+
+def test_a_store_that_fails(story: Story) -> None:
+    """DynamoDB is slow, and answers with errors of its own: starts and heartbeats go through uncounted."""
+    story.chapter()
+    story.store.trouble, story.store.seconds = "failing", 0.6
+    for _ in range(5):
+        story.minute(at_once=a_visit("visitor"))
+    story.store.trouble, story.store.seconds = None, 0.0
+    assert story.raised == story.in_alarm() == {"table-failing", "unverified", "errors", "slow"}
+    assert told(story, "outcome") == {"unverified", "failed"}
+    assert told(story, "code") == {"store_unavailable"}
+    assert all(event["store_ms"] > 0.8 * event["duration_ms"] for event in story.events)
+    check_events(story)
+    recovers(story)
+
+
+def test_a_store_that_throttles(story: Story) -> None:
+    """Nobody is let through uncounted: whoever causes it would buy itself in."""
+    story.chapter()
+    story.store.trouble = "throttled"
+    for _ in range(3):
+        story.minute([*a_visit("visitor"), *a_visit("other")])
+    story.store.trouble = None
+    assert story.raised == story.in_alarm() == {"table-throttled", "failing", "errors"}
+    assert told(story, "code") == {"too_many_requests"}
+    check_events(story)
+    recovers(story)
+
+
+def test_a_bad_deployment(story: Story, tmp_path: Path) -> None:
+    """A package lacks a module: no start gets as far as an event, until the package before is back."""
+    story.chapter()
+    release(story, without("domain/limiter", GOOD, tmp_path))
+    for _ in range(3):
+        story.minute([start("visitor", "tv")])
+    assert story.raised == story.in_alarm() == {"functions-failing", "errors"}
+    assert story.lines
+    assert story.events == []
+    release(story, GOOD)
+    recovers(story)
+
+
+def test_an_account_without_concurrency(story: Story) -> None:
+    """Another service has used it up: Lambda turns starts away."""
+    story.chapter()
+    # Callers see 429 here, and 503 on AWS.
+    functions, starts = story.client("lambda"), f"{story.prefix}-start"
+    functions.put_function_concurrency(FunctionName=starts, ReservedConcurrentExecutions=0)
+    for _ in range(2):
+        story.minute(a_visit("visitor"))
+    functions.delete_function_concurrency(FunctionName=starts)
+    assert story.raised == story.in_alarm() == {"functions-throttled"}
+    assert told(story, "function") == {f"{story.prefix}-heartbeat", f"{story.prefix}-end"}
+    check_events(story)
+    recovers(story)
+
+
+def test_an_account_that_is_shared_far_and_wide(story: Story) -> None:
+    """Many screens race for each slot that it gives back, and the log shows one user above all."""
+    story.chapter()
+    story.store.seconds = 0.05  # so that they meet
+    story.minute([start(ABUSER, screen) for screen in SCREENS])
+    for minute in range(ABUSE_MINUTES):
+        story.lapse(ABUSER, but=SCREENS[1:])
+        screens = [start(ABUSER, f"screen-{minute}-{number}") for number in range(6)]
+        story.minute(screens[3:], at_once=screens[:3])
+    story.store.seconds = 0.0
+    assert story.raised == {"refusals", "contended"}
+    calls = Counter(event["user"] for event in story.events)
+    assert calls.most_common(1)[0][0] == EventLog(LogLevel.INFO, SecretStr(HASH_KEY)).user_hash(ABUSER)
+    check_events(story)
+
+
+def test_whoever_is_on_call_was_told_of_each(story: Story) -> None:
+    """Once for each time that an alarm went off, and every alarm did; each says where the runbook goes on."""
+    assert story.paged() == story.woken
+    assert story.woken.keys() == {story.short(alarm.name) for alarm in story.alarms}
+    for alarm in story.alarms:
+        assert alarm.description.endswith(f" docs/runbook.md#{story.short(alarm.name)}")

@@ -1,0 +1,95 @@
+"""DynamoDB behind something that answers in its place: throttled, failing or slow, when a test says so."""
+
+import http.client
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final, Self
+
+LOOPBACK: Final = "127.0.0.1"
+ERRORS: Final = {
+    "throttled": (400, "ProvisionedThroughputExceededException"),
+    "failing": (500, "InternalServerError"),
+}
+PATIENCE_SECONDS: Final = 10
+
+
+class FaultyStore:
+    """Passes requests to a store on loopback, until it is told otherwise; a context manager.
+
+    Args:
+        upstream_port: where the store listens.
+
+    Attributes:
+        trouble: how requests are answered in the store's place; None passes them on.
+        seconds: how long each answer takes at least.
+        answered: how many requests were answered so, by the kind of trouble.
+    """
+
+    def __init__(self, upstream_port: int) -> None:
+        self.trouble: str | None = None
+        self.seconds = 0.0
+        self.answered = dict.fromkeys(ERRORS, 0)
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer((LOOPBACK, 0), _handler(self, upstream_port))
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{LOOPBACK}:{self._server.server_port}"
+
+    def count(self, trouble: str) -> None:
+        """Count a request that was answered in the store's place."""
+        with self._lock:
+            self.answered[trouble] += 1
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _handler(store: FaultyStore, upstream_port: int) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            trouble = store.trouble
+            time.sleep(store.seconds)
+            if trouble is None:
+                self._pass(body)
+                return
+            store.count(trouble)
+            status, code = ERRORS[trouble]
+            self._answer(status, json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"}).encode())
+
+        def _pass(self, body: bytes) -> None:
+            upstream = http.client.HTTPConnection(LOOPBACK, upstream_port, timeout=PATIENCE_SECONDS)
+            try:
+                upstream.request("POST", self.path, body, dict(self.headers))
+                answer = upstream.getresponse()
+                self._answer(answer.status, answer.read(), request_id=answer.headers["x-amzn-requestid"])
+            finally:
+                upstream.close()
+
+        def _answer(self, status: int, body: bytes, request_id: str | None = None) -> None:
+            self.send_response(status)
+            self.send_header("content-type", "application/x-amz-json-1.0")
+            self.send_header("content-length", str(len(body)))
+            if request_id:
+                self.send_header("x-amzn-requestid", request_id)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    return Handler
