@@ -131,6 +131,10 @@ smoke: $(VENV) ## Check a deployed service with one stream, which it ends again 
 streamctl: $(VENV) ## Look after one user's streams, or a whole table (ARGS="show 1", ARGS=--help)
 	@exec $(PY) -m entrypoints.streamctl $(ARGS)
 
+.PHONY: restore
+restore: $(VENV) ## Put a table's items back as they were (TABLE_NAME=…, AT=2026-01-31T18:00:00Z)
+	@exec $(PY) -m dev.restore
+
 ## -- Building
 
 .PHONY: package

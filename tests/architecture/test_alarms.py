@@ -76,7 +76,8 @@ def test_the_saved_queries_ask_for_fields_that_events_have() -> None:
 def test_the_runbook_names_queries_that_are_saved() -> None:
     """Each `query` that a section says to run is there, and each that is there is mentioned."""
     saved = set(re.findall(r'^    "([a-z ]+)" += <<-EOT', DASHBOARD, re.MULTILINE))
-    assert saved == set(re.findall(r"`([a-z]+(?: [a-z]+)+)`", " ".join(RUNBOOK.split())))
+    named = set(re.findall(r"`([a-z]+(?: [a-z]+)+)`", " ".join(RUNBOOK.split())))
+    assert saved == {name for name in named if not name.startswith("make ")}
 
 
 def test_every_alarm_has_its_section_in_the_runbook_and_no_other_has() -> None:

@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from dev.terraform import Stack, binary
+from dev.terraform import binary
+from tests.e2e.watched import WatchedStage, environment
 
 State = Literal["OK", "ALARM"]
 ANOMALY: Final = "LessThanLowerOrGreaterThanUpperThreshold"
@@ -167,19 +168,19 @@ class Alarm:
         return None if part is None or not whole else part / whole
 
 
-def alarms(stack: Stack) -> Sequence[Alarm]:
-    """The alarms of this stack, as Terraform plans them: the emulator keeps their mathematics in no form."""
-    plan = stack.directory / "alarms.tfplan"
-    inputs = [f"-var={name}={value}" for name, value in {"stage": stack.stage, **stack.variables}.items()]
+def alarms(stage: WatchedStage) -> Sequence[Alarm]:
+    """The alarms of this stage, as Terraform plans them: the emulator drops their mathematics."""
 
     def terraform(*arguments: str) -> str:
-        command = [binary(), f"-chdir={stack.directory}", *arguments]
-        environment = {"CHECKPOINT_DISABLE": "1", **stack.environment}
-        return subprocess.run(command, check=True, env=environment, capture_output=True, text=True).stdout
+        command = [binary(), f"-chdir={stage.configuration}", *arguments]
+        variables = {**environment(stage.emulator), "CHECKPOINT_DISABLE": "1"}
+        return subprocess.run(command, check=True, env=variables, capture_output=True, text=True).stdout
 
-    terraform("plan", "-refresh=false", f"-out={plan}", *inputs)
-    shown = terraform("show", "-json", str(plan))
-    resources = json.loads(shown)["planned_values"]["root_module"]["resources"]
+    settings = stage.project / "terraform" / "stages" / f"{stage.stage}.tfvars"
+    inputs = [f"-var-file={settings}", f"-var=stage={stage.stage}", f"-var=package_path={stage.package}"]
+    terraform("plan", "-refresh=false", "-out=alarms.tfplan", *inputs)
+    plan = json.loads(terraform("show", "-json", "alarms.tfplan"))
+    resources = plan["planned_values"]["root_module"]["resources"]
     return [Alarm.planned(one["values"]) for one in resources if one["type"] == "aws_cloudwatch_metric_alarm"]
 
 

@@ -13,17 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import httpx
 
 from adapters.dynamodb.items import STREAM_PREFIX, key
-from dev.emulator import REGION, Emulator
-from dev.terraform import Stack
 from tests.e2e.cloudwatch import Alarm, Metric, Metrics, State
-from tests.faulty_store import FaultyStore
+from tests.e2e.watched import WatchedStage
 from tests.support import expire
-
-FUNCTIONS = ("start", "end", "heartbeat", "list")
 
 
 @dataclass(frozen=True)
@@ -40,7 +35,7 @@ class Story:
     """The service on the emulator, and CloudWatch's view of it.
 
     Attributes:
-        pager: the queue where whoever is on call finds what alarms say.
+        http: what players call with.
         minutes: how many are over.
         events: every event that the functions logged in this chapter.
         lines: every other line that they logged in it.
@@ -49,12 +44,8 @@ class Story:
         states: each alarm's state after the last minute.
     """
 
-    stack: Stack
-    emulator: Emulator
-    store: FaultyStore
+    stage: WatchedStage
     http: httpx.Client
-    api_url: str
-    pager: str
     alarms: Sequence[Alarm]
     metrics: Metrics = field(default_factory=Metrics)
     minutes: int = 0
@@ -68,20 +59,9 @@ class Story:
         self._began = self._minute_began = time.time()
         self._read: set[str] = set()
         self._counted: Counter[Metric] = Counter()
-        self.cloudwatch = self.client("cloudwatch")
-        self.logs = self.client("logs")
-        self.dynamodb = self.client("dynamodb")
-        self.sqs = self.client("sqs")
-
-    @property
-    def prefix(self) -> str:
-        """What the name of everything in the stage begins with."""
-        return f"stream-limiter-{self.stack.stage}"
-
-    def client(self, service: str) -> Any:
-        """Give an AWS client, as the account's root user."""
-        session = boto3.Session("test", "test", region_name=REGION)
-        return session.client(service, endpoint_url=self.emulator.endpoint_url)
+        self._cloudwatch = self.stage.client("cloudwatch")
+        self._logs = self.stage.client("logs")
+        self._dynamodb = self.stage.client("dynamodb")
 
     def chapter(self) -> None:
         """Begin a new chapter."""
@@ -107,47 +87,50 @@ class Story:
 
     def lapse(self, user: str, *, but: Collection[str] = ()) -> None:
         """Let the leases of a user's streams have run out, but for these."""
-        item = self.dynamodb.get_item(TableName=self.prefix, Key=key(user), ConsistentRead=True)["Item"]
+        item = self._dynamodb.get_item(TableName=self.stage.prefix, Key=key(user), ConsistentRead=True)[
+            "Item"
+        ]
         streams = (name.removeprefix(STREAM_PREFIX) for name in item if name.startswith(STREAM_PREFIX))
         for stream in streams:
             if stream not in but:
-                expire(self.dynamodb, self.prefix, user, stream)
+                expire(self._dynamodb, self.stage.prefix, user, stream)
 
     def in_alarm(self) -> set[str]:
         """The alarms that are on, by the emulator's own word."""
-        described = self.cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]
+        described = self._cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]
         return {self.short(alarm["AlarmName"]) for alarm in described}
 
     def paged(self) -> Counter[str]:
         """What the pager was told of: every alarm that went off, as often as it did."""
         told: Counter[str] = Counter()
-        ask = {"QueueUrl": self.pager, "MaxNumberOfMessages": 10}
-        while messages := self.sqs.receive_message(**ask).get("Messages"):
+        sqs = self.stage.client("sqs")
+        ask = {"QueueUrl": self.stage.pager, "MaxNumberOfMessages": 10}
+        while messages := sqs.receive_message(**ask).get("Messages"):
             for message in messages:
                 alarm = json.loads(json.loads(message["Body"])["Message"])
                 told[self.short(alarm["AlarmName"])] += alarm["NewStateValue"] == "ALARM"
-                self.sqs.delete_message(QueueUrl=self.pager, ReceiptHandle=message["ReceiptHandle"])
+                sqs.delete_message(QueueUrl=self.stage.pager, ReceiptHandle=message["ReceiptHandle"])
         return +told
 
     def short(self, alarm: str) -> str:
         """Give an alarm's name in the runbook."""
-        return alarm.removeprefix(f"{self.prefix}-")
+        return alarm.removeprefix(f"{self.stage.prefix}-")
 
     def _call(self, call: Call) -> None:
         """Make a call; the emulator's API Gateway counts nothing, so its metrics are what the caller saw."""
         began = time.monotonic()
         body = {"userId": call.user, "streamId": call.stream}
-        status = self.http.post(f"{self.api_url}{call.route}", json=body).status_code
+        status = self.http.post(f"{self.stage.api_url}{call.route}", json=body).status_code
         took = (time.monotonic() - began) * 1000
         for name, value in {"Count": 1, "5xx": int(status >= 500), "Latency": took}.items():
-            metric = Metric.of("AWS/ApiGateway", name, ApiId=self.api_url.rpartition("/")[2])
+            metric = Metric.of("AWS/ApiGateway", name, ApiId=self.stage.api_url.rpartition("/")[2])
             self.metrics.put(self.minutes, metric, value)
 
     def _read_logs(self) -> None:
         """Take the metrics out of new events. An invocation that left none broke before it could answer."""
-        for function in self.functions():
+        for function in self.stage.functions:
             invocations: dict[str, list[str]] = defaultdict(list)
-            pages = self.logs.get_paginator("filter_log_events").paginate(
+            pages = self._logs.get_paginator("filter_log_events").paginate(
                 logGroupName=f"/aws/lambda/{function}", startTime=int(self._minute_began * 1000)
             )
             for line in (line for page in pages for line in page["events"]):
@@ -165,15 +148,17 @@ class Story:
 
     def _count_what_the_store_refused(self) -> None:
         """As DynamoDB would count what was answered in its place."""
-        throttled = Metric.of("AWS/DynamoDB", "WriteThrottleEvents", TableName=self.prefix)
-        self._count(throttled, self.store.answered["throttled"])
-        failed = Metric.of("AWS/DynamoDB", "SystemErrors", TableName=self.prefix, Operation="UpdateItem")
-        self._count(failed, self.store.answered["failing"])
+        throttled = Metric.of("AWS/DynamoDB", "WriteThrottleEvents", TableName=self.stage.prefix)
+        self._count(throttled, self.stage.store.answered["throttled"])
+        failed = Metric.of(
+            "AWS/DynamoDB", "SystemErrors", TableName=self.stage.prefix, Operation="UpdateItem"
+        )
+        self._count(failed, self.stage.store.answered["failing"])
 
     def _count_throttles(self) -> None:
         """Take over what the emulator counts by itself: invocations that were turned away."""
-        for function in self.functions():
-            points = self.cloudwatch.get_metric_statistics(
+        for function in self.stage.functions:
+            points = self._cloudwatch.get_metric_statistics(
                 Namespace="AWS/Lambda",
                 MetricName="Throttles",
                 Dimensions=[{"Name": "FunctionName", "Value": function}],
@@ -191,10 +176,6 @@ class Story:
             self.metrics.put(self.minutes, metric, grown)
         self._counted[metric] = total
 
-    def functions(self) -> list[str]:
-        """The names of the functions."""
-        return [f"{self.prefix}-{route}" for route in FUNCTIONS]
-
     def _evaluate(self) -> None:
         """Evaluate every alarm, and let the emulator know of each change: it tells the pager."""
         for alarm in self.alarms:
@@ -202,7 +183,7 @@ class Story:
             if state == self.states.get(alarm.name):
                 continue
             self.states[alarm.name] = state
-            self.cloudwatch.set_alarm_state(
+            self._cloudwatch.set_alarm_state(
                 AlarmName=alarm.name, StateValue=state, StateReason=f"minute {self.minutes}"
             )
             if state == "ALARM":

@@ -1,29 +1,21 @@
 """An hour of trouble: events, metrics and alarms tell what happened, and whoever is on call is told why."""
 
-import json
-import secrets
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import httpx
 import pytest
 from pydantic import SecretStr
 
-from dev import package
-from dev.emulator import REGION, start_emulator
-from dev.ports import free_port
-from dev.stack import emulated_api_url, emulated_environment
-from dev.terraform import Stack
 from entrypoints.event_log import EventLog
 from entrypoints.settings import LogLevel
 from tests import documented
-from tests.e2e import cloudwatch
+from tests.e2e import cloudwatch, runbook
 from tests.e2e.deployed import need_the_tools
 from tests.e2e.story import Call, Story
-from tests.faulty_store import FaultyStore
+from tests.e2e.watched import HASH_KEY, watched_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -32,64 +24,18 @@ ABUSE_MINUTES = 18
 SCREENS = ("tv", "phone", "tablet")
 CALM_OUTCOMES = {"admitted", "extended", "ended", "refused"}
 ABUSER = "abuser"
-HASH_KEY = "pepper"
-GOOD = package.ZIPS["local"]
-# The emulator keeps no saved queries: these are left out. Everything else is applied as it stands.
-WITHOUT_QUERIES = 'resource "aws_cloudwatch_query_definition" "events" {\n  for_each = {}\n}\n'
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """A stage that is watched, a pager, a store that can be made to fail; and a calm quarter of an hour."""
+    """A stage that is watched, its store one that can fail, and a quarter of an hour in which all is well."""
     need_the_tools()
-    directory = tmp_path_factory.mktemp("trouble")
-    port = free_port()
-    with (
-        FaultyStore(port) as store,
-        start_emulator(
-            port, enforce_iam=True, variables={"AWS_ENDPOINT_URL_DYNAMODB": store.url}
-        ) as emulator,
-        httpx.Client(timeout=30) as http,
-    ):
-        topic, pager = a_pager(emulator.endpoint_url)
-        stack = Stack(
-            directory=directory / "configuration",
-            state=directory / "terraform.tfstate",
-            stage=f"t{secrets.token_hex(4)}",
-            variables={
-                "package_path": str(package.build("local")),
-                "auth": "none",
-                "alarm_topic_arn": topic,
-                "on_store_failure": "open",
-                "lease_seconds": "3600",  # they run out when the story says so
-                "log_hash_key": HASH_KEY,
-            },
-            environment=emulated_environment(emulator.endpoint_url),
-            quiet=True,
-        )
-        stack.init()
-        (stack.directory / "queries_override.tf").write_text(WITHOUT_QUERIES, encoding="utf-8")
-        stack.apply()
-        api_url = emulated_api_url(emulator.endpoint_url, str(stack.output()["api_url"]))
-        story = Story(stack, emulator, store, http, api_url, pager, cloudwatch.alarms(stack))
+    with watched_stage(tmp_path_factory.mktemp("trouble")) as stage, httpx.Client(timeout=30) as http:
+        story = Story(stage, http, cloudwatch.alarms(stage))
         for minute in range(CALM_MINUTES):
             story.minute(calm(minute, fourth=minute % 3 == 0))
         story.learn()
         yield story
-
-
-def a_pager(endpoint_url: str) -> tuple[str, str]:
-    """A topic that alarms can be sent to, and the queue where whoever is on call finds them."""
-    session = boto3.Session("test", "test", region_name=REGION)
-    sns, sqs = (session.client(service, endpoint_url=endpoint_url) for service in ("sns", "sqs"))
-    topic = sns.create_topic(Name="pager")["TopicArn"]
-    queue = sqs.create_queue(QueueName="pager")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    anybody = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [anybody]})
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    return topic, queue
 
 
 def start(user: str, stream: str) -> Call:
@@ -113,8 +59,8 @@ def calm(minute: int, *, fourth: bool) -> list[Call]:
 
 def release(story: Story, package_path: Path) -> None:
     """Give every function this code, and let the API call it."""
-    functions = story.client("lambda")
-    for name in story.functions():
+    functions = story.stage.client("lambda")
+    for name in story.stage.functions:
         version = functions.update_function_code(
             FunctionName=name, ZipFile=package_path.read_bytes(), Publish=True
         )["Version"]
@@ -176,10 +122,10 @@ def test_players_that_crash(story: Story) -> None:
 def test_a_store_that_fails(story: Story) -> None:
     """DynamoDB is slow, and answers with errors of its own: starts and heartbeats go through uncounted."""
     story.chapter()
-    story.store.trouble, story.store.seconds = "failing", 0.6
+    story.stage.store.trouble, story.stage.store.seconds = "failing", 0.6
     for _ in range(5):
         story.minute(at_once=a_visit("visitor"))
-    story.store.trouble, story.store.seconds = None, 0.0
+    story.stage.store.trouble, story.stage.store.seconds = None, 0.0
     assert story.raised == story.in_alarm() == {"table-failing", "unverified", "errors", "slow"}
     assert told(story, "outcome") == {"unverified", "failed"}
     assert told(story, "code") == {"store_unavailable"}
@@ -191,10 +137,10 @@ def test_a_store_that_fails(story: Story) -> None:
 def test_a_store_that_throttles(story: Story) -> None:
     """Nobody is let through uncounted: whoever causes it would buy itself in."""
     story.chapter()
-    story.store.trouble = "throttled"
+    story.stage.store.trouble = "throttled"
     for _ in range(3):
         story.minute([*a_visit("visitor"), *a_visit("other")])
-    story.store.trouble = None
+    story.stage.store.trouble = None
     assert story.raised == story.in_alarm() == {"table-throttled", "failing", "errors"}
     assert told(story, "code") == {"too_many_requests"}
     check_events(story)
@@ -204,13 +150,13 @@ def test_a_store_that_throttles(story: Story) -> None:
 def test_a_bad_deployment(story: Story, tmp_path: Path) -> None:
     """A package lacks a module: no start gets as far as an event, until the package before is back."""
     story.chapter()
-    release(story, without("domain/limiter", GOOD, tmp_path))
+    release(story, without("domain/limiter", story.stage.package, tmp_path))
     for _ in range(3):
         story.minute([start("visitor", "tv")])
     assert story.raised == story.in_alarm() == {"functions-failing", "errors"}
     assert story.lines
     assert story.events == []
-    release(story, GOOD)
+    release(story, story.stage.package)
     recovers(story)
 
 
@@ -218,13 +164,13 @@ def test_an_account_without_concurrency(story: Story) -> None:
     """Another service has used it up: Lambda turns starts away."""
     story.chapter()
     # Callers see 429 here, and 503 on AWS.
-    functions, starts = story.client("lambda"), f"{story.prefix}-start"
+    functions, starts = story.stage.client("lambda"), f"{story.stage.prefix}-start"
     functions.put_function_concurrency(FunctionName=starts, ReservedConcurrentExecutions=0)
     for _ in range(2):
         story.minute(a_visit("visitor"))
     functions.delete_function_concurrency(FunctionName=starts)
     assert story.raised == story.in_alarm() == {"functions-throttled"}
-    assert told(story, "function") == {f"{story.prefix}-heartbeat", f"{story.prefix}-end"}
+    assert told(story, "function") == {f"{story.stage.prefix}-heartbeat", f"{story.stage.prefix}-end"}
     check_events(story)
     recovers(story)
 
@@ -232,13 +178,13 @@ def test_an_account_without_concurrency(story: Story) -> None:
 def test_an_account_that_is_shared_far_and_wide(story: Story) -> None:
     """Many screens race for each slot that it gives back, and the log shows one user above all."""
     story.chapter()
-    story.store.seconds = 0.05  # so that they meet
+    story.stage.store.seconds = 0.05  # so that they meet
     story.minute([start(ABUSER, screen) for screen in SCREENS])
     for minute in range(ABUSE_MINUTES):
         story.lapse(ABUSER, but=SCREENS[1:])
         screens = [start(ABUSER, f"screen-{minute}-{number}") for number in range(6)]
         story.minute(screens[3:], at_once=screens[:3])
-    story.store.seconds = 0.0
+    story.stage.store.seconds = 0.0
     assert story.raised == {"refusals", "contended"}
     calls = Counter(event["user"] for event in story.events)
     assert calls.most_common(1)[0][0] == EventLog(LogLevel.INFO, SecretStr(HASH_KEY)).user_hash(ABUSER)
@@ -251,3 +197,27 @@ def test_whoever_is_on_call_was_told_of_each(story: Story) -> None:
     assert story.woken.keys() == {story.short(alarm.name) for alarm in story.alarms}
     for alarm in story.alarms:
         assert alarm.description.endswith(f" docs/runbook.md#{story.short(alarm.name)}")
+
+
+def test_each_command_of_the_runbook(story: Story) -> None:
+    """In the runbook's order, on the stage that had all the trouble: each one does what is said of it."""
+    for screen in SCREENS:
+        story.minute([start("reader", screen)])
+    with (story.stage.project / "terraform" / "stages" / f"{story.stage.stage}.tfvars").open("a") as settings:
+        settings.write("max_streams = 5\n")
+    told = {command: story.stage.shell(command) for command in runbook.commands(story.stage, "reader", "tv")}
+
+    def of(words: str) -> str:
+        (answer,) = (answer for command, answer in told.items() if words in command)
+        return answer
+
+    assert '"outcome": "admitted"' in of("make logs STAGE")
+    assert '"route": "POST /stream/start"' in of("make logs-start")
+    assert of("make smoke") == "It works.\n"
+    assert "reader: 3 live" in of('ARGS="show')
+    assert of('ARGS="end reader"') == "reader: 3 ended\n"
+    assert of('ARGS="end reader tv"') == "reader: 0 ended\n"
+    assert " 0 not as they should be" in of('ARGS="audit --repair"') or "repaired" in of(
+        'ARGS="audit --repair"'
+    )
+    assert "API_URL=" in of("make deploy")

@@ -1,0 +1,68 @@
+"""`make restore TABLE_NAME=… AT=…`: put users' streams back as they were at a moment of the last 35 days."""
+
+import os
+import sys
+from datetime import datetime
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+
+POLL_SECONDS = 20
+WAITS_SECONDS = 6 * 3600  # AWS promises no time; a large table takes hours
+
+
+def restore(dynamodb: Any, name: str, at: datetime | None) -> int:
+    """Put every item back that a table had at that moment, or a few minutes ago; gives their number.
+
+    AWS restores into a new table only: that one is copied back, and deleted. Users who came later stay.
+
+    Args:
+        dynamodb: boto3's resource.
+        name: the table.
+        at: the moment, or None for the latest that there is.
+    """
+    client = dynamodb.meta.client
+    moment = {"UseLatestRestorableTime": True} if at is None else {"RestoreDateTime": at}
+    copy = dynamodb.Table(f"{name}-restored")
+    client.restore_table_to_point_in_time(SourceTableName=name, TargetTableName=copy.name, **moment)
+    client.get_waiter("table_exists").wait(
+        TableName=copy.name,
+        WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": WAITS_SECONDS // POLL_SECONDS},
+    )
+    count = 0
+    with dynamodb.Table(name).batch_writer() as batch:
+        for page in client.get_paginator("scan").paginate(TableName=copy.name):
+            for item in page["Items"]:
+                batch.put_item(Item=item)
+                count += 1
+    copy.delete()
+    return count
+
+
+def _moment(text: str | None) -> datetime | None:
+    at = datetime.fromisoformat(text) if text else None
+    if at and at.tzinfo is None:
+        raise ValueError("AT needs a time zone, as in 2026-01-31T18:00:00Z")
+    return at
+
+
+def main() -> int:
+    """Restore TABLE_NAME to the moment AT, or to the latest that there is."""
+    name = os.environ.get("TABLE_NAME")
+    if not name:
+        print("Which table? make restore TABLE_NAME=… AT=2026-01-31T18:00:00Z", file=sys.stderr)
+        return 2
+    try:
+        at = _moment(os.environ.get("AT"))
+        dynamodb = boto3.resource("dynamodb", region_name=os.environ.get("AWS_REGION"))
+        count = restore(dynamodb, name, at)
+    except (ValueError, BotoCoreError, ClientError, WaiterError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{count} users' streams are as they were.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""A stage that is deployed as on AWS, by `make deploy`, and watched; on the emulator, with a pager."""
+
+import json
+import os
+import platform
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+
+from dev.emulator import REGION, Emulator, start_emulator
+from dev.package import THIS_PYTHON
+from dev.ports import free_port
+from dev.stack import emulated_api_url, emulated_environment
+from dev.terraform import ROOT
+from tests.faulty_store import FaultyStore
+
+HASH_KEY: Final = "pepper"
+PROJECT: Final = ("Makefile", "dev", "requirements", "src", "terraform")
+LINKED: Final = (".venv", ".venv-emulator", ".cache")
+# The emulator keeps no saved queries: these are left out. Everything else is applied as it stands.
+WITHOUT_QUERIES: Final = 'resource "aws_cloudwatch_query_definition" "events" {\n  for_each = {}\n}\n'
+
+
+@dataclass(frozen=True)
+class WatchedStage:
+    """The stage, and all around it.
+
+    Attributes:
+        project: a copy of the project, which the stage was deployed from and whose commands work on it.
+        store: what the functions reach DynamoDB through.
+        pager: the queue where whoever is on call finds what alarms say.
+    """
+
+    stage: str
+    project: Path
+    emulator: Emulator
+    store: FaultyStore
+    api_url: str
+    pager: str
+
+    @property
+    def prefix(self) -> str:
+        """What the name of everything in the stage begins with."""
+        return f"stream-limiter-{self.stage}"
+
+    @property
+    def functions(self) -> list[str]:
+        """The names of the functions."""
+        return [f"{self.prefix}-{route}" for route in ("start", "end", "heartbeat", "list")]
+
+    @property
+    def package(self) -> Path:
+        """The zip that was deployed."""
+        return self.project / "build" / "stream-limiter.zip"
+
+    @property
+    def configuration(self) -> Path:
+        """The working copy of Terraform's that it was applied from."""
+        return self.project / "build" / "stacks" / self.stage
+
+    def client(self, service: str) -> Any:
+        """Give an AWS client, as the account's root user."""
+        session = boto3.Session("test", "test", region_name=REGION)
+        return session.client(service, endpoint_url=self.emulator.endpoint_url)
+
+    def shell(self, command: str) -> str:
+        """Run a command in the project, as an operator whose account the emulator is; gives what it prints.
+
+        Raises:
+            AssertionError: it failed.
+        """
+        return _shell(self.project, environment(self.emulator), command)
+
+
+@contextmanager
+def watched_stage(directory: Path) -> Iterator[WatchedStage]:
+    """Deploy a stage, whose copy of the project lies in this directory."""
+    stage = f"t{secrets.token_hex(4)}"
+    port = free_port()
+    with (
+        FaultyStore(port) as store,
+        start_emulator(
+            port, enforce_iam=True, variables={"AWS_ENDPOINT_URL_DYNAMODB": store.url}
+        ) as emulator,
+    ):
+        clients = boto3.Session("test", "test", region_name=REGION)
+        sns, sqs = (clients.client(name, endpoint_url=emulator.endpoint_url) for name in ("sns", "sqs"))
+        topic, pager = _pager(sns, sqs)
+        settings = {
+            "auth": "none",
+            "alarm_topic_arn": topic,
+            "on_store_failure": "open",
+            "lease_seconds": 3600,  # a test says when they run out
+            "log_hash_key": HASH_KEY,
+        }
+        project = _project(directory / "project", stage, settings)
+        told = _shell(project, environment(emulator), f"make deploy STAGE={stage}")
+        api_url = emulated_api_url(emulator.endpoint_url, told.rpartition("API_URL=")[2].strip())
+        yield WatchedStage(stage, project, emulator, store, api_url, pager)
+
+
+def environment(emulator: Emulator) -> dict[str, str]:
+    """What an operator's shell has set: the account, and that nobody is there to answer questions."""
+    return {
+        **emulated_environment(emulator.endpoint_url),
+        "AUTO_APPROVE": "1",
+        "FOLLOW": "0",
+        # What this machine can run.
+        "PYTHON_VERSION": THIS_PYTHON,
+        "ARCHITECTURE": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+    }
+
+
+def _project(directory: Path, stage: str, settings: Mapping[str, Any]) -> Path:
+    """Copy the project, and add the stage."""
+    directory.mkdir()
+    for name in PROJECT:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(ROOT / name, directory)
+    for name in LINKED:
+        (ROOT / name).mkdir(exist_ok=True)
+        (directory / name).symlink_to(ROOT / name)
+    terraform = directory / "terraform"
+    (terraform / "queries_override.tf").write_text(WITHOUT_QUERIES, encoding="utf-8")
+    (terraform / "stages").mkdir(exist_ok=True)
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
+    (terraform / "stages" / f"{stage}.tfvars").write_text("".join(lines), encoding="utf-8")
+    return directory
+
+
+def _pager(sns: Any, sqs: Any) -> tuple[str, str]:
+    """A topic that alarms can be sent to, and the queue where whoever is on call finds them."""
+    topic = sns.create_topic(Name="pager")["TopicArn"]
+    queue = sqs.create_queue(QueueName="pager")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    anybody = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [anybody]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return str(topic), str(queue)
+
+
+def _shell(directory: Path, variables: Mapping[str, str], command: str) -> str:
+    done = subprocess.run(
+        ["sh", "-c", command],
+        check=False,
+        cwd=directory,
+        env={**variables, "MAKEFLAGS": "--no-print-directory", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout

@@ -1,0 +1,77 @@
+"""`make restore`, over the emulator: users' streams are as they were."""
+
+import uuid
+from typing import Any
+
+import boto3
+import localstack_client.session
+import pytest
+
+from adapters.clock import SystemClock
+from adapters.dynamodb.items import key
+from dev import restore
+from dev.emulator import REGION
+from dev.table import ensure_table
+from domain.limiter import StreamLimiter
+from domain.policy import Policy
+from domain.ports import Deadline
+from domain.requests import StartNamed
+from tests.conftest import repository_over
+
+
+@pytest.fixture
+def dynamodb(localstack: localstack_client.session.Session) -> Any:
+    """The emulator, as boto3's resource."""
+    return boto3.resource(
+        "dynamodb", region_name=REGION, endpoint_url=localstack.client("dynamodb").meta.endpoint_url
+    )
+
+
+@pytest.fixture
+def table(dynamodb: Any) -> str:
+    """A table of the test's own."""
+    name = f"restored-{uuid.uuid4().hex[:8]}"
+    ensure_table(dynamodb.meta.client, name)
+    return name
+
+
+def test_an_item_that_was_deleted_comes_back(
+    dynamodb: Any, table: str, emulator_client: Any, deadline: Deadline
+) -> None:
+    """With its streams; one that came later stays, and the table that AWS restored into is gone."""
+    repository = repository_over(emulator_client, table)
+    limiter = StreamLimiter(repository, SystemClock(), Policy())
+    limiter.start(StartNamed("lost", "tv", 3, "living room"))
+    before = repository.read("lost", deadline)
+
+    def go_wrong(**_: Any) -> None:
+        emulator_client.delete_item(TableName=table, Key=key("lost"))
+        limiter.start(StartNamed("late", "tv", 3))
+
+    dynamodb.meta.client.meta.events.register("after-call.dynamodb.RestoreTableToPointInTime", go_wrong)
+    assert restore.restore(dynamodb, table, None) == 1
+
+    assert repository.read("lost", deadline) == before
+    assert repository.read("late", deadline).stream_count == 1
+    assert f"{table}-restored" not in emulator_client.list_tables()["TableNames"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [
+        ({}, 2),
+        ({"TABLE_NAME": "t", "AT": "yesterday"}, 1),
+        ({"TABLE_NAME": "t", "AT": "2026-01-31T18:00:00"}, 1),
+    ],
+)
+def test_a_wrong_call_is_told_what_is_wrong(
+    variables: dict[str, str], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line, before anything is asked of AWS."""
+    for name in ("TABLE_NAME", "AT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert restore.main() == code
+    assert len(capsys.readouterr().err.splitlines()) == 1
