@@ -28,4 +28,4 @@ def commands(stage: WatchedStage, user: str, stream: str) -> list[str]:
                 exported += f"{command}; "
             elif command:
                 found.append(exported + command)
-    return found
+    return list(dict.fromkeys(found))

@@ -22,6 +22,9 @@ from dev.terraform import ROOT
 from tests.faulty_store import FaultyStore
 
 HASH_KEY: Final = "pepper"
+MAX_STREAMS: Final = 2
+CONCURRENCY: Final = 3
+"""Instances of functions that the account has at once."""
 PROJECT: Final = ("Makefile", "dev", "requirements", "src", "terraform")
 LINKED: Final = (".venv", ".venv-emulator", ".cache")
 # The emulator keeps no saved queries: these are left out. Everything else is applied as it stands.
@@ -36,6 +39,7 @@ class WatchedStage:
         project: a copy of the project, which the stage was deployed from and whose commands work on it.
         store: what the functions reach DynamoDB through.
         pager: the queue where whoever is on call finds what alarms say.
+        answers: what each command printed that was run on it.
     """
 
     stage: str
@@ -44,6 +48,7 @@ class WatchedStage:
     store: FaultyStore
     api_url: str
     pager: str
+    answers: dict[str, str]
 
     @property
     def prefix(self) -> str:
@@ -76,7 +81,8 @@ class WatchedStage:
         Raises:
             AssertionError: it failed.
         """
-        return _shell(self.project, environment(self.emulator), command)
+        self.answers[command] = _shell(self.project, environment(self.emulator), command)
+        return self.answers[command]
 
 
 @contextmanager
@@ -84,26 +90,28 @@ def watched_stage(directory: Path) -> Iterator[WatchedStage]:
     """Deploy a stage, whose copy of the project lies in this directory."""
     stage = f"t{secrets.token_hex(4)}"
     port = free_port()
-    with (
-        FaultyStore(port) as store,
-        start_emulator(
-            port, enforce_iam=True, variables={"AWS_ENDPOINT_URL_DYNAMODB": store.url}
-        ) as emulator,
-    ):
-        clients = boto3.Session("test", "test", region_name=REGION)
-        sns, sqs = (clients.client(name, endpoint_url=emulator.endpoint_url) for name in ("sns", "sqs"))
-        topic, pager = _pager(sns, sqs)
-        settings = {
-            "auth": "none",
-            "alarm_topic_arn": topic,
-            "on_store_failure": "open",
-            "lease_seconds": 3600,  # a test says when they run out
-            "log_hash_key": HASH_KEY,
+    with FaultyStore(port) as store:
+        variables = {
+            "AWS_ENDPOINT_URL_DYNAMODB": store.url,
+            "LAMBDA_ACCOUNT_CONCURRENCY": str(CONCURRENCY),
         }
-        project = _project(directory / "project", stage, settings)
-        told = _shell(project, environment(emulator), f"make deploy STAGE={stage}")
-        api_url = emulated_api_url(emulator.endpoint_url, told.rpartition("API_URL=")[2].strip())
-        yield WatchedStage(stage, project, emulator, store, api_url, pager)
+        with start_emulator(port, enforce_iam=True, variables=variables) as emulator:
+            clients = boto3.Session("test", "test", region_name=REGION)
+            sns, sqs = (clients.client(name, endpoint_url=emulator.endpoint_url) for name in ("sns", "sqs"))
+            topic, pager = _pager(sns, sqs)
+            settings = {
+                "auth": "none",
+                "alarm_topic_arn": topic,
+                "on_store_failure": "open",
+                "max_streams": MAX_STREAMS,
+                "lease_seconds": 3600,  # a test says when they run out
+                "log_hash_key": HASH_KEY,
+            }
+            project = _project(directory / "project", stage, settings)
+            command = f"make deploy STAGE={stage}"
+            told = _shell(project, environment(emulator), command)
+            api_url = emulated_api_url(emulator.endpoint_url, told.rpartition("API_URL=")[2].strip())
+            yield WatchedStage(stage, project, emulator, store, api_url, pager, {command: told})
 
 
 def environment(emulator: Emulator) -> dict[str, str]:
