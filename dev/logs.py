@@ -26,7 +26,7 @@ LATE_BY_SECONDS = 60
 def main(arguments: list[str]) -> int:
     """Print the logs of these functions from ten minutes ago on, until Ctrl-C; with FOLLOW=0 only up to now.
 
-    For a terminal: a coloured line per event. Else each line as it was written, which for events is JSON.
+    For a terminal: a coloured line per event. Else JSON: an object per line.
     """
     if not arguments or not set(arguments) <= set(FUNCTIONS):
         print(f"usage: python -m dev.logs {'|'.join(FUNCTIONS)} …", file=sys.stderr)
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     groups = [
         f"/aws/lambda/stream-limiter-{stage}-{name}" for name in arguments
     ]  # as terraform/logs.tf has it
-    shown = readable if sys.stdout.isatty() else str
+    shown = readable if sys.stdout.isatty() else as_json
     try:
         # Terraform and other SDKs read AWS_REGION; boto3 alone does not.
         client = boto3.client("logs", region_name=os.environ.get("AWS_REGION"))
@@ -52,6 +52,15 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(file=sys.stderr)
     return 0
+
+
+def as_json(line: str) -> str:
+    """An event as it was written; any other line, such as Lambda's own, as the `message` of an object."""
+    try:
+        is_event = isinstance(json.loads(line), dict)
+    except ValueError:
+        is_event = False
+    return line if is_event else json.dumps({"message": line})
 
 
 def readable(line: str) -> str:

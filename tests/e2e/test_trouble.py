@@ -1,5 +1,6 @@
 """An hour of trouble: events, metrics and alarms tell what happened, and whoever is on call is told why."""
 
+import json
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from dev.logs import GREEN
 from entrypoints.event_log import EventLog
 from entrypoints.settings import LogLevel
 from tests import documented
@@ -197,6 +199,20 @@ def test_whoever_is_on_call_was_told_of_each(story: Story) -> None:
         assert alarm.description.endswith(f" docs/runbook.md#{story.short(alarm.name)}")
 
 
+@pytest.mark.parametrize("target", ["logs", "logs-start", "logs-end"])
+def test_logs_suit_whoever_looks(story: Story, target: str) -> None:
+    """A terminal gets colours, and no JSON; a pipe gets an object of JSON per line, and no colour."""
+    command = f"make {target} STAGE={story.stage.stage}"
+    piped = [json.loads(line) for line in story.stage.shell(command).splitlines()]
+    assert all(line.keys() == {"message"} for line in piped if "outcome" not in line)
+    function = f"{story.stage.prefix}-{target[5:] or 'start'}"
+    assert function in {line.get("function") for line in piped}
+
+    shown = story.stage.terminal(command)
+    assert shown.count(f"{GREEN}admitted") + shown.count(f"{GREEN}ended") > 0
+    assert '{"' not in shown
+
+
 def test_each_command_of_the_runbook(story: Story) -> None:
     """In the runbook's order, where the trouble has not called for it before: each does what it should."""
     story.minute([start("crashed", "tv"), *(start("reader", screen) for screen in SCREENS)])
@@ -211,8 +227,8 @@ def test_each_command_of_the_runbook(story: Story) -> None:
         return answer
 
     assert "API_URL=" in told("make deploy")
-    assert '"outcome": "admitted"' in told("make logs STAGE")
-    assert '"route": "POST /stream/start"' in told("make logs-start")
+    assert '"outcome":"ended"' in told("make logs STAGE")
+    assert '"outcome":"admitted"' in told("make logs-start")
     assert told("make smoke") == "It works.\n"
     assert told('"show ').startswith("reader: 2 live, 2 slots taken")
     assert told('"end reader"') == "reader: 2 ended\n"

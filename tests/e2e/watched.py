@@ -1,8 +1,10 @@
 """A stage that is deployed as on AWS, by `make deploy`, and watched; on the emulator, with a pager."""
 
+import functools
 import json
 import os
 import platform
+import pty
 import secrets
 import shutil
 import subprocess
@@ -10,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import boto3
 
@@ -22,6 +24,7 @@ from dev.terraform import ROOT
 from tests.faulty_store import FaultyStore
 
 HASH_KEY: Final = "pepper"
+COMMAND_SECONDS: Final = 240
 MAX_STREAMS: Final = 2
 CONCURRENCY: Final = 3
 """Instances of functions that the account has at once."""
@@ -83,6 +86,26 @@ class WatchedStage:
         """
         self.answers[command] = _shell(self.project, environment(self.emulator), command)
         return self.answers[command]
+
+    def terminal(self, command: str) -> str:
+        """Give what a command shows on a terminal."""
+        ours, its = pty.openpty()
+        with open(ours, "rb", buffering=0) as screen:  # noqa: PTH123 - a descriptor has no path
+            process = subprocess.Popen(
+                ["sh", "-c", command], cwd=self.project, env=environment(self.emulator), stdout=its
+            )
+            os.close(its)
+            shown = b"".join(iter(functools.partial(_read, screen), b""))
+        assert process.wait(COMMAND_SECONDS) == 0
+        return shown.decode()
+
+
+def _read(screen: BinaryIO) -> bytes:
+    """Read what is there; nothing when whoever wrote is gone, which Linux tells by an error."""
+    try:
+        return screen.read(65536)
+    except OSError:
+        return b""
 
 
 @contextmanager
@@ -165,7 +188,7 @@ def _shell(directory: Path, variables: Mapping[str, str], command: str) -> str:
         env={**variables, "MAKEFLAGS": "--no-print-directory", "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=COMMAND_SECONDS,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dev.logs import GREEN, GREY, RED, YELLOW, messages, readable
+from dev.logs import GREEN, GREY, RED, YELLOW, as_json, messages, readable
 
 EVENT = {
     "timestamp": "2026-11-24T06:58:50.014018Z",
@@ -58,6 +58,19 @@ def test_every_other_line_is_shown_as_it_is(line: str) -> None:
     """Lambda writes lines of its own."""
     assert line in readable(line)
     assert readable(line).startswith(GREY)
+
+
+@pytest.mark.parametrize("line", ["START RequestId: 1", "{", "[]", "3"])
+def test_in_a_pipe_every_other_line_is_json_too(line: str) -> None:
+    """So that whatever reads it stumbles over none."""
+    assert json.loads(as_json(line)) == {"message": line}
+
+
+def test_in_a_pipe_an_event_is_as_it_was_written() -> None:
+    """Not one byte of it differs."""
+    line = json.dumps(EVENT)
+
+    assert as_json(line) == line
 
 
 def test_several_logs_are_one_in_the_order_of_time() -> None:
