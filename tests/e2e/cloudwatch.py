@@ -42,6 +42,9 @@ class Metrics:
     def __init__(self) -> None:
         self._values: dict[Metric, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
 
+    def __contains__(self, metric: Metric) -> bool:
+        return metric in self._values
+
     def put(self, minute: int, metric: Metric, *values: float) -> None:
         """Add values to a minute."""
         self._values[metric][minute].extend(values)

@@ -11,10 +11,13 @@ import pytest
 from pydantic import SecretStr
 
 from dev.logs import GREEN
+from dev.package import SOURCES
 from entrypoints.event_log import EventLog
+from entrypoints.metrics import NAMESPACE
 from entrypoints.settings import LogLevel
 from tests import documented
 from tests.e2e import cloudwatch, runbook
+from tests.e2e.cloudwatch import Metric
 from tests.e2e.deployed import need_the_tools
 from tests.e2e.story import Call, Story
 from tests.e2e.watched import CONCURRENCY, HASH_KEY, watched_stage
@@ -26,6 +29,7 @@ ABUSE_MINUTES = 18
 SCREENS = ("tv", "phone")  # as many as may watch at once
 CALM_OUTCOMES = {"admitted", "extended", "ended", "refused"}
 ABUSER = "abuser"
+NOT_IN_THIS_STORY = {"replayed", "replaced", "evicted", "would_refuse"}
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +74,12 @@ def release(story: Story, package_path: Path) -> None:
             functions.update_alias(FunctionName=name, Name=alias["Name"], FunctionVersion=version)
 
 
-def without(module: str, package_path: Path, directory: Path) -> Path:
-    """A package that lacks a module."""
+def without_dependencies(package_path: Path, directory: Path) -> Path:
+    """A package that holds the service's own modules alone."""
     broken = directory / "broken.zip"
     with zipfile.ZipFile(package_path) as whole, zipfile.ZipFile(broken, "w") as part:
         for name in whole.namelist():
-            if not name.startswith(module):
+            if name.startswith(SOURCES):
                 part.writestr(name, whole.read(name))
     return broken
 
@@ -150,9 +154,9 @@ def test_a_store_that_throttles(story: Story) -> None:
 
 
 def test_a_bad_deployment(story: Story, tmp_path: Path) -> None:
-    """A package lacks a module: no start gets as far as an event, until it is rolled back."""
+    """A package lacks what it depends on: no start gets as far as an event, until it is rolled back."""
     story.chapter()
-    release(story, without("domain/limiter", story.stage.package, tmp_path))
+    release(story, without_dependencies(story.stage.package, tmp_path))
     for _ in range(3):
         story.minute([start("visitor", "tv")])
     assert story.raised == story.in_alarm() == {"functions-failing", "errors"}
@@ -197,6 +201,26 @@ def test_whoever_is_on_call_was_told_of_each(story: Story) -> None:
     assert story.woken.keys() == {story.short(alarm.name) for alarm in story.alarms}
     for alarm in story.alarms:
         assert alarm.description.endswith(f" docs/runbook.md#{story.short(alarm.name)}")
+
+
+def test_the_dashboard_reads_from_top_to_bottom(story: Story) -> None:
+    """Four questions, each with its graphs side by side; of the service's own metrics all were made."""
+    body = story.stage.client("cloudwatch").get_dashboard(DashboardName=story.stage.prefix)["DashboardBody"]
+    widgets = sorted(json.loads(body)["widgets"], key=lambda widget: (widget["y"], widget["x"]))
+    questions = [widget["properties"]["markdown"] for widget in widgets if widget["type"] == "text"]
+    wanted = "Is it up?", "Is it fast?", "Whom does it refuse?", "What does it cost?"
+    assert questions == [f"## {question}" for question in wanted]
+    end = 0
+    for widget in widgets:
+        end = end if widget["x"] else 0
+        assert widget["x"] == end, "a gap, or an overlap"
+        end += widget["width"]
+        assert end <= 24
+        for namespace, name, *named in widget["properties"].get("metrics", []):
+            pairs = [one for one in named if isinstance(one, str)]
+            dimensions = dict(zip(pairs[::2], pairs[1::2], strict=True))
+            if namespace == NAMESPACE and dimensions.get("outcome") not in NOT_IN_THIS_STORY:
+                assert Metric.of(namespace, name, **dimensions) in story.metrics
 
 
 @pytest.mark.parametrize("target", ["logs", "logs-start", "logs-end"])
