@@ -137,13 +137,13 @@ class Story:
                 invocations[line["logStreamName"]].append(line["message"].strip())
             for stream in invocations.keys() - self._read:
                 lines = invocations[stream]
-                events = [json.loads(line) for line in lines if line.startswith("{")]
+                events = [json.loads(line) for line in lines if '"_aws":' in line]
                 for event in events:
                     self.metrics.put_embedded(self.minutes, event)
                 errors = Metric.of("AWS/Lambda", "Errors", FunctionName=function)
                 self.metrics.put(self.minutes, errors, int(not events))
                 self.events += events
-                self.lines += [line for line in lines if not line.startswith("{")]
+                self.lines += [line for line in lines if '"_aws":' not in line]
             self._read |= invocations.keys()
 
     def _count_what_the_store_refused(self) -> None:
