@@ -28,7 +28,7 @@ COMMAND_SECONDS: Final = 240
 MAX_STREAMS: Final = 2
 CONCURRENCY: Final = 3
 """Instances of functions that the account has at once."""
-PROJECT: Final = ("Makefile", "dev", "requirements", "src", "terraform")
+NOT_COPIED: Final = shutil.ignore_patterns(".*", "build", "node_modules", "__pycache__")
 LINKED: Final = (".venv", ".venv-emulator", ".cache")
 # The emulator keeps no saved queries: these are left out. Everything else is applied as it stands.
 WITHOUT_QUERIES: Final = 'resource "aws_cloudwatch_query_definition" "events" {\n  for_each = {}\n}\n'
@@ -151,12 +151,7 @@ def environment(emulator: Emulator) -> dict[str, str]:
 
 def _project(directory: Path, stage: str, settings: Mapping[str, Any]) -> Path:
     """Copy the project, and add the stage."""
-    directory.mkdir()
-    for name in PROJECT:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(ROOT / name, directory)
+    shutil.copytree(ROOT, directory, ignore=NOT_COPIED)
     for name in LINKED:
         (ROOT / name).mkdir(exist_ok=True)
         (directory / name).symlink_to(ROOT / name)
