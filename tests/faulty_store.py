@@ -63,11 +63,12 @@ def _handler(store: FaultyStore, upstream_port: int) -> type[BaseHTTPRequestHand
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             trouble = store.trouble
+            if trouble is not None:
+                store.count(trouble)  # before whoever waits gives up
             time.sleep(store.seconds)
             if trouble is None:
                 self._pass(body)
                 return
-            store.count(trouble)
             status, code = ERRORS[trouble]
             self._answer(status, json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"}).encode())
 

@@ -130,7 +130,7 @@ def test_a_store_that_fails(story: Story) -> None:
     story.chapter()
     story.stage.store.trouble, story.stage.store.seconds = "failing", 0.6
     for _ in range(5):
-        story.minute(at_once=a_visit("visitor"))
+        story.minute(at_once=[*a_visit("visitor"), start("other", "tv")])
     story.stage.store.trouble, story.stage.store.seconds = None, 0.0
     assert story.raised == story.in_alarm() == {"table-failing", "unverified", "errors", "slow"}
     assert told(story, "outcome") == {"unverified", "failed"}

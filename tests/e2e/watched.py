@@ -26,7 +26,7 @@ from tests.faulty_store import FaultyStore
 HASH_KEY: Final = "pepper"
 COMMAND_SECONDS: Final = 240
 MAX_STREAMS: Final = 2
-CONCURRENCY: Final = 3
+CONCURRENCY: Final = 4
 """Instances of functions that the account has at once."""
 NOT_COPIED: Final = shutil.ignore_patterns(".*", "build", "node_modules", "__pycache__")
 LINKED: Final = (".venv", ".venv-emulator", ".cache")
