@@ -46,7 +46,7 @@ class Audience:
     duration_ms: float = 10
     memory_mb: int = 512
     log_bytes: int = 1400
-    metrics: int = 40
+    metrics: int = 42
     write_units: int = 1
 
 

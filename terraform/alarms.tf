@@ -53,15 +53,6 @@ locals {
       periods    = 5
       what       = "Requests race for the same user. Look for one user with most of the requests: a player that loops."
     }
-    reclaims = {
-      namespace  = "StreamLimiter"
-      metric     = "reclaimed_slots"
-      dimensions = { function = local.function_names.start }
-      statistic  = "Average"
-      threshold  = 0.2
-      periods    = 15
-      what       = "For five starts, over one slot is taken back from a player that went away without an end. Find the players' release that stopped ending."
-    }
   }
 
   # Ratios of two metrics. Without requests there is no ratio, and no alarm.
@@ -73,6 +64,14 @@ locals {
       threshold = 0.01
       periods   = 3
       what      = "Over one answer in a hundred is a 5xx. Read the codes of the failures; after a deployment, roll back."
+    }
+    reclaims = {
+      namespace = "StreamLimiter"
+      part      = { metric = "reclaimed_slots", statistic = "Sum", dimensions = { function = local.function_names.start } }
+      whole     = { metric = "refused", statistic = "SampleCount", dimensions = { function = local.function_names.start } }
+      threshold = 0.2
+      periods   = 15
+      what      = "For five starts, over one slot is taken back from a player that went away without an end. Find the players' release that stopped ending."
     }
   }
 

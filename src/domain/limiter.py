@@ -200,7 +200,8 @@ class StreamLimiter:
         now = self._clock.now()
         lease = None if stream_id is None else state.leases.get(stream_id)
         evicted = sum(name != replaces for name in freed.ended)
-        return Answer(outcome, self.policy.live(state, now), lease, now, freed.over, evicted)
+        reclaimed = len(freed.expired) + freed.anonymous.count
+        return Answer(outcome, self.policy.live(state, now), lease, now, reclaimed, evicted)
 
     def _unverified(self, request: StartRequest | Heartbeat) -> Answer:
         now = self._clock.now()

@@ -44,14 +44,9 @@ class Freed:
     anonymous: AnonymousSlots = NO_SLOTS
 
     @property
-    def over(self) -> int:
-        """How many slots of streams that were over that gives back."""
-        return len(self.expired) + self.anonymous.count
-
-    @property
     def slots(self) -> int:
-        """How many slots that gives back in all."""
-        return self.over + len(self.ended)
+        """How many slots that gives back."""
+        return len(self.expired) + len(self.ended) + self.anonymous.count
 
     @property
     def names(self) -> tuple[str, ...]:

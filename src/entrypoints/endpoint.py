@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Generic, Protocol, TypeVar
 
-from adapters.store_calls import StoreCalls
 from domain.limiter import Answer, StreamLimiter
 from entrypoints import bootstrap
 from entrypoints.answer_models import AnswerModel
@@ -62,6 +61,7 @@ class Endpoint(Generic[CommandT]):
         request = HttpRequest(event)
         record = self._record(request, context, service.log)
         failure: Exception | None = None
+        reclaimed = evicted = 0
         try:
             command = self.decode(request, service)
             record["user"] = service.log.user_hash(command.user_id)
@@ -71,8 +71,7 @@ class Endpoint(Generic[CommandT]):
             answer = self.use_case(service.limiter, command)
             status, body = HTTPStatus.OK, self.encode(command, answer, service)
             record["outcome"] = answer.outcome
-            record["reclaimed_slots"], record["evicted_slots"] = answer.reclaimed, answer.evicted
-            live = answer.live
+            live, reclaimed, evicted = answer.live, answer.reclaimed, answer.evicted
         except Exception as error:  # noqa: BLE001 - the table answers every error, one unknown to it as a 500
             rule = rule_for(error)
             status, body = rule.status, problem_for(error, request.request_id)
@@ -83,9 +82,13 @@ class Endpoint(Generic[CommandT]):
         if live is not None:
             record["stream_count"] = live.count
         record["status"] = int(status)
-        record |= _costs(service.store_calls)
+        calls = service.store_calls
+        record["store_calls"] = calls.count
+        record["contention_rounds"] = calls.contention_rounds
+        record["store_request_ids"] = calls.request_ids
+        record["store_ms"] = round(calls.seconds * 1000, 3)
         record["duration_ms"] = round((service.clock.monotonic() - started) * 1000, 3)
-        record |= embedded(record["outcome"], service.clock.now())
+        record |= embedded(record["outcome"], service.clock.now(), reclaimed=reclaimed, evicted=evicted)
         if failure is None:
             service.log.request(**record)
         else:
@@ -96,8 +99,10 @@ class Endpoint(Generic[CommandT]):
         """Answer an event that no service is there for: the cause is told to the log alone."""
         request, log = HttpRequest(event), distrustful_log()
         status = rule_for(error).status
-        record = self._record(request, context, log) | _costs(StoreCalls()) | embedded(FAILED, time.time())
+        record = self._record(request, context, log)
         record |= {"outcome": FAILED, "code": "wrong_settings", "status": int(status), "duration_ms": 0.0}
+        record |= {"store_calls": 0, "store_ms": 0.0, "store_request_ids": [], "contention_rounds": 0}
+        record |= embedded(FAILED, time.time())
         log.failure(error, **record)
         return _response(status, problem_for(error, request.request_id))
 
@@ -109,22 +114,10 @@ class Endpoint(Generic[CommandT]):
             "lambda_request_id": getattr(context, "aws_request_id", ""),
             "function": getattr(context, "function_name", "local"),
             "cold_start": log.is_first(),
-            "reclaimed_slots": 0,
-            "evicted_slots": 0,
         }
         if trace_id := os.environ.get("_X_AMZN_TRACE_ID"):  # Lambda sets it anew for each request
             record["trace_id"] = trace_id
         return record
-
-
-def _costs(calls: StoreCalls) -> dict[str, Any]:
-    """What the request has asked of the store."""
-    return {
-        "store_calls": calls.count,
-        "contention_rounds": calls.contention_rounds,
-        "store_request_ids": calls.request_ids,
-        "store_ms": round(calls.seconds * 1000, 3),
-    }
 
 
 def _response(status: HTTPStatus, body: AnswerModel) -> dict[str, Any]:

@@ -16,8 +16,6 @@ _DIRECTIVES: Final = [
             {"Name": "duration_ms", "Unit": "Milliseconds"},
             {"Name": "store_ms", "Unit": "Milliseconds"},
             {"Name": "contention_rounds", "Unit": "Count"},
-            {"Name": "reclaimed_slots", "Unit": "Count"},
-            {"Name": "evicted_slots", "Unit": "Count"},
             {"Name": "refused", "Unit": "Count"},
             {"Name": "failed", "Unit": "Count"},
         ],
@@ -28,16 +26,30 @@ _DIRECTIVES: Final = [
         "Metrics": [{"Name": "requests", "Unit": "Count"}],
     },
 ]
+# Rare: no other event need be longer for it.
+_SLOTS: Final = {
+    "Namespace": NAMESPACE,
+    "Dimensions": [["function"]],
+    "Metrics": [{"Name": "reclaimed_slots", "Unit": "Count"}, {"Name": "evicted_slots", "Unit": "Count"}],
+}
 
 
-def embedded(outcome: str, now: float) -> dict[str, Any]:
+def embedded(outcome: str, now: float, *, reclaimed: int = 0, evicted: int = 0) -> dict[str, Any]:
     """The members that make metrics of an event with this outcome, which happened at this epoch second.
 
-    `refused` and `failed` are 0 or 1: their average is the ratio.
+    `refused` and `failed` are 0 or 1: their average is the ratio. Slots that were given back are told of only
+    where there are any.
     """
-    return {
+    members = {
         "requests": 1,
         "refused": int(outcome == "refused"),
         "failed": int(outcome == "failed"),
         "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": _DIRECTIVES},
     }
+    if reclaimed or evicted:
+        members |= {
+            "reclaimed_slots": reclaimed,
+            "evicted_slots": evicted,
+            "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [*_DIRECTIVES, _SLOTS]},
+        }
+    return members

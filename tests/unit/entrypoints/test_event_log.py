@@ -68,8 +68,6 @@ def test_a_request_is_one_event(capsys: Output) -> None:
         "store_ms": 0.0,
         "store_request_ids": [],
         "contention_rounds": 0,
-        "reclaimed_slots": 0,
-        "evicted_slots": 0,
         **embedded("admitted", clock.now()),
     }
 
