@@ -31,9 +31,13 @@ run: $(VENV) $(EMULATOR) ## Serve on http://localhost:3000 until Ctrl-C (PORT=30
 # Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
 .PHONY: test
-test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(TYPES) ## Run every test, the fast ones first: what CI runs
+test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(TYPES) ## Run the tests, the fast ones first; CI runs these and test-long
 	$(PY) -m pytest -m "not e2e" $(IN_PARALLEL) --dist worksteal
-	$(PY) -m pytest -m e2e $(IN_PARALLEL) --dist loadfile
+	$(PY) -m pytest -m "e2e and not long" $(IN_PARALLEL) --dist loadfile
+
+.PHONY: test-long
+test-long: $(VENV) $(EMULATOR) $(PLOTTER) ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
+	$(PY) -m pytest -m long $(IN_PARALLEL) --dist loadfile
 
 .PHONY: coverage
 coverage: $(VENV) $(EMULATOR) ## Tell which branches of src the tests miss; slower than make test
@@ -44,7 +48,7 @@ test-fast: $(VENV) $(EMULATOR) ## Run the tests that need no Terraform and build
 	$(PY) -m pytest -m "not e2e" $(ARGS)
 
 .PHONY: test-e2e
-test-e2e: $(VENV) $(EMULATOR) ## Run the tests of the whole: the zip, Terraform, make run (ARGS="-k stack")
+test-e2e: $(VENV) $(EMULATOR) ## Run the tests of the whole: the zip, Terraform, make run, stages (ARGS="-k stack")
 	$(PY) -m pytest -m e2e $(ARGS)
 
 .PHONY: prove

@@ -17,7 +17,7 @@ from tests.e2e.attacks import CLAIMS, INPUTS, OTHERS, SIGNATURES, TOKENS, Attack
 from tests.e2e.deployed import need_the_tools, stage
 from tests.logs import log_lines, telling
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 FRIEND: Final = "viewer-friend"
 

@@ -17,7 +17,7 @@ from dev.terraform import Stack, TerraformError
 from tests.e2e.deployed import need_the_tools, stage
 from tests.logs import log_lines, telling
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 VIEWER: Final = "viewer-1"
 CALLS: Final = {

@@ -55,7 +55,7 @@ ON_THE_EMULATOR: Final = (
     "make undeploy STAGE=dev",
     "make down",
 )
-LONG: Final = ("make bench", "make prove")
+MEASURING: Final = ("make bench", "make prove")
 ELSEWHERE: Final = {
     "make test": "this very run",
     "make docs": "test_docs.py",
@@ -95,7 +95,7 @@ def make(clone: Path, command: str, environment: Mapping[str, str]) -> str:
 def test_no_command_is_left_out() -> None:
     """A command that comes into the README needs a test here, and the quick start has no others."""
     makes = {command for command in commands() if not command.startswith("curl ")}
-    assert makes == {*RUN, *ON_THE_EMULATOR, *LONG, *ELSEWHERE}
+    assert makes == {*RUN, *ON_THE_EMULATOR, *MEASURING, *ELSEWHERE}
     assert set(commands("docs/index.md")) <= set(commands())
 
 
@@ -155,6 +155,7 @@ def account() -> Iterator[dict[str, str]]:
         }
 
 
+@pytest.mark.long
 def test_the_stack_comes_and_goes(clone: Path, account: dict[str, str]) -> None:
     """On the emulator and, as far as an emulator can stand for it, on AWS."""
     told = {command: make(clone, command, account) for command in ON_THE_EMULATOR}
@@ -167,9 +168,9 @@ def test_the_stack_comes_and_goes(clone: Path, account: dict[str, str]) -> None:
     assert list((clone / ".state").glob("local.*")) == []
 
 
-@pytest.mark.skipif(not os.environ.get("LONG"), reason="LONG=1 runs the README's commands that take minutes.")
-@pytest.mark.parametrize("command", LONG)
-def test_what_takes_minutes(clone: Path, command: str) -> None:
+@pytest.mark.long
+@pytest.mark.parametrize("command", MEASURING)
+def test_what_measures_and_proves(clone: Path, command: str) -> None:
     """In the short forms that the environment asks for."""
-    environment = ENVIRONMENT | {"SHORT": "1", "MINUTES": "1", "ARGS": "simulation"}
+    environment = ENVIRONMENT | {"SHORT": "1", "MINUTES": "4", "ARGS": "simulation"}
     assert "goal" in make(clone, command, environment)

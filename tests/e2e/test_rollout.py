@@ -26,7 +26,7 @@ from dev.stack import STATES, emulated_api_url, emulated_environment
 from dev.terraform import ROOT, binary
 from tests.e2e.deployed import need_the_tools
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 BUCKET: Final = "states-of-ours"
 GUEST, HOUSEHOLD = "guest", "household"

@@ -22,7 +22,7 @@ from tests.e2e.deployed import need_the_tools
 from tests.e2e.story import Call, Story
 from tests.e2e.watched import CONCURRENCY, HASH_KEY, watched_stage
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 CALM_MINUTES = 15
 ABUSE_MINUTES = 18
