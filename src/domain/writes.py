@@ -6,7 +6,7 @@ the meaning; an adapter says the same in its store's language, and one contract 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import assert_never
 
@@ -174,8 +174,7 @@ def after(state: Snapshot, write: Write) -> Snapshot:
         case Admit():
             return _admitted(state, write)
         case Extend(stream_id=stream_id, expires_at=expires_at, replaces=replaces):
-            old = state.leases[stream_id]
-            lease = Lease(stream_id, old.started_at, expires_at, old.device)
+            lease = replace(state.leases[stream_id], expires_at=expires_at)
             gone = () if replaces is None else (replaces,)
             return Snapshot(
                 stream_count=state.stream_count - len(gone),
