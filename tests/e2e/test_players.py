@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 PLAYERS: Final = 64
 LIMIT: Final = 3
-SECONDS: Final = float(os.environ.get("PLAYERS_SECONDS", "20"))
+SECONDS: Final = float(os.environ.get("PLAYERS_SECONDS", "10"))
 LEASE_SECONDS: Final = 1
 GRACE_SECONDS: Final = 1
 
