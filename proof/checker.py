@@ -44,10 +44,12 @@ class Model(Generic[State]):
     Attributes:
         start: its first state.
         apply: gives the state after an action and its result.
+        is_silent: whether an action that had this result changed nothing, whatever state it met.
     """
 
     start: State
     apply: Callable[[State, Any], tuple[State, Any]]
+    is_silent: Callable[[Any, Any], bool]
 
 
 STATES_AT_MOST: Final = 1_000_000
@@ -96,10 +98,8 @@ def _steps(
         operation = history[place]
         following, result = model.apply(state, operation.action)
         if operation.is_known and result == operation.result:
-            if following == state:
-                return [
-                    (place, state)
-                ]  # it fits and changes nothing: whatever comes, now is as good as later
+            if model.is_silent(operation.action, result):
+                return [(place, state)]  # whatever comes, now is as good as later
             steps.append((place, following))
         elif not operation.is_known and following != state:
             steps.append((place, following))  # without an effect it may as well never have happened

@@ -72,7 +72,13 @@ def apply(state: Frozen, write: Write | None) -> tuple[Frozen, tuple[bool, Froze
     return landed, (True, landed)
 
 
-MODEL: Final = Model(Frozen.of(Snapshot()), apply)
+def is_silent(write: Write | None, result: tuple[bool, Frozen]) -> bool:
+    """Reads and rejected writes change nothing. A write that landed may, though here it did not."""
+    landed, _ = result
+    return write is None or not landed
+
+
+MODEL: Final = Model(Frozen.of(Snapshot()), apply, is_silent)
 
 
 class Recorder:

@@ -17,7 +17,7 @@ def apply(state: int, action: Any) -> tuple[int, Any]:
     return (state, state) if action is None else (action, None)
 
 
-REGISTER = Model(0, apply)
+REGISTER = Model(0, apply, lambda action, _: action is None)
 
 
 def write(called: float, returned: float, value: int) -> Operation:
@@ -51,6 +51,9 @@ GOOD = {
     "a read that overlaps a write sees either": [write(0, 3, 5), read(1, 2, 0), read(4, 5, 5)],
     "two writes at once land in either order": [write(0, 3, 5), write(0, 3, 6), read(4, 5, 5)],
     "a lost write lands late": [write(0, inf, 5), read(1, 2, 0), read(3, 4, 5)],
+    "a write that could change nothing at once changes something later": [
+        *[write(0, 1, 5), write(2, 9, 5), write(3, 4, 6), read(10, 11, 5)],
+    ],
     "a lost write never lands": [write(0, inf, 5), read(1, 2, 0), read(3, 4, 0)],
 }
 BAD = {
