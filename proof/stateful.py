@@ -97,13 +97,13 @@ class Repositories(RuleBasedStateMachine):
     @invariant()
     def the_count_equals_its_parts(self) -> None:
         """Whatever happened."""
-        assert self.state.stream_count == self.state.anonymous.count + len(self.state.leases)  # noqa: S101
+        assert self.state.stream_count == self.state.anonymous.count + len(self.state.leases)  # noqa: S101 - how Hypothesis is told of a failure
 
     def teardown(self) -> None:
         """A read shows what the last write left."""
         deadline = Deadline.after(10, FakeClock())
         for repository in self.repositories:
-            assert repository.read(self.user, deadline) == self.state  # noqa: S101
+            assert repository.read(self.user, deadline) == self.state  # noqa: S101 - how Hypothesis is told of a failure
 
     def _start(self, request: StartRequest) -> None:
         if self._write(first_start(request, self.policy, self.clock.now()).write):
@@ -119,7 +119,7 @@ class Repositories(RuleBasedStateMachine):
             self.state = after(self.state, write)
             expected = Landed(self.state)
         for repository in self.repositories:
-            assert repository.apply(write, Deadline.after(10, FakeClock())) == expected  # noqa: S101
+            assert repository.apply(write, Deadline.after(10, FakeClock())) == expected  # noqa: S101 - how Hypothesis is told of a failure
         return isinstance(expected, Landed)
 
 

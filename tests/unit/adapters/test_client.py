@@ -96,7 +96,7 @@ def test_in_a_lambda_auto_takes_the_lean_client() -> None:
 def test_anywhere_else_auto_takes_boto3(different: dict[str, str]) -> None:
     """Other credentials, other endpoints and other ways to them are the SDK's business."""
     client = store_client(StoreClient.AUTO, {**IN_LAMBDA, **different})
-    assert client.meta.service_model.service_name == "dynamodb"  # type: ignore[attr-defined]
+    assert client.meta.service_model.service_name == "dynamodb"  # type: ignore[attr-defined]  # boto3 makes it
 
 
 def test_a_choice_is_kept_wherever_it_runs() -> None:
