@@ -17,7 +17,6 @@ from domain.errors import (
 from domain.streams import Lease, LiveStreams
 from entrypoints.answer_models import AnswerModel, EndAnswer, HoldAnswer, StreamsAnswer
 from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser
-from entrypoints.http_request import InvalidRequest
 from entrypoints.request_models import EndBody, HeartbeatBody, ListQuery, RequestModel, StartBody
 
 STARTED_AT: Final = 1795497579
@@ -33,7 +32,7 @@ UNVERIFIED: Final = {name: value for name, value in HOLD.items() if name != "str
     "verified": False
 }
 EVERYWHERE: Final[Sequence[Exception]] = (
-    InvalidRequest(InvalidInput("userId", "is required")),
+    InvalidInput("userId", "is required"),
     NotAllowed(),
     OtherUser(),
     InvalidSubject(),

@@ -54,8 +54,8 @@ def _named(name: str, replaces: str | None = None) -> Callable[[str], Request]:
     return lambda user: StartNamed(user, name, LIMIT, None, replaces)
 
 
-def _anonymous(request_id: str) -> Callable[[str], Request]:
-    return lambda user: StartAnonymous(user, request_id, LIMIT)
+def _anonymous(key: str) -> Callable[[str], Request]:
+    return lambda user: StartAnonymous(user, key, LIMIT)
 
 
 TV, PHONE = (_named("tv"), 0.0), (_named("phone"), 0.0)

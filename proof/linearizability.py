@@ -47,18 +47,18 @@ class Frozen:
     stream_count: int
     anonymous: AnonymousSlots
     leases: tuple[Lease, ...]
-    requests: tuple[str, ...]
+    marks: tuple[str, ...]
 
     @classmethod
     def of(cls, state: Snapshot) -> "Frozen":
         """The same state."""
         leases = tuple(sorted(state.leases.values(), key=lambda lease: lease.stream_id))
-        return cls(state.stream_count, state.anonymous, leases, state.requests)
+        return cls(state.stream_count, state.anonymous, leases, state.marks)
 
     def thaw(self) -> Snapshot:
         """The same state."""
         leases = {lease.stream_id: lease for lease in self.leases}
-        return Snapshot(self.stream_count, self.anonymous, leases, self.requests)
+        return Snapshot(self.stream_count, self.anonymous, leases, self.marks)
 
 
 def apply(state: Frozen, write: Write | None) -> tuple[Frozen, tuple[bool, Frozen]]:
@@ -137,12 +137,12 @@ def _calls(limiter: StreamLimiter, user: str, chance: Random, who: int) -> Itera
     limit = chance.choice([1, 2, 3])
     for number in range(chance.randint(2, CALLS_AT_MOST)):
         name, other = chance.sample("abcde", 2)
-        request_id = f"{who}-{number}"
+        key = f"{who}-{number}"
         requests: list[Callable[[], object]] = [
             partial(limiter.start, StartNamed(user, name, limit)),
             partial(limiter.start, StartNamed(user, name, limit, None, other)),
-            partial(limiter.start, StartAnonymous(user, request_id, limit)),
-            partial(limiter.end, EndAnonymous(user, request_id)),
+            partial(limiter.start, StartAnonymous(user, key, limit)),
+            partial(limiter.end, EndAnonymous(user, key)),
             partial(limiter.end, EndNamed(user, name)),
             partial(limiter.heartbeat, Heartbeat(user, name)),
             partial(limiter.list_streams, ListStreams(user, limit)),

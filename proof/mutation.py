@@ -50,10 +50,10 @@ MUTANTS: Final = {
         "{items.STREAM_COUNT} <= {update.number('bound'",
     ),
     "no-request-id": Mutant(
-        EXPRESSIONS, """    update.require(f"NOT {name} IN ({', '.join(items.REQUESTS)})")\n""", ""
+        EXPRESSIONS, """    update.require(f"NOT {name} IN ({', '.join(items.MARKS)})")\n""", ""
     ),
     "request-id-not-looked-up": Mutant(
-        POLICY, "Settled(Outcome.REPLAYED) if request.mark in state.requests else None", "None"
+        POLICY, "Settled(Outcome.REPLAYED) if request.mark in state.marks else None", "None"
     ),
     "request-ids-not-shifted": Mutant(
         EXPRESSIONS,

@@ -31,7 +31,7 @@ BATCH: Final = 10
 STEPS: Final = 50
 
 NAMES: Final = st.sampled_from("abcd")
-REQUEST_IDS: Final = st.sampled_from("123456")
+KEYS: Final = st.sampled_from("123456")
 
 
 class Repositories(RuleBasedStateMachine):
@@ -56,10 +56,10 @@ class Repositories(RuleBasedStateMachine):
         """Start a named stream."""
         self._start(StartNamed(self.user, name, self.limit, None, None if replaces == name else replaces))
 
-    @rule(request_id=REQUEST_IDS)
-    def start_anonymous(self, request_id: str) -> None:
+    @rule(key=KEYS)
+    def start_anonymous(self, key: str) -> None:
         """Start a stream without a name, or repeat that."""
-        self._start(StartAnonymous(self.user, request_id, self.limit))
+        self._start(StartAnonymous(self.user, key, self.limit))
 
     @rule(name=NAMES)
     def beat(self, name: str) -> None:
@@ -71,10 +71,10 @@ class Repositories(RuleBasedStateMachine):
         """End a named stream, perhaps not for the first time."""
         self._write(Release(self.user, name, self.policy.retain_until(self.clock.now())))
 
-    @rule(request_id=REQUEST_IDS)
-    def end_anonymous(self, request_id: str) -> None:
+    @rule(key=KEYS)
+    def end_anonymous(self, key: str) -> None:
         """End a stream without a name, perhaps not for the first time."""
-        mark = EndAnonymous(self.user, request_id).mark
+        mark = EndAnonymous(self.user, key).mark
         self._write(ReleaseAnonymous(self.user, mark, self.policy.retain_until(self.clock.now())))
 
     @rule(data=st.data())
@@ -92,7 +92,13 @@ class Repositories(RuleBasedStateMachine):
     def configure(self, limit: int, on_limit: OnLimit, seconds: int) -> None:
         """The limit and the policy change."""
         self.limit = limit
-        self.policy = Policy(limit, 10, 3, 2, seconds, on_limit)
+        self.policy = Policy(
+            lease_seconds=10,
+            heartbeat_seconds=3,
+            grace_seconds=2,
+            anonymous_seconds=seconds,
+            on_limit=on_limit,
+        )
 
     @invariant()
     def the_count_equals_its_parts(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from adapters.dynamodb.items import snapshot
 from domain.errors import LimitReached
 from domain.policy import Enforcement, OnLimit, Policy
-from domain.streams import CEILING, REMEMBERED_REQUESTS, Snapshot
+from domain.streams import CEILING, REMEMBERED_MARKS, Snapshot
 from domain.writes import is_over
 from proof.world import World
 
@@ -59,7 +59,7 @@ class Witness:
         """A write landed in the store."""
         before, now = self.state, snapshot(item)
         self.state = now
-        self.world.note("store:", now.stream_count, now.anonymous, *now.leases.values(), *now.requests)
+        self.world.note("store:", now.stream_count, now.anonymous, *now.leases.values(), *now.marks)
         if now.stream_count != now.anonymous.count + len(now.leases) or now.anonymous.count < 0:
             self._broken("the count differs from its parts")
         ceiling = CEILING if self.policy.enforcement is Enforcement.SHADOW else self.limit
@@ -101,7 +101,7 @@ class Witness:
     def refused_though_granted(self, mark: str) -> None:
         """An anonymous request was refused: it must not have landed before the refusal was on its way."""
         landed = self.landed_at.get(mark, self.world.time)
-        if mark in self.state.requests and self.world.time - landed > ANSWER_SECONDS:
+        if mark in self.state.marks and self.world.time - landed > ANSWER_SECONDS:
             self._broken(f"{mark} was refused, and had landed")
 
     def forget(self) -> None:
@@ -138,10 +138,10 @@ class Witness:
         )
 
     def _requests_land_once(self, before: Snapshot, now: Snapshot) -> None:
-        if now.requests[:1] == before.requests[:1]:
+        if now.marks[:1] == before.marks[:1]:
             return
-        mark = now.requests[0]
-        if mark in self.landed[-REMEMBERED_REQUESTS:]:
+        mark = now.marks[0]
+        if mark in self.landed[-REMEMBERED_MARKS:]:
             self._broken(f"{mark} was counted twice")
         if mark in self.landed:
             self.forget()  # the known bound: four others came between

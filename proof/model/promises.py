@@ -27,7 +27,7 @@ def _starts(scenario: Scenario, newcomer: Lease | AnonymousStream) -> Iterator[S
         if isinstance(newcomer, Lease):
             if isinstance(request, StartNamed) and request.stream_id == newcomer.stream_id:
                 yield request
-        elif isinstance(request, StartAnonymous) and request.mark == newcomer.request:
+        elif isinstance(request, StartAnonymous) and request.mark == newcomer.mark:
             yield request
 
 

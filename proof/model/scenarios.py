@@ -23,7 +23,14 @@ def scenarios(horizon: int) -> Iterator[Scenario]:
     """All of them, each over so many seconds."""
     for limit, (mode, (on_limit, enforcement)) in product(LIMITS, _MODES.items()):
         for name, (scripts, repeated, anonymous_seconds) in _stories(limit).items():
-            policy = Policy(limit, 2, 1, 1, anonymous_seconds, on_limit, enforcement)
+            policy = Policy(
+                lease_seconds=2,
+                heartbeat_seconds=1,
+                grace_seconds=1,
+                anonymous_seconds=anonymous_seconds,
+                on_limit=on_limit,
+                enforcement=enforcement,
+            )
             yield Scenario(f"{name}, limit {limit}, {mode}", policy, scripts, repeated, horizon)
 
 

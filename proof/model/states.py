@@ -23,19 +23,19 @@ class Store:
     stream_count: int = 0
     anonymous: AnonymousSlots = NO_SLOTS
     leases: tuple[Lease, ...] = ()
-    requests: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, state: Snapshot) -> "Store":
         """The same state."""
         leases = tuple(sorted(state.leases.values(), key=lambda lease: lease.stream_id))
-        return cls(state.stream_count, state.anonymous, leases, state.requests)
+        return cls(state.stream_count, state.anonymous, leases, state.marks)
 
     @property
     def snapshot(self) -> Snapshot:
         """The state as the domain sees it."""
         leases = MappingProxyType({lease.stream_id: lease for lease in self.leases})
-        return Snapshot(self.stream_count, self.anonymous, leases, self.requests)
+        return Snapshot(self.stream_count, self.anonymous, leases, self.marks)
 
 
 @dataclass(frozen=True, slots=True)

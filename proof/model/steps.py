@@ -123,9 +123,9 @@ def _write(scenario: Scenario, world: World, write: Write) -> World:
         return world
     granted = world.granted
     if isinstance(write, Admit) and not isinstance(write.newcomer, Lease):
-        if write.newcomer.request in granted:
-            raise Violation(f"counted twice: {write.newcomer.request}")
-        granted = (*granted, write.newcomer.request)
+        if write.newcomer.mark in granted:
+            raise Violation(f"counted twice: {write.newcomer.mark}")
+        granted = (*granted, write.newcomer.mark)
     result = after(state, write)
     if isinstance(write, Admit):
         must_fit(scenario, write, result)

@@ -185,7 +185,7 @@ class StreamLimiter:
         result = self._repository.apply(write, self._deadline())
         if isinstance(result, Landed):
             return self._answer(Outcome.ENDED, result.state)
-        if request.mark in result.state.requests:
+        if request.mark in result.state.marks:
             return self._answer(Outcome.REPLAYED, result.state)
         raise NoActiveStream(self.policy.live(result.state, self._clock.now()))
 

@@ -57,12 +57,11 @@ class Outcome(StrEnum):
     LISTED = "listed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How the service behaves: one value, made of the settings.
 
     Attributes:
-        max_streams: the limit of a user whose request carries none, 0 to 20; 0 admits nobody.
         lease_seconds: how long a named stream holds its slot without a heartbeat.
         heartbeat_seconds: how often players are told to send one; shorter than the lease.
         grace_seconds: how long an expired slot stays live still, for clocks that disagree.
@@ -73,7 +72,6 @@ class Policy:
         on_store_failure: what to answer while the store is away.
     """
 
-    max_streams: int = MAX_STREAMS
     lease_seconds: int = 90
     heartbeat_seconds: float = 30
     grace_seconds: int = 2
@@ -178,7 +176,7 @@ def heartbeat_write(request: Heartbeat, policy: Policy, now: float) -> Extend:
 def _replay(state: Snapshot, request: StartRequest, policy: Policy, now: float) -> Decision | None:
     """An earlier try of this very request landed, or the same player comes back: it has its slot."""
     if isinstance(request, StartAnonymous):
-        return Settled(Outcome.REPLAYED) if request.mark in state.requests else None
+        return Settled(Outcome.REPLAYED) if request.mark in state.marks else None
     lease = state.leases.get(request.stream_id)
     if lease is None or not policy.is_live(lease, now):
         return None

@@ -24,17 +24,17 @@ class StartAnonymous:
     """Take a slot without a name.
 
     Attributes:
-        request_id: the same for every repeat of one request, and for no other.
+        idempotency_key: the same for every repeat of one request, and for no other.
     """
 
     user_id: str
-    request_id: str
+    idempotency_key: str
     limit: int
 
     @property
     def mark(self) -> str:
         """What is remembered of it. A start and an end under one id are two requests."""
-        return f"start:{self.request_id}"
+        return f"start:{self.idempotency_key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,16 @@ class EndAnonymous:
     """Give one anonymous slot back.
 
     Attributes:
-        request_id: the same for every repeat of one request, and for no other.
+        idempotency_key: the same for every repeat of one request, and for no other.
     """
 
     user_id: str
-    request_id: str
+    idempotency_key: str
 
     @property
     def mark(self) -> str:
         """What is remembered of it. A start and an end under one id are two requests."""
-        return f"end:{self.request_id}"
+        return f"end:{self.idempotency_key}"
 
 
 @dataclass(frozen=True, slots=True)

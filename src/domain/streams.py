@@ -12,7 +12,7 @@ from typing import Final
 CEILING: Final = 20
 """No limit, policy or mode lets a user have more slots than this (it bounds the size of the state)."""
 
-REMEMBERED_REQUESTS: Final = 4
+REMEMBERED_MARKS: Final = 4
 """How many anonymous changes back a repeated request is recognised."""
 
 
@@ -58,13 +58,13 @@ class Snapshot:
             it equals `anonymous.count` plus the number of leases.
         anonymous: the anonymous slots.
         leases: the named streams by their name, expired ones included.
-        requests: the latest anonymous changes, newest first, at most `REMEMBERED_REQUESTS`.
+        marks: of the latest anonymous changes, newest first, at most `REMEMBERED_MARKS`.
     """
 
     stream_count: int = 0
     anonymous: AnonymousSlots = NO_SLOTS
     leases: Mapping[str, Lease] = field(default_factory=lambda: MappingProxyType({}))
-    requests: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

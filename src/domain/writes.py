@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import assert_never
 
-from domain.streams import NO_SLOTS, REMEMBERED_REQUESTS, AnonymousSlots, Lease, Snapshot
+from domain.streams import NO_SLOTS, REMEMBERED_MARKS, AnonymousSlots, Lease, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,13 @@ class AnonymousStream:
     """A newcomer without a name.
 
     Attributes:
-        request: names the request that starts it, so that its repeat is recognised.
+        mark: of the request that starts it, so that its repeat is recognised.
         expires_at: when all anonymous slots will be presumed over; `None` = never.
         presumed_over: anonymous slots that expired at or before this second must not be there
             (they would be revived); `None` = they never expire.
     """
 
-    request: str
+    mark: str
     expires_at: int | None
     presumed_over: int | None
 
@@ -107,7 +107,7 @@ class ReleaseAnonymous:
     """Give one anonymous slot back. Lands when there is one and the request is not remembered."""
 
     user_id: str
-    request: str
+    mark: str
     retain_until: int | None
 
 
@@ -156,8 +156,8 @@ def permits(state: Snapshot, write: Write) -> bool:
             )
         case Release(stream_id=stream_id):
             return stream_id in state.leases
-        case ReleaseAnonymous(request=request):
-            return state.anonymous.count > 0 and request not in state.requests
+        case ReleaseAnonymous(mark=mark):
+            return state.anonymous.count > 0 and mark not in state.marks
         case Repair(seen=seen, expired=expired):
             return (
                 state.stream_count == seen.stream_count
@@ -176,32 +176,30 @@ def after(state: Snapshot, write: Write) -> Snapshot:
         case Extend(stream_id=stream_id, expires_at=expires_at, replaces=replaces):
             lease = replace(state.leases[stream_id], expires_at=expires_at)
             gone = () if replaces is None else (replaces,)
-            return Snapshot(
+            return replace(
+                state,
                 stream_count=state.stream_count - len(gone),
-                anonymous=state.anonymous,
                 leases=_leases(state, without=gone, plus=lease),
-                requests=state.requests,
             )
         case Release(stream_id=stream_id):
-            return Snapshot(
+            return replace(
+                state,
                 stream_count=state.stream_count - 1,
-                anonymous=state.anonymous,
                 leases=_leases(state, without=(stream_id,)),
-                requests=state.requests,
             )
-        case ReleaseAnonymous(request=request):
-            return Snapshot(
+        case ReleaseAnonymous(mark=mark):
+            return replace(
+                state,
                 stream_count=state.stream_count - 1,
-                anonymous=AnonymousSlots(state.anonymous.count - 1, state.anonymous.expires_at),
-                leases=state.leases,
-                requests=_remember(state, request),
+                anonymous=replace(state.anonymous, count=state.anonymous.count - 1),
+                marks=_remember(state, mark),
             )
         case Repair(expired=expired):
-            return Snapshot(
+            return replace(
+                state,
                 stream_count=state.stream_count + write.correction,
                 anonymous=_remaining(state, expired),
                 leases=_leases(state, without=expired.names),
-                requests=state.requests,
             )
         case _:
             assert_never(write)
@@ -213,17 +211,17 @@ def _admitted(state: Snapshot, write: Admit) -> Snapshot:
     remaining = _remaining(state, freed)
     if isinstance(newcomer, Lease):
         leases = _leases(state, without=freed.names, plus=newcomer)
-        return Snapshot(stream_count, remaining, leases, state.requests)
+        return Snapshot(stream_count, remaining, leases, state.marks)
     anonymous = AnonymousSlots(remaining.count + 1, newcomer.expires_at)
     leases = _leases(state, without=freed.names)
-    return Snapshot(stream_count, anonymous, leases, _remember(state, newcomer.request))
+    return Snapshot(stream_count, anonymous, leases, _remember(state, newcomer.mark))
 
 
 def _is_new(state: Snapshot, newcomer: Lease | AnonymousStream, freed: Freed) -> bool:
     if isinstance(newcomer, Lease):
         # A dead lease of the newcomer's own name is overwritten: it is among the freed.
         return newcomer.stream_id not in state.leases or newcomer.stream_id in freed.names
-    return newcomer.request not in state.requests and (
+    return newcomer.mark not in state.marks and (
         freed.anonymous.count > 0 or not is_over(state.anonymous, newcomer.presumed_over)
     )
 
@@ -253,11 +251,11 @@ def _expiry(state: Snapshot, stream_id: str) -> int | None:
 
 
 def _remaining(state: Snapshot, freed: Freed) -> AnonymousSlots:
-    return AnonymousSlots(state.anonymous.count - freed.anonymous.count, state.anonymous.expires_at)
+    return replace(state.anonymous, count=state.anonymous.count - freed.anonymous.count)
 
 
-def _remember(state: Snapshot, request: str) -> tuple[str, ...]:
-    return (request, *state.requests)[:REMEMBERED_REQUESTS]
+def _remember(state: Snapshot, mark: str) -> tuple[str, ...]:
+    return (mark, *state.marks)[:REMEMBERED_MARKS]
 
 
 def _leases(

@@ -1,12 +1,9 @@
 """The composition root: builds the service out of its settings, once per process and on first use."""
 
-import base64
-import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
 
 from pydantic import SecretStr
 
@@ -20,10 +17,8 @@ from domain.limiter import StreamLimiter
 from domain.ports import Clock, StreamRepository
 from entrypoints.callers import Callers
 from entrypoints.event_log import EventLog, report_no_hash_key
-from entrypoints.http_request import HttpRequest
+from entrypoints.http_request import KEY_BYTES
 from entrypoints.settings import Settings
-
-REQUEST_ID_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +30,7 @@ class Service:
         callers: tells whom a request is about.
         clock: tells the time.
         log: writes one event per request.
-        new_request_id: makes a name for a request that its player gave none.
+        new_key: makes an idempotency key for an anonymous call whose player gave none.
         store_calls: what the request at hand has asked of the store.
     """
 
@@ -43,39 +38,27 @@ class Service:
     callers: Callers
     clock: Clock
     log: EventLog
-    new_request_id: Callable[[], str]
+    new_key: Callable[[], str]
     store_calls: StoreCalls
 
-    def request_id(self, request: HttpRequest) -> str:
-        """What every repeat of this request, and no other request, is known by; 22 characters.
 
-        Raises:
-            InvalidRequest: the player's own key is not valid.
-        """
-        key = request.idempotency_key()
-        if key is None:
-            return self.new_request_id()
-        digest = hashlib.blake2b(key.encode(), digest_size=REQUEST_ID_BYTES).digest()
-        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
-
-
-def random_request_id() -> str:
-    """A name that no other request has."""
-    return secrets.token_urlsafe(REQUEST_ID_BYTES)
+def random_key() -> str:
+    """An idempotency key that no other call has."""
+    return secrets.token_urlsafe(KEY_BYTES)
 
 
 def build(
     settings: Settings,
     repository: StreamRepository,
     clock: Clock,
-    new_request_id: Callable[[], str] = random_request_id,
+    new_key: Callable[[], str] = random_key,
     store_calls: StoreCalls | None = None,
 ) -> Service:
     """Wire the service over these ports."""
     limiter = StreamLimiter(repository, clock, settings.policy)
     callers = Callers(settings.auth, settings.limit_claim, settings.max_streams)
     log = EventLog(settings.log_level, settings.log_hash_key)
-    return Service(limiter, callers, clock, log, new_request_id, store_calls or StoreCalls())
+    return Service(limiter, callers, clock, log, new_key, store_calls or StoreCalls())
 
 
 def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamRepository:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from domain.errors import InvalidInput
 from domain.names import check_user_id
 from domain.streams import CEILING
-from entrypoints.http_request import HttpRequest, InvalidRequest
+from entrypoints.http_request import HttpRequest
 
 LIMIT: Final = re.compile(r"0|[1-9][0-9]?")
 
@@ -68,7 +68,7 @@ class Callers:
 
         Raises:
             NotAllowed: the caller may not speak for that user.
-            InvalidRequest: nobody is named, and somebody must be.
+            InvalidInput: nobody is named, and somebody must be.
         """
         if self.auth is Auth.JWT:
             subject = _subject(_claims(request))
@@ -78,7 +78,7 @@ class Callers:
         if self.auth is Auth.IAM and not request.authorizer("iam"):
             raise Unauthenticated("no signature was checked")
         if not named:
-            raise InvalidRequest(InvalidInput("userId", "is required"))
+            raise InvalidInput("userId", "is required")
         return named
 
     def limit(self, request: HttpRequest, asked: int | None) -> int:
@@ -90,11 +90,11 @@ class Callers:
 
         Raises:
             NotAllowed: the token's limit is not valid.
-            InvalidRequest: the caller may not ask for a limit.
+            InvalidInput: the caller may not ask for a limit.
         """
         if asked is not None:
             if self.auth is not Auth.IAM:
-                raise InvalidRequest(InvalidInput("maxStreams", "is for signed requests of a backend only"))
+                raise InvalidInput("maxStreams", "is for signed requests of a backend only")
             return asked
         if self.auth is Auth.JWT:
             claim = _claims(request).get(self.limit_claim)

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 """
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -21,22 +22,25 @@ from entrypoints.request_models import RequestModel
 MAX_BODY_BYTES: Final = 4096
 """A body with the longest valid value in every field, each character escaped, stays below this."""
 
+KEY_BYTES: Final = 16
+"""How long an idempotency key is in the store."""
+
 MALFORMED: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 """A percent sign that encodes nothing."""
 
 Model = TypeVar("Model", bound=RequestModel)
 
 
-class InvalidRequest(Exception):
-    """The request breaks the contract.
+class InvalidFields(Exception):
+    """Fields of the request break the contract.
 
     Attributes:
-        problems: each offending field with what must hold of it, in the order they were found.
+        errors: each offending field with what must hold of it, in the order they were found.
     """
 
-    def __init__(self, *problems: InvalidInput) -> None:
-        super().__init__("; ".join(map(str, problems)))
-        self.problems = problems
+    def __init__(self, *errors: InvalidInput) -> None:
+        super().__init__("; ".join(map(str, errors)))
+        self.errors = errors
 
 
 class BodyTooLarge(Exception):
@@ -64,25 +68,25 @@ class HttpRequest:
         return found if isinstance(found, Mapping) else {}
 
     def idempotency_key(self) -> str | None:
-        """The player's own name for this call, if it gave one.
+        """What stands for the player's own key for this call, if it gave one: always 22 characters.
 
         Raises:
-            InvalidRequest: the header is not a valid key.
+            InvalidInput: the header is not a valid key.
         """
         headers = self.event.get("headers") or {}
         for name, value in headers.items():
             if name.lower() == "idempotency-key":
-                try:
-                    return check_idempotency_key(value)
-                except InvalidInput as error:
-                    raise InvalidRequest(error) from None
+                key = check_idempotency_key(value).encode()
+                digest = hashlib.blake2b(key, digest_size=KEY_BYTES).digest()
+                return base64.urlsafe_b64encode(digest).decode().rstrip("=")
         return None
 
     def body(self, model: type[Model]) -> Model:
         """The JSON body, whatever the Content-Type says.
 
         Raises:
-            InvalidRequest: it is missing, or not what the model asks for.
+            InvalidInput: it is missing, or not JSON.
+            InvalidFields: it is not what the model asks for.
             BodyTooLarge: it is longer than any valid one.
         """
         return _validate(model, _parse(self._body_bytes()), whole="body")
@@ -91,16 +95,17 @@ class HttpRequest:
         """The query string.
 
         Raises:
-            InvalidRequest: it is not what the model asks for.
+            InvalidInput: it is not percent-encoded, or a field is given twice.
+            InvalidFields: it is not what the model asks for.
         """
         query = self.event.get("rawQueryString") or ""
         if malformed := MALFORMED.search(query):  # parse_qsl would take it literally
             name = query[: malformed.start()].rpartition("&")[2].partition("=")[0] or "query"
-            raise InvalidRequest(InvalidInput(_shown(name), "must be percent-encoded"))
+            raise InvalidInput(_shown(name), "must be percent-encoded")
         try:
             pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
         except ValueError:
-            raise InvalidRequest(InvalidInput("query", "must be valid UTF-8, percent-encoded")) from None
+            raise InvalidInput("query", "must be valid UTF-8, percent-encoded") from None
         return _validate(model, _unique(pairs), whole="query")
 
     def _context(self) -> Mapping[str, Any]:
@@ -109,7 +114,7 @@ class HttpRequest:
     def _body_bytes(self) -> bytes:
         body = self.event.get("body")
         if not isinstance(body, str) or not body:
-            raise InvalidRequest(InvalidInput("body", "must be a JSON object"))
+            raise InvalidInput("body", "must be a JSON object")
         if len(body) > MAX_BODY_BYTES * 2:  # not worth decoding
             raise BodyTooLarge
         try:
@@ -117,9 +122,9 @@ class HttpRequest:
                 base64.b64decode(body, validate=True) if self.event.get("isBase64Encoded") else body.encode()
             )
         except UnicodeEncodeError:
-            raise InvalidRequest(InvalidInput("body", "must be valid UTF-8")) from None
+            raise InvalidInput("body", "must be valid UTF-8") from None
         except ValueError:  # binascii.Error, or text beyond ASCII
-            raise InvalidRequest(InvalidInput("body", "must be valid base64")) from None
+            raise InvalidInput("body", "must be valid base64") from None
         if len(content) > MAX_BODY_BYTES:
             raise BodyTooLarge
         return content
@@ -129,9 +134,11 @@ def _parse(content: bytes) -> Any:
     try:
         return _decoder.decode(content.decode())
     except UnicodeDecodeError:
-        raise InvalidRequest(InvalidInput("body", "must be valid UTF-8")) from None
+        raise InvalidInput("body", "must be valid UTF-8") from None
+    except InvalidInput:  # a field that is given twice
+        raise
     except (ValueError, RecursionError):  # not JSON, a number of thousands of digits, too deep
-        raise InvalidRequest(InvalidInput("body", "must be valid JSON")) from None
+        raise InvalidInput("body", "must be valid JSON") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -139,7 +146,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
-            raise InvalidRequest(InvalidInput(_shown(name), "must not be given twice"))
+            raise InvalidInput(_shown(name), "must not be given twice")
         fields[name] = value
     return fields
 
@@ -152,10 +159,10 @@ def _validate(model: type[Model], value: Any, *, whole: str) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise InvalidRequest(*(_problem(details, whole) for details in error.errors())) from None
+        raise InvalidFields(*(_invalid(details, whole) for details in error.errors())) from None
 
 
-def _problem(details: Mapping[str, Any], whole: str) -> InvalidInput:
+def _invalid(details: Mapping[str, Any], whole: str) -> InvalidInput:
     """One of pydantic's errors in the contract's words."""
     cause = details.get("ctx", {}).get("error")
     field = _shown(str(details["loc"][0])) if details["loc"] else whole

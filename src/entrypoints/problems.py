@@ -21,7 +21,7 @@ from domain.errors import (
 from domain.streams import CEILING
 from entrypoints.answer_models import FieldError, Problem, StreamView
 from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser
-from entrypoints.http_request import MAX_BODY_BYTES, BodyTooLarge, InvalidRequest
+from entrypoints.http_request import MAX_BODY_BYTES, BodyTooLarge, InvalidFields
 
 RETRY_AFTER_SECONDS: Final = 1
 FAILED: Final = "failed"
@@ -84,14 +84,9 @@ def _holders(error: LimitReached) -> dict[str, Any]:
     }
 
 
-def _field_errors(error: InvalidRequest | InvalidInput) -> dict[str, Any]:
-    problems = error.problems if isinstance(error, InvalidRequest) else (error,)
-    return {
-        "errors": tuple(
-            FieldError(field=problem.field, detail=f"{problem.field} {problem.reason}")
-            for problem in problems
-        )
-    }
+def _field_errors(error: InvalidInput | InvalidFields) -> dict[str, Any]:
+    errors = error.errors if isinstance(error, InvalidFields) else (error,)
+    return {"errors": tuple(FieldError(field=error.field, detail=str(error)) for error in errors)}
 
 
 def _always(detail: str) -> Callable[[Any], str]:
@@ -108,8 +103,8 @@ _INVALID: Final = Rule(
 )
 
 _RULES: Final[dict[type, Rule]] = {
-    InvalidRequest: _INVALID,
     InvalidInput: _INVALID,
+    InvalidFields: _INVALID,
     BodyTooLarge: Rule(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "body_too_large",

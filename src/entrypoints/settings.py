@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -11,6 +11,8 @@ from adapters.dynamodb.client import StoreClient
 from domain.policy import MAX_STREAMS, Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
 from entrypoints.callers import Auth
+
+DEFAULT: Final = Policy()
 
 
 class LogLevel(StrEnum):
@@ -39,17 +41,17 @@ class Settings(BaseModel):
     limit_claim: Annotated[str, Field(min_length=1, max_length=128)] = "maxStreams"
     table_name: Annotated[str, Field(min_length=3, max_length=1024)]
     max_streams: Annotated[int, Field(ge=0, le=CEILING)] = MAX_STREAMS
-    lease_seconds: Annotated[int, Field(ge=1, le=86_400)] = 90
+    lease_seconds: Annotated[int, Field(ge=1, le=86_400)] = DEFAULT.lease_seconds
     heartbeat_seconds: Annotated[
         float,
         Field(gt=0, allow_inf_nan=False, default_factory=lambda given: given["lease_seconds"] / 3),
     ]
     """How often players are told to send a heartbeat. Not given: three times per lease."""
-    grace_seconds: Annotated[int, Field(ge=0, le=60)] = 2
-    anonymous_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = 43_200
-    on_limit: OnLimit = OnLimit.REJECT
-    enforcement: Enforcement = Enforcement.ENFORCE
-    on_store_failure: OnStoreFailure = OnStoreFailure.CLOSED
+    grace_seconds: Annotated[int, Field(ge=0, le=60)] = DEFAULT.grace_seconds
+    anonymous_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = DEFAULT.anonymous_seconds
+    on_limit: OnLimit = DEFAULT.on_limit
+    enforcement: Enforcement = DEFAULT.enforcement
+    on_store_failure: OnStoreFailure = DEFAULT.on_store_failure
     store_client: StoreClient = StoreClient.AUTO
     log_level: LogLevel = LogLevel.INFO
     log_hash_key: Annotated[SecretStr, Field(max_length=256)] = SecretStr("")
@@ -91,7 +93,6 @@ class Settings(BaseModel):
     def policy(self) -> Policy:
         """The part that the domain acts by."""
         return Policy(
-            max_streams=self.max_streams,
             lease_seconds=self.lease_seconds,
             heartbeat_seconds=self.heartbeat_seconds,
             grace_seconds=self.grace_seconds,

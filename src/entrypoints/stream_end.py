@@ -13,9 +13,9 @@ def decode(request: HttpRequest, service: Service) -> EndRequest:
     """The end of a named stream, or of an anonymous one."""
     body = request.body(EndBody)
     user_id = service.callers.user(request, body.user_id)
+    key = request.idempotency_key()  # checked beside a name too, which needs none
     if body.stream_id is None:
-        return EndAnonymous(user_id, service.request_id(request))
-    request.idempotency_key()  # a name needs none, and one that is not valid is refused all the same
+        return EndAnonymous(user_id, key or service.new_key())
     return EndNamed(user_id, body.stream_id)
 
 

@@ -14,9 +14,9 @@ def decode(request: HttpRequest, service: Service) -> StartRequest:
     body = request.body(StartBody)
     user_id = service.callers.user(request, body.user_id)
     limit = service.callers.limit(request, body.max_streams)
+    key = request.idempotency_key()  # checked beside a name too, which needs none
     if body.stream_id is None:
-        return StartAnonymous(user_id, service.request_id(request), limit)
-    request.idempotency_key()  # a name needs none, and one that is not valid is refused all the same
+        return StartAnonymous(user_id, key or service.new_key(), limit)
     return StartNamed(user_id, body.stream_id, limit, body.device, body.replaces)
 
 

@@ -48,7 +48,7 @@ def test_each_attribute_of_the_item_is_documented() -> None:
     documented = {cells[0] for cells in rows("store.md", "attribute")}
     attributes = (items.USER_ID, items.STREAM_COUNT, items.ANONYMOUS_COUNT, items.ANONYMOUS_EXPIRES_AT)
     expected = {f"`{name}`" for name in (*attributes, items.EXPIRES_AT, f"{items.STREAM_PREFIX}<streamId>")}
-    assert documented == expected | {f"`{items.REQUESTS[0]}` … `{items.REQUESTS[-1]}`"}
+    assert documented == expected | {f"`{items.MARKS[0]}` … `{items.MARKS[-1]}`"}
 
 
 def test_the_inputs_and_outputs_of_the_module_are_documented_as_they_are() -> None:

@@ -168,7 +168,7 @@ def test_a_request_is_remembered_until_four_others_came(
         assert story.admit(anonymous(other), limit=9)
         assert not story.admit(anonymous("start:1"), limit=9)
     assert story.write(ReleaseAnonymous(user_id, "end:5", RETAIN))
-    assert story.state.requests == ("end:5", "start:4", "start:3", "start:2")
+    assert story.state.marks == ("end:5", "start:4", "start:3", "start:2")
     assert story.admit(anonymous("start:1"), limit=9)
 
 

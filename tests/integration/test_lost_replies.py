@@ -47,9 +47,9 @@ class Unreliable:
         assert live is not None
         return live.count
 
-    def start(self, request_id: str) -> StartAnonymous:
+    def start(self, key: str) -> StartAnonymous:
         """An anonymous start."""
-        return StartAnonymous(self.user_id, request_id, 3)
+        return StartAnonymous(self.user_id, key, 3)
 
 
 @pytest.fixture
@@ -74,11 +74,11 @@ def test_a_start_counts_once(unreliable: Unreliable, fault: Fault) -> None:
 
 def test_an_end_counts_once(unreliable: Unreliable, fault: Fault) -> None:
     """Whatever becomes of its first try, an anonymous end gives one slot back, the last one too."""
-    for request_id in ("one", "two"):
-        unreliable.limiter.start(unreliable.start(request_id))
-    for left, request_id in ((1, "three"), (0, "four")):
+    for key in ("one", "two"):
+        unreliable.limiter.start(unreliable.start(key))
+    for left, key in ((1, "three"), (0, "four")):
         unreliable.wire.break_next(fault)
-        unreliable.limiter.end(EndAnonymous(unreliable.user_id, request_id))
+        unreliable.limiter.end(EndAnonymous(unreliable.user_id, key))
         assert unreliable.count() == left
 
 

@@ -65,7 +65,7 @@ def test_an_unbounded_start_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_forgotten_request_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """An anonymous start whose reply was lost would be counted twice."""
-    remember: Callable[..., tuple[str, ...]] = lambda state, _: state.requests  # noqa: E731 - one broken rule
+    remember: Callable[..., tuple[str, ...]] = lambda state, _: state.marks  # noqa: E731 - one broken rule
     monkeypatch.setattr(writes, "_remember", remember)
 
     assert explored("without names, limit 2, reject").violation.startswith("counted twice")

@@ -34,7 +34,7 @@ def update_request(table: str, write: Write) -> dict[str, Any]:
             update.add(items.STREAM_COUNT, -1)
         case ReleaseAnonymous():
             update.require(f"{items.ANONYMOUS_COUNT} > {update.number('zero', 0)}")
-            _remember(update, write.request)
+            _remember(update, write.mark)
             update.add(items.STREAM_COUNT, -1)
             update.add(items.ANONYMOUS_COUNT, -1)
         case Repair():
@@ -135,7 +135,7 @@ def _enter_named(update: _Update, lease: Lease, freed: Freed) -> None:
 
 
 def _enter_anonymous(update: _Update, stream: AnonymousStream, freed: Freed) -> None:
-    _remember(update, stream.request)
+    _remember(update, stream.mark)
     update.add(items.ANONYMOUS_COUNT, 1 - freed.anonymous.count)
     if stream.presumed_over is not None and not freed.anonymous.count:
         over = update.number("over", stream.presumed_over)
@@ -201,13 +201,13 @@ def _repair(update: _Update, write: Repair) -> None:
     update.add(items.ANONYMOUS_COUNT, -write.expired.anonymous.count)
 
 
-def _remember(update: _Update, request: str) -> None:
-    """Require that the request is not remembered, and shift it into the register of the latest ones."""
-    newest, *_ = items.REQUESTS
-    name = update.value("request", items.string(request))
-    update.require(f"NOT {name} IN ({', '.join(items.REQUESTS)})")
+def _remember(update: _Update, mark: str) -> None:
+    """Require that the mark is not remembered, and shift it into the register of the latest ones."""
+    newest, *_ = items.MARKS
+    name = update.value("mark", items.string(mark))
+    update.require(f"NOT {name} IN ({', '.join(items.MARKS)})")
     nothing = update.value("nothing", items.string(""))
-    for older, newer in zip(items.REQUESTS[1:], items.REQUESTS, strict=False):
+    for older, newer in zip(items.MARKS[1:], items.MARKS, strict=False):
         update.set(older, f"if_not_exists({newer}, {nothing})")  # a SET reads the values from before
     update.set(newest, name)
 

@@ -6,7 +6,7 @@
 | `streamCount` | N | slots taken: `anonymousCount` plus the number of `stream#…` attributes |
 | `anonymousCount` | N | slots taken by anonymous streams |
 | `anonymousExpiresAt` | N | epoch second after which those are presumed over |
-| `r0` … `r3` | S | the latest anonymous changes, newest first: a shift register |
+| `r0` … `r3` | S | the marks of the latest anonymous changes, newest first: a shift register |
 | `stream#<streamId>` | M | one lease: `expiresAt` N, `startedAt` N, `device` S |
 | `expiresAt` | N | DynamoDB's own TTL: sweeps idle items, and is trusted for nothing else |
 """
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from domain.streams import REMEMBERED_REQUESTS, AnonymousSlots, Lease, Snapshot
+from domain.streams import REMEMBERED_MARKS, AnonymousSlots, Lease, Snapshot
 
 USER_ID: Final = "userId"
 STREAM_COUNT: Final = "streamCount"
@@ -25,7 +25,7 @@ EXPIRES_AT: Final = "expiresAt"
 STARTED_AT: Final = "startedAt"
 DEVICE: Final = "device"
 STREAM_PREFIX: Final = "stream#"
-REQUESTS: Final = tuple(f"r{place}" for place in range(REMEMBERED_REQUESTS))
+MARKS: Final = tuple(f"r{place}" for place in range(REMEMBERED_MARKS))
 
 Item = Mapping[str, Mapping[str, Any]]
 """An item in the SDK's own shape: attribute name to `{type: value}`."""
@@ -75,8 +75,8 @@ def snapshot(item: Item) -> Snapshot:
                 if name.startswith(STREAM_PREFIX)
             }
         ),
-        # A place that no request has reached yet holds the empty string.
-        requests=tuple(item[name]["S"] for name in REQUESTS if name in item and item[name]["S"]),
+        # A place that no mark has reached yet holds the empty string.
+        marks=tuple(item[name]["S"] for name in MARKS if name in item and item[name]["S"]),
     )
 
 

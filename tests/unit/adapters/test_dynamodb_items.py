@@ -1,13 +1,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.dynamodb.items import REQUESTS, Item, key, snapshot
+from adapters.dynamodb.items import MARKS, Item, key, snapshot
 from domain.limiter import StreamLimiter
 from domain.names import MAX_DEVICE_BYTES, MAX_USER_ID_BYTES
 from domain.policy import MAX_STREAMS, Policy
 from domain.requests import StartAnonymous, StartNamed
 from domain.streams import AnonymousSlots, Lease, Snapshot
-from entrypoints.bootstrap import random_request_id
+from entrypoints.bootstrap import random_key
 from tests.conftest import TABLE, repository_over
 from tests.fakes import FakeClock
 
@@ -40,14 +40,14 @@ def test_the_largest_item_under_the_default_limit_costs_one_write_unit(moto_clie
     """All names and labels as long as they may be, and four requests remembered: still 1 KB at most."""
     policy, clock, user_id = Policy(), FakeClock(1_799_999_999.5), "ü" * (MAX_USER_ID_BYTES // 2)
     limiter = StreamLimiter(repository_over(moto_client), clock, policy)
-    for _ in REQUESTS:
-        limiter.start(StartAnonymous(user_id, random_request_id(), MAX_STREAMS))
+    for _ in MARKS:
+        limiter.start(StartAnonymous(user_id, random_key(), MAX_STREAMS))
         clock.advance(policy.anonymous_seconds + policy.grace_seconds + 1)
     for n in range(MAX_STREAMS):
         limiter.start(StartNamed(user_id, f"{n:064}", MAX_STREAMS, "d" * MAX_DEVICE_BYTES))
     item = moto_client.get_item(TableName=TABLE, Key=key(user_id))["Item"]
     state = snapshot(item)
-    assert (len(state.leases), len(state.requests)) == (MAX_STREAMS, len(REQUESTS))
+    assert (len(state.leases), len(state.marks)) == (MAX_STREAMS, len(MARKS))
     assert sum(len(name) + size(value) for name, value in item.items()) <= WRITE_UNIT_BYTES
 
 

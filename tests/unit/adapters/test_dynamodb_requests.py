@@ -75,18 +75,18 @@ class TestGolden:
         assert first(StartAnonymous("1", "id", 3)) == CALL | {
             "UpdateExpression": (
                 "SET r1 = if_not_exists(r0, :nothing), r2 = if_not_exists(r1, :nothing),"
-                " r3 = if_not_exists(r2, :nothing), r0 = :request,"
+                " r3 = if_not_exists(r2, :nothing), r0 = :mark,"
                 " anonymousExpiresAt = :until, expiresAt = :retain"
                 " ADD anonymousCount :add_anonymousCount, streamCount :add_streamCount"
             ),
             "ConditionExpression": (
-                "NOT :request IN (r0, r1, r2, r3)"
+                "NOT :mark IN (r0, r1, r2, r3)"
                 " AND (attribute_not_exists(anonymousCount) OR anonymousCount = :zero"
                 " OR anonymousExpiresAt > :over)"
                 " AND (attribute_not_exists(streamCount) OR streamCount < :bound)"
             ),
             "ExpressionAttributeValues": {
-                ":request": {"S": "start:id"},
+                ":mark": {"S": "start:id"},
                 ":nothing": {"S": ""},
                 ":zero": {"N": "0"},
                 ":over": {"N": "1799999998"},
@@ -103,16 +103,16 @@ class TestGolden:
         assert first(StartAnonymous("1", "id", 3), Policy(anonymous_seconds=0)) == CALL | {
             "UpdateExpression": (
                 "SET r1 = if_not_exists(r0, :nothing), r2 = if_not_exists(r1, :nothing),"
-                " r3 = if_not_exists(r2, :nothing), r0 = :request"
+                " r3 = if_not_exists(r2, :nothing), r0 = :mark"
                 " REMOVE anonymousExpiresAt, expiresAt"
                 " ADD anonymousCount :add_anonymousCount, streamCount :add_streamCount"
             ),
             "ConditionExpression": (
-                "NOT :request IN (r0, r1, r2, r3)"
+                "NOT :mark IN (r0, r1, r2, r3)"
                 " AND (attribute_not_exists(streamCount) OR streamCount < :bound)"
             ),
             "ExpressionAttributeValues": {
-                ":request": {"S": "start:id"},
+                ":mark": {"S": "start:id"},
                 ":nothing": {"S": ""},
                 ":bound": {"N": "3"},
                 ":add_anonymousCount": {"N": "1"},
@@ -186,13 +186,13 @@ class TestGolden:
         assert update_request("streams", ReleaseAnonymous("1", "end:id", 5)) == CALL | {
             "UpdateExpression": (
                 "SET r1 = if_not_exists(r0, :nothing), r2 = if_not_exists(r1, :nothing),"
-                " r3 = if_not_exists(r2, :nothing), r0 = :request, expiresAt = :retain"
+                " r3 = if_not_exists(r2, :nothing), r0 = :mark, expiresAt = :retain"
                 " ADD streamCount :add_streamCount, anonymousCount :add_anonymousCount"
             ),
-            "ConditionExpression": "anonymousCount > :zero AND NOT :request IN (r0, r1, r2, r3)",
+            "ConditionExpression": "anonymousCount > :zero AND NOT :mark IN (r0, r1, r2, r3)",
             "ExpressionAttributeValues": {
                 ":zero": {"N": "0"},
-                ":request": {"S": "end:id"},
+                ":mark": {"S": "end:id"},
                 ":nothing": {"S": ""},
                 ":add_streamCount": {"N": "-1"},
                 ":add_anonymousCount": {"N": "-1"},

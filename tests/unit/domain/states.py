@@ -27,13 +27,13 @@ def dead(stream_id: str, *, age: int = 92) -> Lease:
 
 
 def state(
-    *leases: Lease, anonymous: int = 0, anonymous_left: int | None = 900, requests: tuple[str, ...] = ()
+    *leases: Lease, anonymous: int = 0, anonymous_left: int | None = 900, marks: tuple[str, ...] = ()
 ) -> Snapshot:
     """A state of these leases and so many anonymous slots, which keeps the invariant."""
     slots = NO_SLOTS
     if anonymous:
         slots = AnonymousSlots(anonymous, None if anonymous_left is None else NOW + anonymous_left)
-    return Snapshot(len(leases) + anonymous, slots, by_name(leases), requests)
+    return Snapshot(len(leases) + anonymous, slots, by_name(leases), marks)
 
 
 def by_name(leases: tuple[Lease, ...]) -> Mapping[str, Lease]:
@@ -68,7 +68,7 @@ class Case:
     def is_repeat(self) -> bool:
         """Whether the state shows that the request has its slot already."""
         if isinstance(self.request, StartAnonymous):
-            return self.request.mark in self.state.requests
+            return self.request.mark in self.state.marks
         live = self.policy.live(self.state, self.now).leases
         return self.request.stream_id in [lease.stream_id for lease in live]
 

@@ -47,9 +47,9 @@ class Household:
         """Start a named stream."""
         return self.limiter.start(StartNamed(USER, name, limit, replaces=replaces))
 
-    def start_anonymous(self, request_id: str, limit: int = 3) -> Answer:
+    def start_anonymous(self, key: str, limit: int = 3) -> Answer:
         """Start a stream without a name."""
-        return self.limiter.start(StartAnonymous(USER, request_id, limit))
+        return self.limiter.start(StartAnonymous(USER, key, limit))
 
     def beat(self, name: str) -> Answer:
         """Send a named stream's heartbeat."""
@@ -59,9 +59,9 @@ class Household:
         """End a named stream."""
         return self.limiter.end(EndNamed(USER, name))
 
-    def end_anonymous(self, request_id: str) -> Answer:
+    def end_anonymous(self, key: str) -> Answer:
         """End a stream without a name."""
-        return self.limiter.end(EndAnonymous(USER, request_id))
+        return self.limiter.end(EndAnonymous(USER, key))
 
     def live(self) -> LiveStreams:
         """Who is watching."""

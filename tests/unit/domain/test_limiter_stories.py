@@ -70,7 +70,7 @@ class Players(RuleBasedStateMachine):
     @rule(skew=skews)
     def start_anonymous(self, skew: float) -> None:
         """Start a stream without a name."""
-        self._start(StartAnonymous(USER, self._request_id(), self.limit), skew)
+        self._start(StartAnonymous(USER, self._key(), self.limit), skew)
 
     @rule(name=streams, skew=skews)
     def beat(self, name: str, skew: float) -> None:
@@ -94,7 +94,7 @@ class Players(RuleBasedStateMachine):
     @rule(skew=skews)
     def end_anonymous(self, skew: float) -> None:
         """End a stream without a name."""
-        request = EndAnonymous(USER, self._request_id())
+        request = EndAnonymous(USER, self._key())
         before = self.state().anonymous.count
         try:
             self.twice(lambda: self.host(skew).end(request))
@@ -206,7 +206,7 @@ class Players(RuleBasedStateMachine):
             for name in set(before.leases) - set(state.leases):
                 self.promised.pop(name, None)
 
-    def _request_id(self) -> str:
+    def _key(self) -> str:
         self.calls += 1
         return f"{self.calls}"
 

@@ -34,9 +34,9 @@ def named(limit: int = 3, replaces: str | None = None) -> StartNamed:
     return StartNamed(USER, "new", limit, replaces=replaces)
 
 
-def anonymous(limit: int = 3, request_id: str = "1") -> StartAnonymous:
+def anonymous(limit: int = 3, key: str = "1") -> StartAnonymous:
     """An anonymous start."""
-    return StartAnonymous(USER, request_id, limit)
+    return StartAnonymous(USER, key, limit)
 
 
 def decide(
@@ -155,12 +155,12 @@ class TestReplay:
 
     def test_a_remembered_request_is_settled(self) -> None:
         """At the limit too, and though others came since."""
-        seen = state(anonymous=3, requests=("end:9", "start:8", "start:1"))
+        seen = state(anonymous=3, marks=("end:9", "start:8", "start:1"))
         assert decide(seen, anonymous()) == Settled(Outcome.REPLAYED)
 
     def test_an_end_under_the_same_id_is_another_request(self) -> None:
         """A start is no repeat of the end that shares its key."""
-        assert decide(state(anonymous=3, requests=("end:1",)), anonymous()) == Refuse()
+        assert decide(state(anonymous=3, marks=("end:1",)), anonymous()) == Refuse()
 
     @pytest.mark.parametrize("limit", [3, 1, 0])
     def test_a_live_stream_of_that_name_is_settled(self, limit: int) -> None:

@@ -10,10 +10,10 @@ from tests.unit.domain.states import NOW, USER, dead, lease, state
 
 def test_a_write_leaves_the_state_that_it_met_as_it_was() -> None:
     """States are values: what was seen before a write can still be decided upon after it."""
-    seen = state(lease("a"), dead("b"), requests=("start:1",))
+    seen = state(lease("a"), dead("b"), marks=("start:1",))
     after(seen, Admit(USER, lease("c"), 3, None, Freed(expired=(dead("b"),), ended=("a",))))
     after(seen, Extend(USER, "a", NOW + 100, None, replaces="b"))
-    assert seen == state(lease("a"), dead("b"), requests=("start:1",))
+    assert seen == state(lease("a"), dead("b"), marks=("start:1",))
 
 
 def test_a_state_cannot_be_changed() -> None:

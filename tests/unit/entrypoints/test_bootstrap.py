@@ -50,7 +50,7 @@ def test_wrong_settings_stop_every_call(
 
 def test_every_request_without_a_key_has_a_name_of_its_own() -> None:
     """Two calls are never taken for one by accident."""
-    names = {bootstrap.random_request_id() for _ in range(1000)}
+    names = {bootstrap.random_key() for _ in range(1000)}
 
     assert len(names) == 1000
     assert {len(name) for name in names} == {22}

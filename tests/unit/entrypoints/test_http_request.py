@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from entrypoints.http_request import MAX_BODY_BYTES, BodyTooLarge, HttpRequest, InvalidRequest
+from domain.errors import InvalidInput
+from entrypoints.http_request import MAX_BODY_BYTES, BodyTooLarge, HttpRequest, InvalidFields
 from entrypoints.request_models import ListQuery, StartBody
 from tests.unit.entrypoints.calls import event
 
 VALID = '{"userId": "1"}'
+INVALID = (InvalidInput, InvalidFields)
 
 
 def user_of(body: str | None, **changes: Any) -> str:
@@ -19,14 +21,14 @@ def user_of(body: str | None, **changes: Any) -> str:
 
 def problem_of(body: str | None, **changes: Any) -> str:
     """What is wrong with a start with this body."""
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(INVALID) as caught:
         user_of(body, **changes)
     return str(caught.value)
 
 
 def query_problem(query: str) -> str:
     """What is wrong with a list's query."""
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(INVALID) as caught:
         HttpRequest(event("list", rawQueryString=query)).query(ListQuery)
     return str(caught.value)
 
@@ -52,7 +54,7 @@ def test_an_event_without_a_body_is_no_accident() -> None:
     without = event("start")
     del without["body"]
 
-    with pytest.raises(InvalidRequest, match="body must be a JSON object"):
+    with pytest.raises(InvalidInput, match="body must be a JSON object"):
         HttpRequest(without).body(StartBody)
 
 
@@ -300,14 +302,27 @@ def test_a_missing_query_is_an_empty_one(query: str | None) -> None:
 @pytest.mark.parametrize("name", ["idempotency-key", "Idempotency-Key", "IDEMPOTENCY-KEY", "iDempotency-kEy"])
 @pytest.mark.parametrize("key", ["1", "7e6f0c1a-90f1", '"quoted"', "!~", "x" * 255])
 def test_an_idempotency_key_is_found_under_any_capitals(name: str, key: str) -> None:
-    """A header's name means the same however it is written, and its value is taken as it is."""
-    assert HttpRequest(event("start", headers={name: key})).idempotency_key() == key
+    """A header's name means the same however it is written, and its value has a stand-in of one length."""
+    found = HttpRequest(event("start", headers={name: key})).idempotency_key()
+
+    assert found == HttpRequest(event("start", headers={"idempotency-key": key})).idempotency_key()
+    assert found is not None
+    assert len(found) == 22
+
+
+def test_two_idempotency_keys_are_two() -> None:
+    """Each key has something of its own that stands for it, however little they differ."""
+    keys = ["1", "2", "a", "A", "x" * 254, "x" * 255]
+
+    found = {HttpRequest(event("start", headers={"idempotency-key": key})).idempotency_key() for key in keys}
+
+    assert len(found) == len(keys)
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", " a", "a\n", "\t", "ë", "\x7f", "\x00", "x" * 256, "\ud800"])
 def test_an_idempotency_key_breaks_no_rule(key: str) -> None:
     """A key that is empty, too long or not printable ASCII is refused by name, not ignored."""
-    with pytest.raises(InvalidRequest, match=r"^Idempotency-Key must be 1 to 255 printable ASCII"):
+    with pytest.raises(InvalidInput, match=r"^Idempotency-Key must be 1 to 255 printable ASCII"):
         HttpRequest(event("start", headers={"idempotency-key": key})).idempotency_key()
 
 

@@ -21,7 +21,7 @@ from domain.errors import (
 )
 from domain.streams import LiveStreams
 from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser, Unauthenticated
-from entrypoints.http_request import BodyTooLarge, InvalidRequest
+from entrypoints.http_request import BodyTooLarge, InvalidFields
 from entrypoints.problems import FAILED, problem_for, rule_for
 from entrypoints.settings import SettingsError
 
@@ -39,7 +39,7 @@ EXAMPLES: dict[type[Exception], Exception] = {
         StoreThrottled("s3cret"),
         StoreContended("s3cret"),
         StoreFault("s3cret"),
-        InvalidRequest(InvalidInput("userId", "is required"), InvalidInput("device", "must not be blank")),
+        InvalidFields(InvalidInput("userId", "is required"), InvalidInput("device", "must not be blank")),
         BodyTooLarge("s3cret"),
         SettingsError("s3cret"),
         NotAllowed("s3cret"),
@@ -50,7 +50,7 @@ EXAMPLES: dict[type[Exception], Exception] = {
     )
 }
 STATUSES = {
-    InvalidRequest: 400,
+    InvalidFields: 400,
     BodyTooLarge: 413,
     LimitReached: 403,
     NoActiveStream: 403,
@@ -114,7 +114,7 @@ def test_every_kind_has_its_status(kind: type[Exception], status: int) -> None:
     assert problem_for(EXAMPLES[kind], "").status == status
 
 
-@pytest.mark.parametrize("kind", [InvalidInput, InvalidRequest, BodyTooLarge])
+@pytest.mark.parametrize("kind", [InvalidInput, InvalidFields, BodyTooLarge])
 def test_bad_input_is_never_our_failure(kind: type[Exception]) -> None:
     """Whichever way bad input is told, its caller is told that it is bad, and not to try again later."""
     assert 400 <= problem_for(EXAMPLES[kind], "").status < 500

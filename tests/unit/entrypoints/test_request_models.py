@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from entrypoints.http_request import HttpRequest, InvalidRequest
+from entrypoints.http_request import HttpRequest, InvalidFields
 from entrypoints.request_models import EndBody, HeartbeatBody, RequestModel, StartBody
 from tests.unit.entrypoints.calls import event
 
@@ -26,9 +26,9 @@ def read(model: type[RequestModel], body: dict[str, Any]) -> Any:
 
 def problems(model: type[RequestModel], body: dict[str, Any]) -> list[str]:
     """Everything that is wrong with the body."""
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(InvalidFields) as caught:
         read(model, body)
-    return [str(problem) for problem in caught.value.problems]
+    return [str(error) for error in caught.value.errors]
 
 
 @pytest.mark.parametrize("model", BODIES)

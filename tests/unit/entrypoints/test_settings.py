@@ -49,8 +49,8 @@ def test_every_variable_is_read() -> None:
     assert settings.auth is Auth.IAM
     assert settings.limit_claim == "plan"
     assert settings.table_name == "streams-prod"
+    assert settings.max_streams == 5
     assert settings.policy == Policy(
-        max_streams=5,
         lease_seconds=60,
         heartbeat_seconds=7.5,
         grace_seconds=0,
