@@ -9,17 +9,19 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 
+from adapters.aws.api import StoreClient, aws_api, json_api
+from adapters.aws.attempt import ATTEMPT_SECONDS
+from adapters.aws.http_transport import Response
+from adapters.aws.json_api import Transport
 from adapters.clock import SystemClock
-from adapters.dynamodb.client import ATTEMPT_SECONDS, StoreClient, lean_client, store_client
-from adapters.dynamodb.http_transport import Response
-from adapters.dynamodb.lean_client import LeanClient
+from adapters.dynamodb.client import DynamoDbApi, DynamoDbClient
 from adapters.dynamodb.metered import MeteredApi
-from adapters.dynamodb.repository import DynamoDbApi, DynamoDbStreamRepository
+from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
 from dev.cache import ROOT
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_start
 from entrypoints.bootstrap import Service
-from entrypoints.endpoint import Endpoint
+from entrypoints.route import Route
 from entrypoints.settings import Settings
 
 TABLE = "streams"
@@ -124,14 +126,12 @@ class Handlers:
         self._clock.behind = 0
         return self._call(stream_start.handler, user, "d")
 
-    def _call(
-        self, endpoint: Endpoint[Any], user: str, stream: str, *, expected: int = 200, **fields: str
-    ) -> Call:
+    def _call(self, route: Route[Any], user: str, stream: str, *, expected: int = 200, **fields: str) -> Call:
         body = json.dumps({"userId": user, "streamId": stream, **fields})
-        event = {**_EVENT, "routeKey": endpoint.route, "body": body}
+        event = {**_EVENT, "routeKey": route.key, "body": body}
 
         def call() -> object:
-            answer = endpoint.serve(event, Context(), self._service)
+            answer = route.serve(event, Context(), self._service)
             if answer["statusCode"] != expected:
                 raise RuntimeError(answer["body"])
             return answer
@@ -144,7 +144,7 @@ _EVENT: Mapping[str, Any] = json.loads((ROOT / "tests" / "events" / "start_named
 
 def store_handlers(choice: StoreClient, prefix: str) -> Handlers:
     """The routes over the store that the environment names."""
-    return Handlers(store_client(choice), prefix)
+    return Handlers(DynamoDbClient(aws_api("dynamodb", choice)), prefix)
 
 
 class StubTransport:
@@ -170,11 +170,11 @@ class StubApi:
         raise NotImplementedError
 
 
-def stub_lean_client() -> LeanClient:
-    """The lean client over a transport that does nothing."""
-    client = lean_client({**ENVIRONMENT, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
-    client.transport = StubTransport()
-    return client
+def lean_client_over(transport: Transport) -> DynamoDbClient:
+    """The lean client over this transport."""
+    api = json_api("dynamodb", {**ENVIRONMENT, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    api.transport = transport
+    return DynamoDbClient(api)
 
 
 def stub_bare_client() -> Any:

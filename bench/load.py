@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from adapters.dynamodb.client import StoreClient
+from adapters.aws.api import StoreClient
 from bench.calls import Call, bare_client, bare_update, store_handlers
 
 

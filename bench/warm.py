@@ -6,16 +6,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
 
-from adapters.dynamodb.client import StoreClient
+from adapters.aws.api import StoreClient
 from bench.calls import (
     Call,
     Handlers,
     StubApi,
+    StubTransport,
     bare_client,
     bare_update,
+    lean_client_over,
     store_handlers,
     stub_bare_client,
-    stub_lean_client,
 )
 from bench.results import Row, median_row
 
@@ -127,7 +128,7 @@ def on_store(rounds: int, progress: Progress) -> tuple[list[Row], Samples]:
 
 def on_stub(rounds: int, progress: Progress) -> list[Row]:
     """Over transports that do nothing: processor time alone; `parts` is the handler over no client at all."""
-    lean = Handlers(stub_lean_client(), "stub").stream("stub", "play-1")
+    lean = Handlers(lean_client_over(StubTransport()), "stub").stream("stub", "play-1")
     parts = Handlers(StubApi(), "stub").stream("stub", "play-1")
     kinds: Mapping[str, Call] = {
         "bare": bare_update(stub_bare_client()),

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette import routing
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan
 
-from entrypoints.endpoint import Endpoint
+from entrypoints.route import Route
 
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
 """Bodies of these content types reach a handler as text, all others in base64."""
@@ -29,28 +29,28 @@ class LambdaContext:
 
 
 def gateway(
-    endpoints: Iterable[Endpoint[Any]],
+    routes: Iterable[Route[Any]],
     lifespan: Lifespan[Starlette] | None = None,
-    others: Iterable[BaseRoute] = (),
+    others: Iterable[routing.BaseRoute] = (),
 ) -> Starlette:
-    """An ASGI application that serves these endpoints as API Gateway does, and others beside them."""
+    """An ASGI application that serves these routes as API Gateway does, and others beside them."""
     return Starlette(
-        routes=[*(_route(endpoint) for endpoint in endpoints), *others],
+        routes=[*map(_route, routes), *others],
         exception_handlers={HTTPException: _not_routed},
         lifespan=lifespan,
     )
 
 
-def _route(endpoint: Endpoint[Any]) -> Route:
-    method, path = endpoint.route.split(" ")
+def _route(route: Route[Any]) -> routing.Route:
+    method, path = route.key.split(" ")
 
     async def serve(request: Request) -> Response:
-        event = _event(request, await request.body(), endpoint.route)
+        event = _event(request, await request.body(), route.key)
         # Lambda runs a handler in a process of its own; here a thread keeps it off the event loop.
-        answer = await run_in_threadpool(endpoint, event, LambdaContext())
+        answer = await run_in_threadpool(route, event, LambdaContext())
         return Response(answer["body"], answer["statusCode"], answer["headers"])
 
-    return Route(path, serve, methods=[method])
+    return routing.Route(path, serve, methods=[method])
 
 
 def _event(request: Request, body: bytes, route: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
 from dev.operations import EVERYWHERE, GATEWAY, OPERATIONS, Operation
-from dev.serve import ENDPOINTS
+from dev.serve import ROUTES
 from domain.names import IDEMPOTENCY_KEY_PATTERN
 from entrypoints.answer_models import AnswerModel, Problem
 from entrypoints.http_request import BodyTooLarge
@@ -54,9 +54,9 @@ def text() -> str:
 
 def _paths() -> dict[str, dict[str, Any]]:
     paths: dict[str, dict[str, Any]] = {}
-    for endpoint in ENDPOINTS:
-        method, path = endpoint.route.split(" ")
-        paths.setdefault(path, {})[method.lower()] = _operation(OPERATIONS[endpoint.route], method)
+    for route in ROUTES:
+        method, path = route.key.split(" ")
+        paths.setdefault(path, {})[method.lower()] = _operation(OPERATIONS[route.key], method)
     return paths
 
 

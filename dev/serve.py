@@ -21,7 +21,7 @@ from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, st
 from entrypoints.callers import Auth
 from entrypoints.settings import SettingsError
 
-ENDPOINTS = (stream_start.handler, stream_heartbeat.handler, stream_end.handler, stream_list.handler)
+ROUTES = (stream_start.handler, stream_heartbeat.handler, stream_end.handler, stream_list.handler)
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = "3000"
 DEFAULT_TABLE = "stream-limiter-local"
@@ -52,7 +52,7 @@ def _serve(listener: socket.socket) -> None:
         print(f"ready http://localhost:{port}", flush=True)
         yield
 
-    config = uvicorn.Config(gateway(ENDPOINTS, announce, page()), log_level="warning", access_log=False)
+    config = uvicorn.Config(gateway(ROUTES, announce, page()), log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 

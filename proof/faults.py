@@ -14,6 +14,8 @@ from typing import Any, Final
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ReadTimeoutError
 
+from adapters.aws.sdk import SdkApi
+from adapters.dynamodb.client import DynamoDbClient
 from adapters.in_memory import InMemoryStreamRepository
 from domain.errors import Refusal, StreamLimiterError
 from domain.limiter import StreamLimiter
@@ -170,7 +172,7 @@ class Run:
 
     def play(self, wire: Wire, unreliable: StreamRepository, api: Any) -> Verdict:
         """Play it, and judge; `api` is a client whose network never fails."""
-        reliable = repository_over(api)
+        reliable = repository_over(DynamoDbClient(SdkApi(api)))
         clock = FakeClock(EPOCH)
         limiter = StreamLimiter(unreliable, clock, self.operation.policy)
         calm = StreamLimiter(reliable, clock, self.operation.policy)

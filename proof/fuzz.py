@@ -20,14 +20,14 @@ from adapters.clock import SystemClock
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from dev import openapi
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
-from entrypoints.endpoint import Endpoint
+from entrypoints.route import Route
 from entrypoints.settings import Settings
 from proof.report import Progress, Row
 from proof.store import SimulatedDynamoDb
 
 Event = Mapping[str, Any]
 
-HANDLERS: Final[Mapping[str, Endpoint[Any]]] = {
+HANDLERS: Final[Mapping[str, Route[Any]]] = {
     "start": stream_start.handler,
     "heartbeat": stream_heartbeat.handler,
     "end": stream_end.handler,
@@ -97,7 +97,7 @@ class Findings:
     writes_on_bad_input: int = 0
     off_schema: int = 0
 
-    def look_at(self, endpoint: Endpoint[Any], answer: Mapping[str, Any], *, wrote: bool) -> None:
+    def look_at(self, route: Route[Any], answer: Mapping[str, Any], *, wrote: bool) -> None:
         """Judge one answer."""
         status: int = answer["statusCode"]
         self.events += 1
@@ -106,14 +106,14 @@ class Findings:
         self.leaks += any(sign in answer["body"] for sign in INSIDE)
         bad_input = status in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
         self.writes_on_bad_input += bad_input and wrote
-        self.off_schema += not is_described(endpoint.route, answer)
+        self.off_schema += not is_described(route.key, answer)
 
 
 def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
     """So many generated events for each handler."""
     found: dict[str, Findings] = {}
-    for place, (name, endpoint) in enumerate(HANDLERS.items()):
-        found[name] = fuzz(endpoint, seed, goal)
+    for place, (name, route) in enumerate(HANDLERS.items()):
+        found[name] = fuzz(route, seed, goal)
         if not progress((place + 1) * goal, len(HANDLERS) * goal):
             break
     all_found = found.values()
@@ -134,7 +134,7 @@ def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
     ]
 
 
-def fuzz(endpoint: Endpoint[Any], seed: int, events: int) -> Findings:
+def fuzz(route: Route[Any], seed: int, events: int) -> Findings:
     """Send that many events to one handler, all over one store."""
     store = SimulatedDynamoDb()
     repository = DynamoDbStreamRepository(store, "fuzz", attempt_seconds=0.1)
@@ -156,8 +156,8 @@ def fuzz(endpoint: Endpoint[Any], seed: int, events: int) -> Findings:
     @given(event=EVENTS)
     def send(event: Event) -> None:
         before = dict(store.items)
-        answer = endpoint.serve(event, None, service)
-        findings.look_at(endpoint, answer, wrote=store.items != before)
+        answer = route.serve(event, None, service)
+        findings.look_at(route, answer, wrote=store.items != before)
 
     send()
     return findings

@@ -15,7 +15,8 @@ from math import inf
 from random import Random
 from typing import Any, Final
 
-from adapters.dynamodb.failures import api_error, refused_item
+from adapters.aws.errors import ApiError, ErrorAnswer
+from adapters.dynamodb.failures import CONDITION_FAILED
 from adapters.dynamodb.items import snapshot
 from domain.errors import StreamLimiterError
 from domain.limiter import StreamLimiter
@@ -108,13 +109,11 @@ class Recorder:
         called = time.monotonic()
         try:
             answer = self._client.update_item(**request)
-        except Exception as error:
-            told = api_error(error)
-            item = None if told is None else refused_item(told)
-            if item is None:
-                self.history.append(Operation(called, inf, self._under_way, None))
+        except ApiError as error:
+            if isinstance(error, ErrorAnswer) and error.code == CONDITION_FAILED:
+                self._record(called, self._under_way, (False, error.item))
             else:
-                self._record(called, self._under_way, (False, item))
+                self.history.append(Operation(called, inf, self._under_way, None))
             raise
         self._record(called, self._under_way, (True, answer["Attributes"]))
         return answer

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
+from adapters.aws.errors import ErrorAnswer
 
 Item = dict[str, dict[str, Any]]
 Names = Mapping[str, str]
@@ -26,15 +26,9 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-def failure(code: str, status: int = 400, item: Item | None = None) -> ClientError:
-    """The exception that botocore would raise."""
-    response: dict[str, Any] = {
-        "Error": {"Code": code, "Message": code},
-        "ResponseMetadata": {"HTTPStatusCode": status},
-    }
-    if item:
-        response["Item"] = item
-    return ClientError(response, "UpdateItem")
+def failure(code: str, item: Item | None = None) -> ErrorAnswer:
+    """The error that a client would raise."""
+    return ErrorAnswer(code, 400, item)
 
 
 class SimulatedDynamoDb:
@@ -54,7 +48,7 @@ class SimulatedDynamoDb:
         values = request.get("ExpressionAttributeValues", {})
         old = self.items.get(key, {})
         if not _condition(request["ConditionExpression"])(old, names, values):
-            raise failure("ConditionalCheckFailedException", item=old)
+            raise failure("ConditionalCheckFailedException", old)
         new = dict(old) if old else {"userId": {"S": key}}
         for act in _actions(request["UpdateExpression"]):
             act(new, old, names, values)

@@ -11,12 +11,14 @@ from typing import Any, Final
 from botocore.config import Config
 from localstack_client.session import Session
 
+from adapters.aws.attempt import ATTEMPT_SECONDS
+from adapters.aws.http_transport import Endpoint, HttpTransport
+from adapters.aws.json_api import JsonApi
+from adapters.aws.sdk import CONNECTIONS, SdkApi
+from adapters.aws.sigv4 import Credentials, Signer
 from adapters.dynamodb import items
-from adapters.dynamodb.client import ATTEMPT_SECONDS, CONNECTIONS
-from adapters.dynamodb.http_transport import Endpoint, HttpTransport
-from adapters.dynamodb.lean_client import LeanClient
-from adapters.dynamodb.repository import DynamoDbApi, DynamoDbStreamRepository
-from adapters.dynamodb.sigv4 import Credentials, Signer
+from adapters.dynamodb.client import DynamoDbApi, DynamoDbClient
+from adapters.dynamodb.repository import DynamoDbStreamRepository
 from dev.dynamodb_local import start_dynamodb_local
 from dev.emulator import REGION, start_emulator
 from dev.table import ensure_table
@@ -66,15 +68,16 @@ Stores = Callable[[], AbstractContextManager[tuple[Way, ...]]]
 
 
 @contextmanager
-def client_of(way: Way) -> Iterator[Any]:
+def client_of(way: Way) -> Iterator[DynamoDbClient]:
     """The service's client on this way, patient: that a machine is busy is no fault."""
     if not way.lean:
-        yield sdk_client_of(way)
+        yield DynamoDbClient(SdkApi(sdk_client_of(way)))
         return
     endpoint = Endpoint.of(way.address)
     transport = HttpTransport(endpoint, connect_seconds=PATIENCE_SECONDS, read_seconds=PATIENCE_SECONDS)
     try:
-        yield LeanClient(transport, Signer(Credentials("test", "test"), REGION, endpoint.authority))
+        signer = Signer(Credentials("test", "test"), REGION, endpoint.authority)
+        yield DynamoDbClient(JsonApi(transport, signer))
     finally:
         transport.close()
 

@@ -13,13 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from proof.store import SimulatedDynamoDb, failure
+from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
+from proof.store import SimulatedDynamoDb
 
 EPOCH: Final = 2_000_000_000.0
-URL: Final = "http://simulated"
 ATTEMPT_SECONDS: Final = 0.7
 """How long a host waits for the store's answer."""
 
@@ -166,12 +165,12 @@ class Host:
         if fault is not None:
             world.note(self.name, "its request to the store fares:", fault)
         waiting = Waiting()
-        world.after(ATTEMPT_SECONDS, waiting.answer, None, ReadTimeoutError(endpoint_url=URL))
+        world.after(ATTEMPT_SECONDS, waiting.answer, None, NoAnswer("too late"))
         delay = chance.expovariate(100)
         if fault == "host_crash":
             raise GreenletExit  # what it sent before is on its way
         if fault == "lost_before":
-            world.after(delay, waiting.answer, None, ConnectionClosedError(endpoint_url=URL))
+            world.after(delay, waiting.answer, None, NoAnswer("lost"))
         elif fault in {"throttled", "failed_before"}:
             world.after(delay, waiting.answer, None, _store_error(fault))
         else:
@@ -189,7 +188,7 @@ class Host:
         error: Exception | None = None
         try:
             answer = operation(**request)
-        except ClientError as refused:
+        except ApiError as refused:
             error = refused
         if fault == "lost_after":
             return
@@ -198,7 +197,7 @@ class Host:
         world.after(world.random.expovariate(100), waiting.answer, answer, error)
 
 
-def _store_error(fault: str) -> ClientError:
+def _store_error(fault: str) -> ErrorAnswer:
     if fault == "throttled":
-        return failure("ProvisionedThroughputExceededException")
-    return failure("InternalServerError", 500)
+        return ErrorAnswer("ProvisionedThroughputExceededException", 400)
+    return ErrorAnswer("InternalServerError", 500)

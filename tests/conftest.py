@@ -4,16 +4,20 @@ import os
 import signal
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, Final
 
 import boto3
 import localstack_client.session
 import pytest
+from botocore.client import BaseClient
 from moto import mock_aws
 
-from adapters.dynamodb.client import ATTEMPT_SECONDS, dynamodb_client, lean_client
+from adapters.aws.api import json_api
+from adapters.aws.attempt import ATTEMPT_SECONDS
+from adapters.aws.sdk import SdkApi, sdk_client
+from adapters.dynamodb.client import DynamoDbApi, DynamoDbClient
 from adapters.dynamodb.items import key
-from adapters.dynamodb.lean_client import LeanClient
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.in_memory import InMemoryStreamRepository
 from dev.dynamodb_local import start_dynamodb_local, unavailable
@@ -99,36 +103,36 @@ def dynamodb_local_url() -> Iterator[str]:
 
 def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let clients wait: a store that a busy machine slows down would be asked again, and answer otherwise."""
-    monkeypatch.setattr("adapters.dynamodb.client.CONNECT_SECONDS", 30)
-    monkeypatch.setattr("adapters.dynamodb.client.READ_SECONDS", 30)
+    monkeypatch.setattr("adapters.aws.attempt.CONNECT_SECONDS", 30)
+    monkeypatch.setattr("adapters.aws.attempt.READ_SECONDS", 30)
 
 
 @pytest.fixture
 def emulator_client(localstack: localstack_client.session.Session, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of the LocalStack-compatible endpoint."""
+    """boto3's client of the LocalStack-compatible endpoint."""
     be_patient(monkeypatch)
-    return dynamodb_client(localstack)
+    return sdk_client("dynamodb", localstack)
 
 
 @pytest.fixture
 def dynamodb_local_client(dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of DynamoDB Local."""
+    """boto3's client of DynamoDB Local."""
     be_patient(monkeypatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local_url)
-    return dynamodb_client()
+    return sdk_client("dynamodb")
 
 
 @pytest.fixture
 def moto_client() -> Iterator[Any]:
-    """A client of moto: in this process, fast, and not atomic across threads."""
+    """boto3's client of moto: in this process, fast, and not atomic across threads."""
     with mock_aws():
-        client = dynamodb_client()
+        client = sdk_client("dynamodb")
         ensure_table(client, TABLE)
         yield client
 
 
 @pytest.fixture
-def lean_emulator_client(emulator_client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[LeanClient]:
+def lean_emulator_client(emulator_client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDbClient]:
     """The lean client of the LocalStack-compatible endpoint."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", emulator_client.meta.endpoint_url)
     yield from leaned()
@@ -137,24 +141,23 @@ def lean_emulator_client(emulator_client: Any, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def lean_dynamodb_local_client(
     dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LeanClient]:
+) -> Iterator[DynamoDbClient]:
     """The lean client of DynamoDB Local."""
     be_patient(monkeypatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local_url)
     yield from leaned()
 
 
-def leaned() -> Iterator[LeanClient]:
+def leaned() -> Iterator[DynamoDbClient]:
     """The lean client that the environment makes, with its connections closed afterwards."""
-    client = lean_client()
-    yield client
-    client.transport.close()
+    with closing(json_api("dynamodb")) as api:
+        yield DynamoDbClient(api)
 
 
 @pytest.fixture(params=["emulator", "dynamodb_local", "lean_dynamodb_local"])
-def atomic_client(request: pytest.FixtureRequest) -> Any:
+def atomic_client(request: pytest.FixtureRequest) -> DynamoDbApi:
     """Each client of DynamoDB Local, and each store that keeps conditions true under races."""
-    return request.getfixturevalue(f"{request.param}_client")
+    return api_of(request.getfixturevalue(f"{request.param}_client"))
 
 
 @pytest.fixture(
@@ -174,4 +177,9 @@ def repository(request: pytest.FixtureRequest) -> StreamRepository:
 
 def repository_over(client: Any, table: str = TABLE) -> StreamRepository:
     """The DynamoDB repository over this client's table."""
-    return DynamoDbStreamRepository(client, table, attempt_seconds=ATTEMPT_SECONDS)
+    return DynamoDbStreamRepository(api_of(client), table, attempt_seconds=ATTEMPT_SECONDS)
+
+
+def api_of(client: Any) -> DynamoDbApi:
+    """The client as the repository calls it: boto3's raises errors of its own."""
+    return DynamoDbClient(SdkApi(client)) if isinstance(client, BaseClient) else client

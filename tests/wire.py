@@ -11,9 +11,11 @@ from typing import Any, Protocol
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
 
-from adapters.dynamodb.api_errors import NoAnswer
-from adapters.dynamodb.http_transport import Response
-from adapters.dynamodb.lean_client import LeanClient, Transport
+from adapters.aws.errors import NoAnswer
+from adapters.aws.http_transport import Response
+from adapters.aws.json_api import JsonApi, Transport
+from adapters.aws.sdk import SdkApi
+from adapters.dynamodb.client import DynamoDbClient
 
 Send = Callable[[AWSPreparedRequest], Any]
 
@@ -114,21 +116,22 @@ class _Transport:
 
 
 class Wire:
-    """Stands between a boto3 client and its HTTP session, or the lean client and its transport.
+    """Stands between a client and its HTTP session or transport.
 
     Attributes:
         calls: how often each operation was sent.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: DynamoDbClient) -> None:
         self.calls: Counter[str] = Counter()
         self._faults: deque[Fault | None] = deque()
         self._lock = threading.Lock()
-        if isinstance(client, LeanClient):
-            transport = _Transport(client.transport, self._pass)
-            client.transport, self._send = transport, transport.send
+        if isinstance(client.api, JsonApi):
+            transport = _Transport(client.api.transport, self._pass)
+            client.api.transport, self._send = transport, transport.send
             return
-        endpoint = client._endpoint  # noqa: SLF001 - botocore has no public place this far down
+        assert isinstance(client.api, SdkApi)
+        endpoint = client.api.client._endpoint  # noqa: SLF001 - botocore has no public place this far down
         self._send = endpoint.http_session.send
         endpoint.http_session.send = self._pass
 

@@ -2,13 +2,16 @@
 
 import secrets
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 
 from pydantic import SecretStr
 
+from adapters.aws.api import aws_api
+from adapters.aws.attempt import ATTEMPT_SECONDS
 from adapters.clock import SystemClock
-from adapters.dynamodb.client import ATTEMPT_SECONDS, store_client
+from adapters.dynamodb.client import DynamoDbClient
 from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.parameter_store import ParameterUnavailable, parameter
@@ -16,7 +19,7 @@ from adapters.store_calls import StoreCalls
 from domain.limiter import StreamLimiter
 from domain.ports import Clock, StreamRepository
 from entrypoints.callers import Callers
-from entrypoints.event_log import EventLog, report_no_hash_key
+from entrypoints.event_log import EventLog, emergency_log
 from entrypoints.http_request import KEY_BYTES
 from entrypoints.settings import Settings
 
@@ -63,7 +66,7 @@ def build(
 
 def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamRepository:
     """The users' streams in the table that the settings name; its calls are written down."""
-    api = MeteredApi(store_client(settings.store_client), calls)
+    api = MeteredApi(DynamoDbClient(aws_api("dynamodb", settings.store_client)), calls)
     return DynamoDbStreamRepository(api, settings.table_name, attempt_seconds=ATTEMPT_SECONDS)
 
 
@@ -76,9 +79,10 @@ def with_log_hash_key(settings: Settings) -> Settings:
     if not settings.log_hash_key_parameter:
         return settings
     try:
-        key = parameter(settings.log_hash_key_parameter, settings.store_client)
+        with closing(aws_api("ssm", settings.store_client)) as ssm:
+            key = parameter(settings.log_hash_key_parameter, ssm)
     except ParameterUnavailable as error:
-        report_no_hash_key(error)
+        emergency_log().no_hash_key(error)
         return settings
     return settings.model_copy(update={"log_hash_key": SecretStr(key)})
 

@@ -13,7 +13,7 @@ import structlog
 from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError, to_json
 
-from adapters.dynamodb.api_errors import ApiError
+from adapters.aws.errors import ApiError
 from adapters.parameter_store import ParameterUnavailable
 from domain.errors import StreamLimiterError
 from entrypoints.callers import NotAllowed
@@ -104,14 +104,9 @@ class EventLog:
 
 
 @cache
-def distrustful_log() -> EventLog:
-    """The log of a process whose settings are wrong: none of them counts for it."""
+def emergency_log() -> EventLog:
+    """The log of a process whose settings are wrong or not complete: none of them counts for it."""
     return EventLog(LogLevel.ERROR, SecretStr(""))
-
-
-def report_no_hash_key(error: ParameterUnavailable) -> None:
-    """The parameter that holds the key of the hash was not had."""
-    EventLog(LogLevel.ERROR, SecretStr("")).no_hash_key(error)
 
 
 def stack(error: BaseException) -> str:

@@ -4,9 +4,9 @@ from domain.limiter import Answer, StreamLimiter
 from domain.requests import EndAnonymous, EndNamed, EndRequest
 from entrypoints.answer_models import EndAnswer
 from entrypoints.bootstrap import Service
-from entrypoints.endpoint import Endpoint
 from entrypoints.http_request import HttpRequest
 from entrypoints.request_models import EndBody
+from entrypoints.route import Route
 
 
 def decode(request: HttpRequest, service: Service) -> EndRequest:
@@ -24,4 +24,4 @@ def encode(command: EndRequest, answer: Answer, service: Service) -> EndAnswer:
     return EndAnswer.of(answer, command.stream_id if isinstance(command, EndNamed) else None)
 
 
-handler = Endpoint("POST /stream/end", decode, StreamLimiter.end, encode)
+handler = Route("POST /stream/end", decode, StreamLimiter.end, encode)

@@ -4,9 +4,9 @@ from domain.limiter import Answer, StreamLimiter
 from domain.requests import Heartbeat
 from entrypoints.answer_models import HoldAnswer
 from entrypoints.bootstrap import Service
-from entrypoints.endpoint import Endpoint
 from entrypoints.http_request import HttpRequest
 from entrypoints.request_models import HeartbeatBody
+from entrypoints.route import Route
 
 
 def decode(request: HttpRequest, service: Service) -> Heartbeat:
@@ -20,4 +20,4 @@ def encode(command: Heartbeat, answer: Answer, service: Service) -> HoldAnswer:
     return HoldAnswer.of(answer, service.limiter.policy)
 
 
-handler = Endpoint("POST /stream/heartbeat", decode, StreamLimiter.heartbeat, encode)
+handler = Route("POST /stream/heartbeat", decode, StreamLimiter.heartbeat, encode)

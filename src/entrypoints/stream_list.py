@@ -5,9 +5,9 @@ from domain.requests import ListStreams
 from domain.streams import LiveStreams
 from entrypoints.answer_models import StreamsAnswer
 from entrypoints.bootstrap import Service
-from entrypoints.endpoint import Endpoint
 from entrypoints.http_request import HttpRequest
 from entrypoints.request_models import ListQuery
+from entrypoints.route import Route
 
 
 def decode(request: HttpRequest, service: Service) -> ListStreams:
@@ -22,4 +22,4 @@ def encode(command: ListStreams, answer: Answer, service: Service) -> StreamsAns
     return StreamsAnswer.of(answer.live or LiveStreams(), command.limit)
 
 
-handler = Endpoint("GET /stream", decode, StreamLimiter.list_streams, encode)
+handler = Route("GET /stream", decode, StreamLimiter.list_streams, encode)

@@ -4,9 +4,9 @@ from domain.limiter import Answer, StreamLimiter
 from domain.requests import StartAnonymous, StartNamed, StartRequest
 from entrypoints.answer_models import HoldAnswer
 from entrypoints.bootstrap import Service
-from entrypoints.endpoint import Endpoint
 from entrypoints.http_request import HttpRequest
 from entrypoints.request_models import StartBody
+from entrypoints.route import Route
 
 
 def decode(request: HttpRequest, service: Service) -> StartRequest:
@@ -25,4 +25,4 @@ def encode(command: StartRequest, answer: Answer, service: Service) -> HoldAnswe
     return HoldAnswer.of(answer, service.limiter.policy, command.limit)
 
 
-handler = Endpoint("POST /stream/start", decode, StreamLimiter.start, encode)
+handler = Route("POST /stream/start", decode, StreamLimiter.start, encode)

@@ -9,9 +9,9 @@ from jsonschema_rs import Draft202012Validator
 
 from dev import openapi
 from dev.operations import OPERATIONS
-from dev.serve import ENDPOINTS
-from entrypoints.endpoint import Endpoint
+from dev.serve import ROUTES
 from entrypoints.problems import _RULES as RULES  # the whole table, which nobody else needs
+from entrypoints.route import Route
 
 
 def test_the_description_is_current() -> None:
@@ -26,7 +26,7 @@ def test_every_route_is_described_and_no_other() -> None:
         for path, operations in openapi.description()["paths"].items()
         for method in operations
     }
-    assert described == {endpoint.route for endpoint in ENDPOINTS}
+    assert described == {route.key for route in ROUTES}
 
 
 def test_every_problem_is_described_with_its_status() -> None:
@@ -61,10 +61,10 @@ def test_every_example_is_one_of_what_it_is_an_example_of() -> None:
     assert shown > len(contents)
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.route)
-def test_the_models_described_are_those_that_the_handler_uses(endpoint: Endpoint[Any]) -> None:
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.key)
+def test_the_models_described_are_those_that_the_handler_uses(route: Route[Any]) -> None:
     """The handler of a route decodes the model that is described, and encodes the one that is described."""
-    operation = OPERATIONS[endpoint.route]
-    source = Path(endpoint.decode.__code__.co_filename).read_text(encoding="utf-8")
+    operation = OPERATIONS[route.key]
+    source = Path(route.decode.__code__.co_filename).read_text(encoding="utf-8")
     assert re.search(rf"request\.(body|query)\({operation.takes.__name__}\)", source)
-    assert endpoint.encode.__annotations__["return"] is operation.answers
+    assert route.encode.__annotations__["return"] is operation.answers

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from pydantic.fields import FieldInfo
 
-from dev.serve import ENDPOINTS
-from entrypoints.endpoint import Endpoint
+from dev.serve import ROUTES
+from entrypoints.route import Route
 from entrypoints.settings import Settings
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
@@ -128,18 +128,18 @@ def test_terraform_routes_to_every_handler_and_to_no_other() -> None:
     handlers = {path.stem for path in (TERRAFORM.parent / "src" / "entrypoints").glob("stream_*.py")}
 
     assert {handler.split(".")[1] for handler in functions().values()} == handlers
-    assert functions().keys() == {endpoint.route for endpoint in ENDPOINTS}
+    assert functions().keys() == {route.key for route in ROUTES}
 
 
-@pytest.mark.parametrize(("route", "handler"), functions().items())
-def test_each_route_leads_to_its_own_handler(route: str, handler: str) -> None:
+@pytest.mark.parametrize(("key", "path"), functions().items())
+def test_each_route_leads_to_its_own_handler(key: str, path: str) -> None:
     """The handler that Lambda will look up is there, and says that it is of this route."""
-    module, _, name = handler.rpartition(".")
-    endpoint = getattr(importlib.import_module(module), name)
+    module, _, name = path.rpartition(".")
+    handler = getattr(importlib.import_module(module), name)
 
-    assert isinstance(endpoint, Endpoint)
-    assert endpoint.route == route
-    assert callable(endpoint)
+    assert isinstance(handler, Route)
+    assert handler.key == key
+    assert callable(handler)
 
 
 def test_every_variable_is_explained() -> None:

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 
 import localstack_client.session
 import pytest
 
-from adapters.dynamodb.client import StoreClient
+from adapters.aws.api import AwsApi, StoreClient, aws_api
 from adapters.parameter_store import ParameterUnavailable, parameter
 from dev.emulator import REGION
 from dev.ports import free_port
@@ -35,17 +36,22 @@ def _new_process() -> Iterator[None]:
     bootstrap.service.cache_clear()
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_a_parameter_is_read_and_decrypted(client: StoreClient, name: str) -> None:
+@pytest.fixture(params=CLIENTS)
+def ssm(request: pytest.FixtureRequest, name: str) -> Iterator[AwsApi]:  # noqa: ARG001 - says where it is
+    """The service, by either client."""
+    with closing(aws_api("ssm", request.param)) as api:
+        yield api
+
+
+def test_a_parameter_is_read_and_decrypted(ssm: AwsApi, name: str) -> None:
     """With either client."""
-    assert parameter(name, client) == "pepper"
+    assert parameter(name, ssm) == "pepper"
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_a_parameter_that_is_not_there_is_told_by_its_code(client: StoreClient, name: str) -> None:
+def test_a_parameter_that_is_not_there_is_told_by_its_code(ssm: AwsApi, name: str) -> None:
     """Both clients raise the one error of this adapter, and it names no value."""
     with pytest.raises(ParameterUnavailable, match=r"^ParameterNotFound$"):
-        parameter(f"{name}-other", client)
+        parameter(f"{name}-other", ssm)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -54,8 +60,8 @@ def test_a_parameter_store_that_is_away_is_told(
 ) -> None:
     """Nobody listens there."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(ParameterUnavailable):
-        parameter(name, client)
+    with closing(aws_api("ssm", client)) as nobody, pytest.raises(ParameterUnavailable):
+        parameter(name, nobody)
 
 
 @pytest.mark.parametrize("client", CLIENTS)

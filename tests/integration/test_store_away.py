@@ -3,20 +3,21 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
 
+from adapters.aws.api import StoreClient, aws_api
 from adapters.clock import SystemClock
-from adapters.dynamodb.client import StoreClient, store_client
-from adapters.dynamodb.lean_client import LeanClient
+from adapters.dynamodb.client import DynamoDbClient
 from domain.policy import OnStoreFailure
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_start
 from entrypoints.bootstrap import Service
 from entrypoints.callers import Auth
-from entrypoints.endpoint import Endpoint
+from entrypoints.route import Route
 from entrypoints.settings import Settings
 from tests.conftest import TABLE, repository_over
 from tests.proxy import Proxy
@@ -39,11 +40,11 @@ class Away:
         )
         self._service: Service = bootstrap.build(settings, repository_over(client), SystemClock())
 
-    def call(self, endpoint: Endpoint[Any], **fields: str) -> tuple[int, dict[str, Any]]:
+    def call(self, route: Route[Any], **fields: str) -> tuple[int, dict[str, Any]]:
         """The status and the body of one answer, which must come within the promised time."""
         event = {"body": json.dumps({"userId": self._user_id, **fields})}
         began = time.monotonic()
-        answer = endpoint.serve(event, None, self._service)
+        answer = route.serve(event, None, self._service)
         assert time.monotonic() - began < PROMISED_SECONDS
         if answer["statusCode"] == 503:
             assert answer["headers"]["retry-after"] == "1"
@@ -63,10 +64,8 @@ def proxy(dynamodb_local_url: str) -> Iterator[Proxy]:
 def client(request: pytest.FixtureRequest, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Each client, of the store behind the proxy."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{proxy.port}")
-    client = store_client(request.param)
-    yield client
-    if isinstance(client, LeanClient):
-        client.transport.close()
+    with closing(aws_api("dynamodb", request.param)) as api:
+        yield DynamoDbClient(api)
 
 
 @pytest.fixture

@@ -39,10 +39,10 @@ def test_a_leak_a_failure_and_a_forbidden_write_would_be_seen() -> None:
     """Each raises a figure of its own."""
     findings = fuzz.Findings()
     headers = {"content-type": "application/problem+json"}
-    endpoint = fuzz.HANDLERS["start"]
+    route = fuzz.HANDLERS["start"]
 
-    findings.look_at(endpoint, {"statusCode": 500, "headers": headers, "body": '"Traceback"'}, wrote=False)
-    findings.look_at(endpoint, {"statusCode": 400, "headers": headers, "body": "{}"}, wrote=True)
+    findings.look_at(route, {"statusCode": 500, "headers": headers, "body": '"Traceback"'}, wrote=False)
+    findings.look_at(route, {"statusCode": 400, "headers": headers, "body": "{}"}, wrote=True)
 
     assert (findings.server_errors, findings.leaks, findings.writes_on_bad_input) == (1, 1, 1)
     assert findings.off_schema == 2

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 import entrypoints
-from adapters.dynamodb.http_transport import Response
+from adapters.aws.http_transport import Response
 from bench.calls import (
     ENVIRONMENT,
     Call,
     Handlers,
     StubTransport,
     bare_update,
+    lean_client_over,
     stub_bare_client,
-    stub_lean_client,
 )
 
 SOURCES = str(Path(entrypoints.__file__).parents[1])
@@ -76,7 +76,7 @@ def function_calls(call: Call, counts: Callable[[FrameType, str], bool] = every_
 
 def handler(name: str) -> Call:
     """A whole request that is answered by a stub of DynamoDB."""
-    return Handlers(stub_lean_client(), "counted").stream("counted", "play-1")[name]
+    return Handlers(lean_client_over(StubTransport()), "counted").stream("counted", "play-1")[name]
 
 
 @pytest.mark.usefixtures("profiler")
@@ -110,9 +110,8 @@ class CountingTransport(StubTransport):
 @named_calls
 def test_a_whole_request_is_one_call_on_the_wire(name: str) -> None:
     """From the event to the answer, and nothing before or after it."""
-    client = stub_lean_client()
-    client.transport = transport = CountingTransport()
+    transport = CountingTransport()
 
-    Handlers(client, "counted").stream("counted", "play-1")[name]()
+    Handlers(lean_client_over(transport), "counted").stream("counted", "play-1")[name]()
 
     assert transport.posts == 1

@@ -1,13 +1,12 @@
-"""The one place where a DynamoDB client's exceptions become the domain's errors."""
+"""The one place where what a call to DynamoDB came to becomes one of the domain's errors."""
 
-import sys
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from adapters.dynamodb.api_errors import ApiError, ErrorAnswer, NoAnswer
+from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
 from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled, StoreUnavailable
 
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+"""No failure: a write's condition did not hold, and the error brings the item that it met."""
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 _THROTTLED: Final = frozenset(
@@ -22,24 +21,6 @@ _THROTTLED: Final = frozenset(
 )
 _CONTENDED: Final = frozenset({"TransactionConflictException", "ReplicatedWriteConflictException"})
 _SERVER_ERROR: Final = 500
-
-
-def api_error(error: Exception) -> ApiError | None:
-    """What a client raised, whichever it is; `None` for what is no client's error."""
-    if isinstance(error, ApiError):
-        return error
-    if "botocore" not in sys.modules:  # the lean client is in use, and loading botocore takes its time
-        return None
-    from adapters.dynamodb import botocore_errors  # noqa: PLC0415 - only where botocore is loaded anyway
-
-    return botocore_errors.api_error(error)
-
-
-def refused_item(error: ApiError) -> Mapping[str, Any] | None:
-    """The item as a refused write's condition met it, `{}` where there is none; `None` for other errors."""
-    if isinstance(error, ErrorAnswer) and error.code == CONDITION_FAILED:
-        return error.item
-    return None
 
 
 def domain_error(error: ApiError) -> StoreError:

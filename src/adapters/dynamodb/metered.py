@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from adapters.dynamodb.api_errors import ErrorAnswer
-from adapters.dynamodb.failures import CONDITION_FAILED, api_error
-from adapters.dynamodb.repository import DynamoDbApi
+from adapters.aws.errors import ErrorAnswer
+from adapters.dynamodb.client import DynamoDbApi
+from adapters.dynamodb.failures import CONDITION_FAILED
 from adapters.store_calls import StoreCalls
 
 
@@ -40,21 +40,16 @@ class MeteredApi:
         calls = self._calls
         calls.count += 1
         begun = self._monotonic()
+        request_id = ""
         try:
             answer = call(**request)
-        except Exception as error:
-            self._note(error)
+            request_id = answer.get("ResponseMetadata", {}).get("RequestId", "")
+        except ErrorAnswer as error:
+            calls.refused += error.code == CONDITION_FAILED
+            request_id = error.request_id
             raise
         finally:
             calls.seconds += self._monotonic() - begun
-        request_id = answer.get("ResponseMetadata", {}).get("RequestId")
-        if request_id:
-            calls.request_ids.append(request_id)
+            if request_id:
+                calls.request_ids.append(request_id)
         return answer
-
-    def _note(self, error: Exception) -> None:
-        told = api_error(error)
-        if isinstance(told, ErrorAnswer):
-            self._calls.refused += told.code == CONDITION_FAILED
-            if told.request_id:
-                self._calls.request_ids.append(told.request_id)

@@ -2,12 +2,13 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Final, TypeVar
 
-from adapters.dynamodb.api_errors import NoAnswer
+from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
+from adapters.dynamodb.client import DynamoDbApi
 from adapters.dynamodb.expressions import update_request
-from adapters.dynamodb.failures import api_error, domain_error, refused_item
+from adapters.dynamodb.failures import CONDITION_FAILED, domain_error
 from adapters.dynamodb.items import key, snapshot
 from domain.errors import StoreContended, StoreError, StoreFault
 from domain.ports import Deadline, Landed, Rejected
@@ -21,22 +22,6 @@ ATTEMPTS: Final = 4
 
 BACKOFF_SECONDS: Final = 0.05
 """The longest pause before the second attempt; it doubles with each further one."""
-
-
-class DynamoDbApi(Protocol):
-    """The two calls of the AWS SDK that are needed, in its own shape. `boto3.client("dynamodb")` has them.
-
-    Each makes one attempt, of at most `attempt_seconds` (the repository repeats it within the
-    request's deadline), and raises botocore's exceptions or `api_errors`.
-    """
-
-    def update_item(self, **request: Any) -> Mapping[str, Any]:
-        """DynamoDB's `UpdateItem`."""
-        ...
-
-    def get_item(self, **request: Any) -> Mapping[str, Any]:
-        """DynamoDB's `GetItem`."""
-        ...
 
 
 class DynamoDbStreamRepository:
@@ -72,12 +57,10 @@ class DynamoDbStreamRepository:
         def update() -> Landed | Rejected:
             try:
                 answer = self._api.update_item(**request)
-            except Exception as error:
-                told = api_error(error)
-                item = None if told is None else refused_item(told)
-                if item is None:
+            except ErrorAnswer as error:
+                if error.code != CONDITION_FAILED:
                     raise
-                return Rejected(snapshot(item))
+                return Rejected(snapshot(error.item))
             if not answer.get("Attributes"):
                 raise NoAnswer("an answer to a write without the state after it")
             return Landed(snapshot(answer["Attributes"]))
@@ -96,17 +79,14 @@ class DynamoDbStreamRepository:
     def _attempt(self, call: Callable[[], Result], deadline: Deadline) -> Result:
         """Call until it succeeds, the failure is not one that passes, or time or attempts run out."""
         failure: StoreError = StoreContended("no time left for an attempt")  # an earlier write took it
-        cause: Exception | None = None
+        cause: ApiError | None = None
         for attempt in range(ATTEMPTS):
             if deadline.remaining() < self._attempt_seconds:
                 break
             try:
                 return call()
-            except Exception as error:
-                told = api_error(error)
-                if told is None:  # nobody knows what it means
-                    raise
-                failure, cause = domain_error(told), error
+            except ApiError as error:
+                failure, cause = domain_error(error), error
             pause = random.uniform(0, BACKOFF_SECONDS * 2**attempt)  # noqa: S311 - spreads load, keeps no secret
             last = attempt == ATTEMPTS - 1 or deadline.remaining() < pause + self._attempt_seconds
             if isinstance(failure, StoreFault) or last:

@@ -3,11 +3,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.dynamodb.api_errors import ErrorAnswer, NoAnswer
+from adapters.aws.errors import ErrorAnswer, NoAnswer
 from adapters.dynamodb.repository import ATTEMPTS, BACKOFF_SECONDS, DynamoDbStreamRepository
 from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled, StoreUnavailable
 from domain.ports import Deadline, Landed, Rejected
@@ -15,23 +14,13 @@ from domain.streams import Snapshot
 from domain.writes import Release
 from tests.fakes import FakeClock
 
-URL = "https://dynamodb.invalid"
 ATTEMPT_SECONDS = 1.0
 WRITE = Release("1", "a", None)
 ITEM = {"userId": {"S": "1"}, "streamCount": {"N": "2"}}
 
 
-def service_error(code: str, status: int = 400, **members: Any) -> ClientError:
-    """What botocore raises when the service answers with an error."""
-    response: Any = {"Error": {"Code": code}, **members}
-    return ClientError({**response, "ResponseMetadata": {"HTTPStatusCode": status}}, "UpdateItem")
-
-
 PASSING = [
-    service_error("ProvisionedThroughputExceededException"),
-    service_error("InternalServerError", 500),
-    ConnectionClosedError(endpoint_url=URL),
-    ReadTimeoutError(endpoint_url=URL),
+    ErrorAnswer("ProvisionedThroughputExceededException", 400),
     ErrorAnswer("InternalServerError", 500),
     NoAnswer("the connection was closed"),
 ]
@@ -105,12 +94,12 @@ def test_a_write_that_lands_brings_the_state_that_it_left() -> None:
     assert (len(store.begun), store.pauses) == (1, [])
 
 
-@pytest.mark.parametrize(("members", "state"), [({"Item": ITEM}, Snapshot(2)), ({}, Snapshot())])
+@pytest.mark.parametrize(("item", "state"), [(ITEM, Snapshot(2)), (None, Snapshot())])
 def test_a_write_that_is_refused_brings_the_state_that_it_met(
-    members: dict[str, Any], state: Snapshot
+    item: dict[str, Any] | None, state: Snapshot
 ) -> None:
     """A refusal is an answer: it is not repeated."""
-    store = Store(service_error("ConditionalCheckFailedException", **members))
+    store = Store(ErrorAnswer("ConditionalCheckFailedException", 400, item))
     assert store.write() == Rejected(state)
     assert (len(store.begun), store.pauses) == (1, [])
 
@@ -138,9 +127,7 @@ def test_a_failure_that_passes_is_tried_again(failure: Exception, call: Callable
 
 def test_a_refusal_after_a_failure_shows_the_state() -> None:
     """A lost reply, and a repeat that meets the change of the first try."""
-    store = Store(
-        ReadTimeoutError(endpoint_url=URL), service_error("ConditionalCheckFailedException", Item=ITEM)
-    )
+    store = Store(NoAnswer("too late"), ErrorAnswer("ConditionalCheckFailedException", 400, ITEM))
     assert store.write() == Rejected(Snapshot(2))
 
 
@@ -165,7 +152,7 @@ def test_the_attempts_are_few(
 @pytest.mark.parametrize("call", [Store.write, Store.read])
 def test_our_own_mistake_is_not_repeated(call: Callable[[Store], object]) -> None:
     """It would be the same mistake again."""
-    denied = service_error("AccessDeniedException")
+    denied = ErrorAnswer("AccessDeniedException", 400)
     store = Store(denied)
     with pytest.raises(StoreFault) as caught:
         call(store)
@@ -183,7 +170,7 @@ def test_an_answer_to_a_write_without_a_state_is_no_answer() -> None:
 
 def test_a_write_that_met_another_change_is_tried_again_and_never_taken_for_an_absent_store() -> None:
     """A caller can cause it on its own user, and would buy itself in where the service fails open."""
-    store = Store(service_error("TransactionConflictException"))
+    store = Store(ErrorAnswer("TransactionConflictException", 400))
     with pytest.raises(StoreContended):
         store.write()
     assert len(store.begun) == ATTEMPTS
@@ -201,7 +188,7 @@ def test_pauses_are_random_and_grow() -> None:
     """Each is anything up to a bound that doubles, so that those who failed together spread out."""
     pauses: list[list[float]] = []
     for _ in range(200):
-        store = Store(ConnectionClosedError(endpoint_url=URL))
+        store = Store(NoAnswer("lost"))
         with pytest.raises(StoreUnavailable):
             store.write()
         pauses.append(store.pauses)
@@ -222,7 +209,7 @@ def test_without_time_for_one_attempt_none_is_made() -> None:
 
 def test_a_slow_store_gets_as_many_attempts_as_there_is_time_for() -> None:
     """Two attempts of a second and their pause in two and a half seconds, not three."""
-    failure = ReadTimeoutError(endpoint_url=URL)
+    failure = NoAnswer("too late")
     store = Store(failure, seconds=ATTEMPT_SECONDS)
     with pytest.raises(StoreUnavailable) as caught:
         store.write(2.5)

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from adapters.dynamodb.api_errors import NoAnswer
-from adapters.dynamodb.http_transport import Endpoint, HttpTransport, Response
+from adapters.aws.errors import NoAnswer
+from adapters.aws.http_transport import Endpoint, HttpTransport, Response
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 Serve = Callable[[socket.socket], None]

@@ -2,9 +2,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from adapters.dynamodb.api_errors import ErrorAnswer, NoAnswer
+from adapters.aws.errors import ErrorAnswer, NoAnswer
 from adapters.dynamodb.metered import MeteredApi
 from adapters.store_calls import StoreCalls
 from tests.fakes import FakeClock
@@ -45,8 +44,7 @@ def metered(*replies: Mapping[str, Any] | Exception) -> StoreCalls:
 
 def test_every_call_is_counted_and_timed_whatever_it_comes_to() -> None:
     """Answers, errors and silence all take their time, and DynamoDB's names for them are kept."""
-    told = {"ResponseMetadata": {"HTTPStatusCode": 500, "RequestId": "R3"}, "Error": {"Code": "Internal"}}
-    error = ClientError(told, "UpdateItem")
+    error = ErrorAnswer("InternalServerError", 500, request_id="R3")
     calls = metered({"ResponseMetadata": {"RequestId": "R1"}}, {}, REFUSED, error, NoAnswer("silence"))
 
     assert calls.count == 5

@@ -8,7 +8,7 @@ import pytest
 from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
-from bench.calls import ENVIRONMENT, Handlers, stub_lean_client
+from bench.calls import ENVIRONMENT, Handlers, StubTransport, lean_client_over
 from dev.cache import ROOT
 from dev.capacity import THROTTLING_RATE, Audience, capacity, charge_hour, load_prices
 from domain.limiter import StreamLimiter
@@ -85,7 +85,7 @@ def test_a_request_logs_what_the_model_says(
     """One event, Lambda's own lines about the request, and what CloudWatch counts for each line."""
     for variable, value in {**ENVIRONMENT, "_X_AMZN_TRACE_ID": TRACE_ID}.items():
         monkeypatch.setenv(variable, value)
-    Handlers(stub_lean_client(), "logged").stream("logged", "play-1")[name]()
+    Handlers(lean_client_over(StubTransport()), "logged").stream("logged", "play-1")[name]()
 
     event = len(capsys.readouterr().out)
     assert event + ON_AWS == pytest.approx(Audience.log_bytes, rel=0.05)

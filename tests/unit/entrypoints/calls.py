@@ -8,14 +8,14 @@ from typing import Any, Final
 from adapters.in_memory import InMemoryStreamRepository
 from domain.ports import Clock, StreamRepository
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
-from entrypoints.endpoint import Endpoint
+from entrypoints.route import Route
 from entrypoints.settings import Settings
 from proof.fuzz import is_described
 from tests.fakes import FakeClock
 
 EVENTS: Final = Path(__file__).parents[2] / "events"
-ENDPOINTS: Final[dict[str, Endpoint[Any]]] = {
-    handler.route: handler
+ROUTES: Final[dict[str, Route[Any]]] = {
+    handler.key: handler
     for handler in (stream_start.handler, stream_heartbeat.handler, stream_end.handler, stream_list.handler)
 }
 
@@ -65,7 +65,7 @@ class Api:
         Whatever is answered, the API's description has such an answer, and such a code, for that route.
         """
         sent = event(name, **changes)
-        answer = ENDPOINTS[sent["routeKey"]].serve(sent, LambdaContext(), self._service)
+        answer = ROUTES[sent["routeKey"]].serve(sent, LambdaContext(), self._service)
         assert is_described(sent["routeKey"], answer), answer
         return HttpAnswer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
 

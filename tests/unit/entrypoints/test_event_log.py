@@ -135,7 +135,7 @@ def test_a_failure_is_an_error_with_its_cause(
     assert (written["code"], written["status"]) == (code, status)
     assert written["exception"].startswith(type(error).__name__)
     assert "caused by ConnectionResetError: reset by the host" in written["exception"]
-    assert "endpoint.py:" in written["exception"]
+    assert "route.py:" in written["exception"]
     assert written["user"] == log("pepper").user_hash(USER)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled, StoreUnavailable
 from tests.fakes import FailingRepository, FakeClock, RecordingRepository
-from tests.unit.entrypoints.calls import ENDPOINTS, EVENTS, Api, HttpAnswer, event
+from tests.unit.entrypoints.calls import EVENTS, ROUTES, Api, HttpAnswer, event
 
 AT_LIMIT = "The maximum of 3 simultaneous streams is reached."
 NOTHING_OPEN = "There is no active stream to end."
@@ -42,7 +42,7 @@ def test_every_recorded_event_finds_its_route(path: Any, api: Api) -> None:
 
     assert recorded["version"] == "2.0"
     assert recorded["routeKey"] == recorded["requestContext"]["routeKey"]
-    assert recorded["routeKey"] in ENDPOINTS
+    assert recorded["routeKey"] in ROUTES
     assert api.call(path.stem).status in {200, 403, 410}
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb.api_errors import ErrorAnswer
+from adapters.aws.errors import ErrorAnswer
 from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
@@ -14,7 +14,7 @@ from entrypoints.problems import _RULES as RULES  # the whole table, which nobod
 from entrypoints.settings import Settings
 from tests import documented
 from tests.fakes import FailingRepository, FakeClock
-from tests.unit.entrypoints.calls import ENDPOINTS, Api, LambdaContext, event
+from tests.unit.entrypoints.calls import ROUTES, Api, LambdaContext, event
 
 Output = pytest.CaptureFixture[str]
 Event = dict[str, Any]
@@ -64,8 +64,8 @@ def events(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     Api(AUTH="jwt").call("start", requestContext={"requestId": "r", "authorizer": subject})
     monkeypatch.delenv("TABLE_NAME", raising=False)
     bootstrap.service.cache_clear()
-    for endpoint in ENDPOINTS.values():
-        endpoint(event("start"), LambdaContext())
+    for route in ROUTES.values():
+        route(event("start"), LambdaContext())
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 

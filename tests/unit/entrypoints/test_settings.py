@@ -1,6 +1,6 @@
 import pytest
 
-from adapters.dynamodb.client import StoreClient
+from adapters.aws.api import StoreClient
 from domain.policy import Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
 from entrypoints.callers import Auth

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb.api_errors import ErrorAnswer, NoAnswer
-from adapters.dynamodb.http_transport import Response
-from adapters.dynamodb.lean_client import LeanClient
-from adapters.dynamodb.sigv4 import Credentials, Signer
+from adapters.aws.errors import ErrorAnswer, NoAnswer
+from adapters.aws.http_transport import Response
+from adapters.aws.json_api import JsonApi
+from adapters.aws.sigv4 import Credentials, Signer
 
 ITEM = {"userId": {"S": "1"}, "streamCount": {"N": "3"}}
 
@@ -29,27 +29,28 @@ class Answering:
         """Nothing is open."""
 
 
-def client(transport: Answering) -> LeanClient:
-    """A client over this transport."""
+def api(transport: Answering) -> JsonApi:
+    """DynamoDB over this transport."""
     signer = Signer(Credentials("AKIA", "secret", "token"), "eu-central-1", "dynamodb.invalid")
-    return LeanClient(transport, signer, now=lambda: 1_700_000_000.0)
+    return JsonApi(transport, signer, now=lambda: 1_700_000_000.0)
 
 
 def call(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
     """What a call comes to that is answered so."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return client(Answering(status, content, headers)).update_item(TableName="streams")
+    return api(Answering(status, content, headers)).call("UpdateItem", {"TableName": "streams"})
 
 
 def test_a_call_is_one_signed_request_in_the_words_of_dynamodb() -> None:
     """The operation is named in a header, the session token goes along, and the body is JSON."""
     transport = Answering(200, b'{"Item": {}}')
-    assert client(transport).get_item(TableName="streams", Key={"userId": {"S": "é"}}) == {"Item": {}}
+    request = {"TableName": "streams", "Key": {"userId": {"S": "é"}}}
+    assert api(transport).call("GetItem", request) == {"Item": {}}
     ((headers, body),) = transport.posted
     assert headers["X-Amz-Target"] == "DynamoDB_20120810.GetItem"
     assert headers["X-Amz-Security-Token"] == "token"
     assert headers["X-Amz-Date"] == "20231114T221320Z"
-    assert json.loads(body) == {"TableName": "streams", "Key": {"userId": {"S": "é"}}}
+    assert json.loads(body) == request
 
 
 @pytest.mark.parametrize(

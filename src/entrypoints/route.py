@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Generic, Protocol, TypeVar
 
+from adapters.store_calls import StoreCalls
 from domain.limiter import Answer, StreamLimiter
 from entrypoints import bootstrap
 from entrypoints.answer_models import AnswerModel
 from entrypoints.bootstrap import Service
-from entrypoints.event_log import EventLog, distrustful_log
+from entrypoints.event_log import EventLog, emergency_log
 from entrypoints.http_request import HttpRequest
 from entrypoints.metrics import embedded
 from entrypoints.problems import FAILED, RETRY_AFTER_SECONDS, problem_for, rule_for
@@ -31,17 +32,17 @@ CommandT = TypeVar("CommandT", bound=Command)
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint(Generic[CommandT]):
+class Route(Generic[CommandT]):
     """One route: a callable that Lambda can invoke as `handler(event, context)`.
 
     Attributes:
-        route: API Gateway's key of it, such as `POST /stream/start`.
+        key: API Gateway's name for it, such as `POST /stream/start`.
         decode: reads the command out of the request.
         use_case: does what the command says.
         encode: puts the answer to the command into the contract's words.
     """
 
-    route: str
+    key: str
     decode: Callable[[HttpRequest, Service], CommandT]
     use_case: Callable[[StreamLimiter, CommandT], Answer]
     encode: Callable[[CommandT, Answer, Service], AnswerModel]
@@ -82,12 +83,7 @@ class Endpoint(Generic[CommandT]):
         if live is not None:
             record["stream_count"] = live.count
         record["status"] = int(status)
-        calls = service.store_calls
-        record["store_calls"] = calls.count
-        record["contention_rounds"] = calls.contention_rounds
-        record["store_request_ids"] = calls.request_ids
-        record["store_ms"] = round(calls.seconds * 1000, 3)
-        record["duration_ms"] = round((service.clock.monotonic() - started) * 1000, 3)
+        record |= _costs(service.store_calls, service.clock.monotonic() - started)
         record |= embedded(record["outcome"], service.clock.now(), reclaimed=reclaimed, evicted=evicted)
         if failure is None:
             service.log.request(**record)
@@ -97,11 +93,11 @@ class Endpoint(Generic[CommandT]):
 
     def _unserved(self, event: Mapping[str, Any], context: Any, error: SettingsError) -> dict[str, Any]:
         """Answer an event that no service is there for: the cause is told to the log alone."""
-        request, log = HttpRequest(event), distrustful_log()
+        request, log = HttpRequest(event), emergency_log()
         status = rule_for(error).status
         record = self._record(request, context, log)
-        record |= {"outcome": FAILED, "code": "wrong_settings", "status": int(status), "duration_ms": 0.0}
-        record |= {"store_calls": 0, "store_ms": 0.0, "store_request_ids": [], "contention_rounds": 0}
+        record |= {"outcome": FAILED, "code": "wrong_settings", "status": int(status)}
+        record |= _costs(StoreCalls(), 0.0)
         record |= embedded(FAILED, time.time())
         log.failure(error, **record)
         return _response(status, problem_for(error, request.request_id))
@@ -109,7 +105,7 @@ class Endpoint(Generic[CommandT]):
     def _record(self, request: HttpRequest, context: Any, log: EventLog) -> dict[str, Any]:
         """What is known of a request's event before it is answered."""
         record = {
-            "route": self.route,
+            "route": self.key,
             "request_id": request.request_id,
             "lambda_request_id": getattr(context, "aws_request_id", ""),
             "function": getattr(context, "function_name", "local"),
@@ -118,6 +114,17 @@ class Endpoint(Generic[CommandT]):
         if trace_id := os.environ.get("_X_AMZN_TRACE_ID"):  # Lambda sets it anew for each request
             record["trace_id"] = trace_id
         return record
+
+
+def _costs(calls: StoreCalls, seconds: float) -> dict[str, Any]:
+    """What a request asked of the store, and how long it took in all."""
+    return {
+        "store_calls": calls.count,
+        "contention_rounds": calls.contention_rounds,
+        "store_request_ids": calls.request_ids,
+        "store_ms": round(calls.seconds * 1000, 3),
+        "duration_ms": round(seconds * 1000, 3),
+    }
 
 
 def _response(status: HTTPStatus, body: AnswerModel) -> dict[str, Any]:

@@ -10,8 +10,11 @@ from hashlib import sha256
 from typing import Final
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
-CONTENT_TYPES: Final = {"dynamodb": "application/x-amz-json-1.0", "ssm": "application/x-amz-json-1.1"}
-"""The services that speak so, and what each calls its JSON."""
+SERVICES: Final = {
+    "dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"),
+    "ssm": ("AmazonSSM", "application/x-amz-json-1.1"),
+}
+"""The services that speak so: what each calls itself before an operation's name, and what its JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Signer:
         self._region = region
         self._host = host
         self._service = service
-        self._content_type = CONTENT_TYPES[service]
+        self._target, self._content_type = SERVICES[service]
         token = credentials.session_token
         self._token_header = {} if token is None else {"X-Amz-Security-Token": token}
         self._token_line = "" if token is None else f"x-amz-security-token:{token}\n"
@@ -52,8 +55,9 @@ class Signer:
         self._signed_headers = ";".join(names)
         self._day_and_mac = ("", hmac.new(b"", digestmod="sha256"))
 
-    def headers(self, target: str, body: bytes, now: float) -> dict[str, str]:
-        """Every header of a request with this `X-Amz-Target` and body, made at this epoch second."""
+    def headers(self, operation: str, body: bytes, now: float) -> dict[str, str]:
+        """Every header of a request for this operation with this body, made at this epoch second."""
+        target = f"{self._target}.{operation}"
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         day = moment[:8]
         scope = f"{day}/{self._region}/{self._service}/aws4_request"

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from adapters.dynamodb.api_errors import NoAnswer
+from adapters.aws.errors import NoAnswer
 
 MAX_HEAD_BYTES: Final = 16_384
 MAX_BODY_BYTES: Final = 1_048_576

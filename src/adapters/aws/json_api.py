@@ -1,4 +1,4 @@
-"""Calls of AWS as signed HTTP requests, without the SDK: the two that the repository needs in its shape."""
+"""The lean client: calls of AWS's JSON services as signed HTTP requests, without the SDK."""
 
 import time
 import zlib
@@ -7,17 +7,16 @@ from typing import Any, Final, Protocol
 
 from pydantic_core import from_json, to_json
 
-from adapters.dynamodb.api_errors import ErrorAnswer, NoAnswer
-from adapters.dynamodb.http_transport import Response
-from adapters.dynamodb.sigv4 import Signer
+from adapters.aws.errors import ErrorAnswer, NoAnswer
+from adapters.aws.http_transport import Response
+from adapters.aws.sigv4 import Signer
 
-API_VERSION: Final = "DynamoDB_20120810"
 OK: Final = 200
 REQUEST_ID: Final = "x-amzn-requestid"
 
 
 class Transport(Protocol):
-    """Carries requests to DynamoDB."""
+    """Carries requests to one service."""
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Response:
         """Send one request at most once, and read its answer; raises `NoAnswer` when there is none."""
@@ -29,11 +28,11 @@ class Transport(Protocol):
 
 
 class JsonApi:
-    """Makes one attempt per call, and raises `ApiError`s. Threads may share it.
+    """An `AwsApi` by signed HTTP requests. Threads may share it.
 
     Args:
         transport: carries the requests.
-        signer: signs them.
+        signer: signs them, for one service.
         now: tells the epoch second.
     """
 
@@ -42,35 +41,23 @@ class JsonApi:
         self._signer = signer
         self._now = now
 
-    def call(self, target: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The call that the service knows as this target."""
+    def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make one attempt at this operation."""
         body = to_json(request)  # a quarter of what the standard library takes: docs/adr/0013-hot-path.md
-        headers = self._signer.headers(target, body, self._now())
+        headers = self._signer.headers(operation, body, self._now())
         response = self.transport.post(headers, body)
         checksum = response.headers.get("x-amz-crc32")
         if checksum is not None and checksum != str(zlib.crc32(response.body)):
             raise NoAnswer("the answer was damaged on its way")
-        if response.status == OK:
-            return _answer(response)
-        raise _error(response)
+        if response.status != OK:
+            raise _error(response)
+        answer = _object(response.body)
+        request_id = response.headers.get(REQUEST_ID)
+        return {**answer, "ResponseMetadata": {"RequestId": request_id}} if request_id else answer
 
-
-class LeanClient(JsonApi):
-    """The two calls that the repository needs."""
-
-    def update_item(self, **request: Any) -> Mapping[str, Any]:
-        """DynamoDB's `UpdateItem`."""
-        return self.call(f"{API_VERSION}.UpdateItem", request)
-
-    def get_item(self, **request: Any) -> Mapping[str, Any]:
-        """DynamoDB's `GetItem`."""
-        return self.call(f"{API_VERSION}.GetItem", request)
-
-
-def _answer(response: Response) -> Mapping[str, Any]:
-    request_id = response.headers.get(REQUEST_ID)
-    answer = _object(response.body)
-    return {**answer, "ResponseMetadata": {"RequestId": request_id}} if request_id else answer
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self.transport.close()
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
@@ -84,7 +71,7 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 
 def _error(response: Response) -> ErrorAnswer:
-    """The error that DynamoDB tells; something between us and it may answer in words of its own."""
+    """The error that the service tells; something between us and it may answer in words of its own."""
     try:
         answer = _object(response.body)
     except NoAnswer:

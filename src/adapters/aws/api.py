@@ -1,0 +1,110 @@
+"""Which client speaks to AWS, and what it is told by the SDK's own environment variables."""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+from adapters.aws import attempt
+from adapters.aws.http_transport import Endpoint, HttpTransport
+from adapters.aws.json_api import JsonApi
+from adapters.aws.sigv4 import Credentials, Signer
+
+REGION_VARIABLES: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
+
+# What the SDK heeds and the lean client does not: other endpoints, other sources, a way around.
+_SDK_ONLY: Final = frozenset(
+    {
+        *("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_CA_BUNDLE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+        *("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
+        *("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+    }
+)
+# Regions whose hosts have another domain than amazonaws.com.
+_OTHER_DOMAINS: Final = ("cn-", "us-iso", "eu-iso", "eusc-")
+
+
+class AwsApi(Protocol):
+    """The calls of one AWS service."""
+
+    def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make one attempt at an operation such as `GetItem`, request and answer in the SDK's shape.
+
+        Raises:
+            ApiError: there is no answer, or an error.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        ...
+
+
+class StoreClient(StrEnum):
+    """Which client speaks to DynamoDB, and to whatever else is asked of AWS."""
+
+    AUTO = "auto"
+    BOTO3 = "boto3"
+    LEAN = "lean"
+
+
+class NotConfigured(Exception):
+    """The environment does not say how to reach a service; the text says what is missing."""
+
+
+def aws_api(service: str, choice: StoreClient, environment: Mapping[str, str] = os.environ) -> AwsApi:
+    """The service by the client that was chosen. Either keeps its connections.
+
+    Raises:
+        NotConfigured: the lean one was chosen, and the environment lacks what it needs.
+    """
+    if choice is StoreClient.LEAN or (choice is StoreClient.AUTO and lean_is_safe(environment)):
+        return json_api(service, environment)
+    from adapters.aws import sdk  # noqa: PLC0415 - takes longer than all else at a cold start
+
+    return sdk.SdkApi(sdk.sdk_client(service))
+
+
+def lean_is_safe(environment: Mapping[str, str]) -> bool:
+    """Whether the lean client may be taken unasked: in a Lambda with its role's credentials in its variables.
+
+    Lambda replaces an environment before those credentials end. One that SnapStart restores lives on
+    with a snapshot's memory: its credentials come from elsewhere, and change.
+    """
+    given = {name for name, value in environment.items() if value}
+    region = next((environment[name] for name in REGION_VARIABLES if name in given), "")
+    return (
+        {"AWS_LAMBDA_FUNCTION_NAME", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= given
+        and environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start"
+        and not {name.upper() for name in given} & _SDK_ONLY
+        and region != ""
+        and not region.startswith(_OTHER_DOMAINS)
+    )
+
+
+def json_api(service: str, environment: Mapping[str, str] = os.environ) -> JsonApi:
+    """The lean client: static credentials, region and endpoint from the SDK's own variables.
+
+    Raises:
+        NotConfigured: one of them is missing.
+    """
+
+    def first(*names: str) -> str:
+        value = next((environment[name] for name in names if environment.get(name)), None)
+        if value is None:
+            raise NotConfigured(f"{' or '.join(names)} is needed by the lean client")
+        return value
+
+    credentials = Credentials(
+        first("AWS_ACCESS_KEY_ID"),
+        first("AWS_SECRET_ACCESS_KEY"),
+        environment.get("AWS_SESSION_TOKEN") or None,
+    )
+    region = first(*REGION_VARIABLES)
+    urls = (environment.get(name) for name in (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL"))
+    endpoint = Endpoint.of(next(filter(None, urls), f"https://{service}.{region}.amazonaws.com"))
+    transport = HttpTransport(
+        endpoint, connect_seconds=attempt.CONNECT_SECONDS, read_seconds=attempt.READ_SECONDS
+    )
+    return JsonApi(transport, Signer(credentials, region, endpoint.authority, service))

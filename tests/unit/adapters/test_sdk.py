@@ -1,0 +1,155 @@
+import zlib
+from typing import Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+from botocore.parsers import ResponseParserError
+
+from adapters.aws.attempt import ATTEMPT_SECONDS, CONNECT_SECONDS, READ_SECONDS
+from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
+from adapters.aws.sdk import SdkApi, sdk_client
+from domain.limiter import DEADLINE_SECONDS
+
+URL = "https://dynamodb.invalid"
+ITEM = {"streamCount": {"N": "3"}}
+
+
+class Raising:
+    """A client of boto3's whose every call fails so."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def update_item(self, **_: Any) -> Any:
+        """Fail."""
+        raise self._error
+
+
+def told(error: Exception) -> Exception:
+    """What the adapter raises where boto3 raises this."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is
+        SdkApi(Raising(error)).call("UpdateItem", {})
+    return caught.value
+
+
+def service_error(code: str, **members: Any) -> ClientError:
+    """What botocore raises when the service answers with an error."""
+    metadata = {"HTTPStatusCode": 400, "RequestId": "R1"}
+    response: Any = {"Error": {"Code": code, "Message": "s3cret"}, "ResponseMetadata": metadata, **members}
+    return ClientError(response, "UpdateItem")
+
+
+def test_a_call_is_one_short_attempt() -> None:
+    """The SDK repeats nothing by itself, and two attempts fit into a request's deadline."""
+    config = sdk_client("dynamodb").meta.config
+    assert config.retries["total_max_attempts"] == 1
+    assert (config.connect_timeout, config.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)
+    assert ATTEMPT_SECONDS == CONNECT_SECONDS + READ_SECONDS <= DEADLINE_SECONDS / 2
+
+
+def test_connections_are_kept_alive() -> None:
+    """A warm function makes no new TLS handshake; threads do not queue for a connection."""
+    config = sdk_client("dynamodb").meta.config
+    assert config.tcp_keepalive is True
+    assert config.max_pool_connections == 64
+
+
+def test_region_and_endpoint_come_from_the_session() -> None:
+    """Whoever makes the session decides where its calls go."""
+    client = sdk_client("dynamodb", boto3.Session("test", "test", region_name="eu-central-1"))
+    assert client.meta.region_name == "eu-central-1"
+    assert client.meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com"
+
+
+def damaged_answer(body: bytes, **headers: str) -> None:
+    """Let boto3 read this answer."""
+    client = sdk_client("dynamodb")
+    response = AWSResponse("http://store", 200, headers, None)
+    response._content = body  # noqa: SLF001 - as a response that was read
+    client._endpoint.http_session.send = lambda _: response  # noqa: SLF001 - beneath botocore
+    client.get_item(TableName="streams", Key={"userId": {"S": "1"}})
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"3", b'"text"'])
+def test_boto3_takes_no_damaged_answer_for_a_user_without_any_state(body: bytes) -> None:
+    """It would by itself, and a read would show a user without streams."""
+    with pytest.raises(NoAnswer):
+        damaged_answer(body)
+
+
+def test_boto3_checks_the_checksum_of_an_answer() -> None:
+    """Its standard retry mode does not by itself."""
+    damaged_answer(b"{}", **{"x-amz-crc32": str(zlib.crc32(b"{}"))})
+    with pytest.raises(NoAnswer):
+        damaged_answer(b"{}", **{"x-amz-crc32": "1"})
+
+
+def test_an_error_of_the_service_is_told_by_its_code() -> None:
+    """With the status, what a condition met, and the service's name for the call."""
+    error = service_error("ConditionalCheckFailedException", Item=ITEM)
+    answer = told(error)
+    assert isinstance(answer, ErrorAnswer)
+    assert (answer.code, answer.status, answer.item, answer.request_id) == (
+        "ConditionalCheckFailedException",
+        400,
+        ITEM,
+        "R1",
+    )
+    assert answer.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectTimeoutError(endpoint_url=URL),
+        ReadTimeoutError(endpoint_url=URL),
+        EndpointConnectionError(endpoint_url=URL, error="refused"),
+        ConnectionClosedError(endpoint_url=URL),
+        ProxyConnectionError(proxy_url=URL, error="refused"),
+        SSLError(endpoint_url=URL, error="bad certificate"),
+        HTTPClientError(error="damaged"),
+        ResponseParserError("not JSON"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_silence_is_no_answer(error: Exception) -> None:
+    """Refused, cut off, too late or unreadable: nobody knows whether the call took effect."""
+    assert isinstance(told(error), NoAnswer)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NoCredentialsError(), NoRegionError(), ParamValidationError(report="s3cret")],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_request_that_was_never_made_is_told(error: BotoCoreError) -> None:
+    """It had no effect, and a repeat would have none either."""
+    assert type(told(error)) is ApiError
+
+
+@pytest.mark.parametrize("error", [service_error("AccessDenied"), ReadTimeoutError(endpoint_url="s3cret")])
+def test_a_failure_is_named_by_its_kind_alone(error: Exception) -> None:
+    """The SDK's text, which may hold names and addresses, is left where it is."""
+    assert "s3cret" in str(error)
+    assert str(told(error)) in {"AccessDenied", "ReadTimeoutError"}
+
+
+def test_what_boto3_did_not_raise_passes_as_it_is() -> None:
+    """A mistake in our own code is not taken for the service's."""
+    mistake = KeyError("Attributes")
+    assert told(mistake) is mistake
