@@ -207,7 +207,7 @@ class StreamLimiter:
         now = self._clock.now()
         lease = None
         if isinstance(request, StartNamed):
-            lease = Lease(request.stream_id, floor(now), self.policy.lease_until(now), request.device)
+            lease = self.policy.lease_of(request, now)
         elif isinstance(request, Heartbeat):
             lease = Lease(request.stream_id, floor(now), self.policy.lease_until(now))
         return Answer(Outcome.UNVERIFIED, None, lease, now)

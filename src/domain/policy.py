@@ -80,6 +80,10 @@ class Policy:
     enforcement: Enforcement = Enforcement.ENFORCE
     on_store_failure: OnStoreFailure = OnStoreFailure.CLOSED
 
+    def lease_of(self, request: StartNamed, now: float) -> Lease:
+        """The lease that a start takes now."""
+        return Lease(request.stream_id, floor(now), self.lease_until(now), request.device)
+
     def lease_until(self, now: float) -> int:
         """When a lease that is taken or extended now ends."""
         return ceil(now + self.lease_seconds)
@@ -256,7 +260,7 @@ def _over_and_replaced(state: Snapshot, request: StartRequest, policy: Policy, n
 def _admit(request: StartRequest, policy: Policy, now: float, limit: int, freed: Freed = NOTHING) -> Admit:
     newcomer: Lease | AnonymousStream
     if isinstance(request, StartNamed):
-        newcomer = Lease(request.stream_id, floor(now), policy.lease_until(now), request.device)
+        newcomer = policy.lease_of(request, now)
     else:
         newcomer = AnonymousStream(
             request.mark, policy.anonymous_until(now), policy.anonymous_over_since(now)
