@@ -5,6 +5,8 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 from typing import Any, Final
 
+from entrypoints.problems import FAILED, REFUSED
+
 NAMESPACE: Final = "StreamLimiter"
 
 # Never a user among the dimensions: each value of one is a metric of its own, and has its price.
@@ -42,8 +44,8 @@ def embedded(outcome: str, now: float, *, reclaimed: int = 0, evicted: int = 0) 
     """
     members = {
         "requests": 1,
-        "refused": int(outcome == "refused"),
-        "failed": int(outcome == "failed"),
+        "refused": int(outcome == REFUSED),
+        "failed": int(outcome == FAILED),
         "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": _DIRECTIVES},
     }
     if reclaimed or evicted:

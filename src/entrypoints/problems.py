@@ -24,7 +24,11 @@ from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, O
 from entrypoints.http_request import MAX_BODY_BYTES, BodyTooLarge, InvalidFields
 
 RETRY_AFTER_SECONDS: Final = 1
+REFUSED: Final = "refused"
+"""What events call a request whose answer was no because of a bound."""
+
 FAILED: Final = "failed"
+"""What they call one that could not be served: logged as an error, with its cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Rule:
         code: the stable, machine-readable name of the kind.
         title: the kind in words.
         detail: what is wrong this time; must not show anything of the inside.
-        outcome: what the request's event calls it; `failed` is logged as an error, with its cause.
+        outcome: what the request's event calls it.
         members: what else the problem carries.
     """
 
@@ -139,14 +143,14 @@ _RULES: Final[dict[type, Rule]] = {
         _always(f"The token's limit must be a whole number from 0 to {CEILING}."),
     ),
     LimitReached: Rule(
-        HTTPStatus.FORBIDDEN, "limit_reached", "Every stream is taken", _limit_reached, "refused", _holders
+        HTTPStatus.FORBIDDEN, "limit_reached", "Every stream is taken", _limit_reached, REFUSED, _holders
     ),
     NoActiveStream: Rule(
         HTTPStatus.FORBIDDEN,
         "no_active_stream",
         "There is nothing to end",
         _always("There is no active stream to end."),
-        "refused",
+        REFUSED,
         lambda error: {"stream_count": error.live.count},
     ),
     StreamGone: Rule(
