@@ -1,6 +1,8 @@
 """The documents say what the code does."""
 
 import re
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,19 @@ from dev import terraform_docs
 from entrypoints.problems import _RULES as RULES  # the whole table, which nobody else needs
 from entrypoints.settings import Settings
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("clients/*/README.md")]
+FOLDERS = [ROOT, ROOT / "src", ROOT / "terraform", *(ROOT / "src").rglob("*/")]
+"""Where a document may leave off the beginning of a path."""
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+
+
+def code(page: Path) -> str:
+    """What the page sets as code: blocks, and spans of a line."""
+    text = page.read_text(encoding="utf-8")
+    return "\n".join(re.findall(r"^```.*?^```|`[^`\n]+`", text, re.MULTILINE | re.DOTALL))
 
 
 def rows(page: str, heading: str) -> list[list[str]]:
@@ -58,8 +72,36 @@ def test_the_inputs_and_outputs_of_the_module_are_documented_as_they_are() -> No
 
 def test_each_stage_that_is_there_is_documented() -> None:
     """The page on roll-outs has a column for each file of settings."""
-    stages = {file.stem for file in (DOCS.parent / "terraform" / "stages").glob("*.tfvars")}
+    stages = {file.stem for file in (ROOT / "terraform" / "stages").glob("*.tfvars")}
     header = next(
         line for line in (DOCS / "rollout.md").read_text(encoding="utf-8").splitlines() if "|" in line
     )
     assert {cell.strip(" `") for cell in header.strip("|").split("|")} - {""} == stages
+
+
+def test_each_dependency_has_its_row() -> None:
+    """The page has a row for each library that pyproject.toml names, in each group, and for no other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = project["project"]["dependencies"], *project["dependency-groups"].values()
+    named = [re.split(r"[^\w-]", line)[0] for line in chain(*groups)]
+    page = (DOCS / "dependencies.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `([\w-]+)", page, re.MULTILINE)) == sorted(named)
+
+
+@every_page
+def test_each_file_that_a_page_names_is_there(page: Path) -> None:
+    """A file that moves is still called by its old place somewhere. What is built need not be there."""
+    named = re.findall(
+        r"(?<=[`\s])[\w.-]+(?:/[\w.-]+)*(?:\.(?:py|tf|hcl|md|yaml|mjs)|/)(?=[`\s])", code(page)
+    )
+    places = [*FOLDERS, page.parent]
+    missing = [name for name in named if not any((place / name).exists() for place in places)]
+    assert [name for name in missing if not name.startswith((".state", "build/"))] == []
+
+
+@every_page
+def test_each_target_that_a_page_names_is_there(page: Path) -> None:
+    """In `make` without arguments."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):.*## ", makefile, re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", code(page))) <= targets

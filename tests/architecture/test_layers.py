@@ -1,13 +1,17 @@
 import ast
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 DOMAIN = ROOT / "src" / "domain"
+ROOMS = ("src", "dev", "bench", "proof", "tests")
 IMPURE = {
     "asyncio",
     "datetime",
@@ -52,3 +56,25 @@ def test_the_domain_is_the_standard_library_only(path: Path) -> None:
 def test_the_domain_is_pure(path: Path) -> None:
     """Nothing in the domain reaches for the clock, chance, threads, files, the network or the environment."""
     assert set(imports_of(path)).isdisjoint(IMPURE)
+
+
+def named(dependencies: Iterable[str]) -> set[str]:
+    """The libraries that these lines of pyproject.toml name."""
+    return {re.split(r"[^\w-]", line)[0] for line in dependencies}
+
+
+def test_each_library_that_is_imported_is_named_in_pyproject() -> None:
+    """Nothing is used only because something else happens to bring it along."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    runtime = named(project["project"]["dependencies"])
+    groups = project["dependency-groups"].values()
+    known = {"src": runtime, **dict.fromkeys(ROOMS[1:], runtime.union(*map(named, groups)))}
+    brought_by = packages_distributions()
+    ours = {*ROOMS, "domain", "adapters", "entrypoints", "stream_limiter_client"}
+    for room in ROOMS:
+        imported = {name for path in (ROOT / room).rglob("*.py") for name in imports_of(path)}
+        libraries = imported - ours - sys.stdlib_module_names
+        # Of a library that lives in another environment there is the name alone.
+        found = {brought_by.get(name, [name])[0].lower().replace("_", "-") for name in libraries}
+        assert found
+        assert found <= known[room], room

@@ -18,14 +18,3 @@ def test_the_picture_of_the_rooms_is_what_the_imports_are() -> None:
     drawn = re.findall(r"^  (\w+) --> (\w+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
     assert sorted(drawn) == sorted((one, other) for one, other in imported if one != other)
-
-
-def test_what_the_page_names_is_there() -> None:
-    """A file that was moved or renamed is still called by its name somewhere."""
-    root = PAGE.parents[1]
-    rooms = [root, root / "src", root / "terraform", *(root / "src").rglob("*/")]
-    named = re.findall(r"`([\w./]+\.(?:py|tf|md))`", PAGE.read_text(encoding="utf-8"))
-
-    missing = [name for name in named if not any((room / name).exists() for room in rooms)]
-    assert named
-    assert missing == []
