@@ -9,6 +9,7 @@ import pytest
 
 from adapters.dynamodb import items
 from dev import terraform_docs
+from dev.capacity import Audience, capacity, load_prices
 from entrypoints.problems import _RULES as RULES  # the whole table, which nobody else needs
 from entrypoints.settings import Settings
 
@@ -77,6 +78,16 @@ def test_each_stage_that_is_there_is_documented() -> None:
         line for line in (DOCS / "rollout.md").read_text(encoding="utf-8").splitlines() if "|" in line
     )
     assert {cell.strip(" `") for cell in header.strip("|").split("|")} - {""} == stages
+
+
+@pytest.mark.parametrize("row", rows("scaling.md", "viewers"), ids=lambda row: row[0])
+def test_what_an_audience_asks_for_is_what_the_model_says(row: list[str]) -> None:
+    """To two digits: `make capacity` prints the same."""
+    viewers, *figures = (float(cell.replace(",", "")) for cell in row[:-1])
+    needed = capacity(Audience(int(viewers)), load_prices())
+    hour, million = needed.dollars, needed.dollars_million_requests
+    model = [needed.requests_second, needed.concurrency, hour, million, hour / viewers]
+    assert figures == pytest.approx(model, rel=0.025)
 
 
 def test_each_dependency_has_its_row() -> None:

@@ -23,6 +23,7 @@ ROOT: Final = Path(__file__).parents[2]
 BESIDE: Final = (
     "README.md",
     "CONTRIBUTING.md",
+    "CHANGELOG.md",
     "SECURITY.md",
     "clients/js/README.md",
     "clients/python/README.md",
