@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = sorted(path for folder in ("src", "dev", "bench", "tests") for path in (ROOT / folder).rglob("*.py"))
+OURS = sorted(
+    path for folder in ("src", "dev", "bench", "proof", "tests") for path in (ROOT / folder).rglob("*.py")
+)
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.relative_to(ROOT).as_posix())

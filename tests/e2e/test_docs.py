@@ -30,15 +30,21 @@ BESIDE: Final = (
 )
 
 
-def test_the_site_is_built_and_no_link_leads_nowhere() -> None:
-    """Strictly: a link to a page or a heading that is not there fails it. It asks nothing of another host."""
+@pytest.fixture(scope="module")
+def site() -> Path:
+    """The site, built strictly: a link to a page or a heading that is not there fails it."""
     if not MKDOCS.exists():
         skip_or_fail("MkDocs is not installed: `make docs` installs it.")
     if shutil.which("npm") is None:
         skip_or_fail("npm is not installed: it fetches the diagrams' script.")
     run = subprocess.run(["make", "docs"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    html = "".join(page.read_text(encoding="utf-8") for page in SITE.rglob("*.html"))
+    return SITE
+
+
+def test_the_site_asks_nothing_of_another_host(site: Path) -> None:
+    """Its scripts, styles, pictures and frames are its own."""
+    html = "".join(page.read_text(encoding="utf-8") for page in site.rglob("*.html"))
     assert (
         re.findall(
             r"<(?:script|img|iframe|link rel=.stylesheet.)[^>]*(?:src|href)=.(https?://[^\"' ]+)", html
@@ -50,22 +56,20 @@ def test_the_site_is_built_and_no_link_leads_nowhere() -> None:
 
 
 @pytest.fixture
-def address() -> Iterator[str]:
+def address(site: Path) -> Iterator[str]:
     """Where the site is served."""
     quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=SITE)) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=site)) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
 def test_the_site_is_drawn_in_a_browser(address: str) -> None:
-    """The description with its four routes, and the diagram of a lease; the test before has built it."""
+    """The description with its four routes, and the diagram of a lease."""
     path = find()
     if path is None:
         skip_or_fail(MISSING)
-    if not SITE.exists():
-        skip_or_fail("The site is not built: `make docs` builds it.")
     with chromium(path) as browser:
         page = browser.new_page()
         page.goto(f"{address}/api-reference.html")
