@@ -18,8 +18,7 @@ from dev.emulator import EmulatorError, environment_for, start_emulator
 from dev.gateway import gateway
 from dev.table import ensure_table
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
-from entrypoints.callers import Auth
-from entrypoints.settings import SettingsError
+from entrypoints.settings import Auth, SettingsError
 
 ROUTES = (stream_start.handler, stream_heartbeat.handler, stream_end.handler, stream_list.handler)
 LOOPBACK = "127.0.0.1"

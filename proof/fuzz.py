@@ -18,6 +18,7 @@ from jsonschema_rs import Draft202012Validator
 
 from adapters.clock import SystemClock
 from adapters.dynamodb.repository import DynamoDbStreamRepository
+from adapters.store_calls import StoreCalls
 from dev import openapi
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
 from entrypoints.route import Route
@@ -142,6 +143,7 @@ def fuzz(route: Route[Any], seed: int, events: int) -> Findings:
         Settings.from_environment({"TABLE_NAME": "fuzz", "AUTH": "none", "LOG_LEVEL": "error"}),
         repository,
         SystemClock(),
+        StoreCalls(),
     )
     findings = Findings()
 

@@ -33,7 +33,7 @@ class StartAnonymous:
 
     @property
     def mark(self) -> str:
-        """What is remembered of it. A start and an end under one id are two requests."""
+        """What is remembered of it. A start and an end under one key are two requests."""
         return f"start:{self.idempotency_key}"
 
 
@@ -66,7 +66,7 @@ class EndAnonymous:
 
     @property
     def mark(self) -> str:
-        """What is remembered of it. A start and an end under one id are two requests."""
+        """What is remembered of it. A start and an end under one key are two requests."""
         return f"end:{self.idempotency_key}"
 
 

@@ -54,14 +54,13 @@ def build(
     settings: Settings,
     repository: StreamRepository,
     clock: Clock,
-    new_key: Callable[[], str] = random_key,
-    store_calls: StoreCalls | None = None,
+    store_calls: StoreCalls,
 ) -> Service:
-    """Wire the service over these ports."""
+    """Wire the service over these ports; `store_calls` is what the repository writes down, if it does."""
     limiter = StreamLimiter(repository, clock, settings.policy)
     callers = Callers(settings.auth, settings.limit_claim, settings.max_streams)
     log = EventLog(settings.log_level, settings.log_hash_key)
-    return Service(limiter, callers, clock, log, new_key, store_calls or StoreCalls())
+    return Service(limiter, callers, clock, log, random_key, store_calls)
 
 
 def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamRepository:
@@ -96,4 +95,4 @@ def service() -> Service:
     """
     settings = with_log_hash_key(Settings.from_environment())
     calls = StoreCalls()
-    return build(settings, dynamodb_repository(settings, calls), SystemClock(), store_calls=calls)
+    return build(settings, dynamodb_repository(settings, calls), SystemClock(), calls)

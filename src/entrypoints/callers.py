@@ -3,26 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from domain.errors import InvalidInput
 from domain.names import check_user_id
 from domain.streams import CEILING
 from entrypoints.http_request import HttpRequest
+from entrypoints.settings import Auth
 
 LIMIT: Final = re.compile(r"0|[1-9][0-9]?")
-
-
-class Auth(StrEnum):
-    """How callers are authenticated, by API Gateway, before a function sees them."""
-
-    NONE = "none"
-    """Not at all: the request names the user. For local use and private networks."""
-    JWT = "jwt"
-    """By a token: the user is its subject."""
-    IAM = "iam"
-    """By a signature of a trusted backend, which names the user and may name the limit."""
 
 
 class NotAllowed(Exception):

@@ -54,7 +54,7 @@ class Rule:
 
 def rule_for(error: Exception) -> Rule:
     """The rule of the nearest ancestor that has one."""
-    return next(_RULES[kind] for kind in type(error).__mro__ if kind in _RULES)
+    return next(RULES[kind] for kind in type(error).__mro__ if kind in RULES)
 
 
 def problem_for(error: Exception, request_id: str) -> Problem:
@@ -106,7 +106,7 @@ _INVALID: Final = Rule(
     _field_errors,
 )
 
-_RULES: Final[dict[type, Rule]] = {
+RULES: Final[dict[type, Rule]] = {
     InvalidInput: _INVALID,
     InvalidFields: _INVALID,
     BodyTooLarge: Rule(

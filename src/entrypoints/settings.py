@@ -10,9 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from adapters.aws.api import StoreClient
 from domain.policy import MAX_STREAMS, Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
-from entrypoints.callers import Auth
 
 DEFAULT: Final = Policy()
+
+
+class Auth(StrEnum):
+    """How callers are authenticated, by API Gateway, before a function sees them."""
+
+    NONE = "none"
+    """Not at all: the request names the user. For local use and private networks."""
+    JWT = "jwt"
+    """By a token: the user is its subject."""
+    IAM = "iam"
+    """By a signature of a trusted backend, which names the user and may name the limit."""
 
 
 class LogLevel(StrEnum):

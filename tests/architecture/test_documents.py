@@ -10,7 +10,7 @@ import pytest
 from adapters.dynamodb import items
 from dev import terraform_docs
 from dev.capacity import Audience, capacity, load_prices
-from entrypoints.problems import _RULES as RULES  # the whole table, which nobody else needs
+from entrypoints.problems import RULES
 from entrypoints.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from jsonschema_rs import Draft202012Validator
 from dev import openapi
 from dev.operations import OPERATIONS
 from dev.serve import ROUTES
-from entrypoints.problems import _RULES as RULES  # the whole table, which nobody else needs
+from entrypoints.problems import RULES
 from entrypoints.route import Route
 
 

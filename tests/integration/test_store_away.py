@@ -13,12 +13,12 @@ from pydantic import SecretStr
 from adapters.aws.api import StoreClient, aws_api
 from adapters.clock import SystemClock
 from adapters.dynamodb.client import DynamoDbClient
+from adapters.store_calls import StoreCalls
 from domain.policy import OnStoreFailure
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_start
 from entrypoints.bootstrap import Service
-from entrypoints.callers import Auth
 from entrypoints.route import Route
-from entrypoints.settings import Settings
+from entrypoints.settings import Auth, Settings
 from tests.conftest import TABLE, repository_over
 from tests.proxy import Proxy
 from tests.wire import Fault, Wire, server_error, throttled
@@ -38,7 +38,9 @@ class Away:
         settings = Settings(
             AUTH=Auth.NONE, TABLE_NAME=TABLE, ON_STORE_FAILURE=on_store_failure, LOG_HASH_KEY=SecretStr("key")
         )
-        self._service: Service = bootstrap.build(settings, repository_over(client), SystemClock())
+        self._service: Service = bootstrap.build(
+            settings, repository_over(client), SystemClock(), StoreCalls()
+        )
 
     def call(self, route: Route[Any], **fields: str) -> tuple[int, dict[str, Any]]:
         """The status and the body of one answer, which must come within the promised time."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from adapters.in_memory import InMemoryStreamRepository
+from adapters.store_calls import StoreCalls
 from domain.ports import Clock, StreamRepository
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
 from entrypoints.route import Route
@@ -56,7 +57,7 @@ class Api:
     ) -> None:
         settings = Settings.from_environment({"TABLE_NAME": "streams", "AUTH": "none", **variables})
         self._service = bootstrap.build(
-            settings, repository or InMemoryStreamRepository(), clock or FakeClock()
+            settings, repository or InMemoryStreamRepository(), clock or FakeClock(), StoreCalls()
         )
 
     def call(self, name: str, **changes: Any) -> HttpAnswer:

@@ -10,7 +10,7 @@ from adapters.store_calls import StoreCalls
 from domain.errors import StoreContended, StoreFault, StoreThrottled, StoreUnavailable
 from domain.policy import Outcome
 from entrypoints import bootstrap, stream_start
-from entrypoints.problems import _RULES as RULES  # the whole table, which nobody else needs
+from entrypoints.problems import RULES
 from entrypoints.settings import Settings
 from tests import documented
 from tests.fakes import FailingRepository, FakeClock
@@ -150,7 +150,7 @@ def test_an_event_tells_of_the_calls_to_the_store(capsys: Output) -> None:
     calls, clock = StoreCalls(), FakeClock()
     repository = DynamoDbStreamRepository(MeteredApi(Refusing(), calls), "streams", attempt_seconds=1)
     settings = Settings.from_environment({"TABLE_NAME": "streams", "MAX_STREAMS": "1", "AUTH": "none"})
-    service = bootstrap.build(settings, repository, clock, store_calls=calls)
+    service = bootstrap.build(settings, repository, clock, calls)
     for _ in range(2):
         stream_start.handler.serve(event("start_named"), LambdaContext(), service)
     written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -3,8 +3,7 @@ import pytest
 from adapters.aws.api import StoreClient
 from domain.policy import Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
-from entrypoints.callers import Auth
-from entrypoints.settings import LogLevel, Settings, SettingsError
+from entrypoints.settings import Auth, LogLevel, Settings, SettingsError
 
 ALL = {
     "AUTH": "iam",
