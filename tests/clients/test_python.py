@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from stream_limiter_client import AsyncStreamLimiter, LimitReached, ServiceError, StreamGone, StreamLimiter
-from stream_limiter_client.play import Next, Play, Timing
+from stream_limiter_client.play import Pause, Play, Post, Steps, Timing
 
 HOLD: Final = {"streamCount": 1, "maxStreams": 3, "expiresInSeconds": 90, "heartbeatSeconds": 30}
 FULL: Final = {
@@ -237,55 +237,70 @@ class Clock:
     def __init__(self) -> None:
         self.now = 1000.0
 
-    def play(self) -> Play:
-        """A play that was admitted at 1000, with a lease until 1090."""
+    def heartbeats(self) -> Steps:
+        """Those of a play that was admitted at 1000, with a lease until 1090; the first one is due."""
         play = Play(Timing(lambda: self.now, lambda: 1.0), "1", None, "old", "mine")
-        play.hold(HOLD, asked_at=self.now)
-        return play
+        start = play.start(hands_over=False)
+        assert next(start) == Post("/stream/start", {"userId": "1", "streamId": "mine", "replaces": "old"})
+        with pytest.raises(StopIteration):
+            start.send(HOLD)
+        heartbeats = play.keep()
+        assert next(heartbeats) == Pause(30)
+        return heartbeats
 
 
 GONE: Final = StreamGone(410, {"code": "stream_gone"})
 LOST: Final = ServiceError(0, {})
+HEARTBEAT: Final = Post("/stream/heartbeat", {"userId": "1", "streamId": "mine"})
 
 
-@pytest.mark.parametrize(("asked_at", "then"), [(1089.9, Next.STOP), (1090.0, Next.START_AGAIN)])
-def test_only_whose_lease_had_run_out_starts_again(asked_at: float, then: Next) -> None:
-    """Who lost its slot before that was evicted: two players must not evict each other for ever."""
-    assert Clock().play().after_failure(GONE, asked_at) is then
+def failed(heartbeats: Steps, error: ServiceError) -> float:
+    """Send one heartbeat, which fails; gives the seconds until the next one."""
+    assert next(heartbeats) == HEARTBEAT
+    pause = heartbeats.throw(error)
+    assert isinstance(pause, Pause)
+    return pause.seconds
+
+
+def test_who_lost_its_slot_while_its_lease_ran_stops() -> None:
+    """It was evicted: two players must not evict each other for ever."""
+    clock = Clock()
+    heartbeats = clock.heartbeats()
+    clock.now = 1089.9
+    assert next(heartbeats) == HEARTBEAT
+    with pytest.raises(StreamGone):
+        heartbeats.throw(GONE)
+
+
+def test_whose_lease_had_run_out_starts_again_under_a_new_name_and_replaces_nothing() -> None:
+    """A late packet of the old play cannot end the new one."""
+    clock = Clock()
+    heartbeats = clock.heartbeats()
+    clock.now = 1090.0
+    assert next(heartbeats) == HEARTBEAT
+    again = heartbeats.throw(GONE)
+    assert isinstance(again, Post)
+    assert again.path == "/stream/start"
+    assert again.body.keys() == {"userId", "streamId"}
+    assert again.body["streamId"] != "mine"
 
 
 def test_a_heartbeat_that_fails_is_repeated_later_each_time_and_at_least_as_often_as_ever() -> None:
     """Doubled each time, up to ten seconds."""
-    clock = Clock()
-    play = clock.play()
-    pauses = []
-    for _ in range(8):
-        assert play.after_failure(LOST, clock.now) is Next.TRY_AGAIN
-        pauses.append(play.seconds_to_heartbeat())
-        clock.now += pauses[-1]
+    heartbeats = Clock().heartbeats()
+    pauses = [failed(heartbeats, LOST) for _ in range(8)]
     assert pauses == pytest.approx([0.6, 1.2, 2.4, 4.8, 9.6, 10, 10, 10])
-    play.hold(HOLD, asked_at=clock.now)
-    assert play.seconds_to_heartbeat() == 30
+    assert next(heartbeats) == HEARTBEAT
+    assert heartbeats.send(HOLD) == Pause(30)
+    assert failed(heartbeats, LOST) == pytest.approx(0.6)
 
 
 def test_a_network_that_stays_away_for_days_is_waited_for() -> None:
     """No number of failures is too many."""
-    play = Clock().play()
-    for _ in range(2000):
-        play.after_failure(LOST, 1000)
-    assert play.seconds_to_heartbeat() == 10
+    heartbeats = Clock().heartbeats()
+    assert [failed(heartbeats, LOST) for _ in range(2000)][-1] == 10
 
 
 def test_the_service_may_ask_to_wait_longer() -> None:
     """By Retry-After."""
-    play = Clock().play()
-    play.after_failure(ServiceError(503, {}, retry_after=20), 1000)
-    assert play.seconds_to_heartbeat() == 20
-
-
-def test_a_play_that_starts_again_has_a_new_name_and_replaces_nothing() -> None:
-    """A late packet of the old play cannot end the new one."""
-    play = Clock().play()
-    play.renamed()
-    assert play.stream_id != "mine"
-    assert "replaces" not in play.start_body()
+    assert failed(Clock().heartbeats(), ServiceError(503, {}, retry_after=20)) == 20

@@ -1,8 +1,8 @@
 """The client for asyncio."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
-from math import inf
 from typing import Any, Self
 
 import httpx
@@ -11,8 +11,9 @@ from stream_limiter_client.answers import UserStreams
 from stream_limiter_client.errors import ServiceError
 from stream_limiter_client.play import (
     REQUEST_SECONDS,
-    Next,
+    Pause,
     Play,
+    Steps,
     Timing,
     answer_of,
     fresh_stream_id,
@@ -130,9 +131,8 @@ class AsyncStream:
         """
         is_held = self._heart is not None and not self.is_gone
         await self.abandon()
-        self._play.begin(hands_over=is_held)
         self._is_gone = False
-        await self._take_slot()
+        await self._follow(self._play.start(hands_over=is_held))
         self._heart = asyncio.create_task(self._keep(), name=f"heartbeat {self.stream_id}")
 
     async def end(self) -> bool:
@@ -143,7 +143,7 @@ class AsyncStream:
         if self.is_gone:
             return True
         try:
-            await self._post("/stream/end", self._play.body())
+            await self._follow(self._play.end())
         except ServiceError:
             return False
         return True
@@ -162,48 +162,27 @@ class AsyncStream:
     async def __aexit__(self, *_: object) -> None:
         await self.end()
 
-    async def _take_slot(self, patience_seconds: float | None = None) -> None:
-        answer, asked_at = await self._post("/stream/start", self._play.start_body(), patience_seconds)
-        self._play.hold(answer, asked_at)
-
     async def _keep(self) -> None:
-        """Send heartbeats until the stream is ended, abandoned or gone."""
+        """Send heartbeats until the stream is ended, abandoned, handed over or gone."""
         try:
-            while True:
-                await asyncio.sleep(self._play.seconds_to_heartbeat())
-                await self._beat()
+            await self._follow(self._play.keep())
         except ServiceError as reason:
-            await self._lose(reason)
-
-    async def _beat(self) -> None:
-        asked_at = self._limiter.timing.now()
-        try:
-            self._play.hold(
-                await self._limiter.send("POST", "/stream/heartbeat", json=self._play.body()), asked_at
-            )
-        except ServiceError as error:
-            then = self._play.after_failure(error, asked_at)
-            if then is Next.STOP:
-                raise
-            if then is Next.START_AGAIN:
-                self._play.renamed()
-                await self._take_slot(patience_seconds=inf)
-
-    async def _lose(self, reason: ServiceError) -> None:
-        self._is_gone = True
-        if self._on_gone is not None:
-            told = self._on_gone(reason)
+            self._is_gone = True
+            told = self._on_gone(reason) if self._on_gone is not None else None
             if isinstance(told, Awaitable):
                 await told
 
-    async def _post(
-        self, path: str, body: dict[str, str], patience_seconds: float | None = None
-    ) -> tuple[Any, float]:
-        """The answer, and when it was asked for; the same call again until patience has run out."""
-        backoff = self._limiter.timing.backoff(patience_seconds)
-        while True:
-            asked_at = self._limiter.timing.now()
-            try:
-                return await self._limiter.send("POST", path, json=body), asked_at
-            except ServiceError as error:
-                await asyncio.sleep(backoff.pause_after(error))
+    async def _follow(self, steps: Steps) -> None:
+        with contextlib.suppress(StopIteration):
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)  # a task that is to stop is cancelled in it
+                    step = next(steps)
+                    continue
+                try:
+                    answer = await self._limiter.send("POST", step.path, json=step.body)
+                except ServiceError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)

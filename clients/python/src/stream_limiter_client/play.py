@@ -3,9 +3,9 @@
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from math import inf
 from typing import Any, Final
 
 import httpx
@@ -43,39 +43,24 @@ class Timing:
         )
         return max(error.retry_after, doubled * (0.5 + self.random() / 2))
 
-    def backoff(self, patience_seconds: float | None = None) -> "Backoff":
-        """The pauses of one call that is repeated."""
-        patience = self.patience_seconds if patience_seconds is None else patience_seconds
-        return Backoff(self, self.now() + patience)
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A request to be sent; its answer, or the `ServiceError`, is what the play goes on with."""
+
+    path: str
+    body: Mapping[str, str]
 
 
-@dataclass(slots=True)
-class Backoff:
-    """The pauses between the tries of one call, until patience has run out."""
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Time to be waited; whether the play was stopped meanwhile is what it goes on with."""
 
-    timing: Timing
-    until: float
-    failures: int = 0
-
-    def pause_after(self, error: ServiceError) -> float:
-        """How long to wait before the next try.
-
-        Raises:
-            ServiceError: this very error, when another try is no use or comes too late.
-        """
-        self.failures += 1
-        delay = self.timing.delay(self.failures, error)
-        if not error.is_passing or self.timing.now() + delay > self.until:
-            raise error
-        return delay
+    seconds: float
 
 
-class Next(Enum):
-    """What a heartbeat that failed leads to."""
-
-    TRY_AGAIN = auto()
-    START_AGAIN = auto()
-    STOP = auto()
+Steps = Generator[Post | Pause, Any, None]
+"""What a client does, one after the other: it sends and waits in its own way, and decides nothing."""
 
 
 @dataclass(slots=True)
@@ -92,28 +77,79 @@ class Play:
     device: str | None
     replaces: str | None
     stream_id: str
-    lease_until: float = 0
+    _lease_until: float = field(default=0, init=False)
     _is_name_used: bool = field(default=False, init=False)
     _heartbeat_seconds: float = field(default=0, init=False)
-    _next_heartbeat_at: float = field(default=0, init=False)
-    _failures: int = field(default=0, init=False)
 
-    def start_body(self) -> dict[str, str]:
-        """What a start says."""
-        return self.body() | _given(device=self.device, replaces=self.replaces)
+    def start(self, *, hands_over: bool) -> Steps:
+        """Take a slot, under a new name unless this one was never admitted; one that is held goes over to it.
 
-    def body(self) -> dict[str, str]:
-        """What a heartbeat and an end say."""
-        return _given(userId=self.user_id, streamId=self.stream_id)
-
-    def begin(self, *, hands_over: bool) -> None:
-        """Take a new name, unless this one was never admitted; a slot that is held goes over to it."""
+        Raises:
+            ServiceError: the slot is refused, or nothing has answered for as long as patience lasts.
+        """
         if self._is_name_used:
             held = self.stream_id
-            self.renamed()
+            self._rename()
             self.replaces = held if hands_over else None
+        yield from self._take_slot(self.timing.patience_seconds)
 
-    def hold(self, answer: Any, asked_at: float) -> None:
+    def keep(self) -> Steps:
+        """Send heartbeats until the play is stopped.
+
+        Raises:
+            ServiceError: the slot is gone; this is why.
+        """
+        failures, pause = 0, self._heartbeat_seconds
+        while not (yield Pause(pause)):
+            asked_at = self.timing.now()
+            try:
+                self._hold((yield Post("/stream/heartbeat", self._body())), asked_at)
+            except StreamGone:
+                # Whose lease had run out may ask again. Who lost its slot before that was evicted, and stops.
+                if asked_at < self._lease_until:
+                    raise
+                self._rename()
+                yield from self._take_slot(patience_seconds=inf)
+            except ServiceError as error:
+                failures += 1
+                pause = self.timing.delay(failures, error, self._heartbeat_seconds)
+                continue
+            failures, pause = 0, self._heartbeat_seconds
+
+    def end(self) -> Steps:
+        """Give the slot back.
+
+        Raises:
+            ServiceError: the service could not be told.
+        """
+        yield from self._insist("/stream/end", self._body(), self.timing.patience_seconds)
+
+    def _take_slot(self, patience_seconds: float) -> Steps:
+        body = self._body() | _given(device=self.device, replaces=self.replaces)
+        answer, asked_at = yield from self._insist("/stream/start", body, patience_seconds)
+        self._hold(answer, asked_at)
+
+    def _insist(
+        self, path: str, body: Mapping[str, str], patience_seconds: float
+    ) -> Generator[Post | Pause, Any, tuple[Any, float]]:
+        """The answer, and when it was asked for; the same call again until patience has run out."""
+        until = self.timing.now() + patience_seconds
+        failures = 0
+        while True:
+            asked_at = self.timing.now()
+            try:
+                return (yield Post(path, body)), asked_at
+            except ServiceError as error:
+                failures += 1
+                delay = self.timing.delay(failures, error)
+                is_too_late = self.timing.now() + delay > until
+                if not error.is_passing or is_too_late or (yield Pause(delay)):
+                    raise
+
+    def _body(self) -> dict[str, str]:
+        return _given(userId=self.user_id, streamId=self.stream_id)
+
+    def _hold(self, answer: Any, asked_at: float) -> None:
         """Note that the slot is ours, from when it was asked for: no longer than the service means.
 
         Raises:
@@ -125,29 +161,14 @@ class Play:
         except (LookupError, TypeError, ValueError) as error:
             raise ServiceError(0, {"detail": "What answered is not the service."}) from error
         self._is_name_used = True
-        self.lease_until = lease_until
+        self._lease_until = lease_until
         self._heartbeat_seconds = heartbeat_seconds
-        self._failures = 0
-        self._next_heartbeat_at = self.timing.now() + self._heartbeat_seconds
 
-    def seconds_to_heartbeat(self) -> float:
-        """How long to wait before the next heartbeat."""
-        return max(0.0, self._next_heartbeat_at - self.timing.now())
-
-    def after_failure(self, error: ServiceError, asked_at: float) -> Next:
-        """Whose lease had run out may ask again. Who lost its slot before that was evicted, and stops."""
-        if isinstance(error, StreamGone):
-            return Next.START_AGAIN if asked_at >= self.lease_until else Next.STOP
-        self._failures += 1
-        delay = self.timing.delay(self._failures, error, self._heartbeat_seconds)
-        self._next_heartbeat_at = self.timing.now() + delay
-        return Next.TRY_AGAIN
-
-    def renamed(self) -> None:
+    def _rename(self) -> None:
         """Begin a new play: a late packet of the old one cannot end it."""
         self.stream_id = fresh_stream_id()
         self.replaces = None
-        self.lease_until = 0
+        self._lease_until = 0
         self._is_name_used = False
 
 

@@ -1,8 +1,8 @@
 """The client for threads."""
 
+import contextlib
 import threading
 from collections.abc import Callable
-from math import inf
 from typing import Any, Self
 
 import httpx
@@ -11,8 +11,9 @@ from stream_limiter_client.answers import UserStreams
 from stream_limiter_client.errors import ServiceError
 from stream_limiter_client.play import (
     REQUEST_SECONDS,
-    Next,
+    Pause,
     Play,
+    Steps,
     Timing,
     answer_of,
     fresh_stream_id,
@@ -127,10 +128,9 @@ class Stream:
         """
         is_held = self._heart is not None and not self.is_gone
         self.abandon()
-        self._play.begin(hands_over=is_held)
         self._stopped = stopped = threading.Event()
         self._gone.clear()
-        self._take_slot(stopped)
+        self._follow(self._play.start(hands_over=is_held), stopped)
         self._heart = threading.Thread(
             target=self._keep, args=(stopped,), name=f"heartbeat {self.stream_id}", daemon=True
         )
@@ -144,7 +144,7 @@ class Stream:
         if self.is_gone:
             return True
         try:
-            self._post("/stream/end", self._play.body(), stopped=threading.Event())
+            self._follow(self._play.end(), stopped=threading.Event())
         except ServiceError:
             return False
         return True
@@ -163,53 +163,27 @@ class Stream:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def _take_slot(self, stopped: threading.Event, patience_seconds: float | None = None) -> None:
-        answer, asked_at = self._post(
-            "/stream/start", self._play.start_body(), stopped=stopped, patience_seconds=patience_seconds
-        )
-        self._play.hold(answer, asked_at)
-
     def _keep(self, stopped: threading.Event) -> None:
         """Send heartbeats until the stream is ended, abandoned, handed over or gone."""
-        while not stopped.wait(self._play.seconds_to_heartbeat()):
-            try:
-                self._beat(stopped)
-            except ServiceError as reason:
-                if not stopped.is_set():
-                    self._lose(reason)
-                return
-
-    def _beat(self, stopped: threading.Event) -> None:
-        asked_at = self._limiter.timing.now()
         try:
-            self._play.hold(self._limiter.send("POST", "/stream/heartbeat", json=self._play.body()), asked_at)
-        except ServiceError as error:
-            then = self._play.after_failure(error, asked_at)
-            if then is Next.STOP:
-                raise
-            if then is Next.START_AGAIN:
-                self._play.renamed()
-                self._take_slot(stopped, patience_seconds=inf)
+            self._follow(self._play.keep(), stopped)
+        except ServiceError as reason:
+            if stopped.is_set():
+                return
+            self._gone.set()
+            if self._on_gone is not None:
+                self._on_gone(reason)
 
-    def _lose(self, reason: ServiceError) -> None:
-        self._gone.set()
-        if self._on_gone is not None:
-            self._on_gone(reason)
-
-    def _post(
-        self,
-        path: str,
-        body: dict[str, str],
-        *,
-        stopped: threading.Event,
-        patience_seconds: float | None = None,
-    ) -> tuple[Any, float]:
-        """The answer, and when it was asked for; the same call again until patience has run out."""
-        backoff = self._limiter.timing.backoff(patience_seconds)
-        while True:
-            asked_at = self._limiter.timing.now()
-            try:
-                return self._limiter.send("POST", path, json=body), asked_at
-            except ServiceError as error:
-                if stopped.wait(backoff.pause_after(error)):
-                    raise
+    def _follow(self, steps: Steps, stopped: threading.Event) -> None:
+        with contextlib.suppress(StopIteration):
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    step = steps.send(stopped.wait(step.seconds))
+                    continue
+                try:
+                    answer = self._limiter.send("POST", step.path, json=step.body)
+                except ServiceError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
