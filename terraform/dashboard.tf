@@ -4,6 +4,7 @@ locals {
   start = local.function_names.start
   table = aws_dynamodb_table.streams.name
 
+  # What can become of a start that its caller is allowed.
   outcomes = ["admitted", "replayed", "reclaimed", "replaced", "evicted", "would_refuse", "unverified", "refused", "failed"]
 
   # Each row has a title, and graphs that share its width.
@@ -15,11 +16,10 @@ locals {
           ["AWS/ApiGateway", "Count", "ApiId", aws_apigatewayv2_api.streams.id, { stat = "SampleCount" }],
           ["AWS/ApiGateway", "5xx", "ApiId", aws_apigatewayv2_api.streams.id],
         ] }
-        "Functions: errors and throttles" = { stat = "Sum", metrics = flatten([
-          for name in values(local.function_names) : [
-            for metric in ["Errors", "Throttles"] : { line = ["AWS/Lambda", metric, "FunctionName", name] }
-          ]
-        ])[*].line }
+        "Functions: errors and throttles" = { stat = "Sum", metrics = [
+          for pair in setproduct(values(local.function_names), ["Errors", "Throttles"]) :
+          ["AWS/Lambda", pair[1], "FunctionName", pair[0]]
+        ] }
         "Table: throttles and system errors" = { stat = "Sum", metrics = [
           ["AWS/DynamoDB", "WriteThrottleEvents", "TableName", local.table],
           ["AWS/DynamoDB", "SystemErrors", "TableName", local.table, "Operation", "UpdateItem"],
@@ -122,7 +122,7 @@ resource "aws_cloudwatch_dashboard" "streams" {
             height = 6
             properties = {
               title   = title
-              region  = data.aws_region.current.name
+              region  = local.region
               period  = 60
               stat    = content.graphs[title].stat
               metrics = content.graphs[title].metrics
@@ -134,12 +134,10 @@ resource "aws_cloudwatch_dashboard" "streams" {
   })
 }
 
-data "aws_region" "current" {}
-
 resource "aws_cloudwatch_query_definition" "events" {
   for_each = { for name, query in local.queries : name => query if var.monitoring }
 
   name            = "${local.prefix}/${each.key}"
   query_string    = each.value
-  log_group_names = [for group in aws_cloudwatch_log_group.function : group.name]
+  log_group_names = values(aws_cloudwatch_log_group.function)[*].name
 }

@@ -27,4 +27,10 @@ locals {
   }
 
   function_names = { for key, _ in local.functions : key => "${local.prefix}-${key}" }
+
+  # Where this is, as the table's ARN tells it: nothing else has to be asked.
+  arn       = split(":", aws_dynamodb_table.streams.arn)
+  partition = local.arn[1]
+  region    = local.arn[3]
+  account   = local.arn[4]
 }

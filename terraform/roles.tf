@@ -1,8 +1,6 @@
 # Least privilege: a role per function, which may do one thing to the table and write its own log.
 
 locals {
-  arn = split(":", aws_dynamodb_table.streams.arn) # of which 1 is the partition, 3 the region and 4 the account
-
   # What every function needs on top, where a variable asks for it and only then.
   more_permissions = concat(
     var.kms_key_arn == null ? [] : [{
@@ -12,13 +10,13 @@ locals {
       # By those alone that decrypt on a function's behalf; CloudWatch Logs is let in by the key's policy.
       Condition = { StringEquals = { "kms:ViaService" = [
         for service in concat(["dynamodb"], var.log_hash_key_parameter == "" ? [] : ["ssm"]) :
-        "${service}.${local.arn[3]}.amazonaws.com"
+        "${service}.${local.region}.amazonaws.com"
       ] } }
     }],
     var.log_hash_key_parameter == "" ? [] : [{
       Effect   = "Allow"
       Action   = ["ssm:GetParameter"]
-      Resource = "arn:${local.arn[1]}:ssm:${local.arn[3]}:${local.arn[4]}:parameter${var.log_hash_key_parameter}"
+      Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${var.log_hash_key_parameter}"
     }],
     var.tracing ? [{
       Effect   = "Allow"

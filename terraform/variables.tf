@@ -48,7 +48,7 @@ variable "kms_key_arn" {
   default     = null
 
   validation {
-    condition     = var.kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
     error_message = "kms_key_arn must be the ARN of a key, not of an alias."
   }
 }
@@ -121,23 +121,23 @@ variable "snap_start" {
   nullable    = false
 }
 
+variable "store_client" {
+  description = "What speaks to DynamoDB: boto3, the lean client, or auto, which takes the lean one where the function's credentials are in its environment (not with SnapStart)."
+  type        = string
+  default     = "auto"
+  nullable    = false
+
+  validation {
+    condition     = contains(["auto", "boto3", "lean"], var.store_client)
+    error_message = "store_client must be auto, boto3 or lean."
+  }
+}
+
 variable "tracing" {
   description = "Whether Lambda sends traces of the functions to X-Ray, which charges for them."
   type        = bool
   default     = false
   nullable    = false
-}
-
-variable "log_retention_days" {
-  description = "Days that every log is kept, one of the periods that CloudWatch offers."
-  type        = number
-  default     = 30
-  nullable    = false
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be a period that CloudWatch offers: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
-  }
 }
 
 # Who may call
@@ -159,7 +159,7 @@ variable "jwt_issuer" {
   default     = null
 
   validation {
-    condition     = var.jwt_issuer == null ? true : can(regex("^(https://[^ ]+|http://(127\\.0\\.0\\.1|localhost)(:[0-9]+)?(/[^ ]*)?)$", var.jwt_issuer))
+    condition     = var.jwt_issuer == null || can(regex("^(https://[^ ]+|http://(127\\.0\\.0\\.1|localhost)(:[0-9]+)?(/[^ ]*)?)$", var.jwt_issuer))
     error_message = "jwt_issuer must be an https URL (or http on loopback)."
   }
 
@@ -350,17 +350,7 @@ variable "on_store_failure" {
   }
 }
 
-variable "store_client" {
-  description = "What speaks to DynamoDB: boto3, the lean client, or auto, which takes the lean one where the function's credentials are in its environment (not with SnapStart)."
-  type        = string
-  default     = "auto"
-  nullable    = false
-
-  validation {
-    condition     = contains(["auto", "boto3", "lean"], var.store_client)
-    error_message = "store_client must be auto, boto3 or lean."
-  }
-}
+# The logs
 
 variable "log_level" {
   description = "Least severe level that the functions log."
@@ -401,6 +391,18 @@ variable "log_hash_key_parameter" {
   validation {
     condition     = var.log_hash_key_parameter == "" || nonsensitive(var.log_hash_key == "")
     error_message = "log_hash_key_parameter must not be given beside log_hash_key."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that every log is kept, one of the periods that CloudWatch offers."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be a period that CloudWatch offers: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
   }
 }
 

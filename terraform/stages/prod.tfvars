@@ -1,6 +1,6 @@
 # What viewers depend on: `make deploy STAGE=prod`.
 
-# The two lines below have no default: the plan is refused until they name your issuer and your audience.
+# The plan is refused until the two lines below name your issuer and your audience.
 auth = "jwt"
 # jwt_issuer   = "https://login.example.com/" # as in the tokens' iss
 # jwt_audience = ["streams"]

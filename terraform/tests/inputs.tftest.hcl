@@ -60,6 +60,9 @@ run "too_large" {
     lease_seconds     = 86401
     grace_seconds     = 61
     anonymous_seconds = 31536001
+    limit_claim       = join("", [for _ in range(129) : "x"])
+
+    reserved_concurrency = 10001
   }
 
   expect_failures = [
@@ -72,6 +75,8 @@ run "too_large" {
     var.lease_seconds,
     var.grace_seconds,
     var.anonymous_seconds,
+    var.limit_claim,
+    var.reserved_concurrency,
   ]
 }
 
@@ -85,6 +90,8 @@ run "not_whole" {
     lease_seconds     = 1.5
     grace_seconds     = 0.5
     anonymous_seconds = 0.5
+
+    reserved_concurrency = 0.5
   }
 
   expect_failures = [
@@ -94,6 +101,7 @@ run "not_whole" {
     var.lease_seconds,
     var.grace_seconds,
     var.anonymous_seconds,
+    var.reserved_concurrency,
   ]
 }
 
@@ -107,6 +115,7 @@ run "not_on_offer" {
     on_limit           = "evict"
     enforcement        = "off"
     on_store_failure   = "ajar"
+    store_client       = "boto2"
     log_level          = "INFO"
   }
 
@@ -117,6 +126,7 @@ run "not_on_offer" {
     var.on_limit,
     var.enforcement,
     var.on_store_failure,
+    var.store_client,
     var.log_level,
   ]
 }

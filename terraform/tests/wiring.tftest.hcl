@@ -99,7 +99,6 @@ run "functions_are_told_the_settings" {
       for function in aws_lambda_function.route : nonsensitive(function.environment[0].variables) == tomap({
         AUTH              = "none"
         LIMIT_CLAIM       = "maxStreams"
-        STORE_CLIENT      = "auto"
         TABLE_NAME        = "stream-limiter-test"
         MAX_STREAMS       = "5"
         LEASE_SECONDS     = "60"
