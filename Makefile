@@ -44,8 +44,8 @@ coverage: $(VENV) $(EMULATOR) ## Tell which branches of src the tests miss; slow
 	$(PY) -m pytest -m "not e2e" --cov $(IN_PARALLEL) --dist worksteal
 
 .PHONY: test-fast
-test-fast: $(VENV) $(EMULATOR) ## Run the tests that need no Terraform and build no stack (ARGS="-k start")
-	$(PY) -m pytest -m "not e2e" $(ARGS)
+test-fast: $(VENV) $(EMULATOR) ## Run the tests that need no Terraform and build no zip and no stack (ARGS="-k start")
+	$(PY) -m pytest -m "not e2e" --ignore tests/terraform --ignore tests/package $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: $(VENV) $(EMULATOR) ## Run the tests of the whole: the zip, Terraform, make run, stages (ARGS="-k stack")
@@ -198,7 +198,7 @@ capacity: $(VENV) ## What an audience asks of an account, and costs (VIEWERS=100
 .PHONY: clean
 clean: ## Remove builds and caches; environments and the state of stages stay
 	rm -rf build .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
-	find src dev proof tests -name __pycache__ -prune -exec rm -rf {} +
+	find src dev bench proof tests clients -name __pycache__ -prune -exec rm -rf {} +
 
 # An environment is as new as its lock file, or is made anew from it.
 .venv/.installed: requirements/dev.txt

@@ -10,9 +10,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.stack import StackError, choose_stage
+from dev.stack import FUNCTIONS, StackError, choose_stage, function_name
 
-FUNCTIONS = ("start", "end", "heartbeat", "list")
 RED, GREEN, YELLOW, GREY, PLAIN = "\033[31m", "\033[32m", "\033[33m", "\033[90m", "\033[0m"
 COLOURS = dict.fromkeys(
     ("refused", "gone", "invalid", "denied", "would_refuse", "unverified", "evicted"), YELLOW
@@ -36,9 +35,7 @@ def main(arguments: list[str]) -> int:
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
-    groups = [
-        f"/aws/lambda/stream-limiter-{stage}-{name}" for name in arguments
-    ]  # as terraform/logs.tf has it
+    groups = [f"/aws/lambda/{function_name(stage, key)}" for key in arguments]  # as terraform/logs.tf has it
     shown = readable if sys.stdout.isatty() else as_json
     try:
         # Terraform and other SDKs read AWS_REGION; boto3 alone does not.

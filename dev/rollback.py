@@ -15,8 +15,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.logs import FUNCTIONS
-from dev.stack import StackError, choose_stage
+from dev.stack import FUNCTIONS, StackError, choose_stage, function_name
 
 LIVE: Final = "live"  # as terraform/functions.tf has it
 WITHDRAWN: Final = "withdrawn-"
@@ -122,7 +121,7 @@ def main() -> int:
     try:
         stage = choose_stage()
         client = boto3.client("lambda", region_name=os.environ.get("AWS_REGION"))
-        functions = [read(client, f"stream-limiter-{stage}-{name}") for name in FUNCTIONS]
+        functions = [read(client, function_name(stage, key)) for key in FUNCTIONS]
         for function, version in release_before(functions):
             move(client, function, version)
             print(f"{function.name}: version {function.live.number} -> {version.number}")

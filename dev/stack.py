@@ -30,6 +30,8 @@ HOW_TO_CALL = {
     "jwt": "Callers need a token: `make token ARGS=<userId>` prints one, for `Authorization: Bearer …`.",
     "iam": "Callers sign: `curl --user test:test --aws-sigv4 aws:amz:us-east-1:execute-api …` does.",
 }
+FUNCTIONS = ("start", "end", "heartbeat", "list")
+"""The functions of a stage, by their keys in terraform/main.tf."""
 STATES = ROOT / ".state"
 RECORD = STATES / "local.json"
 
@@ -155,6 +157,12 @@ def choose_stage() -> str:
         os.environ.clear()  # a profile of the caller's, for one, must not count
         os.environ.update(emulated)
     return stage
+
+
+def function_name(stage: str, key: str) -> str:
+    """Give the name that terraform/main.tf gives a function; `TF_VAR_name` begins it here as there."""
+    prefix = os.environ.get("TF_VAR_name", "stream-limiter")  # noqa: SIM112 - Terraform's own spelling
+    return f"{prefix}-{stage}-{key}"
 
 
 def emulated_environment(endpoint_url: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ locals {
   start = local.function_names.start
   table = aws_dynamodb_table.streams.name
 
-  # What can become of a start that its caller is allowed.
+  # What may become of a start, unless the request itself is wrong.
   outcomes = ["admitted", "replayed", "reclaimed", "replaced", "evicted", "would_refuse", "unverified", "refused", "failed"]
 
   # Each row has a title, and graphs that share its width.

@@ -16,6 +16,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from dev.serve import ROUTES
+from dev.stack import FUNCTIONS, function_name
 from entrypoints.route import Route
 from entrypoints.settings import Settings
 
@@ -140,6 +141,23 @@ def test_each_route_leads_to_its_own_handler(key: str, path: str) -> None:
     assert isinstance(handler, Route)
     assert handler.key == key
     assert callable(handler)
+
+
+def test_the_functions_that_are_looked_for_are_those_that_are_deployed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`make logs` and `make rollback` call each function by the name that Terraform gives it."""
+    main = read("main.tf")
+    assert set(FUNCTIONS) == set(re.findall(r"^    (\w+) = \{$", block(main, "functions ="), re.MULTILINE))
+
+    monkeypatch.setenv("TF_VAR_name", "${var.name}")
+    name = function_name("${var.stage}", "${key}").replace("${var.name}-${var.stage}", "${local.prefix}")
+    assert f'function_names = {{ for key, _ in local.functions : key => "{name}" }}' in main
+    assert 'prefix = "${var.name}-${var.stage}"' in main
+
+    monkeypatch.delenv("TF_VAR_name")
+    default = function_name("dev", "start").removesuffix("-dev-start")
+    assert re.search(rf'^  default += "{default}"$', variable("name"), re.MULTILINE)
 
 
 def test_every_variable_is_explained() -> None:
