@@ -30,20 +30,16 @@ export interface Problem {
   code: string;
 }
 
-/** Why a start was refused, and who holds the slots. */
-export interface LimitReached extends Problem {
-  streamCount: number;
-  anonymousCount: number;
-  maxStreams: number;
-  streams: StreamView[];
-}
-
+/** A user's live streams: the named ones, and how many there are without a name and altogether. */
 export interface Streams {
   streamCount: number;
   anonymousCount: number;
   maxStreams: number;
   streams: StreamView[];
 }
+
+/** Why a start was refused, and who holds the slots. */
+export interface LimitReached extends Problem, Streams {}
 
 /** The system's by default. */
 export interface Clock {
