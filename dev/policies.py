@@ -6,7 +6,6 @@ Runs in the scanners' environment. Nothing is created and no network is needed: 
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import Any
 
 from cloudsplaining.command.scan_policy_file import scan_policy
 
-from dev.terraform import CONFIGURATION, TerraformError, binary, plugin_options
+from dev.terraform import CONFIGURATION, TerraformError, binary, plugin_options, said
 
 RUNS = "tests/asked_for.tftest.hcl"
 KINDS = (
@@ -42,8 +41,8 @@ def rendered() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "configuration"
         shutil.copytree(CONFIGURATION, copy)
-        _terraform(copy, "init", "-backend=false", *plugin_options())
-        told = _terraform(copy, "test", "-json", "-verbose", f"-filter={RUNS}")
+        said(copy, "init", "-backend=false", *plugin_options())
+        told = said(copy, "test", "-json", "-verbose", f"-filter={RUNS}")
     return {
         f"{message['@testrun']}: {resource['address']}": json.loads(resource["values"]["policy"])
         for message in map(json.loads, told.splitlines())
@@ -59,19 +58,6 @@ def findings(policy: Any) -> Iterator[str]:
     for kind in KINDS:
         if found := results[kind]["findings"]:
             yield f"{kind}: {found}"
-
-
-def _terraform(directory: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [binary(), f"-chdir={directory}", *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"},
-    )
-    if done.returncode != 0:
-        raise TerraformError(f"`terraform {arguments[0]}` failed.\n{done.stderr or done.stdout}".rstrip())
-    return done.stdout
 
 
 def main() -> int:

@@ -35,6 +35,10 @@ PLAN_HAS_CHANGES = 2
 """Exit code of `terraform plan -detailed-exitcode`."""
 
 
+# The check for new versions of Terraform would wait for a network that may not be there.
+UNATTENDED = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+
+
 class TerraformError(Exception):
     """Terraform is missing or has failed; the message is meant for whoever ran the command."""
 
@@ -110,13 +114,7 @@ class Stack:
 
     def output(self) -> dict[str, object]:
         """Give the outputs of the last apply by their names."""
-        outputs = subprocess.run(
-            [binary(), f"-chdir={self.directory}", "output", "-json"],
-            check=True,
-            env=self._environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        ).stdout
+        outputs = said(self.directory, "output", "-json", environment=self.environment)
         return {name: output["value"] for name, output in json.loads(outputs).items()}
 
     def _inputs(self) -> list[str]:
@@ -126,17 +124,13 @@ class Stack:
             *(f"-var={name}={value}" for name, value in self.variables.items()),
         ]
 
-    def _environment(self) -> dict[str, str]:
-        # The check for new versions of Terraform would wait for a network that may not be there.
-        return {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", **self.environment}
-
     def _run(self, *arguments: str, accept: Sequence[int] = (0,), silent: bool = False) -> int:
         captured = silent or self.quiet
         with _interrupts_left_to_the_child():
             done = subprocess.run(
                 [binary(), f"-chdir={self.directory}", *arguments],
                 check=False,
-                env=self._environment(),
+                env={**UNATTENDED, **self.environment},
                 stdin=subprocess.DEVNULL if captured else None,
                 stdout=subprocess.PIPE if captured else None,
                 stderr=subprocess.STDOUT if captured else None,
@@ -145,6 +139,24 @@ class Stack:
         if done.returncode not in accept:
             raise TerraformError(f"`terraform {arguments[0]}` failed.\n{done.stdout or ''}".rstrip())
         return done.returncode
+
+
+def said(directory: Path, *arguments: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Run one command in a configuration's folder; gives what it printed.
+
+    Raises:
+        TerraformError: it failed.
+    """
+    done = subprocess.run(
+        [binary(), f"-chdir={directory}", *arguments],
+        check=False,
+        env={**UNATTENDED, **environment},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise TerraformError(f"`terraform {arguments[0]}` failed.\n{done.stdout}{done.stderr}".rstrip())
+    return done.stdout
 
 
 def binary() -> str:

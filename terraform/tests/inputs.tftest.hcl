@@ -174,6 +174,17 @@ run "two_keys_for_one_hash" {
   expect_failures = [var.log_hash_key_parameter]
 }
 
+run "a_snapshot_of_a_runtime_that_has_none" {
+  command = plan
+
+  variables {
+    runtime    = "python3.11"
+    snap_start = true
+  }
+
+  expect_failures = [aws_lambda_function.route]
+}
+
 run "heartbeat_of_no_time" {
   command = plan
 

@@ -1,13 +1,11 @@
 """The Terraform checks itself: see terraform/tests for what is checked."""
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from dev.terraform import CONFIGURATION, ROOT, TerraformError, binary, plugin_options
+from dev.terraform import CONFIGURATION, ROOT, TerraformError, binary, plugin_options, said
 from tests.support import skip_or_fail
 
 
@@ -24,37 +22,25 @@ def working_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def terraform(directory: Path, *arguments: str) -> None:
-    """Run it, and fail with what it said."""
-    done = subprocess.run(
-        [binary(), f"-chdir={directory}", *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_is_formatted(working_copy: Path) -> None:
     """`terraform fmt` would change nothing."""
-    terraform(working_copy, "fmt", "-check", "-recursive")
+    said(working_copy, "fmt", "-check", "-recursive")
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("root", ["terraform", "terraform/bootstrap", "examples/module"])
 def test_keeps_its_promises(root: str, working_copy: Path) -> None:
     """Wiring, least privilege and refused inputs hold (some fifty plans and applies on a mock)."""
-    terraform(working_copy / root, "init", "-backend=false", *plugin_options())
-    terraform(working_copy / root, "test")
+    said(working_copy / root, "init", "-backend=false", *plugin_options())
+    said(working_copy / root, "test")
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_each_stage_is_what_it_should_be(stage: str, working_copy: Path) -> None:
     """The settings that come with the repository make a stage that is safe for what it is for."""
     folder = working_copy / "terraform"
-    terraform(folder, "init", "-backend=false", *plugin_options())
-    terraform(
+    said(folder, "init", "-backend=false", *plugin_options())
+    said(
         folder,
         "test",
         "-test-directory=tests/stages",
