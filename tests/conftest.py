@@ -33,6 +33,11 @@ from tests.support import skip_or_fail
 TABLE: Final = "streams-under-test"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The fast ones first: no unit test waits for a store."""
+    items.sort(key=lambda item: "unit" not in item.path.parts)
+
+
 @pytest.fixture(autouse=True)
 def _own_aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the caller's AWS account, whatever its environment says."""

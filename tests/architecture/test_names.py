@@ -1,20 +1,17 @@
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
-OURS = sorted(
-    path for folder in ("src", "dev", "bench", "proof", "tests") for path in (ROOT / folder).rglob("*.py")
-)
+ROOMS = ("src", "dev", "bench", "proof", "tests", "clients/python")
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_no_module_shadows_the_standard_library(path: Path) -> None:
+def test_no_module_shadows_the_standard_library() -> None:
     """No module or package is named like one of Python's own, which it could stand in the way of."""
-    names = {part.removesuffix(".py") for part in path.relative_to(ROOT).parts}
+    ours = [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    shadowing = [path for path in ours if {path.stem, *path.parts} & sys.stdlib_module_names]
 
-    assert names.isdisjoint(sys.stdlib_module_names)
+    assert {path.parts[0] for path in ours} == {room.partition("/")[0] for room in ROOMS}
+    assert shadowing == []
 
 
 def test_test_folders_are_no_packages() -> None:

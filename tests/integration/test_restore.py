@@ -54,24 +54,3 @@ def test_an_item_that_was_deleted_comes_back(
     assert repository.read("lost", deadline) == before
     assert repository.read("late", deadline).stream_count == 1
     assert f"{table}-restored" not in emulator_client.list_tables()["TableNames"]
-
-
-@pytest.mark.parametrize(
-    ("variables", "code"),
-    [
-        ({}, 2),
-        ({"TABLE_NAME": "t", "AT": "yesterday"}, 1),
-        ({"TABLE_NAME": "t", "AT": "2026-01-31T18:00:00"}, 1),
-    ],
-)
-def test_a_wrong_call_is_told_what_is_wrong(
-    variables: dict[str, str], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """In one line, before anything is asked of AWS."""
-    for name in ("TABLE_NAME", "AT"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-
-    assert restore.main() == code
-    assert len(capsys.readouterr().err.splitlines()) == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from dev.cache import ROOT
 
 
 def python(root: Path, module: str, /, *arguments: str, **environment: str) -> str:
