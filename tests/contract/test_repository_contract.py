@@ -1,11 +1,11 @@
 """What every repository promises: each write is one atomic, conditional step.
 
-Its meaning is the one that `domain.writes` gives it. The same suite runs over the repository in
-memory, moto, the emulator and DynamoDB Local.
+Its meaning is the one that `domain.writes` gives it. The same suite runs over every repository that there is.
 """
 
 import uuid
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -70,76 +70,70 @@ class Story:
         """Extend a lease, and say whether it was."""
         return self.write(Extend(self.user_id, stream_id, expires_at, RETAIN, replaces))
 
+    def end(self, stream_id: str) -> bool:
+        """End a named stream, and say whether it was there."""
+        return self.write(Release(self.user_id, stream_id, RETAIN))
+
+    def end_anonymous(self, request: str) -> bool:
+        """End an anonymous stream, and say whether there was one."""
+        return self.write(ReleaseAnonymous(self.user_id, request, RETAIN))
+
     def read(self) -> Snapshot:
         """The state as a read tells it."""
         return self._repository.read(self.user_id, self._deadline)
 
 
-def test_a_user_never_heard_of_has_the_empty_state(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+@pytest.fixture
+def story(repository: StreamRepository, user_id: str, deadline: Deadline) -> Story:
+    """The story of a user that no other test knows."""
+    return Story(repository, user_id, deadline)
+
+
+def test_a_user_never_heard_of_has_the_empty_state(story: Story) -> None:
     """A read of an unknown user tells of no streams, and makes none."""
-    assert Story(repository, user_id, deadline).read() == Snapshot()
+    assert story.read() == Snapshot()
 
 
-def test_the_first_anonymous_start_is_one_write(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_the_first_anonymous_start_is_one_write(story: Story) -> None:
     """A first write makes the user's state, and returns it as it is then read."""
-    story = Story(repository, user_id, deadline)
     assert story.admit(anonymous("start:1"))
     assert story.state == Snapshot(1, AnonymousSlots(1, NOW + 900), {}, ("start:1",))
     assert story.read() == story.state
 
 
-def test_the_first_named_start_is_one_write(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_the_first_named_start_is_one_write(story: Story) -> None:
     """A lease is stored with all that it says, the device's label unchanged."""
-    story = Story(repository, user_id, deadline)
     tv = lease("tv:1", device="Wohnzimmer 📺")
     assert story.admit(tv)
     assert story.state == Snapshot(1, AnonymousSlots(), {"tv:1": tv}, ())
     assert story.read() == story.state
 
 
-def test_the_limit_holds_and_a_refusal_brings_the_state(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_the_limit_holds_and_a_refusal_brings_the_state(story: Story) -> None:
     """At the limit a newcomer is rejected, and the rejection shows who holds the slots."""
-    story = Story(repository, user_id, deadline)
     assert [story.admit(lease(name)) for name in "abcd"] == [True, True, True, False]
     assert sorted(story.state.leases) == ["a", "b", "c"]
     assert not story.admit(anonymous("start:1"))
     assert story.read().stream_count == 3
 
 
-def test_a_limit_of_zero_admits_nobody(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_a_limit_of_zero_admits_nobody(story: Story) -> None:
     """Not even a user without any state."""
-    story = Story(repository, user_id, deadline)
     assert not story.admit(anonymous("start:1"), limit=0)
     assert not story.admit(lease("a"), limit=0)
     assert story.read() == Snapshot()
 
 
-def test_a_limit_lowered_below_the_count_refuses_and_never_wraps(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_a_limit_lowered_below_the_count_refuses_and_never_wraps(story: Story) -> None:
     """Three streams under a limit of one stay three, until a raised limit has room again."""
-    story = Story(repository, user_id, deadline)
     assert all(story.admit(lease(name)) for name in "abc")
     assert not story.admit(lease("d"), limit=1)
     assert story.state.stream_count == 3
     assert story.admit(lease("d"), limit=4)
 
 
-def test_nobody_is_evicted_for_more_than_the_last_slot(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_nobody_is_evicted_for_more_than_the_last_slot(story: Story) -> None:
     """A tight write lands only where one fewer freed would not do, also for a user without any state."""
-    story = Story(repository, user_id, deadline)
     assert not story.admit(lease("a"), limit=2, tight=True)
     assert story.admit(lease("a"), limit=1, tight=True)
     assert story.admit(lease("b"))
@@ -148,45 +142,33 @@ def test_nobody_is_evicted_for_more_than_the_last_slot(
     assert sorted(story.state.leases) == ["b", "c"]
 
 
-def test_a_name_that_is_there_is_not_admitted_again(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_a_name_that_is_there_is_not_admitted_again(story: Story) -> None:
     """A repeated named start is rejected by a state that shows its lease."""
-    story = Story(repository, user_id, deadline)
     assert story.admit(lease("a"))
     assert not story.admit(lease("a", NOW + 100))
     assert story.state.leases["a"] == lease("a")
 
 
-def test_a_request_is_remembered_until_four_others_came(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_a_request_is_remembered_until_four_others_came(story: Story) -> None:
     """A repeat is recognised while at most three other anonymous changes came between."""
-    story = Story(repository, user_id, deadline)
     assert story.admit(anonymous("start:1"), limit=9)
     for other in ("start:2", "start:3", "start:4"):
         assert story.admit(anonymous(other), limit=9)
         assert not story.admit(anonymous("start:1"), limit=9)
-    assert story.write(ReleaseAnonymous(user_id, "end:5", RETAIN))
+    assert story.end_anonymous("end:5")
     assert story.state.marks == ("end:5", "start:4", "start:3", "start:2")
     assert story.admit(anonymous("start:1"), limit=9)
 
 
-def test_an_anonymous_start_revives_no_dead_slots(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_an_anonymous_start_revives_no_dead_slots(story: Story) -> None:
     """With anonymous slots there that are presumed over, the plain write is rejected."""
-    story = Story(repository, user_id, deadline)
     assert story.admit(anonymous("start:1", expires_at=NOW))
     assert not story.admit(anonymous("start:2"))
     assert story.admit(AnonymousStream("start:2", NOW + 900, presumed_over=NOW - 1))
 
 
-def test_slots_without_an_expiry_are_presumed_over_once_a_period_is_configured(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_slots_without_an_expiry_are_presumed_over_once_a_period_is_configured(story: Story) -> None:
     """While they never expire no expiry is stored; with a period set, its lack means over."""
-    story = Story(repository, user_id, deadline)
     for request in ("start:1", "start:2"):
         assert story.admit(AnonymousStream(request, None, presumed_over=None))
     assert story.state.anonymous == AnonymousSlots(2, None)
@@ -196,58 +178,43 @@ def test_slots_without_an_expiry_are_presumed_over_once_a_period_is_configured(
     assert story.state.stream_count == 1
 
 
-def test_an_anonymous_end_gives_one_slot_back_and_none_that_is_not_there(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_an_anonymous_end_gives_one_slot_back_and_none_that_is_not_there(story: Story) -> None:
     """The count never falls below zero, and a named stream is no anonymous one."""
-    story = Story(repository, user_id, deadline)
     assert story.admit(lease("a"))
-    assert not story.write(ReleaseAnonymous(user_id, "end:1", RETAIN))
+    assert not story.end_anonymous("end:1")
     assert story.admit(anonymous("start:1"))
-    assert story.write(ReleaseAnonymous(user_id, "end:1", RETAIN))
-    assert not story.write(ReleaseAnonymous(user_id, "end:1", RETAIN))
-    assert not story.write(ReleaseAnonymous(user_id, "end:2", RETAIN))
+    assert story.end_anonymous("end:1")
+    assert not story.end_anonymous("end:1")
+    assert not story.end_anonymous("end:2")
     assert (story.state.stream_count, story.state.anonymous.count) == (1, 0)
 
 
-def test_an_end_of_a_user_never_heard_of_makes_no_state(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_an_end_of_a_user_never_heard_of_makes_no_state(story: Story) -> None:
     """A rejected end of any kind leaves nothing behind."""
-    story = Story(repository, user_id, deadline)
-    assert not story.write(ReleaseAnonymous(user_id, "end:1", RETAIN))
-    assert not story.write(Release(user_id, "a", RETAIN))
+    assert not story.end_anonymous("end:1")
+    assert not story.end("a")
     assert not story.extend("a", NOW + 90)
     assert story.read() == Snapshot()
 
 
-def test_a_named_end_gives_back_that_stream_only(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_a_named_end_gives_back_that_stream_only(story: Story) -> None:
     """And repeating it takes nothing more."""
-    story = Story(repository, user_id, deadline)
     assert all(story.admit(lease(name)) for name in "ab")
-    assert story.write(Release(user_id, "a", RETAIN))
-    assert not story.write(Release(user_id, "a", RETAIN))
+    assert story.end("a")
+    assert not story.end("a")
     assert story.state == Snapshot(1, AnonymousSlots(), {"b": lease("b")}, ())
 
 
-def test_replacing_swaps_two_streams_at_the_limit(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_replacing_swaps_two_streams_at_the_limit(story: Story) -> None:
     """The count does not change, and an old stream that is not there is a rejection."""
-    story = Story(repository, user_id, deadline)
     assert all(story.admit(lease(name)) for name in "abc")
     assert story.admit(lease("d"), freed=Freed(ended=("a",)))
     assert (story.state.stream_count, sorted(story.state.leases)) == (3, ["b", "c", "d"])
     assert not story.admit(lease("e"), freed=Freed(ended=("a",)))
 
 
-def test_an_extension_moves_an_expiry_forward_only(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_an_extension_moves_an_expiry_forward_only(story: Story) -> None:
     """A late packet never moves it back; the rest of the lease stays as it was."""
-    story = Story(repository, user_id, deadline)
     assert story.admit(lease("a", NOW + 90, "tv"))
     assert story.extend("a", NOW + 120)
     assert story.extend("a", NOW + 120)
@@ -256,22 +223,16 @@ def test_an_extension_moves_an_expiry_forward_only(
     assert story.state.stream_count == 1
 
 
-def test_an_extension_can_end_the_stream_that_it_replaces(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_an_extension_can_end_the_stream_that_it_replaces(story: Story) -> None:
     """Both there: the old one goes, its slot with it."""
-    story = Story(repository, user_id, deadline)
     assert all(story.admit(lease(name)) for name in "ab")
     assert story.extend("b", NOW + 100, replaces="a")
     assert story.state == Snapshot(1, AnonymousSlots(), {"b": lease("b", NOW + 100)}, ())
     assert not story.extend("b", NOW + 110, replaces="a")
 
 
-def test_a_takeover_needs_the_expiry_that_was_seen(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_a_takeover_needs_the_expiry_that_was_seen(story: Story) -> None:
     """A lease that a heartbeat revived in between is not taken."""
-    story = Story(repository, user_id, deadline)
     assert all(story.admit(lease(name)) for name in "abc")
     seen = Freed(expired=(story.state.leases["a"],))
     assert story.extend("a", NOW + 200)
@@ -280,11 +241,8 @@ def test_a_takeover_needs_the_expiry_that_was_seen(
     assert sorted(story.state.leases) == ["b", "c", "d"]
 
 
-def test_a_takeover_gives_back_all_that_is_over_in_one_write(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_a_takeover_gives_back_all_that_is_over_in_one_write(story: Story) -> None:
     """Dead leases, dead anonymous slots and a dead lease of the newcomer's own name."""
-    story = Story(repository, user_id, deadline)
     assert all(story.admit(lease(name), limit=5) for name in "abc")
     assert all(story.admit(anonymous(f"start:{n}"), limit=5) for n in range(2))
     dead = Freed(expired=(lease("a"), lease("b")), anonymous=AnonymousSlots(2, NOW + 900))
@@ -293,26 +251,20 @@ def test_a_takeover_gives_back_all_that_is_over_in_one_write(
     assert (story.state.stream_count, story.state.anonymous.count) == (2, 0)
 
 
-def test_a_takeover_needs_room_among_what_remains(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_a_takeover_needs_room_among_what_remains(story: Story) -> None:
     """One dead lease of four makes no room under a limit of three."""
-    story = Story(repository, user_id, deadline)
     assert all(story.admit(lease(name), limit=4) for name in "abcd")
     assert not story.admit(lease("e"), freed=Freed(expired=(lease("a"),)))
     assert story.admit(lease("e"), freed=Freed(expired=(lease("a"),), ended=("b",)))
 
 
-def test_a_repair_makes_the_count_equal_its_parts(
-    repository: StreamRepository, user_id: str, deadline: Deadline
-) -> None:
+def test_a_repair_makes_the_count_equal_its_parts(story: Story) -> None:
     """What is over goes, and a repair of a state that moved on is rejected."""
-    story = Story(repository, user_id, deadline)
     assert all(story.admit(lease(name)) for name in "ab")
     assert story.admit(anonymous("start:1"))
     seen = story.state
     over = Freed(expired=(lease("a"),), anonymous=seen.anonymous)
-    repair = Repair(user_id, seen, over, RETAIN)
+    repair = Repair(story.user_id, seen, over, RETAIN)
     assert story.write(repair)
     assert (story.state.stream_count, sorted(story.state.leases)) == (1, ["b"])
     assert not story.write(repair)
