@@ -2,11 +2,15 @@
 
 import os
 import time
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn
 
 import pytest
 
 from adapters.dynamodb.items import key, number, stream_attribute
+
+AT_LIMIT: Final = "The maximum of 3 simultaneous streams is reached."
+NOTHING_OPEN: Final = "There is no active stream to end."
 
 
 def skip_or_fail(reason: str) -> NoReturn:
@@ -25,3 +29,18 @@ def expire(client: Any, table: str, user_id: str, stream_id: str) -> None:
         ExpressionAttributeNames={"#s": stream_attribute(stream_id)},
         ExpressionAttributeValues={":past": number(int(time.time()) - 600)},
     )
+
+
+def check_original_contract(call: Callable[[str], tuple[int, Mapping[str, Any]]]) -> None:
+    """Four starts of a user count to three, and the fourth is refused; so are four ends, back to nought.
+
+    Args:
+        call: makes the user's anonymous `start` or `end`; gives the status and the body of the answer.
+    """
+    starts = [call("start") for _ in range(4)]
+    ends = [call("end") for _ in range(4)]
+    told = [[(status, body["streamCount"]) for status, body in answers] for answers in (starts, ends)]
+
+    assert told == [[(200, 1), (200, 2), (200, 3), (403, 3)], [(200, 2), (200, 1), (200, 0), (403, 0)]]
+    assert starts[3][1]["message"] == AT_LIMIT
+    assert ends[3][1]["message"] == NOTHING_OPEN

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ ROUTES: Final[dict[str, Route[Any]]] = {
     handler.key: handler
     for handler in (stream_start.handler, stream_heartbeat.handler, stream_end.handler, stream_list.handler)
 }
+CALLS: Final = ("start", "start_named", "heartbeat", "end", "end_named", "list")
+"""An ordinary call of each kind, by the name of its event."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,24 @@ class Api:
 
     def _post(self, name: str, user_id: str, fields: dict[str, Any]) -> HttpAnswer:
         return self.call(name, body=json.dumps({"userId": user_id, **fields}))
+
+
+def moment(text: str) -> datetime:
+    """A time of an answer: RFC 3339, in UTC, written with a Z, in whole seconds."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def in_seconds(clock: FakeClock, seconds: float) -> datetime:
+    """The time so many seconds from now."""
+    return datetime.fromtimestamp(clock.now(), UTC) + timedelta(seconds=seconds)
+
+
+def assert_problem(answer: HttpAnswer, status: int, code: str) -> None:
+    """Every problem has the members of RFC 9457, a code, and its text again under `message`."""
+    assert answer.status == answer.body["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.body["code"] == code
+    assert answer.body["type"] == f"urn:stream-limiter:problem:{code.replace('_', '-')}"
+    assert answer.body["title"]
+    assert answer.body["detail"]
+    assert answer.body["message"] == answer.body["detail"]

@@ -4,10 +4,9 @@ from typing import Any
 import pytest
 
 from tests.fakes import RecordingRepository
-from tests.unit.entrypoints.calls import Api, HttpAnswer, event
+from tests.unit.entrypoints.calls import CALLS, Api, HttpAnswer, event
 
 SUBJECT = "viewer-1"
-CALLS = ("start", "start_named", "heartbeat", "end", "end_named", "list")
 UNFIT_LIMITS = [
     "21",
     "-1",
@@ -190,12 +189,3 @@ def test_nobody_else_may_ask_for_a_limit(name: str, auth: str) -> None:
 
     assert refusal(answer) == (400, "invalid_request")
     assert [error["field"] for error in answer.body["errors"]] == ["maxStreams"]
-
-
-@pytest.mark.parametrize("name", ["start", "start_named", "end", "end_named"])
-def test_a_bad_key_is_refused_on_named_calls_too(name: str, api: Api) -> None:
-    """A header that is not valid is told so, whether or not this call would need it."""
-    answer = api.call(name, headers={"idempotency-key": "a b"})
-
-    assert answer.status == 400
-    assert answer.body["errors"][0]["field"] == "Idempotency-Key"

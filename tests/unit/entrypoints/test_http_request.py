@@ -299,39 +299,6 @@ def test_a_missing_query_is_an_empty_one(query: str | None) -> None:
     assert HttpRequest(event("list", rawQueryString=query)).query(ListQuery).user_id == ""
 
 
-@pytest.mark.parametrize("name", ["idempotency-key", "Idempotency-Key", "IDEMPOTENCY-KEY", "iDempotency-kEy"])
-@pytest.mark.parametrize("key", ["1", "7e6f0c1a-90f1", '"quoted"', "!~", "x" * 255])
-def test_an_idempotency_key_is_found_under_any_capitals(name: str, key: str) -> None:
-    """A header's name means the same however it is written, and its value has a stand-in of one length."""
-    found = HttpRequest(event("start", headers={name: key})).idempotency_key()
-
-    assert found == HttpRequest(event("start", headers={"idempotency-key": key})).idempotency_key()
-    assert found is not None
-    assert len(found) == 22
-
-
-def test_two_idempotency_keys_are_two() -> None:
-    """Each key has something of its own that stands for it, however little they differ."""
-    keys = ["1", "2", "a", "A", "x" * 254, "x" * 255]
-
-    found = {HttpRequest(event("start", headers={"idempotency-key": key})).idempotency_key() for key in keys}
-
-    assert len(found) == len(keys)
-
-
-@pytest.mark.parametrize("key", ["", " ", "a b", " a", "a\n", "\t", "ë", "\x7f", "\x00", "x" * 256, "\ud800"])
-def test_an_idempotency_key_breaks_no_rule(key: str) -> None:
-    """A key that is empty, too long or not printable ASCII is refused by name, not ignored."""
-    with pytest.raises(InvalidInput, match=r"^Idempotency-Key must be 1 to 255 printable ASCII"):
-        HttpRequest(event("start", headers={"idempotency-key": key})).idempotency_key()
-
-
-@pytest.mark.parametrize("headers", [None, {}, {"accept": "*/*"}, {"x-idempotency-key": "1"}])
-def test_an_idempotency_key_is_optional(headers: dict[str, str] | None) -> None:
-    """A call without the header has no key."""
-    assert HttpRequest(event("start", headers=headers)).idempotency_key() is None
-
-
 def test_a_request_is_known_by_the_name_that_the_gateway_gave_it() -> None:
     """The request id is API Gateway's, and empty when there is none."""
     assert HttpRequest(event("start")).request_id == "OaBcDhL5liAEMVg="

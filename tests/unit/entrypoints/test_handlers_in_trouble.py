@@ -1,0 +1,83 @@
+"""What callers are told when the store cannot answer, and when something breaks."""
+
+import json
+
+import pytest
+
+from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled, StoreUnavailable
+from tests.fakes import FailingRepository, FakeClock
+from tests.unit.entrypoints.calls import CALLS, Api, assert_problem, event, in_seconds, moment
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (StoreUnavailable("ReadTimeoutError"), "store_unavailable"),
+        (StoreThrottled("ThrottlingException"), "too_many_requests"),
+        (StoreContended(), "contended"),
+    ],
+)
+def test_a_store_that_is_away(name: str, error: StoreError, code: str) -> None:
+    """While the store cannot answer, callers are asked to come back, whatever they want."""
+    answer = Api(FailingRepository(error)).call(name)
+
+    assert_problem(answer, 503, code)
+    assert answer.headers["retry-after"] == "1"
+    assert "Exception" not in answer.body["detail"]
+    assert "streamCount" not in answer.body
+
+
+def test_only_a_503_asks_to_come_back(api: Api) -> None:
+    """No other answer promises that the same call will work later."""
+    statuses = {answer.status: answer for answer in (api.call(n) for n in ("heartbeat", "end", "start"))}
+
+    assert set(statuses) == {410, 403, 200}
+    assert all("retry-after" not in answer.headers for answer in statuses.values())
+
+
+def test_an_open_service_admits_unverified(clock: FakeClock) -> None:
+    """In open mode a player may watch while the store is away, is told so, and nobody makes up a count."""
+    api = Api(FailingRepository(StoreUnavailable()), clock, ON_STORE_FAILURE="open")
+
+    assert api.call("start").body == {"maxStreams": 3, "verified": False}
+    for name in ("start_named", "heartbeat"):
+        answer = api.call(name)
+        assert answer.status == 200
+        assert answer.body["verified"] is False
+        assert "streamCount" not in answer.body
+        assert moment(answer.body["expiresAt"]) == in_seconds(clock, 90)
+        assert answer.body["heartbeatSeconds"] == 30
+
+
+@pytest.mark.parametrize("name", ["end", "end_named", "list"])
+def test_an_open_service_makes_nothing_else_up(name: str) -> None:
+    """What is no start or heartbeat fails in open mode as well."""
+    api = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open")
+
+    assert_problem(api.call(name), 503, "store_unavailable")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_throttling_is_no_way_in(name: str) -> None:
+    """A caller that throttles its own user is not admitted for it, in open mode either."""
+    api = Api(FailingRepository(StoreThrottled()), ON_STORE_FAILURE="open")
+
+    assert_problem(api.call(name), 503, "too_many_requests")
+
+
+def test_verified_is_not_said_of_what_is(api: Api) -> None:
+    """The member appears only where something is missing."""
+    assert "verified" not in api.call("start_named").body
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("error", [ZeroDivisionError("s3cret detail"), StoreFault("s3cret detail")])
+def test_the_unexpected_is_opaque(name: str, error: Exception) -> None:
+    """A failure that nobody foresaw tells its caller nothing but where to look it up."""
+    answer = Api(FailingRepository(error, ValueError("s3cret cause"))).call(name)
+
+    assert_problem(answer, 500, "internal_error")
+    assert answer.body["requestId"] == event(name)["requestContext"]["requestId"]
+    assert "s3cret" not in json.dumps(answer.body)
+    assert type(error).__name__ not in json.dumps(answer.body)
