@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, Final
 
-import boto3
 import localstack_client.session
 import pytest
 from botocore.client import BaseClient
@@ -28,7 +27,7 @@ from domain.ports import Deadline, StreamRepository
 from proof.store import SimulatedDynamoDb
 from tests.fakes import FakeClock
 from tests.logs import telling
-from tests.support import skip_or_fail
+from tests.support import client_of, skip_or_fail
 
 TABLE: Final = "streams-under-test"
 
@@ -96,9 +95,7 @@ def dynamodb_local_url() -> Iterator[str]:
     if reason:
         skip_or_fail(reason)
     with start_dynamodb_local() as store:
-        patient = boto3.Session("test", "test", region_name=REGION).client(
-            "dynamodb", endpoint_url=store.endpoint_url
-        )
+        patient = client_of(store.endpoint_url, "dynamodb")
         ensure_table(patient, TABLE)
         # A Java process is slow at first: its first requests take longer than a request may.
         patient.update_item(TableName=TABLE, Key=key("warm-up"))

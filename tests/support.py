@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn
 
+import boto3
 import pytest
 
 from adapters.dynamodb.items import key, number, stream_attribute
+from dev.emulator import REGION
 
 AT_LIMIT: Final = "The maximum of 3 simultaneous streams is reached."
 NOTHING_OPEN: Final = "There is no active stream to end."
@@ -18,6 +20,11 @@ def skip_or_fail(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+def client_of(endpoint_url: str, service: str) -> Any:
+    """A client of the account's root user, for a service at this address."""
+    return boto3.Session("test", "test", region_name=REGION).client(service, endpoint_url=endpoint_url)
 
 
 def expire(client: Any, table: str, user_id: str, stream_id: str) -> None:

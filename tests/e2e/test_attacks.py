@@ -3,19 +3,20 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-import boto3
 import pytest
 from botocore.credentials import Credentials
 
-from dev.emulator import REGION, start_emulator
+from dev.emulator import start_emulator
 from dev.issuer import AUDIENCE, Issuer
 from dev.smoke import USER, SmokeError, signature, smoke
 from tests.e2e.attacked import START, World
 from tests.e2e.attacks import CLAIMS, INPUTS, OTHERS, SIGNATURES, TOKENS, Attack, json_of
 from tests.e2e.deployed import need_the_tools, stage
 from tests.logs import log_lines, telling
+from tests.support import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -28,16 +29,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World
     need_the_tools()
     directory = tmp_path_factory.mktemp("attacked")
     with start_emulator(enforce_iam=True) as emulator:
-
-        def account(service: str) -> Any:
-            return boto3.client(
-                service,
-                endpoint_url=emulator.endpoint_url,
-                region_name=REGION,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
-            )
-
+        account = partial(client_of, emulator.endpoint_url)
         issuer = Issuer.at(emulator.endpoint_url, directory / "issuer.pem")
         issuer.publish(account("s3"))
         tokens = {"auth": "jwt", "jwt_issuer": issuer.url, "jwt_audience": json.dumps([AUDIENCE])}

@@ -6,32 +6,23 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from dev import lambda_runtime, package
-from dev.emulator import REGION
 from dev.lambda_runtime import LambdaRuntime, LambdaRuntimeError
 from dev.table import ensure_table
-from tests.support import skip_or_fail
+from tests.support import check_original_contract, client_of, skip_or_fail
+from tests.unit.entrypoints.calls import event
 
 pytestmark = pytest.mark.e2e
 
 TABLE = "streams-of-the-lambda-runtime"
-EVENTS = Path(__file__).parent.parent / "events"
 
 
 @pytest.fixture(scope="module")
 def environment(dynamodb_local_url: str) -> dict[str, str]:
     """The function's variables: a table, credentials, and the defaults for the rest."""
-    store = boto3.client(
-        "dynamodb",
-        endpoint_url=dynamodb_local_url,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    ensure_table(store, TABLE)
+    ensure_table(client_of(dynamodb_local_url, "dynamodb"), TABLE)
     return {
         "TABLE_NAME": TABLE,
         "AUTH": "none",
@@ -57,12 +48,6 @@ def invoke(function: LambdaRuntime, event: dict[str, Any]) -> tuple[int, dict[st
     return answer["statusCode"], json.loads(answer["body"])
 
 
-def event(name: str) -> dict[str, Any]:
-    """What API Gateway hands to a function."""
-    loaded: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
-    return loaded
-
-
 def test_the_zip_keeps_the_contract(zipped: Path, environment: dict[str, str]) -> None:
     """Four starts are 200 200 200 403, four ends 200 200 200 403, by two functions over one table."""
     with ExitStack() as functions:
@@ -70,12 +55,8 @@ def test_the_zip_keeps_the_contract(zipped: Path, environment: dict[str, str]) -
             functions.enter_context(LambdaRuntime(zipped, f"entrypoints.stream_{name}.handler", environment))
             for name in ("start", "end")
         )
-        starts = [invoke(start, event("start")) for _ in range(4)]
-        ends = [invoke(end, event("end")) for _ in range(4)]
-    assert [status for status, _ in starts] == [200, 200, 200, 403]
-    assert [body["streamCount"] for _, body in starts[:3]] == [1, 2, 3]
-    assert [status for status, _ in ends] == [200, 200, 200, 403]
-    assert [body["streamCount"] for _, body in ends[:3]] == [2, 1, 0]
+        by_name = {"start": start, "end": end}
+        check_original_contract(lambda name: invoke(by_name[name], event(name)))
 
 
 @pytest.mark.parametrize(("name", "status"), [("heartbeat", 410), ("list", 200)])

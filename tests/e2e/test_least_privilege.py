@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import boto3
 import httpx
 import pytest
 
-from dev.emulator import REGION, start_emulator
+from dev.emulator import start_emulator
 from dev.terraform import Stack, TerraformError
 from tests.e2e.deployed import need_the_tools, stage
 from tests.logs import log_lines, telling
+from tests.support import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -52,9 +52,7 @@ class Granted:
 
     def client(self, service: str) -> Any:
         """A client of the account's root user."""
-        return boto3.Session("test", "test", region_name=REGION).client(
-            service, endpoint_url=self.endpoint_url
-        )
+        return client_of(self.endpoint_url, service)
 
     def call(self, function: str) -> int:
         """Send the function an ordinary request; gives the status."""
@@ -116,11 +114,8 @@ def granted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Granted]:
     """The service as Terraform deploys it with a key, a parameter and traces of its own."""
     need_the_tools()
     with start_emulator(enforce_iam=True, trail=True) as emulator:
-        session = boto3.Session("test", "test", region_name=REGION)
-        session.client("ssm", endpoint_url=emulator.endpoint_url).put_parameter(
-            Name=PARAMETER, Value=KEY, Type="SecureString"
-        )
-        kms = session.client("kms", endpoint_url=emulator.endpoint_url)
+        ssm, kms = (client_of(emulator.endpoint_url, service) for service in ("ssm", "kms"))
+        ssm.put_parameter(Name=PARAMETER, Value=KEY, Type="SecureString")
         stack, url = stage(
             emulator,
             tmp_path_factory.mktemp("granted"),

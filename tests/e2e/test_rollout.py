@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 import httpx
 import pytest
 
 from dev import package
-from dev.emulator import REGION, Emulator, start_emulator
+from dev.emulator import Emulator, start_emulator
 from dev.smoke import USER, smoke
 from dev.stack import STATES, emulated_api_url, emulated_environment
 from dev.terraform import ROOT, binary
 from tests.e2e.deployed import need_the_tools
+from tests.support import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -73,7 +73,7 @@ class Desk:
 
     def client(self, service: str) -> Any:
         """Give an AWS client, as the account's root user."""
-        return boto3.client(service, endpoint_url=self.emulator.endpoint_url, region_name=REGION)
+        return client_of(self.emulator.endpoint_url, service)
 
     def api_url(self) -> str:
         """Say where the API is."""
@@ -155,7 +155,8 @@ def test_bootstrap_makes_a_bucket_and_moves_the_state_there(desk: Desk) -> None:
     assert done.returncode == 0, done.stdout
     s3 = desk.client("s3")
     assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
-    assert all(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values())
+    blocked = s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
+    assert list(blocked.values()) == [True] * 4
     (state,) = s3.list_objects_v2(Bucket=BUCKET)["Contents"]
     assert state["Key"] == f"stream-limiter/{desk.stage}.tfstate"
     moved = json.load(s3.get_object(Bucket=BUCKET, Key=state["Key"])["Body"])

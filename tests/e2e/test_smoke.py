@@ -29,7 +29,8 @@ def test_a_service_that_works_passes() -> None:
     """Start, heartbeat, list and end are answered, with a slash after the URL or without."""
     with LocalService() as service:
         for url in (service.url, f"{service.url}/"):
-            assert (smoke(url).returncode, smoke(url).stdout) == (0, "It works.\n")
+            done = smoke(url)
+            assert (done.returncode, done.stdout) == (0, "It works.\n")
 
 
 def test_a_service_that_refuses_everybody_fails() -> None:

@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import boto3
-
-from dev.emulator import REGION, Emulator, start_emulator
+from dev.emulator import Emulator, start_emulator
 from dev.package import THIS_PYTHON
 from dev.ports import free_port
 from dev.stack import emulated_api_url, emulated_environment
 from dev.terraform import ROOT
 from tests.faulty_store import FaultyStore
+from tests.support import client_of
 
 HASH_KEY: Final = "pepper"
 COMMAND_SECONDS: Final = 240
@@ -75,8 +74,7 @@ class WatchedStage:
 
     def client(self, service: str) -> Any:
         """Give an AWS client, as the account's root user."""
-        session = boto3.Session("test", "test", region_name=REGION)
-        return session.client(service, endpoint_url=self.emulator.endpoint_url)
+        return client_of(self.emulator.endpoint_url, service)
 
     def shell(self, command: str) -> str:
         """Run a command in the project, as an operator whose account the emulator is; gives what it prints.
@@ -119,8 +117,7 @@ def watched_stage(directory: Path) -> Iterator[WatchedStage]:
             "LAMBDA_ACCOUNT_CONCURRENCY": str(CONCURRENCY),
         }
         with start_emulator(port, enforce_iam=True, variables=variables) as emulator:
-            clients = boto3.Session("test", "test", region_name=REGION)
-            sns, sqs = (clients.client(name, endpoint_url=emulator.endpoint_url) for name in ("sns", "sqs"))
+            sns, sqs = (client_of(emulator.endpoint_url, service) for service in ("sns", "sqs"))
             topic, pager = _pager(sns, sqs)
             settings = {
                 "auth": "none",
