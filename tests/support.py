@@ -1,14 +1,17 @@
 """What tests share that is no stand-in."""
 
 import os
+import subprocess
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import boto3
 import pytest
 
 from adapters.dynamodb.items import key, number, stream_attribute
+from dev.cache import ROOT
 from dev.emulator import REGION
 
 AT_LIMIT: Final = "The maximum of 3 simultaneous streams is reached."
@@ -20,6 +23,17 @@ def skip_or_fail(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+def succeed(
+    *command: str | Path, cwd: Path = ROOT, env: Mapping[str, str] | None = None, seconds: float | None = None
+) -> str:
+    """Run a command, which must succeed within this time; gives what it prints."""
+    done = subprocess.run(
+        command, cwd=cwd, env=env, timeout=seconds, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
 
 
 def client_of(endpoint_url: str, service: str) -> Any:

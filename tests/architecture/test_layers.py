@@ -1,6 +1,5 @@
 import ast
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -9,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from dev.cache import ROOT
+from tests.support import succeed
+
 DOMAIN = ROOT / "src" / "domain"
 ROOMS = ("src", "dev", "bench", "proof", "tests")
 IMPURE = {
@@ -38,12 +39,7 @@ def imports_of(path: Path) -> Iterator[str]:
 
 def test_imports_point_inwards() -> None:
     """Entrypoints know adapters, adapters know the domain, and never the other way round."""
-    linter = Path(sys.executable).with_name("lint-imports")
-    result = subprocess.run(
-        [linter, "--no-cache", "--no-logo"], cwd=ROOT, check=False, capture_output=True, text=True
-    )
-
-    assert result.returncode == 0, result.stdout + result.stderr
+    succeed(Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo")
 
 
 @pytest.mark.parametrize("path", sorted(DOMAIN.rglob("*.py")), ids=lambda path: path.stem)

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from dev.local_service import LocalService
 from tests.clients.installed import CLIENTS, javascript_client, python_client
-from tests.support import skip_or_fail
+from tests.support import skip_or_fail, succeed
 
 pytestmark = pytest.mark.e2e
 
@@ -54,9 +53,7 @@ def service() -> Iterator[LocalService]:
 def run(command: list[str], script: Path, text: str, service: LocalService) -> str:
     """Run a script of this text against the service; gives what it prints."""
     script.write_text(text.replace("https://api.example.com", service.url), encoding="utf-8")
-    done = subprocess.run([*command, str(script)], capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return succeed(*command, script, seconds=60)
 
 
 def test_the_javascript_example(service: LocalService, tmp_path: Path) -> None:

@@ -1,11 +1,10 @@
 """The JavaScript client's own tests and types, checked by Node."""
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Final
 
-from tests.support import skip_or_fail
+from tests.support import skip_or_fail, succeed
 
 CLIENT: Final = Path(__file__).parents[2] / "clients" / "js"
 TYPESCRIPT: Final = CLIENT / "node_modules" / "typescript" / "bin" / "tsc"
@@ -16,8 +15,7 @@ def node(*arguments: str) -> None:
     binary = shutil.which("node")
     if binary is None:
         skip_or_fail("Node is not installed (20 or later): the JavaScript client's tests need it.")
-    run = subprocess.run([binary, *arguments], cwd=CLIENT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
+    succeed(binary, *arguments, cwd=CLIENT)
 
 
 def test_the_javascript_client_passes_its_own_tests() -> None:

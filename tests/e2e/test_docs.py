@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +14,7 @@ from playwright.sync_api import expect
 
 from dev.browser import MISSING, chromium, find
 from dev.docs import MKDOCS, SITE
-from tests.support import skip_or_fail
+from tests.support import skip_or_fail, succeed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -37,8 +36,7 @@ def site() -> Path:
         skip_or_fail("MkDocs is not installed: `make docs` installs it.")
     if shutil.which("npm") is None:
         skip_or_fail("npm is not installed: it fetches the diagrams' script.")
-    run = subprocess.run(["make", "docs"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
+    succeed("make", "docs")
     return SITE
 
 

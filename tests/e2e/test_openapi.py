@@ -1,18 +1,16 @@
 """The running service, called by its own description."""
 
 import os
-import subprocess
-from pathlib import Path
 from typing import Final
 
 import pytest
 
+from dev.cache import ROOT
 from dev.local_service import LocalService
-from tests.support import skip_or_fail
+from tests.support import skip_or_fail, succeed
 
 pytestmark = pytest.mark.e2e
 
-ROOT: Final = Path(__file__).parents[2]
 TOOLS: Final = ROOT / ".venv-openapi" / "bin"
 CHECKS: Final = (
     "not_a_server_error",
@@ -34,9 +32,7 @@ def need(tool: str) -> None:
 def test_the_description_is_openapi() -> None:
     """Of the version that it says."""
     need("openapi-spec-validator")
-    check = [str(TOOLS / "openapi-spec-validator"), "--schema", "3.1", "docs/openapi.yaml"]
-    run = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
+    succeed(TOOLS / "openapi-spec-validator", "--schema", "3.1", "docs/openapi.yaml")
 
 
 def test_the_service_keeps_to_its_description() -> None:
@@ -44,15 +40,8 @@ def test_the_service_keeps_to_its_description() -> None:
     need("schemathesis")
     examples = os.environ.get("EXAMPLES") or "10"
     with LocalService() as service:
-        run = subprocess.run(
-            [
-                *(str(TOOLS / "schemathesis"), "run", "docs/openapi.yaml", "--url", service.url),
-                *("--checks", ",".join(CHECKS), "--max-examples", examples, "--seed", "1"),
-                *("--phases", "examples,coverage,fuzzing", "--generation-database", "none"),
-            ],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
+        succeed(
+            *(TOOLS / "schemathesis", "run", "docs/openapi.yaml", "--url", service.url),
+            *("--checks", ",".join(CHECKS), "--max-examples", examples, "--seed", "1"),
+            *("--phases", "examples,coverage,fuzzing", "--generation-database", "none"),
         )
-    assert run.returncode == 0, run.stdout + run.stderr

@@ -16,7 +16,7 @@ import pytest
 from dev.emulator import environment_for, start_emulator
 from dev.local_service import LocalService
 from tests.e2e.deployed import need_the_tools
-from tests.support import skip_or_fail
+from tests.support import skip_or_fail, succeed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -85,11 +85,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make(clone: Path, command: str, environment: Mapping[str, str]) -> str:
     """Run a command that the README has; gives what it prints."""
     assert command in commands()
-    run = subprocess.run(
-        shlex.split(command), cwd=clone, env=dict(environment), capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
+    return succeed(*shlex.split(command), cwd=clone, env=environment)
 
 
 def test_no_command_is_left_out() -> None:

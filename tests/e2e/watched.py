@@ -20,7 +20,7 @@ from dev.ports import free_port
 from dev.stack import emulated_api_url, emulated_environment
 from dev.terraform import ROOT
 from tests.faulty_store import FaultyStore
-from tests.support import client_of
+from tests.support import client_of, succeed
 
 HASH_KEY: Final = "pepper"
 COMMAND_SECONDS: Final = 240
@@ -173,14 +173,5 @@ def _pager(sns: Any, sqs: Any) -> tuple[str, str]:
 
 
 def _shell(directory: Path, variables: Mapping[str, str], command: str) -> str:
-    done = subprocess.run(
-        ["sh", "-c", command],
-        check=False,
-        cwd=directory,
-        env={**variables, "MAKEFLAGS": "--no-print-directory", "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return done.stdout
+    env = {**variables, "MAKEFLAGS": "--no-print-directory", "PATH": os.environ["PATH"]}
+    return succeed("sh", "-c", command, cwd=directory, env=env, seconds=COMMAND_SECONDS)
