@@ -24,6 +24,7 @@ from dev.emulator import REGION, start_emulator
 from dev.local_service import LocalService
 from dev.table import ensure_table
 from domain.ports import Deadline, StreamRepository
+from entrypoints import bootstrap
 from proof.store import SimulatedDynamoDb
 from tests.fakes import FakeClock
 from tests.logs import telling
@@ -60,6 +61,14 @@ def _no_service_tells_who_calls() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LocalService, "stop", stop_and_look)
         yield
+
+
+@pytest.fixture
+def new_process() -> Iterator[None]:
+    """Nothing of a service is kept from the tests before, or for those that come."""
+    bootstrap.service.cache_clear()
+    yield
+    bootstrap.service.cache_clear()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Holds events against what docs/events.md says of them, and against CloudWatch's rules for metrics."""
+"""What the documents say: their tables, and events held against docs/events.md and CloudWatch's rules."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ import jsonschema_rs
 
 from entrypoints.metrics import NAMESPACE
 
-PAGE: Final = (Path(__file__).parents[1] / "docs" / "events.md").read_text(encoding="utf-8")
+DOCS: Final = Path(__file__).parents[1] / "docs"
 
 # The rules of the schema that AWS publishes beside the format's specification:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
@@ -86,12 +86,19 @@ _WHEN: Final[Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]]] 
 }
 
 
+def rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of each row of the page's table whose first column has this heading."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    found = re.search(rf"^\| {heading} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert found is not None, f"no table of {heading} in {page}"
+    return [re.split(r" +\| *", row.strip("| ")) for row in found[1].splitlines()]
+
+
 def table(heading: str) -> dict[str, list[str]]:
-    """The other cells of each row of the page's table with this heading, by every name in its first cell."""
-    found = re.search(rf"^\| {heading} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
-    assert found is not None
-    rows = [re.split(r" +\| *", row.strip("| ")) for row in found[1].splitlines()]
-    return {name: cells[1:] for cells in rows for name in re.findall(r"`(\w+)`", cells[0])}
+    """The other cells of each row of the page's table of this, by every name in its first cell."""
+    return {
+        name: cells[1:] for cells in rows("events.md", heading) for name in re.findall(r"`(\w+)`", cells[0])
+    }
 
 
 FIELDS: Final = table("field")

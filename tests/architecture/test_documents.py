@@ -12,9 +12,19 @@ from dev import terraform_docs
 from dev.capacity import Audience, capacity, load_prices
 from entrypoints.problems import RULES
 from entrypoints.settings import Settings
+from tests.documented import DOCS, rows
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
+ROOT = DOCS.parent
+BESIDE = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "clients/js/README.md",
+    "clients/python/README.md",
+)
+"""What `make docs` does not look at."""
+
 PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("clients/*/README.md")]
 FOLDERS = [ROOT, ROOT / "src", ROOT / "terraform", *(ROOT / "src").rglob("*/")]
 """Where a document may leave off the beginning of a path."""
@@ -26,14 +36,6 @@ def code(page: Path) -> str:
     """What the page sets as code: blocks, and spans of a line."""
     text = page.read_text(encoding="utf-8")
     return "\n".join(re.findall(r"^```.*?^```|`[^`\n]+`", text, re.MULTILINE | re.DOTALL))
-
-
-def rows(page: str, heading: str) -> list[list[str]]:
-    """The cells of the table whose first column has this heading."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    found = re.search(rf"^\| {re.escape(heading)} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
-    assert found is not None, f"no table of {heading} in {page}"
-    return [re.split(r" +\| *", row.strip("| ")) for row in found[1].splitlines()]
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -116,3 +118,15 @@ def test_each_target_that_a_page_names_is_there(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][a-z0-9-]*):.*## ", makefile, re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", code(page))) <= targets
+
+
+def test_the_documents_beside_the_site_lead_somewhere() -> None:
+    """Each relative link of theirs is a file that is there."""
+    links = [
+        (name, link)
+        for name in BESIDE
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / name).read_text(encoding="utf-8"))
+    ]
+
+    assert links
+    assert [(name, link) for name, link in links if not (ROOT / name).parent.joinpath(link).exists()] == []

@@ -8,7 +8,6 @@ import importlib
 import json
 import re
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -165,8 +164,10 @@ def test_every_variable_is_explained() -> None:
     names = re.findall(r'^variable "(\w+)"', read("variables.tf"), re.MULTILINE)
     missing = [
         f"{name}: {attribute}"
-        for name, attribute in chain.from_iterable(((n, "description"), (n, "type")) for n in names)
+        for name in names
+        for attribute in ("description", "type")
         if not re.search(rf"^  {attribute} +=", variable(name), re.MULTILINE)
     ]
 
+    assert names
     assert missing == []

@@ -1,4 +1,4 @@
-"""`make docs`, and the links of the documents that are not on its site."""
+"""`make docs`: the site is built, and drawn in a browser."""
 
 import re
 import shutil
@@ -7,7 +7,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Final
 
 import pytest
 from playwright.sync_api import expect
@@ -17,16 +16,6 @@ from dev.docs import MKDOCS, SITE
 from tests.support import skip_or_fail, succeed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-
-ROOT: Final = Path(__file__).parents[2]
-BESIDE: Final = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-    "SECURITY.md",
-    "clients/js/README.md",
-    "clients/python/README.md",
-)
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +64,3 @@ def test_the_site_is_drawn_in_a_browser(address: str) -> None:
         expect(operations).to_have_text(["/stream/start", "/stream/heartbeat", "/stream/end", "/stream"])
         page.goto(f"{address}/leases.html")
         expect(page.locator("div.mermaid")).to_be_visible()
-
-
-@pytest.mark.parametrize("document", BESIDE)
-def test_the_documents_beside_the_site_lead_somewhere(document: str) -> None:
-    """Each relative link is a file that is there."""
-    text = (ROOT / document).read_text(encoding="utf-8")
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
-    missing = [link for link in links if not (ROOT / document).parent.joinpath(link).exists()]
-    assert missing == []

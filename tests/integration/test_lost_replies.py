@@ -34,7 +34,7 @@ FAULTS: dict[str, Fault] = {
 
 
 class Unreliable:
-    """A limiter over a wire that can be broken, and a reliable one beside it to look with."""
+    """A limiter of one user, over a wire that can be broken."""
 
     def __init__(self, client: Any, user_id: str) -> None:
         self.user_id = user_id

@@ -13,6 +13,8 @@ from dev.emulator import REGION
 from dev.ports import free_port
 from entrypoints import bootstrap
 
+pytestmark = pytest.mark.usefixtures("new_process")
+
 NAME = "/stream-limiter/log-hash-key"
 CLIENTS = [StoreClient.LEAN, StoreClient.BOTO3]
 Output = pytest.CaptureFixture[str]
@@ -26,14 +28,6 @@ def name(localstack: localstack_client.session.Session, monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", ssm.meta.endpoint_url)
     monkeypatch.setenv("AWS_REGION", REGION)
     return NAME
-
-
-@pytest.fixture(autouse=True)
-def _new_process() -> Iterator[None]:
-    """Nothing of a service is kept between tests."""
-    bootstrap.service.cache_clear()
-    yield
-    bootstrap.service.cache_clear()
 
 
 @pytest.fixture(params=CLIENTS)

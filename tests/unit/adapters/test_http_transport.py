@@ -242,9 +242,6 @@ def test_nobody_there_is_no_answer(
 def test_threads_share_it(start: Callable[..., Server], transport_to: Callable[..., HttpTransport]) -> None:
     """Each gets the answer to its own request."""
 
-    class Echo(threading.Thread):
-        """Serves one connection beside the others."""
-
     def serve(connection: socket.socket) -> None:
         own = connection.dup()
 
@@ -254,7 +251,7 @@ def test_threads_share_it(start: Callable[..., Server], transport_to: Callable[.
                     body = request.rpartition(b"\r\n\r\n")[2]
                     own.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
-        Echo(target=echo, daemon=True).start()
+        threading.Thread(target=echo, daemon=True).start()
 
     transport = transport_to(start(serve))
     wrong: list[bytes] = []

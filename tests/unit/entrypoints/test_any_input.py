@@ -1,6 +1,6 @@
 import base64
 import json
-from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +27,11 @@ JSON_TEXTS = st.builds(json.dumps, JSON_VALUES | NEARLY_VALID, ensure_ascii=st.b
 TEXTS = st.text(alphabet=st.characters(exclude_categories=()), max_size=300) | JSON_TEXTS  # surrogates too
 BYTES = st.binary(max_size=300) | JSON_TEXTS.map(lambda text: text.encode(errors="surrogatepass"))
 IN_BASE64 = BYTES.map(lambda content: base64.b64encode(content).decode())
+
+USER_IDS = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=16).filter(str.strip)
+"""Text within the rules, of 64 bytes at most: a device's label too."""
+
+STREAM_IDS = st.from_regex(r"[A-Za-z0-9._:-]{1,64}", fullmatch=True)
 
 PATIENT = settings(deadline=None)  # a busy machine is no failure
 
@@ -81,11 +86,11 @@ def test_any_idempotency_key_is_answered(key: str) -> None:
 
 
 @PATIENT
-@given(fields=NEARLY_VALID)
-def test_a_valid_start_reads_as_it_was_sent(fields: dict[str, Any]) -> None:
-    """Whatever is admitted is listed under exactly the name that was sent."""
+@given(user_id=USER_IDS, stream_id=STREAM_IDS, device=st.none() | USER_IDS)
+def test_a_valid_start_is_listed_as_it_was_sent(user_id: str, stream_id: str, device: str | None) -> None:
+    """Whatever is valid is admitted, and listed under exactly the names that were sent."""
     api = Api(LOG_LEVEL="error")
-    answer = api.call("start", body=json.dumps(fields))
+    assert api.start(user_id, streamId=stream_id, device=device).status == 200
+    (stream,) = api.call("list", rawQueryString=urlencode({"userId": user_id})).body["streams"]
 
-    if answer.status == 200 and fields.get("streamId") is not None:
-        assert answer.body["streamId"] == fields["streamId"]
+    assert (stream["streamId"], stream.get("device")) == (stream_id, device)

@@ -1,18 +1,11 @@
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from entrypoints import bootstrap, stream_list, stream_start
 from tests.unit.entrypoints.calls import LambdaContext, event
 
-
-@pytest.fixture(autouse=True)
-def _new_process() -> Iterator[None]:
-    """Nothing of a service is kept between tests."""
-    bootstrap.service.cache_clear()
-    yield
-    bootstrap.service.cache_clear()
+pytestmark = pytest.mark.usefixtures("new_process")
 
 
 def test_lambda_calls_a_handler_with_an_event_and_a_context(monkeypatch: pytest.MonkeyPatch) -> None:

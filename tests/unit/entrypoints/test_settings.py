@@ -78,7 +78,7 @@ def test_the_process_environment_is_the_default_source(monkeypatch: pytest.Monke
     assert Settings.from_environment() == Settings.from_environment(ALL)
 
 
-@pytest.mark.parametrize("name", sorted(ALL.keys() - {"TABLE_NAME"}))
+@pytest.mark.parametrize("name", sorted({*ALL, *ELSEWHERE} - {"TABLE_NAME"}))
 def test_an_empty_variable_is_one_that_is_not_given(name: str) -> None:
     """An empty value means the default: Terraform cannot leave a variable out."""
     assert read(**{name: ""}) == read()
