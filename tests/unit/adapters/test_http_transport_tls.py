@@ -1,0 +1,79 @@
+import datetime as dt
+import ipaddress
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from adapters.aws.errors import NoAnswer
+from adapters.aws.http_transport import Endpoint, HttpTransport
+from tests.unit.adapters.server import OK, Server, Start, TransportTo, answering, post
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 with its key, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture
+def tls_server(start: Start, certificate: Path) -> Server:
+    """A server with that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return start(answering(OK), tls=context)
+
+
+def test_a_server_with_a_trusted_certificate_is_spoken_to(
+    tls_server: Server, transport_to: TransportTo, certificate: Path
+) -> None:
+    """Encrypted, by the same exchange."""
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    assert post(transport_to(tls_server, tls=trusting)).body == b"{}"
+
+
+def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
+    tls_server: Server,
+) -> None:
+    """What the transport does by itself: the system's authorities decide."""
+    transport = HttpTransport(
+        Endpoint("127.0.0.1", tls_server.port, tls=True), connect_seconds=0.5, read_seconds=0.3
+    )
+    with pytest.raises(NoAnswer, match="SSLCertVerificationError"):
+        post(transport)
+
+
+def test_a_certificate_for_another_host_is_not_enough(
+    tls_server: Server, transport_to: TransportTo, certificate: Path
+) -> None:
+    """Whoever it belongs to, it is not DynamoDB's."""
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    with pytest.raises(NoAnswer, match="SSLCertVerificationError"):
+        post(transport_to(tls_server, host="localhost", tls=trusting))
