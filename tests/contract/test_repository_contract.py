@@ -258,15 +258,29 @@ def test_a_takeover_needs_room_among_what_remains(story: Story) -> None:
     assert story.admit(lease("e"), freed=Freed(expired=(lease("a"),), ended=("b",)))
 
 
+def test_a_takeover_needs_the_anonymous_slots_that_were_seen(story: Story) -> None:
+    """As many, with the same expiry or the same lack of one: others came in their place."""
+    assert story.admit(AnonymousStream("start:1", None, presumed_over=None))
+    unexpiring = story.state.anonymous
+    assert story.end_anonymous("end:2")
+    assert story.admit(anonymous("start:3"))
+    for seen in (unexpiring, AnonymousSlots(1, NOW + 899), AnonymousSlots(2, NOW + 900)):
+        assert not story.admit(lease("a"), freed=Freed(anonymous=seen))
+    assert story.admit(lease("a"), freed=Freed(anonymous=story.state.anonymous))
+    assert (story.state.stream_count, story.state.anonymous.count) == (1, 0)
+
+
 def test_a_repair_makes_the_count_equal_its_parts(story: Story) -> None:
     """What is over goes, and a repair of a state that moved on is rejected."""
     assert all(story.admit(lease(name)) for name in "ab")
     assert story.admit(anonymous("start:1"))
-    seen = story.state
-    over = Freed(expired=(lease("a"),), anonymous=seen.anonymous)
-    repair = Repair(story.user_id, seen, over, RETAIN)
+    over = Freed(expired=(lease("a"),), anonymous=story.state.anonymous)
+    early = Repair(story.user_id, story.state, over, RETAIN)
+    assert story.admit(lease("c"), limit=4)
+    assert not story.write(early)
+    repair = Repair(story.user_id, story.state, over, RETAIN)
     assert story.write(repair)
-    assert (story.state.stream_count, sorted(story.state.leases)) == (1, ["b"])
+    assert (story.state.stream_count, sorted(story.state.leases)) == (2, ["b", "c"])
     assert not story.write(repair)
 
 

@@ -47,7 +47,7 @@ def test_every_call_is_counted_and_timed_whatever_it_comes_to() -> None:
     error = ErrorAnswer("InternalServerError", 500, request_id="R3")
     calls = metered({"ResponseMetadata": {"RequestId": "R1"}}, {}, REFUSED, error, NoAnswer("silence"))
 
-    assert calls.count == 5
+    assert (calls.count, calls.refused) == (5, 1)
     assert calls.seconds == pytest.approx(0.5)
     assert calls.request_ids == ["R1", "R2", "R3"]
 
