@@ -90,32 +90,38 @@ def trickles(connection: socket.socket) -> None:
         connection.sendall(b"x")
 
 
+GONE = "was closed|ConnectionResetError|BrokenPipeError"
+
+
 @pytest.mark.parametrize(
-    "serve",
+    ("serve", "why"),
     [
-        lambda connection: connection.close(),
-        hangs,
-        trickles,
-        answering(b""),
-        answering(OK[:-1]),
-        answering(OK[:20]),
-        answering(OK + b"HTTP/1.1 200 OK\r\n"),
-        answering(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"),
-        answering(b"HTTP/1.1 2\xc2\xb20 OK\r\nContent-Length: 2\r\n\r\n{}"),
-        answering(b"HTTP/1.1 200 OK\r\n\r\n{}"),
-        answering(b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}"),
-        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n{}"),
-        answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}"),
-        answering(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10_000),
+        (lambda connection: connection.close(), GONE),
+        (hangs, "TimeoutError"),
+        (trickles, "took too long|TimeoutError"),
+        (answering(b""), GONE),
+        (answering(OK[:-1]), GONE),
+        (answering(OK[:20]), GONE),
+        (answering(OK + b"HTTP/1.1 200 OK\r\n"), "more than one answer"),
+        (answering(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), "not an answer of HTTP"),
+        (answering(b"HTTP/1.1 2\xc2\xb20 OK\r\nContent-Length: 2\r\n\r\n{}"), "not an answer of HTTP"),
+        (answering(b"HTTP/1.1 200 OK\r\n\r\n{}"), "without a length"),
+        (answering(b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}"), "without a length"),
+        (answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n{}"), "too long"),
+        (
+            answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}"),
+            "without a length",
+        ),
+        (answering(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10_000), "does not end"),
     ],
 )
 def test_whatever_else_comes_is_no_answer_and_its_connection_is_not_used_again(
-    start: Start, transport_to: TransportTo, serve: Serve
+    start: Start, transport_to: TransportTo, serve: Serve, why: str
 ) -> None:
-    """The next call starts afresh, and works."""
+    """The failure says why, and the next call starts afresh, and works."""
     server = start(serve, answering(OK))
     transport = transport_to(server)
-    with pytest.raises(NoAnswer):
+    with pytest.raises(NoAnswer, match=why):
         post(transport)
     assert post(transport).status == 200
     assert server.connections == 2
