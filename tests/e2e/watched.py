@@ -19,7 +19,7 @@ from dev.package import THIS_PYTHON
 from dev.ports import free_port
 from dev.stack import emulated_api_url, emulated_environment
 from dev.terraform import ROOT
-from tests.faulty_store import FaultyStore
+from tests.e2e.faulty_store import FaultyStore
 from tests.support import client_of, succeed
 
 HASH_KEY: Final = "pepper"
