@@ -90,7 +90,7 @@ def test_the_pace_follows_the_settings() -> None:
 
 def test_the_time_left_is_rounded_down() -> None:
     """No player is told to have more time than it has, though its lease ends on a whole second."""
-    answer = Api(clock=FakeClock(1_700_000_000.75)).call("start_named")
+    answer = Api(clock=FakeClock(1_700_000_000.25)).call("start_named")
 
     assert moment(answer.body["expiresAt"]).timestamp() == 1_700_000_091
     assert answer.body["expiresInSeconds"] == 90
