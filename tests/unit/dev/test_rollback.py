@@ -144,9 +144,10 @@ def test_a_half_finished_rollback_is_finished_by_the_next(stage: Lambda) -> None
     assert stage.live() == ["a", "a"]
 
 
-def test_versions_that_were_never_live_together_are_passed_over(stage: Lambda) -> None:
+@pytest.mark.parametrize("function", ["start", "end"])
+def test_versions_that_were_never_live_together_are_passed_over(function: str, stage: Lambda) -> None:
     """After a deployment that failed halfway the numbers no longer match; the releases do."""
-    stage.publish("failed", "start")
+    stage.publish("failed", function)
     stage.deploy("c")
 
     stage.roll_back()
