@@ -9,13 +9,12 @@ import json
 import operator
 import re
 import statistics
-import subprocess
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from dev.terraform import binary
+from dev.terraform import said
 from tests.e2e.watched import WatchedStage, environment
 
 State = Literal["OK", "ALARM"]
@@ -173,16 +172,11 @@ class Alarm:
 
 def alarms(stage: WatchedStage) -> Sequence[Alarm]:
     """The alarms of this stage, as Terraform plans them: the emulator drops their mathematics."""
-
-    def terraform(*arguments: str) -> str:
-        command = [binary(), f"-chdir={stage.configuration}", *arguments]
-        variables = {**environment(stage.emulator), "CHECKPOINT_DISABLE": "1"}
-        return subprocess.run(command, check=True, env=variables, capture_output=True, text=True).stdout
-
     settings = stage.project / "terraform" / "stages" / f"{stage.stage}.tfvars"
     inputs = [f"-var-file={settings}", f"-var=stage={stage.stage}", f"-var=package_path={stage.package}"]
-    terraform("plan", "-refresh=false", "-out=alarms.tfplan", *inputs)
-    plan = json.loads(terraform("show", "-json", "alarms.tfplan"))
+    account = environment(stage.emulator)
+    said(stage.configuration, "plan", "-refresh=false", "-out=alarms.tfplan", *inputs, environment=account)
+    plan = json.loads(said(stage.configuration, "show", "-json", "alarms.tfplan", environment=account))
     resources = plan["planned_values"]["root_module"]["resources"]
     return [Alarm.planned(one["values"]) for one in resources if one["type"] == "aws_cloudwatch_metric_alarm"]
 
