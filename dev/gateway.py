@@ -15,8 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Lifespan
 
+from entrypoints import stream_end, stream_heartbeat, stream_list, stream_start
 from entrypoints.route import Route
 
+ROUTES = (stream_start.handler, stream_heartbeat.handler, stream_end.handler, stream_list.handler)
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
 """Bodies of these content types reach a handler as text, all others in base64."""
 
@@ -28,14 +30,10 @@ class LambdaContext:
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def gateway(
-    routes: Iterable[Route[Any]],
-    lifespan: Lifespan[Starlette] | None = None,
-    others: Iterable[routing.BaseRoute] = (),
-) -> Starlette:
-    """An ASGI application that serves these routes as API Gateway does, and others beside them."""
+def gateway(lifespan: Lifespan[Starlette], others: Iterable[routing.BaseRoute]) -> Starlette:
+    """An ASGI application that serves the routes as API Gateway does, and others beside them."""
     return Starlette(
-        routes=[*map(_route, routes), *others],
+        routes=[*map(_route, ROUTES), *others],
         exception_handlers={HTTPException: _not_routed},
         lifespan=lifespan,
     )

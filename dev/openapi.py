@@ -12,8 +12,8 @@ import yaml
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
+from dev.gateway import ROUTES
 from dev.operations import EVERYWHERE, GATEWAY, OPERATIONS, Operation
-from dev.serve import ROUTES
 from domain.names import IDEMPOTENCY_KEY_PATTERN
 from entrypoints.answer_models import AnswerModel, Problem
 from entrypoints.http_request import BodyTooLarge

@@ -17,10 +17,9 @@ from dev.demo import page
 from dev.emulator import EmulatorError, environment_for, start_emulator
 from dev.gateway import gateway
 from dev.table import ensure_table
-from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
+from entrypoints import bootstrap
 from entrypoints.settings import Auth, SettingsError
 
-ROUTES = (stream_start.handler, stream_heartbeat.handler, stream_end.handler, stream_list.handler)
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = "3000"
 DEFAULT_TABLE = "stream-limiter-local"
@@ -51,7 +50,7 @@ def _serve(listener: socket.socket) -> None:
         print(f"ready http://localhost:{port}", flush=True)
         yield
 
-    config = uvicorn.Config(gateway(ROUTES, announce, page()), log_level="warning", access_log=False)
+    config = uvicorn.Config(gateway(announce, page()), log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 

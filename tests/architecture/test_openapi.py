@@ -8,8 +8,8 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 from dev import openapi
+from dev.gateway import ROUTES
 from dev.operations import OPERATIONS
-from dev.serve import ROUTES
 from entrypoints.problems import RULES
 from entrypoints.route import Route
 

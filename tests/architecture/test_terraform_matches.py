@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic.fields import FieldInfo
 
-from dev.serve import ROUTES
+from dev.gateway import ROUTES
 from dev.stack import FUNCTIONS, function_name
 from entrypoints.route import Route
 from entrypoints.settings import Settings
