@@ -9,7 +9,8 @@ from math import inf
 from pathlib import Path
 from typing import Final
 
-from proof.report import MUTANT, begin, progress_line, read_json, replaced, table, write_json
+from proof.report import progress_line, read_json, replaced, table, write_json
+from proof.seeded_bugs import MUTANT, turn_on
 
 PROOFS: Final = {
     "simulation": 1_000_000,
@@ -36,7 +37,7 @@ def main() -> int:
     seed = int(os.environ.get("SEED") or 1)
     until = time.monotonic() + 60 * float(os.environ.get("MINUTES") or inf)
     chosen = asked.proofs or [name for name in PROOFS if not (name == "mutants" and os.environ.get(MUTANT))]
-    begin()
+    turn_on()
     rows = read_json(asked.report) if asked.proofs else []
     for place, name in enumerate(chosen):
         share = (until - time.monotonic()) / (len(chosen) - place)

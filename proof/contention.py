@@ -16,9 +16,9 @@ from domain.policy import OnLimit, Policy
 from domain.ports import Deadline
 from domain.requests import StartAnonymous, StartNamed, StartRequest
 from domain.streams import AnonymousSlots, Lease, Snapshot
+from proof.processes import Barrier, Together
 from proof.report import Progress, Row
 from proof.stores import EPOCH, TABLE, Stores, Way, client_of, item_of, repository_over, sdk_client_of, stores
-from proof.together import Barrier, Together
 from tests.fakes import FakeClock
 
 LIMIT: Final = 3

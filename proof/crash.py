@@ -5,7 +5,6 @@ service has come back, the store must hold what they were told, and nothing that
 """
 
 import itertools
-import os
 import signal
 import threading
 import time
@@ -154,12 +153,10 @@ def _store() -> Iterator[tuple[Any, dict[str, str]]]:
             {
                 "AWS_ENDPOINT_URL_DYNAMODB": store.endpoint_url,
                 "TABLE_NAME": TABLE,
-                "AUTH": "none",
                 "MAX_STREAMS": str(LIMIT),
                 "LEASE_SECONDS": str(LEASE_SECONDS),
                 "GRACE_SECONDS": str(GRACE_SECONDS),
                 "LOG_LEVEL": "error",
-                "PATH": os.environ["PATH"],
             },
         )
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from proof.model.explore import explore
 from proof.model.scenarios import scenarios
-from proof.report import Progress, Row, spread
+from proof.processes import spread
+from proof.report import Progress, Row
 
 SECONDS = 3
 """How much time passes in a scenario: a lease, the grace, and so a takeover by any clock."""

@@ -23,7 +23,9 @@ from domain.policy import OnLimit, Policy
 from domain.ports import Deadline, StreamRepository
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import Snapshot
-from proof.report import Progress, Row, spread
+from proof.processes import spread
+from proof.report import Progress, Row
+from proof.requests import Request, ask
 from proof.stores import EPOCH, TABLE, Stores, Way, client_of, item_of, repository_over, sdk_client_of, stores
 from tests.fakes import FakeClock
 from tests.wire import Fault, Send, Wire, after_other, late, lost_after, lost_before, server_error, throttled
@@ -32,8 +34,6 @@ LIMIT: Final = 3
 BATCH: Final = 50
 POLICY: Final = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=60)
 EVICTING: Final = replace(POLICY, on_limit=OnLimit.EVICT_OLDEST)
-
-Request = StartNamed | StartAnonymous | Heartbeat | EndNamed | EndAnonymous
 
 
 @dataclass(frozen=True)
@@ -137,12 +137,7 @@ class Verdict:
 def call(limiter: StreamLimiter, request: Request) -> bool:
     """Make one request; says whether it was granted."""
     try:
-        if isinstance(request, (StartNamed, StartAnonymous)):
-            limiter.start(request)
-        elif isinstance(request, Heartbeat):
-            limiter.heartbeat(request)
-        else:
-            limiter.end(request)
+        ask(limiter, request)
     except Refusal:
         return False
     return True

@@ -20,20 +20,15 @@ from adapters.clock import SystemClock
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
 from dev import openapi
-from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
+from dev.gateway import ROUTES
+from entrypoints import bootstrap
 from entrypoints.route import Route
 from entrypoints.settings import Settings
 from proof.report import Progress, Row
-from proof.store import SimulatedDynamoDb
+from proof.simulated.dynamodb import SimulatedDynamoDb
 
 Event = Mapping[str, Any]
 
-HANDLERS: Final[Mapping[str, Route[Any]]] = {
-    "start": stream_start.handler,
-    "heartbeat": stream_heartbeat.handler,
-    "end": stream_end.handler,
-    "list": stream_list.handler,
-}
 INSIDE: Final = ("Traceback", 'File "', "botocore", "pydantic", "arn:", " object at 0x")
 """What no answer may contain."""
 
@@ -112,19 +107,18 @@ class Findings:
 
 def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
     """So many generated events for each handler."""
-    found: dict[str, Findings] = {}
-    for place, (name, route) in enumerate(HANDLERS.items()):
-        found[name] = fuzz(route, seed, goal)
-        if not progress((place + 1) * goal, len(HANDLERS) * goal):
+    found: list[Findings] = []
+    for route in ROUTES:
+        found.append(fuzz(route, seed, goal))
+        if not progress(len(found) * goal, len(ROUTES) * goal):
             break
-    all_found = found.values()
-    least = min(findings.events for findings in all_found) if len(found) == len(HANDLERS) else 0
-    statuses = sorted({status for findings in all_found for status in findings.answers})
+    least = min(findings.events for findings in found) if len(found) == len(ROUTES) else 0
+    statuses = sorted({status for findings in found for status in findings.answers})
     rows = {
-        "server_errors": sum(findings.server_errors for findings in all_found),
-        "leaks": sum(findings.leaks for findings in all_found),
-        "writes_on_bad_input": sum(findings.writes_on_bad_input for findings in all_found),
-        "off_schema": sum(findings.off_schema for findings in all_found),
+        "server_errors": sum(findings.server_errors for findings in found),
+        "leaks": sum(findings.leaks for findings in found),
+        "writes_on_bad_input": sum(findings.writes_on_bad_input for findings in found),
+        "off_schema": sum(findings.off_schema for findings in found),
     }
     return [
         Row("fuzz.events", f"{least:,} per handler", f"{goal:,} per handler", least >= goal),

@@ -6,10 +6,9 @@ sequential object is the domain's meaning of a write. Users are independent, so 
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from itertools import count
 from math import inf
 from random import Random
@@ -23,12 +22,14 @@ from domain.limiter import StreamLimiter
 from domain.policy import OnLimit, Policy
 from domain.ports import Deadline, Landed, Rejected
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
-from domain.streams import AnonymousSlots, Lease, Snapshot
+from domain.streams import Snapshot
 from domain.writes import Write, after, permits
 from proof.checker import Model, Operation, Undecided, is_linearizable
+from proof.frozen import FrozenState
+from proof.processes import Barrier, Together
 from proof.report import Progress, Row
+from proof.requests import Request, ask
 from proof.stores import EPOCH, Stores, Way, client_of, repository_over, stores
-from proof.together import Barrier, Together
 from tests.fakes import FakeClock
 from tests.wire import Wire, late, lost_after, lost_before, server_error
 
@@ -41,45 +42,24 @@ POLICY: Final = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, a
 FAULTS: Final = (lost_before, lost_after, late, server_error)
 
 
-@dataclass(frozen=True)
-class Frozen:
-    """A state that can be hashed."""
-
-    stream_count: int
-    anonymous: AnonymousSlots
-    leases: tuple[Lease, ...]
-    marks: tuple[str, ...]
-
-    @classmethod
-    def of(cls, state: Snapshot) -> "Frozen":
-        """The same state."""
-        leases = tuple(sorted(state.leases.values(), key=lambda lease: lease.stream_id))
-        return cls(state.stream_count, state.anonymous, leases, state.marks)
-
-    def thaw(self) -> Snapshot:
-        """The same state."""
-        leases = {lease.stream_id: lease for lease in self.leases}
-        return Snapshot(self.stream_count, self.anonymous, leases, self.marks)
-
-
-def apply(state: Frozen, write: Write | None) -> tuple[Frozen, tuple[bool, Frozen]]:
+def apply(state: FrozenState, write: Write | None) -> tuple[FrozenState, tuple[bool, FrozenState]]:
     """What a write does, and a read (`None`) shows: whether it landed, and the state."""
-    snapshot = state.thaw()
+    snapshot = state.snapshot
     if write is None:
         return state, (True, state)
     if not permits(snapshot, write):
         return state, (False, state)
-    landed = Frozen.of(after(snapshot, write))
+    landed = FrozenState.of(after(snapshot, write))
     return landed, (True, landed)
 
 
-def is_silent(write: Write | None, result: tuple[bool, Frozen]) -> bool:
+def is_silent(write: Write | None, result: tuple[bool, FrozenState]) -> bool:
     """Reads and rejected writes change nothing. A write that landed may, though here it did not."""
     landed, _ = result
     return write is None or not landed
 
 
-MODEL: Final = Model(Frozen.of(Snapshot()), apply, is_silent)
+MODEL: Final = Model(FrozenState.of(Snapshot()), apply, is_silent)
 
 
 class Recorder:
@@ -128,23 +108,23 @@ class Recorder:
     def _record(self, called: float, action: Write | None, result: tuple[bool, Any]) -> None:
         returned = time.monotonic()
         landed, item = result
-        self.history.append(Operation(called, returned, action, (landed, Frozen.of(snapshot(item)))))
+        self.history.append(Operation(called, returned, action, (landed, FrozenState.of(snapshot(item)))))
 
 
-def _calls(limiter: StreamLimiter, user: str, chance: Random, who: int) -> Iterable[Callable[[], object]]:
-    """What one client does: named and anonymous starts, ends, heartbeats, replacing, looking."""
+def _requests(user: str, chance: Random, who: int) -> Iterable[Request | ListStreams]:
+    """What one client asks: named and anonymous starts, ends, heartbeats, replacing, looking."""
     limit = chance.choice([1, 2, 3])
     for number in range(chance.randint(2, CALLS_AT_MOST)):
         name, other = chance.sample("abcde", 2)
         key = f"{who}-{number}"
-        requests: list[Callable[[], object]] = [
-            partial(limiter.start, StartNamed(user, name, limit)),
-            partial(limiter.start, StartNamed(user, name, limit, None, other)),
-            partial(limiter.start, StartAnonymous(user, key, limit)),
-            partial(limiter.end, EndAnonymous(user, key)),
-            partial(limiter.end, EndNamed(user, name)),
-            partial(limiter.heartbeat, Heartbeat(user, name)),
-            partial(limiter.list_streams, ListStreams(user, limit)),
+        requests: list[Request | ListStreams] = [
+            StartNamed(user, name, limit),
+            StartNamed(user, name, limit, None, other),
+            StartAnonymous(user, key, limit),
+            EndAnonymous(user, key),
+            EndNamed(user, name),
+            Heartbeat(user, name),
+            ListStreams(user, limit),
         ]
         yield chance.choice(requests)
 
@@ -169,13 +149,16 @@ def _record_user(client: Any, wire: Wire, user: str, process: int) -> list[Opera
 
     def work(recorder: Recorder, own: Random, who: int) -> None:
         limiter = StreamLimiter(recorder, clock, policy)
-        for call in _calls(limiter, user, own, who):
+        for request in _requests(user, own, who):
             if own.random() < 0.2:
                 wire.break_next(own.choice(FAULTS))
             if own.random() < 0.1:
                 clock.advance(own.choice([1, 7, 12]))
             with suppress(StreamLimiterError):  # an answer as well as any
-                call()
+                if isinstance(request, ListStreams):
+                    limiter.list_streams(request)
+                else:
+                    ask(limiter, request)
 
     for number in range(THREADS):
         who = process * THREADS + number

@@ -1,27 +1,14 @@
-"""What proofs have in common: rows of figures, a progress line, and work spread over processes."""
+"""What proofs have in common: rows of figures and a progress line."""
 
 import json
-import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Final, TypeVar
 
-from proof import mutation
-
-Task = TypeVar("Task")
-Result = TypeVar("Result")
 Progress = Callable[[int, int], bool]
 """Is told how much is done, and of how much; says whether there is time to go on."""
-
-PROCESSES: Final = min(4, os.cpu_count() or 1)
-MUTANT: Final = "MUTANT"
-"""The environment variable that turns a mutant on, in every process of a run."""
 
 
 @dataclass(frozen=True)
@@ -39,36 +26,6 @@ class Row:
     figure: str
     goal: str
     met: bool
-
-
-def begin() -> None:
-    """Turn the mutant on that the environment names. To be called before the code is imported."""
-    if os.environ.get(MUTANT):
-        mutation.install(os.environ[MUTANT])
-
-
-def spread(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-    """Do the work in several processes; the results come in the order of the tasks."""
-    waiting = iter(tasks)
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn"), begin) as pool:
-        pending = [pool.submit(work, task) for task in islice(waiting, 2 * PROCESSES)]
-        try:
-            while pending:
-                yield pending.pop(0).result()
-                pending += [pool.submit(work, task) for task in islice(waiting, 1)]
-        finally:
-            for future in pending:
-                future.cancel()
-
-
-def here(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-    """Do the work in this process."""
-    return map(work, tasks)
-
-
-def unhurried(_: int, __: int) -> bool:
-    """A `Progress` that tells nobody, and has all the time there is."""
-    return True
 
 
 def progress_line(name: str, seconds: float) -> Progress:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from domain.policy import Enforcement, OnLimit, Policy
-from proof.players import Player, Service, probe
-from proof.report import Progress, Row, spread
-from proof.witness import Broken, Witness
-from proof.world import FAULTS, Host, World
+from proof.processes import spread
+from proof.report import Progress, Row
+from proof.simulated.players import Player, Service, probe
+from proof.simulated.witness import Broken, Witness
+from proof.simulated.world import FAULTS, Host, World
 
-GOAL_STEPS = 1_000_000
 STEPS_AT_MOST = 20_000
 """An episode that takes longer never ends."""
 

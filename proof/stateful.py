@@ -23,7 +23,8 @@ from domain.ports import Deadline, Landed, Rejected, StreamRepository
 from domain.requests import EndAnonymous, Heartbeat, StartAnonymous, StartNamed, StartRequest
 from domain.streams import Snapshot
 from domain.writes import Release, ReleaseAnonymous, Write, after, permits
-from proof.report import Progress, Row, spread
+from proof.processes import spread
+from proof.report import Progress, Row
 from proof.stores import EPOCH, Stores, Way, client_of, repository_over, stores
 from tests.fakes import FakeClock
 

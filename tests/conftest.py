@@ -25,7 +25,7 @@ from dev.local_service import LocalService
 from dev.table import ensure_table
 from domain.ports import Deadline, StreamRepository
 from entrypoints import bootstrap
-from proof.store import SimulatedDynamoDb
+from proof.simulated.dynamodb import SimulatedDynamoDb
 from tests.fakes import FakeClock
 from tests.logs import telling
 from tests.support import client_of, skip_or_fail

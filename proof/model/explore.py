@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from proof.frozen import FrozenState
 from proof.model.promises import Violation, check
-from proof.model.states import Player, Scenario, Store, World
+from proof.model.states import Player, Scenario, World
 from proof.model.steps import steps
 
 
@@ -27,10 +28,10 @@ class Explored:
 def explore(scenario: Scenario) -> Explored:
     """Visit every state that the scenario can reach."""
     scenario = _with_repeats(scenario)
-    start = World(0, Store(), tuple(Player() for _ in scenario.scripts))
+    start = World(0, FrozenState(), tuple(Player() for _ in scenario.scripts))
     came_from: dict[World, tuple[World, str] | None] = {start: None}
     frontier = deque([start])
-    free: set[Store] = set()
+    free: set[FrozenState] = set()
     while frontier:
         world = frontier.popleft()
         try:

@@ -7,7 +7,8 @@ from domain.policy import Enforcement, OnLimit, Policy, Try, decide_start, first
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import CEILING, Lease, Snapshot
 from domain.writes import Admit, AnonymousStream, permits
-from proof.model.states import USER, Flight, Player, Scenario, Store, World
+from proof.frozen import FrozenState
+from proof.model.states import USER, Flight, Player, Scenario, World
 
 
 class Violation(Exception):
@@ -78,7 +79,7 @@ def _may_vanish(scenario: Scenario, stream_id: str) -> bool:
     )
 
 
-def check(scenario: Scenario, world: World, free: set[Store]) -> None:
+def check(scenario: Scenario, world: World, free: set[FrozenState]) -> None:
     """The promises that hold in every state."""
     store = world.store
     if store.stream_count != store.anonymous.count + len(store.leases):
@@ -97,7 +98,7 @@ def check(scenario: Scenario, world: World, free: set[Store]) -> None:
         _slots_come_back(scenario.policy, store)
 
 
-def _slots_come_back(policy: Policy, store: Store) -> None:
+def _slots_come_back(policy: Policy, store: FrozenState) -> None:
     """When everybody is gone for a lease and the grace, a newcomer is admitted by its second write."""
     newcomer = StartNamed(USER, "newcomer", 1)
     expiries = [lease.expires_at for lease in store.leases]

@@ -1,41 +1,17 @@
-"""What the model speaks of: requests, players, hosts at work, the store, and all of them together."""
+"""What the model speaks of: players, hosts at work, the store, and all of them together."""
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from domain.policy import Policy
-from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
-from domain.streams import NO_SLOTS, AnonymousSlots, Lease, Snapshot
+from domain.streams import Lease
 from domain.writes import Write
-
-Request = StartNamed | StartAnonymous | Heartbeat | EndNamed | EndAnonymous
+from proof.frozen import FrozenState
+from proof.requests import Request
 
 USER: Final = "1"
 DEADLINE_TICKS: Final = 1
 """How long a host works on one request; shorter than a lease, as in the service."""
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """A user's state as a value that can be compared and hashed."""
-
-    stream_count: int = 0
-    anonymous: AnonymousSlots = NO_SLOTS
-    leases: tuple[Lease, ...] = ()
-    marks: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, state: Snapshot) -> "Store":
-        """The same state."""
-        leases = tuple(sorted(state.leases.values(), key=lambda lease: lease.stream_id))
-        return cls(state.stream_count, state.anonymous, leases, state.marks)
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The state as the domain sees it."""
-        leases = MappingProxyType({lease.stream_id: lease for lease in self.leases})
-        return Snapshot(self.stream_count, self.anonymous, leases, self.marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +51,7 @@ class World:
     """One state of everything."""
 
     now: int
-    store: Store
+    store: FrozenState
     players: tuple[Player, ...]
     left_behind: tuple[Write, ...] = ()
     losses: int = 0

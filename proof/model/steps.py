@@ -7,8 +7,10 @@ from domain.policy import Policy, Refuse, Settled, Try, decide_start, first_star
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import Lease, Snapshot
 from domain.writes import Admit, Release, ReleaseAnonymous, Write, after, permits
+from proof.frozen import FrozenState
 from proof.model.promises import Violation, must_be_full, must_be_gone, must_fit
-from proof.model.states import DEADLINE_TICKS, USER, Flight, Player, Request, Scenario, Store, World
+from proof.model.states import DEADLINE_TICKS, USER, Flight, Player, Scenario, World
+from proof.requests import Request
 
 
 def steps(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:
@@ -129,4 +131,4 @@ def _write(scenario: Scenario, world: World, write: Write) -> World:
     result = after(state, write)
     if isinstance(write, Admit):
         must_fit(scenario, write, result)
-    return replace(world, store=Store.of(result), granted=granted)
+    return replace(world, store=FrozenState.of(result), granted=granted)

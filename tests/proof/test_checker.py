@@ -9,7 +9,8 @@ from domain.streams import Lease, Snapshot
 from domain.writes import Admit, Release
 from proof import checker
 from proof.checker import Model, Operation, is_linearizable
-from proof.linearizability import MODEL, Frozen
+from proof.frozen import FrozenState
+from proof.linearizability import MODEL
 
 
 def apply(state: int, action: Any) -> tuple[int, Any]:
@@ -25,17 +26,17 @@ def write(called: float, returned: float, value: int) -> Operation:
     return Operation(called, returned, value, None)
 
 
-def holding(name: str) -> Frozen:
+def holding(name: str) -> FrozenState:
     """The state in which this stream holds the only slot."""
-    return Frozen.of(Snapshot(1, leases={name: Lease(name, 0, 9)}))
+    return FrozenState.of(Snapshot(1, leases={name: Lease(name, 0, 9)}))
 
 
-def end(called: float, name: str, result: tuple[bool, Frozen]) -> Operation:
+def end(called: float, name: str, result: tuple[bool, FrozenState]) -> Operation:
     """A named end."""
     return Operation(called, called + 1, Release("1", name, None), result)
 
 
-def look(called: float, state: Frozen) -> Operation:
+def look(called: float, state: FrozenState) -> Operation:
     """A read that saw this state."""
     return Operation(called, called + 1, None, (True, state))
 
@@ -82,7 +83,7 @@ def test_a_history_that_no_order_explains_is_rejected(history: list[Operation]) 
     assert not is_linearizable(history, REGISTER)
 
 
-def start(called: float, name: str, result: tuple[bool, Frozen] | None) -> Operation:
+def start(called: float, name: str, result: tuple[bool, FrozenState] | None) -> Operation:
     """A named start under a limit of one, of unknown outcome where there is no result."""
     write = Admit("1", Lease(name, 0, 9), 1, None)
     return Operation(called, inf if result is None else called + 1, write, result)

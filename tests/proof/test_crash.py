@@ -5,7 +5,7 @@ import pytest
 from dev.dynamodb_local import unavailable
 from domain.streams import Lease, Snapshot
 from proof import crash
-from proof.report import unhurried
+from tests.fakes import unhurried
 from tests.support import skip_or_fail
 
 

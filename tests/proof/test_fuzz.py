@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from entrypoints import stream_start
 from proof import fuzz
-from proof.report import unhurried
+from tests.fakes import unhurried
 
 
 def test_any_event_is_answered_as_described() -> None:
@@ -39,7 +40,7 @@ def test_a_leak_a_failure_and_a_forbidden_write_would_be_seen() -> None:
     """Each raises a figure of its own."""
     findings = fuzz.Findings()
     headers = {"content-type": "application/problem+json"}
-    route = fuzz.HANDLERS["start"]
+    route = stream_start.handler
 
     findings.look_at(route, {"statusCode": 500, "headers": headers, "body": '"Traceback"'}, wrote=False)
     findings.look_at(route, {"statusCode": 400, "headers": headers, "body": "{}"}, wrote=True)

@@ -8,8 +8,8 @@ import pytest
 
 from dev.dynamodb_local import unavailable
 from proof import contention, faults, linearizability, stateful
-from proof.report import here, unhurried
 from proof.stores import Way, stores
+from tests.fakes import unhurried
 from tests.support import skip_or_fail
 
 
@@ -26,7 +26,7 @@ def ways() -> Iterator[tuple[Way, ...]]:
 @pytest.mark.parametrize(("proof", "size"), [(faults, 100), (stateful, 10)], ids=["faults", "stateful"])
 def test_over_both_stores(proof: ModuleType, size: int, ways: tuple[Way, ...]) -> None:
     """Nothing is counted twice, refused without need or leaked; every repository is as the model."""
-    (row,) = proof.prove(2, size, unhurried, here, lambda: nullcontext(ways))
+    (row,) = proof.prove(2, size, unhurried, map, lambda: nullcontext(ways))
     assert row.met, row.figure
 
 

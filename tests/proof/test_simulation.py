@@ -3,15 +3,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from proof.report import MUTANT, here, unhurried
+from proof.seeded_bugs import MUTANT
 from proof.simulation import Scene, play, prove
+from tests.fakes import unhurried
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_no_promise_is_broken() -> None:
     """Whatever a seed lets happen to players, hosts, network and store, the promises hold."""
-    (row,) = prove(2, 40_000, unhurried, here)
+    (row,) = prove(2, 40_000, unhurried, map)
     assert row.met, row.figure
 
 

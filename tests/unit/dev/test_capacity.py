@@ -14,7 +14,7 @@ from dev.capacity import THROTTLING_RATE, Audience, capacity, charge_hour, load_
 from domain.limiter import StreamLimiter
 from domain.policy import Policy
 from domain.requests import EndNamed, Heartbeat, StartNamed
-from proof.store import SimulatedDynamoDb
+from proof.simulated.dynamodb import SimulatedDynamoDb
 from tests.fakes import FakeClock
 
 PRICES = load_prices()

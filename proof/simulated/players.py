@@ -1,7 +1,6 @@
 """Players of one user in a simulated world: they start, repeat, beat, replace, end, crash and come back."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,13 +9,13 @@ from domain.errors import LimitReached, NoActiveStream, StreamLimiterError
 from domain.limiter import Answer, StreamLimiter
 from domain.policy import Outcome, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
-from proof.witness import Broken, Witness
-from proof.world import ATTEMPT_SECONDS, Host, Waiting, World
+from proof.requests import Request, ask
+from proof.simulated.witness import Broken, Witness
+from proof.simulated.world import ATTEMPT_SECONDS, Host, Waiting, World
 
 USER = "user"
 PATIENCE_SECONDS = 4
 TRIES = 3
-Request = StartNamed | StartAnonymous | Heartbeat | EndNamed | EndAnonymous
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Service:
         began = self.world.time
         answer: Answer | StreamLimiterError
         try:
-            answer = _use_case(self.limiter(host), request)()
+            answer = ask(self.limiter(host), request)
         except StreamLimiterError as error:
             answer = error
             if isinstance(error, LimitReached):
@@ -86,16 +85,6 @@ class Service:
         self.world.note(host.name, "answers", type(request).__name__, said)
         if self.world.random.random() >= self.loss:
             self.world.after(self._delay(), waiting.answer, answer)
-
-
-def _use_case(limiter: StreamLimiter, request: Request) -> Callable[[], Answer]:
-    match request:
-        case StartNamed() | StartAnonymous():
-            return lambda: limiter.start(request)
-        case Heartbeat():
-            return lambda: limiter.heartbeat(request)
-        case _:
-            return lambda: limiter.end(request)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from domain.errors import LimitReached
 from domain.policy import Enforcement, OnLimit, Policy
 from domain.streams import CEILING, REMEMBERED_MARKS, Snapshot
 from domain.writes import is_over
-from proof.world import World
+from proof.simulated.world import World
 
 ANSWER_SECONDS: Final = 0.5
 """The store's answer is on its way for less than this: some hundredths of a second on the average."""

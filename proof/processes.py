@@ -1,17 +1,34 @@
-"""Several processes that do their share of something at the same moments."""
+"""Work in several processes: each task in one of them, or all of them at the same moments."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from multiprocessing import get_context
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
-from proof.report import begin
+from proof.seeded_bugs import turn_on
 
+Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-
-PATIENCE_SECONDS = 60
+WORKERS: Final = min(4, os.cpu_count() or 1)
+PATIENCE_SECONDS: Final = 60
 """How long the others are waited for: one that failed must not hold up the rest for ever."""
+
+
+def spread(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    """Do the work in several processes; the results come in the order of the tasks."""
+    waiting = iter(tasks)
+    with ProcessPoolExecutor(WORKERS, get_context("spawn"), turn_on) as pool:
+        pending = [pool.submit(work, task) for task in islice(waiting, 2 * WORKERS)]
+        try:
+            while pending:
+                yield pending.pop(0).result()
+                pending += [pool.submit(work, task) for task in islice(waiting, 1)]
+        finally:
+            for future in pending:
+                future.cancel()
 
 
 class Barrier(Protocol):
@@ -35,7 +52,7 @@ class Together:
     def __enter__(self) -> Self:
         context = get_context("spawn")
         self._manager = context.Manager()
-        self._pool = ProcessPoolExecutor(self._processes, context, begin)
+        self._pool = ProcessPoolExecutor(self._processes, context, turn_on)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
-from proof.store import SimulatedDynamoDb
+from proof.simulated.dynamodb import SimulatedDynamoDb
 
 EPOCH: Final = 2_000_000_000.0
 ATTEMPT_SECONDS: Final = 0.7

@@ -3,7 +3,7 @@
 A mutant is turned on before the code is imported: the module's source is changed on its way in.
 """
 
-import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +37,9 @@ class Mutant:
             raise ValueError(f"{self.module} has not exactly one {self.right!r}")
         return source.replace(self.right, self.wrong)
 
+
+MUTANT: Final = "MUTANT"
+"""The environment variable that turns a mutant on, in every process of a run."""
 
 EXPRESSIONS: Final = "adapters.dynamodb.expressions"
 POLICY: Final = "domain.policy"
@@ -134,20 +137,15 @@ MUTANTS: Final = {
 }
 
 
-def install(name: str) -> None:
-    """Turn one mutant on for this process; its module must not have been imported yet."""
+def turn_on() -> None:
+    """Turn the mutant on that the environment names, if it does; its module must not be imported yet."""
+    name = os.environ.get(MUTANT)
+    if not name:
+        return
     mutant = MUTANTS[name]
     if mutant.module in sys.modules:
         raise RuntimeError(f"{mutant.module} was imported already")
     sys.meta_path.insert(0, _Finder(mutant))
-
-
-def source_of(mutant: Mutant) -> str:
-    """The right source of the module that it is about."""
-    spec = importlib.util.find_spec(mutant.module)
-    assert spec is not None  # noqa: S101 - the module is ours
-    assert isinstance(spec.loader, SourceFileLoader)  # noqa: S101 - and in Python
-    return spec.loader.get_data(spec.loader.path).decode()
 
 
 class _Loader(SourceFileLoader):

@@ -1,0 +1,27 @@
+"""A user's state as a value that can be compared, hashed and kept in a set."""
+
+from dataclasses import dataclass
+
+from domain.streams import NO_SLOTS, AnonymousSlots, Lease, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenState:
+    """A `Snapshot` whose leases are in one order."""
+
+    stream_count: int = 0
+    anonymous: AnonymousSlots = NO_SLOTS
+    leases: tuple[Lease, ...] = ()
+    marks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, state: Snapshot) -> "FrozenState":
+        """The same state."""
+        leases = tuple(sorted(state.leases.values(), key=lambda lease: lease.stream_id))
+        return cls(state.stream_count, state.anonymous, leases, state.marks)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state as the domain sees it."""
+        leases = {lease.stream_id: lease for lease in self.leases}
+        return Snapshot(self.stream_count, self.anonymous, leases, self.marks)
