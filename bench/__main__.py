@@ -11,7 +11,8 @@ from pathlib import Path
 from bench import cold, throughput, warm
 from bench.calls import ENVIRONMENT, TABLE, bare_client
 from bench.results import RESULTS, Details, save, table
-from dev.cache import ROOT, CannotFetch
+from dev import ROOT
+from dev.cache import CannotFetch
 from dev.dynamodb_local import start_dynamodb_local
 from dev.table import ensure_table
 

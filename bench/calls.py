@@ -18,7 +18,7 @@ from adapters.dynamodb.client import DynamoDbApi, DynamoDbClient
 from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
-from dev.cache import ROOT
+from dev import ROOT
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_start
 from entrypoints.bootstrap import Service
 from entrypoints.route import Route

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 
 from bench.document import DOCUMENT, written
 from bench.results import DETAILS, RESULTS
-from dev.cache import ROOT
+from dev import ROOT
 from dev.capacity import Audience, capacity, load_prices
 
 PLOTS = ROOT / "docs" / "plots"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from dev.cache import ROOT
+from dev import ROOT
 
 RESULTS = ROOT / "build" / "bench.json"
 DETAILS = ROOT / "build" / "bench-details.json"

@@ -6,10 +6,11 @@ Runs in the scanners' environment. It asks a service on the Internet: where that
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
-LOCKS = sorted((Path(__file__).parent.parent / "requirements").glob("*.txt"))
+from dev import ROOT
+
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 ANSWERS_WITHIN_SECONDS = 5
 OUT_OF_REACH = ("requests.exceptions.", "Could not connect")
 

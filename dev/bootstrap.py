@@ -9,9 +9,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dev import ROOT
 from dev.deploy import asks, backend_config, chosen_stage, region
 from dev.stack import STATES, StackError
-from dev.terraform import BOOTSTRAP, ROOT, Stack, TerraformError, binary
+from dev.terraform import BOOTSTRAP, Stack, TerraformError, binary
 
 SETTINGS = """\
 # Where Terraform keeps this stage's state and its lock. Written by `make bootstrap`; no secret: commit it.

@@ -5,7 +5,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from dev import ROOT
+
 CACHE = ROOT / ".cache"
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import boto3
 
+from dev import ROOT
 from dev.package import ZIPS
 from dev.stack import LOCAL_STAGE, STATES, StackError
-from dev.terraform import CONFIGURATION, ROOT, Stack, TerraformError, binary
+from dev.terraform import CONFIGURATION, Stack, TerraformError, binary
 
 
 def deploy() -> None:

@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from dev.cache import ROOT, CannotFetch, check_sha256, filled
+from dev import ROOT
+from dev.cache import CannotFetch, check_sha256, filled
 
 MKDOCS: Final = ROOT / ".venv-docs" / "bin" / "mkdocs"
 SITE: Final = ROOT / "build" / "site"

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from dev import ROOT
 from dev.ports import free_port
 
-PYTHON = Path(__file__).resolve().parent.parent / ".venv-emulator" / "bin" / "python"
+PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 STARTS_WITHIN_SECONDS = 30
 STOPS_WITHIN_SECONDS = 5
 LOG_TAIL_LINES = 20

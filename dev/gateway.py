@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from starlette import routing
 from starlette.applications import Starlette
@@ -18,7 +18,12 @@ from starlette.types import Lifespan
 from entrypoints import stream_end, stream_heartbeat, stream_list, stream_start
 from entrypoints.route import Route
 
-ROUTES = (stream_start.handler, stream_heartbeat.handler, stream_end.handler, stream_list.handler)
+ROUTES: Final[tuple[Route[Any], ...]] = (
+    stream_start.handler,
+    stream_heartbeat.handler,
+    stream_end.handler,
+    stream_list.handler,
+)
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
 """Bodies of these content types reach a handler as text, all others in base64."""
 

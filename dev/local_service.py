@@ -7,10 +7,10 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
-ROOT = Path(__file__).resolve().parents[1]
+from dev import ROOT
+
 READY = "ready "
 READY_WITHIN_SECONDS = 30
 STOPS_WITHIN_SECONDS = 15

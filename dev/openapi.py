@@ -5,13 +5,13 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final
 
 import yaml
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
+from dev import ROOT
 from dev.gateway import ROUTES
 from dev.operations import EVERYWHERE, GATEWAY, OPERATIONS, Operation
 from domain.names import IDEMPOTENCY_KEY_PATTERN
@@ -20,7 +20,6 @@ from entrypoints.http_request import BodyTooLarge
 from entrypoints.problems import RETRY_AFTER_SECONDS, problem_for
 from entrypoints.request_models import ListQuery, RequestModel
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 FILE: Final = ROOT / "docs" / "openapi.yaml"
 HEADER: Final = "# Made by `make openapi` out of the routes, the models and the table of problems.\n"
 TAG: Final = {"name": "streams", "description": "A user's streams, and the slots that they hold."}

@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from dev.cache import ROOT, filled
+from dev import ROOT
+from dev.cache import filled
 from dev.sbom import sbom
 
 Target = Literal["lambda", "local"]

@@ -6,8 +6,9 @@ from typing import Final
 
 from playwright.sync_api import ViewportSize
 
+from dev import ROOT
 from dev.browser import MISSING, chromium, find
-from dev.local_service import ROOT, LocalService
+from dev.local_service import LocalService
 
 PICTURE: Final = ROOT / "docs" / "page.png"
 DEVICES: Final = ("Television", "Laptop", "Tablet", "Phone")

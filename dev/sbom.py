@@ -15,7 +15,7 @@ from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
 
-from dev.cache import ROOT
+from dev import ROOT
 
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 """The time of every entry of the zip: when it was built shall not show."""

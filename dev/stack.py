@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import boto3
 
+from dev import ROOT
 from dev.emulator import (
     REGION,
     Emulator,
@@ -22,7 +23,7 @@ from dev.emulator import (
 )
 from dev.issuer import AUDIENCE, BUCKET, Issuer
 from dev.package import ZIPS
-from dev.terraform import ROOT, Stack, TerraformError, binary
+from dev.terraform import Stack, TerraformError, binary
 
 LOCAL_STAGE = "local"
 HOW_TO_CALL = {

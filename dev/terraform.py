@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from dev import ROOT
+
 CONFIGURATION = ROOT / "terraform"
 BOOTSTRAP = CONFIGURATION / "bootstrap"
 

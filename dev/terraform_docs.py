@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from dev.terraform import CONFIGURATION, ROOT
+from dev import ROOT
+from dev.terraform import CONFIGURATION
 
 PAGE: Final = ROOT / "docs" / "terraform.md"
 

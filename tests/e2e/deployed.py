@@ -3,10 +3,10 @@
 import secrets
 from pathlib import Path
 
-from dev import package
+from dev import ROOT, package
 from dev.emulator import PYTHON, Emulator
 from dev.stack import emulated_api_url, emulated_environment
-from dev.terraform import CONFIGURATION, ROOT, Stack, TerraformError, binary, copy_configuration
+from dev.terraform import CONFIGURATION, Stack, TerraformError, binary, copy_configuration
 from tests.support import skip_or_fail
 
 

@@ -18,11 +18,11 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from dev import package
+from dev import ROOT, package
 from dev.emulator import Emulator, start_emulator
 from dev.smoke import USER, smoke
 from dev.stack import STATES, emulated_api_url, emulated_environment
-from dev.terraform import ROOT, binary
+from dev.terraform import binary
 from tests.e2e.deployed import need_the_tools
 from tests.support import client_of
 

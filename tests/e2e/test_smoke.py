@@ -7,8 +7,8 @@ import sys
 import httpx
 import pytest
 
-from dev import smoke
-from dev.local_service import ROOT, LocalService
+from dev import ROOT, smoke
+from dev.local_service import LocalService
 from dev.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]

@@ -11,9 +11,10 @@ import httpx
 import pytest
 from botocore.credentials import Credentials
 
+from dev import ROOT
 from dev.emulator import Emulator, start_emulator
 from dev.issuer import Issuer
-from dev.terraform import ROOT, Stack
+from dev.terraform import Stack
 from tests.e2e.attacked import World
 from tests.e2e.attacks import INPUTS, OPEN, Attack
 from tests.e2e.deployed import need_the_tools, stage

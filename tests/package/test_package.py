@@ -17,8 +17,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from dev import package
-from dev.cache import ROOT
+from dev import ROOT, package
 from dev.sbom import sbom
 
 MEGABYTE = 1_000_000

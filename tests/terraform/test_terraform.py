@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.terraform import CONFIGURATION, ROOT, TerraformError, binary, plugin_options, said
+from dev import ROOT
+from dev.terraform import CONFIGURATION, TerraformError, binary, plugin_options, said
 from tests.support import skip_or_fail
 
 

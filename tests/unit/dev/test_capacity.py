@@ -9,7 +9,7 @@ from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
 from bench.calls import ENVIRONMENT, Handlers, StubTransport, lean_client_over
-from dev.cache import ROOT
+from dev import ROOT
 from dev.capacity import THROTTLING_RATE, Audience, capacity, charge_hour, load_prices
 from domain.limiter import StreamLimiter
 from domain.policy import Policy
