@@ -69,7 +69,7 @@ NO_SECRETS := --no-verify --exclude-files '^requirements/.*\.txt$$' --exclude-li
 scan: $(VENV) $(SCAN) ## Look for what is not secure: code, Terraform, policies, workflow, secrets, dependencies; needs no network
 	.venv/bin/ruff check --select S
 	.venv-scan/bin/checkov --directory terraform --framework terraform --compact --quiet --skip-download
-	.venv-scan/bin/python -m dev.policies
+	.venv-scan/bin/python -m dev.iam_policies
 	.venv-scan/bin/zizmor --offline --quiet .github
 	git ls-files -z --cached --others --exclude-standard | xargs -0 .venv-scan/bin/detect-secrets-hook $(NO_SECRETS)
 	.venv-scan/bin/python -m dev.audit

@@ -32,9 +32,6 @@ MIRRORS = (
     "/*/*",
 )
 
-PLAN_HAS_CHANGES = 2
-"""Exit code of `terraform plan -detailed-exitcode`."""
-
 
 # The check for new versions of Terraform would wait for a network that may not be there.
 UNATTENDED = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
@@ -92,14 +89,9 @@ class Stack:
         """
         self._run("state", "push", str(state.resolve()), silent=True)
 
-    def has_changes(self) -> bool:
-        """Plan, and tell whether an apply would change anything."""
-        code = self._run("plan", "-detailed-exitcode", *self._inputs(), accept=(0, PLAN_HAS_CHANGES))
-        return code == PLAN_HAS_CHANGES
-
     def apply(self, *, ask: bool = False) -> None:
         """Create or change what differs; with `ask`, Terraform shows the plan and waits for a yes."""
-        self._run("apply", *_approval(ask=ask), *self._inputs())
+        self._run("apply", *_approval(ask=ask), *self.inputs())
 
     def destroy(self, *, ask: bool = False) -> None:
         """Delete everything.
@@ -111,21 +103,22 @@ class Stack:
             raise TerraformError(
                 f"The table of {self.stage} is protected: set deletion_protection = false, deploy, try again."
             )
-        self._run("destroy", *_approval(ask=ask), *self._inputs())
+        self._run("destroy", *_approval(ask=ask), *self.inputs())
 
     def output(self) -> dict[str, object]:
         """Give the outputs of the last apply by their names."""
         outputs = said(self.directory, "output", "-json", environment=self.environment)
         return {name: output["value"] for name, output in json.loads(outputs).items()}
 
-    def _inputs(self) -> list[str]:
+    def inputs(self) -> list[str]:
+        """Give the options of plan, apply and destroy that set the variables."""
         return [
             *(f"-var-file={file.resolve()}" for file in self.variable_files),
             *([f"-var=stage={self.stage}"] if self.stage else []),
             *(f"-var={name}={value}" for name, value in self.variables.items()),
         ]
 
-    def _run(self, *arguments: str, accept: Sequence[int] = (0,), silent: bool = False) -> int:
+    def _run(self, *arguments: str, silent: bool = False) -> None:
         captured = silent or self.quiet
         with _interrupts_left_to_the_child():
             done = subprocess.run(
@@ -137,9 +130,8 @@ class Stack:
                 stderr=subprocess.STDOUT if captured else None,
                 text=True,
             )
-        if done.returncode not in accept:
+        if done.returncode != 0:
             raise TerraformError(f"`terraform {arguments[0]}` failed.\n{done.stdout or ''}".rstrip())
-        return done.returncode
 
 
 def said(directory: Path, *arguments: str, environment: Mapping[str, str] = os.environ) -> str:

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from adapters.dynamodb.items import key, number, stream_attribute
-from dev.cache import ROOT
+from dev import ROOT
 from dev.emulator import REGION
 
 AT_LIMIT: Final = "The maximum of 3 simultaneous streams is reached."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.cache import ROOT
+from dev import ROOT
 from tests.support import succeed
 
 DOMAIN = ROOT / "src" / "domain"

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from dev.cache import ROOT
+from dev import ROOT
 from dev.local_service import LocalService
 from tests.support import skip_or_fail, succeed
 

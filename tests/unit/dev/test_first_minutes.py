@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.cache import ROOT
+from dev import ROOT
 
 
 def python(root: Path, module: str, /, *arguments: str, **environment: str) -> str:
