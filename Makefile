@@ -87,7 +87,7 @@ up: package-local $(EMULATOR) ## Deploy to the emulator on this machine (EMULATO
 
 .PHONY: token
 token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1", or "viewer-1 5": with a limit)
-	@$(PY) -m dev.issuer $(ARGS)
+	@$(PY) -m dev.tokens $(ARGS)
 
 .PHONY: down
 down: $(VENV) ## Take all of it away again

@@ -5,7 +5,6 @@
 
 import base64
 import json
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,23 +118,3 @@ def sign(key: rsa.RSAPrivateKey, text: str) -> bytes:
 
 def _base64(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
-
-
-def main(arguments: list[str]) -> int:
-    """Print a token for a user of what `make up AUTH=jwt` brought up."""
-    from dev.stack import LocalStack  # noqa: PLC0415 - dev.stack needs this module
-
-    local = LocalStack.recorded()
-    if local is None or local.auth != "jwt":
-        print("Tokens are for `make up AUTH=jwt`.", file=sys.stderr)
-        return 1
-    if not 1 <= len(arguments) <= 2:  # noqa: PLR2004 - a user, and perhaps a limit
-        print("usage: make token ARGS='<userId> [<maxStreams>]'", file=sys.stderr)
-        return 2
-    subject, *limit = arguments
-    print(local.issuer().token(subject, **({"maxStreams": limit[0]} if limit else {})))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

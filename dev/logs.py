@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.stack import FUNCTIONS, StackError, choose_stage, function_name
+from dev.stack import FUNCTIONS, StackError, enter_stage, function_name
 
 RED, GREEN, YELLOW, GREY, PLAIN = "\033[31m", "\033[32m", "\033[33m", "\033[90m", "\033[0m"
 COLOURS = dict.fromkeys(
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m dev.logs {'|'.join(FUNCTIONS)} …", file=sys.stderr)
         return 2
     try:
-        stage = choose_stage()
+        stage = enter_stage()
     except StackError as error:
         print(error, file=sys.stderr)
         return 1

@@ -15,7 +15,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.stack import FUNCTIONS, StackError, choose_stage, function_name
+from dev.stack import FUNCTIONS, StackError, enter_stage, function_name
 
 LIVE: Final = "live"  # as terraform/functions.tf has it
 WITHDRAWN: Final = "withdrawn-"
@@ -119,7 +119,7 @@ def move(client: Any, function: Function, version: Version) -> None:
 def main() -> int:
     """Roll the stage back."""
     try:
-        stage = choose_stage()
+        stage = enter_stage()
         client = boto3.client("lambda", region_name=os.environ.get("AWS_REGION"))
         functions = [read(client, function_name(stage, key)) for key in FUNCTIONS]
         for function, version in release_before(functions):

@@ -42,8 +42,8 @@ class StackError(Exception):
 
 
 @dataclass(frozen=True)
-class LocalStack:
-    """What `up` writes down for `down` and `logs`."""
+class LocalStage:
+    """What `up` writes down of the stage that it brings up, for whatever works on it later."""
 
     port: int
     emulator: Emulator | None
@@ -57,7 +57,7 @@ class LocalStack:
         return f"http://127.0.0.1:{self.port}"
 
     @classmethod
-    def recorded(cls) -> "LocalStack | None":
+    def recorded(cls) -> "LocalStage | None":
         """Read what the last `up` wrote; None when nothing is up."""
         if not RECORD.exists():
             return None
@@ -104,14 +104,13 @@ class LocalStack:
 def up() -> None:
     """Bring the service up on the emulator. Twice is fine: the second time changes what has changed."""
     port = int(os.environ.get("EMULATOR_PORT", "4566"))
-    local = LocalStack.recorded()
+    local = LocalStage.recorded()
     if local and not answers(local.endpoint_url):
         print("The emulator of the last `make up` has died: cleaning up after it.")
         _forget(local)
         local = None
     if local is None:
         local = _at(port)
-        local.write()
     local = replace(local, auth=os.environ.get("AUTH") or "none")
     local.write()
     if local.auth == "jwt":
@@ -127,7 +126,7 @@ def up() -> None:
 
 def down() -> None:
     """Take down what `up` brought up: no process and no state is left."""
-    local = LocalStack.recorded()
+    local = LocalStage.recorded()
     if local is None:
         print("Nothing is up.")
         return
@@ -141,7 +140,7 @@ def down() -> None:
     print(f"Down.{kept}")
 
 
-def choose_stage() -> str:
+def enter_stage() -> str:
     """Give the stage that a command is for: STAGE, else what `make up` brought up, else dev.
 
     Where that is the emulator's, it also points this process's AWS clients there.
@@ -149,7 +148,7 @@ def choose_stage() -> str:
     Raises:
         StackError: it is the emulator's, and nothing is up.
     """
-    local = LocalStack.recorded()
+    local = LocalStage.recorded()
     stage = os.environ.get("STAGE") or (LOCAL_STAGE if local else "dev")
     if stage == LOCAL_STAGE:
         if local is None:
@@ -181,20 +180,20 @@ def emulated_api_url(endpoint_url: str, api_url: str) -> str:
     return f"{endpoint_url}/_aws/execute-api/{api_id}"
 
 
-def _at(port: int) -> LocalStack:
+def _at(port: int) -> LocalStage:
     """Take the emulator on that port, or start one."""
     if not is_listening(port):
         emulator = start_emulator(port, enforce_iam=True)
         print(f"Started an emulator on port {port}, which enforces IAM.")
-        return LocalStack(port, emulator)
-    local = LocalStack(port, emulator=None)
+        return LocalStage(port, emulator)
+    local = LocalStage(port, emulator=None)
     if not answers(local.endpoint_url):
         raise StackError(f"Port {port} is taken by something that is no emulator: choose EMULATOR_PORT=….")
     print(f"Using the emulator that is on port {port} already.")
     return local
 
 
-def _forget(local: LocalStack) -> None:
+def _forget(local: LocalStage) -> None:
     """Stop the emulator that `up` started, and with it everything inside; remove the files."""
     if local.emulator:
         local.emulator.stop()
