@@ -1,13 +1,21 @@
 """Files fetched once, into .cache/: each of its folders is filled wholly or not at all."""
 
 import hashlib
+import shutil
+import subprocess
+import sys
+import tarfile
 import tempfile
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from dev import ROOT
 
-CACHE = ROOT / ".cache"
+CACHE: Final = ROOT / ".cache"
+FETCHED_WITHIN_SECONDS: Final = 300
 
 
 class CannotFetch(Exception):
@@ -32,11 +40,44 @@ def filled(name: str, fill: Callable[[Path], None]) -> Path:
     return folder
 
 
-def check_sha256(file: Path, expected: str) -> None:
-    """Refuse a download that is not, byte for byte, the one that was pinned.
+@contextmanager
+def npm_package(package: str, sha256: str) -> Iterator[tarfile.TarFile]:
+    """Fetch a package of npm's, pinned by its version and its hash, and open it.
 
     Raises:
-        CannotFetch: it is another one.
+        CannotFetch: there is no npm, or it cannot be had.
     """
-    if hashlib.sha256(file.read_bytes()).hexdigest() != expected:
-        raise CannotFetch(f"{file.name} is not the file that was pinned: its sha256 differs.")
+    npm = shutil.which("npm")
+    if not npm:
+        raise CannotFetch(f"there is no npm to fetch {package} with: install Node 20 or later.")
+    with _fetched("npm", [npm, "pack", package], package, sha256) as file, tarfile.open(file) as archive:
+        yield archive
+
+
+@contextmanager
+def wheel(requirement: str, sha256: str) -> Iterator[zipfile.ZipFile]:
+    """Fetch a wheel of PyPI's, pinned by its version and its hash, and open it.
+
+    Raises:
+        CannotFetch: it cannot be had.
+    """
+    pip = [sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
+    command = [*pip, "--no-deps", "--only-binary=:all:", "--dest=.", requirement]
+    with _fetched("pip", command, requirement, sha256) as file, zipfile.ZipFile(file) as archive:
+        yield archive
+
+
+@contextmanager
+def _fetched(by: str, command: Sequence[str], what: str, sha256: str) -> Iterator[Path]:
+    """Let a command put one file into an empty folder; refuse one that is not, byte for byte, as pinned."""
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            subprocess.run(
+                command, check=True, cwd=scratch, capture_output=True, timeout=FETCHED_WITHIN_SECONDS
+            )
+        except subprocess.SubprocessError as failure:
+            raise CannotFetch(f"{by} cannot fetch {what}.") from failure
+        (file,) = Path(scratch).iterdir()
+        if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+            raise CannotFetch(f"{file.name} is not the file that was pinned: its sha256 differs.")
+        yield file

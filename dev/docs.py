@@ -4,13 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from dev import ROOT
-from dev.cache import CannotFetch, check_sha256, filled
+from dev.cache import CannotFetch, filled, npm_package
 
 MKDOCS: Final = ROOT / ".venv-docs" / "bin" / "mkdocs"
 SITE: Final = ROOT / "build" / "site"
@@ -37,25 +35,10 @@ def main() -> int:
 
 def _fetch(folder: Path) -> None:
     """Draw the diagrams' script out of its npm package."""
-    npm = shutil.which("npm")
-    if not npm:
-        raise CannotFetch("there is no npm to fetch the diagrams' script with: install Node 20 or later.")
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            subprocess.run(
-                [npm, "pack", MERMAID, "--pack-destination", scratch],
-                check=True,
-                cwd=scratch,
-                capture_output=True,
-            )
-        except subprocess.SubprocessError as failure:
-            raise CannotFetch(f"npm cannot fetch {MERMAID}.") from failure
-        (tarball,) = Path(scratch).glob("*.tgz")
-        check_sha256(tarball, MERMAID_SHA256)
-        with tarfile.open(tarball) as archive:
-            content = archive.extractfile(f"package/dist/{SCRIPT}")
-            assert content is not None  # noqa: S101 - the pinned package has it
-            (folder / SCRIPT).write_bytes(content.read())
+    with npm_package(MERMAID, MERMAID_SHA256) as archive:
+        content = archive.extractfile(f"package/dist/{SCRIPT}")
+        assert content is not None  # noqa: S101 - the pinned package has it
+        (folder / SCRIPT).write_bytes(content.read())
 
 
 if __name__ == "__main__":

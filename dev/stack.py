@@ -12,17 +12,10 @@ from urllib.parse import urlsplit
 import boto3
 
 from dev import ROOT
-from dev.emulator import (
-    REGION,
-    Emulator,
-    EmulatorError,
-    answers,
-    environment_for,
-    is_listening,
-    start_emulator,
-)
+from dev.emulator import REGION, Emulator, EmulatorError, answers, environment_for, start_emulator
 from dev.issuer import AUDIENCE, BUCKET, Issuer
 from dev.package import ZIPS
+from dev.servers import is_listening
 from dev.terraform import Stack, TerraformError, binary
 
 LOCAL_STAGE = "local"

@@ -9,7 +9,7 @@ import pytest
 
 from dev import ROOT, smoke
 from dev.local_service import LocalService
-from dev.ports import free_port
+from dev.servers import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

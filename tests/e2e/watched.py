@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 from dev import ROOT
 from dev.emulator import Emulator, start_emulator
 from dev.package import THIS_PYTHON
-from dev.ports import free_port
+from dev.servers import free_port
 from dev.stack import emulated_api_url, emulated_environment
 from tests.e2e.faulty_store import FaultyStore
 from tests.support import client_of, succeed

@@ -10,7 +10,7 @@ import pytest
 from adapters.aws.api import AwsApi, StoreClient, aws_api
 from adapters.parameter_store import ParameterUnavailable, parameter
 from dev.emulator import REGION
-from dev.ports import free_port
+from dev.servers import free_port
 from entrypoints import bootstrap
 
 pytestmark = pytest.mark.usefixtures("new_process")

@@ -163,7 +163,7 @@ def test_a_missing_package_is_told(tmp_path: Path) -> None:
     [
         (
             "dev.docs",
-            "make docs: there is no npm to fetch the diagrams' script with: install Node 20 or later.",
+            "make docs: there is no npm to fetch mermaid@11.4.1 with: install Node 20 or later.",
         ),
         ("dev.picture", "There is no Chromium here (Debian: apt-get install chromium)."),
     ],
