@@ -13,8 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from bench.calls import ENVIRONMENT, TABLE
-from bench.results import Row, median_row
-from bench.warm import Progress, Samples
+from bench.results import Progress, Row, Samples, median_row
 from dev.package import ZIPS
 
 GOAL = 0.5
@@ -68,25 +67,21 @@ LAYERS = ("python", "import", "client", "call")
 
 def _run(folder: Path, body: str, repeats: int = 0) -> dict[str, float]:
     """One process: milliseconds of each layer and of all, kilobytes of memory, number of modules."""
-    environment = {**ENVIRONMENT, **_FOR_LEAN, "AWS_ENDPOINT_URL_DYNAMODB": _store_url()}
+    store = {"STORE_CLIENT": "lean", "AWS_ENDPOINT_URL_DYNAMODB": os.environ["AWS_ENDPOINT_URL_DYNAMODB"]}
     program = _PROGRAM.format(folder=str(folder), body=body, repeats=repeats)
     before = time.time()
     # -I -S -B: nothing of this machine's Python but the standard library, and no bytecode is written.
     run = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", program], check=True, capture_output=True, env=environment
+        [sys.executable, "-I", "-S", "-B", "-c", program],
+        check=True,
+        capture_output=True,
+        env={**ENVIRONMENT, **store},
     )
     total = time.time() - before
     marks = json.loads(run.stderr.splitlines()[-1])
     moments = [before, *(marks[layer] for layer in LAYERS)]
     spans = {layer: (moments[place + 1] - moments[place]) * 1000 for place, layer in enumerate(LAYERS)}
     return {**spans, "total": total * 1000, "rss": marks["rss"] / 1024, "modules": marks["modules"]}
-
-
-_FOR_LEAN = {"STORE_CLIENT": "lean"}
-
-
-def _store_url() -> str:
-    return os.environ["AWS_ENDPOINT_URL_DYNAMODB"]
 
 
 def measure(folder: Path, rounds: int, progress: Progress) -> tuple[list[Row], Samples]:

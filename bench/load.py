@@ -12,18 +12,23 @@ from adapters.aws.api import StoreClient
 from bench.calls import Call, bare_client, bare_update, store_handlers
 
 
-def _worker(kind: str, number: int) -> Call:
+def _calls(kind: str, threads: int) -> list[Call]:
+    """What each thread calls: the bare SDK by one client, or heartbeats by a client for each."""
     if kind == "bare":
-        return bare_update(_BARE)
-    handlers = store_handlers(StoreClient.LEAN, f"load-{os.getpid()}-{number}")
-    stream = handlers.one_stream()
+        client = bare_client()
+        return [bare_update(client) for _ in range(threads)]
+    return [_heartbeat(number) for number in range(threads)]
+
+
+def _heartbeat(number: int) -> Call:
+    stream = store_handlers(StoreClient.LEAN, f"load-{os.getpid()}-{number}").one_stream()
     stream["start"]()
     return stream["heartbeat"]
 
 
 def run(kind: str, threads: int, seconds: float) -> float:
     """Calls per second, after a short warm-up."""
-    calls = [_worker(kind, number) for number in range(threads)]
+    calls = _calls(kind, threads)
     counts = [0] * threads
     stop = threading.Event()
 
@@ -48,5 +53,4 @@ def run(kind: str, threads: int, seconds: float) -> float:
 
 if __name__ == "__main__":
     result_to, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - events go nowhere
-    _BARE = bare_client()
     print(run(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])), file=result_to)

@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -10,6 +10,12 @@ from dev import ROOT
 
 RESULTS = ROOT / "build" / "bench.json"
 DETAILS = ROOT / "build" / "bench-details.json"
+
+Samples = dict[str, list[float]]
+"""Repeated measurements, by their name."""
+Progress = Callable[[str], None]
+"""Is told what is measured now."""
+
 COLUMNS = ("id", "value", "unit", "ratio", "goal", "met")
 """Of a row in `RESULTS`."""
 

@@ -4,8 +4,7 @@ import subprocess
 import sys
 from collections import defaultdict
 
-from bench.results import Row, median_row
-from bench.warm import Progress, Samples
+from bench.results import Progress, Row, Samples, median_row
 
 GOAL = 1.5
 SHAPES = {"1": (1, 1), "8": (1, 8), "32": (1, 32), "2x8": (2, 8)}

@@ -18,16 +18,13 @@ from bench.calls import (
     store_handlers,
     stub_bare_client,
 )
-from bench.results import Row, median_row
+from bench.results import Progress, Row, Samples, median_row
 
 CPU_GOAL = 0.28
 BLOCK = 20
 """Calls of one kind in a row: the unit of a measurement. Then comes the next kind, and all over again."""
 
 ORDINARY = ("start", "heartbeat", "end")
-
-Samples = dict[str, list[float]]
-Progress = Callable[[str], None]
 
 
 class _Taken:

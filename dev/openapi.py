@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from dev import ROOT
 from dev.gateway import ROUTES
-from dev.operations import EVERYWHERE, GATEWAY, OPERATIONS, Operation
+from dev.openapi_operations import EVERYWHERE, GATEWAY, OPERATIONS, Operation
 from domain.names import IDEMPOTENCY_KEY_PATTERN
 from entrypoints.answer_models import AnswerModel, Problem
 from entrypoints.http_request import BodyTooLarge

@@ -9,7 +9,7 @@ from jsonschema_rs import Draft202012Validator
 
 from dev import openapi
 from dev.gateway import ROUTES
-from dev.operations import OPERATIONS
+from dev.openapi_operations import OPERATIONS
 from entrypoints.problems import RULES
 from entrypoints.route import Route
 
