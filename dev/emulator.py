@@ -47,10 +47,6 @@ class Emulator:
         """Where AWS clients find it."""
         return f"http://127.0.0.1:{self.port}"
 
-    def environment(self) -> dict[str, str]:
-        """Give the variables that point AWS SDKs and Terraform here, as the account's root user."""
-        return environment_for(self.endpoint_url)
-
     def is_running(self) -> bool:
         """Tell whether the process is there and is this very emulator: a pid may be another's by now."""
         if self.process:

@@ -83,7 +83,7 @@ def _store() -> Iterator[None]:
         yield
         return
     with start_emulator() as emulator:
-        os.environ.update(emulator.environment())
+        os.environ.update(environment_for(emulator.endpoint_url))
         os.environ.pop("AWS_PROFILE", None)  # this store knows no one's profile
         ensure_table(boto3.client("dynamodb"), os.environ["TABLE_NAME"])
         yield

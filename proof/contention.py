@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import count
 from random import Random
@@ -108,26 +109,19 @@ def race(way: Way, trials: tuple[Trial, ...], process: int, start: Barrier) -> l
 def _race(client: Any, trial: Trial, process: int) -> Counter[str]:
     policy = replace(POLICY, on_limit=OnLimit.EVICT_OLDEST if trial.kind == "evict" else OnLimit.REJECT)
     limiter = StreamLimiter(repository_over(client), FakeClock(EPOCH), policy)
-    answers: list[str] = []
     gun = threading.Barrier(trial.threads)
 
-    def run(request: StartRequest) -> None:
+    def run(number: int) -> str:
+        request = trial.request(f"{process}-{number}")
         gun.wait()
         try:
             limiter.start(request)
         except StreamLimiterError as error:
-            answers.append(type(error).__name__)
-        else:
-            answers.append("granted")
+            return type(error).__name__
+        return "granted"
 
-    threads = [
-        threading.Thread(target=run, args=(trial.request(f"{process}-{n}"),)) for n in range(trial.threads)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return Counter(answers)
+    with ThreadPoolExecutor(trial.threads) as racers:
+        return Counter(racers.map(run, range(trial.threads)))
 
 
 def prove(seed: int, trials: int, progress: Progress, over: Stores = stores) -> list[Row]:

@@ -16,16 +16,15 @@ from datetime import datetime
 from random import Random
 from typing import Any, Final
 
-import boto3
 import httpx
 
 from adapters.dynamodb.items import key, snapshot
 from dev.dynamodb_local import start_dynamodb_local
-from dev.emulator import environment_for
 from dev.local_service import LocalService
 from dev.table import ensure_table
 from domain.streams import Snapshot
 from proof.report import Progress, Row
+from proof.stores import Way, sdk_client_of
 
 LIMIT: Final = 3
 LEASE_SECONDS: Final = 5
@@ -141,12 +140,7 @@ def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
 def _store() -> Iterator[tuple[Any, dict[str, str]]]:
     """A client of the store, and the settings that point the service at it."""
     with start_dynamodb_local() as store:
-        variables = environment_for(store.endpoint_url)
-        client = boto3.Session(
-            variables["AWS_ACCESS_KEY_ID"],
-            variables["AWS_SECRET_ACCESS_KEY"],
-            region_name=variables["AWS_REGION"],
-        ).client("dynamodb", endpoint_url=store.endpoint_url)
+        client = sdk_client_of(Way(store.endpoint_url, lean=False))
         ensure_table(client, TABLE)
         yield (
             client,

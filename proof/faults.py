@@ -37,7 +37,7 @@ EVICTING: Final = replace(POLICY, on_limit=OnLimit.EVICT_OLDEST)
 
 
 @dataclass(frozen=True)
-class Operation:
+class Case:
     """One operation, on what it meets, and how many writes it takes when nothing fails.
 
     Attributes:
@@ -62,31 +62,29 @@ def _anonymous(key: str) -> Callable[[str], Request]:
 
 TV, PHONE = (_named("tv"), 0.0), (_named("phone"), 0.0)
 ONE, TWO = (_anonymous("one"), 0.0), (_anonymous("two"), 0.0)
-OPERATIONS: Final = {
-    "first anonymous start": Operation([], _anonymous("it")),
-    "anonymous start of the last slot": Operation([ONE, TV], _anonymous("it")),
-    "anonymous start at the limit": Operation([ONE, TWO, TV], _anonymous("it")),
-    "anonymous end": Operation([ONE, TWO], lambda user: EndAnonymous(user, "it")),
-    "last anonymous end": Operation([ONE], lambda user: EndAnonymous(user, "it")),
-    "anonymous end of nothing": Operation([TV], lambda user: EndAnonymous(user, "it")),
-    "first named start": Operation([], _named("it")),
-    "named start of the last slot": Operation([ONE, TV], _named("it")),
-    "named start at the limit": Operation([ONE, TV, PHONE], _named("it")),
-    "start that replaces": Operation([ONE, TV, PHONE], _named("it", "phone")),
-    "start that replaces what is gone": Operation([TV], _named("it", "phone"), writes=2),
-    "start that comes back": Operation([(_named("it"), 9.0)], _named("it"), writes=2),
-    "start that renews and replaces": Operation([TV, (_named("it"), 0.0)], _named("it", "tv"), writes=2),
-    "heartbeat": Operation([(_named("it"), 4.0)], lambda user: Heartbeat(user, "it")),
-    "heartbeat of a stream that is gone": Operation([TV], lambda user: Heartbeat(user, "it")),
-    "named end": Operation([(_named("it"), 0.0), TV], lambda user: EndNamed(user, "it")),
-    "named start that reclaims": Operation([TV, PHONE, (_named("old"), 13.0)], _named("it"), writes=2),
-    "anonymous start that reclaims": Operation(
+CASES: Final = {
+    "first anonymous start": Case([], _anonymous("it")),
+    "anonymous start of the last slot": Case([ONE, TV], _anonymous("it")),
+    "anonymous start at the limit": Case([ONE, TWO, TV], _anonymous("it")),
+    "anonymous end": Case([ONE, TWO], lambda user: EndAnonymous(user, "it")),
+    "last anonymous end": Case([ONE], lambda user: EndAnonymous(user, "it")),
+    "anonymous end of nothing": Case([TV], lambda user: EndAnonymous(user, "it")),
+    "first named start": Case([], _named("it")),
+    "named start of the last slot": Case([ONE, TV], _named("it")),
+    "named start at the limit": Case([ONE, TV, PHONE], _named("it")),
+    "start that replaces": Case([ONE, TV, PHONE], _named("it", "phone")),
+    "start that replaces what is gone": Case([TV], _named("it", "phone"), writes=2),
+    "start that comes back": Case([(_named("it"), 9.0)], _named("it"), writes=2),
+    "start that renews and replaces": Case([TV, (_named("it"), 0.0)], _named("it", "tv"), writes=2),
+    "heartbeat": Case([(_named("it"), 4.0)], lambda user: Heartbeat(user, "it")),
+    "heartbeat of a stream that is gone": Case([TV], lambda user: Heartbeat(user, "it")),
+    "named end": Case([(_named("it"), 0.0), TV], lambda user: EndNamed(user, "it")),
+    "named start that reclaims": Case([TV, PHONE, (_named("old"), 13.0)], _named("it"), writes=2),
+    "anonymous start that reclaims": Case(
         [ONE, TWO, (_anonymous("three"), 63.0)], _anonymous("it"), writes=2
     ),
-    "start that evicts": Operation([TV, PHONE, (_named("old"), 1.0)], _named("it"), 2, EVICTING),
-    "anonymous start that evicts": Operation(
-        [TV, PHONE, (_anonymous("one"), 1.0)], _anonymous("it"), 2, EVICTING
-    ),
+    "start that evicts": Case([TV, PHONE, (_named("old"), 1.0)], _named("it"), 2, EVICTING),
+    "anonymous start that evicts": Case([TV, PHONE, (_anonymous("one"), 1.0)], _anonymous("it"), 2, EVICTING),
 }
 OTHERS: Final[tuple[Callable[[str, int], Request], ...]] = (
     lambda user, n: StartAnonymous(user, f"other-{n}", LIMIT),
@@ -153,15 +151,15 @@ class Run:
 
     def __init__(self, number: int, user: str) -> None:
         chance = Random(f"{user}")
-        names = list(OPERATIONS)
+        names = list(CASES)
         self.name = names[number % len(names)]
-        self.operation = OPERATIONS[self.name]
+        self.case = CASES[self.name]
         number //= len(names)
         self.fault_number = number % (len(FAULTS) + 1)
         number //= len(FAULTS) + 1
         self.failures = 1 + number % 3
         number //= 3
-        self.skipped = number % self.operation.writes
+        self.skipped = number % self.case.writes
         self.user = user
         self.others = [chance.choice(OTHERS)(user, n) for n in range(chance.choice([0, 0, 1, 2, MARKED]))]
 
@@ -169,8 +167,8 @@ class Run:
         """Play it, and judge; `api` is a client whose network never fails."""
         reliable = repository_over(DynamoDbClient(SdkApi(api)))
         clock = FakeClock(EPOCH)
-        limiter = StreamLimiter(unreliable, clock, self.operation.policy)
-        calm = StreamLimiter(reliable, clock, self.operation.policy)
+        limiter = StreamLimiter(unreliable, clock, self.case.policy)
+        calm = StreamLimiter(reliable, clock, self.case.policy)
         self._put(api, clock)
         stray: list[Callable[[], object]] = []
         fault = (*FAULTS, delayed(stray))[self.fault_number]
@@ -182,7 +180,7 @@ class Run:
             f"{self.name}, fault {self.fault_number} x {self.failures} after {self.skipped}, {self.others}"
         )
         try:
-            granted = call(limiter, self.operation.request(self.user))
+            granted = call(limiter, self.case.request(self.user))
         except StreamLimiterError as error:
             return Verdict(story, f"no answer: {error!r}")
         finally:
@@ -204,13 +202,13 @@ class Run:
     def _put(self, api: Any, clock: FakeClock) -> None:
         """What the operation meets, made in memory and put into the store as one item."""
         before = InMemoryStreamRepository()
-        self._prepare(StreamLimiter(before, clock, self.operation.policy), clock)
+        self._prepare(StreamLimiter(before, clock, self.case.policy), clock)
         state = before.read(self.user, Deadline.after(1, clock))
         if state != Snapshot():
             api.put_item(TableName=TABLE, Item=item_of(self.user, state))
 
     def _prepare(self, limiter: StreamLimiter, clock: FakeClock) -> None:
-        for request, seconds in self.operation.before:
+        for request, seconds in self.case.before:
             call(limiter, request(self.user))
             clock.advance(seconds)
 
@@ -229,11 +227,11 @@ class Run:
 
     def _ends(self) -> Iterator[End]:
         """How it may end: the operation before, between or after the others, which keep their order."""
-        it = self.operation.request(self.user)
+        it = self.case.request(self.user)
         for place in range(len(self.others) + 1):
             store = InMemoryStreamRepository()
             clock = FakeClock(EPOCH)
-            limiter = StreamLimiter(store, clock, self.operation.policy)
+            limiter = StreamLimiter(store, clock, self.case.policy)
             self._prepare(limiter, clock)
             for other in self.others[:place]:
                 call(limiter, other)

@@ -4,9 +4,9 @@ Recorded at the adapter's own calls to the store: what was to be written, and wh
 sequential object is the domain's meaning of a write. Users are independent, so each has its own history.
 """
 
-import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
@@ -143,11 +143,11 @@ def record(way: Way, users: tuple[str, ...], process: int, start: Barrier) -> li
 def _record_user(client: Any, wire: Wire, user: str, process: int) -> list[Operation]:
     chance = Random(f"{user} {process}")
     policy = replace(POLICY, on_limit=chance.choice(list(OnLimit)))
-    recorders = []
-    threads = []
     clock = FakeClock(EPOCH)
 
-    def work(recorder: Recorder, own: Random, who: int) -> None:
+    def work(who: int) -> list[Operation]:
+        own = Random(f"{user} {who}")
+        recorder = Recorder(client)
         limiter = StreamLimiter(recorder, clock, policy)
         for request in _requests(user, own, who):
             if own.random() < 0.2:
@@ -160,16 +160,11 @@ def _record_user(client: Any, wire: Wire, user: str, process: int) -> list[Opera
                 else:
                     ask(limiter, request)
 
-    for number in range(THREADS):
-        who = process * THREADS + number
-        recorder = Recorder(client)
-        recorders.append(recorder)
-        threads.append(threading.Thread(target=work, args=(recorder, Random(f"{user} {who}"), who)))
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [operation for recorder in recorders for operation in recorder.history]
+        return recorder.history
+
+    with ThreadPoolExecutor(THREADS) as clients:
+        histories = clients.map(work, range(process * THREADS, (process + 1) * THREADS))
+        return [operation for history in histories for operation in history]
 
 
 def prove(seed: int, histories: int, progress: Progress, over: Stores = stores) -> list[Row]:
