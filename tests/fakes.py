@@ -32,19 +32,27 @@ class FakeClock:
 
 
 class RecordingRepository:
-    """A `StreamRepository` in memory that also remembers every write that it was asked for."""
+    """A `StreamRepository` in memory that also remembers what it was asked for.
+
+    Attributes:
+        writes: every write.
+        seconds_left: of the deadline of every write and read.
+    """
 
     def __init__(self) -> None:
         self._streams = InMemoryStreamRepository()
         self.writes: list[Write] = []
+        self.seconds_left: list[float] = []
 
     def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:
         """Make the change, if its condition holds."""
         self.writes.append(write)
+        self.seconds_left.append(deadline.remaining())
         return self._streams.apply(write, deadline)
 
     def read(self, user_id: str, deadline: Deadline) -> Snapshot:
         """The user's state."""
+        self.seconds_left.append(deadline.remaining())
         return self._streams.read(user_id, deadline)
 
 

@@ -4,6 +4,7 @@ Nothing here is needed for the service to be right: expired slots are taken over
 that needs them. An audit shows them, and would show a count that differs from its parts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from domain.policy import Policy
@@ -20,23 +21,21 @@ class Finding:
     """What is not as it should be with one user.
 
     Attributes:
-        user_id: whose state.
         miscount: the stored count less what it should be; 0 when it is right.
         expired: what is over and still takes slots.
     """
 
-    user_id: str
     miscount: int
     expired: Freed
 
 
-def examine(user_id: str, state: Snapshot, policy: Policy, now: float) -> Finding | None:
+def examine(state: Snapshot, policy: Policy, now: float) -> Finding | None:
     """Look at one user's state; `None` when all is well."""
     miscount = state.stream_count - state.anonymous.count - len(state.leases)
     expired = policy.expired(state, now)
     if miscount == 0 and expired.slots == 0:
         return None
-    return Finding(user_id, miscount, expired)
+    return Finding(miscount, expired)
 
 
 def repair(
@@ -47,17 +46,10 @@ def repair(
     Returns:
         Whether all is well now; false when the state kept moving.
     """
-    state = repository.read(user_id, deadline)
-    for _ in range(ROUNDS):
-        finding = examine(user_id, state, policy, now)
-        if finding is None:
-            return True
-        write = Repair(user_id, state, finding.expired, policy.retain_until(now))
-        result = repository.apply(write, deadline)
-        if isinstance(result, Landed):
-            return True
-        state = result.state
-    return False
+    freed = _give_back(
+        repository, user_id, lambda state: policy.expired(state, now), policy.retain_until(now), deadline
+    )
+    return freed is not None
 
 
 def end_all(
@@ -68,13 +60,32 @@ def end_all(
     Returns:
         How many slots were taken before; `None` when the state kept moving.
     """
+    return _give_back(repository, user_id, _everything, policy.retain_until(now), deadline)
+
+
+def _everything(state: Snapshot) -> Freed:
+    return Freed(expired=tuple(state.leases.values()), anonymous=state.anonymous)
+
+
+def _give_back(
+    repository: StreamRepository,
+    user_id: str,
+    choose: Callable[[Snapshot], Freed],
+    retain_until: int | None,
+    deadline: Deadline,
+) -> int | None:
+    """Give back the slots that are chosen of what is there, and make the count right.
+
+    Returns:
+        How many slots those were; `None` when the state kept moving.
+    """
     state = repository.read(user_id, deadline)
     for _ in range(ROUNDS):
-        everything = Freed(expired=tuple(state.leases.values()), anonymous=state.anonymous)
-        if everything.slots == 0 and state.stream_count == 0:
+        write = Repair(user_id, state, choose(state), retain_until)
+        if write.expired.slots == 0 and write.correction == 0:
             return 0
-        result = repository.apply(Repair(user_id, state, everything, policy.retain_until(now)), deadline)
+        result = repository.apply(write, deadline)
         if isinstance(result, Landed):
-            return everything.slots
+            return write.expired.slots
         state = result.state
     return None

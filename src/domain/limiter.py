@@ -116,10 +116,11 @@ class StreamLimiter:
             if self.policy.on_store_failure is OnStoreFailure.CLOSED:
                 raise
             return self._unverified(request)
-        if request.stream_id not in result.state.leases:
+        lease = result.state.leases.get(request.stream_id)
+        if lease is None:
             raise StreamGone(request.stream_id)
         # Refused although it is there: a later heartbeat overtook this one, and its expiry holds.
-        return self._answer(Outcome.EXTENDED, result.state, request.stream_id)
+        return self._answer(Outcome.EXTENDED, result.state, lease)
 
     def end(self, request: EndRequest) -> Answer:
         """Give a slot back. Ending a named stream again is harmless: `Outcome.ALREADY_ENDED`.
@@ -146,7 +147,7 @@ class StreamLimiter:
             raise LimitReached(request.limit, self.policy.live(state, self._clock.now()))
         if isinstance(request, StartAnonymous):
             return self._answer(outcome, state, freed=freed)
-        return self._answer(outcome, state, request.stream_id, freed, request.replaces)
+        return self._answer(outcome, state, state.leases.get(request.stream_id), freed, request.replaces)
 
     def _settle(
         self, step: Try, decide: Callable[[Snapshot], Decision]
@@ -193,12 +194,11 @@ class StreamLimiter:
         self,
         outcome: Outcome,
         state: Snapshot,
-        stream_id: str | None = None,
+        lease: Lease | None = None,
         freed: Freed = NOTHING,
         replaces: str | None = None,
     ) -> Answer:
         now = self._clock.now()
-        lease = None if stream_id is None else state.leases.get(stream_id)
         evicted = sum(name != replaces for name in freed.ended)
         reclaimed = len(freed.expired) + freed.anonymous.count
         return Answer(outcome, self.policy.live(state, now), lease, now, reclaimed, evicted)

@@ -66,7 +66,7 @@ class Operator:
         """Everything that is stored about a user, expired slots included."""
         state = self.repository.read(user_id, self._deadline())
         live = self.policy.live(state, self.clock.now())
-        finding = audit.examine(user_id, state, self.policy, self.clock.now())
+        finding = audit.examine(state, self.policy, self.clock.now())
         yield Line(
             {
                 "userId": user_id,
@@ -113,7 +113,7 @@ class Operator:
         total = self.census.estimate()
         for users, (user_id, state) in enumerate(self.census.states(), start=1):
             _show_progress(progress, users, total)
-            finding = audit.examine(user_id, state, self.policy, self.clock.now())
+            finding = audit.examine(state, self.policy, self.clock.now())
             if finding is None:
                 continue
             found += 1

@@ -2,13 +2,12 @@ from collections.abc import Callable
 
 import pytest
 
-from adapters.in_memory import InMemoryStreamRepository
 from domain.audit import ROUNDS, Finding, end_all, examine, repair
 from domain.policy import Policy
 from domain.ports import Deadline, StreamRepository
 from domain.streams import AnonymousSlots, Lease, Snapshot
-from domain.writes import Admit, AnonymousStream, Extend, Freed, Write
-from tests.fakes import FakeClock
+from domain.writes import Admit, AnonymousStream, Extend, Freed, Repair, Write
+from tests.fakes import FakeClock, RecordingRepository
 from tests.unit.domain.races import RacingRepository
 from tests.unit.domain.states import NOW, USER, dead, lease, state
 
@@ -28,9 +27,9 @@ def clear(store: StreamRepository) -> int | None:
     return end_all(store, USER, POLICY, NOW, DEADLINE)
 
 
-def store_of(*writes: Write) -> InMemoryStreamRepository:
+def store_of(*writes: Write) -> RecordingRepository:
     """A store after these writes."""
-    store = InMemoryStreamRepository()
+    store = RecordingRepository()
     for write in writes:
         store.apply(write, DEADLINE)
     return store
@@ -43,26 +42,30 @@ def admit(newcomer: Lease | AnonymousStream) -> Admit:
 
 LIVE, OVER = admit(lease("a")), admit(lease("b", left=-100))
 COUNTED = admit(AnonymousStream("start:1", NOW + 900, None))
+MISCOUNTED = Repair(USER, Snapshot(leases={"c": lease("c")}), Freed(), None)
+"""A write that takes a stream for granted which is not there: the count is one too many after it."""
+
+tools = pytest.mark.parametrize("tool", [mend, clear])
 
 
 def test_a_state_in_order_is_no_finding() -> None:
     """Nor is a user without any state."""
-    assert examine(USER, state(lease("a"), anonymous=1), POLICY, NOW) is None
-    assert examine(USER, Snapshot(), POLICY, NOW) is None
+    assert examine(state(lease("a"), anonymous=1), POLICY, NOW) is None
+    assert examine(Snapshot(), POLICY, NOW) is None
 
 
 def test_what_is_over_is_a_finding() -> None:
     """It still takes slots, until a start needs them."""
     seen = state(lease("a"), dead("b"), anonymous=2, anonymous_left=-2)
-    finding = Finding(USER, 0, Freed((dead("b"),), anonymous=seen.anonymous))
-    assert examine(USER, seen, POLICY, NOW) == finding
+    finding = Finding(0, Freed((dead("b"),), anonymous=seen.anonymous))
+    assert examine(seen, POLICY, NOW) == finding
 
 
 @pytest.mark.parametrize(("stored", "miscount"), [(5, 2), (0, -3)])
 def test_a_count_that_differs_from_its_parts_is_a_finding(stored: int, miscount: int) -> None:
     """By how much, and in which direction."""
     seen = Snapshot(stored, AnonymousSlots(2, NOW + 9), {"a": lease("a")})
-    assert examine(USER, seen, POLICY, NOW) == Finding(USER, miscount, Freed())
+    assert examine(seen, POLICY, NOW) == Finding(miscount, Freed())
 
 
 def test_a_repair_leaves_what_is_live() -> None:
@@ -81,6 +84,33 @@ def test_ending_all_leaves_nothing() -> None:
     assert [clear(store), clear(store)] == [3, 0]
     left = store.read(USER, DEADLINE)
     assert (left.stream_count, left.leases, left.anonymous.count) == (0, {}, 0)
+
+
+@tools
+def test_where_nothing_is_to_be_done_nothing_is_written(tool: Tool) -> None:
+    """No state is made of a user that nobody has heard of."""
+    store = store_of()
+    tool(store)
+    assert store.writes == []
+
+
+@tools
+def test_a_wrong_count_is_made_right(tool: Tool) -> None:
+    """Though it is all that there is to mend, and no slot is to be given back."""
+    store = store_of(MISCOUNTED)
+    assert store.read(USER, DEADLINE) == Snapshot(stream_count=1)
+    tool(store)
+    assert store.read(USER, DEADLINE) == Snapshot()
+
+
+@tools
+def test_a_tool_is_a_caller_like_any_other(tool: Tool) -> None:
+    """It keeps to its deadline from the look to the write, which says until when the state is kept."""
+    store = store_of()
+    store.apply(OVER, Deadline.after(9, FakeClock()))
+    tool(store)
+    assert store.seconds_left == [9, 1, 1]
+    assert store.writes[1].retain_until == POLICY.retain_until(NOW)
 
 
 @pytest.mark.parametrize(("tool", "done"), [(mend, True), (clear, 2)])

@@ -114,6 +114,18 @@ class TestOriginalContract:
             home.beat("b")
         assert len(home.store.writes) == 9
 
+    def test_every_call_has_its_deadline_and_says_until_when_the_state_is_kept(self, home: Household) -> None:
+        """Whatever is asked is answered in time, and a user who only ends streams is not swept early."""
+        home.start_anonymous("1")
+        home.start("a")
+        home.beat("a")
+        home.end("a")
+        home.end_anonymous("1")
+        home.live()
+        assert home.store.seconds_left == [DEADLINE_SECONDS] * 6
+        kept = home.limiter.policy.retain_until(NOW)
+        assert [write.retain_until for write in home.store.writes] == [kept] * 5
+
     def test_a_repeated_anonymous_call_counts_once(self, home: Household) -> None:
         """Known by its request id, start and end apart."""
         assert home.start_anonymous("1").outcome is Outcome.ADMITTED
@@ -140,7 +152,7 @@ class TestOriginalContract:
         home.clock.advance(1)
         assert home.live().count == 0
         answer = home.start_anonymous("3")
-        assert (answer.outcome, live(answer).count) == (Outcome.RECLAIMED, 1)
+        assert (answer.outcome, live(answer).count, answer.reclaimed) == (Outcome.RECLAIMED, 1, 3)
 
 
 class TestLeases:
@@ -242,13 +254,13 @@ class TestLeases:
     def test_an_answer_counts_the_evicted(self) -> None:
         """As many as it took; not the stream that the newcomer replaces, and not the dead."""
         home = Household(Policy(on_limit=OnLimit.EVICT_OLDEST))
-        home.start("dead", limit=4)
+        home.start("dead", limit=5)
         home.clock.advance(100)
-        for name in "abc":
-            home.start(name, limit=4)
-        answer = home.start("d", limit=2, replaces="a")
-        assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.EVICTED, 1, 1)
-        assert names(live(answer)) == ["c", "d"]
+        for name in "abcd":
+            home.start(name, limit=5)
+        answer = home.start("e", limit=2, replaces="a")
+        assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.EVICTED, 1, 2)
+        assert names(live(answer)) == ["d", "e"]
 
     def test_counts_leave_out_what_has_expired(self, home: Household) -> None:
         """In answers and in lists, though the slots are still stored."""

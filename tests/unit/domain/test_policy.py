@@ -434,6 +434,12 @@ class TestEvict:
         assert decide(state(anonymous=3), named(), EVICT) == Refuse()
         assert decide(state(lease("a"), lease("b"), anonymous=3), named(), EVICT) == Refuse()
 
+    def test_at_a_limit_of_one_the_only_stream_goes(self) -> None:
+        """Whoever starts last watches."""
+        assert decide(state(lease("a")), named(limit=1), EVICT) == admit_new(
+            Outcome.EVICTED, Freed(ended=("a",)), limit=1, tight=True
+        )
+
     def test_a_limit_of_zero_evicts_nobody(self) -> None:
         """A blocked user's streams run out by themselves."""
         assert decide(state(lease("a")), named(limit=0), EVICT) == Refuse()

@@ -23,6 +23,12 @@ def test_a_state_cannot_be_changed() -> None:
         leases["b"] = lease("b")
 
 
+def test_a_named_start_leaves_the_remembered_requests() -> None:
+    """Else the repeat of an anonymous one would count again after it."""
+    seen = state(anonymous=1, marks=("start:2", "end:1"))
+    assert after(seen, Admit(USER, lease("a"), 3, None)).marks == seen.marks
+
+
 def test_freed_slots_are_counted_and_named() -> None:
     """Expired and ended leases have names; anonymous slots only a number."""
     freed = Freed((dead("a"),), ("b", "c"), AnonymousSlots(2, NOW))
@@ -47,5 +53,5 @@ def test_a_repair_corrects_a_count_of_any_error(stored: int, correction: int) ->
 @pytest.mark.parametrize("meaning", [permits, after])
 def test_what_is_no_write_has_no_meaning(meaning: Callable[[Snapshot, Any], object]) -> None:
     """A kind of write that was forgotten here fails loudly."""
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="not a write"):
         meaning(Snapshot(), "not a write")
