@@ -55,6 +55,13 @@ test-e2e: $(VENV) $(EMULATOR) ## Run the tests of the whole: the zip, Terraform,
 prove: $(VENV) $(EMULATOR) ## Prove the promises at length: about 12 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)
 	@exec $(PY) -m proof $(ARGS)
 
+.PHONY: mutation
+mutation: $(VENV) ## Change the domain's code in a thousand places, one at a time: its own tests must notice each
+	rm -rf mutants
+	.venv/bin/mutmut run
+	@left=$$(.venv/bin/mutmut results) && test -z "$$left" \
+		|| { echo "No test notices these, which .venv/bin/mutmut show NAME shows:"; echo "$$left"; exit 1; }
+
 .PHONY: lint
 lint: $(VENV) ## Check style, formatting, types and layers
 	.venv/bin/ruff check
@@ -197,7 +204,7 @@ capacity: $(VENV) ## What an audience asks of an account, and costs (VIEWERS=100
 
 .PHONY: clean
 clean: ## Remove builds and caches; environments and the state of stages stay
-	rm -rf build .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf build mutants .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find src dev bench proof tests clients -name __pycache__ -prune -exec rm -rf {} +
 
 # An environment is as new as its lock file, or is made anew from it.
