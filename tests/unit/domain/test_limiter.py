@@ -135,6 +135,16 @@ class TestOriginalContract:
         again = home.end_anonymous("1")
         assert (again.outcome, live(again).count) == (Outcome.REPLAYED, 1)
 
+    @pytest.mark.parametrize(("others", "outcome"), [(3, Outcome.REPLAYED), (4, Outcome.ADMITTED)])
+    def test_a_repeat_is_recognised_across_three_others(
+        self, home: Household, others: int, outcome: Outcome
+    ) -> None:
+        """With a fourth anonymous change between, it counts as new: the bound that is documented."""
+        home.start_anonymous("1", limit=9)
+        for n in range(others):
+            home.start_anonymous(f"other-{n}", limit=9)
+        assert home.start_anonymous("1", limit=9).outcome is outcome
+
     def test_an_anonymous_end_ends_no_named_stream(self, home: Household) -> None:
         """The refusal tells which named ones there are."""
         home.start("a")
