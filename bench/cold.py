@@ -77,11 +77,15 @@ def _run(folder: Path, body: str, repeats: int = 0) -> dict[str, float]:
         capture_output=True,
         env={**ENVIRONMENT, **store},
     )
-    total = time.time() - before
     marks = json.loads(run.stderr.splitlines()[-1])
     moments = [before, *(marks[layer] for layer in LAYERS)]
     spans = {layer: (moments[place + 1] - moments[place]) * 1000 for place, layer in enumerate(LAYERS)}
-    return {**spans, "total": total * 1000, "rss": marks["rss"] / 1024, "modules": marks["modules"]}
+    return {
+        **spans,
+        "total": sum(spans.values()),
+        "rss": marks["rss"] / 1024,
+        "modules": marks["modules"],
+    }
 
 
 def measure(folder: Path, rounds: int, progress: Progress) -> tuple[list[Row], Samples]:

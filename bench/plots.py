@@ -42,7 +42,7 @@ def processor(axes: Axes, values: Values, _: Details) -> None:
     layers = {
         "bare boto3": [("SDK", values["stub.bare.cpu"]), ("network", values["warm.bare.cpu"])],
         "whole handler": [
-            ("validation, policy, answer, log", values["stub.heartbeat.parts.cpu"]),
+            ("validation, policy,\nanswer, log", values["stub.heartbeat.parts.cpu"]),
             ("serialise and sign", values["stub.heartbeat.cpu"]),
             ("network", values["warm.heartbeat.cpu"]),
         ],
