@@ -79,7 +79,7 @@ scan: $(VENV) $(SCAN) ## Look for what is not secure: code, Terraform, policies,
 	.venv-scan/bin/python -m dev.iam_policies
 	.venv-scan/bin/zizmor --offline --quiet .github
 	git ls-files -z --cached --others --exclude-standard | xargs -0 .venv-scan/bin/detect-secrets-hook $(NO_SECRETS)
-	.venv-scan/bin/python -m dev.audit
+	.venv-scan/bin/python -m dev.vulnerabilities
 
 .PHONY: format
 format: $(VENV) ## Format the sources, and mend what can be mended safely

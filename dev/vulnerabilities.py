@@ -40,9 +40,8 @@ def vulnerabilities(report: Any) -> list[str]:
     ]
 
 
-def main() -> int:
-    """Audit, and tell what was found. Only a finding, or a failure that is not the network's, fails."""
-    done = audit()
+def verdict(done: subprocess.CompletedProcess[str]) -> int:
+    """Tell what an audit came to. Only a finding, or a failure that is not the network's, fails."""
     if not done.stdout:
         if any(sign in done.stderr for sign in OUT_OF_REACH):
             print("The dependencies were not audited: the list of vulnerabilities is out of reach from here.")
@@ -56,4 +55,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(verdict(audit()))
