@@ -10,9 +10,9 @@ import boto3
 from botocore.awsrequest import AWSResponse
 
 from adapters.aws.api import StoreClient, aws_api, json_api
-from adapters.aws.attempt import ATTEMPT_SECONDS
 from adapters.aws.http_transport import Response
 from adapters.aws.json_api import Transport
+from adapters.aws.timeouts import PROMPT
 from adapters.clock import SystemClock
 from adapters.dynamodb.client import DynamoDbApi, DynamoDbClient
 from adapters.dynamodb.metered import MeteredApi
@@ -90,7 +90,9 @@ class Handlers:
     def __init__(self, api: DynamoDbApi, prefix: str) -> None:
         self._clock = SteppingClock()
         calls = StoreCalls()
-        repository = DynamoDbStreamRepository(MeteredApi(api, calls), TABLE, attempt_seconds=ATTEMPT_SECONDS)
+        repository = DynamoDbStreamRepository(
+            MeteredApi(api, calls), TABLE, attempt_seconds=PROMPT.attempt_seconds
+        )
         self._service: Service = bootstrap.build(
             Settings.from_environment(), repository, self._clock, store_calls=calls
         )

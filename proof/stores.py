@@ -8,14 +8,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from botocore.config import Config
 from localstack_client.session import Session
 
-from adapters.aws.attempt import ATTEMPT_SECONDS
 from adapters.aws.http_transport import Endpoint, HttpTransport
 from adapters.aws.json_api import JsonApi
-from adapters.aws.sdk import CONNECTIONS, SdkApi
+from adapters.aws.sdk import SdkApi, sdk_client
 from adapters.aws.sigv4 import Credentials, Signer
+from adapters.aws.timeouts import PROMPT, Timeouts
 from adapters.dynamodb import items
 from adapters.dynamodb.client import DynamoDbApi, DynamoDbClient
 from adapters.dynamodb.repository import DynamoDbStreamRepository
@@ -61,7 +60,8 @@ def stores() -> Iterator[tuple[Way, ...]]:
         )
 
 
-PATIENCE_SECONDS: Final = 30
+PATIENT: Final = Timeouts(connect_seconds=30, read_seconds=30)
+"""That a machine is busy is no fault."""
 
 Stores = Callable[[], AbstractContextManager[tuple[Way, ...]]]
 """What gives the ways to running stores."""
@@ -69,12 +69,12 @@ Stores = Callable[[], AbstractContextManager[tuple[Way, ...]]]
 
 @contextmanager
 def client_of(way: Way) -> Iterator[DynamoDbClient]:
-    """The service's client on this way, patient: that a machine is busy is no fault."""
+    """The service's client on this way."""
     if not way.lean:
         yield DynamoDbClient(SdkApi(sdk_client_of(way)))
         return
     endpoint = Endpoint.of(way.address)
-    transport = HttpTransport(endpoint, connect_seconds=PATIENCE_SECONDS, read_seconds=PATIENCE_SECONDS)
+    transport = HttpTransport(endpoint, PATIENT)
     try:
         signer = Signer(Credentials("test", "test"), REGION, endpoint.authority)
         yield DynamoDbClient(JsonApi(transport, signer))
@@ -83,19 +83,13 @@ def client_of(way: Way) -> Iterator[DynamoDbClient]:
 
 
 def sdk_client_of(way: Way) -> Any:
-    """boto3's client of the store, which knows more than the service's two calls; as patient."""
-    config = Config(
-        connect_timeout=PATIENCE_SECONDS,
-        read_timeout=PATIENCE_SECONDS,
-        retries={"total_max_attempts": 1, "mode": "standard"},
-        max_pool_connections=CONNECTIONS,
-    )
-    return _session(way.address).client("dynamodb", config=config)
+    """boto3's client of the store, which knows more than the service's two calls."""
+    return sdk_client("dynamodb", _session(way.address), PATIENT)
 
 
 def repository_over(api: DynamoDbApi) -> DynamoDbStreamRepository:
-    """The repository over the table, repeating at once."""
-    return DynamoDbStreamRepository(api, TABLE, attempt_seconds=ATTEMPT_SECONDS, sleep=lambda _: None)
+    """The repository over the table."""
+    return DynamoDbStreamRepository(api, TABLE, attempt_seconds=PROMPT.attempt_seconds)
 
 
 def item_of(user_id: str, state: Snapshot) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from botocore.client import BaseClient
 from moto import mock_aws
 
 from adapters.aws.api import json_api
-from adapters.aws.attempt import ATTEMPT_SECONDS
 from adapters.aws.sdk import SdkApi, sdk_client
+from adapters.aws.timeouts import PROMPT
 from adapters.dynamodb.client import DynamoDbApi, DynamoDbClient
 from adapters.dynamodb.items import key
 from adapters.dynamodb.repository import DynamoDbStreamRepository
@@ -26,6 +26,7 @@ from dev.table import ensure_table
 from domain.ports import Deadline, StreamRepository
 from entrypoints import bootstrap
 from proof.simulated.dynamodb import SimulatedDynamoDb
+from proof.stores import PATIENT
 from tests.fakes import FakeClock
 from tests.logs import telling
 from tests.support import client_of, skip_or_fail
@@ -112,25 +113,17 @@ def dynamodb_local_url() -> Iterator[str]:
         yield store.endpoint_url
 
 
-def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let clients wait: a store that a busy machine slows down would be asked again, and answer otherwise."""
-    monkeypatch.setattr("adapters.aws.attempt.CONNECT_SECONDS", 30)
-    monkeypatch.setattr("adapters.aws.attempt.READ_SECONDS", 30)
-
-
 @pytest.fixture
-def emulator_client(localstack: localstack_client.session.Session, monkeypatch: pytest.MonkeyPatch) -> Any:
+def emulator_client(localstack: localstack_client.session.Session) -> Any:
     """boto3's client of the LocalStack-compatible endpoint."""
-    be_patient(monkeypatch)
-    return sdk_client("dynamodb", localstack)
+    return sdk_client("dynamodb", localstack, PATIENT)
 
 
 @pytest.fixture
 def dynamodb_local_client(dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """boto3's client of DynamoDB Local."""
-    be_patient(monkeypatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local_url)
-    return sdk_client("dynamodb")
+    return sdk_client("dynamodb", timeouts=PATIENT)
 
 
 @pytest.fixture
@@ -154,14 +147,13 @@ def lean_dynamodb_local_client(
     dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[DynamoDbClient]:
     """The lean client of DynamoDB Local."""
-    be_patient(monkeypatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local_url)
     yield from leaned()
 
 
 def leaned() -> Iterator[DynamoDbClient]:
     """The lean client that the environment makes, with its connections closed afterwards."""
-    with closing(json_api("dynamodb")) as api:
+    with closing(json_api("dynamodb", timeouts=PATIENT)) as api:
         yield DynamoDbClient(api)
 
 
@@ -188,7 +180,7 @@ def repository(request: pytest.FixtureRequest) -> StreamRepository:
 
 def repository_over(client: Any, table: str = TABLE) -> StreamRepository:
     """The DynamoDB repository over this client's table."""
-    return DynamoDbStreamRepository(api_of(client), table, attempt_seconds=ATTEMPT_SECONDS)
+    return DynamoDbStreamRepository(api_of(client), table, attempt_seconds=PROMPT.attempt_seconds)
 
 
 def api_of(client: Any) -> DynamoDbApi:

@@ -30,6 +30,9 @@ class FakeClock:
         self._now += seconds
         self._monotonic += seconds
 
+    def sleep(self, seconds: float) -> None:
+        """Go on at once: no test waits, and none is moved by a pause of somebody else's."""
+
 
 class RecordingRepository:
     """A `StreamRepository` in memory that also remembers what it was asked for.

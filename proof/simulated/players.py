@@ -41,9 +41,7 @@ class Service:
 
     def limiter(self, host: Host) -> StreamLimiter:
         """The real use cases over the real adapter, on this host."""
-        repository = DynamoDbStreamRepository(
-            host, "streams", attempt_seconds=ATTEMPT_SECONDS, sleep=self.world.sleep
-        )
+        repository = DynamoDbStreamRepository(host, "streams", attempt_seconds=ATTEMPT_SECONDS)
         return StreamLimiter(repository, host, self.policy)
 
     def _delay(self) -> float:

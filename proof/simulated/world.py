@@ -144,6 +144,10 @@ class Host:
         """Seconds that never go back."""
         return self.world.time
 
+    def sleep(self, seconds: float) -> None:
+        """Let time pass for whoever is served."""
+        self.world.sleep(seconds)
+
     def update_item(self, **request: Any) -> Any:
         """One attempt over the network."""
         return self._send(self._update, request)

@@ -9,7 +9,7 @@ from domain.writes import Write
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Tells the time, and lets it pass."""
 
     def now(self) -> float:
         """The wall clock in epoch seconds. May be off by less than the grace between hosts."""
@@ -17,6 +17,10 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since some fixed moment; never goes back. For deadlines and durations."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let so much time pass."""
         ...
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from pydantic import SecretStr
 
 from adapters.aws.api import aws_api
-from adapters.aws.attempt import ATTEMPT_SECONDS
+from adapters.aws.timeouts import PROMPT
 from adapters.clock import SystemClock
 from adapters.dynamodb.client import DynamoDbClient
 from adapters.dynamodb.metered import MeteredApi
@@ -66,7 +66,7 @@ def build(
 def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamRepository:
     """The users' streams in the table that the settings name; its calls are written down."""
     api = MeteredApi(DynamoDbClient(aws_api("dynamodb", settings.store_client)), calls)
-    return DynamoDbStreamRepository(api, settings.table_name, attempt_seconds=ATTEMPT_SECONDS)
+    return DynamoDbStreamRepository(api, settings.table_name, attempt_seconds=PROMPT.attempt_seconds)
 
 
 def with_log_hash_key(settings: Settings) -> Settings:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
-from adapters.aws import attempt
 from adapters.aws.http_transport import Endpoint, HttpTransport
 from adapters.aws.json_api import JsonApi
 from adapters.aws.sigv4 import Credentials, Signer
+from adapters.aws.timeouts import PROMPT, Timeouts
 
 REGION_VARIABLES: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
@@ -83,7 +83,9 @@ def lean_is_safe(environment: Mapping[str, str]) -> bool:
     )
 
 
-def json_api(service: str, environment: Mapping[str, str] = os.environ) -> JsonApi:
+def json_api(
+    service: str, environment: Mapping[str, str] = os.environ, timeouts: Timeouts = PROMPT
+) -> JsonApi:
     """The lean client: static credentials, region and endpoint from the SDK's own variables.
 
     Raises:
@@ -104,7 +106,5 @@ def json_api(service: str, environment: Mapping[str, str] = os.environ) -> JsonA
     region = first(*REGION_VARIABLES)
     urls = (environment.get(name) for name in (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL"))
     endpoint = Endpoint.of(next(filter(None, urls), f"https://{service}.{region}.amazonaws.com"))
-    transport = HttpTransport(
-        endpoint, connect_seconds=attempt.CONNECT_SECONDS, read_seconds=attempt.READ_SECONDS
-    )
+    transport = HttpTransport(endpoint, timeouts)
     return JsonApi(transport, Signer(credentials, region, endpoint.authority, service))

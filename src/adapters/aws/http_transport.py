@@ -15,6 +15,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from adapters.aws.errors import NoAnswer
+from adapters.aws.timeouts import Timeouts
 
 MAX_HEAD_BYTES: Final = 16_384
 MAX_BODY_BYTES: Final = 1_048_576
@@ -80,8 +81,7 @@ class HttpTransport:
 
     Args:
         endpoint: where requests go.
-        connect_seconds: to connect, and again for the TLS handshake.
-        read_seconds: from the sent request to the end of its answer.
+        timeouts: to connect, and again for the TLS handshake; from the sent request to the end of its answer.
         tls: how to check the server; by default against the system's authorities.
 
     Attributes:
@@ -91,14 +91,12 @@ class HttpTransport:
     def __init__(
         self,
         endpoint: Endpoint,
-        *,
-        connect_seconds: float,
-        read_seconds: float,
+        timeouts: Timeouts,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.endpoint = endpoint
-        self._connect_seconds = connect_seconds
-        self._read_seconds = read_seconds
+        self._connect_seconds = timeouts.connect_seconds
+        self._read_seconds = timeouts.read_seconds
         self._tls = (tls or _system_authorities()) if endpoint.tls else None
         # The latest used is used next; `append` and `pop` are atomic, so it is never taken twice.
         self._idle: list[socket.socket] = []

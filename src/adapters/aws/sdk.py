@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as SdkConnectionError
 from botocore.parsers import ResponseParserError
 
-from adapters.aws import attempt
 from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
+from adapters.aws.timeouts import PROMPT, Timeouts
 
 OK: Final = 200
 CONNECTIONS: Final = 64
@@ -22,15 +22,15 @@ CONNECTIONS: Final = 64
 _OUT_OF_REACH: Final = (SdkConnectionError, HTTPClientError, ResponseParserError)
 
 
-def sdk_client(service: str, session: boto3.Session | None = None) -> Any:
+def sdk_client(service: str, session: boto3.Session | None = None, timeouts: Timeouts = PROMPT) -> Any:
     """boto3's client of a service, which makes one attempt per call and keeps its connections alive.
 
     Endpoint, region and credentials come from the SDK's usual places. Repeating a failed attempt is its
     caller's business, who alone knows the request's deadline.
     """
     config = Config(
-        connect_timeout=attempt.CONNECT_SECONDS,
-        read_timeout=attempt.READ_SECONDS,
+        connect_timeout=timeouts.connect_seconds,
+        read_timeout=timeouts.read_seconds,
         retries={"total_max_attempts": 1, "mode": "standard"},
         tcp_keepalive=True,
         max_pool_connections=CONNECTIONS,

@@ -1,7 +1,6 @@
 """The `StreamRepository` over a DynamoDB table."""
 
 import random
-import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -34,21 +33,12 @@ class DynamoDbStreamRepository:
         api: DynamoDB's calls.
         table: the table's name.
         attempt_seconds: how long one attempt takes at most; none is begun with less time left.
-        sleep: pauses for so many seconds.
     """
 
-    def __init__(
-        self,
-        api: DynamoDbApi,
-        table: str,
-        *,
-        attempt_seconds: float,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, api: DynamoDbApi, table: str, *, attempt_seconds: float) -> None:
         self._api = api
         self._table = table
         self._attempt_seconds = attempt_seconds
-        self._sleep = sleep
 
     def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:
         """Make the change with one conditional `UpdateItem`, which also returns the state."""
@@ -91,5 +81,5 @@ class DynamoDbStreamRepository:
             last = attempt == ATTEMPTS - 1 or deadline.remaining() < pause + self._attempt_seconds
             if isinstance(failure, StoreFault) or last:
                 break
-            self._sleep(pause)
+            deadline.clock.sleep(pause)
         raise failure from cause

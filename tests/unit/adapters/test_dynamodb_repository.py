@@ -29,6 +29,23 @@ PASSING = [
 Reply = Mapping[str, Any] | Exception
 
 
+class PausingClock(FakeClock):
+    """A clock that a pause moves.
+
+    Attributes:
+        pauses: how long each was.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self.pauses.append(seconds)
+        self.advance(seconds)
+
+
 class Store:
     """DynamoDB as it is told to answer, on a clock that only its replies and our pauses move.
 
@@ -38,20 +55,16 @@ class Store:
 
     Attributes:
         begun: when each attempt began.
-        pauses: how long each pause was.
         requests: what was asked.
     """
 
     def __init__(self, *replies: Reply, seconds: float = 0.0) -> None:
-        self.clock = FakeClock()
+        self.clock = PausingClock()
         self.begun: list[float] = []
-        self.pauses: list[float] = []
         self.requests: list[Mapping[str, Any]] = []
         self._replies = list(replies)
         self._seconds = seconds
-        self.repository = DynamoDbStreamRepository(
-            self, "streams", attempt_seconds=ATTEMPT_SECONDS, sleep=self._sleep
-        )
+        self.repository = DynamoDbStreamRepository(self, "streams", attempt_seconds=ATTEMPT_SECONDS)
 
     def update_item(self, **request: Any) -> Mapping[str, Any]:
         """Answer a write."""
@@ -82,16 +95,12 @@ class Store:
             raise reply
         return reply
 
-    def _sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.clock.advance(seconds)
-
 
 def test_a_write_that_lands_brings_the_state_that_it_left() -> None:
     """One call, no pause."""
     store = Store({"Attributes": ITEM})
     assert store.write() == Landed(Snapshot(2))
-    assert (len(store.begun), store.pauses) == (1, [])
+    assert (len(store.begun), store.clock.pauses) == (1, [])
 
 
 @pytest.mark.parametrize(("item", "state"), [(ITEM, Snapshot(2)), (None, Snapshot())])
@@ -101,7 +110,7 @@ def test_a_write_that_is_refused_brings_the_state_that_it_met(
     """A refusal is an answer: it is not repeated."""
     store = Store(ErrorAnswer("ConditionalCheckFailedException", 400, item))
     assert store.write() == Rejected(state)
-    assert (len(store.begun), store.pauses) == (1, [])
+    assert (len(store.begun), store.clock.pauses) == (1, [])
 
 
 def test_a_read_is_consistent() -> None:
@@ -146,7 +155,7 @@ def test_the_attempts_are_few(
         call(store)
     assert caught.value.__cause__ is failure
     assert len(store.begun) == ATTEMPTS == 4
-    assert len(store.pauses) == ATTEMPTS - 1
+    assert len(store.clock.pauses) == ATTEMPTS - 1
 
 
 @pytest.mark.parametrize("call", [Store.write, Store.read])
@@ -157,7 +166,7 @@ def test_our_own_mistake_is_not_repeated(call: Callable[[Store], object]) -> Non
     with pytest.raises(StoreFault) as caught:
         call(store)
     assert caught.value.__cause__ is denied
-    assert (len(store.begun), store.pauses) == (1, [])
+    assert (len(store.begun), store.clock.pauses) == (1, [])
 
 
 def test_an_answer_to_a_write_without_a_state_is_no_answer() -> None:
@@ -191,7 +200,7 @@ def test_pauses_are_random_and_grow() -> None:
         store = Store(NoAnswer("lost"))
         with pytest.raises(StoreUnavailable):
             store.write()
-        pauses.append(store.pauses)
+        pauses.append(store.clock.pauses)
     for place in range(ATTEMPTS - 1):
         bound = BACKOFF_SECONDS * 2**place
         of_place = [pause[place] for pause in pauses]
@@ -229,4 +238,4 @@ def test_no_attempt_outlasts_the_deadline(seconds: float, each: float, failure: 
     with pytest.raises((StoreContended, StoreUnavailable, StoreThrottled)):
         store.write(seconds)
     assert all(begun + ATTEMPT_SECONDS <= seconds + 1e-9 for begun in store.begun)
-    assert len(store.pauses) == max(len(store.begun) - 1, 0)
+    assert len(store.clock.pauses) == max(len(store.begun) - 1, 0)

@@ -11,6 +11,7 @@ from cryptography.x509.oid import NameOID
 
 from adapters.aws.errors import NoAnswer
 from adapters.aws.http_transport import Endpoint, HttpTransport
+from adapters.aws.timeouts import Timeouts
 from tests.unit.adapters.server import OK, Server, Start, TransportTo, answering, post
 
 
@@ -63,9 +64,7 @@ def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
     tls_server: Server,
 ) -> None:
     """What the transport does by itself: the system's authorities decide."""
-    transport = HttpTransport(
-        Endpoint("127.0.0.1", tls_server.port, tls=True), connect_seconds=0.5, read_seconds=0.3
-    )
+    transport = HttpTransport(Endpoint("127.0.0.1", tls_server.port, tls=True), Timeouts(0.5, 0.3))
     with pytest.raises(NoAnswer, match="SSLCertVerificationError"):
         post(transport)
 

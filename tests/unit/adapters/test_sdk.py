@@ -20,9 +20,9 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from adapters.aws.attempt import ATTEMPT_SECONDS, CONNECT_SECONDS, READ_SECONDS
 from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
 from adapters.aws.sdk import SdkApi, sdk_client
+from adapters.aws.timeouts import PROMPT
 from domain.limiter import DEADLINE_SECONDS
 
 URL = "https://dynamodb.invalid"
@@ -58,8 +58,8 @@ def test_a_call_is_one_short_attempt() -> None:
     """The SDK repeats nothing by itself, and two attempts fit into a request's deadline."""
     config = sdk_client("dynamodb").meta.config
     assert config.retries["total_max_attempts"] == 1
-    assert (config.connect_timeout, config.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)
-    assert ATTEMPT_SECONDS == CONNECT_SECONDS + READ_SECONDS <= DEADLINE_SECONDS / 2
+    assert (config.connect_timeout, config.read_timeout) == (PROMPT.connect_seconds, PROMPT.read_seconds)
+    assert PROMPT.attempt_seconds <= DEADLINE_SECONDS / 2
 
 
 def test_connections_are_kept_alive() -> None:
