@@ -4,6 +4,7 @@ Its meaning is the one that `domain.writes` gives it. The same suite runs over e
 """
 
 import uuid
+from dataclasses import fields
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -104,6 +105,7 @@ def test_the_first_anonymous_start_is_one_write(story: Story) -> None:
 def test_the_first_named_start_is_one_write(story: Story) -> None:
     """A lease is stored with all that it says, the device's label unchanged."""
     tv = lease("tv:1", device="Wohnzimmer 📺")
+    assert all(getattr(tv, field.name) for field in fields(tv)), "a field is new: give it a value here"
     assert story.admit(tv)
     assert story.state == Snapshot(1, AnonymousSlots(), {"tv:1": tv}, ())
     assert story.read() == story.state

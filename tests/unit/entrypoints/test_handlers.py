@@ -1,8 +1,11 @@
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from domain.streams import Lease
+from entrypoints.answer_models import StreamView
 from tests.fakes import FakeClock, RecordingRepository
 from tests.support import AT_LIMIT, NOTHING_OPEN, check_original_contract
 from tests.unit.entrypoints.calls import (
@@ -228,6 +231,11 @@ def test_a_list_shows_who_watches(api: Api, clock: FakeClock) -> None:
     assert moment(stream.pop("expiresAt")) == in_seconds(clock, 90)
     assert stream == {"streamId": "play-1", "device": "living room"}
     assert answer.body == {"streamCount": 2, "anonymousCount": 1, "maxStreams": 3}
+
+
+def test_a_list_leaves_out_nothing_of_a_lease() -> None:
+    """Whatever is stored of a stream is shown to whoever asks who watches."""
+    assert set(StreamView.model_fields) == {field.name for field in fields(Lease)}
 
 
 def test_a_list_of_an_unknown_user_is_empty(api: Api, repository: RecordingRepository) -> None:
