@@ -8,12 +8,18 @@ from typing import Final
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from domain.policy import Decision, Enforcement, OnLimit, Policy, decide_start
+from domain.policy import Decision, Enforcement, OnLimit, Outcome, Policy, Try, decide_start
 from domain.requests import StartAnonymous, StartNamed, StartRequest
 from domain.streams import CEILING, NO_SLOTS, AnonymousSlots, Lease, Snapshot
+from domain.writes import Admit, Freed
 
 NOW: Final = 1_800_000_000
 USER: Final = "user-1"
+POLICY: Final = Policy()
+RETAIN: Final = NOW + 43_200 + 86_400
+
+NEW: Final = Lease("new", NOW, NOW + 90)
+"""The lease that a start of the stream `new` asks for."""
 
 
 def lease(stream_id: str, *, left: int = 90, age: int = 0, device: str | None = None) -> Lease:
@@ -39,6 +45,27 @@ def state(
 def by_name(leases: tuple[Lease, ...]) -> Mapping[str, Lease]:
     """These leases under their names."""
     return MappingProxyType({lease.stream_id: lease for lease in leases})
+
+
+def named(limit: int = 3, replaces: str | None = None) -> StartNamed:
+    """A start of the stream `new`."""
+    return StartNamed(USER, "new", limit, replaces=replaces)
+
+
+def anonymous(limit: int = 3, key: str = "1") -> StartAnonymous:
+    """An anonymous start."""
+    return StartAnonymous(USER, key, limit)
+
+
+def admit_new(
+    outcome: Outcome,
+    freed: Freed = Freed(),  # noqa: B008 - frozen
+    limit: int = 3,
+    *,
+    tight: bool = False,
+) -> Try:
+    """The decision to admit the stream `new`."""
+    return Try(Admit(USER, NEW, limit, RETAIN, freed, tight), outcome)
 
 
 def parts(state: Snapshot) -> int:

@@ -1,0 +1,52 @@
+"""A user's players before the use cases, and what their answers tell."""
+
+from domain.limiter import Answer, StreamLimiter
+from domain.policy import Policy
+from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
+from domain.streams import LiveStreams
+from tests.fakes import FakeClock, RecordingRepository
+from tests.unit.domain.states import NOW, USER
+
+
+class Household:
+    """One user's players, the service that they speak to, and what it asked of its store."""
+
+    def __init__(self, policy: Policy = Policy()) -> None:  # noqa: B008 - frozen
+        self.store = RecordingRepository()
+        self.clock = FakeClock(NOW)
+        self.limiter = StreamLimiter(self.store, self.clock, policy)
+
+    def start(self, name: str, limit: int = 3, replaces: str | None = None) -> Answer:
+        """Start a named stream."""
+        return self.limiter.start(StartNamed(USER, name, limit, replaces=replaces))
+
+    def start_anonymous(self, key: str, limit: int = 3) -> Answer:
+        """Start a stream without a name."""
+        return self.limiter.start(StartAnonymous(USER, key, limit))
+
+    def beat(self, name: str) -> Answer:
+        """Send a named stream's heartbeat."""
+        return self.limiter.heartbeat(Heartbeat(USER, name))
+
+    def end(self, name: str) -> Answer:
+        """End a named stream."""
+        return self.limiter.end(EndNamed(USER, name))
+
+    def end_anonymous(self, key: str) -> Answer:
+        """End a stream without a name."""
+        return self.limiter.end(EndAnonymous(USER, key))
+
+    def live(self) -> LiveStreams:
+        """Who is watching."""
+        return live(self.limiter.list_streams(ListStreams(USER, 3)))
+
+
+def live(answer: Answer) -> LiveStreams:
+    """The live streams that an answer tells of."""
+    assert answer.live is not None
+    return answer.live
+
+
+def names(streams: LiveStreams) -> list[str]:
+    """What they are called."""
+    return [lease.stream_id for lease in streams.leases]

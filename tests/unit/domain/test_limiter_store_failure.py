@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import pytest
+
+from domain.errors import (
+    LimitReached,
+    StoreContended,
+    StoreError,
+    StoreFault,
+    StoreThrottled,
+    StoreUnavailable,
+)
+from domain.limiter import Answer, StreamLimiter
+from domain.policy import Enforcement, OnStoreFailure, Outcome, Policy
+from domain.requests import (
+    EndAnonymous,
+    EndNamed,
+    EndRequest,
+    Heartbeat,
+    ListStreams,
+    StartAnonymous,
+    StartNamed,
+)
+from domain.streams import Lease, LiveStreams
+from tests.fakes import FailingRepository, FakeClock
+from tests.unit.domain.states import NOW, USER
+
+OPEN = Policy(on_store_failure=OnStoreFailure.OPEN)
+
+
+class Away:
+    """The service while its store fails every call."""
+
+    def __init__(self, error: Exception, policy: Policy = OPEN) -> None:
+        self.limiter = StreamLimiter(FailingRepository(error), FakeClock(NOW + 0.5), policy)
+
+
+class TestStoreFailure:
+    """What players are told while the store is away."""
+
+    def test_open_admits_a_named_start_unverified(self) -> None:
+        """With the lease that it would have had, and without a count."""
+        answer = Away(StoreUnavailable()).limiter.start(StartNamed(USER, "a", 3, device="tv"))
+        lease = Lease("a", NOW, NOW + 91, "tv")
+        assert answer == Answer(Outcome.UNVERIFIED, None, lease, NOW + 0.5)
+
+    def test_open_admits_an_anonymous_start_unverified(self) -> None:
+        """There is no lease to tell of."""
+        answer = Away(StoreUnavailable()).limiter.start(StartAnonymous(USER, "1", 3))
+        assert answer == Answer(Outcome.UNVERIFIED, None, None, NOW + 0.5)
+
+    def test_open_answers_a_heartbeat_unverified(self) -> None:
+        """The player goes on, with a lease as long as ever."""
+        answer = Away(StoreUnavailable()).limiter.heartbeat(Heartbeat(USER, "a"))
+        assert answer == Answer(Outcome.UNVERIFIED, None, Lease("a", NOW, NOW + 91), NOW + 0.5)
+
+    @pytest.mark.parametrize("start", [StartNamed(USER, "a", 0), StartAnonymous(USER, "1", 0)])
+    def test_open_keeps_the_blocked_out(self, start: StartNamed | StartAnonymous) -> None:
+        """A limit of zero needs no store to be known, except where it is only recorded."""
+        with pytest.raises(LimitReached) as reached:
+            Away(StoreUnavailable()).limiter.start(start)
+        assert (reached.value.limit, reached.value.live) == (0, LiveStreams())
+        shadow = replace(OPEN, enforcement=Enforcement.SHADOW)
+        assert Away(StoreUnavailable(), shadow).limiter.start(start).outcome is Outcome.UNVERIFIED
+
+    @pytest.mark.parametrize("request_", [EndNamed(USER, "a"), EndAnonymous(USER, "1")])
+    def test_open_ends_nothing_unverified(self, request_: EndRequest) -> None:
+        """A slot that was not given back is not said to be."""
+        with pytest.raises(StoreUnavailable):
+            Away(StoreUnavailable()).limiter.end(request_)
+
+    def test_open_lists_nothing_unverified(self) -> None:
+        """What is not known is not told."""
+        with pytest.raises(StoreUnavailable):
+            Away(StoreUnavailable()).limiter.list_streams(ListStreams(USER, 3))
+
+    @pytest.mark.parametrize("error", [StoreThrottled(), StoreContended(), StoreFault()])
+    def test_open_is_for_a_store_that_is_away(self, error: StoreError) -> None:
+        """What a caller can bring about, or what we did wrong, admits nobody."""
+        limiter = Away(error).limiter
+        with pytest.raises(type(error)):
+            limiter.start(StartNamed(USER, "a", 3))
+        with pytest.raises(type(error)):
+            limiter.heartbeat(Heartbeat(USER, "a"))
+
+    @pytest.mark.parametrize("policy", [Policy(), OPEN])
+    def test_what_is_unknown_passes_through(self, policy: Policy) -> None:
+        """No error is swallowed that nobody thought of."""
+        limiter = Away(ZeroDivisionError(), policy).limiter
+        with pytest.raises(ZeroDivisionError):
+            limiter.start(StartAnonymous(USER, "1", 3))
+        with pytest.raises(ZeroDivisionError):
+            limiter.heartbeat(Heartbeat(USER, "a"))
+
+    def test_closed_admits_nobody(self) -> None:
+        """Not a start, and not a heartbeat."""
+        limiter = Away(StoreUnavailable(), Policy()).limiter
+        with pytest.raises(StoreUnavailable):
+            limiter.start(StartNamed(USER, "a", 3))
+        with pytest.raises(StoreUnavailable):
+            limiter.heartbeat(Heartbeat(USER, "a"))
