@@ -134,17 +134,16 @@ class HttpTransport:
 
     def _idle_connection(self) -> socket.socket | None:
         """A kept connection; one that has something to say unasked has been closed by its server."""
-        while self._idle:
+        while True:
             try:
                 connection = self._idle.pop()
-            except IndexError:  # another thread was faster
+            except IndexError:
                 return None
             watch = select.poll()
             watch.register(connection, select.POLLIN)
             if not watch.poll(0):
                 return connection
             connection.close()
-        return None
 
     def _connect(self) -> socket.socket:
         address = (self.endpoint.host, self.endpoint.port)

@@ -70,15 +70,15 @@ class DynamoDbStreamRepository:
         """Call until it succeeds, the failure is not one that passes, or time or attempts run out."""
         failure: StoreError = StoreContended("no time left for an attempt")  # an earlier write took it
         cause: ApiError | None = None
-        for attempt in range(ATTEMPTS):
-            if deadline.remaining() < self._attempt_seconds:
-                break
+        attempts = 0
+        while deadline.remaining() >= self._attempt_seconds:
+            attempts += 1
             try:
                 return call()
             except ApiError as error:
                 failure, cause = domain_error(error), error
-            pause = random.uniform(0, BACKOFF_SECONDS * 2**attempt)  # noqa: S311 - spreads load, keeps no secret
-            last = attempt == ATTEMPTS - 1 or deadline.remaining() < pause + self._attempt_seconds
+            pause = random.uniform(0, BACKOFF_SECONDS * 2 ** (attempts - 1))  # noqa: S311 - spreads load, keeps no secret
+            last = attempts == ATTEMPTS or deadline.remaining() < pause + self._attempt_seconds
             if isinstance(failure, StoreFault) or last:
                 break
             deadline.clock.sleep(pause)
