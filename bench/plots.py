@@ -19,6 +19,7 @@ from dev.capacity import Audience, capacity, load_prices
 
 PLOTS = ROOT / "docs" / "plots"
 BARE, OURS, PALE = "#9aa0a6", "#1a73e8", "#a8c7fa"
+NARROWEST_LABELLED_MS = 2
 
 Values = Mapping[str, float]
 Details = Mapping[str, Any]
@@ -64,7 +65,8 @@ def cold(axes: Axes, _: Values, details: Details) -> None:
         for place, layer in enumerate(("python", "import", "client", "call")):
             width = statistics.median(details["layers"][f"{who}.{layer}"])
             axes.barh(label, width, left=left, color=colour, alpha=1 - 0.2 * place)
-            axes.text(left + width / 2, label, layer, ha="center", va="center", fontsize=7, rotation=90)
+            if width >= NARROWEST_LABELLED_MS:
+                axes.text(left + width / 2, label, layer, ha="center", va="center", fontsize=7, rotation=90)
             left += width
     axes.set(title="From the start of the process to its first answer", xlabel="ms")
 

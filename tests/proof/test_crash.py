@@ -10,6 +10,7 @@ from tests.support import skip_or_fail
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 def test_after_each_kill_the_store_holds_what_the_players_were_told() -> None:
     """The short form of the proof: every row is met."""
     reason = unavailable()
