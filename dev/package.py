@@ -44,7 +44,7 @@ NOT_NEEDED = re.compile(
     | [^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)  # differ between machines
     | (boto3/(data|examples)|botocore/data/(?!dynamodb/2012|ssm/)[^/]+)/.*  # the models of other services
     | botocore/data/.*/examples-1\.json
-    | pydantic/(v1/.*|mypy\.py) | dateutil/zoneinfo/.*\.tar\.gz  # the edition before, a plugin, time zones
+    | pydantic/(v1/.*|mypy\.py) | dateutil/zoneinfo/.*\.tar\.gz  # of no use here, and large
     """,
     re.VERBOSE,
 )

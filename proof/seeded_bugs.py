@@ -52,13 +52,13 @@ MUTANTS: Final = {
         "{items.STREAM_COUNT} < {update.number('bound'",
         "{items.STREAM_COUNT} <= {update.number('bound'",
     ),
-    "no-request-id": Mutant(
+    "marks-not-required": Mutant(
         EXPRESSIONS, """    update.require(f"NOT {name} IN ({', '.join(items.MARKS)})")\n""", ""
     ),
-    "request-id-not-looked-up": Mutant(
+    "mark-not-looked-up": Mutant(
         POLICY, "Settled(Outcome.REPLAYED) if request.mark in state.marks else None", "None"
     ),
-    "request-ids-not-shifted": Mutant(
+    "marks-not-shifted": Mutant(
         EXPRESSIONS,
         'update.set(older, f"if_not_exists({newer}, {nothing})")',
         'update.set(older, f"if_not_exists({older}, {nothing})")',

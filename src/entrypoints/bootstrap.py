@@ -9,6 +9,7 @@ from functools import cache
 from pydantic import SecretStr
 
 from adapters.aws.api import aws_api
+from adapters.aws.errors import ApiError
 from adapters.aws.timeouts import PROMPT
 from adapters.clock import SystemClock
 from adapters.dynamodb.client import DynamoDbClient
@@ -21,7 +22,7 @@ from domain.ports import Clock, StreamRepository
 from entrypoints.callers import Callers
 from entrypoints.event_log import EventLog, emergency_log
 from entrypoints.http_request import KEY_BYTES
-from entrypoints.settings import Settings
+from entrypoints.settings import Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,16 @@ def build(
 
 
 def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamRepository:
-    """The users' streams in the table that the settings name; its calls are written down."""
-    api = MeteredApi(DynamoDbClient(aws_api("dynamodb", settings.store_client)), calls)
+    """The users' streams in the table that the settings name; its calls are written down.
+
+    Raises:
+        SettingsError: the environment does not say how to reach DynamoDB.
+    """
+    try:
+        client = DynamoDbClient(aws_api("dynamodb", settings.store_client))
+    except ApiError as error:
+        raise SettingsError(f"DynamoDB cannot be called: {error}") from error
+    api = MeteredApi(client, calls)
     return DynamoDbStreamRepository(api, settings.table_name, attempt_seconds=PROMPT.attempt_seconds)
 
 
@@ -80,7 +89,7 @@ def with_log_hash_key(settings: Settings) -> Settings:
     try:
         with closing(aws_api("ssm", settings.store_client)) as ssm:
             key = parameter(settings.log_hash_key_parameter, ssm)
-    except ParameterUnavailable as error:
+    except (ApiError, ParameterUnavailable) as error:
         emergency_log().no_hash_key(error)
         return settings
     return settings.model_copy(update={"log_hash_key": SecretStr(key)})

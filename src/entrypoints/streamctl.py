@@ -172,8 +172,15 @@ def main() -> None:
         )
         sys.exit(run(operator, sys.argv[1:], sys.stdout, sys.stderr))
     except (SettingsError, StoreError, BotoCoreError, ClientError) as error:
-        cause = f": {error.__cause__}" if error.__cause__ else ""
-        sys.exit(f"streamctl: {error}{cause}")
+        sys.exit(f"streamctl: {error}{_innermost_cause(error)}")
+
+
+def _innermost_cause(error: BaseException) -> str:
+    """What the operator, unlike a caller, may read: who was denied what, or which address was not reached."""
+    cause = error
+    while cause.__cause__:
+        cause = cause.__cause__
+    return "" if cause is error else f": {cause}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -207,3 +207,29 @@ def test_it_runs_as_a_command_of_its_own(limiter: StreamLimiter, emulator_client
     refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert refused.stderr == "streamctl: TABLE_NAME: Field required\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "http://127.0.0.1:1/"),
+        ({"AWS_SECRET_ACCESS_KEY": ""}, "Partial credentials found"),
+        ({"AWS_DEFAULT_REGION": ""}, "You must specify a region"),
+    ],
+    ids=["nobody there", "half of the credentials", "no region"],
+)
+def test_the_operator_is_told_why_a_call_failed(variables: dict[str, str], told: str) -> None:
+    """The SDK's own text, which no caller of the service ever sees."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if name.startswith(("AWS_", "PATH"))},
+        "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
+        "TABLE_NAME": "streams",
+        **variables,
+    }
+    command = [sys.executable, "-m", "entrypoints.streamctl", "show", "u"]
+    given = {name: value for name, value in environment.items() if value}
+    failed = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("streamctl: ")
+    assert told in failed.stderr
+    assert "Traceback" not in failed.stderr

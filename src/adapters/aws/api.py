@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from adapters.aws.errors import ApiError
 from adapters.aws.http_transport import Endpoint, HttpTransport
 from adapters.aws.json_api import JsonApi
 from adapters.aws.sigv4 import Credentials, Signer
@@ -49,7 +50,7 @@ class StoreClient(StrEnum):
     LEAN = "lean"
 
 
-class NotConfigured(Exception):
+class NotConfigured(ApiError):
     """The environment does not say how to reach a service; the text says what is missing."""
 
 
@@ -57,7 +58,7 @@ def aws_api(service: str, choice: StoreClient, environment: Mapping[str, str] = 
     """The service by the client that was chosen. Either keeps its connections.
 
     Raises:
-        NotConfigured: the lean one was chosen, and the environment lacks what it needs.
+        ApiError: the environment lacks what it needs.
     """
     if choice is StoreClient.LEAN or (choice is StoreClient.AUTO and lean_is_safe(environment)):
         return json_api(service, environment)

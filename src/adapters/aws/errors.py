@@ -1,6 +1,6 @@
 """What a call to AWS can come to but the answer that was asked for, whichever client makes it.
 
-ApiError                it was never made: no credentials, no region, a wrong argument
+ApiError                it was not and cannot be made: no credentials, no region, a wrong argument
 ├── NoAnswer            nobody knows whether it took effect
 └── ErrorAnswer         the service answered with an error
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """The root of what a client raises, and what it raises where it made no request."""
+    """The root of what a client raises, and what it raises where it can make no request."""
 
 
 class NoAnswer(ApiError):

@@ -81,7 +81,7 @@ class HttpTransport:
 
     Args:
         endpoint: where requests go.
-        timeouts: to connect, and again for the TLS handshake; from the sent request to the end of its answer.
+        timeouts: one to connect, and again for the TLS handshake; one from the sent request to its answer's end.
         tls: how to check the server; by default against the system's authorities.
 
     Attributes:
@@ -208,7 +208,7 @@ def _head(head: bytes) -> tuple[int, dict[str, str]]:
 
 
 def _length(headers: Mapping[str, str]) -> int:
-    """The stated length of the body; DynamoDB always states it."""
+    """The stated length of the body; these services always state it."""
     length = headers.get("content-length", "")
     if not (length.isascii() and length.isdecimal()) or "transfer-encoding" in headers:
         raise NoAnswer("an answer without a length")

@@ -23,10 +23,13 @@ _OUT_OF_REACH: Final = (SdkConnectionError, HTTPClientError, ResponseParserError
 
 
 def sdk_client(service: str, session: boto3.Session | None = None, timeouts: Timeouts = PROMPT) -> Any:
-    """boto3's client of a service, which makes one attempt per call and keeps its connections alive.
+    """boto3's client of a service that speaks JSON: it makes one attempt per call, and keeps its connections.
 
     Endpoint, region and credentials come from the SDK's usual places. Repeating a failed attempt is its
     caller's business, who alone knows the request's deadline.
+
+    Raises:
+        ApiError: it cannot be made: no region, half of the credentials.
     """
     config = Config(
         connect_timeout=timeouts.connect_seconds,
@@ -35,7 +38,10 @@ def sdk_client(service: str, session: boto3.Session | None = None, timeouts: Tim
         tcp_keepalive=True,
         max_pool_connections=CONNECTIONS,
     )
-    client = (session or boto3.Session()).client(service, config=config)
+    try:
+        client = (session or boto3.Session()).client(service, config=config)
+    except BotoCoreError as error:
+        raise ApiError(type(error).__name__) from error
     client.meta.events.register(f"before-parse.{service}", _check_answer)
     return client
 

@@ -57,7 +57,7 @@ class TestOriginalContract:
         assert [write.retain_until for write in home.store.writes] == [kept] * 5
 
     def test_a_repeated_anonymous_call_counts_once(self, home: Household) -> None:
-        """Known by its request id, start and end apart."""
+        """Known by its idempotency key, start and end apart."""
         assert home.start_anonymous("1").outcome is Outcome.ADMITTED
         assert home.start_anonymous("1").outcome is Outcome.REPLAYED
         home.start_anonymous("2")

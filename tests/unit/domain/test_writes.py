@@ -23,7 +23,7 @@ def test_a_state_cannot_be_changed() -> None:
         leases["b"] = lease("b")
 
 
-def test_a_named_start_leaves_the_remembered_requests() -> None:
+def test_a_named_start_leaves_the_marks() -> None:
     """Else the repeat of an anonymous one would count again after it."""
     seen = state(anonymous=1, marks=("start:2", "end:1"))
     assert after(seen, Admit(USER, lease("a"), 3, None)).marks == seen.marks

@@ -41,6 +41,23 @@ def test_wrong_settings_stop_every_call(
         assert told["exception"].startswith("SettingsError: TABLE_NAME: ")
 
 
+@pytest.mark.parametrize("client", ["lean", "boto3"])
+def test_a_store_that_cannot_be_called_is_a_wrong_setting(
+    client: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half of the credentials: the event says so, in either client's words."""
+    monkeypatch.setenv("TABLE_NAME", "streams")
+    monkeypatch.setenv("STORE_CLIENT", client)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    assert stream_list.handler(event("list"), LambdaContext())["statusCode"] == 500
+
+    told = json.loads(capsys.readouterr().out)
+    assert (told["code"], told["outcome"]) == ("wrong_settings", "failed")
+    assert told["exception"].startswith("SettingsError: DynamoDB cannot be called: ")
+
+
 def test_every_request_without_a_key_has_a_name_of_its_own() -> None:
     """Two calls are never taken for one by accident."""
     names = {bootstrap.random_key() for _ in range(1000)}
