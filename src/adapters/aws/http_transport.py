@@ -81,7 +81,7 @@ class HttpTransport:
 
     Args:
         endpoint: where requests go.
-        timeouts: one to connect, and again for the TLS handshake; one from the sent request to its answer's end.
+        timeouts: to connect, and again for the TLS handshake; and to hear the whole answer to a request.
         tls: how to check the server; by default against the system's authorities.
 
     Attributes:
