@@ -66,11 +66,11 @@ _WHEN: Final[Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]]] 
     "always": (lambda _: True, lambda _: True),
     "not 200": (lambda event: event["status"] != 200, lambda event: event["status"] != 200),
     "failed": (lambda event: event["outcome"] == "failed", lambda event: event["outcome"] == "failed"),
-    "input valid": (
+    "user known": (
         lambda event: event["outcome"] not in {*_NOTHING_OF_THE_USER, "failed"},
         lambda event: event["outcome"] not in _NOTHING_OF_THE_USER,
     ),
-    "store asked": (
+    "count known": (
         lambda event: event["outcome"] not in _NO_STATE,
         lambda event: event["outcome"] not in _NO_STATE,
     ),

@@ -81,7 +81,7 @@ class HttpTransport:
 
     Args:
         endpoint: where requests go.
-        timeouts: to connect, and again for the TLS handshake; and to hear the whole answer to a request.
+        timeouts: to connect, the TLS handshake included; and to hear the whole answer to a request.
         tls: how to check the server; by default against the system's authorities.
 
     Attributes:
@@ -147,11 +147,13 @@ class HttpTransport:
 
     def _connect(self) -> socket.socket:
         address = (self.endpoint.host, self.endpoint.port)
+        give_up = time.monotonic() + self._connect_seconds
         connection = socket.create_connection(address, self._connect_seconds)
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if self._tls is not None:
+                connection.settimeout(_left(give_up))
                 connection = self._tls.wrap_socket(connection, server_hostname=self.endpoint.host)
             connection.settimeout(self._read_seconds)
         except BaseException:
@@ -177,15 +179,20 @@ class HttpTransport:
         return Response(status, headers, body)
 
     def _more(self, connection: socket.socket, give_up: float) -> bytes:
-        left = give_up - time.monotonic()
-        if left <= 0:
-            raise NoAnswer("the answer took too long")
-        connection.settimeout(left)
+        connection.settimeout(_left(give_up))
         data = connection.recv(CHUNK_BYTES)
         connection.settimeout(self._read_seconds)
         if not data:
             raise NoAnswer("the connection was closed")
         return data
+
+
+def _left(give_up: float) -> float:
+    """How many seconds are left until this moment of the monotonic clock."""
+    left = give_up - time.monotonic()
+    if left <= 0:
+        raise NoAnswer("it took too long")
+    return left
 
 
 @cache

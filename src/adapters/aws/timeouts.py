@@ -9,7 +9,7 @@ class Timeouts:
     """The patience of one attempt.
 
     Attributes:
-        connect_seconds: to reach the service.
+        connect_seconds: to reach the service; boto3 allows as much once more for the TLS handshake.
         read_seconds: to hear from it.
     """
 
