@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from adapters.aws.http_transport import Endpoint, HttpTransport
-from adapters.aws.timeouts import Timeouts
-from tests.unit.adapters.server import Serve, Server, Start, TransportTo
+from tests.unit.adapters.server import TIMEOUTS, Serve, Server, Start, TransportTo
 
 
 @pytest.fixture
@@ -32,9 +31,7 @@ def transport_to() -> Iterator[TransportTo]:
         def make(
             server: Server, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
         ) -> HttpTransport:
-            transport = HttpTransport(
-                Endpoint(host, server.port, tls is not None), Timeouts(0.5, 0.3), tls=tls
-            )
+            transport = HttpTransport(Endpoint(host, server.port, tls is not None), TIMEOUTS, tls=tls)
             stack.callback(transport.close)
             return transport
 

@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable
 
 from adapters.aws.http_transport import HttpTransport, Response
+from adapters.aws.timeouts import Timeouts
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+TIMEOUTS = Timeouts(connect_seconds=0.5, read_seconds=0.3)
 Serve = Callable[[socket.socket], None]
 """What a server does with one connection."""
 

@@ -1,7 +1,9 @@
 import datetime as dt
 import ipaddress
+import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -11,8 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from adapters.aws.errors import NoAnswer
 from adapters.aws.http_transport import Endpoint, HttpTransport
-from adapters.aws.timeouts import Timeouts
-from tests.unit.adapters.server import OK, Server, Start, TransportTo, answering, post
+from tests.unit.adapters.server import OK, TIMEOUTS, Server, Start, TransportTo, answering, post
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +61,31 @@ def test_a_server_with_a_trusted_certificate_is_spoken_to(
     assert post(transport_to(tls_server, tls=trusting)).body == b"{}"
 
 
+class Watching(ssl.SSLContext):
+    """Notes how long a handshake may take, and makes none."""
+
+    seconds: float | None = None
+
+    def wrap_socket(self, sock: socket.socket, *_: Any, **__: Any) -> ssl.SSLSocket:
+        """Give up."""
+        self.seconds = sock.gettimeout()
+        raise ssl.SSLError("enough")
+
+
+def test_the_handshake_has_what_connecting_left(tls_server: Server, transport_to: TransportTo) -> None:
+    """Both together take no longer than a connection may."""
+    watching = Watching(ssl.PROTOCOL_TLS_CLIENT)
+    with pytest.raises(NoAnswer, match="cannot connect"):
+        post(transport_to(tls_server, tls=watching))
+    assert watching.seconds is not None
+    assert 0 < watching.seconds < TIMEOUTS.connect_seconds
+
+
 def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
     tls_server: Server,
 ) -> None:
     """What the transport does by itself: the system's authorities decide."""
-    transport = HttpTransport(Endpoint("127.0.0.1", tls_server.port, tls=True), Timeouts(0.5, 0.3))
+    transport = HttpTransport(Endpoint("127.0.0.1", tls_server.port, tls=True), TIMEOUTS)
     with pytest.raises(NoAnswer, match="SSLCertVerificationError"):
         post(transport)
 
