@@ -8,7 +8,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import cold, throughput, warm
+from bench import cold, restored, throughput, warm
 from bench.calls import ENVIRONMENT, TABLE, bare_client
 from bench.results import RESULTS, Details, save, table
 from dev import ROOT
@@ -50,7 +50,8 @@ def main() -> None:
         rows, latencies = warm.on_store(10 if short else 60, progress)
         rows += warm.on_stub(10 if short else 100, progress)
         cold_rows, layers = cold.measure(Path(folder), 3 if short else 20, progress)
-        rows += cold_rows + throughput.measure(1 if short else 5, 1.0 if short else 2.0, progress)
+        rows += cold_rows + restored.measure(Path(folder), 3 if short else 20, progress)
+        rows += throughput.measure(1 if short else 5, 1.0 if short else 2.0, progress)
         sys.stdout = screen
     progress("")
     print(f"\r{table(rows)}")

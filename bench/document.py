@@ -28,6 +28,7 @@ ROWS = {
     "cold.total": "cold: process start to first answer",
     "cold.ready": "import and client",
     "cold.modules": "loaded by then",
+    "restored.first.cpu": "restored by SnapStart: processor time of the first request",
     "memory.rss": "peak memory",
     "zip.bytes": "zip",
     "zip.unpacked": "unpacked",
@@ -35,7 +36,7 @@ ROWS = {
 """Which rows, in the words of the document."""
 
 _KINDS = re.compile(
-    r"(warm|stub|throughput|cold|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?(?:boto3\.)?"
+    r"(warm|stub|throughput|cold|restored|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?(?:boto3\.)?"
 )
 
 

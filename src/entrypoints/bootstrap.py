@@ -1,14 +1,20 @@
-"""The composition root: builds the service out of its settings, once per process and on first use."""
+"""The composition root: builds the service out of its settings, once per process and on first use.
 
+Under Lambda SnapStart most of it is built on import instead, to be in the snapshot.
+"""
+
+import os
+import random
 import secrets
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 from pydantic import SecretStr
 
-from adapters.aws.api import aws_api
+from adapters.aws.api import AwsApi, aws_api, uses_snap_start
 from adapters.aws.errors import ApiError
 from adapters.aws.timeouts import PROMPT
 from adapters.clock import SystemClock
@@ -65,43 +71,93 @@ def build(
 
 
 def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamRepository:
-    """The users' streams in the table that the settings name; its calls are written down.
+    """Give the users' streams in the table that the settings name; its calls are written down.
 
     Raises:
         SettingsError: the environment does not say how to reach DynamoDB.
     """
-    try:
-        client = DynamoDbClient(aws_api("dynamodb", settings.store_client))
-    except ApiError as error:
-        raise SettingsError(f"DynamoDB cannot be called: {error}") from error
-    api = MeteredApi(client, calls)
+    api = MeteredApi(DynamoDbClient(_api("DynamoDB", settings)), calls)
     return DynamoDbStreamRepository(api, settings.table_name, attempt_seconds=PROMPT.attempt_seconds)
 
 
-def with_log_hash_key(settings: Settings) -> Settings:
-    """The settings with the key that their parameter holds.
+def with_log_hash_key(settings: Settings, ssm: AwsApi) -> Settings:
+    """Give the settings with the key that their parameter holds, and close the client.
 
-    A service that limits without a common key is better than none: where the parameter cannot be had, an
+    A service that limits without a common key is better than none: where the parameter cannot be read, an
     error event says so and the settings stay as they are.
     """
-    if not settings.log_hash_key_parameter:
-        return settings
     try:
-        with closing(aws_api("ssm", settings.store_client)) as ssm:
+        with closing(ssm):
             key = parameter(settings.log_hash_key_parameter, ssm)
-    except (ApiError, ParameterUnavailable) as error:
+    except ParameterUnavailable as error:
         emergency_log().no_hash_key(error)
         return settings
     return settings.model_copy(update={"log_hash_key": SecretStr(key)})
 
 
-@cache
-def service() -> Service:
-    """The service of this process.
+def _api(service: str, settings: Settings) -> AwsApi:
+    try:
+        return aws_api(service.lower(), settings.store_client)
+    except ApiError as error:
+        raise SettingsError(f"{service} cannot be called: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a service that copies of one process may share: they hold no secret and no chance.
+
+    Attributes:
+        settings: from the environment, without the value of any parameter.
+        repository: the users' streams; its client has no connection yet.
+        store_calls: what the repository writes down.
+        ssm: reads the key of the log's hash, where that is a parameter; nothing is read yet.
+    """
+
+    settings: Settings
+    repository: StreamRepository
+    store_calls: StoreCalls
+    ssm: AwsApi | None
+
+
+def parts() -> Parts:
+    """Build the parts of a service.
 
     Raises:
         SettingsError: the environment does not make valid settings.
     """
-    settings = with_log_hash_key(Settings.from_environment())
+    settings = Settings.from_environment()
     calls = StoreCalls()
-    return build(settings, dynamodb_repository(settings, calls), SystemClock(), calls)
+    repository = dynamodb_repository(settings, calls)
+    ssm = _api("SSM", settings) if settings.log_hash_key_parameter else None
+    return Parts(settings, repository, calls, ssm)
+
+
+def parts_for_snapshot() -> Parts | None:
+    """Build the parts that a snapshot of Lambda SnapStart is to hold, or give None where none is taken.
+
+    None also where they cannot be built: the first request tries again, and answers with the error.
+    """
+    if uses_snap_start(os.environ):
+        with suppress(Exception):
+            return parts()
+    return None
+
+
+IN_SNAPSHOT: Final = parts_for_snapshot()
+"""Made while the handlers are imported: a snapshot is taken after that, and before any request."""
+
+
+@cache
+def service() -> Service:
+    """Give the service of this process.
+
+    Under SnapStart the first request completes it: a restored copy must share neither the key of its log
+    nor the state of its random numbers with the other copies of the snapshot.
+
+    Raises:
+        SettingsError: the environment does not make valid settings.
+    """
+    made = IN_SNAPSHOT or parts()
+    random.seed()
+    settings = with_log_hash_key(made.settings, made.ssm) if made.ssm else made.settings
+    return build(settings, made.repository, SystemClock(), made.store_calls)

@@ -13,6 +13,9 @@ from adapters.aws.timeouts import PROMPT, Timeouts
 
 REGION_VARIABLES: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
+INITIALIZATION: Final = "AWS_LAMBDA_INITIALIZATION_TYPE"
+"""Set by Lambda: how this process was initialized."""
+
 # What the SDK heeds and the lean client does not: other endpoints, other sources, a way around.
 _SDK_ONLY: Final = frozenset(
     {
@@ -64,20 +67,26 @@ def aws_api(service: str, choice: StoreClient, environment: Mapping[str, str] = 
         return json_api(service, environment)
     from adapters.aws import sdk  # noqa: PLC0415 - takes longer than all else at a cold start
 
-    return sdk.SdkApi(sdk.sdk_client(service))
+    session = sdk.snapshot_session() if uses_snap_start(environment) else None
+    return sdk.SdkApi(sdk.sdk_client(service, session))
+
+
+def uses_snap_start(environment: Mapping[str, str]) -> bool:
+    """Return whether this process goes into a snapshot of Lambda SnapStart, or was restored from one."""
+    return environment.get(INITIALIZATION) == "snap-start"
 
 
 def lean_is_safe(environment: Mapping[str, str]) -> bool:
-    """Whether the lean client may be taken unasked: in a Lambda with its role's credentials in its variables.
+    """Return whether the lean client is safe to use by default: in a Lambda whose variables hold credentials.
 
-    Lambda replaces an environment before those credentials end. One that SnapStart restores lives on
-    with a snapshot's memory: its credentials come from elsewhere, and change.
+    Lambda replaces an environment before those credentials expire. An environment that SnapStart restores has
+    the memory of a snapshot: its credentials come from elsewhere, and change.
     """
     given = {name for name, value in environment.items() if value}
     region = next((environment[name] for name in REGION_VARIABLES if name in given), "")
     return (
         {"AWS_LAMBDA_FUNCTION_NAME", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= given
-        and environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start"
+        and not uses_snap_start(environment)
         and not {name.upper() for name in given} & _SDK_ONLY
         and region != ""
         and not region.startswith(_OTHER_DOMAINS)

@@ -1,10 +1,12 @@
 """boto3's calls, their failures in the words of `errors`. Imported only where it is used: it loads slowly."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
 import boto3
+import botocore.session
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -44,6 +46,46 @@ def sdk_client(service: str, session: boto3.Session | None = None, timeouts: Tim
         raise ApiError(type(error).__name__) from error
     client.meta.events.register(f"before-parse.{service}", _check_answer)
     return client
+
+
+@cache
+def snapshot_session() -> boto3.Session:
+    """Give a session whose clients may be in a snapshot: credentials are looked up for the first request.
+
+    A client of any other session looks them up while it is made. In a snapshot, that would be a network call
+    while a version is published, and every restored copy would begin with the credentials of that moment.
+    """
+    core = botocore.session.get_session()
+    core.register_component("credential_provider", _LateProvider(core.get_component("credential_provider")))
+    return boto3.Session(botocore_session=core)
+
+
+class _LateProvider:
+    """Stands in for botocore's chain of credential providers, which it asks when it must."""
+
+    def __init__(self, chain: Any) -> None:
+        self._chain = chain
+
+    def load_credentials(self) -> "_LateCredentials":
+        return _LateCredentials(self._chain.load_credentials)
+
+
+class _LateCredentials:
+    """The part of botocore's `Credentials` that a client uses; the real ones renew themselves.
+
+    Args:
+        look_up: gives the real ones, or None where there are none.
+    """
+
+    def __init__(self, look_up: Callable[[], Any]) -> None:
+        self._real = cache(look_up)
+
+    def get_frozen_credentials(self) -> Any:
+        real = self._real()
+        return real and real.get_frozen_credentials()
+
+    def get_deferred_property(self, name: str) -> Callable[[], Any]:
+        return lambda: getattr(self._real(), name, None)
 
 
 class SdkApi:

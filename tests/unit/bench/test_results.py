@@ -60,6 +60,7 @@ def test_the_rows_for_machines_have_six_members(tmp_path: Path, monkeypatch: pyt
         ("stub.heartbeat.cpu", "stub.bare.cpu"),
         ("throughput.8", "throughput.bare.8"),
         ("cold.total", "cold.bare.total"),
+        ("restored.first.cpu", "restored.bare.first.cpu"),
         ("memory.rss", "memory.bare.rss"),
     ],
 )
