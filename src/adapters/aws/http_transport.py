@@ -8,10 +8,10 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from adapters.aws.errors import NoAnswer
@@ -20,6 +20,10 @@ from adapters.aws.timeouts import Timeouts
 MAX_HEAD_BYTES: Final = 16_384
 MAX_BODY_BYTES: Final = 1_048_576
 """More than an item of DynamoDB's (400 KB) needs as JSON."""
+
+MAX_IDLE_SECONDS: Final = 30
+"""How long an unused connection is trusted. Lambda freezes an idle function: what happened to its connections
+meanwhile may never arrive, and a request over a dead one waits in vain until its time is over."""
 
 CHUNK_BYTES: Final = 65_536
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -73,16 +77,31 @@ class Response:
     body: bytes
 
 
+class _Kept(NamedTuple):
+    """A connection that is kept open.
+
+    Attributes:
+        connection: the connection.
+        since: the epoch second of its last use. The monotonic clock may stop while a function is frozen.
+    """
+
+    connection: socket.socket
+    since: float
+
+
 class HttpTransport:
     """Sends requests to one endpoint over connections that are kept open. Threads may share it.
 
-    A request is sent at most once. A kept connection that its server has closed meanwhile is noticed
-    before it is used.
+    A request is sent at most once. A kept connection is closed, not used, once its server has closed it or
+    it was idle for more than `MAX_IDLE_SECONDS`.
 
     Args:
         endpoint: where requests go.
-        timeouts: to connect, the TLS handshake included; and to hear the whole answer to a request.
+        timeouts: to connect, over all addresses of the host and with the TLS handshake; and to hear the whole
+            answer to a request. Looking up the host's name counts as connecting. The system's resolver has a
+            timeout of its own and cannot be interrupted: where it takes longer, nothing else is tried.
         tls: how to check the server; by default against the system's authorities.
+        now: returns the epoch second.
 
     Attributes:
         endpoint: where requests go.
@@ -93,13 +112,15 @@ class HttpTransport:
         endpoint: Endpoint,
         timeouts: Timeouts,
         tls: ssl.SSLContext | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.endpoint = endpoint
         self._connect_seconds = timeouts.connect_seconds
         self._read_seconds = timeouts.read_seconds
         self._tls = (tls or _system_authorities()) if endpoint.tls else None
+        self._now = now
         # The latest used is used next; `append` and `pop` are atomic, so it is never taken twice.
-        self._idle: list[socket.socket] = []
+        self._idle: list[_Kept] = []
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Response:
         """Send one request, and read its answer.
@@ -124,31 +145,35 @@ class HttpTransport:
         if response.headers.get("connection", "").lower() == "close":
             connection.close()
         else:
-            self._idle.append(connection)
+            self._idle.append(_Kept(connection, self._now()))
         return response
 
     def close(self) -> None:
-        """Close the connections that nobody uses now."""
+        """Close the connections that are not in use."""
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop().connection.close()
 
     def _idle_connection(self) -> socket.socket | None:
-        """A kept connection; one that has something to say unasked has been closed by its server."""
         while True:
             try:
-                connection = self._idle.pop()
+                kept = self._idle.pop()
             except IndexError:
                 return None
-            watch = select.poll()
-            watch.register(connection, select.POLLIN)
-            if not watch.poll(0):
-                return connection
-            connection.close()
+            if self._is_usable(kept):
+                return kept.connection
+            kept.connection.close()
+
+    def _is_usable(self, kept: _Kept) -> bool:
+        """Return whether a request may be sent; where there is something to read, the server has closed."""
+        if not 0 <= self._now() - kept.since <= MAX_IDLE_SECONDS:
+            return False
+        watch = select.poll()
+        watch.register(kept.connection, select.POLLIN)
+        return not watch.poll(0)
 
     def _connect(self) -> socket.socket:
-        address = (self.endpoint.host, self.endpoint.port)
         give_up = time.monotonic() + self._connect_seconds
-        connection = socket.create_connection(address, self._connect_seconds)
+        connection = self._connect_to_any(give_up)
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -160,6 +185,18 @@ class HttpTransport:
             connection.close()
             raise
         return connection
+
+    def _connect_to_any(self, give_up: float) -> socket.socket:
+        """Connect to the first of the host's addresses that answers; each has its share of the time."""
+        addresses = socket.getaddrinfo(self.endpoint.host, self.endpoint.port, type=socket.SOCK_STREAM)
+        failure = OSError("the host has no address")
+        for untried, (*_, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            one = (str(address[0]), self.endpoint.port)
+            try:
+                return socket.create_connection(one, _left(give_up) / untried)
+            except OSError as error:
+                failure = error
+        raise failure
 
     def _exchange(self, connection: socket.socket, request: bytes) -> Response:
         give_up = time.monotonic() + self._read_seconds

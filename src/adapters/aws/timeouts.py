@@ -9,7 +9,8 @@ class Timeouts:
     """The patience of one attempt.
 
     Attributes:
-        connect_seconds: to reach the service; boto3 allows as much once more for the TLS handshake.
+        connect_seconds: to reach the service. The lean client shares it among all addresses of the host and
+            the TLS handshake; boto3 allows as much for each address, and once more for the handshake.
         read_seconds: to hear from it.
     """
 
@@ -18,7 +19,7 @@ class Timeouts:
 
     @property
     def attempt_seconds(self) -> float:
-        """How long one attempt takes at most."""
+        """Return how long one attempt of the lean client takes at most, a slow name lookup aside."""
         return self.connect_seconds + self.read_seconds
 
 

@@ -1,11 +1,14 @@
 import socket
 import threading
+import time
+from contextlib import closing
 
 import pytest
 
 from adapters.aws.errors import NoAnswer
 from adapters.aws.http_transport import Endpoint, HttpTransport, Response
-from tests.unit.adapters.server import OK, Serve, Start, TransportTo, answering, post
+from tests.fakes import FakeClock
+from tests.unit.adapters.server import OK, TIMEOUTS, Serve, Start, TransportTo, answering, post
 
 
 def test_a_request_is_sent_as_it_stands(start: Start, transport_to: TransportTo) -> None:
@@ -29,14 +32,15 @@ def test_an_answer_may_come_in_pieces(start: Start, transport_to: TransportTo, s
     assert response == Response(400, {"x-amz-crc32": "42", "content-length": "10"}, b"0123456789")
 
 
+def answers_all(connection: socket.socket) -> None:
+    """Answer every request over one connection."""
+    while connection.recv(65536):
+        connection.sendall(OK)
+
+
 def test_a_connection_is_used_again(start: Start, transport_to: TransportTo) -> None:
     """A warm function makes no new handshake."""
-
-    def serve(connection: socket.socket) -> None:
-        while connection.recv(65536):
-            connection.sendall(OK)
-
-    server = start(serve)
+    server = start(answers_all)
     transport = transport_to(server)
     for _ in range(3):
         assert post(transport).body == b"{}"
@@ -55,9 +59,36 @@ def test_a_connection_that_was_closed_while_idle_is_no_failure(
     assert server.connections == 3
 
 
+@pytest.mark.parametrize(("seconds", "connections"), [(29, 1), (31, 2), (-1, 2)])
+def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    start: Start, seconds: float, connections: int
+) -> None:
+    """Its end may have passed unnoticed while the function was frozen; a clock set back is not trusted."""
+    server = start(answers_all)
+    clock = FakeClock()
+    transport = HttpTransport(Endpoint("127.0.0.1", server.port, tls=False), TIMEOUTS, now=clock.now)
+    with closing(transport):
+        post(transport)
+        clock.advance(seconds)
+        post(transport)
+        assert server.connections == connections
+
+
+def test_the_time_that_a_connection_is_idle_begins_with_its_last_use(start: Start) -> None:
+    """A connection that is used every few seconds is kept for as long as its server keeps it."""
+    server = start(answers_all)
+    clock = FakeClock()
+    transport = HttpTransport(Endpoint("127.0.0.1", server.port, tls=False), TIMEOUTS, now=clock.now)
+    with closing(transport):
+        for _ in range(4):
+            post(transport)
+            clock.advance(20)
+        assert server.connections == 1
+
+
 def server_has_closed(transport: HttpTransport) -> None:
     """Wait until the end of the connection has arrived."""
-    (connection,) = transport._idle  # noqa: SLF001 - nothing else shows when it has arrived
+    ((connection, _),) = transport._idle  # noqa: SLF001 - nothing else shows when it has arrived
     connection.recv(1, socket.MSG_PEEK)
 
 
@@ -134,6 +165,90 @@ def test_nobody_there_is_no_answer(start: Start, transport_to: TransportTo) -> N
     server.close()
     with pytest.raises(NoAnswer, match="cannot connect"):
         post(transport)
+
+
+class Network:
+    """The system's resolver and `create_connection`, on a clock of their own.
+
+    Attributes:
+        addresses: those of every host.
+        alive: the one of them that answers, at once.
+        looking_up: how many seconds the resolver takes.
+        tried: the addresses that were tried, and the seconds that each was given.
+        clock: tells the time to the transport.
+    """
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+        self.alive = ""
+        self.looking_up = 0.0
+        self.tried: dict[str, float] = {}
+        self.clock = FakeClock()
+
+    def getaddrinfo(self, _: str, port: int, **__: object) -> list[tuple[object, ...]]:
+        """Look up the host."""
+        self.clock.advance(self.looking_up)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in self.addresses]
+
+    def create_connection(self, address: tuple[str, int], seconds: float) -> socket.socket:
+        """Wait for an address in vain, or connect to loopback in its place."""
+        self.tried[address[0]] = seconds
+        if address[0] == self.alive:
+            connection = socket.socket()
+            connection.connect(("127.0.0.1", address[1]))
+            return connection
+        self.clock.advance(seconds)
+        raise TimeoutError
+
+
+DEAD = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    """Four dead addresses."""
+    network = Network(*DEAD)
+    monkeypatch.setattr(socket, "getaddrinfo", network.getaddrinfo)
+    monkeypatch.setattr(socket, "create_connection", network.create_connection)
+    monkeypatch.setattr(time, "monotonic", network.clock.monotonic)
+    return network
+
+
+def test_all_addresses_of_a_host_share_the_time_to_connect(
+    start: Start, transport_to: TransportTo, network: Network
+) -> None:
+    """However many are dead, connecting takes no longer than it may."""
+    with pytest.raises(NoAnswer, match="cannot connect: TimeoutError"):
+        post(transport_to(start(hangs), host="dynamodb.invalid"))
+
+    assert tuple(network.tried) == DEAD
+    assert sum(network.tried.values()) <= TIMEOUTS.connect_seconds + 1e-6
+
+
+@pytest.mark.parametrize("alive", DEAD)
+def test_dead_addresses_leave_time_for_one_that_is_alive(
+    alive: str, start: Start, transport_to: TransportTo, network: Network
+) -> None:
+    """Wherever it stands among them."""
+    network.alive = alive
+    assert post(transport_to(start(answering(OK)), host="dynamodb.invalid")).status == 200
+
+
+def test_looking_up_a_host_counts_as_connecting(
+    start: Start, transport_to: TransportTo, network: Network
+) -> None:
+    """A slow resolver leaves less time for the addresses, and a very slow one none."""
+    transport = transport_to(start(hangs), host="dynamodb.invalid")
+    network.looking_up = 0.2
+    with pytest.raises(NoAnswer, match="cannot connect"):
+        post(transport)
+    assert sum(network.tried.values()) <= TIMEOUTS.connect_seconds - 0.2 + 1e-6
+
+    network.tried.clear()
+    network.looking_up = 4.5
+    with pytest.raises(NoAnswer, match="took too long"):
+        post(transport)
+    assert network.tried == {}
 
 
 def test_threads_share_it(start: Start, transport_to: TransportTo) -> None:

@@ -216,7 +216,7 @@ def test_each_copy_reads_the_parameter(
 def test_a_copy_without_credentials_answers_with_an_error(
     aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where their lookup fails the answer is an opaque 500 with an event, and the next request tries again."""
+    """Where their lookup fails the answer is an opaque 500 with an event; the next request tries again."""
     monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1")
 
