@@ -103,7 +103,7 @@ down: $(VENV) ## Take all of it away again
 ## -- On AWS, with your own credentials
 
 .PHONY: deploy
-deploy: package ## Deploy with Terraform, which shows the plan and asks (STAGE=dev, AUTO_APPROVE=1, BACKEND_CONFIG=file)
+deploy: package ## Deploy with Terraform, which shows the plan and asks (STAGE=dev, AUTO_APPROVE=1, KEEP_VERSIONS=3, BACKEND_CONFIG=file)
 	@exec $(PY) -m dev.deploy deploy
 
 .PHONY: undeploy

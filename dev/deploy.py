@@ -2,27 +2,34 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from dev import ROOT
 from dev.package import ZIPS
+from dev.retention import delete_old_versions, kept_releases
+from dev.rollback import RollbackError
 from dev.stack import LOCAL_STAGE, STATES, StackError
 from dev.terraform import CONFIGURATION, Stack, TerraformError, binary
 
 
 def deploy() -> None:
-    """Bring the service up as STAGE (dev)."""
+    """Bring the service up as STAGE (dev), and delete the versions before the newest KEEP_VERSIONS (3)."""
     stack = chosen_stack()
+    keep = kept_releases()
     if not Path(stack.environment["TF_VAR_package_path"]).exists():
         raise StackError("There is no package yet: run `make package`.")
     if stack.backend_config is None:
         print("The state is kept on this machine, in .state/: `make bootstrap` moves it to S3.")
     stack.init()
     stack.apply(ask=asks())
+    outputs = stack.output()
+    tidy_up(outputs["function_names"], keep)
     print(f"`make smoke URL=…` tries it, `make rollback STAGE={stack.stage}` takes it back.")
-    print(f"API_URL={stack.output()['api_url']}")
+    print(f"API_URL={outputs['api_url']}")
 
 
 def undeploy() -> None:
@@ -30,6 +37,15 @@ def undeploy() -> None:
     stack = chosen_stack()
     stack.init()
     stack.destroy(ask=asks())
+
+
+def tidy_up(function_names: Mapping[str, str], keep: int) -> None:
+    """Delete old versions. The release is live whether this succeeds or not."""
+    try:
+        client = boto3.client("lambda", region_name=os.environ.get("AWS_REGION"))
+        delete_old_versions(client, function_names.values(), keep)
+    except (RollbackError, BotoCoreError, ClientError) as error:
+        print(f"Old versions of the functions were not deleted: {error}", file=sys.stderr)
 
 
 def chosen_stack() -> Stack:

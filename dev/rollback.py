@@ -42,12 +42,21 @@ class Version:
 
 @dataclass(frozen=True)
 class Function:
-    """A function, what is live of it, and what could be."""
+    """A function, its published versions, and the numbers of those that have aliases."""
 
     name: str
     live: Version
     versions: Sequence[Version]
-    """Newest first; without those that were withdrawn."""
+    """Newest first."""
+    withdrawn: frozenset[str] = frozenset()
+    """Versions that were rolled back from."""
+    named: frozenset[str] = frozenset()
+    """Versions that have an alias, the marks of rollbacks aside."""
+
+    @property
+    def sound(self) -> list[Version]:
+        """The versions without those that were withdrawn. One that was deployed again is live."""
+        return [one for one in self.versions if one == self.live or str(one.number) not in self.withdrawn]
 
 
 def release_before(functions: Sequence[Function]) -> list[tuple[Function, Version]]:
@@ -64,7 +73,7 @@ def release_before(functions: Sequence[Function]) -> list[tuple[Function, Versio
     def choices(function: Function) -> list[Version]:
         was_moved = function.live.release == newest.live.release
         last = function.live.number - 1 if was_moved else function.live.number
-        return [one for one in function.versions if one.number <= last]
+        return [one for one in function.sound if one.number <= last]
 
     for candidate in choices(newest):
         chosen = [
@@ -80,12 +89,22 @@ def release_before(functions: Sequence[Function]) -> list[tuple[Function, Versio
 
 
 def read(client: Any, name: str) -> Function:
-    """Ask Lambda for a function's versions and its alias."""
+    """Read a function's versions and aliases from Lambda."""
     pages = client.get_paginator("list_aliases").paginate(FunctionName=name)
-    aliases = {alias["Name"]: alias["FunctionVersion"] for page in pages for alias in page["Aliases"]}
+    aliases = {alias["Name"]: alias for page in pages for alias in page["Aliases"]}
     if LIVE not in aliases:
         raise RollbackError(f"{name} has no alias `{LIVE}`: deploy it first.")
-    withdrawn = {version for alias, version in aliases.items() if alias.startswith(WITHDRAWN)}
+    live_number = aliases[LIVE]["FunctionVersion"]
+    withdrawn = (one["FunctionVersion"] for key, one in aliases.items() if key.startswith(WITHDRAWN))
+    named = (
+        version
+        for key, one in aliases.items()
+        if not key.startswith(WITHDRAWN)
+        for version in (
+            one["FunctionVersion"],
+            *one.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}),
+        )
+    )
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
     versions = [
         Version(
@@ -95,11 +114,11 @@ def read(client: Any, name: str) -> Function:
         )
         for page in pages
         for version in page["Versions"]
-        if version["Version"] == aliases[LIVE] or version["Version"] not in withdrawn | {"$LATEST"}
+        if version["Version"] != "$LATEST"
     ]
     versions.sort(key=lambda version: version.number, reverse=True)
-    live = next(version for version in versions if str(version.number) == aliases[LIVE])
-    return Function(name, live, versions)
+    live = next(version for version in versions if str(version.number) == live_number)
+    return Function(name, live, versions, frozenset(withdrawn), frozenset(named))
 
 
 def move(client: Any, function: Function, version: Version) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dev import ROOT
 
@@ -105,7 +106,7 @@ class Stack:
             )
         self._run("destroy", *_approval(ask=ask), *self.inputs())
 
-    def output(self) -> dict[str, object]:
+    def output(self) -> dict[str, Any]:
         """Give the outputs of the last apply by their names."""
         outputs = said(self.directory, "output", "-json", environment=self.environment)
         return {name: output["value"] for name, output in json.loads(outputs).items()}

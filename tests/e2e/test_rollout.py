@@ -65,9 +65,9 @@ class Desk:
             text=True,
         )
 
-    def deploy(self, enforcement: str) -> None:
+    def deploy(self, enforcement: str, **variables: str) -> None:
         """Deploy as CI does: nobody is asked."""
-        done = self.run("dev.deploy", "deploy", AUTO_APPROVE="1", TF_VAR_enforcement=enforcement)
+        done = self.run("dev.deploy", "deploy", AUTO_APPROVE="1", TF_VAR_enforcement=enforcement, **variables)
         assert done.returncode == 0, done.stdout
         assert "\nAPI_URL=" in done.stdout
 
@@ -237,3 +237,19 @@ def test_the_next_plan_shows_that_it_would_end_the_rollback(desk: Desk) -> None:
     assert done.stdout.count('"Rolled back from version 2." -> "The newest version."') == 4
     assert "Only 'yes' will be accepted" in done.stdout
     assert desk.start(HOUSEHOLD, "tv-7") == 200
+
+
+def test_a_deployment_deletes_the_versions_that_no_rollback_needs(desk: Desk) -> None:
+    """Two releases are kept, the one that was withdrawn is gone with its mark, and there is a way back."""
+    desk.deploy("enforce", TF_VAR_max_streams="4", KEEP_VERSIONS="2")
+
+    client = desk.client("lambda")
+    start = f"stream-limiter-{desk.stage}-start"
+    versions = client.list_versions_by_function(FunctionName=start)["Versions"]
+    assert [version["Version"] for version in versions] == ["$LATEST", "1", "3"]
+    aliases = client.list_aliases(FunctionName=start)["Aliases"]
+    assert {alias["Name"]: alias["FunctionVersion"] for alias in aliases} == {"live": "3"}
+    assert desk.start(HOUSEHOLD, "tv-8") == 403
+    done = desk.run("dev.rollback")
+    assert f"{start}: version 3 -> 1\n" in done.stdout
+    assert desk.start(HOUSEHOLD, "tv-8") == 200

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dev.bootstrap import bootstrap
-from dev.deploy import chosen_stack
+from dev.deploy import chosen_stack, tidy_up
 from dev.stack import STATES, StackError
 from dev.terraform import CONFIGURATION
 
@@ -75,6 +75,18 @@ def test_the_stage_of_the_emulator_is_not_deployed(monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(StackError, match="use `make up`"):
         chosen_stack()
+
+
+def test_a_deployment_succeeds_where_old_versions_cannot_be_deleted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The release is live by then; a line says what was not done."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+    tidy_up({"start": "stream-limiter-dev-start"}, 3)
+
+    assert "Old versions of the functions were not deleted: " in capsys.readouterr().err
 
 
 def test_a_bucket_must_be_named() -> None:

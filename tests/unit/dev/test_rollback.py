@@ -1,84 +1,9 @@
 """Which versions `make rollback` goes back to."""
 
-from itertools import count
-from typing import Any
-
 import pytest
 
-from dev.rollback import Function, RollbackError, move, read, release_before
-
-
-class Lambda:
-    """Lambda's versions and aliases of one stage's functions, in its own shape."""
-
-    class exceptions:  # noqa: N801 - boto3's name for it
-        """The errors that it raises."""
-
-        class ResourceConflictException(Exception):
-            """The alias is there."""
-
-    def __init__(self, *functions: str) -> None:
-        self.versions: dict[str, list[dict[str, Any]]] = {name: [] for name in functions}
-        self.aliases: dict[str, dict[str, str]] = {name: {} for name in functions}
-        self._time = count(1)
-
-    def publish(self, release: str, *functions: str) -> None:
-        """Publish a version of these functions, or of all."""
-        for name in functions or self.versions:
-            version = {
-                "Version": str(len(self.versions[name]) + 1),
-                "LastModified": f"2026-11-24T00:00:{next(self._time):02}.000+0000",
-                "CodeSha256": release,
-                "Environment": {"Variables": {"MAX_STREAMS": "3"}},
-            }
-            self.versions[name].append(version)
-
-    def deploy(self, release: str, *functions: str) -> None:
-        """Publish, and make it live."""
-        self.publish(release, *functions)
-        for name in functions or self.versions:
-            self.aliases[name]["live"] = self.versions[name][-1]["Version"]
-
-    def functions(self) -> list[Function]:
-        """All of them, as they are read."""
-        return [read(self, name) for name in self.versions]
-
-    def roll_back(self) -> None:
-        """What the command does."""
-        for function, version in release_before(self.functions()):
-            move(self, function, version)
-
-    def live(self) -> list[str]:
-        """The release that is live, by function."""
-        return [
-            self.versions[name][int(self.aliases[name]["live"]) - 1]["CodeSha256"] for name in self.versions
-        ]
-
-    def get_paginator(self, operation: str) -> Any:
-        """Its lists, on one page."""
-        latest = {"Version": "$LATEST", "LastModified": "", "CodeSha256": ""}
-
-        class Pages:
-            @staticmethod
-            def paginate(FunctionName: str) -> list[dict[str, Any]]:  # noqa: N803 - AWS's name
-                if operation == "list_versions_by_function":
-                    return [{"Versions": [latest, *self.versions[FunctionName]]}]
-                aliases = self.aliases[FunctionName].items()
-                return [
-                    {"Aliases": [{"Name": name, "FunctionVersion": version} for name, version in aliases]}
-                ]
-
-        return Pages
-
-    def update_alias(self, **request: str) -> None:
-        """Move one."""
-        self.aliases[request["FunctionName"]][request["Name"]] = request["FunctionVersion"]
-
-    def create_alias(self, **request: str) -> None:
-        """Make one; there is none of that name."""
-        if request["Name"] in self.aliases[request["FunctionName"]]:
-            raise self.exceptions.ResourceConflictException
-        self.update_alias(**request)
+from dev.rollback import RollbackError, move, read, release_before
+from tests.unit.dev.published import Lambda
 
 
 @pytest.fixture
