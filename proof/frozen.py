@@ -2,26 +2,30 @@
 
 from dataclasses import dataclass
 
-from domain.streams import NO_SLOTS, AnonymousSlots, Lease, Snapshot
+from domain.streams import NO_SLOTS, AnonymousSlots, Lease, Snapshot, SpentToken
 
 
 @dataclass(frozen=True, slots=True)
 class FrozenState:
-    """A `Snapshot` whose leases are in one order."""
+    """A `Snapshot` whose leases and spent tokens are in one order."""
 
     stream_count: int = 0
     anonymous: AnonymousSlots = NO_SLOTS
     leases: tuple[Lease, ...] = ()
     marks: tuple[str, ...] = ()
+    tokens: frozenset[str] | None = None
+    spent: tuple[SpentToken, ...] = ()
 
     @classmethod
     def of(cls, state: Snapshot) -> "FrozenState":
         """The same state."""
         leases = tuple(sorted(state.leases.values(), key=lambda lease: lease.stream_id))
-        return cls(state.stream_count, state.anonymous, leases, state.marks)
+        spent = tuple(SpentToken(name, until) for name, until in sorted(state.spent.items()))
+        return cls(state.stream_count, state.anonymous, leases, state.marks, state.tokens, spent)
 
     @property
     def snapshot(self) -> Snapshot:
         """The state as the domain sees it."""
         leases = {lease.stream_id: lease for lease in self.leases}
-        return Snapshot(self.stream_count, self.anonymous, leases, self.marks)
+        spent = {token.stream_id: token.expires_at for token in self.spent}
+        return Snapshot(self.stream_count, self.anonymous, leases, self.marks, self.tokens, spent)

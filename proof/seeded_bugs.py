@@ -43,10 +43,11 @@ MUTANT: Final = "MUTANT"
 
 EXPRESSIONS: Final = "adapters.dynamodb.expressions"
 POLICY: Final = "domain.policy"
+DECISIONS: Final = "domain.decisions"
 
 MUTANTS: Final = {
     "plain-add-without-bound": Mutant(EXPRESSIONS, "    update.require(bound)\n", ""),
-    "evicts-although-a-slot-came-free": Mutant(POLICY, "tight=True", "tight=False"),
+    "evicts-although-a-slot-came-free": Mutant(DECISIONS, "tight=True", "tight=False"),
     "at-most-for-below": Mutant(
         EXPRESSIONS,
         "{items.STREAM_COUNT} < {update.number('bound'",
@@ -56,7 +57,7 @@ MUTANTS: Final = {
         EXPRESSIONS, """    update.require(f"NOT {name} IN ({', '.join(items.MARKS)})")\n""", ""
     ),
     "mark-not-looked-up": Mutant(
-        POLICY, "Settled(Outcome.REPLAYED) if request.mark in state.marks else None", "None"
+        DECISIONS, "Settled(Outcome.REPLAYED) if request.mark in state.marks else None", "None"
     ),
     "marks-not-shifted": Mutant(
         EXPRESSIONS,
@@ -73,14 +74,12 @@ MUTANTS: Final = {
     ),
     "end-without-condition": Mutant(
         EXPRESSIONS,
-        """            stream = update.stream(write.stream_id)
-            update.require(f"attribute_exists({stream})")
-            update.remove(stream)
-            update.add""",
-        """            stream = update.stream(write.stream_id)
-            update.require(f"attribute_exists({items.STREAM_COUNT})")
-            update.remove(stream)
-            update.add""",
+        """    stream = update.stream(write.stream_id)
+    update.require(f"attribute_exists({stream})")
+    _require_play""",
+        """    stream = update.stream(write.stream_id)
+    update.require(f"attribute_exists({items.STREAM_COUNT})")
+    _require_play""",
     ),
     "anonymous-end-below-zero": Mutant(
         EXPRESSIONS,
@@ -89,7 +88,7 @@ MUTANTS: Final = {
     ),
     "grace-ignored": Mutant(POLICY, "return floor(now) - self.grace_seconds", "return floor(now)"),
     "second-write-first": Mutant(
-        POLICY,
+        DECISIONS,
         "Try(_admit(request, policy, now, request.limit), Outcome.ADMITTED)",
         "Try(_admit(request, policy, now, CEILING), Outcome.ADMITTED)",
     ),
@@ -99,9 +98,7 @@ MUTANTS: Final = {
         "update.add(items.STREAM_COUNT, 1 - len(freed.expired) - freed.anonymous.count)",
     ),
     "renewal-keeps-the-replaced-slot": Mutant(
-        EXPRESSIONS,
-        "        update.remove(replaced)\n        update.add(items.STREAM_COUNT, -1)\n",
-        "        update.remove(replaced)\n",
+        EXPRESSIONS, "    update.add(items.STREAM_COUNT, -len(replaced))\n", ""
     ),
     "timeout-swallowed": Mutant(
         "domain.limiter",
@@ -114,10 +111,10 @@ MUTANTS: Final = {
         EXPRESSIONS, 'update.require(f"{expiry} <= {until}")', 'update.require(f"attribute_exists({expiry})")'
     ),
     "dead-lease-replayed": Mutant(
-        POLICY, "if lease is None or not policy.is_live(lease, now):", "if lease is None:"
+        DECISIONS, "if lease is None or not policy.is_live(lease, now):", "if lease is None:"
     ),
     "evict-before-shadow": Mutant(
-        POLICY,
+        DECISIONS,
         "        or _shadow(state, request, policy, now)\n",
         "        or _evict(state, request, policy, now)\n        or _shadow(state, request, policy, now)\n",
     ),
@@ -127,7 +124,7 @@ MUTANTS: Final = {
         "if False:",
     ),
     "crashed-streams-never-reclaimed": Mutant(
-        POLICY, "        or _reclaim(state, request, policy, now)\n", ""
+        DECISIONS, "        or _reclaim(state, request, policy, now)\n", ""
     ),
     "lease-overwritten-by-its-repeat": Mutant(
         EXPRESSIONS,

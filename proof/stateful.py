@@ -18,7 +18,8 @@ from hypothesis.stateful import (
 )
 
 from adapters.in_memory import InMemoryStreamRepository
-from domain.policy import OnLimit, Policy, Try, decide_start, first_start, heartbeat_write
+from domain.decisions import Try, decide_start, first_heartbeat, first_start
+from domain.policy import OnLimit, Policy
 from domain.ports import Deadline, Landed, Rejected, StreamRepository
 from domain.requests import EndAnonymous, Heartbeat, StartAnonymous, StartNamed, StartRequest
 from domain.streams import Snapshot
@@ -65,7 +66,7 @@ class Repositories(RuleBasedStateMachine):
     @rule(name=NAMES)
     def beat(self, name: str) -> None:
         """Send a heartbeat, of a stream that may be there or not."""
-        self._write(heartbeat_write(Heartbeat(self.user, name), self.policy, self.clock.now()))
+        self._write(first_heartbeat(Heartbeat(self.user, name), self.policy, self.clock.now()).write)
 
     @rule(name=NAMES)
     def end(self, name: str) -> None:

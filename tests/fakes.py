@@ -1,8 +1,9 @@
 """Stand-ins for the world, set by hand."""
 
 from adapters.in_memory import InMemoryStreamRepository
+from domain.errors import TokensUnavailable
 from domain.ports import Deadline, Landed, Rejected
-from domain.streams import Snapshot
+from domain.streams import Lease, Snapshot
 from domain.writes import Write
 
 
@@ -58,6 +59,10 @@ class RecordingRepository:
         self.seconds_left.append(deadline.remaining())
         return self._streams.read(user_id, deadline)
 
+    def read_now(self, user_id: str = "user-1") -> Snapshot:
+        """Return the user's state, unrecorded."""
+        return self._streams.read(user_id, Deadline.after(1, FakeClock()))
+
 
 class FailingRepository:
     """A `StreamRepository` that fails every call.
@@ -78,6 +83,27 @@ class FailingRepository:
     def read(self, user_id: str, deadline: Deadline) -> Snapshot:  # noqa: ARG002 - fails for all
         """Fail."""
         raise self._error from self._cause
+
+
+class FakeTokens:
+    """A `TokenIssuer` whose tokens can be read.
+
+    Attributes:
+        available: whether it can issue any.
+    """
+
+    def __init__(self) -> None:
+        self.available = True
+
+    def check(self) -> None:
+        """Return if tokens can be issued now."""
+        if not self.available:
+            raise TokensUnavailable
+
+    def issue(self, user_id: str, lease: Lease, now: float) -> str:
+        """Return a token that says what it is for."""
+        self.check()
+        return f"{user_id} {lease.stream_id} until {lease.expires_at} at {now:.0f}"
 
 
 def unhurried(_: int, __: int) -> bool:

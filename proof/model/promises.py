@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from itertools import chain
 
-from domain.policy import Enforcement, OnLimit, Policy, Try, decide_start, first_start
+from domain.decisions import Try, decide_start, first_start
+from domain.policy import Enforcement, OnLimit, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import CEILING, Lease, Snapshot
 from domain.writes import Admit, AnonymousStream, permits

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from domain.policy import Policy, Refuse, Settled, Try, decide_start, first_start, heartbeat_write
+from domain.decisions import Refuse, Settled, Try, decide_start, first_heartbeat, first_start
+from domain.policy import Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import Lease, Snapshot
 from domain.writes import Admit, Release, ReleaseAnonymous, Write, after, permits
@@ -57,7 +58,7 @@ def _first(request: Request, policy: Policy, now: int) -> Write:
         case StartNamed() | StartAnonymous():
             return first_start(request, policy, now).write
         case Heartbeat():
-            return heartbeat_write(request, policy, now)
+            return first_heartbeat(request, policy, now).write
         case EndNamed():
             return Release(USER, request.stream_id, policy.retain_until(now))
         case EndAnonymous():

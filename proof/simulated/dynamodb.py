@@ -14,6 +14,9 @@ from adapters.aws.errors import ErrorAnswer
 Item = dict[str, dict[str, Any]]
 Names = Mapping[str, str]
 Condition = Callable[[Item, Names, Item], bool]
+Measure = Callable[[str, Item, Names, Item], dict[str, Any] | None]
+"""What is measured of an operand: its value, or its size."""
+
 Action = Callable[[Item, Item, Names, Item], None]
 """Changes the new item, given the old one, the names and the values."""
 
@@ -120,22 +123,53 @@ def _term(tokens: _Tokens) -> Condition:
         tokens.take(")")
         return inner
     left = tokens.take()
-    if left in {"attribute_exists", "attribute_not_exists"}:
-        tokens.take("(")
-        path = tokens.take()
-        tokens.take(")")
-        wanted = left == "attribute_exists"
-        return lambda item, names, values: (_value(path, item, names, values) is not None) is wanted
+    if left in _FUNCTIONS:
+        return _FUNCTIONS[left](_operands(tokens))
+    if left == "size":
+        (left,) = _operands(tokens)
+        return _comparison(left, tokens, _size)
     if tokens.skip("IN"):
         options = _operands(tokens)
         return lambda item, names, values: (
             _value(left, item, names, values) in [_value(option, item, names, values) for option in options]
         )
+    return _comparison(left, tokens, _value)
+
+
+def _exists(operands: list[str]) -> Condition:
+    (path,) = operands
+    return lambda item, names, values: _value(path, item, names, values) is not None
+
+
+def _not_exists(operands: list[str]) -> Condition:
+    (path,) = operands
+    return lambda item, names, values: _value(path, item, names, values) is None
+
+
+def _contains(operands: list[str]) -> Condition:
+    path, text = operands
+
+    def holds(item: Item, names: Names, values: Item) -> bool:
+        texts = _value(path, item, names, values)
+        return texts is not None and values[text]["S"] in texts["SS"]
+
+    return holds
+
+
+_FUNCTIONS: Final[Mapping[str, Callable[[list[str]], Condition]]] = {
+    "attribute_exists": _exists,
+    "attribute_not_exists": _not_exists,
+    "contains": _contains,
+}
+
+
+def _comparison(left: str, tokens: _Tokens, measure: Measure) -> Condition:
+    """Compare what is measured of the left operand with the right one."""
     compare = _COMPARE[tokens.take()]
     right = tokens.take()
 
     def holds(item: Item, names: Names, values: Item) -> bool:
-        one, other = _value(left, item, names, values), _value(right, item, names, values)
+        one, other = measure(left, item, names, values), _value(right, item, names, values)
         if one is None or other is None or one.keys() != other.keys():
             return False  # what is not there, or of another type, compares with nothing
         ((kind, this),), ((_, that),) = one.items(), other.items()
@@ -163,6 +197,12 @@ def _value(operand: str, item: Item, names: Names, values: Item) -> dict[str, An
         return value
     inside: dict[str, Any] | None = value["M"].get(member) if "M" in value else None
     return inside
+
+
+def _size(operand: str, item: Item, names: Names, values: Item) -> dict[str, Any] | None:
+    """Return how many texts a set has."""
+    value = _value(operand, item, names, values)
+    return None if value is None else {"N": str(len(value["SS"]))}
 
 
 @lru_cache(maxsize=4096)
@@ -215,7 +255,10 @@ def _add(target: str, tokens: _Tokens) -> Action:
     amount = tokens.take()
 
     def act(new: Item, old: Item, names: Names, values: Item) -> None:  # noqa: ARG001 - one shape for all
-        before = int(old[target]["N"]) if target in old else 0
-        new[target] = {"N": str(before + int(values[amount]["N"]))}
+        value = values[amount]
+        if "SS" in value:
+            new[target] = {"SS": sorted({*old.get(target, {"SS": ()})["SS"], *value["SS"]})}
+        else:
+            new[target] = {"N": str(int(old.get(target, {"N": "0"})["N"]) + int(value["N"]))}
 
     return act

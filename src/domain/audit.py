@@ -1,7 +1,8 @@
-"""What an operator looks for: states that are not as they should be, and how to mend or clear them.
+"""Detection and repair of inconsistent user state.
 
 Nothing here is needed for the service to be right: expired slots are taken over by the next start
-that needs them. An audit shows them, and would show a count that differs from its parts.
+that needs them, and names are counted anew by the next write that is rejected. An audit lists them,
+and every count that differs from its parts.
 """
 
 from collections.abc import Callable
@@ -10,82 +11,103 @@ from dataclasses import dataclass
 from domain.policy import Policy
 from domain.ports import Deadline, Landed, StreamRepository
 from domain.streams import Snapshot
+from domain.token_names import recount
 from domain.writes import Freed, Repair
 
 ROUNDS = 5
-"""How often a repair is tried again on what it meets, when the state moves under it."""
+"""Attempts at a repair, when the state moves under it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is not as it should be with one user.
+    """An inconsistency in one user's state.
 
     Attributes:
         miscount: the stored count less what it should be; 0 when it is right.
-        expired: what is over and still takes slots.
+        expired: slots that are over and still taken.
+        miscounted_names: names that count towards the token bound and should not, or the reverse.
+        spent: names of streams whose last token is over and that are still counted.
     """
 
     miscount: int
     expired: Freed
+    miscounted_names: tuple[str, ...] = ()
+    spent: tuple[str, ...] = ()
 
 
 def examine(state: Snapshot, policy: Policy, now: float) -> Finding | None:
-    """Look at one user's state; `None` when all is well."""
+    """Return what is wrong with one user's state; `None` when it is in order."""
     miscount = state.stream_count - state.anonymous.count - len(state.leases)
-    expired = policy.expired(state, now)
-    if miscount == 0 and expired.slots == 0:
-        return None
-    return Finding(miscount, expired)
+    miscounted: frozenset[str] = frozenset()
+    spent: tuple[str, ...] = ()
+    if policy.token_overlap is not None:
+        miscounted = (state.tokens or frozenset()) ^ (state.leases.keys() | state.spent.keys())
+        spent = tuple(token.stream_id for token in recount(state, None, (), policy.over_since(now)).over)
+    finding = Finding(miscount, policy.expired(state, now), tuple(sorted(miscounted)), spent)
+    return None if finding == Finding(0, Freed()) else finding
 
 
 def repair(
     repository: StreamRepository, user_id: str, policy: Policy, now: float, deadline: Deadline
 ) -> bool:
-    """Mend what is wrong with a user, on the condition that it still is as it was seen.
+    """Repair what is wrong with a user, on the condition that it still is as it was seen.
 
     Returns:
-        Whether all is well now; false when the state kept moving.
+        Whether the state is in order now; false when it kept moving.
     """
-    freed = _give_back(
-        repository, user_id, lambda state: policy.expired(state, now), policy.retain_until(now), deadline
-    )
-    return freed is not None
+
+    def plan(state: Snapshot) -> Repair | None:
+        return _repair(user_id, state, policy.expired(state, now), policy, now)
+
+    return _give_back(repository, user_id, plan, deadline) is not None
 
 
 def end_all(
     repository: StreamRepository, user_id: str, policy: Policy, now: float, deadline: Deadline
 ) -> int | None:
-    """End every stream of a user, live or not, in one write.
+    """End every stream of a user, live or not, in one write. Their playback tokens stay counted.
 
     Returns:
         How many slots were taken before; `None` when the state kept moving.
     """
-    return _give_back(repository, user_id, _everything, policy.retain_until(now), deadline)
+
+    def plan(state: Snapshot) -> Repair | None:
+        expired = policy.expired(state, now).expired
+        ended = tuple(sorted(state.leases.keys() - {lease.stream_id for lease in expired}))
+        return _repair(user_id, state, Freed(expired, ended, state.anonymous), policy, now)
+
+    return _give_back(repository, user_id, plan, deadline)
 
 
-def _everything(state: Snapshot) -> Freed:
-    return Freed(expired=tuple(state.leases.values()), anonymous=state.anonymous)
+def _repair(user_id: str, state: Snapshot, freed: Freed, policy: Policy, now: float) -> Repair | None:
+    """Return the write that gives these slots back and makes the counts right, if anything is to be done."""
+    if freed.slots == 0 and examine(state, policy, now) is None:
+        return None
+    names = None
+    if policy.token_overlap is not None:
+        reclaimed = [lease.stream_id for lease in freed.expired]
+        names = recount(state, None, reclaimed, policy.over_since(now))
+    return Repair(user_id, state, freed, policy.retain_until(now), names)
 
 
 def _give_back(
     repository: StreamRepository,
     user_id: str,
-    choose: Callable[[Snapshot], Freed],
-    retain_until: int | None,
+    plan: Callable[[Snapshot], Repair | None],
     deadline: Deadline,
 ) -> int | None:
-    """Give back the slots that are chosen of what is there, and make the count right.
+    """Make the planned repair, planned anew when the state moves under it.
 
     Returns:
-        How many slots those were; `None` when the state kept moving.
+        How many slots it gave back; `None` when the state kept moving.
     """
     state = repository.read(user_id, deadline)
     for _ in range(ROUNDS):
-        write = Repair(user_id, state, choose(state), retain_until)
-        if write.expired.slots == 0 and write.correction == 0:
+        write = plan(state)
+        if write is None:
             return 0
         result = repository.apply(write, deadline)
         if isinstance(result, Landed):
-            return write.expired.slots
+            return write.freed.slots
         state = result.state
     return None

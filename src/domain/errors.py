@@ -4,8 +4,10 @@ StreamLimiterError
 ├── InvalidInput            a value breaks a rule of the contract
 ├── Refusal                 the request was understood, and the answer is no
 │   ├── LimitReached        every slot of the user is taken
+│   ├── TooManyStarts       too many streams that are over have an unexpired playback token
 │   ├── NoActiveStream      there is no anonymous stream to end
 │   └── StreamGone          the named stream ended, was evicted or lost its slot
+├── TokensUnavailable       no playback token can be issued
 └── StoreError              the state could not be changed or read
     ├── StoreUnavailable    out of reach, too slow, or failing by itself
     ├── StoreThrottled      reachable, and asking for fewer requests
@@ -52,6 +54,22 @@ class LimitReached(Refusal):
         self.live = live
 
 
+class TooManyStarts(Refusal):
+    """There is a free slot, but too many streams that are over have an unexpired playback token.
+
+    Attributes:
+        limit: the limit that this request was held against.
+        live: who holds slots, as the refused write itself saw it.
+        seconds: until enough of those tokens are over.
+    """
+
+    def __init__(self, limit: int, live: LiveStreams, seconds: float) -> None:
+        super().__init__("too many starts")
+        self.limit = limit
+        self.live = live
+        self.seconds = seconds
+
+
 class NoActiveStream(Refusal):
     """There is no anonymous stream to end.
 
@@ -70,6 +88,10 @@ class StreamGone(Refusal):
     def __init__(self, stream_id: str) -> None:
         super().__init__(f"stream {stream_id} is gone")
         self.stream_id = stream_id
+
+
+class TokensUnavailable(StreamLimiterError):
+    """No playback token can be issued: its keys cannot be read."""
 
 
 class StoreError(StreamLimiterError):

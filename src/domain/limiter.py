@@ -5,31 +5,32 @@ that the refusal itself brings. So an ordinary call is one write and no read.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from typing import Final
 
+from domain.decisions import (
+    Decision,
+    Postpone,
+    Refuse,
+    Settled,
+    Try,
+    decide_heartbeat,
+    decide_start,
+    first_heartbeat,
+    first_start,
+)
 from domain.errors import (
     LimitReached,
     NoActiveStream,
     StoreContended,
     StoreUnavailable,
     StreamGone,
+    TokensUnavailable,
+    TooManyStarts,
 )
-from domain.policy import (
-    Decision,
-    Enforcement,
-    OnStoreFailure,
-    Outcome,
-    Policy,
-    Refuse,
-    Settled,
-    Try,
-    decide_start,
-    first_start,
-    heartbeat_write,
-)
-from domain.ports import Clock, Deadline, Landed, StreamRepository
+from domain.policy import Enforcement, OnStoreFailure, Outcome, Policy
+from domain.ports import Clock, Deadline, Landed, StreamRepository, TokenIssuer
 from domain.requests import (
     EndAnonymous,
     EndNamed,
@@ -61,6 +62,7 @@ class Answer:
         at: when this was so, in epoch seconds.
         reclaimed: slots of streams that were over, given back in passing.
         evicted: slots of live streams that had to make room.
+        token: the playback token of the named stream, good until its lease ends; `None` where none is issued.
     """
 
     outcome: Outcome
@@ -69,6 +71,7 @@ class Answer:
     at: float
     reclaimed: int = 0
     evicted: int = 0
+    token: str | None = None
 
 
 class StreamLimiter:
@@ -80,11 +83,15 @@ class StreamLimiter:
         repository: keeps the users' streams.
         clock: tells the time.
         policy: how to behave.
+        tokens: issues playback tokens; `None` = there are none.
     """
 
-    def __init__(self, repository: StreamRepository, clock: Clock, policy: Policy) -> None:
+    def __init__(
+        self, repository: StreamRepository, clock: Clock, policy: Policy, tokens: TokenIssuer | None = None
+    ) -> None:
         self._repository = repository
         self._clock = clock
+        self._tokens = tokens
         self.policy = policy
 
     def start(self, request: StartRequest) -> Answer:
@@ -92,7 +99,11 @@ class StreamLimiter:
 
         Raises:
             LimitReached: every slot is taken by a live stream.
+            TooManyStarts: too many streams that are over have an unexpired playback token.
+            TokensUnavailable: no playback token can be issued; nothing was written.
         """
+        if self._tokens and isinstance(request, StartNamed):
+            self._tokens.check()
         try:
             return self._start(request)
         except StoreUnavailable:
@@ -103,24 +114,24 @@ class StreamLimiter:
             return self._unverified(request)
 
     def heartbeat(self, request: Heartbeat) -> Answer:
-        """Extend a named stream's lease.
+        """Extend a named stream's lease. It is extended although no playback token can be issued.
 
         Raises:
-            StreamGone: the stream is no longer there.
+            StreamGone: the stream is no longer there, or another page load started it again.
         """
-        deadline = self._deadline()
-        now = self._clock.now()
+
+        def decide(state: Snapshot) -> Decision:
+            return decide_heartbeat(state, request, self.policy, self._clock.now())
+
         try:
-            result = self._repository.apply(heartbeat_write(request, self.policy, now), deadline)
+            outcome, state, _ = self._settle(first_heartbeat(request, self.policy, self._clock.now()), decide)
         except StoreUnavailable:
             if self.policy.on_store_failure is OnStoreFailure.CLOSED:
                 raise
             return self._unverified(request)
-        lease = result.state.leases.get(request.stream_id)
-        if lease is None:
+        if not isinstance(outcome, Outcome):
             raise StreamGone(request.stream_id)
-        # Refused although it is there: a later heartbeat overtook this one, and its expiry holds.
-        return self._answer(Outcome.EXTENDED, result.state, lease)
+        return self._hold(request, outcome, state)
 
     def end(self, request: EndRequest) -> Answer:
         """Give a slot back. Ending a named stream again is harmless: `Outcome.ALREADY_ENDED`.
@@ -143,18 +154,43 @@ class StreamLimiter:
 
         first = first_start(request, self.policy, self._clock.now())
         outcome, state, freed = self._settle(first, decide)
-        if outcome is None:
-            raise LimitReached(request.limit, self.policy.live(state, self._clock.now()))
+        now = self._clock.now()
+        match outcome:
+            case Refuse():
+                raise LimitReached(request.limit, self.policy.live(state, now))
+            case Postpone(until):
+                raise TooManyStarts(request.limit, self.policy.live(state, now), until - now)
         if isinstance(request, StartAnonymous):
             return self._answer(outcome, state, freed=freed)
-        return self._answer(outcome, state, state.leases.get(request.stream_id), freed, request.replaces)
+        return self._hold(request, outcome, state, freed, request.replaces)
+
+    def _hold(
+        self,
+        request: StartNamed | Heartbeat,
+        outcome: Outcome,
+        state: Snapshot,
+        freed: Freed = NOTHING,
+        replaces: str | None = None,
+    ) -> Answer:
+        """Answer a player that holds a named slot. Its token comes from the lease that the store returned."""
+        answer = self._answer(outcome, state, state.leases.get(request.stream_id), freed, replaces)
+        return replace(answer, token=self._token(request.user_id, answer))
+
+    def _token(self, user_id: str, answer: Answer) -> str | None:
+        if self._tokens is None or answer.lease is None:
+            return None
+        try:
+            return self._tokens.issue(user_id, answer.lease, answer.at)
+        except TokensUnavailable:
+            return None
 
     def _settle(
         self, step: Try, decide: Callable[[Snapshot], Decision]
-    ) -> tuple[Outcome | None, Snapshot, Freed]:
-        """Write until a write lands or nothing is left to write; tells what the write gave back in passing.
+    ) -> tuple[Outcome | Refuse | Postpone, Snapshot, Freed]:
+        """Write until a write lands or nothing is left to write.
 
-        An outcome of `None` is a refusal.
+        Returns:
+            The outcome, the state that shows it, and what the write gave back in passing.
         """
         deadline = self._deadline()
         for _ in range(MAX_ROUNDS):
@@ -163,8 +199,8 @@ class StreamLimiter:
                 freed = step.write.freed if isinstance(step.write, Admit) else NOTHING
                 return step.outcome, result.state, freed
             match decide(result.state):
-                case Refuse():
-                    return None, result.state, NOTHING
+                case Refuse() | Postpone() as refusal:
+                    return refusal, result.state, NOTHING
                 case Settled(outcome):
                     return outcome, result.state, NOTHING
                 case next_step:
@@ -175,7 +211,13 @@ class StreamLimiter:
 
     def _end_named(self, request: EndNamed) -> Answer:
         retain_until = self.policy.retain_until(self._clock.now())
-        write = Release(request.user_id, request.stream_id, retain_until)
+        write = Release(
+            request.user_id,
+            request.stream_id,
+            retain_until,
+            of_play=request.play,
+            spends=self.policy.token_overlap is not None,
+        )
         result = self._repository.apply(write, self._deadline())
         outcome = Outcome.ENDED if isinstance(result, Landed) else Outcome.ALREADY_ENDED
         return self._answer(outcome, result.state)
@@ -210,7 +252,10 @@ class StreamLimiter:
             lease = self.policy.lease_of(request, now)
         elif isinstance(request, Heartbeat):
             lease = Lease(request.stream_id, floor(now), self.policy.lease_until(now))
-        return Answer(Outcome.UNVERIFIED, None, lease, now)
+        answer = Answer(Outcome.UNVERIFIED, None, lease, now)
+        if not self.policy.open_tokens:
+            return answer
+        return replace(answer, token=self._token(request.user_id, answer))
 
     def _deadline(self) -> Deadline:
         return Deadline.after(DEADLINE_SECONDS, self._clock)

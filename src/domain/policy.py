@@ -1,18 +1,16 @@
-"""The rules: which write a request asks for first, and what to do when that write was refused.
+"""The policy: how the service is configured to behave, and what that makes of a state and a clock.
 
-Pure and total: every decision is a function of the state that was seen, the request, the policy
-and the clock. `docs/leases.md` tells the same in prose.
+`docs/leases.md` describes the same in prose.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil, floor
 from typing import Final
 
-from domain.requests import Heartbeat, StartAnonymous, StartNamed, StartRequest
-from domain.streams import CEILING, NO_SLOTS, Lease, LiveStreams, Snapshot
-from domain.writes import NOTHING, Admit, AnonymousStream, Extend, Freed, is_over, permits
+from domain.requests import StartNamed
+from domain.streams import NO_SLOTS, Lease, LiveStreams, Snapshot, age
+from domain.writes import Freed, is_over
 
 MAX_STREAMS: Final = 3
 """How many streams a user may watch at once, when nothing else is configured."""
@@ -70,6 +68,10 @@ class Policy:
         on_limit: what a start meets when every slot is taken.
         enforcement: whether the limit is enforced.
         on_store_failure: what to answer while the store is away.
+        token_overlap: how many streams more than the limit may have an unexpired playback token;
+            `None` = there are no tokens, and no names are counted.
+        open_tokens: whether a stream that is admitted unverified has a token all the same. The token
+            bound does not count it.
     """
 
     lease_seconds: int = 90
@@ -79,10 +81,19 @@ class Policy:
     on_limit: OnLimit = OnLimit.REJECT
     enforcement: Enforcement = Enforcement.ENFORCE
     on_store_failure: OnStoreFailure = OnStoreFailure.CLOSED
+    token_overlap: int | None = None
+    open_tokens: bool = False
 
     def lease_of(self, request: StartNamed, now: float) -> Lease:
-        """The lease that a start takes now."""
-        return Lease(request.stream_id, floor(now), self.lease_until(now), request.device)
+        """Return the lease that a start takes now."""
+        return Lease(
+            request.stream_id,
+            floor(now),
+            self.lease_until(now),
+            request.device,
+            request.play,
+            request.path_prefix,
+        )
 
     def lease_until(self, now: float) -> int:
         """When a lease that is taken or extended now ends."""
@@ -115,7 +126,7 @@ class Policy:
         over = is_over(state.anonymous, self.anonymous_over_since(now))
         leases = (lease for lease in state.leases.values() if self.is_live(lease, now))
         return LiveStreams(
-            leases=tuple(sorted(leases, key=_age)),
+            leases=tuple(sorted(leases, key=age)),
             anonymous_count=0 if over else state.anonymous.count,
         )
 
@@ -124,149 +135,6 @@ class Policy:
         leases = (lease for lease in state.leases.values() if not self.is_live(lease, now))
         over = is_over(state.anonymous, self.anonymous_over_since(now))
         return Freed(
-            expired=tuple(sorted(leases, key=_age)),
+            expired=tuple(sorted(leases, key=age)),
             anonymous=state.anonymous if over else NO_SLOTS,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """Make this write; if it lands, the request's outcome is this, else decide again."""
-
-    write: Admit | Extend
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Nothing is left to write: the state already shows the request's effect."""
-
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """The answer is no."""
-
-
-Decision = Try | Settled | Refuse
-
-
-def first_start(request: StartRequest, policy: Policy, now: float) -> Try:
-    """The write that a start begins with, knowing nothing of the state: right for every ordinary call."""
-    replaces = request.replaces if isinstance(request, StartNamed) else None
-    if replaces is None:
-        return Try(_admit(request, policy, now, request.limit), Outcome.ADMITTED)
-    return Try(_admit(request, policy, now, request.limit, Freed(ended=(replaces,))), Outcome.REPLACED)
-
-
-def decide_start(state: Snapshot, request: StartRequest, policy: Policy, now: float) -> Decision:
-    """What to do about a start whose write was refused by this state. The order of the rules matters."""
-    return (
-        _replay(state, request, policy, now)
-        or _room(state, request, policy, now)
-        or _reclaim(state, request, policy, now)
-        or _shadow(state, request, policy, now)
-        or _evict(state, request, policy, now)
-        or Refuse()
-    )
-
-
-def heartbeat_write(request: Heartbeat, policy: Policy, now: float) -> Extend:
-    """The write that a heartbeat makes."""
-    return Extend(request.user_id, request.stream_id, policy.lease_until(now), policy.retain_until(now))
-
-
-def _replay(state: Snapshot, request: StartRequest, policy: Policy, now: float) -> Decision | None:
-    """An earlier try of this very request landed, or the same player comes back: it has its slot."""
-    if isinstance(request, StartAnonymous):
-        return Settled(Outcome.REPLAYED) if request.mark in state.marks else None
-    lease = state.leases.get(request.stream_id)
-    if lease is None or not policy.is_live(lease, now):
-        return None
-    replaces = request.replaces if request.replaces in state.leases else None
-    left = lease.expires_at - now
-    if replaces is None and left >= policy.lease_seconds - policy.heartbeat_seconds:
-        return Settled(Outcome.REPLAYED)
-    renewal = Extend(
-        request.user_id,
-        request.stream_id,
-        max(policy.lease_until(now), lease.expires_at),
-        policy.retain_until(now),
-        replaces,
-    )
-    return Try(renewal, Outcome.REPLAYED if replaces is None else Outcome.REPLACED)
-
-
-def _room(state: Snapshot, request: StartRequest, policy: Policy, now: float) -> Decision | None:
-    """The state moved meanwhile, and the plain write fits it now."""
-    replaced = _replaced(state, request)
-    plain = _admit(request, policy, now, request.limit, replaced)
-    outcome = Outcome.REPLACED if replaced.ended else Outcome.ADMITTED
-    return Try(plain, outcome) if permits(state, plain) else None
-
-
-def _reclaim(state: Snapshot, request: StartRequest, policy: Policy, now: float) -> Decision | None:
-    """There is room once the expired slots are gone."""
-    freed = _over_and_replaced(state, request, policy, now)
-    reclaim = _admit(request, policy, now, request.limit, freed)
-    return Try(reclaim, Outcome.RECLAIMED) if permits(state, reclaim) else None
-
-
-def _shadow(state: Snapshot, request: StartRequest, policy: Policy, now: float) -> Decision | None:
-    """The limit is not enforced: admit above it, and say that it would have been a refusal."""
-    if policy.enforcement is not Enforcement.SHADOW:
-        return None
-    freed = _over_and_replaced(state, request, policy, now)
-    above = _admit(request, policy, now, CEILING, freed)
-    return Try(above, Outcome.WOULD_REFUSE) if permits(state, above) else Refuse()
-
-
-def _evict(state: Snapshot, request: StartRequest, policy: Policy, now: float) -> Decision | None:
-    """Make room by ending the user's oldest named streams, as few as it takes."""
-    if policy.on_limit is not OnLimit.EVICT_OLDEST or request.limit == 0:
-        return None
-    for freed in _ever_more(state, _over_and_replaced(state, request, policy, now), policy, now):
-        evict = replace(_admit(request, policy, now, request.limit, freed), tight=True)
-        if permits(state, evict):
-            return Try(evict, Outcome.EVICTED)
-    return None
-
-
-def _ever_more(state: Snapshot, freed: Freed, policy: Policy, now: float) -> Iterator[Freed]:
-    """The freed slots, with one more of the oldest live streams ended at each step."""
-    ended = freed.ended
-    for lease in policy.live(state, now).leases:
-        if lease.stream_id not in ended:
-            ended = (*ended, lease.stream_id)
-            yield Freed(freed.expired, ended, freed.anonymous)
-
-
-def _replaced(state: Snapshot, request: StartRequest) -> Freed:
-    """The stream that a start replaces, where it is there."""
-    replaces = request.replaces if isinstance(request, StartNamed) else None
-    if replaces is None or replaces not in state.leases:
-        return NOTHING
-    return Freed(ended=(replaces,))
-
-
-def _over_and_replaced(state: Snapshot, request: StartRequest, policy: Policy, now: float) -> Freed:
-    """Everything that is over, and the stream that the start replaces."""
-    over = policy.expired(state, now)
-    replaced = tuple(name for name in _replaced(state, request).ended if name not in over.names)
-    return Freed(over.expired, replaced, over.anonymous)
-
-
-def _admit(request: StartRequest, policy: Policy, now: float, limit: int, freed: Freed = NOTHING) -> Admit:
-    newcomer: Lease | AnonymousStream
-    if isinstance(request, StartNamed):
-        newcomer = policy.lease_of(request, now)
-    else:
-        newcomer = AnonymousStream(
-            request.mark, policy.anonymous_until(now), policy.anonymous_over_since(now)
-        )
-    return Admit(request.user_id, newcomer, limit, policy.retain_until(now), freed)
-
-
-def _age(lease: Lease) -> tuple[int, str]:
-    return lease.started_at, lease.stream_id

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from domain.streams import Snapshot
+from domain.streams import Lease, Snapshot
 from domain.writes import Write
 
 
@@ -83,6 +83,26 @@ class StreamRepository(Protocol):
 
         Raises:
             StoreUnavailable, StoreThrottled, StoreContended, StoreFault: as for `apply`.
+        """
+        ...
+
+
+class TokenIssuer(Protocol):
+    """Issues playback tokens: texts that let a player have video until a lease ends."""
+
+    def check(self) -> None:
+        """Return if tokens can be issued now.
+
+        Raises:
+            TokensUnavailable: they cannot.
+        """
+        ...
+
+    def issue(self, user_id: str, lease: Lease, now: float) -> str:
+        """Return the token of this user's lease: it ends when the lease does.
+
+        Raises:
+            TokensUnavailable: it cannot be issued.
         """
         ...
 

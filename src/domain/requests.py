@@ -10,6 +10,8 @@ class StartNamed:
     Attributes:
         limit: how many streams this user may have, 0 to 20.
         replaces: a stream of the same user that ends in the same write; never `stream_id` itself.
+        play: a nonce of the page load.
+        path_prefix: the path that the stream's playback tokens are good for; `None` = every path.
     """
 
     user_id: str
@@ -17,6 +19,8 @@ class StartNamed:
     limit: int
     device: str | None = None
     replaces: str | None = None
+    play: str | None = None
+    path_prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +43,28 @@ class StartAnonymous:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Keep a named stream's slot."""
+    """Keep a named stream's slot.
+
+    Attributes:
+        play: a nonce of the page load; a stream that another page load started again is gone.
+    """
 
     user_id: str
     stream_id: str
+    play: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EndNamed:
-    """Give a named stream's slot back."""
+    """Give a named stream's slot back.
+
+    Attributes:
+        play: a nonce of the page load; a stream that another page load started again goes on.
+    """
 
     user_id: str
     stream_id: str
+    play: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,35 @@ class Lease:
         started_at: when the slot was taken; decides who is oldest.
         expires_at: when the hold ends, unless a heartbeat extends it.
         device: a label to show to people, if the player gave one.
+        play: a nonce of the page load that started it, if the player gave one. An end or a heartbeat
+            of another page load is of the past.
+        path_prefix: the path that its playback tokens are good for, with a slash at its end;
+            `None` = every path.
     """
 
     stream_id: str
     started_at: int
     expires_at: int
     device: str | None = None
+    play: str | None = None
+    path_prefix: str | None = None
+
+    def is_of(self, play: str | None) -> bool:
+        """Return whether a request of this page load is about this stream; an unknown one is."""
+        return play is None or self.play is None or self.play == play
+
+
+@dataclass(frozen=True, slots=True)
+class SpentToken:
+    """The last playback token of a stream that is over.
+
+    Attributes:
+        stream_id: the name of that stream.
+        expires_at: when the token ends.
+    """
+
+    stream_id: str
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +82,17 @@ class Snapshot:
         anonymous: the anonymous slots.
         leases: the named streams by their name, expired ones included.
         marks: of the latest anonymous changes, newest first, at most `REMEMBERED_MARKS`.
+        tokens: the names that count towards the token bound: those of all leases and of all spent
+            tokens; `None` = never counted, as without a playback key.
+        spent: by the name of a stream that is over, when its last token ends.
     """
 
     stream_count: int = 0
     anonymous: AnonymousSlots = NO_SLOTS
     leases: Mapping[str, Lease] = field(default_factory=lambda: MappingProxyType({}))
     marks: tuple[str, ...] = ()
+    tokens: frozenset[str] | None = None
+    spent: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +111,8 @@ class LiveStreams:
     def count(self) -> int:
         """How many streams are live."""
         return len(self.leases) + self.anonymous_count
+
+
+def age(lease: Lease) -> tuple[int, str]:
+    """Return the key that sorts leases oldest first, ties by name."""
+    return lease.started_at, lease.stream_id

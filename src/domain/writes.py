@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import assert_never
 
 from domain.streams import NO_SLOTS, REMEMBERED_MARKS, AnonymousSlots, Lease, Snapshot
+from domain.token_names import Counted, Names, Recounted, names_after, names_permit
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,14 @@ class Admit:
     """Take a slot for a newcomer, giving back others in the same write.
 
     Lands when the newcomer is new (its name is not there, or only as one of `freed.expired`; its
-    request is not remembered), all of `freed` is as stated, and fewer than `limit` slots
-    remain taken once they are given back.
+    request is not remembered), all of `freed` is as stated, fewer than `limit` slots
+    remain taken once they are given back, and its name can be counted. A newcomer's lease ends no
+    earlier than the token that was spent under its name.
 
     Attributes:
         tight: whether it lands only when the newcomer takes the last slot, `limit - 1` others
             remaining taken: nobody is evicted for a slot that came free meanwhile.
+        names: how the newcomer's name is counted towards the token bound; `None` = not at all.
     """
 
     user_id: str
@@ -76,14 +79,21 @@ class Admit:
     retain_until: int | None
     freed: Freed = NOTHING
     tight: bool = False
+    names: Names | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Extend:
     """Move a lease's expiry forward, and end the stream that it `replaces`, if it names one.
 
-    Lands when the lease is there and does not expire later already (a late packet never moves an
-    expiry back), and the replaced stream is there.
+    Lands when the lease is there, is of the same play, and does not expire later already (a late
+    packet never moves an expiry back), the replaced stream is there, and its name is counted.
+
+    Attributes:
+        of_play: the page load that the lease must be of; `None` = whichever.
+        play: what the lease's play becomes; `None` = it stays.
+        path_prefix: what the lease's path prefix becomes; `None` = it stays.
+        names: how its name is counted towards the token bound; `None` = not at all.
     """
 
     user_id: str
@@ -91,15 +101,26 @@ class Extend:
     expires_at: int
     retain_until: int | None
     replaces: str | None = None
+    of_play: str | None = None
+    play: str | None = None
+    path_prefix: str | None = None
+    names: Names | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Give a named stream's slot back. Lands when the stream is there."""
+    """Give a named stream's slot back. Lands when the stream is there, and is of the same play.
+
+    Attributes:
+        of_play: the page load that the stream must be of; `None` = whichever.
+        spends: whether its name stays counted until its last token is over.
+    """
 
     user_id: str
     stream_id: str
     retain_until: int | None
+    of_play: str | None = None
+    spends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,79 +134,85 @@ class ReleaseAnonymous:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """Give back expired slots and make the count equal its parts again: an operator's tool.
+    """Give back slots and make the counts equal their parts again: an operator's tool.
 
     Lands when the counts and every lease and slot that it removes are as they were seen.
 
     Attributes:
         seen: the state that was looked at.
-        expired: what of it is over.
+        freed: the slots of it that are given back.
+        names: the names that count towards the token bound; `None` = none do.
     """
 
     user_id: str
     seen: Snapshot
-    expired: Freed
+    freed: Freed
     retain_until: int | None
+    names: Recounted | None = None
 
     @property
     def correction(self) -> int:
         """What to add to the count, so that it equals what remains."""
         parts = self.seen.anonymous.count + len(self.seen.leases)
-        return parts - self.expired.slots - self.seen.stream_count
+        return parts - self.freed.slots - self.seen.stream_count
 
 
 Write = Admit | Extend | Release | ReleaseAnonymous | Repair
 
 
 def permits(state: Snapshot, write: Write) -> bool:
-    """Whether the write lands on this state."""
+    """Return whether the write lands on this state."""
     match write:
-        case Admit(newcomer=newcomer, limit=limit, freed=freed, tight=tight):
+        case Admit(newcomer=newcomer, limit=limit, freed=freed, tight=tight, names=names):
             remaining = state.stream_count - freed.slots
             return (
                 _is_new(state, newcomer, freed)
                 and _is_as_stated(state, freed)
                 and (remaining == limit - 1 if tight else remaining < limit)
+                and names_permit(state, names, _name(newcomer), freed.ended)
+                and _outlives_its_tokens(state, write)
             )
-        case Extend(stream_id=stream_id, expires_at=expires_at, replaces=replaces):
+        case Extend(stream_id=stream_id, expires_at=expires_at, names=names):
             lease = state.leases.get(stream_id)
             return (
                 lease is not None
                 and lease.expires_at <= expires_at
-                and (replaces is None or replaces in state.leases)
+                and lease.is_of(write.of_play)
+                and all(name in state.leases for name in _replaced(write))
+                and names_permit(state, names, stream_id, _replaced(write))
             )
-        case Release(stream_id=stream_id):
-            return stream_id in state.leases
+        case Release(stream_id=stream_id, of_play=of_play):
+            lease = state.leases.get(stream_id)
+            return lease is not None and lease.is_of(of_play)
         case ReleaseAnonymous(mark=mark):
             return state.anonymous.count > 0 and mark not in state.marks
-        case Repair(seen=seen, expired=expired):
+        case Repair(seen=seen, freed=freed, names=names):
             return (
                 state.stream_count == seen.stream_count
                 and state.anonymous == seen.anonymous
-                and _is_as_stated(state, expired)
+                and _is_as_stated(state, freed)
+                and names_permit(state, names, None, freed.ended)
             )
         case _:
             assert_never(write)
 
 
 def after(state: Snapshot, write: Write) -> Snapshot:
-    """The state that the write leaves, when it lands on this one."""
+    """Return the state that the write leaves, when it lands on this one."""
     match write:
         case Admit():
             return _admitted(state, write)
-        case Extend(stream_id=stream_id, expires_at=expires_at, replaces=replaces):
-            lease = replace(state.leases[stream_id], expires_at=expires_at)
-            gone = () if replaces is None else (replaces,)
-            return replace(
-                state,
-                stream_count=state.stream_count - len(gone),
-                leases=_leases(state, without=gone, plus=lease),
-            )
-        case Release(stream_id=stream_id):
+        case Extend():
+            return _extended(state, write)
+        case Release(stream_id=stream_id, spends=spends):
+            counted = Counted(bound=0) if spends else None
+            tokens, spent = names_after(state, counted, None, (stream_id,))
             return replace(
                 state,
                 stream_count=state.stream_count - 1,
                 leases=_leases(state, without=(stream_id,)),
+                tokens=tokens,
+                spent=spent,
             )
         case ReleaseAnonymous(mark=mark):
             return replace(
@@ -194,12 +221,15 @@ def after(state: Snapshot, write: Write) -> Snapshot:
                 anonymous=replace(state.anonymous, count=state.anonymous.count - 1),
                 marks=_remember(state, mark),
             )
-        case Repair(expired=expired):
+        case Repair(freed=freed, names=names):
+            tokens, spent = names_after(state, names, None, freed.ended)
             return replace(
                 state,
                 stream_count=state.stream_count + write.correction,
-                anonymous=_remaining(state, expired),
-                leases=_leases(state, without=expired.names),
+                anonymous=_remaining(state, freed),
+                leases=_leases(state, without=freed.names),
+                tokens=tokens,
+                spent=spent,
             )
         case _:
             assert_never(write)
@@ -209,12 +239,40 @@ def _admitted(state: Snapshot, write: Admit) -> Snapshot:
     newcomer, freed = write.newcomer, write.freed
     stream_count = state.stream_count - freed.slots + 1
     remaining = _remaining(state, freed)
+    tokens, spent = names_after(state, write.names, _name(newcomer), freed.ended)
     if isinstance(newcomer, Lease):
         leases = _leases(state, without=freed.names, plus=newcomer)
-        return Snapshot(stream_count, remaining, leases, state.marks)
+        return Snapshot(stream_count, remaining, leases, state.marks, tokens, spent)
     anonymous = AnonymousSlots(remaining.count + 1, newcomer.expires_at)
     leases = _leases(state, without=freed.names)
-    return Snapshot(stream_count, anonymous, leases, _remember(state, newcomer.mark))
+    return Snapshot(stream_count, anonymous, leases, _remember(state, newcomer.mark), tokens, spent)
+
+
+def _extended(state: Snapshot, write: Extend) -> Snapshot:
+    seen = state.leases[write.stream_id]
+    lease = replace(
+        seen,
+        expires_at=write.expires_at,
+        play=write.play or seen.play,
+        path_prefix=write.path_prefix or seen.path_prefix,
+    )
+    gone = _replaced(write)
+    tokens, spent = names_after(state, write.names, None, gone)
+    return replace(
+        state,
+        stream_count=state.stream_count - len(gone),
+        leases=_leases(state, without=gone, plus=lease),
+        tokens=tokens,
+        spent=spent,
+    )
+
+
+def _replaced(write: Extend) -> tuple[str, ...]:
+    return () if write.replaces is None else (write.replaces,)
+
+
+def _name(newcomer: Lease | AnonymousStream) -> str | None:
+    return newcomer.stream_id if isinstance(newcomer, Lease) else None
 
 
 def _is_new(state: Snapshot, newcomer: Lease | AnonymousStream, freed: Freed) -> bool:
@@ -224,6 +282,14 @@ def _is_new(state: Snapshot, newcomer: Lease | AnonymousStream, freed: Freed) ->
     return newcomer.mark not in state.marks and (
         freed.anonymous.count > 0 or not is_over(state.anonymous, newcomer.presumed_over)
     )
+
+
+def _outlives_its_tokens(state: Snapshot, write: Admit) -> bool:
+    """Return whether a name that starts again keeps the later expiry, where names are counted."""
+    newcomer = write.newcomer
+    if write.names is None or not isinstance(newcomer, Lease):
+        return True
+    return state.spent.get(newcomer.stream_id, 0) <= newcomer.expires_at
 
 
 def _is_as_stated(state: Snapshot, freed: Freed) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.ports import Deadline, Landed, Rejected, StreamRepository
 from domain.streams import AnonymousSlots, Lease, Snapshot
+from domain.token_names import Counted, Names, Recounted, recount
 from domain.writes import (
     Admit,
     AnonymousStream,
@@ -63,21 +64,30 @@ class Story:
         freed: Freed = Freed(),  # noqa: B008 - frozen
         *,
         tight: bool = False,
+        names: Names | None = None,
     ) -> bool:
-        """Admit a newcomer, and say whether it was."""
-        return self.write(Admit(self.user_id, newcomer, limit, RETAIN, freed, tight))
+        """Admit a newcomer, and return whether it was admitted."""
+        return self.write(Admit(self.user_id, newcomer, limit, RETAIN, freed, tight, names))
 
-    def extend(self, stream_id: str, expires_at: int, replaces: str | None = None) -> bool:
-        """Extend a lease, and say whether it was."""
-        return self.write(Extend(self.user_id, stream_id, expires_at, RETAIN, replaces))
+    def extend(
+        self, stream_id: str, expires_at: int, replaces: str | None = None, names: Names | None = None
+    ) -> bool:
+        """Extend a lease, and return whether it was extended."""
+        return self.write(Extend(self.user_id, stream_id, expires_at, RETAIN, replaces, names=names))
 
-    def end(self, stream_id: str) -> bool:
-        """End a named stream, and say whether it was there."""
-        return self.write(Release(self.user_id, stream_id, RETAIN))
+    def end(self, stream_id: str, *, of_play: str | None = None, spends: bool = False) -> bool:
+        """End a named stream, and return whether it was there."""
+        return self.write(Release(self.user_id, stream_id, RETAIN, of_play, spends))
 
     def end_anonymous(self, request: str) -> bool:
         """End an anonymous stream, and say whether there was one."""
         return self.write(ReleaseAnonymous(self.user_id, request, RETAIN))
+
+    @property
+    def counted(self) -> tuple[list[str] | None, dict[str, int]]:
+        """The names that count towards the token bound, and when the spent tokens among them end."""
+        tokens = self.state.tokens
+        return None if tokens is None else sorted(tokens), dict(self.state.spent)
 
     def read(self) -> Snapshot:
         """The state as a read tells it."""
@@ -104,7 +114,7 @@ def test_the_first_anonymous_start_is_one_write(story: Story) -> None:
 
 def test_the_first_named_start_is_one_write(story: Story) -> None:
     """A lease is stored with all that it says, the device's label unchanged."""
-    tv = lease("tv:1", device="Wohnzimmer 📺")
+    tv = Lease("tv:1", NOW, NOW + 90, "Wohnzimmer 📺", "load-1", "/film/")
     assert all(getattr(tv, field.name) for field in fields(tv)), "a field is new: give it a value here"
     assert story.admit(tv)
     assert story.state == Snapshot(1, AnonymousSlots(), {"tv:1": tv}, ())
@@ -286,13 +296,97 @@ def test_a_repair_makes_the_count_equal_its_parts(story: Story) -> None:
     assert not story.write(repair)
 
 
+def test_a_name_counts_until_its_token_is_over(story: Story) -> None:
+    """An ended stream's name stays counted; it starts again as the same name, and no new one comes in."""
+    counted = Counted(bound=3)
+    assert all(story.admit(lease(name), names=counted) for name in "ab")
+    assert story.end("a", spends=True)
+    assert story.counted == (["a", "b"], {"a": NOW + 90})
+    assert story.admit(lease("c"), names=counted)
+    assert not story.admit(lease("d"), limit=9, names=counted)
+    assert not story.admit(lease("a", NOW + 89), names=counted), "its last token ends later"
+    assert story.admit(lease("a"), names=counted)
+    assert story.counted == (["a", "b", "c"], {})
+    assert story.read() == story.state
+
+
+def test_a_replaced_name_stays_counted(story: Story) -> None:
+    """In the one write of a start, and in that of a renewal."""
+    counted = Counted(bound=3)
+    assert all(story.admit(lease(name), names=counted) for name in "ab")
+    assert story.admit(lease("c"), freed=Freed(ended=("a",)), names=counted)
+    assert story.counted == (["a", "b", "c"], {"a": NOW + 90})
+    assert story.extend("c", NOW + 100, replaces="b", names=recount(story.state, "c", (), NOW))
+    assert story.counted == (["a", "b", "c"], {"a": NOW + 90, "b": NOW + 90})
+    assert not story.admit(lease("d"), freed=Freed(ended=("c",)), names=counted)
+
+
+def test_streams_that_were_never_counted_are_counted_first(story: Story) -> None:
+    """A write that counts on what is counted is rejected where leases are not: one counts them anew."""
+    assert story.admit(lease("a"))
+    assert not story.admit(lease("b"), names=Counted(bound=9))
+    assert not story.extend("a", NOW + 100, names=Counted(bound=0))
+    assert story.extend("a", NOW + 100, names=recount(story.state, "a", (), NOW))
+    assert story.counted == (["a"], {})
+    assert story.admit(lease("b"), names=Counted(bound=9))
+
+
+def test_a_recount_needs_the_names_and_spent_tokens_that_were_seen(story: Story) -> None:
+    """A name that came since, or that is spent anew, is not lost."""
+    assert all(story.admit(lease(name), names=Counted(bound=9)) for name in "ab")
+    assert story.end("a", spends=True)
+    seen = story.state
+    assert story.admit(lease("a", NOW + 200), names=Counted(bound=9))
+    assert story.end("a", spends=True)
+    forgets = recount(seen, "b", (), over_since=NOW + 90)
+    assert not story.extend("b", NOW + 100, names=forgets), "the spent token is another one"
+    assert story.admit(lease("c"), names=Counted(bound=9))
+    assert not story.extend("b", NOW + 100, names=recount(seen, "b", (), NOW)), "there is one name more"
+    assert story.extend("b", NOW + 100, names=recount(story.state, "b", (), NOW + 200))
+    assert story.counted == (["b", "c"], {})
+
+
+def test_a_recount_can_leave_no_name(story: Story) -> None:
+    """The last name goes with the last lease, and a newcomer needs no second write after that."""
+    assert story.admit(lease("a"), names=Counted(bound=1))
+    over = Freed(expired=(lease("a"),))
+    assert story.write(
+        Repair(story.user_id, story.state, over, RETAIN, recount(story.state, None, ("a",), NOW))
+    )
+    assert story.state == story.read() == Snapshot()
+    assert story.admit(lease("b"), names=Counted(bound=1))
+
+
+def test_a_stream_of_another_play_is_left_alone(story: Story) -> None:
+    """A late farewell of a page that was reloaded neither ends nor extends what the reload plays."""
+    assert story.admit(Lease("a", NOW, NOW + 90, play="load-2"))
+    assert not story.end("a", of_play="load-1")
+    assert not story.write(Extend(story.user_id, "a", NOW + 100, RETAIN, of_play="load-1"))
+    assert story.write(Extend(story.user_id, "a", NOW + 100, RETAIN, of_play="load-2", play="load-3"))
+    assert story.state.leases["a"].play == "load-3"
+    assert story.end("a", of_play="load-3")
+
+
 names = st.sampled_from(["a", "b", "c", "x.y:z-_"])
 requests = st.sampled_from([f"start:{n}" for n in range(6)])
 expiries = st.integers(NOW - 2, NOW + 2)
-leases = st.builds(Lease, names, st.just(NOW), expiries, st.sampled_from([None, "tv"]))
+plays = st.sampled_from([None, None, "load-1", "load-2"])
+prefixes = st.sampled_from([None, "/film/"])
+leases = st.builds(Lease, names, st.just(NOW), expiries, st.sampled_from([None, "tv"]), plays, prefixes)
 newcomers = st.one_of(
     leases, st.builds(AnonymousStream, requests, st.none() | expiries, st.none() | st.just(NOW))
 )
+
+
+@st.composite
+def counting(
+    draw: st.DrawFn, state: Snapshot, own: str | None, freed: Freed, bounds: st.SearchStrategy[int]
+) -> Names | None:
+    """Any way of counting names: none, as they stand, or anew, from this state or from an older one."""
+    reclaimed = [lease.stream_id for lease in freed.expired]
+    anew = recount(state, own, reclaimed, draw(expiries))
+    stale = Recounted(draw(st.sampled_from([None, frozenset({"a"})])), anew.names, anew.over)
+    return draw(st.one_of(st.none(), st.builds(Counted, bounds), st.just(anew), st.just(stale)))
 
 
 @st.composite
@@ -307,19 +401,32 @@ def writes(draw: st.DrawFn, user_id: str, state: Snapshot) -> Write:
     )
     freed = Freed(expired, tuple(name for name in ended if name not in dead), slots)
     newcomer = draw(newcomers)
-    if isinstance(newcomer, Lease) and newcomer.stream_id in freed.ended:
+    own = newcomer.stream_id if isinstance(newcomer, Lease) else None
+    if own in freed.ended:
         freed = Freed(expired, (), slots)  # nobody replaces itself
     retain = draw(st.sampled_from([RETAIN, None]))
     limit = draw(st.integers(0, 4))
     replaces = draw(st.none() | names)
     extended = draw(names)
+    count_newcomer = counting(state, own, freed, st.integers(1, 4))
     options: list[Write] = [
-        Admit(user_id, newcomer, limit, retain),
-        Admit(user_id, newcomer, limit, retain, freed),
-        Admit(user_id, newcomer, limit, retain, freed, tight=True),
-        Extend(user_id, extended, draw(expiries), retain, None if replaces == extended else replaces),
-        Release(user_id, draw(names), retain),
+        Admit(user_id, newcomer, limit, retain, names=draw(counting(state, own, Freed(), st.integers(1, 4)))),
+        Admit(user_id, newcomer, limit, retain, freed, names=draw(count_newcomer)),
+        Admit(user_id, newcomer, limit, retain, freed, tight=True, names=draw(count_newcomer)),
+        Extend(
+            user_id,
+            extended,
+            draw(expiries),
+            retain,
+            None if replaces == extended else replaces,
+            of_play=draw(plays),
+            play=draw(plays),
+            path_prefix=draw(prefixes),
+            names=draw(counting(state, extended, Freed(), st.just(0))),
+        ),
+        Release(user_id, draw(names), retain, draw(plays), spends=draw(st.booleans())),
         ReleaseAnonymous(user_id, draw(requests), retain),
+        Repair(user_id, state, freed, retain, recount(state, None, dead, draw(expiries))),
         Repair(user_id, state, Freed(expired, (), slots), retain),
     ]
     return draw(st.sampled_from(options))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain import policy, writes
+from domain import decisions, writes
 from domain.policy import Policy
 from proof.model.explore import Explored, explore
 from proof.model.scenarios import scenarios
@@ -53,12 +53,12 @@ def test_a_takeover_that_forgets_the_seen_expiry_is_found(monkeypatch: pytest.Mo
 
 def test_an_unbounded_start_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """One slot too many is a violation, whoever takes it."""
-    admit = policy._admit  # noqa: SLF001 - the rule that is broken on purpose
+    admit = decisions._admit  # noqa: SLF001 - the rule that is broken on purpose
 
     def unbounded(request: Any, policy: Any, now: float, limit: int, *freed: Any) -> Any:
         return admit(request, policy, now, limit + 1, *freed)
 
-    monkeypatch.setattr(policy, "_admit", unbounded)
+    monkeypatch.setattr(decisions, "_admit", unbounded)
 
     assert explored("heartbeats, limit 1, reject").violation == "2 slots under a limit of 1"
 

@@ -3,10 +3,13 @@
 The condition says what `domain.writes.permits` says, the update what `domain.writes.after` says.
 """
 
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 from adapters.dynamodb import items
+from adapters.dynamodb.update import Update
 from domain.streams import AnonymousSlots, Lease
+from domain.token_names import Counted, Names, Recounted
 from domain.writes import (
     Admit,
     AnonymousStream,
@@ -21,17 +24,14 @@ from domain.writes import (
 
 def update_request(table: str, write: Write) -> dict[str, Any]:
     """The arguments of the one `update_item` call that makes this write."""
-    update = _Update()
+    update = Update()
     match write:
         case Admit():
             _admit(update, write)
         case Extend():
             _extend(update, write)
         case Release():
-            stream = update.stream(write.stream_id)
-            update.require(f"attribute_exists({stream})")
-            update.remove(stream)
-            update.add(items.STREAM_COUNT, -1)
+            _release(update, write)
         case ReleaseAnonymous():
             update.require(f"{items.ANONYMOUS_COUNT} > {update.number('zero', 0)}")
             _remember(update, write.mark)
@@ -45,76 +45,27 @@ def update_request(table: str, write: Write) -> dict[str, Any]:
     return update.request(table, write.user_id)
 
 
-class _Update:
-    """Collects the parts of one `UpdateItem` request, and names and values as they are needed."""
-
-    def __init__(self) -> None:
-        self._set: list[str] = []
-        self._remove: list[str] = []
-        self._add: list[str] = []
-        self._conditions: list[str] = []
-        self._names: dict[str, str] = {}
-        self._values: dict[str, Any] = {}
-
-    def stream(self, stream_id: str) -> str:
-        """A placeholder for a stream's attribute: a caller's text never becomes part of an expression."""
-        attribute = items.stream_attribute(stream_id)
-        for placeholder, known in self._names.items():
-            if known == attribute:
-                return placeholder
-        placeholder = f"#s{len(self._names)}"
-        self._names[placeholder] = attribute
-        return placeholder
-
-    def value(self, name: str, value: Any) -> str:
-        """A placeholder for a value in the SDK's shape."""
-        self._values[f":{name}"] = value
-        return f":{name}"
-
-    def number(self, name: str, value: int) -> str:
-        """A placeholder for a number."""
-        return self.value(name, items.number(value))
-
-    def require(self, condition: str) -> None:
-        self._conditions.append(condition)
-
-    def set(self, path: str, expression: str) -> None:
-        self._set.append(f"{path} = {expression}")
-
-    def remove(self, path: str) -> None:
-        self._remove.append(path)
-
-    def add(self, attribute: str, difference: int) -> None:
-        if difference:
-            self._add.append(f"{attribute} {self.number(f'add_{attribute}', difference)}")
-
-    def request(self, table: str, user_id: str) -> dict[str, Any]:
-        clauses = (("SET", self._set), ("REMOVE", self._remove), ("ADD", self._add))
-        request = {
-            "TableName": table,
-            "Key": items.key(user_id),
-            "UpdateExpression": " ".join(f"{word} {', '.join(parts)}" for word, parts in clauses if parts),
-            "ConditionExpression": " AND ".join(self._conditions),
-            "ExpressionAttributeNames": self._names,
-            "ExpressionAttributeValues": self._values,
-            "ReturnValues": "ALL_NEW",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        return {name: argument for name, argument in request.items() if argument}
-
-
-def _admit(update: _Update, write: Admit) -> None:
+def _admit(update: Update, write: Admit) -> None:
     freed = write.freed
     if isinstance(write.newcomer, Lease):
         _enter_named(update, write.newcomer, freed)
     else:
         _enter_anonymous(update, write.newcomer, freed)
-    _free(update, freed, keep=write.newcomer.stream_id if isinstance(write.newcomer, Lease) else None)
+    own = write.newcomer.stream_id if isinstance(write.newcomer, Lease) else None
+    _free(update, freed, keep=own)
     _require_room(update, write)
     update.add(items.STREAM_COUNT, 1 - freed.slots)
+    if write.names is None:
+        return
+    _count_names(update, write.names, own, freed.ended)
+    if isinstance(write.newcomer, Lease):  # its last token may outlive its lease
+        spent = update.spent(write.newcomer.stream_id)
+        until = update.number("until", write.newcomer.expires_at)
+        update.require(f"(attribute_not_exists({spent}) OR {spent} <= {until})")
+        update.remove(spent)
 
 
-def _require_room(update: _Update, write: Admit) -> None:
+def _require_room(update: Update, write: Admit) -> None:
     slots = write.freed.slots
     if write.tight:
         _require_count(update, items.STREAM_COUNT, write.limit - 1 + slots)
@@ -125,7 +76,7 @@ def _require_room(update: _Update, write: Admit) -> None:
     update.require(bound)
 
 
-def _enter_named(update: _Update, lease: Lease, freed: Freed) -> None:
+def _enter_named(update: Update, lease: Lease, freed: Freed) -> None:
     stream = update.stream(lease.stream_id)
     if lease.stream_id not in freed.names:  # else its own dead lease, overwritten as it was seen
         update.require(f"attribute_not_exists({stream})")
@@ -134,7 +85,7 @@ def _enter_named(update: _Update, lease: Lease, freed: Freed) -> None:
         update.add(items.ANONYMOUS_COUNT, -freed.anonymous.count)
 
 
-def _enter_anonymous(update: _Update, stream: AnonymousStream, freed: Freed) -> None:
+def _enter_anonymous(update: Update, stream: AnonymousStream, freed: Freed) -> None:
     _remember(update, stream.mark)
     update.add(items.ANONYMOUS_COUNT, 1 - freed.anonymous.count)
     if stream.presumed_over is not None and not freed.anonymous.count:
@@ -150,7 +101,7 @@ def _enter_anonymous(update: _Update, stream: AnonymousStream, freed: Freed) -> 
         update.set(items.ANONYMOUS_EXPIRES_AT, update.number("until", stream.expires_at))
 
 
-def _free(update: _Update, freed: Freed, *, keep: str | None = None) -> None:
+def _free(update: Update, freed: Freed, *, keep: str | None = None) -> None:
     """Remove the freed leases on the condition that they are as stated; `keep` is overwritten instead."""
     for place, lease in enumerate(freed.expired):
         stream = update.stream(lease.stream_id)
@@ -166,7 +117,7 @@ def _free(update: _Update, freed: Freed, *, keep: str | None = None) -> None:
         _require_anonymous(update, freed.anonymous)
 
 
-def _require_anonymous(update: _Update, seen: AnonymousSlots) -> None:
+def _require_anonymous(update: Update, seen: AnonymousSlots) -> None:
     _require_count(update, items.ANONYMOUS_COUNT, seen.count)
     if seen.expires_at is None:
         update.require(f"attribute_not_exists({items.ANONYMOUS_EXPIRES_AT})")
@@ -174,34 +125,101 @@ def _require_anonymous(update: _Update, seen: AnonymousSlots) -> None:
         update.require(f"{items.ANONYMOUS_EXPIRES_AT} = {update.number('seen_until', seen.expires_at)}")
 
 
-def _require_count(update: _Update, attribute: str, seen: int) -> None:
+def _require_count(update: Update, attribute: str, seen: int) -> None:
     as_seen = f"{attribute} = {update.number(f'seen_{attribute}', seen)}"
     update.require(as_seen if seen else f"(attribute_not_exists({attribute}) OR {as_seen})")
 
 
-def _extend(update: _Update, write: Extend) -> None:
+def _extend(update: Update, write: Extend) -> None:
     stream = update.stream(write.stream_id)
     expiry = f"{stream}.{items.EXPIRES_AT}"
     until = update.number("until", write.expires_at)
     update.require(f"attribute_exists({stream})")
     update.require(f"{expiry} <= {until}")
+    _require_play(update, stream, write.of_play)
     update.set(expiry, until)
-    if write.replaces is not None:
-        replaced = update.stream(write.replaces)
-        update.require(f"attribute_exists({replaced})")
-        update.remove(replaced)
-        update.add(items.STREAM_COUNT, -1)
+    for field, text in ((items.PLAY, write.play), (items.PATH_PREFIX, write.path_prefix)):
+        if text is not None:
+            update.set(f"{stream}.{field}", update.value(field, items.string(text)))
+    replaced = () if write.replaces is None else (write.replaces,)
+    _free(update, Freed(ended=replaced))
+    update.add(items.STREAM_COUNT, -len(replaced))
+    if write.names is not None:
+        _count_names(update, write.names, write.stream_id, replaced)
 
 
-def _repair(update: _Update, write: Repair) -> None:
+def _release(update: Update, write: Release) -> None:
+    stream = update.stream(write.stream_id)
+    update.require(f"attribute_exists({stream})")
+    _require_play(update, stream, write.of_play)
+    update.remove(stream)
+    update.add(items.STREAM_COUNT, -1)
+    if write.spends:
+        update.set(update.spent(write.stream_id), f"{stream}.{items.EXPIRES_AT}")
+        update.add_string(items.TOKENS, write.stream_id)
+
+
+def _require_play(update: Update, stream: str, play: str | None) -> None:
+    if play is not None:
+        is_it = f"{stream}.{items.PLAY} = {update.value('of_play', items.string(play))}"
+        update.require(f"(attribute_not_exists({stream}.{items.PLAY}) OR {is_it})")
+
+
+def _repair(update: Update, write: Repair) -> None:
+    freed = write.freed
     _require_count(update, items.STREAM_COUNT, write.seen.stream_count)
     _require_anonymous(update, write.seen.anonymous)
-    _free(update, Freed(expired=write.expired.expired))
+    _free(update, Freed(freed.expired, freed.ended))
     update.add(items.STREAM_COUNT, write.correction)
-    update.add(items.ANONYMOUS_COUNT, -write.expired.anonymous.count)
+    update.add(items.ANONYMOUS_COUNT, -freed.anonymous.count)
+    if write.names is not None:
+        _count_names(update, write.names, None, freed.ended)
 
 
-def _remember(update: _Update, mark: str) -> None:
+def _count_names(update: Update, names: Names, own: str | None, ended: Sequence[str]) -> None:
+    """Count the name of the write's own stream, and keep those of the streams that it ends."""
+    match names:
+        case Counted(bound):
+            for place, name in enumerate(ended):
+                update.require(
+                    f"contains({items.TOKENS}, {update.value(f'ended{place}', items.string(name))})"
+                )
+            if own is not None:
+                _count_own_name(update, own, bound)
+        case Recounted(seen, counted, over):
+            if seen is None:
+                update.require(f"attribute_not_exists({items.TOKENS})")
+            else:
+                update.require(f"{items.TOKENS} = {update.value('seen_tokens', items.strings(seen))}")
+            for place, token in enumerate(over):
+                spent = update.spent(token.stream_id)
+                update.require(f"{spent} = {update.number(f'over{place}', token.expires_at)}")
+                update.remove(spent)
+            if counted:
+                update.set(items.TOKENS, update.value("tokens", items.strings(counted)))
+            else:
+                update.remove(items.TOKENS)  # DynamoDB has no empty set
+    for name in ended:
+        update.set(update.spent(name), f"{update.stream(name)}.{items.EXPIRES_AT}")
+
+
+def _count_own_name(update: Update, own: str, bound: int) -> None:
+    is_counted = f"contains({items.TOKENS}, {update.value('own', items.string(own))})"
+    if not bound:
+        update.require(is_counted)
+        return
+    fewer = f"size({items.TOKENS}) < {update.number('names', bound)}"
+    nothing_to_count = (
+        f"(attribute_not_exists({items.STREAM_COUNT}) OR {items.STREAM_COUNT} = {update.number('zero', 0)})"
+    )
+    update.require(
+        f"({is_counted} OR (attribute_exists({items.TOKENS}) AND {fewer})"
+        f" OR (attribute_not_exists({items.TOKENS}) AND {nothing_to_count}))"
+    )
+    update.add_string(items.TOKENS, own)
+
+
+def _remember(update: Update, mark: str) -> None:
     """Require that the mark is not remembered, and shift it into the register of the latest ones."""
     newest, *_ = items.MARKS
     name = update.value("mark", items.string(mark))
@@ -212,7 +230,7 @@ def _remember(update: _Update, mark: str) -> None:
     update.set(newest, name)
 
 
-def _retain(update: _Update, until: int | None) -> None:
+def _retain(update: Update, until: int | None) -> None:
     if until is None:
         update.remove(items.EXPIRES_AT)
     else:

@@ -7,11 +7,13 @@
 | `anonymousCount` | N | slots taken by anonymous streams |
 | `anonymousExpiresAt` | N | epoch second after which those are presumed over |
 | `r0` … `r3` | S | the marks of the latest anonymous changes, newest first: a shift register |
-| `stream#<streamId>` | M | one lease: `expiresAt` N, `startedAt` N, `device` S |
+| `stream#<streamId>` | M | one lease: `expiresAt` N, `startedAt` N, `device` S, `play` S, `pathPrefix` S |
+| `tokens` | SS | the names of all leases and all spent tokens; only where playback tokens are issued |
+| `spent#<streamId>` | N | epoch second at which the last token of a stream that is over ends |
 | `expiresAt` | N | DynamoDB's own TTL: sweeps idle items, and is trusted for nothing else |
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -24,7 +26,11 @@ ANONYMOUS_EXPIRES_AT: Final = "anonymousExpiresAt"
 EXPIRES_AT: Final = "expiresAt"
 STARTED_AT: Final = "startedAt"
 DEVICE: Final = "device"
+PLAY: Final = "play"
+PATH_PREFIX: Final = "pathPrefix"
 STREAM_PREFIX: Final = "stream#"
+SPENT_PREFIX: Final = "spent#"
+TOKENS: Final = "tokens"
 MARKS: Final = tuple(f"r{place}" for place in range(REMEMBERED_MARKS))
 
 Item = Mapping[str, Mapping[str, Any]]
@@ -41,6 +47,11 @@ def string(value: str) -> dict[str, str]:
     return {"S": value}
 
 
+def strings(values: Iterable[str]) -> dict[str, list[str]]:
+    """Return a set of strings in the SDK's shape."""
+    return {"SS": sorted(values)}
+
+
 def key(user_id: str) -> dict[str, dict[str, str]]:
     """The key of a user's item."""
     return {USER_ID: string(user_id)}
@@ -51,12 +62,16 @@ def stream_attribute(stream_id: str) -> str:
     return STREAM_PREFIX + stream_id
 
 
+def spent_attribute(stream_id: str) -> str:
+    """Return the name of the attribute that holds the end of a stream's last token."""
+    return SPENT_PREFIX + stream_id
+
+
 def lease_value(lease: Lease) -> dict[str, dict[str, dict[str, str]]]:
     """A lease in the SDK's shape."""
     fields = {EXPIRES_AT: number(lease.expires_at), STARTED_AT: number(lease.started_at)}
-    if lease.device is not None:
-        fields[DEVICE] = string(lease.device)
-    return {"M": fields}
+    texts = {DEVICE: lease.device, PLAY: lease.play, PATH_PREFIX: lease.path_prefix}
+    return {"M": fields | {name: string(text) for name, text in texts.items() if text is not None}}
 
 
 def snapshot(item: Item) -> Snapshot:
@@ -77,17 +92,30 @@ def snapshot(item: Item) -> Snapshot:
         ),
         # A place that no mark has reached yet holds the empty string.
         marks=tuple(item[name]["S"] for name in MARKS if name in item and item[name]["S"]),
+        tokens=frozenset(item[TOKENS]["SS"]) if TOKENS in item else None,
+        spent=MappingProxyType(
+            {
+                name.removeprefix(SPENT_PREFIX): _int(value)
+                for name, value in item.items()
+                if name.startswith(SPENT_PREFIX)
+            }
+        ),
     )
 
 
 def _lease(name: str, fields: Item) -> Lease:
-    device = fields.get(DEVICE)
     return Lease(
         stream_id=name.removeprefix(STREAM_PREFIX),
         started_at=_int(fields.get(STARTED_AT)),
         expires_at=_int(fields.get(EXPIRES_AT)),
-        device=None if device is None else device["S"],
+        device=_text(fields.get(DEVICE)),
+        play=_text(fields.get(PLAY)),
+        path_prefix=_text(fields.get(PATH_PREFIX)),
     )
+
+
+def _text(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else value["S"]
 
 
 def _int(value: Mapping[str, Any] | None) -> int:

@@ -1,17 +1,20 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from adapters.dynamodb.items import MARKS, Item, key, snapshot
 from domain.limiter import StreamLimiter
 from domain.names import MAX_DEVICE_BYTES, MAX_USER_ID_BYTES
 from domain.policy import MAX_STREAMS, Policy
-from domain.requests import StartAnonymous, StartNamed
+from domain.requests import EndNamed, StartAnonymous, StartNamed
 from domain.streams import AnonymousSlots, Lease, Snapshot
 from entrypoints.bootstrap import random_key
 from tests.conftest import TABLE, repository_over
 from tests.fakes import FakeClock
 
 WRITE_UNIT_BYTES = 1024
+MAX_STREAM_ID = 64
 
 
 def test_an_item_reads_as_the_domain_sees_it() -> None:
@@ -25,10 +28,20 @@ def test_an_item_reads_as_the_domain_sees_it() -> None:
         "r1": {"S": ""},
         "expiresAt": {"N": "1000"},
         "stream#a": {"M": {"expiresAt": {"N": "90"}, "startedAt": {"N": "1"}, "device": {"S": "tv"}}},
-        "stream#r0": {"M": {"expiresAt": {"N": "91"}, "startedAt": {"N": "2"}}},
+        "stream#r0": {
+            "M": {
+                "expiresAt": {"N": "91"},
+                "startedAt": {"N": "2"},
+                "play": {"S": "load-1"},
+                "pathPrefix": {"S": "/film/"},
+            }
+        },
+        "tokens": {"SS": ["a", "r0", "b"]},
+        "spent#b": {"N": "80"},
     }
-    leases = {"a": Lease("a", 1, 90, "tv"), "r0": Lease("r0", 2, 91)}
-    assert snapshot(item) == Snapshot(3, AnonymousSlots(1, 900), leases, ("start:1",))
+    leases = {"a": Lease("a", 1, 90, "tv"), "r0": Lease("r0", 2, 91, None, "load-1", "/film/")}
+    tokens = frozenset({"a", "b", "r0"})
+    assert snapshot(item) == Snapshot(3, AnonymousSlots(1, 900), leases, ("start:1",), tokens, {"b": 80})
 
 
 def test_no_item_is_the_empty_state() -> None:
@@ -51,9 +64,27 @@ def test_the_largest_item_under_the_default_limit_costs_one_write_unit(moto_clie
     assert sum(len(name) + size(value) for name, value in item.items()) <= WRITE_UNIT_BYTES
 
 
+@pytest.mark.parametrize(("length", "units"), [(36, 1), (MAX_STREAM_ID, 2)], ids=["uuids", "longest"])
+def test_an_item_with_tokens_stays_small(moto_client: Any, length: int, units: int) -> None:
+    """Three streams and as many spent tokens take one write unit with names of 36 characters, two at most."""
+    policy, user_id = Policy(token_overlap=3), f"{length:036}"
+    limiter = StreamLimiter(repository_over(moto_client), FakeClock(1_800_000_000), policy)
+    for n in range(6):
+        limiter.start(StartNamed(user_id, f"{n:0{length}}", MAX_STREAMS, "Living room TV", play=f"{n:022}"))
+        if n < 3:
+            limiter.end(EndNamed(user_id, f"{n:0{length}}"))
+    item = moto_client.get_item(TableName=TABLE, Key=key(user_id))["Item"]
+    state = snapshot(item)
+    assert (len(state.leases), len(state.spent), len(state.tokens or ())) == (3, 3, 6)
+    taken = sum(len(name) + size(value) for name, value in item.items())
+    assert (units - 1) * WRITE_UNIT_BYTES < taken <= units * WRITE_UNIT_BYTES
+
+
 def size(value: Mapping[str, Any]) -> int:
     """A value's bytes, as DynamoDB's documentation counts them ("item sizes and formats")."""
     match dict(value):
+        case {"SS": texts}:
+            return sum(len(text.encode()) for text in texts)
         case {"S": text}:
             return len(text.encode())
         case {"N": digits}:

@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.dynamodb.expressions import update_request
-from domain.policy import Policy, first_start, heartbeat_write
+from domain.decisions import first_heartbeat, first_start
+from domain.policy import Policy
 from domain.requests import Heartbeat, StartAnonymous, StartNamed, StartRequest
-from domain.streams import AnonymousSlots, Lease, Snapshot
+from domain.streams import AnonymousSlots, Lease, Snapshot, SpentToken
+from domain.token_names import MOST_FORGOTTEN, Counted, Recounted
 from domain.writes import (
     Admit,
     AnonymousStream,
@@ -22,6 +24,7 @@ from domain.writes import (
 
 NOW = 1_800_000_000
 POLICY = Policy()
+TOKENS = Policy(token_overlap=2)
 RETAIN = {"N": "1800129600"}
 """Twelve hours of anonymous streams and a day from now."""
 
@@ -165,7 +168,7 @@ class TestGolden:
 
     def test_heartbeat(self) -> None:
         """Moves the lease's expiry, never back."""
-        assert update_request("streams", heartbeat_write(Heartbeat("1", "a"), POLICY, NOW)) == CALL | {
+        assert update_request("streams", first_heartbeat(Heartbeat("1", "a"), POLICY, NOW).write) == CALL | {
             "UpdateExpression": "SET #s0.expiresAt = :until, expiresAt = :retain",
             "ConditionExpression": "attribute_exists(#s0) AND #s0.expiresAt <= :until",
             "ExpressionAttributeNames": {"#s0": "stream#a"},
@@ -201,6 +204,118 @@ class TestGolden:
         }
 
 
+class TestRequestsThatCountNames:
+    """What each write asks of DynamoDB beside that, where playback tokens are issued."""
+
+    def test_start(self) -> None:
+        """Counts the name if it is counted, if there is room for it, or if there is nothing to count."""
+        start = StartNamed("1", "a", 3)
+        assert update_request("streams", first_start(start, TOKENS, NOW).write) == CALL | {
+            "UpdateExpression": (
+                "SET #s0 = :lease, expiresAt = :retain REMOVE #s1"
+                " ADD streamCount :add_streamCount, tokens :add_tokens"
+            ),
+            "ConditionExpression": (
+                "attribute_not_exists(#s0) AND (attribute_not_exists(streamCount) OR streamCount < :bound)"
+                " AND (contains(tokens, :own) OR (attribute_exists(tokens) AND size(tokens) < :names)"
+                " OR (attribute_not_exists(tokens)"
+                " AND (attribute_not_exists(streamCount) OR streamCount = :zero)))"
+                " AND (attribute_not_exists(#s1) OR #s1 <= :until)"
+            ),
+            "ExpressionAttributeNames": {"#s0": "stream#a", "#s1": "spent#a"},
+            "ExpressionAttributeValues": {
+                ":lease": {"M": {"expiresAt": {"N": "1800000090"}, "startedAt": {"N": "1800000000"}}},
+                ":bound": {"N": "3"},
+                ":add_streamCount": {"N": "1"},
+                ":own": {"S": "a"},
+                ":names": {"N": "5"},
+                ":zero": {"N": "0"},
+                ":add_tokens": {"SS": ["a"]},
+                ":until": {"N": "1800000090"},
+                ":retain": RETAIN,
+            },
+        }
+
+    def test_replaces(self) -> None:
+        """The old name must be counted, and stays so until its last token ends."""
+        start = StartNamed("1", "b", 3, None, "a")
+        request = update_request("streams", first_start(start, TOKENS, NOW).write)
+        assert request["UpdateExpression"] == (
+            "SET #s0 = :lease, #s2 = #s1.expiresAt, expiresAt = :retain"
+            " REMOVE #s1, #s3 ADD tokens :add_tokens"
+        )
+        assert "contains(tokens, :ended0)" in request["ConditionExpression"]
+        assert request["ExpressionAttributeNames"] == {
+            "#s0": "stream#b",
+            "#s1": "stream#a",
+            "#s2": "spent#a",
+            "#s3": "spent#b",
+        }
+        assert request["ExpressionAttributeValues"][":ended0"] == {"S": "a"}
+
+    def test_a_start_that_counts_anew(self) -> None:
+        """The names and the spent tokens that it forgets must be as they were seen."""
+        names = Recounted(frozenset("xy"), frozenset("ax"), (SpentToken("y", 30),))
+        admit = Admit("1", Lease("a", 100, 190), 3, None, names=names)
+        request = update_request("streams", admit)
+        assert request["UpdateExpression"] == (
+            "SET #s0 = :lease, tokens = :tokens REMOVE #s1, #s2, expiresAt ADD streamCount :add_streamCount"
+        )
+        assert request["ConditionExpression"].endswith(
+            " AND tokens = :seen_tokens AND #s1 = :over0 AND (attribute_not_exists(#s2) OR #s2 <= :until)"
+        )
+        assert (
+            request["ExpressionAttributeValues"]
+            | {
+                ":seen_tokens": {"SS": ["x", "y"]},
+                ":tokens": {"SS": ["a", "x"]},
+                ":over0": {"N": "30"},
+            }
+            == (request["ExpressionAttributeValues"])
+        )
+
+    def test_a_repair_that_leaves_no_name(self) -> None:
+        """Removes the set, as DynamoDB has no empty one; names that were never counted still must not be."""
+        repair = Repair("1", Snapshot(), Freed(), None, Recounted(None, frozenset()))
+        request = update_request("streams", repair)
+        assert request["UpdateExpression"] == "REMOVE tokens, expiresAt"
+        assert "attribute_not_exists(tokens)" in request["ConditionExpression"]
+
+    def test_heartbeat(self) -> None:
+        """The name must be counted, and the stream must be of this play."""
+        beat = first_heartbeat(Heartbeat("1", "a", "load-1"), TOKENS, NOW)
+        assert update_request("streams", beat.write) == CALL | {
+            "UpdateExpression": "SET #s0.expiresAt = :until, expiresAt = :retain",
+            "ConditionExpression": (
+                "attribute_exists(#s0) AND #s0.expiresAt <= :until"
+                " AND (attribute_not_exists(#s0.play) OR #s0.play = :of_play) AND contains(tokens, :own)"
+            ),
+            "ExpressionAttributeNames": {"#s0": "stream#a"},
+            "ExpressionAttributeValues": {
+                ":until": {"N": "1800000090"},
+                ":of_play": {"S": "load-1"},
+                ":own": {"S": "a"},
+                ":retain": RETAIN,
+            },
+        }
+
+    def test_end_named(self) -> None:
+        """The name stays counted until its last token ends."""
+        assert update_request("streams", Release("1", "a", 5, spends=True)) == CALL | {
+            "UpdateExpression": (
+                "SET #s1 = #s0.expiresAt, expiresAt = :retain REMOVE #s0"
+                " ADD streamCount :add_streamCount, tokens :add_tokens"
+            ),
+            "ConditionExpression": "attribute_exists(#s0)",
+            "ExpressionAttributeNames": {"#s0": "stream#a", "#s1": "spent#a"},
+            "ExpressionAttributeValues": {
+                ":add_streamCount": {"N": "-1"},
+                ":add_tokens": {"SS": ["a"]},
+                ":retain": {"N": "5"},
+            },
+        }
+
+
 stream_ids = st.from_regex(r"[A-Za-z0-9._:-]{1,64}", fullmatch=True)
 texts = st.text(min_size=1, max_size=20)
 
@@ -209,16 +324,25 @@ def every_write(user_id: str, names: list[str], device: str, mark: str) -> list[
     """Each kind of write with as much text of a caller's as it can carry."""
     new, old, dead, ended = names
     freed = Freed((Lease(dead, 1, 10), Lease(new, 1, 10)), (ended,), AnonymousSlots(2, 30))
+    anew = Recounted(frozenset({dead}), frozenset({new, ended}), (SpentToken(old, 5),))
+    lease = Lease(new, 1, 91, device, play=mark, path_prefix=device)
     state = Snapshot(3, AnonymousSlots(2, None), {dead: Lease(dead, 1, 10)})
     return [
         Admit(user_id, Lease(new, 1, 91, device), 3, 99),
         Admit(user_id, Lease(new, 1, 91, device), 3, 99, freed, tight=True),
+        Admit(user_id, lease, 3, 99, Freed(ended=(ended,)), names=Counted(5)),
+        Admit(user_id, lease, 3, 99, freed, names=anew),
         Admit(user_id, AnonymousStream(mark, 91, 1), 3, 99),
         Admit(user_id, AnonymousStream(mark, None, None), 3, None, freed),
+        Admit(user_id, AnonymousStream(mark, None, None), 3, None, freed, names=anew),
         Extend(user_id, new, 91, 99, replaces=old),
+        Extend(user_id, new, 91, 99, of_play=mark, names=Counted(0)),
+        Extend(user_id, new, 91, 99, ended, play=mark, path_prefix=device, names=anew),
         Release(user_id, new, None),
+        Release(user_id, new, None, of_play=mark, spends=True),
         ReleaseAnonymous(user_id, mark, 99),
         Repair(user_id, state, Freed((Lease(dead, 1, 10),), (), state.anonymous), 99),
+        Repair(user_id, state, Freed((), (ended,), state.anonymous), 99, anew),
     ]
 
 
@@ -250,9 +374,12 @@ def test_placeholders_are_all_defined_and_all_used(write: Write) -> None:
 
 
 def test_the_longest_request_is_within_dynamodbs_limits() -> None:
-    """Even one that removes twenty dead streams: expressions under 4 KB, at most 300 operators."""
+    """Even one that removes twenty dead streams and fifty spent tokens: under 4 KB, at most 300 operators."""
     names = [f"{n:064}" for n in range(20)]
-    write = Admit("x" * 128, Lease("new", 1, 91), 20, 99, Freed(tuple(Lease(name, 1, 10) for name in names)))
+    spent = tuple(SpentToken(f"spent{n}", 9) for n in range(MOST_FORGOTTEN))
+    anew = Recounted(frozenset({*names, "a"}), frozenset({"new"}), spent)
+    freed = Freed(tuple(Lease(name, 1, 10) for name in names))
+    write = Admit("x" * 128, Lease("new", 1, 91), 20, 99, freed, names=anew)
     for expression in expressions(write):
         assert len(expression.encode()) < 4096
         assert len(re.findall(r"AND|OR|NOT|[<>=]+|,", expression)) < 300

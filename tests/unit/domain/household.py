@@ -2,6 +2,7 @@
 
 from domain.limiter import Answer, StreamLimiter
 from domain.policy import Policy
+from domain.ports import TokenIssuer
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
 from domain.streams import LiveStreams
 from tests.fakes import FakeClock, RecordingRepository
@@ -11,10 +12,10 @@ from tests.unit.domain.states import NOW, USER
 class Household:
     """One user's players, the service that they speak to, and what it asked of its store."""
 
-    def __init__(self, policy: Policy = Policy()) -> None:  # noqa: B008 - frozen
+    def __init__(self, policy: Policy = Policy(), tokens: TokenIssuer | None = None) -> None:  # noqa: B008 - frozen
         self.store = RecordingRepository()
         self.clock = FakeClock(NOW)
-        self.limiter = StreamLimiter(self.store, self.clock, policy)
+        self.limiter = StreamLimiter(self.store, self.clock, policy, tokens)
 
     def start(self, name: str, limit: int = 3, replaces: str | None = None) -> Answer:
         """Start a named stream."""

@@ -8,7 +8,8 @@ from typing import Final
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from domain.policy import Decision, Enforcement, OnLimit, Outcome, Policy, Try, decide_start
+from domain.decisions import Decision, Try, decide_start
+from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import StartAnonymous, StartNamed, StartRequest
 from domain.streams import CEILING, NO_SLOTS, AnonymousSlots, Lease, Snapshot
 from domain.writes import Admit, Freed
@@ -119,8 +120,8 @@ expiries: Final = st.integers(NOW - 6, NOW + 6)
 
 
 @st.composite
-def policies(draw: st.DrawFn) -> Policy:
-    """Any policy, with periods so short that every edge of them is near."""
+def policies(draw: st.DrawFn, *, tokens: bool = False) -> Policy:
+    """Any policy, with periods so short that every edge of them is near; it has tokens where asked for."""
     lease_seconds = draw(st.integers(1, 5))
     return Policy(
         lease_seconds=lease_seconds,
@@ -129,23 +130,28 @@ def policies(draw: st.DrawFn) -> Policy:
         anonymous_seconds=draw(st.integers(0, 5)),
         on_limit=draw(st.sampled_from(OnLimit)),
         enforcement=draw(st.sampled_from(Enforcement)),
+        token_overlap=draw(st.integers(1, 3) if tokens else st.none() | st.integers(1, 3)),
     )
 
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
-    """Any state that keeps the invariant, of at most as many slots as a user may have."""
+    """Any state whose count is right, of at most as many slots as a user may have, with any names counted."""
     ages_and_expiries = st.tuples(st.integers(NOW - 9, NOW - 6), expiries)
     times = draw(st.lists(ages_and_expiries, max_size=draw(st.sampled_from([4, CEILING]))))
     leases = tuple(Lease(name, *pair) for name, pair in zip(NAMES, times, strict=False))
     anonymous = draw(st.integers(0, min(draw(st.sampled_from([3, CEILING])), CEILING - len(leases))))
     marks = draw(st.permutations(["start:1", "start:2", "end:1", "end:2"]))[: draw(st.integers(0, 4))]
     slots = AnonymousSlots(anonymous, draw(st.none() | expiries))
-    return Snapshot(len(leases) + anonymous, slots, by_name(leases), tuple(marks))
+    spent = draw(st.dictionaries(st.sampled_from("xyz" + NAMES[:2]), expiries, max_size=4))
+    counted = frozenset({*(lease.stream_id for lease in leases), *spent})
+    # None: without a key so far. Others: old code, which counts no names, has written beside new code.
+    tokens = draw(st.sampled_from([counted or None, counted or None, None, frozenset({"a", "z"})]))
+    return Snapshot(len(leases) + anonymous, slots, by_name(leases), tuple(marks), tokens, spent)
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
+def cases(draw: st.DrawFn, *, tokens: bool = False) -> Case:
     """Any state, with a request that mostly is about what is there."""
     state = draw(snapshots())
     names = [*state.leases, "x", "y"]
@@ -160,4 +166,25 @@ def cases(draw: st.DrawFn) -> Case:
         st.none() | st.sampled_from(names),
     )
     anonymous = st.builds(StartAnonymous, st.just(USER), st.sampled_from(["1", "3"]), limits)
-    return Case(state, draw(named | anonymous), draw(policies()), draw(clocks))
+    return Case(state, draw(named | anonymous), draw(policies(tokens=tokens)), draw(clocks))
+
+
+@st.composite
+def circling(draw: st.DrawFn) -> Case:
+    """A start with room, of a player that has started and ended so often that it must wait."""
+    overlap, limit = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    evicts = draw(st.booleans())
+    held = draw(st.integers(0, limit if evicts else limit - 1))
+    ends = draw(st.lists(st.integers(NOW + 1, NOW + 6), min_size=limit + overlap - held, max_size=8))
+    leases = tuple(Lease(name, NOW - 6, NOW + 9) for name in NAMES[:held])
+    spent = dict(zip(NAMES[held:], ends, strict=False))
+    policy = Policy(
+        lease_seconds=9,
+        heartbeat_seconds=3,
+        grace_seconds=draw(st.integers(0, 3)),
+        on_limit=OnLimit.EVICT_OLDEST if evicts else OnLimit.REJECT,
+        token_overlap=overlap,
+    )
+    counted = frozenset({*NAMES[:held], *spent})
+    state = Snapshot(held, leases=by_name(leases), tokens=counted, spent=spent)
+    return Case(state, StartNamed(USER, "new", limit), policy, NOW + draw(st.integers(0, 7)) / 8)

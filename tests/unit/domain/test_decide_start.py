@@ -2,19 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from domain.policy import (
-    Decision,
-    Enforcement,
-    OnLimit,
-    Outcome,
-    Policy,
-    Refuse,
-    Settled,
-    Try,
-    decide_start,
-    first_start,
-    heartbeat_write,
-)
+from domain.decisions import Decision, Refuse, Settled, Try, decide_start, first_heartbeat, first_start
+from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import Heartbeat, StartAnonymous, StartNamed
 from domain.streams import AnonymousSlots, Lease, Snapshot
 from domain.writes import Admit, AnonymousStream, Extend, Freed, after, permits
@@ -241,7 +230,7 @@ class TestReclaim:
     def test_a_late_heartbeat_saves_a_stream_from_takeover(self) -> None:
         """Nobody had taken its slot: it is live again."""
         full = state(dead("a"), lease("b"), lease("c"))
-        beat = heartbeat_write(Heartbeat(USER, "a"), POLICY, NOW)
+        beat = first_heartbeat(Heartbeat(USER, "a"), POLICY, NOW).write
         takeover = decide(full, named())
         assert permits(full, beat)
         revived = after(full, beat)

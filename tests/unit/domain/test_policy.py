@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from domain.policy import Outcome, Policy, Try, first_start, heartbeat_write
+from domain.decisions import Try, first_heartbeat, first_start
+from domain.policy import Outcome, Policy
 from domain.requests import Heartbeat, StartNamed
 from domain.streams import NO_SLOTS, AnonymousSlots, Lease, LiveStreams
 from domain.writes import Admit, AnonymousStream, Extend, Freed
@@ -110,5 +111,5 @@ class TestFirstWrite:
 
     def test_a_heartbeat_asks_for_a_whole_lease(self) -> None:
         """Counted from now, rounded up."""
-        write = heartbeat_write(Heartbeat(USER, "new"), POLICY, NOW + 0.5)
+        write = first_heartbeat(Heartbeat(USER, "new"), POLICY, NOW + 0.5).write
         assert write == Extend(USER, "new", NOW + 91, RETAIN + 1)

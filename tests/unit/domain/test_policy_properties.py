@@ -4,10 +4,12 @@ from random import Random
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.policy import Enforcement, OnLimit, Outcome, Refuse, Settled, Try
-from domain.streams import CEILING, Snapshot
+from domain.decisions import Postpone, Refuse, Settled, Try
+from domain.policy import Enforcement, OnLimit, Outcome, Policy
+from domain.streams import CEILING, Lease, Snapshot
+from domain.token_names import Recounted
 from domain.writes import Admit, Extend, after, permits
-from tests.unit.domain.states import Case, by_name, cases, parts, thoroughly
+from tests.unit.domain.states import NOW, Case, by_name, cases, circling, parts, thoroughly
 
 
 def written(case: Case) -> tuple[Try, Snapshot]:
@@ -57,6 +59,66 @@ def test_the_count_stays_equal_to_its_parts(case: Case) -> None:
     assert left.anonymous.count >= 0
 
 
+def names(state: Snapshot, policy: Policy, now: float) -> set[str]:
+    """Return the names of streams that may have an unexpired token."""
+    spent = {name for name, until in state.spent.items() if until > policy.over_since(now)}
+    return {*state.leases, *spent}
+
+
+@thoroughly
+@given(cases(tokens=True))
+def test_every_write_of_a_named_start_counts_all_names(case: Case) -> None:
+    """A recount leaves the names of all leases and all spent tokens; any other write adds its own."""
+    decision, left = written(case)
+    if isinstance(decision.write.names, Recounted):
+        assert left.tokens == ({*left.leases, *left.spent} or None)
+    assert names(left, case.policy, case.now) - names(case.state, case.policy, case.now) <= (
+        left.tokens or set()
+    )
+
+
+@thoroughly
+@given(cases(tokens=True))
+def test_the_token_bound_holds_where_it_is_enforced(case: Case) -> None:
+    """A newcomer comes in only where it leaves no more names with a token than the limit and the overlap."""
+    case = replace(case, policy=replace(case.policy, enforcement=Enforcement.ENFORCE))
+    decision, left = written(case)
+    assume(isinstance(decision.write, Admit) and isinstance(decision.write.newcomer, Lease))
+    live = case.policy.live(case.state, case.now).count
+    limit = max(case.request.limit, live) if decision.outcome is Outcome.EVICTED else case.request.limit
+    assert case.policy.token_overlap is not None
+    assert len(names(left, case.policy, case.now)) <= limit + case.policy.token_overlap
+
+
+@thoroughly
+@given(circling())
+def test_a_postponed_start_is_admitted_when_it_is_told_to_come(case: Case) -> None:
+    """Not a second earlier, if nothing else happens meanwhile: the leases that are live now stay so."""
+    decision = case.decide()
+    assert isinstance(decision, Postpone)
+    live = case.policy.live(case.state, case.now).leases
+    kept = {lease.stream_id: replace(lease, expires_at=NOW + 999) for lease in live}
+    held = replace(case.state, leases={**case.state.leases, **kept})
+    early, on_time = (
+        replace(case, state=held, now=until).decide() for until in (decision.until - 1, decision.until)
+    )
+    assert decision.until > case.now
+    assert isinstance(early, Postpone)
+    assert isinstance(on_time, Try)
+
+
+@thoroughly
+@given(cases(tokens=True))
+def test_shadow_keeps_a_bound_of_its_own(case: Case) -> None:
+    """Beyond the ceiling and the overlap the oldest spent tokens are forgotten, and nobody is put off."""
+    case = replace(case, policy=replace(case.policy, enforcement=Enforcement.SHADOW))
+    assert not isinstance(case.decide(), Postpone)
+    decision, left = written(case)
+    assert case.policy.token_overlap is not None
+    if isinstance(decision.write, Admit) and decision.outcome is Outcome.WOULD_REFUSE:
+        assert len(left.tokens or ()) <= CEILING + case.policy.token_overlap
+
+
 @thoroughly
 @given(cases(), st.sampled_from([*OnLimit, None]))
 def test_no_live_stream_goes_but_the_replaced_and_the_oldest(case: Case, enforced: OnLimit | None) -> None:
@@ -99,7 +161,7 @@ def test_shadow_tells_what_enforcement_would_do(case: Case) -> None:
     enforced = replace(case.policy, enforcement=Enforcement.ENFORCE, on_limit=OnLimit.REJECT)
     shadow = replace(enforced, enforcement=Enforcement.SHADOW)
     verdict, shown = (replace(case, policy=policy).decide() for policy in (enforced, shadow))
-    if verdict == Refuse():
+    if isinstance(verdict, Refuse | Postpone):
         assert shown == Refuse() or (isinstance(shown, Try) and shown.outcome is Outcome.WOULD_REFUSE)
     else:
         assert shown == verdict

@@ -1,0 +1,79 @@
+"""One `UpdateItem` request, as it is put together."""
+
+from typing import Any
+
+from adapters.dynamodb import items
+
+
+class Update:
+    """Collects the parts of one `UpdateItem` request, and names and values as they are needed."""
+
+    def __init__(self) -> None:
+        self._set: list[str] = []
+        self._remove: list[str] = []
+        self._add: list[str] = []
+        self._conditions: list[str] = []
+        self._names: dict[str, str] = {}
+        self._values: dict[str, Any] = {}
+
+    def stream(self, stream_id: str) -> str:
+        """Return a placeholder for the attribute of a stream's lease."""
+        return self._attribute(items.stream_attribute(stream_id))
+
+    def spent(self, stream_id: str) -> str:
+        """Return a placeholder for the attribute of a stream's spent token."""
+        return self._attribute(items.spent_attribute(stream_id))
+
+    def _attribute(self, attribute: str) -> str:
+        """Return its placeholder: a caller's text never becomes part of an expression."""
+        for placeholder, known in self._names.items():
+            if known == attribute:
+                return placeholder
+        placeholder = f"#s{len(self._names)}"
+        self._names[placeholder] = attribute
+        return placeholder
+
+    def value(self, name: str, value: Any) -> str:
+        """Return a placeholder for a value in the SDK's shape."""
+        self._values[f":{name}"] = value
+        return f":{name}"
+
+    def number(self, name: str, value: int) -> str:
+        """Return a placeholder for a number."""
+        return self.value(name, items.number(value))
+
+    def require(self, condition: str) -> None:
+        """Make the write land only where this holds too."""
+        self._conditions.append(condition)
+
+    def set(self, path: str, expression: str) -> None:
+        """Set a path to what the expression was before the write."""
+        self._set.append(f"{path} = {expression}")
+
+    def remove(self, path: str) -> None:
+        """Remove a path; one that is not there is no error."""
+        self._remove.append(path)
+
+    def add(self, attribute: str, difference: int) -> None:
+        """Add to a number."""
+        if difference:
+            self._add.append(f"{attribute} {self.number(f'add_{attribute}', difference)}")
+
+    def add_string(self, attribute: str, text: str) -> None:
+        """Add a text to a set of strings, which may have it already."""
+        self._add.append(f"{attribute} {self.value(f'add_{attribute}', items.strings([text]))}")
+
+    def request(self, table: str, user_id: str) -> dict[str, Any]:
+        """Return the arguments of the `update_item` call."""
+        clauses = (("SET", self._set), ("REMOVE", self._remove), ("ADD", self._add))
+        request = {
+            "TableName": table,
+            "Key": items.key(user_id),
+            "UpdateExpression": " ".join(f"{word} {', '.join(parts)}" for word, parts in clauses if parts),
+            "ConditionExpression": " AND ".join(self._conditions),
+            "ExpressionAttributeNames": self._names,
+            "ExpressionAttributeValues": self._values,
+            "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        return {name: argument for name, argument in request.items() if argument}

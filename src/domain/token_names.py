@@ -1,0 +1,134 @@
+"""The names that count towards the token bound: streams that may have an unexpired playback token.
+
+A token outlives its stream by up to a lease. A script that starts, ends and starts again would
+collect tokens and hold no slot. So a name stays counted until the last token under that name is over.
+The names are a set and not a number: a number drifts when old code writes beside new code, and a
+number that drifted upwards locks its user out for ever.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from domain.streams import Snapshot, SpentToken
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The names as the store has them counted: for a write that has not seen the state.
+
+    Attributes:
+        bound: a new name lands only where fewer names than this are counted; 0 admits no new name.
+    """
+
+    bound: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recounted:
+    """The names as counted from the leases and spent tokens of a state that was seen.
+
+    Attributes:
+        seen: the names that were counted in that state; `None` = none had ever been.
+        names: the names that are counted from now on.
+        over: spent tokens that are forgotten; each must still end when it was seen to end.
+    """
+
+    seen: frozenset[str] | None
+    names: frozenset[str]
+    over: tuple[SpentToken, ...] = ()
+
+
+Names = Counted | Recounted
+
+MOST_FORGOTTEN: Final = 50
+"""Spent tokens that one write forgets: more are there only after old code has written beside new code."""
+
+
+def names_permit(state: Snapshot, names: Names | None, own: str | None, ended: Collection[str] = ()) -> bool:
+    """Return whether a write may count the name of its own stream and keep those of the ended ones."""
+    match names:
+        case None:
+            return True
+        case Counted(bound):
+            counted = state.tokens or frozenset()
+            none_to_count = state.tokens is None and state.stream_count == 0
+            return all(name in counted for name in ended) and (
+                own is None
+                or own in counted
+                or ((state.tokens is not None or none_to_count) and len(counted) < bound)
+            )
+        case Recounted(seen, _, over):
+            return state.tokens == seen and all(
+                state.spent.get(token.stream_id) == token.expires_at for token in over
+            )
+
+
+def names_after(
+    state: Snapshot, names: Names | None, newcomer: str | None, ended: Collection[str] = ()
+) -> tuple[frozenset[str] | None, Mapping[str, int]]:
+    """Return the counted names and the spent tokens that a write leaves.
+
+    Args:
+        state: the state that the write meets.
+        names: how it counts names; `None` = not at all.
+        newcomer: the name that starts, and whose spent token is not spent any more.
+        ended: the names of streams that end.
+    """
+    if names is None:
+        return state.tokens, state.spent
+    forgotten = {newcomer}
+    if isinstance(names, Recounted):
+        tokens = names.names or None
+        forgotten |= {token.stream_id for token in names.over}
+    else:
+        added = frozenset([*ended, *([] if newcomer is None else [newcomer])])
+        tokens = (state.tokens or frozenset()) | added if added else state.tokens
+    spent = {name: until for name, until in state.spent.items() if name not in forgotten}
+    spent |= {name: state.leases[name].expires_at for name in ended}
+    return tokens, MappingProxyType(spent)
+
+
+def recount(state: Snapshot, own: str | None, reclaimed: Collection[str], over_since: int) -> Recounted:
+    """Count the names of a state anew, with `own` among them.
+
+    Args:
+        state: the state that was seen.
+        own: the stream that the write admits or extends, if it has a name.
+        reclaimed: expired leases that the write removes; their tokens are over.
+        over_since: the latest expiry that counts as over.
+    """
+    leases = state.leases.keys() - set(reclaimed)
+    over = [
+        SpentToken(name, until)
+        for name, until in sorted(state.spent.items())
+        if until <= over_since and name not in leases and name != own
+    ]
+    spent = state.spent.keys() - {token.stream_id for token in over}
+    names = frozenset({*leases, *spent, *([] if own is None else [own])})
+    return Recounted(state.tokens, names, tuple(over[:MOST_FORGOTTEN]))
+
+
+def forget_oldest(state: Snapshot, names: Recounted, bound: int) -> Recounted:
+    """Forget the spent tokens that end first until no more names than the bound are left, if that helps."""
+    too_many = max(0, len(names.names) - bound)
+    spent = [token for token in by_end(state, names.names) if token.stream_id not in state.leases]
+    forgotten = tuple(spent[:too_many])
+    left = names.names - {token.stream_id for token in forgotten}
+    return Recounted(names.seen, left, (*names.over, *forgotten))
+
+
+def by_end(state: Snapshot, names: frozenset[str], but: str = "") -> list[SpentToken]:
+    """Return when the last token of each name ends, the earliest first.
+
+    Leases come last, as their heartbeats extend them. A name of neither is the newcomer's, and left out.
+    """
+    spent = {name: until for name, until in state.spent.items() if name in names and name not in state.leases}
+    leases = {name: lease.expires_at for name, lease in state.leases.items() if name in names}
+    return [
+        SpentToken(name, until)
+        for part in (spent, leases)
+        for until, name in sorted((until, name) for name, until in part.items())
+        if name != but
+    ]
