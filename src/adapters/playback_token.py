@@ -1,0 +1,236 @@
+"""Playback tokens: what the edge checks before it hands out video.
+
+A playback token is a Common Access Token (CTA-5007-B): the claims of a CWT (RFC 8392) in a COSE_Mac0
+(RFC 9052) with HMAC-SHA256. CloudFront and other CDNs read it; `docs/edge.md` shows how anything else does.
+
+The claims are numbered by the registry of CWT claims (https://www.iana.org/assignments/cwt/cwt.xhtml).
+"""
+
+import binascii
+import hmac
+import math
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any, Final
+
+from cbor2 import CBORDecodeError, CBORDecoder, CBORTag, dumps
+
+ISSUER: Final = "stream-limiter"
+MAX_KEYS: Final = 3
+MAX_TOKEN_BYTES: Final = 1024
+"""What CloudFront accepts, before base64url."""
+
+_SUBJECT_BYTES: Final = 16
+_KEY: Final = re.compile(r"([A-Za-z0-9_-]{1,16}):([A-Za-z0-9_-]{43})")
+_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+_CWT_TAG: Final = 61
+_MAC0_TAG: Final = 17
+_ALGORITHM, _KID = 1, 4
+_HS256: Final = 5
+_PROTECTED: Final = dumps({_ALGORITHM: _HS256})
+_ISS, _SUB, _EXP, _IAT, _CTI, _CATU = 1, 2, 4, 6, 7, 312
+_PATH, _PREFIX_MATCH = 3, 1
+
+
+class TokenInvalid(Exception):
+    """No token that one of these keys has signed, or one with other claims than those of `TokenMint`."""
+
+
+class TokenExpired(Exception):
+    """The token is genuine, and no longer good."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackKey:
+    """A secret that signs and verifies tokens, and the name by which a token refers to it."""
+
+    kid: str
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The content of a verified token."""
+
+    kid: str
+    """The key that verified it."""
+    subject: str
+    """`subject_of` the user under the key that was first when it was minted."""
+    stream_id: str
+    expires_at: float
+    issued_at: float
+    path_prefix: str | None
+    """Where paths must begin; any path where there is none."""
+
+
+def parse_keys(text: str) -> tuple[PlaybackKey, ...]:
+    """Return the keys of `kid:base64url(32 bytes)[,…]`: the first signs, all of them verify.
+
+    Raises:
+        ValueError: the text has another form. The message quotes nothing of it, so it may be logged.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > MAX_KEYS:
+        raise ValueError(f"there are {len(parts)} playback keys; {MAX_KEYS} are the most")
+    keys = tuple(_parse_key(number, part) for number, part in enumerate(parts, start=1))
+    if len({key.kid for key in keys}) < len(keys):
+        raise ValueError("two playback keys have the same kid")
+    return keys
+
+
+def _parse_key(number: int, text: str) -> PlaybackKey:
+    match = _KEY.fullmatch(text)
+    if not match:
+        raise ValueError(
+            f"playback key {number} is not of the form kid:secret, with a kid of 1 to 16 characters of"
+            " A-Z a-z 0-9 _ - and a secret of 32 bytes as 43 characters of base64url without padding"
+        )
+    kid, secret = match.groups()
+    return PlaybackKey(kid, urlsafe_b64decode(f"{secret}="))
+
+
+def subject_of(user_id: str, key: PlaybackKey) -> str:
+    """Return the user's pseudonym: 128 bits of an HMAC, as 22 characters of base64url.
+
+    A CDN's log then shows which tokens are of one user, and not of whom. The same secret signs tokens, whose
+    input begins with a byte (0x84) that begins no UTF-8 text: a pseudonym is never the signature of a token.
+    """
+    return _base64url(hmac.digest(key.secret, user_id.encode(), "sha256")[:_SUBJECT_BYTES])
+
+
+class TokenMint:
+    """Makes tokens, under the first of these keys."""
+
+    def __init__(self, keys: Sequence[PlaybackKey]) -> None:
+        self._key = keys[0]
+        self._unprotected = {_KID: self._key.kid.encode()}
+
+    def mint(
+        self, user_id: str, stream_id: str, expires_at: int, issued_at: int, path_prefix: str | None = None
+    ) -> str:
+        """Return a token, in base64url without padding, for one stream until `expires_at` (epoch seconds).
+
+        Args:
+            user_id: only its pseudonym is in the token.
+            stream_id: the token's own name (`cti`).
+            expires_at: the token is good before this second.
+            issued_at: epoch seconds.
+            path_prefix: a path that ends in `/`; the token opens what is below it, and without it everything.
+        """
+        claims: dict[int, Any] = {
+            _ISS: ISSUER,
+            _SUB: subject_of(user_id, self._key),
+            _EXP: expires_at,
+            _IAT: issued_at,
+            _CTI: stream_id.encode(),
+        }
+        if path_prefix is not None:
+            claims[_CATU] = {_PATH: {_PREFIX_MATCH: path_prefix}}
+        payload = dumps(claims)  # the claims stand in the order that a deterministic encoding has
+        message = [_PROTECTED, self._unprotected, payload, _tag(self._key, _PROTECTED, payload)]
+        return _base64url(dumps(CBORTag(_CWT_TAG, CBORTag(_MAC0_TAG, message))))
+
+
+def verify(token: str, keys: Sequence[PlaybackKey], now: float) -> Claims:
+    """Return the claims of a token, by the rules of the edge, and with no leeway either.
+
+    The path is left to the caller (`Claims.path_prefix`).
+
+    Raises:
+        TokenInvalid: it is not of ours.
+        TokenExpired: it was, until `now` or earlier.
+    """
+    message = _message(_bytes_of(token))
+    match message:
+        case [bytes(protected), dict(), bytes(payload), bytes(tag)]:
+            signer = next(
+                (key for key in keys if hmac.compare_digest(tag, _tag(key, protected, payload))), None
+            )
+        case _:
+            raise TokenInvalid("not a COSE_Mac0")
+    if signer is None:
+        raise TokenInvalid("signed by none of the keys")
+    header = _decoded(protected)
+    if not isinstance(header, dict) or header.get(_ALGORITHM) != _HS256:
+        raise TokenInvalid("another algorithm than HMAC-SHA256")
+    claims = _claims(_decoded(payload), signer.kid)
+    if claims.expires_at <= now:
+        raise TokenExpired
+    return claims
+
+
+def _claims(content: object, kid: str) -> Claims:
+    match content:
+        case {
+            1: str(issuer),
+            2: str(subject),
+            4: int() | float() as exp,
+            6: int() | float() as iat,
+            7: bytes(cti),
+        } if issuer == ISSUER and math.isfinite(exp):
+            return Claims(kid, subject, _text(cti), exp, iat, _prefix(content))
+        case _:
+            raise TokenInvalid("other claims than those of a playback token")
+
+
+def _prefix(content: object) -> str | None:
+    match content:
+        case {312: {3: {1: str(prefix), **others}, **parts}} if (
+            prefix.endswith("/") and not others and not parts
+        ):
+            return prefix
+        case {312: _}:
+            raise TokenInvalid("another restriction of paths than one prefix that ends in /")
+        case _:
+            return None
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise TokenInvalid("a name that is not text") from None
+
+
+def _bytes_of(token: str) -> bytes:
+    if not _BASE64URL.fullmatch(token):
+        raise TokenInvalid("not base64url")
+    try:
+        content = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    except binascii.Error:
+        raise TokenInvalid("not base64url") from None
+    if len(content) > MAX_TOKEN_BYTES:
+        raise TokenInvalid(f"more than {MAX_TOKEN_BYTES} bytes")
+    return content
+
+
+def _message(content: bytes) -> object:
+    outer = _decoded(content)
+    if isinstance(outer, CBORTag) and outer.tag == _CWT_TAG:  # RFC 8392 lets it be left out
+        outer = outer.value
+    if not isinstance(outer, CBORTag) or outer.tag != _MAC0_TAG:
+        raise TokenInvalid("not tagged as a COSE_Mac0")
+    return outer.value
+
+
+def _decoded(content: bytes) -> object:
+    source = BytesIO(content)
+    try:
+        decoded: object = CBORDecoder(source).decode()
+    except CBORDecodeError:
+        raise TokenInvalid("not CBOR") from None
+    if source.read(1):
+        raise TokenInvalid("bytes after the token")
+    return decoded
+
+
+def _tag(key: PlaybackKey, protected: bytes, payload: bytes) -> bytes:
+    return hmac.digest(key.secret, dumps(["MAC0", protected, b"", payload]), "sha256")
+
+
+def _base64url(content: bytes) -> str:
+    return urlsafe_b64encode(content).decode().rstrip("=")

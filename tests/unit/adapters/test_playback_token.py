@@ -1,0 +1,294 @@
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from cbor2 import CBORTag, dumps, loads
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.playback_token import (
+    MAX_TOKEN_BYTES,
+    Claims,
+    PlaybackKey,
+    TokenExpired,
+    TokenInvalid,
+    TokenMint,
+    parse_keys,
+    subject_of,
+    verify,
+)
+
+NOW = 1_800_000_000
+KEY = PlaybackKey("2026-a", bytes(range(32)))
+OTHER = PlaybackKey("2026-b", bytes(range(1, 33)))
+STREAM = "tv-1"
+TOKEN = TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW)
+
+KEYS = st.builds(
+    PlaybackKey, st.from_regex(r"[A-Za-z0-9_-]{1,16}", fullmatch=True), st.binary(min_size=32, max_size=32)
+)
+USERS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=32)
+STREAMS = st.from_regex(r"[A-Za-z0-9._:-]{1,64}", fullmatch=True)
+SECONDS = st.integers(1, 2**33)
+PREFIXES = st.none() | st.from_regex(r"(/[A-Za-z0-9._~é-]{1,20}){0,4}/", fullmatch=True)
+MINTED = st.tuples(USERS, STREAMS, SECONDS, SECONDS, PREFIXES)
+
+
+def spelled(key: PlaybackKey) -> str:
+    """The key as it stands in the setting."""
+    return f"{key.kid}:{urlsafe_b64encode(key.secret).decode().rstrip('=')}"
+
+
+def opened(token: str) -> CBORTag:
+    """The token's outer structure."""
+    tag = loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    assert isinstance(tag, CBORTag)
+    return tag
+
+
+def signed(claims: Any, key: PlaybackKey = KEY, protected: bytes = dumps({1: 5})) -> str:
+    """A token with these claims, whatever they are."""
+    payload = dumps(claims)
+    tag = hmac.digest(key.secret, dumps(["MAC0", protected, b"", payload]), "sha256")
+    return encoded(dumps(CBORTag(61, CBORTag(17, [protected, {4: key.kid.encode()}, payload, tag]))))
+
+
+def encoded(content: bytes) -> str:
+    """These bytes in base64url, as a token has them."""
+    return urlsafe_b64encode(content).decode().rstrip("=")
+
+
+CONTENT = urlsafe_b64decode(TOKEN + "=" * (-len(TOKEN) % 4))
+CLAIMS = {1: "stream-limiter", 2: "nobody", 4: NOW + 60, 6: NOW, 7: b"tv-1"}
+
+
+def test_a_token_is_a_cwt_in_a_cose_mac0_with_the_claims_of_its_stream() -> None:
+    """Each part stands where the standards put it: CloudFront reads this very structure."""
+    cwt = opened(TOKEN)
+    assert cwt.tag == 61
+    assert cwt.value.tag == 17
+    protected, unprotected, payload, tag = cwt.value.value
+    assert loads(protected) == {1: 5}
+    assert unprotected == {4: b"2026-a"}
+    assert loads(payload) == {
+        1: "stream-limiter",
+        2: subject_of("viewer-1", KEY),
+        4: NOW + 60,
+        6: NOW,
+        7: b"tv-1",
+    }
+    signed_text = b"\x84\x64MAC0" + dumps(protected) + b"\x40" + dumps(payload)
+    assert tag == hmac.new(KEY.secret, signed_text, sha256).digest()
+
+
+def test_a_path_prefix_is_a_restriction_of_the_uri() -> None:
+    """Claim 312 (catu) limits the path (3) by its prefix (1), as the registry numbers them."""
+    token = TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, "/films/7/")
+    payload = loads(opened(token).value.value[2])
+    assert payload[312] == {3: {1: "/films/7/"}}
+    assert dumps(payload, canonical=True) == opened(token).value.value[2]
+
+
+def test_the_same_token_is_the_same_text() -> None:
+    """The encoding is deterministic, and its bytes are these: caches and logs may compare them."""
+    assert TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW) == TOKEN
+    assert urlsafe_b64decode(TOKEN + "=" * (-len(TOKEN) % 4)).hex() == (
+        "d83dd18443a10105a10446323032362d61583ba5016e73747265616d2d6c696d697465720276"
+        + dumps(subject_of("viewer-1", KEY))[1:].hex()
+        + f"041a{NOW + 60:08x}061a{NOW:08x}074474762d31"
+        + "5820"
+        + opened(TOKEN).value.value[3].hex()
+    )
+
+
+@given(keys=st.lists(KEYS, min_size=1, max_size=3, unique_by=lambda key: key.secret), minted=MINTED)
+def test_what_is_minted_under_the_first_key_verifies_under_all_of_them(
+    keys: list[PlaybackKey], minted: tuple[str, str, int, int, str | None]
+) -> None:
+    """The claims come back as they were given, and the kid, whichever other keys there are."""
+    user, stream, expires_at, issued_at, prefix = minted
+    token = TokenMint(keys).mint(user, stream, expires_at, issued_at, prefix)
+    claims = Claims(keys[0].kid, subject_of(user, keys[0]), stream, expires_at, issued_at, prefix)
+    for known in (keys, keys[::-1]):
+        assert verify(token, known, expires_at - 1) == claims
+
+
+@given(MINTED)
+def test_the_longest_token_is_short_enough_for_cloudfront(
+    minted: tuple[str, str, int, int, str | None],
+) -> None:
+    """Names of the greatest length leave room for a prefix of some 700 bytes."""
+    token = TokenMint([PlaybackKey("k" * 16, KEY.secret)]).mint(*minted)
+    assert len(token) * 3 // 4 < MAX_TOKEN_BYTES - 700
+
+
+def test_a_token_is_good_until_its_expiry_and_not_a_second_longer() -> None:
+    """There is no leeway: the bound on unexpired tokens counts on that."""
+    assert verify(TOKEN, [KEY], NOW + 59.999).stream_id == STREAM
+    with pytest.raises(TokenExpired):
+        verify(TOKEN, [KEY], NOW + 60)
+
+
+def test_an_old_key_verifies_while_it_is_known() -> None:
+    """A rotation refuses no token of a stream that plays."""
+    assert verify(TOKEN, [OTHER, KEY], NOW).kid == KEY.kid
+    with pytest.raises(TokenInvalid, match="none of the keys"):
+        verify(TOKEN, [OTHER], NOW)
+
+
+def test_a_foreign_token_is_invalid_and_not_expired() -> None:
+    """What is refused first is the signature: an expiry that nobody signed says nothing."""
+    token = TokenMint([OTHER]).mint("viewer-1", STREAM, NOW - 60, NOW - 120)
+    with pytest.raises(TokenInvalid):
+        verify(token, [KEY], NOW)
+
+
+@given(place=st.integers(0, len(CONTENT) - 1), change=st.integers(1, 255))
+def test_a_token_that_is_changed_anywhere_is_invalid(place: int, change: int) -> None:
+    """The HMAC or the form notices any other byte but those of the kid, which nothing goes by; and a cut."""
+    kid = CONTENT.index(b"\xa1\x04\x46" + KEY.kid.encode())
+    changed = CONTENT[:place] + bytes([CONTENT[place] ^ change]) + CONTENT[place + 1 :]
+    for content in (changed, CONTENT[:place], CONTENT + bytes([change])):
+        if content is not changed or not kid <= place < kid + 9:
+            with pytest.raises(TokenInvalid):
+                verify(encoded(content), [KEY], NOW)
+
+
+@pytest.mark.parametrize("added", ["=", " ", "\n", "A", "+", "%3D", "é"])
+def test_a_token_is_nothing_but_its_base64url(added: str) -> None:
+    """No padding, no blanks: one token has one text, so that a cache or a log knows it again."""
+    for token in (TOKEN + added, added + TOKEN, TOKEN[:8] + added + TOKEN[8:]):
+        with pytest.raises(TokenInvalid):
+            verify(token, [KEY], NOW)
+
+
+@settings(max_examples=1000)
+@given(st.binary(max_size=200) | st.text().map(str.encode))
+def test_any_bytes_are_refused_in_an_orderly_way(content: bytes) -> None:
+    """Anyone may send anything in the place of a token: there is no other error, whatever the tags in it."""
+    for token in (
+        encoded(content),
+        content.decode("latin-1"),
+        encoded(dumps(CBORTag(17, [content, {}, content, b""]))),
+    ):
+        with pytest.raises(TokenInvalid):
+            verify(token, [KEY], NOW)
+
+
+@given(st.integers(0, 40), st.integers(0, 2**16), st.binary(max_size=40))
+def test_no_tag_of_cbor_does_harm(tag: int, depth: int, content: bytes) -> None:
+    """Regular expressions, dates, big numbers and cycles that CBOR can say are refused, not run."""
+    nested = b"\x81" * min(depth, 900) + b"\x80"
+    for unsigned in (dumps(CBORTag(tag, content)), bytes([0xC0 + tag % 24]) + nested, nested):
+        with pytest.raises(TokenInvalid):
+            verify(encoded(unsigned), [KEY], NOW)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {**CLAIMS, 1: "another"},
+        {key: value for key, value in CLAIMS.items() if key != 1},
+        {**CLAIMS, 4: str(NOW + 60)},
+        {**CLAIMS, 4: float("inf")},
+        {**CLAIMS, 4: float("nan")},
+        {key: value for key, value in CLAIMS.items() if key != 4},
+        {**CLAIMS, 7: "text"},
+        {**CLAIMS, 7: b"\xff"},
+        {key: value for key, value in CLAIMS.items() if key != 2},
+        {**CLAIMS, 312: {3: {1: "/films"}}},
+        {**CLAIMS, 312: {3: {0: "/films/"}}},
+        {**CLAIMS, 312: {3: {1: "/films/", 2: ".ts"}}},
+        {**CLAIMS, 312: {3: {1: "/films/"}, 1: {1: "cdn."}}},
+        {**CLAIMS, 312: "/films/"},
+        ["not", "a", "map"],
+        b"bytes",
+    ],
+    ids=repr,
+)
+def test_signed_claims_that_are_not_a_playback_tokens_are_refused(claims: Any) -> None:
+    """The key alone makes no playback token: what a restriction cannot be read as is no restriction less."""
+    with pytest.raises(TokenInvalid):
+        verify(signed(claims), [KEY], NOW)
+
+
+def test_the_claims_above_are_refused_for_what_is_wrong_with_them() -> None:
+    """With nothing wrong they are accepted, a fraction of a second and a lost tag 61 included."""
+    assert verify(signed({**CLAIMS, 4: NOW + 0.5}), [KEY], NOW).expires_at == NOW + 0.5
+    bare = dumps(opened(signed(CLAIMS)).value)
+    assert verify(encoded(bare), [KEY], NOW).stream_id == STREAM
+
+
+@pytest.mark.parametrize(
+    "protected", [dumps({1: 4}), dumps({1: 6}), dumps({}), dumps({1: "HS256"}), b"", dumps(5)]
+)
+def test_another_algorithm_is_refused(protected: bytes) -> None:
+    """HMAC-SHA256 is what was checked, so it is what the token must say."""
+    with pytest.raises(TokenInvalid):
+        verify(signed(CLAIMS, protected=protected), [KEY], NOW)
+
+
+def test_a_token_above_a_kilobyte_is_refused() -> None:
+    """CloudFront refuses it, so it is of no use."""
+    fits = signed({**CLAIMS, 312: {3: {1: "/" + "a" * 840 + "/"}}})
+    assert verify(fits, [KEY], NOW)
+    with pytest.raises(TokenInvalid, match="1024"):
+        verify(signed({**CLAIMS, 312: {3: {1: "/" + "a" * 1000 + "/"}}}), [KEY], NOW)
+
+
+@pytest.mark.parametrize("tags", [[], [61], [18], [61, 18], [17, 61]])
+def test_a_token_that_is_tagged_otherwise_is_refused(tags: list[int]) -> None:
+    """A COSE_Mac0 says so by its tag, and nothing is taken for one without it."""
+    content = opened(TOKEN).value.value
+    for tag in reversed(tags):
+        content = CBORTag(tag, content)
+    with pytest.raises(TokenInvalid):
+        verify(encoded(dumps(content)), [KEY], NOW)
+
+
+def test_a_subject_is_a_pseudonym() -> None:
+    """It is 128 bits, the same for a user under a key, another for another user and under another key."""
+    subject = subject_of("viewer-1", KEY)
+    assert urlsafe_b64decode(subject + "==") == hmac.digest(KEY.secret, b"viewer-1", "sha256")[:16]
+    assert len({subject, subject_of("viewer-2", KEY), subject_of("viewer-1", OTHER)}) == 3
+    assert len(subject) == 22
+
+
+@given(
+    st.lists(KEYS, min_size=1, max_size=3, unique_by=lambda key: key.kid),
+    st.sampled_from([",", ", ", " ,\n"]),
+)
+def test_keys_are_read_in_their_order(keys: list[PlaybackKey], comma: str) -> None:
+    """The first signs, so their order is kept; blanks around them are those of a parameter typed by hand."""
+    assert parse_keys(comma.join(map(spelled, keys)) + "\n") == tuple(keys)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "key 1 is not"),
+        (spelled(KEY) + ",", "key 2 is not"),
+        (",".join(spelled(PlaybackKey(f"k{n}", KEY.secret)) for n in range(4)), "there are 4 playback keys"),
+        (f"{spelled(KEY)},{spelled(PlaybackKey(KEY.kid, OTHER.secret))}", "the same kid"),
+        (spelled(PlaybackKey("k" * 17, KEY.secret)), "key 1 is not"),
+        (spelled(PlaybackKey("a b", KEY.secret)), "key 1 is not"),
+        (spelled(PlaybackKey("", KEY.secret)), "key 1 is not"),
+        (f"{spelled(OTHER)},{spelled(PlaybackKey('short', KEY.secret[:31]))}", "key 2 is not"),
+        (spelled(PlaybackKey("long", KEY.secret + b"x")), "key 1 is not"),
+        (spelled(KEY).replace("A", "+"), "key 1 is not"),
+        (spelled(KEY).partition(":")[2], "key 1 is not"),
+    ],
+)
+def test_a_wrong_key_is_named_by_its_place_and_never_quoted(text: str, said: str) -> None:
+    """The message goes into logs: it says which key is wrong, and holds nothing of any."""
+    with pytest.raises(ValueError, match=said) as refusal:
+        parse_keys(text)
+    words = [part for key in text.split(",") for part in key.split(":") if len(part) > 6]
+    assert not [word for word in words if word in str(refusal.value)]
+
+
+def test_a_key_never_shows_its_secret() -> None:
+    """A traceback or a log that holds one does no harm."""
+    assert repr(KEY) == "PlaybackKey(kid='2026-a')"
