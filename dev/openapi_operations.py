@@ -13,6 +13,8 @@ from domain.errors import (
     StoreThrottled,
     StoreUnavailable,
     StreamGone,
+    TokensUnavailable,
+    TooManyStarts,
 )
 from domain.streams import Lease, LiveStreams
 from entrypoints.answer_models import AnswerModel, EndAnswer, HoldAnswer, StreamsAnswer
@@ -31,6 +33,9 @@ HOLD: Final = {
 UNVERIFIED: Final = {name: value for name, value in HOLD.items() if name != "streamCount"} | {
     "verified": False
 }
+ISSUED: Final = {"playbackToken": "2D3RhEOhAQWhBEYyMDI2LWFYRqUBbnN0cmVhbS1saW1pdGVyAnZ…"}
+"""The beginning of a playback token, which has about 180 characters."""
+
 EVERYWHERE: Final[Sequence[Exception]] = (
     InvalidInput("userId", "is required"),
     NotAllowed(),
@@ -78,6 +83,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             "named": {"userId": "1", "streamId": "tv-1", "device": "living room"},
             "anonymous": {"userId": "1"},
             "replaces": {"userId": "1", "streamId": "tv-2", "replaces": "tv-1"},
+            "reloaded": {"userId": "1", "streamId": "tv-1", "play": "k3Xv9"},
             "jwt": {"streamId": "tv-1", "device": "living room"},
             "iam": {"userId": "1", "streamId": "tv-1", "maxStreams": 5},
         },
@@ -85,8 +91,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             "named": {"maxStreams": 3, **HOLD},
             "anonymous": {"streamCount": 1, "maxStreams": 3},
             "unverified": {"maxStreams": 3, **UNVERIFIED},
+            "token": {"maxStreams": 3, **HOLD, **ISSUED},
         },
-        refusals=(LimitReached(3, WATCHING), InvalidLimitClaim()),
+        refusals=(
+            LimitReached(3, WATCHING),
+            InvalidLimitClaim(),
+            TooManyStarts(3, WATCHING, 42),
+            TokensUnavailable(),
+        ),
         is_repeatable=True,
     ),
     "POST /stream/heartbeat": Operation(
@@ -95,7 +107,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         HeartbeatBody,
         HoldAnswer,
         asked={"named": {"userId": "1", "streamId": "tv-1"}},
-        told={"named": HOLD, "unverified": UNVERIFIED},
+        told={"named": HOLD, "unverified": UNVERIFIED, "token": HOLD | ISSUED},
         refusals=(StreamGone("tv-1"),),
     ),
     "POST /stream/end": Operation(

@@ -76,10 +76,10 @@ MUTANTS: Final = {
         EXPRESSIONS,
         """    stream = update.stream(write.stream_id)
     update.require(f"attribute_exists({stream})")
-    _require_play""",
+    if write""",
         """    stream = update.stream(write.stream_id)
     update.require(f"attribute_exists({items.STREAM_COUNT})")
-    _require_play""",
+    if write""",
     ),
     "anonymous-end-below-zero": Mutant(
         EXPRESSIONS,
@@ -98,7 +98,7 @@ MUTANTS: Final = {
         "update.add(items.STREAM_COUNT, 1 - len(freed.expired) - freed.anonymous.count)",
     ),
     "renewal-keeps-the-replaced-slot": Mutant(
-        EXPRESSIONS, "    update.add(items.STREAM_COUNT, -len(replaced))\n", ""
+        EXPRESSIONS, "        update.add(items.STREAM_COUNT, -1)\n", ""
     ),
     "timeout-swallowed": Mutant(
         "domain.limiter",

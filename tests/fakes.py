@@ -95,14 +95,14 @@ class FakeTokens:
     def __init__(self) -> None:
         self.available = True
 
-    def check(self) -> None:
+    def prepare(self) -> None:
         """Return if tokens can be issued now."""
         if not self.available:
             raise TokensUnavailable
 
     def issue(self, user_id: str, lease: Lease, now: float) -> str:
         """Return a token that says what it is for."""
-        self.check()
+        self.prepare()
         return f"{user_id} {lease.stream_id} until {lease.expires_at} at {now:.0f}"
 
 

@@ -5,7 +5,7 @@ from adapters.aws.errors import ApiError
 
 
 class ParameterUnavailable(Exception):
-    """The parameter was not had; the text says why, and nothing of its value."""
+    """The parameter could not be read; the text says why, and nothing of its value."""
 
 
 def parameter(name: str, ssm: AwsApi) -> str:

@@ -5,6 +5,7 @@ that the refusal itself brings. So an ordinary call is one write and no read.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import floor
 from typing import Final
@@ -102,10 +103,11 @@ class StreamLimiter:
             TooManyStarts: too many streams that are over have an unexpired playback token.
             TokensUnavailable: no playback token can be issued; nothing was written.
         """
+        deadline = self._deadline()
         if self._tokens and isinstance(request, StartNamed):
-            self._tokens.check()
+            self._tokens.prepare()
         try:
-            return self._start(request)
+            return self._start(request, deadline)
         except StoreUnavailable:
             if self.policy.on_store_failure is OnStoreFailure.CLOSED:
                 raise
@@ -123,15 +125,21 @@ class StreamLimiter:
         def decide(state: Snapshot) -> Decision:
             return decide_heartbeat(state, request, self.policy, self._clock.now())
 
+        deadline = self._deadline()
+        if self._tokens:
+            with suppress(TokensUnavailable):
+                self._tokens.prepare()
+        first = first_heartbeat(request, self.policy, self._clock.now())
         try:
-            outcome, state, _ = self._settle(first_heartbeat(request, self.policy, self._clock.now()), decide)
+            outcome, state, _ = self._settle(first, decide, deadline)
         except StoreUnavailable:
             if self.policy.on_store_failure is OnStoreFailure.CLOSED:
                 raise
             return self._unverified(request)
         if not isinstance(outcome, Outcome):
             raise StreamGone(request.stream_id)
-        return self._hold(request, outcome, state)
+        answer = self._answer(outcome, state, state.leases.get(request.stream_id))
+        return self._with_token(request, answer) if self._tokens else answer
 
     def end(self, request: EndRequest) -> Answer:
         """Give a slot back. Ending a named stream again is harmless: `Outcome.ALREADY_ENDED`.
@@ -148,51 +156,40 @@ class StreamLimiter:
         state = self._repository.read(request.user_id, self._deadline())
         return self._answer(Outcome.LISTED, state)
 
-    def _start(self, request: StartRequest) -> Answer:
+    def _start(self, request: StartRequest, deadline: Deadline) -> Answer:
         def decide(state: Snapshot) -> Decision:
             return decide_start(state, request, self.policy, self._clock.now())
 
         first = first_start(request, self.policy, self._clock.now())
-        outcome, state, freed = self._settle(first, decide)
-        now = self._clock.now()
-        match outcome:
-            case Refuse():
-                raise LimitReached(request.limit, self.policy.live(state, now))
-            case Postpone(until):
-                raise TooManyStarts(request.limit, self.policy.live(state, now), until - now)
+        outcome, state, freed = self._settle(first, decide, deadline)
+        if not isinstance(outcome, Outcome):
+            now = self._clock.now()
+            live = self.policy.live(state, now)
+            if isinstance(outcome, Postpone):
+                raise TooManyStarts(request.limit, live, outcome.until - now)
+            raise LimitReached(request.limit, live)
         if isinstance(request, StartAnonymous):
             return self._answer(outcome, state, freed=freed)
-        return self._hold(request, outcome, state, freed, request.replaces)
+        answer = self._answer(outcome, state, state.leases.get(request.stream_id), freed, request.replaces)
+        return self._with_token(request, answer) if self._tokens else answer
 
-    def _hold(
-        self,
-        request: StartNamed | Heartbeat,
-        outcome: Outcome,
-        state: Snapshot,
-        freed: Freed = NOTHING,
-        replaces: str | None = None,
-    ) -> Answer:
-        """Answer a player that holds a named slot. Its token comes from the lease that the store returned."""
-        answer = self._answer(outcome, state, state.leases.get(request.stream_id), freed, replaces)
-        return replace(answer, token=self._token(request.user_id, answer))
-
-    def _token(self, user_id: str, answer: Answer) -> str | None:
+    def _with_token(self, request: StartRequest | Heartbeat, answer: Answer) -> Answer:
+        """Add the token of the answer's lease, as the store returned it, where tokens can be issued."""
         if self._tokens is None or answer.lease is None:
-            return None
+            return answer
         try:
-            return self._tokens.issue(user_id, answer.lease, answer.at)
+            return replace(answer, token=self._tokens.issue(request.user_id, answer.lease, answer.at))
         except TokensUnavailable:
-            return None
+            return answer
 
     def _settle(
-        self, step: Try, decide: Callable[[Snapshot], Decision]
+        self, step: Try, decide: Callable[[Snapshot], Decision], deadline: Deadline
     ) -> tuple[Outcome | Refuse | Postpone, Snapshot, Freed]:
         """Write until a write lands or nothing is left to write.
 
         Returns:
             The outcome, the state that shows it, and what the write gave back in passing.
         """
-        deadline = self._deadline()
         for _ in range(MAX_ROUNDS):
             result = self._repository.apply(step.write, deadline)
             if isinstance(result, Landed):
@@ -253,9 +250,7 @@ class StreamLimiter:
         elif isinstance(request, Heartbeat):
             lease = Lease(request.stream_id, floor(now), self.policy.lease_until(now))
         answer = Answer(Outcome.UNVERIFIED, None, lease, now)
-        if not self.policy.open_tokens:
-            return answer
-        return replace(answer, token=self._token(request.user_id, answer))
+        return self._with_token(request, answer) if self.policy.open_tokens else answer
 
     def _deadline(self) -> Deadline:
         return Deadline.after(DEADLINE_SECONDS, self._clock)

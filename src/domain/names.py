@@ -1,4 +1,4 @@
-"""The rules for the texts that callers choose: user ids, stream ids, device labels, idempotency keys.
+"""The rules for the texts that callers choose, such as user ids, stream ids and device labels.
 
 Each function returns the text unchanged, never normalised, or raises `InvalidInput`.
 """
@@ -11,6 +11,8 @@ from domain.errors import InvalidInput
 MAX_USER_ID_BYTES: Final = 128
 MAX_DEVICE_BYTES: Final = 64
 STREAM_ID_PATTERN: Final = r"[A-Za-z0-9._:-]{1,64}"
+MAX_PATH_PREFIX: Final = 256
+PATH_PREFIX_PATTERN: Final = r"/([A-Za-z0-9._~-]+/)+"
 IDEMPOTENCY_KEY_PATTERN: Final = r"[\x21-\x7e]{1,255}"
 _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode's category Cc, all of it
 
@@ -29,6 +31,28 @@ def check_stream_id(text: str) -> str:
     """A stream's name, chosen by its player: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`."""
     if not re.fullmatch(STREAM_ID_PATTERN, text):
         raise InvalidInput("streamId", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+    return text
+
+
+def check_play(text: str) -> str:
+    """Return a page load's nonce: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`."""
+    if not re.fullmatch(STREAM_ID_PATTERN, text):
+        raise InvalidInput("play", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+    return text
+
+
+def check_path_prefix(text: str) -> str:
+    """Return a path between two slashes, of at most 256 characters that no URL has to encode."""
+    if (
+        len(text) > MAX_PATH_PREFIX
+        or not re.fullmatch(PATH_PREFIX_PATTERN, text)
+        or {".", ".."} & set(text.split("/"))
+    ):
+        raise InvalidInput(
+            "pathPrefix",
+            f"must be a path of at most {MAX_PATH_PREFIX} characters of A-Z a-z 0-9 . _ ~ - that begins and "
+            "ends with a slash, without empty and dot segments",
+        )
     return text
 
 

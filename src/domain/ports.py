@@ -90,16 +90,16 @@ class StreamRepository(Protocol):
 class TokenIssuer(Protocol):
     """Issues playback tokens: texts that let a player have video until a lease ends."""
 
-    def check(self) -> None:
-        """Return if tokens can be issued now.
+    def prepare(self) -> None:
+        """Make ready to issue tokens: begins each request that may need one, and may take one call.
 
         Raises:
-            TokensUnavailable: they cannot.
+            TokensUnavailable: no tokens can be issued now.
         """
         ...
 
     def issue(self, user_id: str, lease: Lease, now: float) -> str:
-        """Return the token of this user's lease: it ends when the lease does.
+        """Return the token of this user's lease: it ends when the lease does. Calls nothing.
 
         Raises:
             TokensUnavailable: it cannot be issued.

@@ -32,6 +32,7 @@ class StreamView(AnswerModel):
     device: str | None
     started_at: datetime
     expires_at: datetime
+    path_prefix: str | None = None
 
     @classmethod
     def of(cls, lease: Lease) -> Self:
@@ -41,6 +42,7 @@ class StreamView(AnswerModel):
             device=lease.device,
             started_at=_time(lease.started_at),
             expires_at=_time(lease.expires_at),
+            path_prefix=lease.path_prefix,
         )
 
 
@@ -55,6 +57,7 @@ class HoldAnswer(AnswerModel):
         expires_in_seconds: the same for players whose clock is off, rounded down.
         heartbeat_seconds: how often to send a heartbeat.
         verified: false when the store could not be asked; else left out.
+        playback_token: what the CDN asks for, good until `expires_at`; left out where none is issued.
     """
 
     stream_count: int | None = None
@@ -64,6 +67,7 @@ class HoldAnswer(AnswerModel):
     expires_in_seconds: int | None = None
     heartbeat_seconds: float | None = None
     verified: Literal[False] | None = None
+    playback_token: str | None = None
 
     @classmethod
     def of(cls, answer: Answer, policy: Policy, limit: int | None = None) -> Self:
@@ -77,6 +81,7 @@ class HoldAnswer(AnswerModel):
             expires_in_seconds=None if lease is None else max(0, floor(lease.expires_at - answer.at)),
             heartbeat_seconds=None if lease is None else policy.heartbeat_seconds,
             verified=False if answer.outcome is Outcome.UNVERIFIED else None,
+            playback_token=answer.token,
         )
 
 
@@ -137,6 +142,7 @@ class Problem(AnswerModel):
         detail: what is wrong this time.
         message: the same text as `detail`, under the name that older clients read.
         code: the kind, stable and for machines.
+        retry_after_seconds: when a start that was put off may come again.
     """
 
     type: str
@@ -151,6 +157,7 @@ class Problem(AnswerModel):
     max_streams: int | None = None
     streams: tuple[StreamView, ...] | None = None
     stream_id: str | None = None
+    retry_after_seconds: int | None = None
     request_id: str | None = None
 
 

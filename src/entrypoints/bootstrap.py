@@ -7,7 +7,7 @@ import os
 import random
 import secrets
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -22,9 +22,10 @@ from adapters.dynamodb.client import DynamoDbClient
 from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.parameter_store import ParameterUnavailable, parameter
+from adapters.playback_keys import FixedKeys, ParameterKeys, PlaybackTokens
 from adapters.store_calls import StoreCalls
 from domain.limiter import StreamLimiter
-from domain.ports import Clock, StreamRepository
+from domain.ports import Clock, StreamRepository, TokenIssuer
 from entrypoints.callers import Callers
 from entrypoints.event_log import EventLog, emergency_log
 from entrypoints.http_request import KEY_BYTES
@@ -42,6 +43,7 @@ class Service:
         log: writes one event per request.
         new_key: makes an idempotency key for an anonymous call whose player gave none.
         store_calls: what the request at hand has asked of the store.
+        cookie_domain: for which domain answers set the playback token as a cookie; empty: none.
     """
 
     limiter: StreamLimiter
@@ -50,6 +52,7 @@ class Service:
     log: EventLog
     new_key: Callable[[], str]
     store_calls: StoreCalls
+    cookie_domain: str
 
 
 def random_key() -> str:
@@ -62,12 +65,31 @@ def build(
     repository: StreamRepository,
     clock: Clock,
     store_calls: StoreCalls,
+    ssm: AwsApi | None = None,
 ) -> Service:
-    """Wire the service over these ports; `store_calls` is what the repository writes down, if it does."""
-    limiter = StreamLimiter(repository, clock, settings.policy)
-    callers = Callers(settings.auth, settings.limit_claim, settings.max_streams)
+    """Wire the service over these ports.
+
+    Args:
+        settings: how it is to behave.
+        repository: the users' streams.
+        clock: tells the time.
+        store_calls: what the repository writes down, if it does.
+        ssm: reads the playback keys, where a parameter holds them.
+    """
     log = EventLog(settings.log_level, settings.log_hash_key)
-    return Service(limiter, callers, clock, log, random_key, store_calls)
+    limiter = StreamLimiter(repository, clock, settings.policy, _tokens(settings, clock, log, ssm))
+    callers = Callers(settings.auth, settings.limit_claim, settings.max_streams, settings.issues_tokens)
+    return Service(limiter, callers, clock, log, random_key, store_calls, settings.playback_cookie_domain)
+
+
+def _tokens(settings: Settings, clock: Clock, log: EventLog, ssm: AwsApi | None) -> TokenIssuer | None:
+    """Return the issuer of playback tokens, where there is a key."""
+    if settings.playback_keys:
+        return PlaybackTokens(FixedKeys(settings.playback_keys))
+    if settings.playback_key_parameter and ssm:
+        keys = ParameterKeys(settings.playback_key_parameter, ssm, clock.now, log.no_playback_key)
+        return PlaybackTokens(keys)
+    return None
 
 
 def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamRepository:
@@ -81,14 +103,15 @@ def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamReposito
 
 
 def with_log_hash_key(settings: Settings, ssm: AwsApi) -> Settings:
-    """Give the settings with the key that their parameter holds, and close the client.
+    """Return the settings with the key of the log's hash that their parameter holds, if it does.
 
     A service that limits without a common key is better than none: where the parameter cannot be read, an
     error event says so and the settings stay as they are.
     """
+    if not settings.log_hash_key_parameter:
+        return settings
     try:
-        with closing(ssm):
-            key = parameter(settings.log_hash_key_parameter, ssm)
+        key = parameter(settings.log_hash_key_parameter, ssm)
     except ParameterUnavailable as error:
         emergency_log().no_hash_key(error)
         return settings
@@ -110,7 +133,7 @@ class Parts:
         settings: from the environment, without the value of any parameter.
         repository: the users' streams; its client has no connection yet.
         store_calls: what the repository writes down.
-        ssm: reads the key of the log's hash, where that is a parameter; nothing is read yet.
+        ssm: reads the keys that parameters hold, where there are any; nothing is read yet.
     """
 
     settings: Settings
@@ -128,7 +151,8 @@ def parts() -> Parts:
     settings = Settings.from_environment()
     calls = StoreCalls()
     repository = dynamodb_repository(settings, calls)
-    ssm = _api("SSM", settings) if settings.log_hash_key_parameter else None
+    by_parameter = settings.log_hash_key_parameter or settings.playback_key_parameter
+    ssm = _api("SSM", settings) if by_parameter else None
     return Parts(settings, repository, calls, ssm)
 
 
@@ -160,4 +184,4 @@ def service() -> Service:
     made = IN_SNAPSHOT or parts()
     random.seed()
     settings = with_log_hash_key(made.settings, made.ssm) if made.ssm else made.settings
-    return build(settings, made.repository, SystemClock(), made.store_calls)
+    return build(settings, made.repository, SystemClock(), made.store_calls, made.ssm)

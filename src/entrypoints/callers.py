@@ -41,12 +41,14 @@ class Callers:
     Attributes:
         auth: how callers are authenticated.
         limit_claim: the token's claim that holds the user's limit.
-        default_limit: the limit of whoever has no other.
+        default_limit: the limit of a user that has no other.
+        issues_tokens: whether streams have playback tokens.
     """
 
     auth: Auth
     limit_claim: str
     default_limit: int
+    issues_tokens: bool = False
 
     def user(self, request: HttpRequest, named: str) -> str:
         """The user whom the request is about.
@@ -89,6 +91,17 @@ class Callers:
             claim = _claims(request).get(self.limit_claim)
             return self.default_limit if claim is None else _claimed_limit(claim)
         return self.default_limit
+
+    def may_ask_for_path(self) -> None:
+        """Return if the caller may choose the path that a stream's playback tokens open.
+
+        Raises:
+            InvalidInput: the caller may not, or there are no tokens.
+        """
+        if self.auth is not Auth.IAM:
+            raise InvalidInput("pathPrefix", "is for signed requests of a backend only")
+        if not self.issues_tokens:
+            raise InvalidInput("pathPrefix", "has no effect without a playback key")
 
 
 def _claims(request: HttpRequest) -> Mapping[str, Any]:

@@ -98,6 +98,10 @@ class EventLog:
         """A request could not be served; the error and what caused it are written too."""
         self._logger.error("request", exception=stack(error), **fields)
 
+    def no_playback_key(self, error: Exception) -> None:
+        """Write that the playback keys could not be read; while none are known, named starts fail."""
+        self._logger.error("playback_key_unavailable", exception=stack(error))
+
     def no_hash_key(self, error: Exception) -> None:
         """The key of the hash cannot be had: until this process ends, users stand under a random one."""
         self._logger.error("log_hash_key_unavailable", exception=stack(error))

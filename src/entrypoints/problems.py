@@ -7,6 +7,7 @@ relative, and one that nobody thought of is an opaque 500.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import ceil
 from typing import Any, Final
 
 from domain.errors import (
@@ -17,6 +18,8 @@ from domain.errors import (
     StoreThrottled,
     StoreUnavailable,
     StreamGone,
+    TokensUnavailable,
+    TooManyStarts,
 )
 from domain.streams import CEILING
 from entrypoints.answer_models import FieldError, Problem, StreamView
@@ -77,6 +80,11 @@ def _limit_reached(error: LimitReached) -> str:
     if error.limit == 0:
         return "This user may not watch any stream."
     return f"The maximum of {error.limit} simultaneous streams is reached."
+
+
+def _wait(error: TooManyStarts) -> int:
+    """Return the whole seconds after which a start may come again."""
+    return max(RETRY_AFTER_SECONDS, ceil(error.seconds))
 
 
 def _holders(error: LimitReached) -> dict[str, Any]:
@@ -145,6 +153,18 @@ RULES: Final[dict[type, Rule]] = {
     LimitReached: Rule(
         HTTPStatus.FORBIDDEN, "limit_reached", "Every stream is taken", _limit_reached, REFUSED, _holders
     ),
+    TooManyStarts: Rule(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "too_many_starts",
+        "Too many starts",
+        lambda error: f"Too many streams were started in a short time. Try again in {_wait(error)} s.",
+        REFUSED,
+        lambda error: {
+            "stream_count": error.live.count,
+            "max_streams": error.limit,
+            "retry_after_seconds": _wait(error),
+        },
+    ),
     NoActiveStream: Rule(
         HTTPStatus.FORBIDDEN,
         "no_active_stream",
@@ -160,6 +180,12 @@ RULES: Final[dict[type, Rule]] = {
         _always("The stream has ended, was evicted, or lost its slot after its lease ran out."),
         "gone",
         lambda error: {"stream_id": error.stream_id},
+    ),
+    TokensUnavailable: Rule(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "tokens_unavailable",
+        "The service cannot answer now",
+        _always("No playback token can be issued at the moment. Try again shortly."),
     ),
     StoreUnavailable: Rule(
         HTTPStatus.SERVICE_UNAVAILABLE,

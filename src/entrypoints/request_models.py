@@ -1,7 +1,7 @@
 """What callers send, as pydantic models: the contract's JSON, field by field."""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -31,6 +31,26 @@ StreamId = Annotated[
         json_schema_extra={"pattern": f"^{names.STREAM_ID_PATTERN}$"},
     ),
 ]
+Play = Annotated[
+    str,
+    AfterValidator(names.check_play),
+    Field(
+        description="A nonce of the page load, as random as a streamId; only beside a streamId. An end or a "
+        "heartbeat of another page load is not about this stream any more.",
+        examples=["k3Xv9"],
+        json_schema_extra={"pattern": f"^{names.STREAM_ID_PATTERN}$"},
+    ),
+]
+PathPrefix = Annotated[
+    str,
+    AfterValidator(names.check_path_prefix),
+    Field(
+        description="The path that the stream's playback token opens; only beside a streamId, and only in a "
+        "signed request of a backend.",
+        examples=["/film-1/"],
+        json_schema_extra={"pattern": f"^{names.PATH_PREFIX_PATTERN}$", "maxLength": names.MAX_PATH_PREFIX},
+    ),
+]
 Device = Annotated[
     str,
     AfterValidator(names.check_device),
@@ -57,24 +77,30 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
 
 
+_OF_NAMED_STREAMS: Final = ("replaces", "device", "play", "pathPrefix")
+
+
 class StartBody(RequestModel):
     """`POST /stream/start`. Without `streamId` the stream is anonymous: only counted."""
 
     model_config = ConfigDict(
-        json_schema_extra={"dependentRequired": {"device": ["streamId"], "replaces": ["streamId"]}}
+        json_schema_extra={"dependentRequired": {field: ["streamId"] for field in _OF_NAMED_STREAMS}}
     )
 
     user_id: UserId
     stream_id: StreamId | None = None
     device: Device | None = None
     replaces: StreamId | None = None
+    play: Play | None = None
+    path_prefix: PathPrefix | None = None
     max_streams: MaxStreams | None = None
 
     @model_validator(mode="after")
     def _names_fit_together(self) -> Self:
         if self.stream_id is None:
-            for field in ("replaces", "device"):
-                if getattr(self, field) is not None:
+            of_named = (self.replaces, self.device, self.play, self.path_prefix)
+            for field, value in zip(_OF_NAMED_STREAMS, of_named, strict=True):
+                if value is not None:
                     raise InvalidInput(field, "must come with a streamId")
         elif self.replaces == self.stream_id:
             raise InvalidInput("replaces", "must differ from streamId")
@@ -86,13 +112,23 @@ class HeartbeatBody(RequestModel):
 
     user_id: UserId
     stream_id: StreamId
+    play: Play | None = None
 
 
 class EndBody(RequestModel):
     """`POST /stream/end`. Without `streamId` it ends an anonymous stream."""
 
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"play": ["streamId"]}})
+
     user_id: UserId
     stream_id: StreamId | None = None
+    play: Play | None = None
+
+    @model_validator(mode="after")
+    def _play_is_of_a_stream(self) -> Self:
+        if self.play is not None and self.stream_id is None:
+            raise InvalidInput("play", "must come with a streamId")
+        return self
 
 
 def _number(text: str) -> object:

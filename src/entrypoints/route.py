@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from adapters.store_calls import StoreCalls
 from domain.limiter import Answer, StreamLimiter
 from entrypoints import bootstrap
-from entrypoints.answer_models import AnswerModel
+from entrypoints.answer_models import AnswerModel, HoldAnswer, Problem
 from entrypoints.bootstrap import Service
 from entrypoints.event_log import EventLog, emergency_log
 from entrypoints.http_request import HttpRequest
@@ -89,7 +89,7 @@ class Route(Generic[CommandT]):
             service.log.request(**record)
         else:
             service.log.failure(failure, **record)
-        return _response(status, body)
+        return _response(status, body, service.cookie_domain)
 
     def _unserved(self, event: Mapping[str, Any], context: Any, error: SettingsError) -> dict[str, Any]:
         """Answer an event that no service is there for: the cause is told to the log alone."""
@@ -127,10 +127,20 @@ def _costs(calls: StoreCalls, seconds: float) -> dict[str, Any]:
     }
 
 
-def _response(status: HTTPStatus, body: AnswerModel) -> dict[str, Any]:
-    """The answer in API Gateway's payload format 2.0."""
+def _response(status: HTTPStatus, body: AnswerModel, cookie_domain: str = "") -> dict[str, Any]:
+    """Return the answer in API Gateway's payload format 2.0."""
     kind = "application/json" if status is HTTPStatus.OK else "application/problem+json"
     headers = {"content-type": kind, "cache-control": "no-store"}
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+    if isinstance(body, Problem) and body.retry_after_seconds is not None:
+        headers["retry-after"] = str(body.retry_after_seconds)
+    elif status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["retry-after"] = str(RETRY_AFTER_SECONDS)
-    return {"statusCode": int(status), "headers": headers, "body": body.to_json()}
+    answer: dict[str, Any] = {"statusCode": int(status), "headers": headers, "body": body.to_json()}
+    if cookie_domain and isinstance(body, HoldAnswer) and body.playback_token:
+        answer["cookies"] = [_cookie(body.playback_token, body.expires_in_seconds or 0, cookie_domain)]
+    return answer
+
+
+def _cookie(token: str, seconds: int, domain: str) -> str:
+    """Return the cookie for the CDN: a plain `<video>` and native HLS can send a token in no other way."""
+    return f"CAT={token}; Domain={domain}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=None"

@@ -5,13 +5,23 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from adapters.aws.api import StoreClient
+from adapters.playback_token import PlaybackKey, parse_keys
 from domain.policy import MAX_STREAMS, Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
 
 DEFAULT: Final = Policy()
+
+DOMAIN_PATTERN: Final = r"^(|[a-z0-9-]+(\.[a-z0-9-]+)+)$"
+"""A domain of two labels or more, or nothing."""
+
+NO_PLAYBACK_KEY: Final = "off"
+"""A playback key that says that there is none, to `make run`, which makes one otherwise."""
+
+MOST_LEASE_SECONDS_WITH_TOKENS: Final = 300
+"""A playback token lives as long as its lease: nothing takes it back before."""
 
 
 class Auth(StrEnum):
@@ -36,6 +46,16 @@ class LogLevel(StrEnum):
 
 class SettingsError(Exception):
     """The environment does not make valid settings; the text names each variable and what is wrong."""
+
+
+def _keys(text: SecretStr) -> tuple[PlaybackKey, ...]:
+    secret = text.get_secret_value()
+    return () if secret in {"", NO_PLAYBACK_KEY} else parse_keys(secret)
+
+
+def _check_keys(text: SecretStr) -> SecretStr:
+    _keys(text)
+    return text
 
 
 class Settings(BaseModel):
@@ -69,6 +89,17 @@ class Settings(BaseModel):
     log_hash_key_parameter: str = ""
     """Name of a parameter of AWS Systems Manager that holds that key instead; each process reads it once."""
 
+    playback_key: Annotated[SecretStr, AfterValidator(_check_keys)] = SecretStr("")
+    """Keys of playback tokens: up to three `kid:base64url(32 bytes)`, the first signs. Empty or off: none."""
+    playback_key_parameter: str = ""
+    """Name of a parameter of AWS Systems Manager that holds them instead; read again every five minutes."""
+    token_overlap: Annotated[int, Field(ge=1, le=CEILING)] = 2
+    """How many streams more than the limit may have an unexpired playback token."""
+    open_tokens: bool = DEFAULT.open_tokens
+    """Whether a stream that is admitted unverified has a playback token."""
+    playback_cookie_domain: Annotated[str, Field(pattern=DOMAIN_PATTERN, max_length=253)] = ""
+    """The parent domain of API and CDN, for which answers set the token as a cookie; empty: no cookie."""
+
     @model_validator(mode="after")
     def _heartbeat_is_shorter_than_lease(self) -> Self:
         if self.heartbeat_seconds >= self.lease_seconds:
@@ -80,6 +111,28 @@ class Settings(BaseModel):
         if self.log_hash_key_parameter and self.log_hash_key.get_secret_value():
             raise ValueError("LOG_HASH_KEY and LOG_HASH_KEY_PARAMETER exclude each other")
         return self
+
+    @model_validator(mode="after")
+    def _one_playback_key(self) -> Self:
+        keys = self.playback_keys
+        if self.playback_key_parameter and keys:
+            raise ValueError("PLAYBACK_KEY and PLAYBACK_KEY_PARAMETER exclude each other")
+        if self.issues_tokens and self.lease_seconds > MOST_LEASE_SECONDS_WITH_TOKENS:
+            raise ValueError(
+                f"LEASE_SECONDS must be at most {MOST_LEASE_SECONDS_WITH_TOKENS} with a playback key, "
+                "as a playback token lives as long as its lease"
+            )
+        return self
+
+    @property
+    def playback_keys(self) -> tuple[PlaybackKey, ...]:
+        """The keys that PLAYBACK_KEY holds; a parameter's are read later."""
+        return _keys(self.playback_key)
+
+    @property
+    def issues_tokens(self) -> bool:
+        """Whether a playback key is configured, whether it can be read or not."""
+        return bool(self.playback_key_parameter or self.playback_keys)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -110,4 +163,6 @@ class Settings(BaseModel):
             on_limit=self.on_limit,
             enforcement=self.enforcement,
             on_store_failure=self.on_store_failure,
+            token_overlap=self.token_overlap if self.issues_tokens else None,
+            open_tokens=self.open_tokens,
         )

@@ -12,7 +12,7 @@ from entrypoints.route import Route
 def decode(request: HttpRequest, service: Service) -> Heartbeat:
     """Whose heartbeat it is."""
     body = request.body(HeartbeatBody)
-    return Heartbeat(service.callers.user(request, body.user_id), body.stream_id)
+    return Heartbeat(service.callers.user(request, body.user_id), body.stream_id, body.play)
 
 
 def encode(command: Heartbeat, answer: Answer, service: Service) -> HoldAnswer:

@@ -17,7 +17,9 @@ def decode(request: HttpRequest, service: Service) -> StartRequest:
     key = request.idempotency_key()  # checked beside a name too, which needs none
     if body.stream_id is None:
         return StartAnonymous(user_id, key or service.new_key(), limit)
-    return StartNamed(user_id, body.stream_id, limit, body.device, body.replaces)
+    if body.path_prefix is not None:
+        service.callers.may_ask_for_path()
+    return StartNamed(user_id, body.stream_id, limit, body.device, body.replaces, body.play, body.path_prefix)
 
 
 def encode(command: StartRequest, answer: Answer, service: Service) -> HoldAnswer:

@@ -136,14 +136,17 @@ def _extend(update: Update, write: Extend) -> None:
     until = update.number("until", write.expires_at)
     update.require(f"attribute_exists({stream})")
     update.require(f"{expiry} <= {until}")
-    _require_play(update, stream, write.of_play)
+    if write.of_play is not None:
+        _require_play(update, stream, write.of_play)
     update.set(expiry, until)
     for field, text in ((items.PLAY, write.play), (items.PATH_PREFIX, write.path_prefix)):
         if text is not None:
             update.set(f"{stream}.{field}", update.value(field, items.string(text)))
-    replaced = () if write.replaces is None else (write.replaces,)
-    _free(update, Freed(ended=replaced))
-    update.add(items.STREAM_COUNT, -len(replaced))
+    replaced: tuple[str, ...] = ()
+    if write.replaces is not None:
+        replaced = (write.replaces,)
+        _free(update, Freed(ended=replaced))
+        update.add(items.STREAM_COUNT, -1)
     if write.names is not None:
         _count_names(update, write.names, write.stream_id, replaced)
 
@@ -151,7 +154,8 @@ def _extend(update: Update, write: Extend) -> None:
 def _release(update: Update, write: Release) -> None:
     stream = update.stream(write.stream_id)
     update.require(f"attribute_exists({stream})")
-    _require_play(update, stream, write.of_play)
+    if write.of_play is not None:
+        _require_play(update, stream, write.of_play)
     update.remove(stream)
     update.add(items.STREAM_COUNT, -1)
     if write.spends:
@@ -159,10 +163,10 @@ def _release(update: Update, write: Release) -> None:
         update.add_string(items.TOKENS, write.stream_id)
 
 
-def _require_play(update: Update, stream: str, play: str | None) -> None:
-    if play is not None:
-        is_it = f"{stream}.{items.PLAY} = {update.value('of_play', items.string(play))}"
-        update.require(f"(attribute_not_exists({stream}.{items.PLAY}) OR {is_it})")
+def _require_play(update: Update, stream: str, play: str) -> None:
+    """Require a stream that is of this play; one whose play is unknown is."""
+    is_it = f"{stream}.{items.PLAY} = {update.value('of_play', items.string(play))}"
+    update.require(f"(attribute_not_exists({stream}.{items.PLAY}) OR {is_it})")
 
 
 def _repair(update: Update, write: Repair) -> None:

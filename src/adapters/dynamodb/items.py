@@ -62,11 +62,6 @@ def stream_attribute(stream_id: str) -> str:
     return STREAM_PREFIX + stream_id
 
 
-def spent_attribute(stream_id: str) -> str:
-    """Return the name of the attribute that holds the end of a stream's last token."""
-    return SPENT_PREFIX + stream_id
-
-
 def lease_value(lease: Lease) -> dict[str, dict[str, dict[str, str]]]:
     """A lease in the SDK's shape."""
     fields = {EXPIRES_AT: number(lease.expires_at), STARTED_AT: number(lease.started_at)}
@@ -108,14 +103,10 @@ def _lease(name: str, fields: Item) -> Lease:
         stream_id=name.removeprefix(STREAM_PREFIX),
         started_at=_int(fields.get(STARTED_AT)),
         expires_at=_int(fields.get(EXPIRES_AT)),
-        device=_text(fields.get(DEVICE)),
-        play=_text(fields.get(PLAY)),
-        path_prefix=_text(fields.get(PATH_PREFIX)),
+        device=fields[DEVICE]["S"] if DEVICE in fields else None,
+        play=fields[PLAY]["S"] if PLAY in fields else None,
+        path_prefix=fields[PATH_PREFIX]["S"] if PATH_PREFIX in fields else None,
     )
-
-
-def _text(value: Mapping[str, Any] | None) -> str | None:
-    return None if value is None else value["S"]
 
 
 def _int(value: Mapping[str, Any] | None) -> int:

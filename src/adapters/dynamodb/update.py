@@ -18,11 +18,11 @@ class Update:
 
     def stream(self, stream_id: str) -> str:
         """Return a placeholder for the attribute of a stream's lease."""
-        return self._attribute(items.stream_attribute(stream_id))
+        return self._attribute(items.STREAM_PREFIX + stream_id)
 
     def spent(self, stream_id: str) -> str:
         """Return a placeholder for the attribute of a stream's spent token."""
-        return self._attribute(items.spent_attribute(stream_id))
+        return self._attribute(items.SPENT_PREFIX + stream_id)
 
     def _attribute(self, attribute: str) -> str:
         """Return its placeholder: a caller's text never becomes part of an expression."""

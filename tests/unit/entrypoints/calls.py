@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from adapters.aws.api import AwsApi
 from adapters.in_memory import InMemoryStreamRepository
 from adapters.store_calls import StoreCalls
 from domain.ports import Clock, StreamRepository
@@ -38,6 +39,7 @@ class HttpAnswer:
     status: int
     headers: dict[str, str]
     body: dict[str, Any]
+    cookies: tuple[str, ...] = ()
 
 
 def event(name: str, **changes: Any) -> dict[str, Any]:
@@ -52,15 +54,20 @@ class Api:
     Args:
         repository: keeps the streams; by default one in memory.
         clock: tells the time; by default one that stands still.
+        ssm: reads parameters, where the environment names one.
         variables: the service's environment, but for the table's name.
     """
 
     def __init__(
-        self, repository: StreamRepository | None = None, clock: Clock | None = None, **variables: str
+        self,
+        repository: StreamRepository | None = None,
+        clock: Clock | None = None,
+        ssm: AwsApi | None = None,
+        **variables: str,
     ) -> None:
         settings = Settings.from_environment({"TABLE_NAME": "streams", "AUTH": "none", **variables})
         self._service = bootstrap.build(
-            settings, repository or InMemoryStreamRepository(), clock or FakeClock(), StoreCalls()
+            settings, repository or InMemoryStreamRepository(), clock or FakeClock(), StoreCalls(), ssm
         )
 
     def call(self, name: str, **changes: Any) -> HttpAnswer:
@@ -71,7 +78,8 @@ class Api:
         sent = event(name, **changes)
         answer = ROUTES[sent["routeKey"]].serve(sent, LambdaContext(), self._service)
         assert is_described(sent["routeKey"], answer), answer
-        return HttpAnswer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+        cookies = tuple(answer.get("cookies", ()))
+        return HttpAnswer(answer["statusCode"], answer["headers"], json.loads(answer["body"]), cookies)
 
     def start(self, user_id: str, **fields: Any) -> HttpAnswer:
         """Start a stream."""

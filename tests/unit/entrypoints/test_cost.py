@@ -26,8 +26,11 @@ WARM_UP = 3
 SHARE_OF_THE_BARE_SDK = 0.115
 """Functions entered, those of libraries and of C included: 0.08 to 0.10 when this was written."""
 
-OWN_FUNCTIONS = {"start": 111, "heartbeat": 87, "end": 85}
-"""The service's own functions that a request enters. Whoever needs more has a reason, and says so here."""
+OWN_FUNCTIONS = {"start": 111, "heartbeat": 88, "end": 87}
+"""The service's own functions that a request enters. Any increase needs a reason, given here.
+
+A heartbeat is decided by rules, as a start is. An end checks `play`, which needs a stream to be of.
+"""
 
 named_calls = pytest.mark.parametrize("name", ["start", "heartbeat", "end"])
 

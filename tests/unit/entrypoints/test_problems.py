@@ -18,6 +18,8 @@ from domain.errors import (
     StoreUnavailable,
     StreamGone,
     StreamLimiterError,
+    TokensUnavailable,
+    TooManyStarts,
 )
 from domain.streams import LiveStreams
 from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser, Unauthenticated
@@ -32,6 +34,8 @@ EXAMPLES: dict[type[Exception], Exception] = {
         InvalidInput("userId", "is required"),
         Refusal("s3cret"),
         LimitReached(3, LiveStreams()),
+        TooManyStarts(3, LiveStreams(), 9.2),
+        TokensUnavailable("s3cret"),
         NoActiveStream(LiveStreams()),
         StreamGone("play-1"),
         StoreError("s3cret"),
@@ -53,6 +57,8 @@ STATUSES = {
     InvalidFields: 400,
     BodyTooLarge: 413,
     LimitReached: 403,
+    TooManyStarts: 429,
+    TokensUnavailable: 503,
     NoActiveStream: 403,
     StreamGone: 410,
     StoreUnavailable: 503,

@@ -5,6 +5,7 @@ from domain.policy import Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
 from entrypoints.settings import Auth, LogLevel, Settings, SettingsError
 
+KEY = f"2026-a:{'k' * 43}"
 ALL = {
     "AUTH": "iam",
     "LIMIT_CLAIM": "plan",
@@ -20,9 +21,16 @@ ALL = {
     "STORE_CLIENT": "lean",
     "LOG_LEVEL": "warning",
     "LOG_HASH_KEY": "pepper",
+    "PLAYBACK_KEY": KEY,
+    "TOKEN_OVERLAP": "3",
+    "OPEN_TOKENS": "true",
+    "PLAYBACK_COOKIE_DOMAIN": "example.com",
 }
-ELSEWHERE = {"LOG_HASH_KEY_PARAMETER": "/stream-limiter/log-hash-key"}
-"""In place of the key itself."""
+ELSEWHERE = {
+    "LOG_HASH_KEY_PARAMETER": "/stream-limiter/log-hash-key",
+    "PLAYBACK_KEY_PARAMETER": "/stream-limiter/playback-key",
+}
+"""In place of the keys themselves."""
 
 
 def read(**variables: str) -> Settings:
@@ -57,7 +65,12 @@ def test_every_variable_is_read() -> None:
         on_limit=OnLimit.EVICT_OLDEST,
         enforcement=Enforcement.SHADOW,
         on_store_failure=OnStoreFailure.OPEN,
+        token_overlap=3,
+        open_tokens=True,
     )
+    assert [key.kid for key in settings.playback_keys] == ["2026-a"]
+    assert settings.playback_cookie_domain == "example.com"
+    assert read(**ELSEWHERE).playback_key_parameter == ELSEWHERE["PLAYBACK_KEY_PARAMETER"]
     assert settings.store_client is StoreClient.LEAN
     assert settings.log_level is LogLevel.WARNING
     assert settings.log_hash_key.get_secret_value() == "pepper"
@@ -127,6 +140,14 @@ def test_a_table_must_be_named(environment: dict[str, str]) -> None:
         ("ON_STORE_FAILURE", "OPEN"),
         ("STORE_CLIENT", "urllib"),
         ("LOG_LEVEL", "critical"),
+        ("PLAYBACK_KEY", "2026-a"),
+        ("PLAYBACK_KEY", f"{KEY},{KEY}"),
+        ("PLAYBACK_KEY", f"2026-a:{'k' * 42}"),
+        ("TOKEN_OVERLAP", "0"),
+        ("TOKEN_OVERLAP", "21"),
+        ("OPEN_TOKENS", "maybe"),
+        ("PLAYBACK_COOKIE_DOMAIN", "com"),
+        ("PLAYBACK_COOKIE_DOMAIN", "example.com; Path=/"),
     ],
 )
 def test_a_wrong_value_is_told_by_its_name(name: str, value: str) -> None:
@@ -150,6 +171,7 @@ def test_all_wrong_values_are_told_at_once() -> None:
         ("LEASE_SECONDS", "1", "86400"),
         ("GRACE_SECONDS", "0", "60"),
         ("ANONYMOUS_SECONDS", "0", "31536000"),
+        ("TOKEN_OVERLAP", "1", "20"),
     ],
 )
 def test_the_bounds_themselves_are_allowed(name: str, low: str, high: str) -> None:
@@ -171,11 +193,37 @@ def test_a_heartbeat_is_shorter_than_a_lease(heartbeat: str) -> None:
         read(LEASE_SECONDS="10", HEARTBEAT_SECONDS=heartbeat)
 
 
-def test_settings_never_show_the_secret() -> None:
-    """The key of the hash is in no text that somebody may print."""
-    settings = read(LOG_HASH_KEY="pepper")
+def test_a_token_lives_no_longer_than_five_minutes() -> None:
+    """Nothing takes a playback token back before its lease ends, so a lease may not be long with one."""
+    assert read(PLAYBACK_KEY=KEY, LEASE_SECONDS="300").policy.token_overlap == 2
+    for configured in ({"PLAYBACK_KEY": KEY}, {"PLAYBACK_KEY_PARAMETER": "/key"}):
+        with pytest.raises(SettingsError, match="LEASE_SECONDS must be at most 300 with a playback key"):
+            read(LEASE_SECONDS="301", **configured)
 
-    assert "pepper" not in f"{settings} {settings!r} {settings.model_dump_json()}"
+
+def test_names_are_counted_exactly_where_a_key_is_configured() -> None:
+    """Whether it can be read or not; `off` says that there is none."""
+    assert read(PLAYBACK_KEY_PARAMETER="/key").policy.token_overlap == 2
+    for given in ("", "off"):
+        assert read(PLAYBACK_KEY=given, TOKEN_OVERLAP="5").policy == Policy()
+
+
+def test_there_is_one_playback_key() -> None:
+    """Given here and as a parameter, it would not be clear which one counts."""
+    with pytest.raises(SettingsError, match="PLAYBACK_KEY and PLAYBACK_KEY_PARAMETER"):
+        read(PLAYBACK_KEY=KEY, PLAYBACK_KEY_PARAMETER="/key")
+
+
+def test_settings_never_show_a_secret() -> None:
+    """Neither key is in a text that somebody may print."""
+    settings = read(LOG_HASH_KEY="pepper", PLAYBACK_KEY=KEY)
+    shown = f"{settings} {settings!r} {settings.model_dump_json()} {settings.playback_keys}"
+
+    assert "pepper" not in shown
+    assert "kkk" not in shown
+    with pytest.raises(SettingsError) as caught:
+        read(PLAYBACK_KEY=f"{KEY}k")
+    assert "kkk" not in f"{caught.value!r}"
 
 
 def test_an_error_never_shows_the_secret() -> None:

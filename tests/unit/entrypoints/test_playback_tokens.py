@@ -1,0 +1,225 @@
+"""Playback tokens as callers meet them: in answers, cookies, refusals, and never in a log."""
+
+import json
+from typing import Any
+
+import pytest
+
+from adapters.aws.errors import NoAnswer
+from adapters.playback_token import TokenMint, parse_keys, verify
+from domain.errors import StoreUnavailable
+from tests.fakes import FailingRepository, FakeClock, RecordingRepository
+from tests.logs import telling
+from tests.unit.entrypoints.calls import Api, assert_problem
+
+KEY = f"2026-a:{'k' * 43}"
+OLD = f"2025-b:{'o' * 43}"
+PARAMETER = "/stream-limiter/playback-key"
+
+
+class FakeParameter:
+    """A Parameter Store that holds one parameter.
+
+    Attributes:
+        value: what it holds; `None` = it is out of reach.
+        reads: how often it was read.
+    """
+
+    def __init__(self, value: str | None) -> None:
+        self.value = value
+        self.reads = 0
+
+    def call(self, operation: str, request: Any) -> dict[str, Any]:
+        """Return the parameter, which is asked for decrypted."""
+        assert (operation, request) == (
+            "GetParameter",
+            {"Name": PARAMETER, "WithDecryption": True},
+        )
+        self.reads += 1
+        if self.value is None:
+            raise NoAnswer("no answer: TimeoutError")
+        return {"Parameter": {"Value": self.value}}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_the_answers_of_a_named_stream_carry_a_token(clock: FakeClock) -> None:
+    """Start, repeat and heartbeat: for this user and stream, until the lease ends, under the first key."""
+    api = Api(clock=clock, PLAYBACK_KEY=f"{KEY},{OLD}")
+    keys = parse_keys(KEY)
+    for answer in (api.start("viewer-1", streamId="tv"), api.start("viewer-1", streamId="tv")):
+        claims = verify(answer.body["playbackToken"], keys, clock.now())
+        assert (claims.kid, claims.stream_id, claims.path_prefix) == ("2026-a", "tv", None)
+        assert claims.expires_at == clock.now() + answer.body["expiresInSeconds"]
+    clock.advance(30)
+    renewed = api.heartbeat("viewer-1", streamId="tv")
+    assert verify(renewed.body["playbackToken"], keys, clock.now() + 89).expires_at == clock.now() + 90
+    assert renewed.body["playbackToken"] == TokenMint(keys).mint(
+        "viewer-1", "tv", int(clock.now()) + 90, int(clock.now())
+    )
+
+
+def test_no_other_answer_carries_one(api: Api) -> None:
+    """Without a key, of an anonymous stream, an end, a list and a refusal."""
+    with_key = Api(PLAYBACK_KEY=KEY, MAX_STREAMS="2")
+    named, anonymous = with_key.start("viewer-1", streamId="tv"), with_key.start("viewer-1")
+    refused, listed = with_key.start("viewer-1", streamId="pc"), with_key.call("list")
+    ended = with_key.end("viewer-1", streamId="tv")
+    assert "playbackToken" in named.body
+    for answer in (anonymous, refused, listed, ended, api.start("viewer-1", streamId="tv")):
+        assert "playbackToken" not in json.dumps(answer.body)
+        assert answer.cookies == ()
+
+
+def test_a_start_above_the_token_bound_is_told_when_to_come_again(clock: FakeClock) -> None:
+    """429, in the body and in the header; nothing that is held is lost by it."""
+    api = Api(clock=clock, PLAYBACK_KEY=KEY, MAX_STREAMS="1", TOKEN_OVERLAP="1")
+    for name in "ab":
+        api.start("viewer-1", streamId=name)
+        api.end("viewer-1", streamId=name)
+        clock.advance(0.5)
+    refused = api.start("viewer-1", streamId="c")
+    assert_problem(refused, 429, "too_many_starts")
+    assert refused.body["message"] == "Too many streams were started in a short time. Try again in 91 s."
+    assert (refused.body["retryAfterSeconds"], refused.headers["retry-after"]) == (91, "91")
+    assert (refused.body["streamCount"], refused.body["maxStreams"]) == (0, 1)
+    clock.advance(91)
+    assert api.start("viewer-1", streamId="c").status == 200
+
+
+def test_a_plain_video_element_gets_a_cookie() -> None:
+    """For the parent domain of API and CDN, for as long as the token is good, out of reach of scripts."""
+    api = Api(PLAYBACK_KEY=KEY, PLAYBACK_COOKIE_DOMAIN="example.com")
+    started = api.start("viewer-1", streamId="tv")
+    token = started.body["playbackToken"]
+    assert started.cookies == (
+        f"CAT={token}; Domain=example.com; Path=/; Max-Age=90; Secure; HttpOnly; SameSite=None",
+    )
+    assert api.heartbeat("viewer-1", streamId="tv").cookies == started.cookies
+    assert api.end("viewer-1", streamId="tv").cookies == ()
+
+
+def test_a_backend_can_bind_a_stream_to_a_path() -> None:
+    """The token opens that path only; a repeat without a path leaves it, one with another changes it."""
+    signed = {"requestContext": {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:role/backend"}}}}
+    api = Api(AUTH="iam", PLAYBACK_KEY=KEY)
+
+    def prefix(**fields: str) -> str | None:
+        answer = api.call("start", body=json.dumps({"userId": "1", "streamId": "tv", **fields}), **signed)
+        assert answer.status == 200
+        return verify(answer.body["playbackToken"], parse_keys(KEY), 0).path_prefix
+
+    assert prefix(pathPrefix="/film-1/") == "/film-1/"
+    assert prefix() == "/film-1/"
+    assert prefix(pathPrefix="/film-2/hd/") == "/film-2/hd/"
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"AUTH": "none", "PLAYBACK_KEY": KEY}, "is for signed requests of a backend only"),
+        ({"AUTH": "iam"}, "has no effect without a playback key"),
+    ],
+)
+def test_a_path_is_refused_where_it_would_bind_nothing(variables: Any, reason: str) -> None:
+    """A player may not choose it, and without tokens it would be a false promise."""
+    repository = RecordingRepository()
+    signed = {"requestContext": {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:role/backend"}}}}
+    body = json.dumps({"userId": "1", "streamId": "tv", "pathPrefix": "/film/"})
+    answer = Api(repository, **variables).call("start", body=body, **signed)
+    assert_problem(answer, 400, "invalid_request")
+    assert answer.body["errors"] == [{"field": "pathPrefix", "detail": f"pathPrefix {reason}"}]
+    assert repository.writes == []
+
+
+def test_keys_are_read_again_every_five_minutes(clock: FakeClock) -> None:
+    """And once only: until then no request waits for them; a rotated key signs after that."""
+    ssm = FakeParameter(OLD)
+    api = Api(clock=clock, ssm=ssm, PLAYBACK_KEY_PARAMETER=PARAMETER)
+
+    def kid() -> str:
+        token = api.heartbeat("viewer-1", streamId="tv").body["playbackToken"]
+        return verify(token, parse_keys(f"{KEY},{OLD}"), clock.now()).kid
+
+    api.start("viewer-1", streamId="tv")
+    ssm.value = f"{KEY},{OLD}"
+    clock.advance(60)
+    assert (kid(), ssm.reads) == ("2025-b", 1)
+    clock.advance(29)
+    kid()
+    clock.advance(89)
+    kid()
+    clock.advance(89)
+    kid()
+    clock.advance(32.9)
+    assert (kid(), ssm.reads) == ("2025-b", 1)
+    clock.advance(0.1)
+    assert (kid(), ssm.reads) == ("2026-a", 2)
+
+
+def test_known_keys_outlive_an_outage_by_a_while(
+    clock: FakeClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last ones serve for 15 minutes; after that starts are 503 and heartbeats extend without a token."""
+    ssm = FakeParameter(KEY)
+    repository = RecordingRepository()
+    api = Api(repository, clock, ssm, PLAYBACK_KEY_PARAMETER=PARAMETER)
+    api.start("viewer-1", streamId="tv")
+    ssm.value = None
+    for _ in range(10):
+        clock.advance(90)
+        assert "playbackToken" in api.heartbeat("viewer-1", streamId="tv").body
+    clock.advance(0.1)
+    extended = api.heartbeat("viewer-1", streamId="tv")
+    assert (extended.status, "playbackToken" in extended.body) == (200, False)
+    written = len(repository.writes)
+    refused = api.start("viewer-1", streamId="pc")
+    assert_problem(refused, 503, "tokens_unavailable")
+    assert refused.headers["retry-after"] == "1"
+    assert len(repository.writes) == written
+    assert api.start("viewer-1").status == 200, "an anonymous stream needs no token"
+    lines = capsys.readouterr().out.splitlines()
+    assert any(json.loads(line)["event"] == "playback_key_unavailable" for line in lines)
+    assert telling(lines) == []
+
+
+@pytest.mark.parametrize("value", [None, "s3cret", f"{KEY},{KEY}"])
+def test_a_cold_start_without_keys_admits_nobody(
+    value: str | None, clock: FakeClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Out of reach or malformed; the next attempt comes after ten seconds, and no event shows the value."""
+    ssm = FakeParameter(value)
+    api = Api(clock=clock, ssm=ssm, PLAYBACK_KEY_PARAMETER=PARAMETER)
+    for _ in range(3):
+        assert api.start("viewer-1", streamId="tv").status == 503
+    assert ssm.reads == 1
+    shown = capsys.readouterr().out
+    assert "s3cret" not in shown
+    assert "kkk" not in shown
+    ssm.value = KEY
+    clock.advance(10)
+    assert api.start("viewer-1", streamId="tv").status == 200
+
+
+@pytest.mark.parametrize(("open_tokens", "has_token"), [("false", False), ("true", True)])
+def test_an_unverified_start_has_a_token_where_it_is_asked_for(
+    open_tokens: str,
+    has_token: bool,  # noqa: FBT001 - a case
+    clock: FakeClock,
+) -> None:
+    """With the store away, and open for that."""
+    store = FailingRepository(StoreUnavailable())
+    api = Api(store, clock, PLAYBACK_KEY=KEY, ON_STORE_FAILURE="open", OPEN_TOKENS=open_tokens)
+    answer = api.start("viewer-1", streamId="tv")
+    assert (answer.status, answer.body["verified"]) == (200, False)
+    assert ("playbackToken" in answer.body) is has_token
+
+
+def test_no_event_shows_a_token(capsys: pytest.CaptureFixture[str]) -> None:
+    """Tokens are what a CDN takes for a login: whoever reads a log must not find one."""
+    api = Api(PLAYBACK_KEY=KEY)
+    token = api.start("viewer-1", streamId="tv").body["playbackToken"]
+    lines = capsys.readouterr().out.splitlines()
+    assert telling(lines) == []
+    assert telling([f'{{"token": "{token}"}}']) != [], "the collector would not notice"
