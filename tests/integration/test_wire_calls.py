@@ -1,10 +1,11 @@
 """What each request costs: counted on the wire beneath botocore, over stores that are real."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from domain.errors import LimitReached, NoActiveStream, StreamGone
+from domain.errors import LimitReached, NoActiveStream, StreamGone, TooManyStarts
 from domain.limiter import StreamLimiter
 from domain.policy import OnLimit, Outcome, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
@@ -19,9 +20,9 @@ TWO_WRITES = {"UpdateItem": 2}
 class Costs:
     """A limiter of three streams whose calls on the wire are counted."""
 
-    def __init__(self, client: Any, user_id: str, on_limit: OnLimit = OnLimit.REJECT) -> None:
+    def __init__(self, client: Any, user_id: str, policy: Policy) -> None:
         self.clock = FakeClock(2_000_000_000)
-        self.limiter = StreamLimiter(repository_over(client), self.clock, Policy(on_limit=on_limit))
+        self.limiter = StreamLimiter(repository_over(client), self.clock, policy)
         self.user_id = user_id
         self.wire = Wire(client)
 
@@ -42,10 +43,25 @@ class Costs:
         return dict(self.wire.calls)
 
 
+POLICIES = {"without tokens": Policy(), "with tokens": Policy(token_overlap=2)}
+
+
+@pytest.fixture(params=POLICIES)
+def policy(request: pytest.FixtureRequest) -> Policy:
+    """A service without playback tokens, and one with them."""
+    return POLICIES[request.param]
+
+
 @pytest.fixture
-def costs(atomic_client: Any, user_id: str) -> Costs:
+def costs(atomic_client: Any, user_id: str, policy: Policy) -> Costs:
     """The costs of one user's calls."""
-    return Costs(atomic_client, user_id)
+    return Costs(atomic_client, user_id, policy)
+
+
+@pytest.fixture
+def token_costs(atomic_client: Any, user_id: str) -> Costs:
+    """The costs of one user's calls, where names are counted."""
+    return Costs(atomic_client, user_id, POLICIES["with tokens"])
 
 
 def test_an_anonymous_stream_costs_one_write_to_start_and_one_to_end(costs: Costs) -> None:
@@ -105,9 +121,9 @@ def test_taking_over_an_expired_slot_costs_two_writes(costs: Costs) -> None:
     assert outcomes == [Outcome.RECLAIMED]
 
 
-def test_evicting_costs_two_writes(atomic_client: Any, user_id: str) -> None:
+def test_evicting_costs_two_writes(atomic_client: Any, user_id: str, policy: Policy) -> None:
     """Refused once, then the oldest goes and the newcomer comes in one step; no read."""
-    costs = Costs(atomic_client, user_id, OnLimit.EVICT_OLDEST)
+    costs = Costs(atomic_client, user_id, replace(policy, on_limit=OnLimit.EVICT_OLDEST))
     costs.fill()
     outcomes = []
     assert costs.of(lambda: outcomes.append(costs.limiter.start(costs.start("d")).outcome)) == TWO_WRITES
@@ -127,3 +143,50 @@ def test_a_list_costs_one_read(costs: Costs) -> None:
     """And no write."""
     costs.fill()
     assert costs.of(lambda: costs.limiter.list_streams(ListStreams(costs.user_id, 3))) == {"GetItem": 1}
+
+
+def test_a_screen_that_comes_and_goes_costs_one_write_a_call(token_costs: Costs) -> None:
+    """The name of a screen is counted once, however often it starts and ends, in the same one write."""
+    limiter, user_id = token_costs.limiter, token_costs.user_id
+    for _ in range(6):
+        assert token_costs.of(lambda: limiter.start(token_costs.start("tv"))) == ONE_WRITE
+        assert token_costs.of(lambda: limiter.heartbeat(Heartbeat(user_id, "tv", "load"))) == ONE_WRITE
+        assert token_costs.of(lambda: limiter.end(EndNamed(user_id, "tv", "load"))) == ONE_WRITE
+
+
+def test_being_put_off_costs_one_write_and_no_read(token_costs: Costs) -> None:
+    """The rejection itself brings the spent tokens, and when enough of them are over."""
+    for name in "abcde":
+        token_costs.limiter.start(token_costs.start(name))
+        token_costs.limiter.end(EndNamed(token_costs.user_id, name))
+
+    def put_off() -> None:
+        with pytest.raises(TooManyStarts):
+            token_costs.limiter.start(token_costs.start("f"))
+
+    assert token_costs.of(put_off) == ONE_WRITE
+    token_costs.clock.advance(93)
+    assert token_costs.of(lambda: token_costs.limiter.start(token_costs.start("f"))) == TWO_WRITES
+    assert token_costs.of(lambda: token_costs.limiter.start(token_costs.start("g"))) == ONE_WRITE
+
+
+def test_counting_the_streams_of_a_time_before_tokens_costs_one_write_more(
+    atomic_client: Any, user_id: str
+) -> None:
+    """Once per user, when a key is configured for the first time; after that every call is one write."""
+    before = Costs(atomic_client, user_id, POLICIES["without tokens"])
+    before.limiter.start(before.start("a"))
+    before.limiter.start(before.start("b"))
+    after = Costs(atomic_client, user_id, POLICIES["with tokens"])
+    assert after.of(lambda: after.limiter.heartbeat(Heartbeat(user_id, "a"))) == TWO_WRITES
+    assert after.of(lambda: after.limiter.heartbeat(Heartbeat(user_id, "b"))) == ONE_WRITE
+    assert after.of(lambda: after.limiter.start(after.start("c"))) == ONE_WRITE
+    assert after.of(lambda: after.limiter.end(EndNamed(user_id, "c"))) == ONE_WRITE
+
+
+def test_a_reloaded_page_costs_two_writes(costs: Costs) -> None:
+    """Its start finds the stream of the page before, and writes its own play over it."""
+    first = replace(costs.start("a"), play="load-1")
+    assert costs.of(lambda: costs.limiter.start(first)) == ONE_WRITE
+    assert costs.of(lambda: costs.limiter.start(first)) == ONE_WRITE
+    assert costs.of(lambda: costs.limiter.start(replace(first, play="load-2"))) == TWO_WRITES
