@@ -9,7 +9,7 @@ DOCS := .venv-docs/.installed
 OPENAPI := .venv-openapi/.installed
 SCAN := .venv-scan/.installed
 PLOTTER := .venv-bench/.installed
-TYPES := clients/js/node_modules/.installed
+NODE_MODULES := clients/js/node_modules/.installed tests/edge/node_modules/.installed
 PY := .venv/bin/python
 export PYTHONPATH := src:.
 
@@ -31,7 +31,7 @@ run: $(VENV) $(EMULATOR) ## Serve on http://localhost:3000 until Ctrl-C (PORT=30
 # Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
 .PHONY: test
-test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(TYPES) ## Run the tests, the fast ones first; CI runs these and test-long
+test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs these and test-long
 	$(PY) -m pytest -m "not e2e" $(IN_PARALLEL) --dist worksteal
 	$(PY) -m pytest -m "e2e and not long" $(IN_PARALLEL) --dist loadfile
 
@@ -222,7 +222,8 @@ $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN):
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# TypeScript, which checks the JavaScript client's types; without npm that test is skipped.
-$(TYPES): clients/js/package-lock.json
-	@! command -v npm >/dev/null || (cd clients/js && npm ci --silent --no-audit --no-fund && touch node_modules/.installed) \
-		|| echo "npm cannot fetch TypeScript: the JavaScript client's types are not checked."
+# TypeScript for the JavaScript client's types, a parser and another verifier for the edge; without npm the tests
+# that need them are skipped.
+%/node_modules/.installed: %/package-lock.json
+	@! command -v npm >/dev/null || (cd $* && npm ci --silent --no-audit --no-fund && touch node_modules/.installed) \
+		|| echo "npm cannot fetch what $*/package-lock.json names: the tests that need it are skipped."

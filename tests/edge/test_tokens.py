@@ -1,0 +1,181 @@
+"""Every verifier says the same of one table of tokens: the edge in two engines, our own, and the recipes."""
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from adapters.playback_token import TokenExpired, TokenInvalid, verify
+from dev import ROOT
+from dev.edge import Edge, Refused
+from tests.edge.tokens import EXPIRED, GOOD, INVALID, KEYS, NAMES, PATH, Row, key_text, table
+from tests.support import skip_or_fail, succeed
+
+FOLDER: Final = Path(__file__).parent
+CONFIG: Final = {"mode": "enforce", "keys": {key.kid: key_text(key) for key in KEYS}}
+PLAYBACK_KEY: Final = ",".join(f"{key.kid}:{key_text(key)}" for key in KEYS)
+DIFFERS: Final[Mapping[str, set[str]]] = {
+    "cwt": {
+        "another algorithm in its header alone",
+        "bytes after it",
+        "above one kilobyte",
+        "a kid that no key has",
+        "no kid",
+    },
+    "@eyevinn/cat": {
+        "another algorithm: HMAC 256/64",
+        "another algorithm: HMAC 384",
+        "untagged",
+        "above one kilobyte",
+        "a prefix without its slash",
+    },
+}
+"""Where a library opens what the edge does not, or the reverse: the last table of docs/edge.md."""
+
+
+@pytest.fixture(scope="module")
+def rows() -> Mapping[str, Row]:
+    """The table, as of now: the libraries go by the machine's clock."""
+    return table(int(time.time()))
+
+
+def npm(*arguments: str, **run: Any) -> str:
+    """Run Node in the folder of these tests, with what `npm ci` has installed there."""
+    node = shutil.which("node")
+    if node is None:
+        skip_or_fail("Node is not installed (20 or later): the edge's tests need it.")
+    if not (FOLDER / "node_modules").exists():
+        skip_or_fail("The edge's tests need `npm ci` in tests/edge.")
+    return succeed(node, *arguments, cwd=FOLDER, **run)
+
+
+def recipe(language: str, contains: str) -> str:
+    """The one block of docs/edge.md in this language that has this in it."""
+    text = (ROOT / "docs" / "edge.md").read_text(encoding="utf-8")
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (block,) = (block for block in blocks if contains in block)
+    return str(block)
+
+
+def test_the_function_is_written_in_what_the_runtime_documents() -> None:
+    """Its syntax tree has nothing else in it, it is small, and the check notices what is absent."""
+    npm("--test", "documented.test.mjs")
+
+
+@pytest.fixture(scope="module")
+def in_node(rows: Mapping[str, Row], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """What the function says in Node."""
+    requests = [
+        {
+            "method": "GET",
+            "uri": row.path,
+            "querystring": {"CAT": {"value": row.token}},
+            "headers": {},
+            "cookies": {},
+        }
+        for row in rows.values()
+    ]
+    cases = tmp_path_factory.mktemp("node") / "cases.json"
+    cases.write_text(json.dumps({"config": CONFIG, "requests": requests}), encoding="utf-8")
+    return dict(zip(rows, npm("node.mjs", str(cases)).split(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def in_v8() -> Edge:
+    """The function in V8."""
+    return Edge(CONFIG)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_edge_in_node(name: str, rows: Mapping[str, Row], in_node: Mapping[str, str]) -> None:
+    """Node runs the very file, and it says what the table says."""
+    assert in_node[name] == rows[name].verdict
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_edge_in_v8(name: str, rows: Mapping[str, Row], in_v8: Edge) -> None:
+    """So does V8 alone, as `make run` has it."""
+    row = rows[name]
+    outcome = in_v8.handle("GET", row.path, {"CAT": row.token})
+    said = outcome.headers["x-playback"] if isinstance(outcome, Refused) else GOOD
+    assert said == row.verdict
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_our_own_verification(name: str, rows: Mapping[str, Row]) -> None:
+    """Ours goes by the edge's rules; the path is its caller's to compare."""
+    assert ours(rows[name]) == rows[name].verdict
+
+
+def ours(row: Row) -> str:
+    """What `verify` says, with the path compared."""
+    try:
+        claims = verify(row.token, KEYS, time.time())
+    except TokenExpired:
+        return EXPIRED
+    except TokenInvalid as refusal:
+        return PATH if "restriction of paths" in str(refusal) else INVALID
+    return GOOD if row.path.startswith(claims.path_prefix or "/") else PATH
+
+
+@pytest.fixture(scope="module")
+def may_play() -> Callable[[str, str], bool]:
+    """The recipe for Python, as it stands."""
+    names: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLAYBACK_KEY", PLAYBACK_KEY)
+        exec(recipe("python", "may_play"), names)  # noqa: S102 - what a reader would paste
+    found: Callable[[str, str], bool] = names["may_play"]
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_recipe_for_python(
+    name: str, rows: Mapping[str, Row], may_play: Callable[[str, str], bool]
+) -> None:
+    """An origin in Python lets through what the edge does, but for what the page tells."""
+    row = rows[name]
+    assert may_play(row.token, row.path) is (row.verdict == GOOD) ^ (name in DIFFERS["cwt"])
+
+
+@pytest.fixture(scope="module")
+def recipe_in_node(rows: Mapping[str, Row]) -> Mapping[str, bool]:
+    """What the recipe for Node says, as it stands."""
+    # The library leaves a promise of its own unhandled where an expiry is text; a server would log it.
+    script = f"""
+{recipe("js", "mayPlay")}
+process.on('unhandledRejection', () => {{}});
+const rows = JSON.parse(process.env.ROWS);
+console.log(JSON.stringify(await Promise.all(rows.map(([token, path]) => mayPlay(token, path)))));
+"""
+    asked = json.dumps([(row.token, row.path) for row in rows.values()])
+    environment = {**os.environ, "PLAYBACK_KEY": PLAYBACK_KEY, "ROWS": asked}
+    said = npm("--input-type=module", "--eval", script, env=environment)
+    return dict(zip(rows, json.loads(said), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_recipe_for_node(name: str, rows: Mapping[str, Row], recipe_in_node: Mapping[str, bool]) -> None:
+    """An origin in Node lets through what the edge does, but for what the page tells."""
+    assert recipe_in_node[name] is (rows[name].verdict == GOOD) ^ (name in DIFFERS["@eyevinn/cat"])
+
+
+def test_the_cookie_of_native_hls_opens(rows: Mapping[str, Row], in_v8: Edge) -> None:
+    """The page's line sets the cookie that the edge looks for, for as long as the token is good."""
+    token = rows["good"].token
+    script = f"""
+{recipe("js", "rememberToken").replace("export ", "")}
+const document = {{}};
+rememberToken({json.dumps(token)}, 300);
+console.log(document.cookie);
+"""
+    cookie, *attributes = npm("--input-type=module", "--eval", script).strip().split("; ")
+    name, _, value = cookie.partition("=")
+    assert not isinstance(in_v8.handle("GET", "/a.ts", cookies={name: value}), Refused)
+    assert {"Max-Age=300", "Path=/", "Secure"} <= set(attributes)

@@ -1,0 +1,291 @@
+"""What the edge's function lets through and what not, run as it stands, beside a stand-in for CloudFront."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import pytest
+
+from adapters.playback_token import PlaybackKey, TokenMint
+from dev.edge import Edge, Passed, Refused
+from tests.edge.tokens import FOREIGN_KEY, KEY, LEASE, OLD_KEY, base64url, key_text, signed
+
+NOW: Final = 1_800_000_000
+MINT: Final = TokenMint([KEY])
+GOOD: Final = MINT.mint("viewer-1", "tv-1", NOW + LEASE, NOW)
+EXPIRED: Final = MINT.mint("viewer-1", "tv-1", NOW, NOW - LEASE)
+FOREIGN: Final = TokenMint([FOREIGN_KEY]).mint("viewer-1", "tv-1", NOW + LEASE, NOW)
+CLAIMS: Final = {1: "stream-limiter", 4: NOW + LEASE}
+HEADER: Final = "cta-common-access-token"
+
+
+def config(mode: str = "enforce", *keys: PlaybackKey, **more: Any) -> dict[str, Any]:
+    """The KeyValueStore's value."""
+    return {"mode": mode, "keys": {key.kid: key_text(key) for key in keys or (KEY,)}, **more}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Edge:
+    """The function, loaded once."""
+    return Edge(None, clock=lambda: NOW)
+
+
+@pytest.fixture
+def edge(engine: Edge) -> Edge:
+    """The function under a configuration that enforces."""
+    engine.config = config()
+    engine.log.clear()
+    return engine
+
+
+def reason(outcome: Passed | Refused) -> str:
+    """Why it was refused; a request that passes says so."""
+    return outcome.headers["x-playback"] if isinstance(outcome, Refused) else "passed"
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "cookies"),
+    [
+        ({"CAT": GOOD}, {}, {}),
+        ({}, {HEADER: GOOD}, {}),
+        ({}, {}, {"CAT": GOOD}),
+        ({"CAT": EXPIRED}, {HEADER: FOREIGN}, {"CAT": GOOD}),
+        ({"CAT": [FOREIGN, "", GOOD]}, {}, {}),
+        ({}, {}, {"CAT": [EXPIRED, GOOD]}),
+    ],
+)
+def test_a_good_token_opens_wherever_it_stands(edge: Edge, query: Any, headers: Any, cookies: Any) -> None:
+    """In the query, the header or a cookie, and beside stale ones, which a player may send along."""
+    assert reason(edge.handle("GET", "/a.ts", query, headers, cookies)) == "passed"
+    assert edge.log == []
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        ([], "missing"),
+        (["what"], "invalid"),
+        ([FOREIGN], "invalid"),
+        ([EXPIRED], "expired"),
+        ([EXPIRED, FOREIGN], "expired"),
+        ([FOREIGN, EXPIRED], "expired"),
+        ([signed({**CLAIMS, 311: ["192.0.2.1"]})], "address"),
+        ([signed({**CLAIMS, 312: {3: {1: "/b/"}}})], "path"),
+        ([""], "invalid"),
+        (["A" * 1367], "invalid"),
+        (["%00"], "invalid"),
+    ],
+)
+def test_a_refusal_says_why(edge: Edge, tokens: list[str], said: str) -> None:
+    """The token that came furthest explains it, so that a player knows whether a fresh one would help."""
+    assert reason(edge.handle("GET", "/a.ts", {"CAT": tokens} if tokens else {})) == said
+    assert edge.log == [f"playback={said} mode=enforce"]
+
+
+def test_a_token_is_refused_from_its_expiry_on(edge: Edge) -> None:
+    """There is no leeway, not of a second."""
+    for exp, said in ((NOW + 1, "passed"), (NOW, "expired"), (NOW + 0.001, "passed")):
+        assert reason(edge.handle("GET", "/a.ts", {"CAT": signed({**CLAIMS, 4: exp})})) == said
+
+
+def test_a_refusal_is_not_kept_and_may_be_read_by_a_page(edge: Edge) -> None:
+    """A cache that kept it would refuse the next token too, and hls.js reads only what is exposed."""
+    refused = edge.handle("GET", "/a.ts")
+    assert isinstance(refused, Refused)
+    assert refused.status == 403
+    assert refused.headers == {
+        "cache-control": "no-store",
+        "x-playback": "missing",
+        "access-control-allow-origin": "*",
+        "access-control-expose-headers": "x-playback",
+    }
+    from_a_page = edge.handle("GET", "/a.ts", headers={"origin": "https://tv.example"})
+    assert isinstance(from_a_page, Refused)
+    assert from_a_page.headers == refused.headers | {
+        "access-control-allow-origin": "https://tv.example",
+        "access-control-allow-credentials": "true",
+        "vary": "origin",
+    }
+
+
+@pytest.mark.parametrize("mode", ["off", "log", "enforce"])
+@pytest.mark.parametrize("token", [GOOD, EXPIRED])
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_tokens_never_reach_cache_or_origin(edge: Edge, mode: str, token: str, method: str) -> None:
+    """They are taken out in every mode, and all else stays as it is, or each token would be a cache entry."""
+    edge.config = config(mode)
+    passed = edge.handle(
+        method,
+        "/a%20b.ts",
+        {"CAT": [token, GOOD], "cat": "meow", "v": ["1", "2"]},
+        {HEADER: token, "host": "cdn.example", "range": "bytes=0-"},
+        {"CAT": token, "theme": "dark"},
+    )
+    assert passed == Passed(
+        "/a%20b.ts",
+        {"cat": ["meow"], "v": ["1", "2"]},
+        {"host": ["cdn.example"], "range": ["bytes=0-"]},
+        {"theme": ["dark"]},
+    )
+
+
+def test_off_checks_nothing_and_log_refuses_nothing(edge: Edge) -> None:
+    """A roll-out sees in the log what `enforce` would refuse, before it does."""
+    edge.config = config("log")
+    assert reason(edge.handle("GET", "/a.ts", {"CAT": EXPIRED})) == "passed"
+    assert edge.log == ["playback=expired mode=log"]
+    for off in (config("off"), {"mode": "off"}):
+        edge.config = off
+        assert reason(edge.handle("GET", "/a.ts", {"CAT": EXPIRED})) == "passed"
+    assert edge.log == ["playback=expired mode=log"]
+
+
+def test_a_preflight_passes(edge: Edge) -> None:
+    """A browser sends it without the token: the bucket's CORS rules answer it."""
+    assert reason(edge.handle("OPTIONS", "/a.ts", headers={"origin": "https://tv.example"})) == "passed"
+    assert reason(edge.handle("HEAD", "/a.ts")) == "missing"
+
+
+SHORT: Final = base64url(KEY.secret[:31])
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        None,
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        {"keys": {KEY.kid: key_text(KEY)}},
+        {"mode": "enforced", "keys": {KEY.kid: key_text(KEY)}},
+        {"mode": "enforce"},
+        {"mode": "log"},
+        {"mode": "enforce", "keys": {KEY.kid: key_text(KEY), "short": SHORT}},
+        {"mode": "log", "keys": {"empty": ""}},
+        {"mode": "enforce", "keys": {"number": 1}},
+    ],
+    ids=repr,
+)
+def test_an_unreadable_configuration_is_closed(
+    edge: Edge, unreadable: Mapping[str, Any] | str | None
+) -> None:
+    """Nothing passes but a preflight, whatever mode was meant; and the log quotes nothing of it."""
+    edge.config = unreadable
+    assert reason(edge.handle("GET", "/a.ts", {"CAT": GOOD})) == "invalid"
+    assert edge.log == ["playback config is unreadable", "playback=invalid mode=enforce"]
+    assert reason(edge.handle("OPTIONS", "/a.ts")) == "passed"
+
+
+def test_a_rotation_refuses_nobody(edge: Edge) -> None:
+    """Tokens of either key open while both are known, and those of a forgotten one do not."""
+    old = TokenMint([OLD_KEY]).mint("viewer-1", "tv-1", NOW + LEASE, NOW)
+    for known, said in (((OLD_KEY,), "passed"), ((OLD_KEY, KEY), "passed"), ((KEY,), "invalid")):
+        edge.config = config("enforce", *known)
+        assert reason(edge.handle("GET", "/a.ts", {"CAT": old})) == said
+
+
+FILMS: Final = MINT.mint("viewer-1", "tv-1", NOW + LEASE, NOW, "/films/")
+AMBIGUOUS: Final = [
+    "/films/../series/1.ts",
+    "/films/%2e%2e/series/1.ts",
+    "/films/.%2E/series/1.ts",
+    "/films/./1.ts",
+    "/films/..",
+    "/films/.",
+    "/films/..;/series/1.ts",
+    "/films/..;a=b/series/1.ts",
+    "/films/..%2fseries/1.ts",
+    "/films/%2F1.ts",
+    "/films/..%5cseries/1.ts",
+    "/films/..\\series/1.ts",
+    "/films/%252e%252e/series/1.ts",
+    "/films/%252fseries/1.ts",
+    "/films//1.ts",
+    "//films/1.ts",
+    "/films/%",
+    "/films/%zz",
+    "/films/%ff.ts",
+    "/films/%c0%ae%c0%ae/1.ts",
+    "/films/%00.ts",
+    "/films/%0a.ts",
+]
+
+
+@pytest.mark.parametrize("path", AMBIGUOUS)
+def test_a_path_that_an_origin_may_read_otherwise_is_refused(edge: Edge, path: str) -> None:
+    """Whatever the token opens: what is compared must be what the origin serves."""
+    for token in (FILMS, GOOD):
+        assert reason(edge.handle("GET", path, {"CAT": token})) == "path"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/films/1.ts", "passed"),
+        ("/films/", "passed"),
+        ("/f%69lms/1.ts", "passed"),
+        (quote("/films/Crème brûlée/…/1 (2).ts"), "passed"),
+        ("/films/..a/...b/.well-known/1..ts", "passed"),
+        ("/films/100%25.ts", "passed"),
+        ("/films", "path"),
+        ("/Films/1.ts", "path"),
+        ("/filmsx/1.ts", "path"),
+        ("/series/films/1.ts", "path"),
+        ("/", "path"),
+    ],
+)
+def test_a_path_is_compared_as_the_origin_reads_it(edge: Edge, path: str, said: str) -> None:
+    """Decoded, from its beginning, and whole segments only."""
+    assert reason(edge.handle("GET", path, {"CAT": FILMS})) == said
+    assert reason(edge.handle("GET", path, {"CAT": GOOD})) == "passed"
+
+
+@pytest.mark.parametrize(
+    ("groups", "path", "said"),
+    [
+        (["uhd"], "/uhd/1.ts", "passed"),
+        (["away", "uhd"], "/uhd/1.ts", "passed"),
+        (["away"], "/uhd/1.ts", "path"),
+        ([], "/uhd/1.ts", "path"),
+        (None, "/uhd/1.ts", "path"),
+        ("uhd", "/uhd/1.ts", "path"),
+        ({"uhd": "uhd"}, "/uhd/1.ts", "path"),
+        (["away"], "/%75hd/1.ts", "path"),
+        (["away"], "/hd/1.ts", "passed"),
+        (None, "/hd/1.ts", "passed"),
+    ],
+)
+def test_a_path_of_a_group_needs_the_group_in_the_token(
+    edge: Edge, groups: Any, path: str, said: str
+) -> None:
+    """A player that left its group out of the start gets nothing that the group is for."""
+    edge.config = config(paths={"/uhd/": "uhd", "/far/": "away"})
+    claims = CLAIMS if groups is None else {**CLAIMS, -65537: groups}
+    assert reason(edge.handle("GET", path, {"CAT": signed(claims)})) == said
+
+
+def test_many_tokens_cost_no_more_than_a_few(edge: Edge) -> None:
+    """Each costs an HMAC for each key, and a function has a limit of time: the seventh is not looked at."""
+    assert reason(edge.handle("GET", "/a.ts", {"CAT": [FOREIGN] * 5 + [GOOD]})) == "passed"
+    assert reason(edge.handle("GET", "/a.ts", {"CAT": [FOREIGN] * 6 + [GOOD]})) == "invalid"
+
+
+def test_no_line_of_the_log_holds_a_token_or_a_path(edge: Edge) -> None:
+    """Whoever reads the log could play with one, and the path is what somebody watches."""
+    for token in (EXPIRED, FOREIGN, GOOD):
+        edge.handle("GET", f"/secret/{token}/../x", {"CAT": token}, {HEADER: token})
+    assert edge.log == ["playback=path mode=enforce"] * 3
+
+
+def test_the_largest_configuration_fits_the_store(edge: Edge) -> None:
+    """A value holds 1 KB: three keys with the longest names and about 26 paths."""
+    keys = [PlaybackKey(str(number) * 16, KEY.secret) for number in range(3)]
+    full = config("enforce", *keys, paths={f"/path-{number:02}/": "uhd" for number in range(26)})
+    assert len(json.dumps(full, separators=(",", ":"))) <= 1024
+    edge.config = full
+    assert (
+        reason(edge.handle("GET", "/path-25/1.ts", {"CAT": signed({**CLAIMS, -65537: ["uhd"]})})) == "passed"
+    )

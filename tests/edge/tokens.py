@@ -1,0 +1,106 @@
+"""One table of tokens, and what every verifier must say of each."""
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cbor2 import CBORTag, dumps, loads
+
+from adapters.playback_token import PlaybackKey, TokenMint, subject_of
+
+KEY: Final = PlaybackKey("2026-07-18-b_key", bytes(range(32)))
+OLD_KEY: Final = PlaybackKey("2026-a", bytes(range(32, 64)))
+FOREIGN_KEY: Final = PlaybackKey(KEY.kid, bytes(range(64, 96)))
+KEYS: Final = (KEY, OLD_KEY)
+"""Those that every verifier knows, in the middle of a rotation."""
+
+GOOD, INVALID, EXPIRED, PATH = "good", "invalid", "expired", "path"
+LEASE: Final = 300
+VIDEO: Final = "/films/7/segment-1.ts"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A token, and what is said of it when this path is asked for."""
+
+    token: str
+    verdict: str
+    path: str = VIDEO
+
+
+def base64url(content: bytes) -> str:
+    """In base64url without padding."""
+    return urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def key_text(key: PlaybackKey) -> str:
+    """The secret as the KeyValueStore has it."""
+    return base64url(key.secret)
+
+
+def structure(token: str) -> Any:
+    """The token's outer tag, and what is in it."""
+    return loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+
+
+def signed(
+    claims: Any, key: PlaybackKey = KEY, algorithm: int = 5, digest: str = "sha256", size: int = 32
+) -> str:
+    """A token with any claims, signed in any way."""
+    protected, payload = dumps({1: algorithm}), dumps(claims)
+    tag = hmac.digest(key.secret, dumps(["MAC0", protected, b"", payload]), digest)[:size]
+    return base64url(dumps(CBORTag(61, CBORTag(17, [protected, {4: key.kid.encode()}, payload, tag]))))
+
+
+def table(now: int) -> dict[str, Row]:
+    """The rows by their names."""
+    mint = TokenMint(KEYS)
+    exp = now + LEASE
+    good = mint.mint("viewer-1", "tv-1", exp, now)
+    claims = {1: "stream-limiter", 2: subject_of("viewer-1", KEY), 4: exp, 6: now, 7: b"tv-1"}
+    longest = mint.mint("é" * 64, "x" * 64, exp, now, f"/{'p' * 600}/")
+    in_films = mint.mint("viewer-1", "tv-1", exp, now, "/films/")
+    long_prefix = {312: {3: {1: f"/films/{'p' * 1000}/"}}}
+    cwt = structure(good)
+    protected, _, payload, tag = cwt.value.value
+    return {
+        "good": Row(good, GOOD),
+        "expired": Row(mint.mint("viewer-1", "tv-1", now - 1, now - LEASE), EXPIRED),
+        "rotated key": Row(TokenMint([OLD_KEY]).mint("viewer-1", "tv-1", exp, now), GOOD),
+        "another key": Row(TokenMint([FOREIGN_KEY]).mint("viewer-1", "tv-1", exp, now), INVALID),
+        "another key, expired": Row(TokenMint([FOREIGN_KEY]).mint("viewer-1", "tv-1", now - 1, now), INVALID),
+        "another issuer": Row(signed({**claims, 1: "another"}), INVALID),
+        "no issuer": Row(signed({name: claims[name] for name in (2, 4, 6, 7)}), INVALID),
+        "another algorithm: HMAC 256/64": Row(signed(claims, algorithm=4, size=8), INVALID),
+        "another algorithm: HMAC 384": Row(signed(claims, algorithm=6, digest="sha384", size=48), INVALID),
+        "another algorithm in its header alone": Row(signed(claims, algorithm=6), INVALID),
+        "a shortened signature": Row(signed(claims, size=8), INVALID),
+        "cut": Row(good[:-3], INVALID),
+        "cut to nothing": Row(good[:4], INVALID),
+        "changed": Row(good[:60] + ("A" if good[60] != "A" else "B") + good[61:], INVALID),
+        "without the tag of a CWT": Row(base64url(dumps(cwt.value)), GOOD),
+        "untagged": Row(base64url(dumps(cwt.value.value)), INVALID),
+        "tagged as signed": Row(base64url(dumps(CBORTag(61, CBORTag(18, cwt.value.value)))), INVALID),
+        "bytes after it": Row(base64url(dumps(cwt) + b"\0"), INVALID),
+        "not base64url": Row(good[:-1] + "+", INVALID),
+        "its path": Row(in_films, GOOD),
+        "another path": Row(in_films, PATH, path="/series/7/segment-1.ts"),
+        "a path that begins alike": Row(in_films, PATH, path="/films-uhd/segment-1.ts"),
+        "a prefix without its slash": Row(signed({**claims, 312: {3: {1: "/films"}}}), PATH),
+        "a restriction of another kind": Row(signed({**claims, 312: {1: {1: "cdn."}}}), PATH),
+        "the longest names": Row(longest, GOOD, path=f"/{'p' * 600}/segment-1.ts"),
+        "above one kilobyte": Row(
+            signed({**claims, **long_prefix}), INVALID, path=f"/films/{'p' * 1000}/1.ts"
+        ),
+        "an expiry that is text": Row(signed({**claims, 4: str(exp)}), INVALID),
+        "no expiry": Row(signed({name: claims[name] for name in (1, 2, 6, 7)}), INVALID),
+        "an endless expiry": Row(signed({**claims, 4: float("inf")}), INVALID),
+        "a kid that no key has": Row(
+            base64url(dumps(CBORTag(61, CBORTag(17, [protected, {4: b"other"}, payload, tag])))), GOOD
+        ),
+        "no kid": Row(base64url(dumps(CBORTag(61, CBORTag(17, [protected, {}, payload, tag])))), GOOD),
+    }
+
+
+NAMES: Final = tuple(table(0))
