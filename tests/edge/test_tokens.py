@@ -34,6 +34,7 @@ DIFFERS: Final[Mapping[str, set[str]]] = {
         "untagged",
         "above one kilobyte",
         "a prefix without its slash",
+        "a prefix and a suffix",
     },
 }
 """Where a library opens what the edge does not, or the reverse: the last table of docs/edge.md."""

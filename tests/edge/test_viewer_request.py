@@ -199,6 +199,8 @@ AMBIGUOUS: Final = [
     "/films/..;a=b/series/1.ts",
     "/films/..%2fseries/1.ts",
     "/films/%2F1.ts",
+    "/films/7%2f1.ts",
+    "/films/7%5C1.ts",
     "/films/..%5cseries/1.ts",
     "/films/..\\series/1.ts",
     "/films/%252e%252e/series/1.ts",

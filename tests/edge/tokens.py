@@ -89,6 +89,8 @@ def table(now: int) -> dict[str, Row]:
         "a path that begins alike": Row(in_films, PATH, path="/films-uhd/segment-1.ts"),
         "a prefix without its slash": Row(signed({**claims, 312: {3: {1: "/films"}}}), PATH),
         "a restriction of another kind": Row(signed({**claims, 312: {1: {1: "cdn."}}}), PATH),
+        "a prefix and a host": Row(signed({**claims, 312: {3: {1: "/films/"}, 1: {1: "cdn."}}}), PATH),
+        "a prefix and a suffix": Row(signed({**claims, 312: {3: {1: "/films/", 2: ".ts"}}}), PATH),
         "the longest names": Row(longest, GOOD, path=f"/{'p' * 600}/segment-1.ts"),
         "above one kilobyte": Row(
             signed({**claims, **long_prefix}), INVALID, path=f"/films/{'p' * 1000}/1.ts"

@@ -12,13 +12,13 @@ from tests.support import skip_or_fail
 
 @pytest.fixture(scope="module")
 def working_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of `terraform/` and `examples/`: nothing is written into the originals."""
+    """A copy of `terraform/`, `edge/` and `examples/`: nothing is written into the originals."""
     try:
         binary()
     except TerraformError as missing:
         skip_or_fail(str(missing))
     copy = tmp_path_factory.mktemp("terraform")
-    for folder in (CONFIGURATION, ROOT / "examples"):
+    for folder in (CONFIGURATION, ROOT / "edge", ROOT / "examples"):
         shutil.copytree(folder, copy / folder.name)
     return copy
 
@@ -29,7 +29,9 @@ def test_is_formatted(working_copy: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("root", ["terraform", "terraform/bootstrap", "examples/module"])
+@pytest.mark.parametrize(
+    "root", ["terraform", "terraform/bootstrap", "terraform/edge", "examples/module", "examples/cloudfront"]
+)
 def test_keeps_its_promises(root: str, working_copy: Path) -> None:
     """Wiring, least privilege and refused inputs hold (some fifty plans and applies on a mock)."""
     said(working_copy / root, "init", "-backend=false", *plugin_options())

@@ -1,0 +1,14 @@
+output "function_arn" {
+  description = "ARN of the function: attach it to viewer requests of each cache behaviour that serves video."
+  value       = aws_cloudfront_function.viewer_request.arn
+}
+
+output "function_name" {
+  description = "Name of the function; its log is /aws/cloudfront/function/<name> in us-east-1."
+  value       = aws_cloudfront_function.viewer_request.name
+}
+
+output "key_value_store_arn" {
+  description = "ARN of the store whose value `config` holds keys and mode."
+  value       = aws_cloudfront_key_value_store.edge.arn
+}
