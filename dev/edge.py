@@ -4,6 +4,7 @@
 """
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,9 +43,7 @@ class Refused:
 
 @dataclass
 class Edge:
-    """One edge location, with the function and its KeyValueStore.
-
-    Not to be called by two threads at a time.
+    """One edge location, with the function and its KeyValueStore. Any thread may call it; runs take turns.
 
     Args:
         config: the value `config` of the KeyValueStore, read at each request. A text is stored as it is; None
@@ -59,6 +58,7 @@ class Edge:
 
     def __post_init__(self) -> None:
         """Load the function, as a deployment does."""
+        self._turn = threading.Lock()
         self._engine = MiniRacer()
         self._engine.eval(STAND_IN.read_text(encoding="utf-8"))
         self._engine.eval("const store = {}, log = []; const cf = cloudfront(store);")
@@ -94,16 +94,8 @@ class Edge:
                 "cookies": _fields(cookies),
             },
         }
-        config = self.config
-        store = (
-            {} if config is None else {"config": config if isinstance(config, str) else json.dumps(config)}
-        )
-        self._engine.eval(f"delete store.config; Object.assign(store, {json.dumps(store)});")
-        # Date stands still during a run, as in CloudFront.
-        self._engine.eval(f"Date.now = () => {int(self.clock() * 1000)}; log.length = 0;")
-        running: Any = self._engine.eval(f"handler({json.dumps(event)}).then(JSON.stringify)")
-        outcome = json.loads(running.get(timeout=ANSWERS_WITHIN_SECONDS))
-        self.log.extend(json.loads(str(self._engine.eval("JSON.stringify(log)"))))
+        with self._turn:
+            outcome = self._run(event)
         if "statusCode" in outcome:
             return Refused(
                 outcome["statusCode"], {name: one["value"] for name, one in outcome["headers"].items()}
@@ -114,6 +106,19 @@ class Edge:
             _values(outcome["headers"]),
             _values(outcome["cookies"]),
         )
+
+    def _run(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        config = self.config
+        store = (
+            {} if config is None else {"config": config if isinstance(config, str) else json.dumps(config)}
+        )
+        self._engine.eval(f"delete store.config; Object.assign(store, {json.dumps(store)});")
+        # Date stands still during a run, as in CloudFront.
+        self._engine.eval(f"Date.now = () => {int(self.clock() * 1000)}; log.length = 0;")
+        running: Any = self._engine.eval(f"handler({json.dumps(event)}).then(JSON.stringify)")
+        outcome: dict[str, Any] = json.loads(running.get(timeout=ANSWERS_WITHIN_SECONDS))
+        self.log.extend(json.loads(str(self._engine.eval("JSON.stringify(log)"))))
+        return outcome
 
 
 def function_source() -> str:
