@@ -2,7 +2,8 @@
 // edge/viewer-request.js uses. Plain JavaScript, so that Node and V8 alone run the function beside the same one.
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cwt-support-cloudfront-functions.html
 
-const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
+const BASE64URL = `${LETTERS}${LETTERS.toLowerCase()}0123456789-_`;
 const MAX_TOKEN_BYTES = 1024;
 
 const Buffer = {
