@@ -26,7 +26,7 @@ StreamId = Annotated[
     str,
     AfterValidator(names.check_stream_id),
     Field(
-        description="Chosen by the player, new for each play.",
+        description="Chosen by the player, one per screen: it stays the same over plays and reloads.",
         examples=["tv-1"],
         json_schema_extra={"pattern": f"^{names.STREAM_ID_PATTERN}$"},
     ),
