@@ -56,8 +56,16 @@ def test_each_problem_is_documented_with_its_status() -> None:
 def test_each_attribute_of_the_item_is_documented() -> None:
     """The page has one row per attribute that the adapter reads and writes."""
     documented = {cells[0] for cells in rows("store.md", "attribute")}
-    attributes = (items.USER_ID, items.STREAM_COUNT, items.ANONYMOUS_COUNT, items.ANONYMOUS_EXPIRES_AT)
-    expected = {f"`{name}`" for name in (*attributes, items.EXPIRES_AT, f"{items.STREAM_PREFIX}<streamId>")}
+    attributes = (
+        *(items.USER_ID, items.STREAM_COUNT, items.ANONYMOUS_COUNT, items.ANONYMOUS_EXPIRES_AT),
+        *(
+            items.EXPIRES_AT,
+            items.TOKENS,
+            f"{items.STREAM_PREFIX}<streamId>",
+            f"{items.SPENT_PREFIX}<streamId>",
+        ),
+    )
+    expected = {f"`{name}`" for name in attributes}
     assert documented == expected | {f"`{items.MARKS[0]}` … `{items.MARKS[-1]}`"}
 
 
