@@ -79,14 +79,14 @@ variable "package_path" {
 }
 
 variable "runtime" {
-  description = "Lambda runtime of the functions: the Python version that the package was built for."
+  description = "Lambda runtime of the functions: the Python version that the package was built for. python3.14 needs version 6.20 or later of the AWS provider."
   type        = string
   default     = "python3.13"
   nullable    = false
 
   validation {
-    condition     = contains(["python3.11", "python3.12", "python3.13"], var.runtime)
-    error_message = "runtime must be python3.11, python3.12 or python3.13."
+    condition     = contains(["python3.11", "python3.12", "python3.13", "python3.14"], var.runtime)
+    error_message = "runtime must be python3.11, python3.12, python3.13 or python3.14."
   }
 }
 

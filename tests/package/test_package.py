@@ -159,19 +159,20 @@ def test_every_module_of_the_service_is_compiled_for_the_python_that_runs_it(zip
     assert "domain/__pycache__/left.pyc" not in names
 
 
+@pytest.mark.parametrize("version", ["3.13", "3.14"])
 @pytest.mark.parametrize("architecture", ELF_MACHINES)
 def test_the_lambda_zip_is_for_its_processor(
-    architecture: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    architecture: str, version: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every binary in it is of the Python and the processor that were asked for, whatever this machine is."""
-    monkeypatch.setenv("PYTHON_VERSION", "3.13")
+    monkeypatch.setenv("PYTHON_VERSION", version)
     monkeypatch.setenv("ARCHITECTURE", architecture)
     monkeypatch.setitem(package.ZIPS, "lambda", tmp_path / "lambda.zip")
     with zipfile.ZipFile(package.build("lambda")) as archive:
         binaries = {name: archive.read(name) for name in archive.namelist() if ".so" in name}
     assert binaries
     for name, content in binaries.items():
-        assert "cpython-313" in name
+        assert f"cpython-{version.replace('.', '')}" in name
         assert struct.unpack_from("<H", content, 18) == (ELF_MACHINES[architecture],), name
 
 
