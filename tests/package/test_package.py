@@ -159,6 +159,33 @@ def test_every_module_of_the_service_is_compiled_for_the_python_that_runs_it(zip
     assert "domain/__pycache__/left.pyc" not in names
 
 
+@pytest.mark.parametrize("other", [False, True])
+def test_a_zip_without_bytecode_is_said_to_have_none(
+    other: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line names both versions and the command that avoids it, where there is no bytecode and only there."""
+    version = next(v for v in ("3.13", "3.12") if v != package.THIS_PYTHON) if other else package.THIS_PYTHON
+    monkeypatch.setenv("PYTHON_VERSION", version)
+    monkeypatch.setitem(package.ZIPS, "lambda", package.ROOT / "build" / f"{tmp_path.name}.zip")
+    monkeypatch.setattr(sys, "argv", ["package"])
+    path = package.ZIPS["lambda"]
+    try:
+        package.main()
+        with zipfile.ZipFile(path) as archive:
+            compiled = [name for name in archive.namelist() if name.endswith(".pyc")]
+    finally:
+        for file in path.parent.glob(f"{path.stem}.*"):
+            file.unlink()
+
+    said = capsys.readouterr().err.splitlines()
+    assert bool(compiled) is not other
+    assert [line for line in said if "no bytecode" in line] == said
+    assert len(said) == other
+    if other:
+        assert f"Python {package.THIS_PYTHON} built it for {version}" in said[0]
+        assert f"make package PYTHON=python{version}" in said[0]
+
+
 @pytest.mark.parametrize("version", ["3.13", "3.14"])
 @pytest.mark.parametrize("architecture", ELF_MACHINES)
 def test_the_lambda_zip_is_for_its_processor(
