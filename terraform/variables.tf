@@ -154,7 +154,7 @@ variable "auth" {
 }
 
 variable "jwt_issuer" {
-  description = "Issuer of the tokens under auth = jwt, as it stands in their iss claim; its keys are found through OpenID Connect discovery."
+  description = "Issuer of the tokens under auth = jwt, as it stands in their iss claim; its keys are found through OpenID Connect discovery. It must sign with RSA, such as RS256, and name the key in each token's kid: API Gateway answers every other token with 401."
   type        = string
   default     = null
 

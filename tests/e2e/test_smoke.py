@@ -3,20 +3,29 @@
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 
 from dev import ROOT, smoke
+from dev.issuer import unsigned
 from dev.local_service import LocalService
 from dev.servers import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 
-def run(url: str) -> subprocess.CompletedProcess[str]:
+def run(url: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run it as make does."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "URL": url}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+        "URL": url,
+        **variables,
+    }
     return subprocess.run(
         [sys.executable, "-m", "dev.smoke"],
         check=False,
@@ -64,3 +73,71 @@ def test_a_service_that_is_not_there_fails() -> None:
 
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
+
+
+class Unauthorized(BaseHTTPRequestHandler):
+    """Answers as API Gateway does where it rejects a token: it never says why."""
+
+    def do_POST(self) -> None:
+        """Every route that is asked of it."""
+        self.rfile.read(int(self.headers["content-length"]))
+        body = b'{"message":"Unauthorized"}'
+        self.send_response(401)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep silent."""
+
+
+@pytest.fixture(scope="module")
+def rejecting() -> Iterator[str]:
+    """An API that rejects every token; its URL."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Unauthorized) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        (
+            unsigned({}, alg="ES256", kid="1"),
+            "only RSA signatures, such as RS256, and the alg of TOKEN is ES256",
+        ),
+        (
+            unsigned({}, alg="EdDSA", kid="1"),
+            "only RSA signatures, such as RS256, and the alg of TOKEN is EdDSA",
+        ),
+        (unsigned({}, kid="1"), "only RSA signatures, such as RS256, and the alg of TOKEN is None"),
+        (unsigned({}, alg="RS256"), "by the kid in a token's header, and TOKEN has none"),
+        ("opaque", "TOKEN is not a JWT"),
+        ("WzFd.e30", "TOKEN is not a JWT"),
+    ],
+)
+def test_a_token_of_a_kind_that_is_never_taken_is_explained(token: str, reason: str, rejecting: str) -> None:
+    """A 401 says nothing; the token's header says why every token of that issuer gets one."""
+    done = run(rejecting, TOKEN=f"{token}.c2lnbmVk")
+
+    assert done.returncode == 1
+    assert "POST /stream/start answered 401" in done.stderr
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_token_of_the_right_kind_is_not_explained(rejecting: str) -> None:
+    """A token that is signed as API Gateway wants it may be wrong in many ways: nothing is guessed."""
+    done = run(rejecting, TOKEN=f"{unsigned({}, alg='RS256', kid='1')}.c2lnbmVk")
+
+    assert done.stderr == 'It does not work: POST /stream/start answered 401: {"message":"Unauthorized"}\n'
+
+
+def test_another_refusal_is_not_blamed_on_the_token() -> None:
+    """A 403 comes from the service, which took the token."""
+    with LocalService({"MAX_STREAMS": "0"}) as service:
+        done = run(service.url, TOKEN=f"{unsigned({}, alg='ES256')}.c2lnbmVk")
+
+    assert "RSA" not in done.stderr
+    assert done.returncode == 1

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,31 +160,42 @@ def test_every_module_of_the_service_is_compiled_for_the_python_that_runs_it(zip
     assert "domain/__pycache__/left.pyc" not in names
 
 
-@pytest.mark.parametrize("other", [False, True])
-def test_a_zip_without_bytecode_is_said_to_have_none(
-    other: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One line names both versions and the command that avoids it, where there is no bytecode and only there."""
-    version = next(v for v in ("3.13", "3.12") if v != package.THIS_PYTHON) if other else package.THIS_PYTHON
-    monkeypatch.setenv("PYTHON_VERSION", version)
-    monkeypatch.setitem(package.ZIPS, "lambda", package.ROOT / "build" / f"{tmp_path.name}.zip")
+@pytest.fixture
+def make_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[str], bool]]:
+    """`make package` for a version of Python, into a zip of its own; gives whether that holds bytecode."""
+    path = ROOT / "build" / f"{tmp_path.name}.zip"
+    monkeypatch.setitem(package.ZIPS, "lambda", path)
     monkeypatch.setattr(sys, "argv", ["package"])
-    path = package.ZIPS["lambda"]
-    try:
+
+    def make(version: str) -> bool:
+        monkeypatch.setenv("PYTHON_VERSION", version)
         package.main()
         with zipfile.ZipFile(path) as archive:
-            compiled = [name for name in archive.namelist() if name.endswith(".pyc")]
-    finally:
-        for file in path.parent.glob(f"{path.stem}.*"):
-            file.unlink()
+            return any(name.endswith(".pyc") for name in archive.namelist())
 
-    said = capsys.readouterr().err.splitlines()
-    assert bool(compiled) is not other
-    assert [line for line in said if "no bytecode" in line] == said
-    assert len(said) == other
-    if other:
-        assert f"Python {package.THIS_PYTHON} built it for {version}" in said[0]
-        assert f"make package PYTHON=python{version}" in said[0]
+    yield make
+    for file in path.parent.glob(f"{path.stem}.*"):
+        file.unlink()
+
+
+def test_a_zip_without_bytecode_says_so(
+    make_package: Callable[[str], bool], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A zip that another Python than the functions' built has none; one line says how to avoid that."""
+    other = "3.12" if package.THIS_PYTHON == "3.13" else "3.13"
+
+    assert not make_package(other)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"no bytecode, so every cold start compiles its modules: Python {package.THIS_PYTHON}" in line
+    assert line.endswith(f"rm -r .venv && make package PYTHON=python{other}")
+
+
+def test_a_zip_with_bytecode_says_nothing(
+    make_package: Callable[[str], bool], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Built by the functions' own Python it is compiled, and there is nothing to warn of."""
+    assert make_package(package.THIS_PYTHON)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("version", ["3.13", "3.14"])

@@ -1,6 +1,7 @@
 """The Terraform checks itself: see terraform/tests for what is checked."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_keeps_its_promises(root: str, working_copy: Path) -> None:
 
 
 def mirror_of(version: str, folder: Path) -> Path:
-    """Make a mirror that has this version of the AWS provider only; `init` chooses it, and does not run it."""
+    """Make a mirror of this version of the AWS provider alone, which `init` chooses, and does not run."""
     machine = json.loads(said(folder, "version", "-json"))["platform"]
     platform = folder / REGISTRY / "hashicorp" / "aws" / version / machine
     platform.mkdir(parents=True)
@@ -93,9 +94,11 @@ def test_the_newest_runtime_is_up_to_the_provider(working_copy: Path) -> None:
     said(folder, "init", "-backend=false", *plugin_options(), "-test-directory=tests/newest")
     try:
         said(folder, "test", "-no-color", "-test-directory=tests/newest")
-    except TerraformError as refused:
-        assert "expected runtime to be one of" in str(refused)
-        assert "got python3.14" in str(refused)
+        refusal = None
+    except TerraformError as error:
+        refusal = str(error)
+
+    assert refusal is None or re.search("expected runtime to be one of .* got python3.14", refusal)
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
