@@ -65,8 +65,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """The two services, and credentials for them."""
     for name, value in {
         "AWS_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "made-up",
-        "AWS_SECRET_ACCESS_KEY": "made-up",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
         "STAGE": "bucket",
         "BUCKET": BUCKET,
     }.items():
