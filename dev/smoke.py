@@ -76,6 +76,8 @@ def _expect(answer: httpx.Response) -> httpx.Response:
     if not answer.is_success:
         request = answer.request
         failure = f"{request.method} {request.url.path} answered {answer.status_code}: {answer.text}"
+        if challenge := answer.headers.get("www-authenticate"):  # API Gateway's reason stands here alone
+            failure += f" ({challenge})"
         bearer, _, token = request.headers.get("authorization", "").partition(" ")
         if answer.status_code == httpx.codes.UNAUTHORIZED and bearer == "Bearer":
             failure += _reason_in(token)
