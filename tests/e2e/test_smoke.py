@@ -19,6 +19,10 @@ from dev.servers import free_port
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 
+CHALLENGE: Final = 'Bearer scope="" error="invalid_token" error_description="the token has expired"'
+"""https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-jwt.html"""
+
+
 def run(url: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run it as make does."""
     environment = {
@@ -74,10 +78,6 @@ def test_a_service_that_is_not_there_fails() -> None:
 
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-
-
-CHALLENGE: Final = 'Bearer scope="" error="invalid_token" error_description="the token has expired"'
-"""https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-jwt.html"""
 
 
 class Rejects(BaseHTTPRequestHandler):
@@ -138,9 +138,8 @@ def test_a_token_of_the_right_kind_gets_the_reason_of_api_gateway(rejecting: str
     """Nothing is guessed of a token that is signed as API Gateway wants it: its own reason is shown."""
     done = run(f"{rejecting}/401", TOKEN=f"{unsigned({}, alg='RS256', kid='1')}.c2lnbmVk")
 
-    assert (
-        done.stderr == 'It does not work: POST /401/stream/start answered 401: {"message":"Unauthorized"}\n'
-    )
+    rejection = 'POST /401/stream/start answered 401: {"message":"Unauthorized"}'
+    assert done.stderr == f"It does not work: {rejection} ({CHALLENGE})\n"
 
 
 def test_another_refusal_is_not_blamed_on_the_token(rejecting: str) -> None:
