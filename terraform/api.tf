@@ -76,6 +76,12 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
     issuer   = var.jwt_issuer
     audience = var.jwt_audience
   }
+
+  # API Gateway does not delete an authorizer that a route refers to (409). This makes Terraform update the routes
+  # first. It is kept in the state, so it counts where no new authorizer is created, too: jwt to iam, or to none.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # This route of this API may invoke what is live of the function, and nothing else may.
