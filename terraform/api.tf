@@ -33,9 +33,12 @@ resource "aws_apigatewayv2_stage" "default" {
     destination_arn = aws_cloudwatch_log_group.api.arn
     format = jsonencode({
       requestId        = "$context.requestId"
+      apiId            = "$context.apiId"
       route            = "$context.routeKey"
       status           = "$context.status"
       latencyMs        = "$context.responseLatency"
+      error            = "$context.error.message"
+      authorizerError  = "$context.authorizer.error"
       integrationError = "$context.integrationErrorMessage"
     })
   }

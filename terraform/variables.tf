@@ -443,7 +443,7 @@ variable "runbook_url" {
 }
 
 variable "monitoring" {
-  description = "Whether the dashboard, the alarms and the saved queries are made. CloudWatch charges for them, and the emulator knows them in part."
+  description = "Whether the dashboard, the alarms, the counts that they take out of the access log and the saved queries are made. CloudWatch charges for them, and the emulator knows them in part."
   type        = bool
   default     = true
   nullable    = false
