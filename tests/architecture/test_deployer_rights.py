@@ -15,6 +15,7 @@ MAKES: Final = {
     "aws_apigatewayv2_stage": "apigateway:POST",
     "aws_cloudwatch_dashboard": "cloudwatch:PutDashboard",
     "aws_cloudwatch_log_group": "logs:CreateLogGroup",
+    "aws_cloudwatch_log_metric_filter": "logs:PutMetricFilter",
     "aws_cloudwatch_metric_alarm": "cloudwatch:PutMetricAlarm",
     "aws_cloudwatch_query_definition": "logs:PutQueryDefinition",
     "aws_dynamodb_table": "dynamodb:CreateTable",
