@@ -4,7 +4,6 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -37,8 +36,9 @@ def bootstrap() -> None:
         variables={"bucket": bucket},
         configuration=BOOTSTRAP,
     )
+    there = _is_there(bucket, where)
     # Without its state here it was made elsewhere: it is used as it is.
-    if states.state.exists() or not _is_there(boto3.client("s3", region_name=where), bucket):
+    if states.state.exists() or not there:
         states.init()
         states.apply(ask=asks())
     settings = backend_config(stage)
@@ -53,18 +53,24 @@ def bootstrap() -> None:
         print(f"Its state was on this machine, and is there now; a copy is {_shown(_set_aside(local))}.")
 
 
-def _is_there(s3: Any, bucket: str) -> bool:
-    """Tell whether the bucket exists.
+def _is_there(bucket: str, where: str) -> bool:
+    """Return whether the bucket exists in the caller's account.
+
+    Without an expected owner S3 would also answer 200 for another account's bucket that lets everybody in.
 
     Raises:
-        StackError: it is somebody else's.
+        StackError: the bucket is another account's, or the caller may not see it.
     """
+    account = boto3.client("sts", region_name=where).get_caller_identity()["Account"]
     try:
-        s3.head_bucket(Bucket=bucket)
+        boto3.client("s3", region_name=where).head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
     except ClientError as error:
         if error.response["Error"]["Code"] == "404":
             return False
-        raise StackError(f"The bucket {bucket} is not yours to use: choose another name.") from error
+        raise StackError(
+            f"The bucket {bucket} belongs to another account than {account}, or you may not use it:"
+            " choose another name."
+        ) from error
     return True
 
 

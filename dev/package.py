@@ -112,7 +112,7 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _version() -> str:
-    """The version of Python that the Lambda runs."""
+    """Return the version of Python that the Lambda runs."""
     version = os.environ.get("PYTHON_VERSION") or "3.13"
     if not re.fullmatch(r"3\.\d+", version):
         raise PackageError(f"PYTHON_VERSION is two numbers, as in 3.13, not {version!r}.")
@@ -165,10 +165,17 @@ def main() -> None:
     """Build one zip, put the list of what it holds beside it, and say what it is."""
     parser = argparse.ArgumentParser(prog="python -m dev.package", description=__doc__)
     parser.add_argument("--target", choices=ZIPS, default="lambda")
+    target = parser.parse_args().target
     try:
-        path = build(parser.parse_args().target)
+        path = build(target)
     except PackageError as reason:
         sys.exit(str(reason))
+    if target == "lambda" and (version := _version()) != THIS_PYTHON:
+        print(
+            f"The zip holds no bytecode, so every cold start compiles its modules: Python {THIS_PYTHON} built"
+            f" it for {version}. To avoid that: rm -r .venv && make package PYTHON=python{version}",
+            file=sys.stderr,
+        )
     path.with_suffix(".cdx.json").write_text(sbom(path), encoding="utf-8")
     content = path.read_bytes()
     print(

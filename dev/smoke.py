@@ -3,6 +3,8 @@
 What remains is the item of that one user, without a stream, and the same for every check.
 """
 
+import base64
+import json
 import os
 import secrets
 import sys
@@ -15,6 +17,8 @@ from botocore.awsrequest import AWSRequest
 
 ANSWERS_WITHIN_SECONDS = 10
 USER = "smoke-test"
+RSA = ("RS", "PS")
+"""What the names of RSA's algorithms begin with: https://www.rfc-editor.org/rfc/rfc7518#section-3.1"""
 
 Sign = Callable[[httpx.Request], httpx.Request]
 
@@ -71,8 +75,32 @@ def signature() -> Sign:
 def _expect(answer: httpx.Response) -> httpx.Response:
     if not answer.is_success:
         request = answer.request
-        raise SmokeError(f"{request.method} {request.url.path} answered {answer.status_code}: {answer.text}")
+        failure = f"{request.method} {request.url.path} answered {answer.status_code}: {answer.text}"
+        if challenge := answer.headers.get("www-authenticate"):  # API Gateway's reason stands here alone
+            failure += f" ({challenge})"
+        bearer, _, token = request.headers.get("authorization", "").partition(" ")
+        if answer.status_code == httpx.codes.UNAUTHORIZED and bearer == "Bearer":
+            failure += _reason_in(token)
+        raise SmokeError(failure)
     return answer
+
+
+def _reason_in(token: str) -> str:
+    """Explain why API Gateway rejects every token like this one; empty where its header shows no reason.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
+    """
+    encoded = token.partition(".")[0]
+    try:
+        header = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+        algorithm, key_id = header.get("alg"), header.get("kid")
+    except (ValueError, AttributeError):
+        return " (TOKEN is not a JWT)"
+    if not str(algorithm).startswith(RSA):
+        return f" (API Gateway takes only RSA signatures, such as RS256, and the alg of TOKEN is {algorithm})"
+    if not key_id:
+        return " (API Gateway finds the issuer's key by the kid in a token's header, and TOKEN has none)"
+    return ""
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ locals {
     slow = {
       namespace  = "AWS/ApiGateway"
       metric     = "Latency"
-      dimensions = { ApiId = aws_apigatewayv2_api.streams.id }
+      dimensions = local.api
       statistic  = "p99"
       threshold  = 1000 # milliseconds
       periods    = 5
@@ -55,20 +55,46 @@ locals {
     }
   }
 
-  # Ratios of two metrics. Without requests there is no ratio, and no alarm.
+  # All requests that API Gateway has counted, those that it turned away among them.
+  api      = { ApiId = aws_apigatewayv2_api.streams.id }
+  requests = { namespace = "AWS/ApiGateway", metric = "Count", statistic = "SampleCount", dimensions = local.api }
+
+  # Shares of one metric in another, in each minute in which the other is `at_least` so much. Without requests there
+  # is no share, and no alarm.
   ratio_alarms = {
     errors = {
-      namespace = "AWS/ApiGateway"
-      part      = { metric = "5xx", statistic = "Sum", dimensions = { ApiId = aws_apigatewayv2_api.streams.id } }
-      whole     = { metric = "Count", statistic = "SampleCount", dimensions = { ApiId = aws_apigatewayv2_api.streams.id } }
+      part      = { namespace = "AWS/ApiGateway", metric = "5xx", statistic = "Sum", dimensions = local.api }
+      whole     = local.requests
+      at_least  = 1
       threshold = 0.01
       periods   = 3
       what      = "Over one answer in a hundred is a 5xx. Read the codes of the failures; after a deployment, roll back."
     }
+    # A player whose token has run out is answered 401 once, and comes back with a new one: a tenth of the heartbeats
+    # where tokens live for five minutes, and many more for a minute or two where many run out together. Anybody may
+    # call without a token, so a few requests at night say nothing.
+    unauthorized = {
+      part      = { namespace = "StreamLimiter", metric = "unauthorized", statistic = "Sum", dimensions = { ApiId = aws_apigatewayv2_api.streams.id } }
+      whole     = local.requests
+      at_least  = 10
+      threshold = 0.2
+      periods   = 3
+      what      = "Over one request in five comes without a valid token, and is turned away (401). Compare jwt_issuer and jwt_audience with the tokens."
+    }
+    # There should be none. Three minutes are no burst, but growth. API Gateway may leave out some of an excess of
+    # 429s in the log: the share is at least this.
+    throttled = {
+      part      = { namespace = "StreamLimiter", metric = "throttled", statistic = "Sum", dimensions = { ApiId = aws_apigatewayv2_api.streams.id } }
+      whole     = local.requests
+      at_least  = 1
+      threshold = 0.01
+      periods   = 3
+      what      = "Over one request in a hundred is above the rate that the API admits, and is turned away (429). Raise throttling_rate, or find who calls so much."
+    }
     reclaims = {
-      namespace = "StreamLimiter"
-      part      = { metric = "reclaimed_slots", statistic = "Sum", dimensions = { function = local.function_names.start } }
-      whole     = { metric = "refused", statistic = "SampleCount", dimensions = { function = local.function_names.start } }
+      part      = { namespace = "StreamLimiter", metric = "reclaimed_slots", statistic = "Sum", dimensions = { function = local.function_names.start } }
+      whole     = { namespace = "StreamLimiter", metric = "refused", statistic = "SampleCount", dimensions = { function = local.function_names.start } }
+      at_least  = 1
       threshold = 0.2
       periods   = 15
       what      = "For five starts, over one slot is taken back from a player that went away without an end. Find the players' release that stopped ending."
@@ -155,7 +181,7 @@ resource "aws_cloudwatch_metric_alarm" "ratio" {
 
   metric_query {
     id          = "ratio"
-    expression  = "part / whole"
+    expression  = "IF(whole >= ${each.value.at_least}, part / whole, 0)"
     label       = each.key
     return_data = true
   }
@@ -167,7 +193,7 @@ resource "aws_cloudwatch_metric_alarm" "ratio" {
       id = metric_query.key
 
       metric {
-        namespace   = each.value.namespace
+        namespace   = metric_query.value.namespace
         metric_name = metric_query.value.metric
         dimensions  = metric_query.value.dimensions
         stat        = metric_query.value.statistic

@@ -33,9 +33,12 @@ resource "aws_apigatewayv2_stage" "default" {
     destination_arn = aws_cloudwatch_log_group.api.arn
     format = jsonencode({
       requestId        = "$context.requestId"
+      apiId            = "$context.apiId"
       route            = "$context.routeKey"
       status           = "$context.status"
       latencyMs        = "$context.responseLatency"
+      error            = "$context.error.message"
+      authorizerError  = "$context.authorizer.error"
       integrationError = "$context.integrationErrorMessage"
     })
   }
@@ -75,6 +78,12 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
   jwt_configuration {
     issuer   = var.jwt_issuer
     audience = var.jwt_audience
+  }
+
+  # API Gateway does not delete an authorizer that a route refers to (409). This makes Terraform update the routes
+  # first. It is kept in the state, so it counts where no new authorizer is created, too: jwt to iam, or to none.
+  lifecycle {
+    create_before_destroy = true
   }
 }
 

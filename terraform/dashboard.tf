@@ -1,4 +1,4 @@
-# Reads from top to bottom: is it up, is it fast, whom does it refuse, what does it cost.
+# Reads from top to bottom: is it up, does everybody get in, is it fast, whom does it refuse, what does it cost.
 
 locals {
   start = local.function_names.start
@@ -23,6 +23,19 @@ locals {
         "Table: throttles and system errors" = { stat = "Sum", metrics = [
           ["AWS/DynamoDB", "WriteThrottleEvents", "TableName", local.table],
           ["AWS/DynamoDB", "SystemErrors", "TableName", local.table, "Operation", "UpdateItem"],
+        ] }
+      }
+    },
+    {
+      title = "Does everybody get in?"
+      graphs = {
+        "Without a valid token: 401, of all requests" = { stat = "Sum", metrics = [
+          ["StreamLimiter", "unauthorized", "ApiId", aws_apigatewayv2_api.streams.id],
+          ["AWS/ApiGateway", "Count", "ApiId", aws_apigatewayv2_api.streams.id, { stat = "SampleCount" }],
+        ] }
+        "Above the admitted rate: 429, of all requests" = { stat = "Sum", metrics = [
+          ["StreamLimiter", "throttled", "ApiId", aws_apigatewayv2_api.streams.id],
+          ["AWS/ApiGateway", "Count", "ApiId", aws_apigatewayv2_api.streams.id, { stat = "SampleCount" }],
         ] }
       }
     },
@@ -102,6 +115,14 @@ locals {
       | fields @timestamp, route, outcome, stream_count, limit, store_calls, duration_ms | sort @timestamp desc
     EOT
   }
+
+  # Put to the access log, as the functions know nothing of it.
+  access_log_queries = {
+    "why requests are turned away" = <<-EOT
+      filter status = "401" or status = "403" or status = "429"
+      | stats count() as answers, latest(@timestamp) by status, route, error, authorizerError | sort answers desc
+    EOT
+  }
 }
 
 resource "aws_cloudwatch_dashboard" "streams" {
@@ -140,4 +161,12 @@ resource "aws_cloudwatch_query_definition" "events" {
   name            = "${local.prefix}/${each.key}"
   query_string    = each.value
   log_group_names = values(aws_cloudwatch_log_group.function)[*].name
+}
+
+resource "aws_cloudwatch_query_definition" "access_log" {
+  for_each = { for name, query in local.access_log_queries : name => query if var.monitoring }
+
+  name            = "${local.prefix}/${each.key}"
+  query_string    = each.value
+  log_group_names = [aws_cloudwatch_log_group.api.name]
 }

@@ -78,6 +78,11 @@ resource "aws_lambda_function" "route" {
       condition     = !var.snap_start || var.runtime != "python3.11"
       error_message = "snap_start needs python3.12 or later."
     }
+
+    precondition {
+      condition     = !var.snap_start || var.store_client != "lean"
+      error_message = "snap_start cannot be used with store_client = \"lean\", which reads the credentials from the environment, where SnapStart does not put them: use auto or boto3."
+    }
   }
 
   # Names the group that exists already: Lambda would make its own otherwise, which keeps logs for ever.

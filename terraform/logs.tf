@@ -19,3 +19,25 @@ resource "aws_cloudwatch_log_group" "api" {
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
 }
+
+locals {
+  # The answers of API Gateway itself that are counted, by the name of their metric.
+  turned_away = { unauthorized = "401", throttled = "429" }
+}
+
+# A request that API Gateway turns away reaches no function, so no event counts it. Its line in the access log does.
+resource "aws_cloudwatch_log_metric_filter" "turned_away" {
+  for_each = { for metric, status in local.turned_away : metric => status if var.monitoring }
+
+  name           = "${local.prefix}-${each.key}"
+  log_group_name = aws_cloudwatch_log_group.api.name
+  pattern        = "{ $.status = \"${each.value}\" }"
+
+  metric_transformation {
+    namespace  = "StreamLimiter"
+    name       = each.key
+    value      = "1"
+    unit       = "Count"
+    dimensions = { ApiId = "$.apiId" } # one value for each stage: one metric
+  }
+}

@@ -79,14 +79,14 @@ variable "package_path" {
 }
 
 variable "runtime" {
-  description = "Lambda runtime of the functions: the Python version that the package was built for."
+  description = "Lambda runtime of the functions: the Python version that the package was built for. python3.14 needs version 6.20 or later of the AWS provider."
   type        = string
   default     = "python3.13"
   nullable    = false
 
   validation {
-    condition     = contains(["python3.11", "python3.12", "python3.13"], var.runtime)
-    error_message = "runtime must be python3.11, python3.12 or python3.13."
+    condition     = contains(["python3.11", "python3.12", "python3.13", "python3.14"], var.runtime)
+    error_message = "runtime must be python3.11, python3.12, python3.13 or python3.14."
   }
 }
 
@@ -154,7 +154,7 @@ variable "auth" {
 }
 
 variable "jwt_issuer" {
-  description = "Issuer of the tokens under auth = jwt, as it stands in their iss claim; its keys are found through OpenID Connect discovery."
+  description = "Issuer of the tokens under auth = jwt, as it stands in their iss claim; its keys are found through OpenID Connect discovery. It must sign with RSA, such as RS256, and name the key in each token's kid: API Gateway answers every other token with 401."
   type        = string
   default     = null
 
@@ -443,7 +443,7 @@ variable "runbook_url" {
 }
 
 variable "monitoring" {
-  description = "Whether the dashboard, the alarms and the saved queries are made. CloudWatch charges for them, and the emulator knows them in part."
+  description = "Whether the dashboard, the alarms, the counts that they take out of the access log and the saved queries are made. CloudWatch charges for them, and the emulator knows them in part."
   type        = bool
   default     = true
   nullable    = false

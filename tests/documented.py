@@ -1,5 +1,6 @@
 """What the documents say: their tables, and events held against docs/events.md and CloudWatch's rules."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -92,6 +93,18 @@ def rows(page: str, heading: str) -> list[list[str]]:
     found = re.search(rf"^\| {heading} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
     assert found is not None, f"no table of {heading} in {page}"
     return [re.split(r" +\| *", row.strip("| ")) for row in found[1].splitlines()]
+
+
+def deployer_policy() -> Any:
+    """The policy of the deployer, as docs/deploy.md has it."""
+    page = (DOCS / "deploy.md").read_text(encoding="utf-8")
+    (policy,) = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return json.loads(policy)
+
+
+def actions(policy: Any) -> set[str]:
+    """What the policy allows."""
+    return {action for statement in policy["Statement"] for action in statement["Action"]}
 
 
 def table(heading: str) -> dict[str, list[str]]:

@@ -51,6 +51,32 @@ run "each_alarm_leads_to_its_section_of_the_runbook" {
   }
 }
 
+run "what_api_gateway_turns_away_is_counted" {
+  assert {
+    condition = { for name, filter in aws_cloudwatch_log_metric_filter.turned_away : name => [filter.log_group_name, filter.pattern] } == {
+      unauthorized = [aws_cloudwatch_log_group.api.name, "{ $.status = \"401\" }"]
+      throttled    = [aws_cloudwatch_log_group.api.name, "{ $.status = \"429\" }"]
+    }
+    error_message = "A status that API Gateway answers by itself is not counted, or not in its log."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for name, filter in aws_cloudwatch_log_metric_filter.turned_away : [
+        jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format)["status"] == "$context.status",
+        jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format)["apiId"] == "$context.apiId",
+        filter.metric_transformation[0].dimensions == tomap({ ApiId = "$.apiId" }),
+        [for query in aws_cloudwatch_metric_alarm.ratio[name].metric_query :
+          [for metric in query.metric : [metric.namespace, metric.metric_name, metric.dimensions["ApiId"]]] ==
+          [[filter.metric_transformation[0].namespace, filter.metric_transformation[0].name, aws_apigatewayv2_api.streams.id]]
+          if query.id == "part"
+        ],
+      ]
+    ]))
+    error_message = "A count is under another name than its alarm looks at."
+  }
+}
+
 run "nobody_is_told_by_pigeon" {
   command = plan
 
@@ -70,7 +96,7 @@ run "nothing_is_watched_that_should_not_be" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.plain) + length(aws_cloudwatch_metric_alarm.ratio) + length(aws_cloudwatch_metric_alarm.sum) + length(aws_cloudwatch_metric_alarm.refusals) + length(aws_cloudwatch_dashboard.streams) + length(aws_cloudwatch_query_definition.events) + length(aws_sns_topic.alarms) == 0
+    condition     = length(aws_cloudwatch_metric_alarm.plain) + length(aws_cloudwatch_metric_alarm.ratio) + length(aws_cloudwatch_metric_alarm.sum) + length(aws_cloudwatch_metric_alarm.refusals) + length(aws_cloudwatch_dashboard.streams) + length(aws_cloudwatch_query_definition.events) + length(aws_cloudwatch_query_definition.access_log) + length(aws_cloudwatch_log_metric_filter.turned_away) + length(aws_sns_topic.alarms) == 0
     error_message = "Something is there, and charged for, that was not asked for."
   }
 }

@@ -185,6 +185,17 @@ run "a_snapshot_of_a_runtime_that_has_none" {
   expect_failures = [aws_lambda_function.route]
 }
 
+run "a_snapshot_with_a_client_that_has_no_credentials_in_it" {
+  command = plan
+
+  variables {
+    snap_start   = true
+    store_client = "lean"
+  }
+
+  expect_failures = [aws_lambda_function.route]
+}
+
 run "heartbeat_of_no_time" {
   command = plan
 

@@ -230,9 +230,12 @@ run "access_log_says_nothing_of_the_caller" {
   assert {
     condition = toset(values(jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format))) == toset([
       "$context.requestId",
+      "$context.apiId",
       "$context.routeKey",
       "$context.status",
       "$context.responseLatency",
+      "$context.error.message",
+      "$context.authorizer.error",
       "$context.integrationErrorMessage",
     ])
     error_message = "The access log holds something else than how the request went."

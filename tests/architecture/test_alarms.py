@@ -9,19 +9,39 @@ from tests import documented
 
 ROOT = Path(__file__).parents[2]
 ALARMS = (ROOT / "terraform" / "alarms.tf").read_text(encoding="utf-8")
+API = (ROOT / "terraform" / "api.tf").read_text(encoding="utf-8")
 DASHBOARD = (ROOT / "terraform" / "dashboard.tf").read_text(encoding="utf-8")
+LOGS = (ROOT / "terraform" / "logs.tf").read_text(encoding="utf-8")
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 INSIGHTS = {
-    *("filter", "fields", "stats", "by", "sort", "desc", "limit", "as"),
+    *("filter", "fields", "stats", "by", "sort", "desc", "limit", "as", "or"),
     *("count", "sum", "max", "pct", "latest", "timestamp"),
 }
 """The words of the query language that the saved queries use."""
 
 
 def made() -> dict[str, set[str]]:
-    """The dimensions of each metric that an event makes."""
+    """The dimensions of each metric that an event makes, or a filter of the access log."""
     directives = embedded("reclaimed", 0.0, reclaimed=1)["_aws"]["CloudWatchMetrics"]
-    return {metric["Name"]: set(one["Dimensions"][0]) for one in directives for metric in one["Metrics"]}
+    by_events = {metric["Name"]: set(one["Dimensions"][0]) for one in directives for metric in one["Metrics"]}
+    return {**by_events, **{metric: {"ApiId"} for metric in counted()}}
+
+
+def counted() -> dict[str, str]:
+    """The status that each filter of the access log counts, by the name of its metric."""
+    given = re.search(r"turned_away = \{ (.+) \}", LOGS)
+    assert given
+    return dict(re.findall(r'(\w+) += "(\d+)"', given[1]))
+
+
+def access_log() -> dict[str, str]:
+    """The variable of API Gateway that each field of the access log has."""
+    return dict(re.findall(r'(\w+) += "\$context\.([\w.]+)"', API))
+
+
+def queries(text: str) -> dict[str, str]:
+    """The saved queries by their names."""
+    return dict(re.findall(r'^    "([a-z ]+)" += <<-EOT\n(.*?)^    EOT', text, re.MULTILINE | re.DOTALL))
 
 
 def watched() -> list[tuple[str, set[str]]]:
@@ -40,7 +60,7 @@ def names() -> set[str]:
 
 def test_every_alarm_looks_at_a_metric_that_is_made() -> None:
     """A metric of another name, or under other dimensions, would stay empty for ever, and so silent."""
-    assert len(watched()) == ALARMS.count(f'"{NAMESPACE}"') + 1  # a ratio has two
+    assert len(watched()) == ALARMS.count(f'"{NAMESPACE}"')
     for metric, dimensions in watched():
         assert made()[metric] == dimensions
 
@@ -57,28 +77,40 @@ def test_every_outcome_that_is_watched_is_one() -> None:
 
 def test_the_dashboard_shows_metrics_that_are_made() -> None:
     """A graph of another metric would be empty."""
-    shown = re.findall(rf'"{NAMESPACE}", "(\w+)", "function"', DASHBOARD)
+    shown = re.findall(rf'"{NAMESPACE}", "(\w+)", "(\w+)"', DASHBOARD)
 
-    assert shown
-    assert set(shown) <= made().keys()
+    assert {metric for metric, _ in shown} >= counted().keys()
+    for metric, dimension in shown:
+        assert dimension in made()[metric]
 
 
 def test_the_saved_queries_ask_for_fields_that_events_have() -> None:
     """A field of another name is empty in every row, and nobody is told."""
-    queries = dict(
-        re.findall(r'^    "([a-z ]+)" += <<-EOT\n(.*?)^    EOT', DASHBOARD, re.MULTILINE | re.DOTALL)
-    )
-    assert len(queries) > 5
-    for query in queries.values():
-        bare = re.sub(r'"[^"]*"', "", query)
-        words = set(re.findall(r"[a-z]\w*", bare)) - set(re.findall(r" as (\w+)", bare)) - INSIGHTS
-        assert words
-        assert words <= documented.FIELDS.keys()
+    of_events, _, of_the_access_log = DASHBOARD.partition("access_log_queries = {")
+    assert len(queries(of_events)) > 5
+    assert len(queries(of_the_access_log)) == 1
+    for text, fields in ((of_events, documented.FIELDS), (of_the_access_log, access_log())):
+        for query in queries(text).values():
+            bare = re.sub(r'"[^"]*"', "", query)
+            words = set(re.findall(r"[a-z]\w*", bare)) - set(re.findall(r" as (\w+)", bare)) - INSIGHTS
+            assert words
+            assert words <= fields.keys()
+
+
+def test_the_access_log_is_documented() -> None:
+    """The page has each of its fields with its variable, and each metric with the status that it counts."""
+    fields = {
+        name: cells[0].strip("`") for name, cells in documented.table("field of the access log").items()
+    }
+    assert fields == {name: f"$context.{variable}" for name, variable in access_log().items()}
+
+    metrics = {name: cells[0] for name, cells in documented.table("metric of the access log").items()}
+    assert metrics == counted()
 
 
 def test_the_runbook_names_queries_that_are_saved() -> None:
     """Each `query` that a section says to run is there."""
-    saved = set(re.findall(r'^    "([a-z ]+)" += <<-EOT', DASHBOARD, re.MULTILINE))
+    saved = queries(DASHBOARD).keys()
     named = set(re.findall(r"`([a-z]+(?: [a-z]+)+)`", " ".join(RUNBOOK.split())))
     named = {name for name in named if not name.startswith("make ")}
     assert len(named) > 3

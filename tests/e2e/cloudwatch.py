@@ -1,8 +1,8 @@
 """What CloudWatch does and the emulator does not: metrics out of logs, and the states of alarms.
 
-The emulator keeps logs, alarms and their states. It reads no embedded metrics out of logs, drops metric
-mathematics, and evaluates a plain alarm over all dimensions of its metric at once, whatever its periods. So
-these steps are made here, as CloudWatch documents them. Time is counted in whole minutes.
+The emulator keeps logs, metric filters, alarms and their states. It reads no metrics out of logs, drops
+metric mathematics, and evaluates a plain alarm over all dimensions of its metric at once, whatever its
+periods. So these steps are made here, as CloudWatch documents them. Time is counted in whole minutes.
 """
 
 import json
@@ -19,6 +19,12 @@ from tests.e2e.watched import WatchedStage, environment
 
 State = Literal["OK", "ALARM"]
 ANOMALY: Final = "LessThanLowerOrGreaterThanUpperThreshold"
+# The forms of metric mathematics and of filter patterns that Terraform uses:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+SHARE: Final = re.compile(r"IF\((?P<whole>\w+) >= (?P<least>\d+), (?P<part>\w+) / (?P=whole), 0\)")
+FIELD: Final = re.compile(r"\$\.(\w+)")
+FIELD_IS_TEXT: Final = re.compile(r'\{ \$\.(\w+) = "([^"*]+)" \}')
 
 
 @dataclass(frozen=True)
@@ -166,19 +172,88 @@ class Alarm:
         if expression == "SUM(METRICS())":
             there = [value for value in values.values() if value is not None]
             return sum(there) if there else None
-        part, whole = (values[name] for name in expression.split(" / "))
-        return None if part is None or not whole else part / whole
+        share = SHARE.fullmatch(expression)
+        assert share, f"not evaluated here: {expression}"
+        part, whole = (values[share[name]] for name in ("part", "whole"))
+        if part is None or not whole:
+            return None
+        return part / whole if whole >= int(share["least"]) else 0
 
 
-def alarms(stage: WatchedStage) -> Sequence[Alarm]:
-    """The alarms of this stage, as Terraform plans them: the emulator drops their mathematics."""
+@dataclass(frozen=True)
+class MetricFilter:
+    """A metric filter as Terraform describes it: it counts the lines of a log that match."""
+
+    namespace: str
+    name: str
+    field: str
+    text: str
+    dimensions: Mapping[str, str]
+    """The field of the line that each is taken from."""
+
+    @classmethod
+    def planned(cls, values: Mapping[str, Any]) -> "MetricFilter":
+        """Read a resource's planned values."""
+        pattern = FIELD_IS_TEXT.fullmatch(values["pattern"])
+        assert pattern, f"not evaluated here: {values['pattern']}"
+        (made,) = values["metric_transformation"]
+        assert made["value"] == "1"
+        assert not made["default_value"], "CloudWatch takes none beside dimensions"
+        selectors = {name: FIELD.fullmatch(selector) for name, selector in made["dimensions"].items()}
+        return cls(
+            namespace=made["namespace"],
+            name=made["name"],
+            field=pattern[1],
+            text=pattern[2],
+            dimensions={name: field[1] for name, field in selectors.items() if field},
+        )
+
+    def count(self, line: str) -> Metric | None:
+        """Give the metric that a line counts for; None where it does not match, or is no JSON."""
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            return None
+        if fields.get(self.field) != self.text:  # a number is no text
+            return None
+        return Metric.of(
+            self.namespace, self.name, **{name: fields[field] for name, field in self.dimensions.items()}
+        )
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """What Terraform plans for a stage: the emulator keeps alarms without their mathematics.
+
+    Attributes:
+        access_log: the form of its lines, with `$context` variables.
+    """
+
+    alarms: Sequence[Alarm]
+    filters: Sequence[MetricFilter]
+    access_log: str
+
+    def line(self, **context: str) -> str:
+        """Give a line of the access log; API Gateway writes `-` for what there is no value of."""
+        return re.sub(r"\$context\.([\w.]+)", lambda name: context.get(name[1], "-"), self.access_log)
+
+
+def monitoring(stage: WatchedStage) -> Monitoring:
+    """Read Terraform's plan of this stage."""
     settings = stage.project / "terraform" / "stages" / f"{stage.stage}.tfvars"
     inputs = [f"-var-file={settings}", f"-var=stage={stage.stage}", f"-var=package_path={stage.package}"]
     account = environment(stage.emulator)
     said(stage.configuration, "plan", "-refresh=false", "-out=alarms.tfplan", *inputs, environment=account)
     plan = json.loads(said(stage.configuration, "show", "-json", "alarms.tfplan", environment=account))
-    resources = plan["planned_values"]["root_module"]["resources"]
-    return [Alarm.planned(one["values"]) for one in resources if one["type"] == "aws_cloudwatch_metric_alarm"]
+    planned = defaultdict(list)
+    for resource in plan["planned_values"]["root_module"]["resources"]:
+        planned[resource["type"]].append(resource["values"])
+    (api,) = planned["aws_apigatewayv2_stage"]
+    return Monitoring(
+        [Alarm.planned(values) for values in planned["aws_cloudwatch_metric_alarm"]],
+        [MetricFilter.planned(values) for values in planned["aws_cloudwatch_log_metric_filter"]],
+        api["access_log_settings"][0]["format"],
+    )
 
 
 def _query(line: Mapping[str, Any]) -> Query:

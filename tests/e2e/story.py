@@ -11,12 +11,13 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import httpx
 
 from adapters.dynamodb.items import STREAM_PREFIX, key
-from tests.e2e.cloudwatch import Alarm, Metric, Metrics, State
+from tests.e2e.cloudwatch import Metric, Metrics, Monitoring, State
 from tests.e2e.watched import WatchedStage
 from tests.support import expire
 
@@ -36,6 +37,8 @@ class Story:
 
     Attributes:
         http: what players call with.
+        monitoring: what Terraform plans to watch it with.
+        admits: how many calls of a minute API Gateway lets through, made one by one; None for all.
         minutes: how many are over.
         events: every event that the functions logged in this chapter.
         lines: every other line that they logged in it.
@@ -46,7 +49,8 @@ class Story:
 
     stage: WatchedStage
     http: httpx.Client
-    alarms: Sequence[Alarm]
+    monitoring: Monitoring
+    admits: int | None = None
     metrics: Metrics = field(default_factory=Metrics)
     minutes: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -57,6 +61,7 @@ class Story:
 
     def __post_init__(self) -> None:
         self._began = self._minute_began = time.time()
+        self._called = 0
         self._read: set[str] = set()
         self._counted: Counter[Metric] = Counter()
         self._cloudwatch = self.stage.client("cloudwatch")
@@ -70,6 +75,7 @@ class Story:
     def minute(self, calls: Sequence[Call] = (), *, at_once: Sequence[Call] = ()) -> None:
         """Live through a minute: some calls are made all at once, and then the others one by one."""
         self._minute_began = time.time()
+        self._called = 0
         with ThreadPoolExecutor(len(at_once) or 1) as callers:
             list(callers.map(self._call, at_once))
         for call in calls:
@@ -82,7 +88,7 @@ class Story:
 
     def learn(self) -> None:
         """Take all minutes until now for what is usual."""
-        for alarm in self.alarms:
+        for alarm in self.monitoring.alarms:
             alarm.learn(self.metrics, self.minutes)
 
     def lapse(self, user: str, *, but: Collection[str] = ()) -> None:
@@ -117,14 +123,25 @@ class Story:
         return alarm.removeprefix(f"{self.stage.prefix}-")
 
     def _call(self, call: Call) -> None:
-        """Make a call; the emulator's API Gateway counts nothing, so its metrics are what the caller saw."""
+        """Make a call. The emulator's API Gateway counts and logs nothing: what the caller saw stands in."""
         began = time.monotonic()
-        body = {"userId": call.user, "streamId": call.stream}
-        status = self.http.post(f"{self.stage.api_url}{call.route}", json=body).status_code
+        status = self._answer(call)
         took = (time.monotonic() - began) * 1000
+        api = self.stage.api_url.rpartition("/")[2]
         for name, value in {"Count": 1, "5xx": int(status >= 500), "Latency": took}.items():
-            metric = Metric.of("AWS/ApiGateway", name, ApiId=self.stage.api_url.rpartition("/")[2])
-            self.metrics.put(self.minutes, metric, value)
+            self.metrics.put(self.minutes, Metric.of("AWS/ApiGateway", name, ApiId=api), value)
+        line = self.monitoring.line(apiId=api, routeKey=f"POST {call.route}", status=str(status))
+        for metric in (one.count(line) for one in self.monitoring.filters):
+            if metric:
+                self.metrics.put(self.minutes, metric, 1)
+
+    def _answer(self, call: Call) -> int:
+        """Give the status of the answer. The emulator throttles nobody, so that is done here."""
+        self._called += 1
+        if self.admits is not None and self._called > self.admits:
+            return HTTPStatus.TOO_MANY_REQUESTS
+        body = {"userId": call.user, "streamId": call.stream}
+        return self.http.post(f"{self.stage.api_url}{call.route}", json=body).status_code
 
     def _read_logs(self) -> None:
         """Take the metrics out of new events. An invocation that left none broke before it could answer."""
@@ -178,7 +195,7 @@ class Story:
 
     def _evaluate(self) -> None:
         """Evaluate every alarm, and let the emulator know of each change: it tells the pager."""
-        for alarm in self.alarms:
+        for alarm in self.monitoring.alarms:
             state = alarm.state(self.metrics, self.minutes)
             if state == self.states.get(alarm.name):
                 continue

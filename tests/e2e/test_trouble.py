@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -37,7 +38,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """A stage that is watched, its store one that can fail, and a quarter of an hour in which all is well."""
     need_the_tools()
     with watched_stage(tmp_path_factory.mktemp("trouble")) as stage, httpx.Client(timeout=30) as http:
-        story = Story(stage, http, cloudwatch.alarms(stage))
+        story = Story(stage, http, cloudwatch.monitoring(stage))
         for minute in range(CALM_MINUTES):
             story.minute(calm(minute, refused=minute % 3 == 0))
         story.learn()
@@ -82,6 +83,27 @@ def without_dependencies(package_path: Path, directory: Path) -> Path:
             if name.startswith(SOURCES):
                 part.writestr(name, whole.read(name))
     return broken
+
+
+@contextmanager
+def asking_for_tokens_of_another_issuer(story: Story) -> Iterator[None]:
+    """Meanwhile each route asks for tokens of an issuer that no player has one of."""
+    apis = story.stage.client("apigatewayv2")
+    (api,) = (one["ApiId"] for one in apis.get_apis()["Items"])
+    routes = [route["RouteId"] for route in apis.get_routes(ApiId=api)["Items"]]
+    authorizer = apis.create_authorizer(
+        ApiId=api,
+        Name="another",
+        AuthorizerType="JWT",
+        IdentitySource=["$request.header.Authorization"],
+        JwtConfiguration={"Issuer": "https://another.example.com/", "Audience": ["streams"]},
+    )["AuthorizerId"]
+    for route in routes:
+        apis.update_route(ApiId=api, RouteId=route, AuthorizationType="JWT", AuthorizerId=authorizer)
+    yield
+    for route in routes:
+        apis.update_route(ApiId=api, RouteId=route, AuthorizationType="NONE", AuthorizerId="")
+    apis.delete_authorizer(ApiId=api, AuthorizerId=authorizer)
 
 
 def told(story: Story, field: str) -> set[str]:
@@ -166,6 +188,34 @@ def test_a_bad_deployment(story: Story, tmp_path: Path) -> None:
     recovers(story)
 
 
+def test_an_issuer_that_changed(story: Story) -> None:
+    """Every token is another issuer's: nobody gets as far as a function, and only the access log tells."""
+    story.chapter()
+    with asking_for_tokens_of_another_issuer(story):
+        for _ in range(3):
+            story.minute(2 * a_visit("stranger"))
+        assert story.raised == set(), "a few calls without a token, as at night"
+        for _ in range(3):
+            story.minute([*calm(story.minutes, refused=False), *2 * a_visit("other")])
+    assert story.raised == story.in_alarm() == {"unauthorized"}
+    assert (story.events, story.lines) == ([], [])
+    recovers(story)
+
+
+def test_an_audience_that_outgrew_the_rate(story: Story) -> None:
+    """API Gateway admits no more than its rate: the rest never reach a function."""
+    story.chapter()
+    visits = 4 * a_visit("visitor")
+    story.admits = len(visits)
+    for _ in range(3):
+        story.minute([*visits, start("one-too-many", "tv")])
+    assert len(story.events) == 3 * story.admits
+    story.admits = None
+    assert story.raised == story.in_alarm() == {"throttled"}
+    check_events(story)
+    recovers(story)
+
+
 def test_an_account_without_concurrency(story: Story) -> None:
     """Lambda turns starts away where the account has no instances left for them."""
     story.chapter()
@@ -198,17 +248,20 @@ def test_an_account_that_is_shared_far_and_wide(story: Story) -> None:
 def test_whoever_is_on_call_was_told_of_each(story: Story) -> None:
     """Once for each time that an alarm went off, and every alarm did; each says where the runbook goes on."""
     assert story.paged() == story.woken
-    assert story.woken.keys() == {story.short(alarm.name) for alarm in story.alarms}
-    for alarm in story.alarms:
+    assert story.woken.keys() == {story.short(alarm.name) for alarm in story.monitoring.alarms}
+    for alarm in story.monitoring.alarms:
         assert alarm.description.endswith(f" docs/runbook.md#{story.short(alarm.name)}")
 
 
 def test_the_dashboard_reads_from_top_to_bottom(story: Story) -> None:
-    """Four questions, each with its graphs side by side; of the service's own metrics all were made."""
+    """Five questions, each with its graphs side by side; of the service's own metrics all were made."""
     body = story.stage.client("cloudwatch").get_dashboard(DashboardName=story.stage.prefix)["DashboardBody"]
     widgets = sorted(json.loads(body)["widgets"], key=lambda widget: (widget["y"], widget["x"]))
     questions = [widget["properties"]["markdown"] for widget in widgets if widget["type"] == "text"]
-    wanted = "Is it up?", "Is it fast?", "Whom does it refuse?", "What does it cost?"
+    wanted = (
+        *("Is it up?", "Does everybody get in?", "Is it fast?"),
+        *("Whom does it refuse?", "What does it cost?"),
+    )
     assert questions == [f"## {question}" for question in wanted]
     end = 0
     for widget in widgets:

@@ -30,7 +30,10 @@ CONCURRENCY: Final = 4
 NOT_COPIED: Final = shutil.ignore_patterns(".*", "build", "node_modules", "__pycache__")
 LINKED: Final = (".venv", ".venv-emulator", ".cache")
 # The emulator keeps no saved queries: these are left out. Everything else is applied as it stands.
-WITHOUT_QUERIES: Final = 'resource "aws_cloudwatch_query_definition" "events" {\n  for_each = {}\n}\n'
+WITHOUT_QUERIES: Final = "".join(
+    f'resource "aws_cloudwatch_query_definition" "{name}" {{\n  for_each = {{}}\n}}\n'
+    for name in ("events", "access_log")
+)
 
 
 @dataclass(frozen=True)

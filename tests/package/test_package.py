@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,19 +160,58 @@ def test_every_module_of_the_service_is_compiled_for_the_python_that_runs_it(zip
     assert "domain/__pycache__/left.pyc" not in names
 
 
+@pytest.fixture
+def make_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[str], bool]]:
+    """`make package` for a version of Python, into a zip of its own; gives whether that holds bytecode."""
+    path = ROOT / "build" / f"{tmp_path.name}.zip"
+    monkeypatch.setitem(package.ZIPS, "lambda", path)
+    monkeypatch.setattr(sys, "argv", ["package"])
+
+    def make(version: str) -> bool:
+        monkeypatch.setenv("PYTHON_VERSION", version)
+        package.main()
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".pyc") for name in archive.namelist())
+
+    yield make
+    for file in path.parent.glob(f"{path.stem}.*"):
+        file.unlink()
+
+
+def test_a_zip_without_bytecode_says_so(
+    make_package: Callable[[str], bool], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A zip that another Python than the functions' built has none; one line says how to avoid that."""
+    other = "3.12" if package.THIS_PYTHON == "3.13" else "3.13"
+
+    assert not make_package(other)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"no bytecode, so every cold start compiles its modules: Python {package.THIS_PYTHON}" in line
+    assert line.endswith(f"rm -r .venv && make package PYTHON=python{other}")
+
+
+def test_a_zip_with_bytecode_says_nothing(
+    make_package: Callable[[str], bool], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Built by the functions' own Python it is compiled, and there is nothing to warn of."""
+    assert make_package(package.THIS_PYTHON)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("version", ["3.13", "3.14"])
 @pytest.mark.parametrize("architecture", ELF_MACHINES)
 def test_the_lambda_zip_is_for_its_processor(
-    architecture: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    architecture: str, version: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every binary in it is of the Python and the processor that were asked for, whatever this machine is."""
-    monkeypatch.setenv("PYTHON_VERSION", "3.13")
+    monkeypatch.setenv("PYTHON_VERSION", version)
     monkeypatch.setenv("ARCHITECTURE", architecture)
     monkeypatch.setitem(package.ZIPS, "lambda", tmp_path / "lambda.zip")
     with zipfile.ZipFile(package.build("lambda")) as archive:
         binaries = {name: archive.read(name) for name in archive.namelist() if ".so" in name}
     assert binaries
     for name, content in binaries.items():
-        assert "cpython-313" in name
+        assert f"cpython-{version.replace('.', '')}" in name
         assert struct.unpack_from("<H", content, 18) == (ELF_MACHINES[architecture],), name
 
 

@@ -1,13 +1,31 @@
 """The Terraform checks itself: see terraform/tests for what is checked."""
 
+import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from dev import ROOT
-from dev.terraform import CONFIGURATION, TerraformError, binary, plugin_options, said
+from dev.terraform import CONFIGURATION, REGISTRY, TerraformError, binary, plugin_options, said
 from tests.support import skip_or_fail
+
+ROOTS = ["terraform", "terraform/bootstrap", "terraform/edge", "examples/module", "examples/cloudfront"]
+PLAN_FOR_NEWEST_RUNTIME = """
+mock_provider "aws" {}
+
+run "plan" {
+  command = plan
+
+  variables {
+    stage        = "test"
+    auth         = "none"
+    package_path = "tests/package.zip"
+    runtime      = "python3.14"
+  }
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +47,58 @@ def test_is_formatted(working_copy: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "root", ["terraform", "terraform/bootstrap", "terraform/edge", "examples/module", "examples/cloudfront"]
-)
+@pytest.mark.parametrize("root", ROOTS)
 def test_keeps_its_promises(root: str, working_copy: Path) -> None:
     """Wiring, least privilege and refused inputs hold (some fifty plans and applies on a mock)."""
     said(working_copy / root, "init", "-backend=false", *plugin_options())
     said(working_copy / root, "test")
+
+
+def mirror_of(version: str, folder: Path) -> Path:
+    """Make a mirror of this version of the AWS provider alone, which `init` chooses, and does not run."""
+    machine = json.loads(said(folder, "version", "-json"))["platform"]
+    platform = folder / REGISTRY / "hashicorp" / "aws" / version / machine
+    platform.mkdir(parents=True)
+    (platform / f"terraform-provider-aws_v{version}").touch(mode=0o755)
+    return folder
+
+
+@pytest.mark.parametrize("root", ROOTS)
+@pytest.mark.parametrize("version", ["5.100.0", "6.0.0", "6.99.0"])
+def test_takes_the_last_provider_5_and_every_6(
+    version: str, root: str, working_copy: Path, tmp_path: Path
+) -> None:
+    """A root of one's own that needs provider 6 can use the module, as can one that stays on the last 5."""
+    here = tmp_path / "copy"
+    shutil.copytree(working_copy, here, ignore=shutil.ignore_patterns(".terraform*"))
+
+    said(here / root, "init", "-backend=false", f"-plugin-dir={mirror_of(version, tmp_path)}")
+
+
+@pytest.mark.parametrize("version", ["5.99.0", "7.0.0"])
+def test_takes_no_other_provider(version: str, working_copy: Path, tmp_path: Path) -> None:
+    """A major version that is not there yet may change any argument."""
+    here = tmp_path / "copy"
+    shutil.copytree(working_copy, here, ignore=shutil.ignore_patterns(".terraform*"))
+
+    with pytest.raises(TerraformError, match="no available releases match"):
+        said(here / "terraform", "init", "-backend=false", f"-plugin-dir={mirror_of(version, tmp_path)}")
+
+
+def test_the_newest_runtime_is_up_to_the_provider(working_copy: Path) -> None:
+    """The variable admits it; a provider that is older than the runtime refuses it, and names both."""
+    folder = working_copy / "terraform"
+    newest = folder / "tests" / "newest" / "runtime.tftest.hcl"
+    newest.parent.mkdir()
+    newest.write_text(PLAN_FOR_NEWEST_RUNTIME)
+    said(folder, "init", "-backend=false", *plugin_options(), "-test-directory=tests/newest")
+    try:
+        said(folder, "test", "-no-color", "-test-directory=tests/newest")
+        refusal = None
+    except TerraformError as error:
+        refusal = str(error)
+
+    assert refusal is None or re.search("expected runtime to be one of .* got python3.14", refusal)
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])

@@ -1,0 +1,65 @@
+"""Each dependency, of whatever kind, is one that somebody is reminded of."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+ROOT: Final = Path(__file__).parents[2]
+GITHUB: Final = ROOT / ".github"
+
+MANIFESTS: Final = {
+    "github-actions": r"\.github/workflows/[^/]+\.ya?ml",
+    "npm": r"(.*/)?package(-lock)?\.json",
+    "pip": r"(.*/)?pyproject\.toml|(.*/)?requirements/[^/]+\.txt|(.*/)?requirements[^/]*\.txt",
+    "terraform": r"(?!.*/tests/).*\.tf",
+}
+"""The files that name dependencies of each kind, as Dependabot calls it."""
+
+
+def files() -> list[str]:
+    """Every file of the repository, and those that would be added to it."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
+
+
+def watched() -> dict[str, set[str]]:
+    """The folders that Dependabot looks into, by the kind of dependency."""
+    settings: Any = yaml.safe_load((GITHUB / "dependabot.yml").read_text(encoding="utf-8"))
+    folders: dict[str, set[str]] = {}
+    for update in settings["updates"]:
+        mine = folders.setdefault(update["package-ecosystem"], set())
+        mine.update(update.get("directories") or [update["directory"]])
+    return folders
+
+
+def folder_of(kind: str, name: str) -> str:
+    """What Dependabot calls the folder of a manifest; for a workflow it is the repository's root."""
+    parent = "" if kind == "github-actions" else Path(name).parent.as_posix().removeprefix(".")
+    return f"/{parent}"
+
+
+@pytest.mark.parametrize("kind", MANIFESTS)
+def test_dependabot_looks_into_every_folder_with_dependencies(kind: str) -> None:
+    """A folder that is added, or one that is gone, is seen here."""
+    manifests = [name for name in files() if re.fullmatch(MANIFESTS[kind], name)]
+
+    assert watched()[kind] == {folder_of(kind, name) for name in manifests}
+
+
+def test_every_action_is_a_commit_with_its_version() -> None:
+    """A tag can be moved to other code, and Dependabot renews the commit and the version together."""
+    used = [
+        step
+        for workflow in (GITHUB / "workflows").iterdir()
+        for step in re.findall(r"uses: (.+)", workflow.read_text(encoding="utf-8"))
+    ]
+
+    assert used
+    assert [
+        step for step in used if not re.match(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b", step)
+    ] == []

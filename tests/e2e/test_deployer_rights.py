@@ -1,0 +1,125 @@
+"""The policy of docs/deploy.md lets its bearer deploy, on an emulator that enforces IAM."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from dev import package
+from dev.emulator import Emulator, start_emulator
+from dev.stack import emulated_api_url, emulated_environment
+from dev.terraform import Stack, TerraformError
+from tests.documented import deployer_policy
+from tests.e2e.deployed import need_the_tools
+from tests.support import client_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
+
+USER: Final = "deployer"
+
+
+@dataclass(frozen=True)
+class Account:
+    """An emulated account, with a user that may do nothing yet."""
+
+    emulator: Emulator
+    environment: dict[str, str]
+
+    def client(self, service: str) -> Any:
+        """Give a client of the account's root user."""
+        return client_of(self.emulator.endpoint_url, service)
+
+    def allow(self, statements: list[Any]) -> None:
+        """Let the user do this, and nothing else; the emulator cannot tell every call's resource."""
+        everywhere = [{**statement, "Resource": "*"} for statement in statements]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": everywhere})
+        self.client("iam").put_user_policy(UserName=USER, PolicyName="deploys", PolicyDocument=policy)
+
+    def stack(self, directory: Path, **variables: str) -> Stack:
+        """Give a stage that the user deploys."""
+        stack = Stack(
+            directory=directory / "terraform",
+            state=directory / "terraform.tfstate",
+            stage="rights",
+            variables={"package_path": str(package.build("local")), "auth": "none", **variables},
+            environment=self.environment,
+            quiet=True,
+        )
+        stack.init()
+        return stack
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    """An account of the test's own: what one of them leaves is in no other's way."""
+    need_the_tools()
+    with start_emulator(enforce_iam=True) as emulator:
+        iam = client_of(emulator.endpoint_url, "iam")
+        iam.create_user(UserName=USER)
+        key = iam.create_access_key(UserName=USER)["AccessKey"]
+        credentials = {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+        yield Account(emulator, {**emulated_environment(emulator.endpoint_url), **credentials})
+
+
+def denied(run: Callable[[], None]) -> set[str]:
+    """Run it; gives the actions that it was denied."""
+    try:
+        run()
+    except TerraformError as error:
+        return set(re.findall(r"not authorized to perform: (\w+:\w+)", str(error)))
+    return set()
+
+
+def test_the_documented_rights_are_enough(account: Account, tmp_path: Path) -> None:
+    """Their bearer deploys a stage, changes what can be changed of it, and destroys it."""
+    account.allow([each for each in deployer_policy()["Statement"] if each["Sid"] != "Monitoring"])
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    stack = account.stack(tmp_path, monitoring="false", reserved_concurrency="1", kms_key_arn=key)
+    stack.apply()
+    changed = {
+        "log_retention_days": "7",
+        "max_streams": "2",
+        "memory_size": "256",
+        "reserved_concurrency": "-1",
+        "tags": '{ owner = "us" }',
+        "throttling_rate": "9",
+    }
+    stack = replace(stack, variables={**stack.variables, **changed})
+    stack.apply()
+    url = emulated_api_url(account.emulator.endpoint_url, str(stack.output()["api_url"]))
+
+    assert httpx.post(f"{url}/stream/start", json={"userId": "1"}, timeout=30).status_code == 200
+    stack.destroy()
+    assert account.client("dynamodb").list_tables()["TableNames"] == []
+
+
+def test_the_documented_rights_are_enough_to_monitor(account: Account, tmp_path: Path) -> None:
+    """Nothing of the dashboard, the alarms and their topic is denied; the emulator knows no saved queries."""
+    account.allow(deployer_policy()["Statement"])
+    stack = account.stack(tmp_path, monitoring="true", alarm_email="on-call@example.com")
+
+    assert denied(stack.apply) == set()
+    assert account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert account.client("sns").list_topics()["Topics"]
+    assert denied(stack.destroy) == set()
+    assert account.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+
+
+def test_without_rights_nothing_is_made(account: Account, tmp_path: Path) -> None:
+    """A user without the statements is denied whatever comes first of each: the emulator enforces them."""
+    account.allow([{"Effect": "Allow", "Action": ["sts:GetCallerIdentity"]}])
+
+    assert denied(account.stack(tmp_path, monitoring="false").apply) == {
+        "apigateway:POST",
+        "dynamodb:CreateTable",
+        "iam:CreateRole",
+        "logs:CreateLogGroup",
+    }

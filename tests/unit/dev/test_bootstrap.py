@@ -1,0 +1,117 @@
+"""Whose bucket `make bootstrap` takes. Neither emulator checks the expected owner, so S3 is played here."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from dev.bootstrap import bootstrap
+from dev.stack import STATES, StackError
+
+BUCKET: Final = "states-of-unit-tests"
+OURS, THEIRS = "111111111111", "222222222222"
+IDENTITY: Final = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<GetCallerIdentityResult><Account>{OURS}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"""
+
+
+class Cloud(ThreadingHTTPServer):
+    """STS, and an S3 with one bucket that is open to everybody, as far as `make bootstrap` asks them.
+
+    Attributes:
+        owner: the account that has the bucket.
+        unguarded: the requests about the bucket that expected no owner.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.owner = OURS
+        self.unguarded: list[str] = []
+        super().__init__(("127.0.0.1", 0), Answer)
+
+
+class Answer(BaseHTTPRequestHandler):
+    """What AWS answers."""
+
+    server: Cloud
+
+    def do_HEAD(self) -> None:
+        """HeadBucket: 403 where the owner is not the expected one, for whoever may use the bucket."""
+        expected = self.headers["x-amz-expected-bucket-owner"]
+        if expected is None:
+            self.server.unguarded.append(self.path)
+        self._answer(200 if expected in {None, self.server.owner} else 403)
+
+    def do_POST(self) -> None:
+        """GetCallerIdentity."""
+        self.rfile.read(int(self.headers["content-length"]))
+        self._answer(200, IDENTITY.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Keep silent."""
+
+    def _answer(self, status: int, body: bytes = b"") -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """The two services, and credentials for them."""
+    for name, value in {
+        "AWS_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "STAGE": "bucket",
+        "BUCKET": BUCKET,
+    }.items():
+        monkeypatch.setenv(name, value)
+    with Cloud() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the stage's backend settings are written."""
+    file = tmp_path / "states.s3.tfbackend"
+    monkeypatch.setenv("BACKEND_CONFIG", str(file))
+    return file
+
+
+def test_a_bucket_of_the_account_is_taken(cloud: Cloud, settings: Path) -> None:
+    """A bucket that is the caller's own holds the stage's state; S3 was asked whose it is."""
+    bootstrap()
+
+    assert f'bucket       = "{BUCKET}"' in settings.read_text()
+    assert cloud.unguarded == []
+
+
+def test_a_bucket_of_another_account_is_not_taken(cloud: Cloud, settings: Path) -> None:
+    """A stranger's bucket that is open to everybody gets no state."""
+    cloud.owner = THEIRS
+
+    with pytest.raises(StackError, match=f"{BUCKET} belongs to another account than {OURS}"):
+        bootstrap()
+    assert not settings.exists()
+
+
+def test_a_name_that_another_account_took_over_is_not_taken(cloud: Cloud, settings: Path) -> None:
+    """Having made a bucket of that name proves nothing: it may be deleted since, and a stranger's."""
+    cloud.owner = THEIRS
+    made_here = STATES / f"bootstrap-{BUCKET}.tfstate"
+    made_here.parent.mkdir(exist_ok=True)
+    made_here.touch()
+    try:
+        with pytest.raises(StackError, match="belongs to another account"):
+            bootstrap()
+    finally:
+        made_here.unlink()
+    assert not settings.exists()
