@@ -16,7 +16,7 @@ export interface Hold {
   /** Left out when the store could not be asked. */
   streamCount?: number;
   maxStreams?: number;
-  /** `false` when the store could not be asked. */
+  /** `false` when the store could not be asked: the slot may exist nowhere, and the stream then starts again by itself. */
   verified?: false;
 }
 

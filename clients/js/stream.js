@@ -16,6 +16,9 @@ export class Stream extends EventTarget {
   /** @type {api.StreamState} */
   #state = "idle";
   #leaseUntil = 0;
+  #isVerified = true;
+  /** @type {string | undefined} */
+  #replaces;
   #heartbeatMs = 0;
   #nextBeatAt = 0;
   #failures = 0;
@@ -87,6 +90,7 @@ export class Stream extends EventTarget {
     const play = this.#play;
     this.streamId = this.#nextStreamId ?? freshStreamId();
     this.#nextStreamId = this.#unansweredReplaces = undefined;
+    this.#replaces = replaces;
     const body = { ...this.#body(), device: this.#device, replaces };
     try {
       const held = await this.#limiter.post("/stream/start", body, { signal: play.signal, patienceMs });
@@ -110,11 +114,14 @@ export class Stream extends EventTarget {
     }
   }
 
-  /** Start again without being asked to: nobody waits for it, so it is tried for as long as it takes. */
-  #startAgain() {
+  /**
+   * Start again without being asked to: nobody waits for it, so it is tried for as long as it takes.
+   * @param {{ replaces?: string }} [options]
+   */
+  #startAgain({ replaces } = {}) {
     this.#close("starting");
     this.#watchPage();
-    this.#takeSlot({ patienceMs: Infinity }).catch((error) => this.#lose(error.problem));
+    this.#takeSlot({ replaces, patienceMs: Infinity }).catch((error) => this.#lose(error.problem));
   }
 
   /** @param {{ answer: api.Hold, askedAt: number }} held */
@@ -124,6 +131,8 @@ export class Stream extends EventTarget {
     this.#failures = 0;
     this.#leaseUntil = askedAt + answer.expiresInSeconds * 1000; // not after what the service means
     this.#heartbeatMs = answer.heartbeatSeconds * 1000;
+    this.#isVerified = answer.verified !== false;
+    if (this.#isVerified) this.#replaces = undefined; // it is over; after an unverified start it may not be
     this.#schedule(this.#heartbeatMs);
   }
 
@@ -155,12 +164,13 @@ export class Stream extends EventTarget {
   }
 
   /**
-   * Whose lease had run out may ask again. Who lost its slot before that was evicted, and stops.
+   * Start again if the lease had expired, or came with an unverified answer and so may exist nowhere;
+   * otherwise the stream was evicted, so stop.
    * @param {ServiceError["problem"]} problem
    * @param {number} askedAt
    */
   #afterGone(problem, askedAt) {
-    if (askedAt >= this.#leaseUntil) this.#startAgain();
+    if (!this.#isVerified || askedAt >= this.#leaseUntil) this.#startAgain({ replaces: this.#replaces });
     else this.#lose(problem);
   }
 

@@ -237,13 +237,13 @@ class Clock:
     def __init__(self) -> None:
         self.now = 1000.0
 
-    def heartbeats(self) -> Steps:
+    def heartbeats(self, hold: dict[str, Any] = HOLD) -> Steps:
         """Those of a play that was admitted at 1000, with a lease until 1090; the first one is due."""
         play = Play(Timing(lambda: self.now, lambda: 1.0), "1", None, "old", "mine")
         start = play.start(hands_over=False)
         assert next(start) == Post("/stream/start", {"userId": "1", "streamId": "mine", "replaces": "old"})
         with pytest.raises(StopIteration):
-            start.send(HOLD)
+            start.send(hold)
         heartbeats = play.keep()
         assert next(heartbeats) == Pause(30)
         return heartbeats
@@ -260,6 +260,16 @@ def failed(heartbeats: Steps, error: ServiceError) -> float:
     pause = heartbeats.throw(error)
     assert isinstance(pause, Pause)
     return pause.seconds
+
+
+def next_after_gone(heartbeats: Steps) -> Post:
+    """Send one heartbeat, which is answered by a 410; gives the request that comes next."""
+    heartbeat = next(heartbeats)
+    assert isinstance(heartbeat, Post)
+    assert heartbeat.path == "/stream/heartbeat"
+    post = heartbeats.throw(GONE)
+    assert isinstance(post, Post)
+    return post
 
 
 def test_who_lost_its_slot_while_its_lease_ran_stops() -> None:
@@ -283,6 +293,37 @@ def test_whose_lease_had_run_out_starts_again_under_a_new_name_and_replaces_noth
     assert again.path == "/stream/start"
     assert again.body.keys() == {"userId", "streamId"}
     assert again.body["streamId"] != "mine"
+
+
+UNVERIFIED: Final = {"expiresInSeconds": 90, "heartbeatSeconds": 30, "verified": False}
+
+
+def test_who_was_admitted_unverified_starts_again_and_replaces_what_it_replaced() -> None:
+    """The store has never heard of it: a 410 while its lease runs is no eviction."""
+    again = next_after_gone(Clock().heartbeats(UNVERIFIED))
+    assert again.path == "/stream/start"
+    assert again.body["replaces"] == "old"
+    assert again.body["streamId"] != "mine"
+
+
+def test_who_was_told_unverified_that_it_goes_on_starts_again() -> None:
+    """Its lease may have run out in the store, which its heartbeats did not reach."""
+    heartbeats = Clock().heartbeats()
+    assert next(heartbeats) == HEARTBEAT
+    assert heartbeats.send(UNVERIFIED) == Pause(30)
+    assert next_after_gone(heartbeats).path == "/stream/start"
+
+
+@pytest.mark.parametrize("path", ["/stream/heartbeat", "/stream/start"])
+def test_a_verified_answer_makes_the_lease_real_again(path: str) -> None:
+    """A 410 after it, while the lease runs, is an eviction."""
+    heartbeats = Clock().heartbeats(UNVERIFIED)
+    post = next_after_gone(heartbeats) if path == "/stream/start" else next(heartbeats)
+    assert isinstance(post, Post)
+    assert post.path == path
+    assert heartbeats.send(HOLD) == Pause(30)
+    with pytest.raises(StreamGone):
+        next_after_gone(heartbeats)
 
 
 def test_a_heartbeat_that_fails_is_repeated_later_each_time_and_at_least_as_often_as_ever() -> None:

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ServiceError } from "../index.js";
-import { AWAY, FULL, GONE, HOLD, NEVER, player, settled } from "./fakes.js";
+import { AWAY, FULL, GONE, HOLD, NEVER, UNVERIFIED, player, settled } from "./fakes.js";
 
 const LOST = new TypeError("fetch failed");
 
@@ -124,6 +124,41 @@ test("whoever loses the slot after the lease ran out starts again by itself, und
   assert.notEqual(stream.streamId, first);
   assert.equal(service.requests.at(-1).path, "/api/stream/start");
 });
+
+test("whoever was admitted unverified starts again on a 410, and replaces what it meant to replace", async () => {
+  const { clock, service, stream, kinds } = player();
+  service.answer(UNVERIFIED, GONE, HOLD);
+  await stream.start({ replaces: "tv-1" });
+  const first = stream.streamId;
+  await clock.pass(30_000);
+  assert.deepEqual(kinds(), ["admitted", "admitted"]);
+  assert.equal(service.requests.at(-1).path, "/api/stream/start");
+  assert.equal(service.requests.at(-1).body.replaces, "tv-1");
+  assert.notEqual(stream.streamId, first);
+});
+
+test("whoever was told unverified to go on starts again on a 410", async () => {
+  const { clock, service, stream, kinds } = player();
+  service.answer(HOLD, UNVERIFIED, GONE, HOLD);
+  await stream.start();
+  await clock.pass(60_000);
+  assert.deepEqual(kinds(), ["admitted", "admitted"]);
+  assert.equal(stream.state, "admitted");
+});
+
+for (const [how, ...answers] of [
+  ["heartbeat", HOLD],
+  ["start", GONE, HOLD],
+]) {
+  test(`a verified answer to a ${how} makes the lease real again: a 410 after it is an eviction`, async () => {
+    const { clock, service, stream, kinds } = player();
+    service.answer(UNVERIFIED, ...answers, GONE);
+    await stream.start();
+    await clock.pass(60_000);
+    assert.equal(kinds().at(-1), "gone");
+    assert.equal(stream.state, "gone");
+  });
+}
 
 test("a start by itself that meets the limit is refused like any other", async () => {
   const { clock, service, stream, kinds } = player();

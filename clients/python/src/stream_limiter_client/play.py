@@ -80,6 +80,7 @@ class Play:
     _lease_until: float = field(default=0, init=False)
     _is_name_used: bool = field(default=False, init=False)
     _heartbeat_seconds: float = field(default=0, init=False)
+    _is_verified: bool = field(default=True, init=False)
 
     def start(self, *, hands_over: bool) -> Steps:
         """Take a slot, under a new name unless this one was never admitted; one that is held goes over to it.
@@ -105,8 +106,7 @@ class Play:
             try:
                 self._hold((yield Post("/stream/heartbeat", self._body())), asked_at)
             except StreamGone:
-                # Whose lease had run out may ask again. Who lost its slot before that was evicted, and stops.
-                if asked_at < self._lease_until:
+                if self._is_evicted(asked_at):
                     raise
                 self._rename()
                 yield from self._take_slot(patience_seconds=inf)
@@ -149,6 +149,13 @@ class Play:
     def _body(self) -> dict[str, str]:
         return _given(userId=self.user_id, streamId=self.stream_id)
 
+    def _is_evicted(self, asked_at: float) -> bool:
+        """Return whether a 410 to a heartbeat that was sent then means that the slot was taken away.
+
+        It does while the lease runs, unless the latest answer was unverified: such a lease may exist nowhere.
+        """
+        return self._is_verified and asked_at < self._lease_until
+
     def _hold(self, answer: Any, asked_at: float) -> None:
         """Note that the slot is ours, from when it was asked for: no longer than the service means.
 
@@ -158,16 +165,19 @@ class Play:
         try:
             lease_until = asked_at + answer["expiresInSeconds"]
             heartbeat_seconds = float(answer["heartbeatSeconds"])
+            is_verified = answer.get("verified") is not False
         except (LookupError, TypeError, ValueError) as error:
             raise ServiceError(0, {"detail": "What answered is not the service."}) from error
         self._is_name_used = True
         self._lease_until = lease_until
         self._heartbeat_seconds = heartbeat_seconds
+        self._is_verified = is_verified
+        if is_verified:
+            self.replaces = None  # it is over; after an unverified start it may not be
 
     def _rename(self) -> None:
         """Begin a new play: a late packet of the old one cannot end it."""
         self.stream_id = fresh_stream_id()
-        self.replaces = None
         self._lease_until = 0
         self._is_name_used = False
 
