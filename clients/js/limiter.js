@@ -8,6 +8,7 @@ const REQUEST_TIMEOUT_MS = 5_000; // the service answers within 3 s, whatever ha
 const PATIENCE_MS = 15_000;
 const FIRST_DELAY_MS = 300;
 const LONGEST_DELAY_MS = 10_000;
+const LONGEST_RETRY_AFTER_MS = 300_000; // a heartbeat is not put off for longer, whatever a proxy asks for
 
 /** The service, as one player or many speak to it. */
 export class StreamLimiter {
@@ -109,7 +110,8 @@ export class StreamLimiter {
     }
     if (response.ok) return { answer, askedAt };
     const error = new ServiceError(response.status, answer ?? {});
-    error.retryAfterMs = 1000 * (Number(response.headers?.get("retry-after")) || 0);
+    const retryAfterMs = 1000 * (Number(response.headers?.get("retry-after")) || 0);
+    error.retryAfterMs = Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS);
     throw error;
   }
 

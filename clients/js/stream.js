@@ -3,6 +3,7 @@ import { ServiceError } from "./errors.js";
 /** @import * as api from "./index.js" */
 /** @import { StreamLimiter } from "./limiter.js" */
 
+const LONGEST_LEASE_S = 86_400; // no service is set to more, and a timer cannot wait for a month
 const WAKING = ["visibilitychange", "pageshow", "online"];
 
 /** One player's stream. Events: `admitted`, `refused`, `gone`; `detail` has what the service said. */
@@ -126,11 +127,12 @@ export class Stream extends EventTarget {
 
   /** @param {{ answer: api.Hold, askedAt: number }} held */
   #hold({ answer, askedAt }) {
-    const isOurs = answer?.expiresInSeconds >= 0 && answer.heartbeatSeconds > 0;
+    const { expiresInSeconds, heartbeatSeconds } = answer ?? {};
+    const isOurs = expiresInSeconds >= 0 && heartbeatSeconds > 0 && heartbeatSeconds <= LONGEST_LEASE_S;
     if (!isOurs) throw new ServiceError(0, { detail: "What answered is not the service." });
     this.#failures = 0;
-    this.#leaseUntil = askedAt + answer.expiresInSeconds * 1000; // not after what the service means
-    this.#heartbeatMs = answer.heartbeatSeconds * 1000;
+    this.#leaseUntil = askedAt + expiresInSeconds * 1000; // not after what the service means
+    this.#heartbeatMs = heartbeatSeconds * 1000;
     this.#isVerified = answer.verified !== false;
     if (this.#isVerified) this.#replaces = undefined; // it is over; after an unverified start it may not be
     this.#schedule(this.#heartbeatMs);

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from stream_limiter_client import AsyncStreamLimiter, LimitReached, ServiceError, StreamGone, StreamLimiter
-from stream_limiter_client.play import Pause, Play, Post, Steps, Timing
+from stream_limiter_client.play import Pause, Play, Post, Steps, Timing, answer_of
 
 HOLD: Final = {"streamCount": 1, "maxStreams": 3, "expiresInSeconds": 90, "heartbeatSeconds": 30}
 FULL: Final = {
@@ -30,13 +31,16 @@ AWAY: Final = httpx.Response(503, json={"code": "store_unavailable"})
 
 
 class Service(httpx.MockTransport):
-    """Answers as it is told, in order; the last answer for ever. `None` is a network that fails."""
+    """Answers as it is told, in order; the last answer for ever.
 
-    def __init__(self, *answers: httpx.Response | None) -> None:
+    `None` is a network that fails, an exception is whatever else can go wrong on the way.
+    """
+
+    def __init__(self, *answers: httpx.Response | Exception | None) -> None:
         self.requests: list[tuple[str, Any]] = []
         self.headers: list[httpx.Headers] = []
-        self._answers: Iterator[httpx.Response | None] = iter(answers)
-        self._latest: httpx.Response | None = None
+        self._answers: Iterator[httpx.Response | Exception | None] = iter(answers)
+        self._latest: httpx.Response | Exception | None = None
         super().__init__(self._answer)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -45,6 +49,8 @@ class Service(httpx.MockTransport):
         self._latest = next(self._answers, self._latest)
         if self._latest is None:
             raise httpx.ConnectError("no network")
+        if isinstance(self._latest, Exception):
+            raise self._latest
         return httpx.Response(
             self._latest.status_code, headers=self._latest.headers, content=self._latest.content
         )
@@ -221,6 +227,101 @@ def test_a_token_that_cannot_be_had_is_a_service_error(kind: str) -> None:
     with pytest.raises(ServiceError, match="token") as failed:
         asyncio.run(ask()) if kind == "asyncio" else in_threads.streams("1")
     assert failed.value.is_passing
+
+
+OFTEN: Final = HOLD | {"heartbeatSeconds": 0.01}
+WITHIN_SECONDS: Final = 20
+
+
+def is_gone_after(kind: str, service: Service, requests: int, *, closed: bool = False) -> bool:
+    """Return whether a stream is gone once it has tried so many requests; its limiter may be closed."""
+    timing = Timing(random=lambda: -0.99)  # so that it tries again at once
+    enough = threading.Event()
+    tried: list[None] = []
+
+    def token() -> str:
+        tried.append(None)
+        if len(tried) > requests:
+            enough.set()
+        return "token"
+
+    def in_threads() -> bool:
+        limiter = StreamLimiter("http://api", token, transport=service, timing=timing)
+        stream = limiter.stream("1")
+        stream.start()
+        if closed:
+            limiter.close()
+        assert enough.wait(WITHIN_SECONDS), "the heartbeats have ended"
+        stream.abandon()
+        limiter.close()
+        return stream.is_gone
+
+    async def in_asyncio() -> bool:
+        limiter = AsyncStreamLimiter("http://api", token, transport=service, timing=timing)
+        stream = limiter.stream("1")
+        await stream.start()
+        if closed:
+            await limiter.close()
+        assert await asyncio.to_thread(enough.wait, WITHIN_SECONDS), "the heartbeats have ended"
+        await stream.abandon()
+        await limiter.close()
+        return stream.is_gone
+
+    return asyncio.run(in_asyncio()) if kind == "asyncio" else in_threads()
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        httpx.Response(502, json={"code": ["bad", "gateway"]}),
+        httpx.Response(200, content=b'{"expiresInSeconds": 90, "heartbeatSeconds": 1e999}'),
+        httpx.Response(200, content=b'{"expiresInSeconds": 90, "heartbeatSeconds": 1' + b"0" * 400 + b"}"),
+        RuntimeError("It cannot be signed."),
+    ],
+    ids=["code that is no text", "infinite", "huge", "raised on the way"],
+)
+def test_heartbeats_go_on_whatever_is_answered_or_raised(
+    kind: str, trouble: httpx.Response | Exception
+) -> None:
+    """It is a failure that may pass: the next heartbeat is answered, and the slot is not gone."""
+    held = httpx.Response(200, json=OFTEN)
+    service = Service(held, trouble, trouble, held)
+    assert not is_gone_after(kind, service, requests=6)
+    assert {path for path, _ in service.requests[1:]} == {"/stream/heartbeat"}
+
+
+def test_a_start_by_itself_goes_on_whatever_is_raised(kind: str) -> None:
+    """As a heartbeat does: no caller is there to handle it."""
+    unverified = httpx.Response(200, json=OFTEN | {"verified": False})
+    gone = httpx.Response(410, json={"code": "stream_gone"})
+    service = Service(unverified, gone, RuntimeError("It cannot be signed."), unverified)
+    assert not is_gone_after(kind, service, requests=5)
+    paths = [path for path, _ in service.requests]
+    assert paths[1:5] == ["/stream/heartbeat", "/stream/start", "/stream/start", "/stream/heartbeat"]
+
+
+def test_heartbeats_of_a_limiter_that_was_closed_go_on_failing(kind: str) -> None:
+    """Neither the thread nor the task ends with the stream taken for one that plays on."""
+    service = Service(httpx.Response(200, json=OFTEN))
+    assert not is_gone_after(kind, service, requests=5, closed=True)
+
+
+@pytest.mark.parametrize(
+    "answer", [{"code": ["limit_reached"]}, {"code": {}}, {"code": None}, ["limit_reached"]]
+)
+def test_a_code_that_is_no_text_is_ignored(answer: Any) -> None:
+    """Its status is what counts."""
+    with pytest.raises(ServiceError) as failed:
+        answer_of(httpx.Response(502, json=answer))
+    assert (type(failed.value), failed.value.code, failed.value.is_passing) == (ServiceError, None, True)
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [("20", 20), ("9" * 400, 300), ("soon", 0)])
+def test_retry_after_is_heeded_within_bounds(asked: str, seconds: float) -> None:
+    """No proxy silences the heartbeats for good."""
+    with pytest.raises(ServiceError) as failed:
+        answer_of(httpx.Response(503, json={}, headers={"retry-after": asked}))
+    assert failed.value.retry_after == seconds
 
 
 def test_the_users_streams_can_be_listed() -> None:

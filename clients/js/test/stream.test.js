@@ -63,9 +63,10 @@ test("a start after one that was not answered is the same one again: it may have
 test("a 200 of something that is not the service keeps no slot, and is asked again", async () => {
   const { clock, service, stream } = player();
   await stream.start();
-  service.answer([200, { hotel: "Please sign in" }], [200, null], HOLD);
-  await clock.pass(30_000 + 600 + 1_200);
-  assert.deepEqual(service.paths.slice(1), Array(3).fill("/api/stream/heartbeat"));
+  const never = [200, { expiresInSeconds: 90, heartbeatSeconds: 3_000_000 }];
+  service.answer([200, { hotel: "Please sign in" }], [200, null], never, HOLD);
+  await clock.pass(30_000 + 600 + 1_200 + 2_400);
+  assert.deepEqual(service.paths.slice(1), Array(4).fill("/api/stream/heartbeat"));
   assert.equal(stream.leaseMs, 90_000);
   service.answer([200, {}]);
   await assert.rejects(stream.start(), { status: 0 });
@@ -99,6 +100,18 @@ test("a heartbeat that fails is repeated soon, and the lease runs by our clock m
   await clock.pass(30_000 + 600 + 1_200);
   assert.deepEqual(service.paths.slice(1), Array(3).fill("/api/stream/heartbeat"));
   assert.equal(stream.leaseMs, 90_000);
+});
+
+test("a Retry-After is heeded, and no proxy silences the heartbeats for good", async () => {
+  const { clock, service, stream } = player();
+  await stream.start();
+  service.answer([503, {}, { "retry-after": "20" }], [503, {}, { "retry-after": "3000000" }], HOLD);
+  await clock.pass(30_000 + 19_999);
+  assert.equal(service.requests.length, 2);
+  await clock.pass(1 + 299_999);
+  assert.equal(service.requests.length, 3);
+  await clock.pass(1);
+  assert.equal(service.requests.length, 4);
 });
 
 test("whoever loses the slot before the lease ran out was evicted, and stops", async () => {

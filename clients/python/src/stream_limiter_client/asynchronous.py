@@ -163,16 +163,20 @@ class AsyncStream:
         await self.end()
 
     async def _keep(self) -> None:
-        """Send heartbeats until the stream is ended, abandoned, handed over or gone."""
+        """Send heartbeats until the stream is ended, abandoned, handed over or gone.
+
+        No caller is there to handle an error of a request: whatever is raised by it may pass.
+        """
         try:
-            await self._follow(self._play.keep())
+            await self._follow(self._play.keep(), caught=Exception)
         except ServiceError as reason:
             self._is_gone = True
             told = self._on_gone(reason) if self._on_gone is not None else None
             if isinstance(told, Awaitable):
                 await told
 
-    async def _follow(self, steps: Steps) -> None:
+    async def _follow(self, steps: Steps, caught: type[Exception] = ServiceError) -> None:
+        """Do what the play says, step by step; what is caught of a request's errors is the play's affair."""
         with contextlib.suppress(StopIteration):
             step = next(steps)
             while True:
@@ -182,7 +186,7 @@ class AsyncStream:
                     continue
                 try:
                     answer = await self._limiter.send("POST", step.path, json=step.body)
-                except ServiceError as error:
-                    step = steps.throw(error)
+                except caught as error:
+                    step = steps.throw(ServiceError.of(error))
                 else:
                     step = steps.send(answer)

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, nan
 from typing import Any, Final
 
 import httpx
@@ -17,6 +17,10 @@ REQUEST_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 15.0
 FIRST_DELAY_SECONDS: Final = 0.3
 LONGEST_DELAY_SECONDS: Final = 10.0
+LONGEST_RETRY_AFTER_SECONDS: Final = 300.0
+"""A heartbeat is not put off for longer, whatever a proxy asks for."""
+LONGEST_LEASE_SECONDS: Final = 86_400.0
+"""No service is set to more."""
 MOST_DOUBLINGS: Final = 8  # more of them make no longer delay, and at last no number
 
 _KINDS: Final[Mapping[str, type[ServiceError]]] = {"limit_reached": LimitReached, "stream_gone": StreamGone}
@@ -163,16 +167,19 @@ class Play:
             ServiceError: this is no answer of the service.
         """
         try:
-            lease_until = asked_at + answer["expiresInSeconds"]
+            lease_seconds = float(answer["expiresInSeconds"])
             heartbeat_seconds = float(answer["heartbeatSeconds"])
-            is_verified = answer.get("verified") is not False
-        except (LookupError, TypeError, ValueError) as error:
-            raise ServiceError(0, {"detail": "What answered is not the service."}) from error
+        except (LookupError, TypeError, ValueError, OverflowError):
+            lease_seconds = heartbeat_seconds = nan
+        if not (
+            0 <= lease_seconds <= LONGEST_LEASE_SECONDS and 0 < heartbeat_seconds <= LONGEST_LEASE_SECONDS
+        ):
+            raise ServiceError(0, {"detail": "What answered is not the service."})
         self._is_name_used = True
-        self._lease_until = lease_until
+        self._lease_until = asked_at + lease_seconds
         self._heartbeat_seconds = heartbeat_seconds
-        self._is_verified = is_verified
-        if is_verified:
+        self._is_verified = answer.get("verified") is not False
+        if self._is_verified:
             self.replaces = None  # it is over; after an unverified start it may not be
 
     def _rename(self) -> None:
@@ -199,10 +206,14 @@ def answer_of(response: httpx.Response) -> Any:
         raise ServiceError(0 if response.is_success else response.status_code, {}) from None
     if response.is_success:
         return told
-    problem = told if isinstance(told, dict) else {}
-    kind = _KINDS.get(problem.get("code", ""), ServiceError)
+    error = ServiceError(response.status_code, told if isinstance(told, dict) else {}, _retry_after(response))
+    kind = _KINDS.get(error.code or "", ServiceError)
+    raise kind(error.status, error.problem, error.retry_after)
+
+
+def _retry_after(response: httpx.Response) -> float:
     wait = response.headers.get("retry-after", "")
-    raise kind(response.status_code, problem, float(wait) if wait.isdecimal() else 0)
+    return min(float(wait), LONGEST_RETRY_AFTER_SECONDS) if wait.isdecimal() else 0
 
 
 def headers_of(token: str | None) -> dict[str, str]:

@@ -164,9 +164,12 @@ class Stream:
         self.end()
 
     def _keep(self, stopped: threading.Event) -> None:
-        """Send heartbeats until the stream is ended, abandoned, handed over or gone."""
+        """Send heartbeats until the stream is ended, abandoned, handed over or gone.
+
+        No caller is there to handle an error of a request: whatever is raised by it may pass.
+        """
         try:
-            self._follow(self._play.keep(), stopped)
+            self._follow(self._play.keep(), stopped, caught=Exception)
         except ServiceError as reason:
             if stopped.is_set():
                 return
@@ -174,7 +177,8 @@ class Stream:
             if self._on_gone is not None:
                 self._on_gone(reason)
 
-    def _follow(self, steps: Steps, stopped: threading.Event) -> None:
+    def _follow(self, steps: Steps, stopped: threading.Event, caught: type[Exception] = ServiceError) -> None:
+        """Do what the play says, step by step; what is caught of a request's errors is the play's affair."""
         with contextlib.suppress(StopIteration):
             step = next(steps)
             while True:
@@ -183,7 +187,7 @@ class Stream:
                     continue
                 try:
                     answer = self._limiter.send("POST", step.path, json=step.body)
-                except ServiceError as error:
-                    step = steps.throw(error)
+                except caught as error:
+                    step = steps.throw(ServiceError.of(error))
                 else:
                     step = steps.send(answer)
