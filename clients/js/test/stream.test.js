@@ -50,6 +50,79 @@ test("a start is given up when nothing answers for long", async () => {
   assert.equal(stream.state, "idle");
 });
 
+const ELSEWHERE = "https://watch.example.com/film";
+
+/** Play in a page of this address. */
+async function inPage(href, play) {
+  globalThis.location = new URL(href);
+  try {
+    await play();
+  } finally {
+    delete globalThis.location;
+  }
+}
+
+/** A player of an API elsewhere, whose requests fail unless they are in this mode; and their methods. */
+function cutOff(passing, options = {}) {
+  const methods = [];
+  const fetch = async (_, { method, mode }) => {
+    methods.push(method);
+    if (mode !== passing) throw LOST;
+    return new Response(null);
+  };
+  return { ...player({ url: "https://api.example.com", fetch, ...options }), methods };
+}
+
+test("a start whose answer the browser hides is given up after a fifth of the patience, and says so", async () => {
+  await inPage(ELSEWHERE, async () => {
+    const { clock, stream, methods } = cutOff("no-cors");
+    const started = assert.rejects(stream.start(), { status: 0, code: "answer_hidden" });
+    await clock.pass(600 + 1_200); // within 3 s: the next one would come at 4.2 s
+    await started;
+    assert.deepEqual(methods, ["POST", "HEAD", "POST", "HEAD", "POST", "HEAD"]);
+  });
+});
+
+test("a network that is away is waited for: nothing answers the browser at all", async () => {
+  await inPage(ELSEWHERE, async () => {
+    const { clock, stream, methods } = cutOff("none");
+    const started = assert.rejects(stream.start(), { status: 0, code: undefined });
+    await clock.pass(60_000);
+    await started;
+    assert.equal(methods.filter((method) => method === "POST").length, 5);
+  });
+});
+
+test("a page of the API's own origin may read every answer, and asks for nothing else", async () => {
+  await inPage("https://api.example.com/film", async () => {
+    const { clock, stream, methods } = cutOff("no-cors");
+    const started = assert.rejects(stream.start(), { status: 0, code: undefined });
+    await clock.pass(60_000);
+    await started;
+    assert.deepEqual(methods, Array(5).fill("POST"));
+  });
+});
+
+test("a token that cannot be had is not taken for a hidden answer", async () => {
+  await inPage(ELSEWHERE, async () => {
+    const { stream, methods } = cutOff("no-cors", { patienceMs: 0, token: () => Promise.reject(LOST) });
+    await assert.rejects(stream.start(), { status: 0, code: undefined });
+    assert.deepEqual(methods, []);
+  });
+});
+
+test("a stream that starts again by itself does not give up for a hidden answer", async () => {
+  await inPage(ELSEWHERE, async () => {
+    const { clock, service, stream } = player({ url: "https://api.example.com" });
+    const hidden = [LOST, [404, {}]]; // to the start, and to the request that nobody reads
+    await stream.start();
+    service.answer(UNVERIFIED, GONE, ...hidden, ...hidden, ...hidden, ...hidden, HOLD);
+    await clock.pass(60_000 + 600 + 1_200 + 2_400 + 4_800);
+    assert.equal(stream.state, "admitted");
+    assert.equal(service.paths.filter((path) => path.endsWith("/start")).length, 6);
+  });
+});
+
 test("a start after one that was not answered is the same one again: it may have landed", async () => {
   const { service, stream } = player({ patienceMs: 0 });
   service.answer(HOLD, LOST, HOLD);
