@@ -39,6 +39,7 @@ class Service(httpx.MockTransport):
     def __init__(self, *answers: httpx.Response | Exception | None) -> None:
         self.requests: list[tuple[str, Any]] = []
         self.headers: list[httpx.Headers] = []
+        self.queries: list[bytes] = []
         self._answers: Iterator[httpx.Response | Exception | None] = iter(answers)
         self._latest: httpx.Response | Exception | None = None
         super().__init__(self._answer)
@@ -46,6 +47,7 @@ class Service(httpx.MockTransport):
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append((request.url.path, json.loads(request.content) if request.content else None))
         self.headers.append(request.headers)
+        self.queries.append(request.url.query)
         self._latest = next(self._answers, self._latest)
         if self._latest is None:
             raise httpx.ConnectError("no network")
@@ -227,6 +229,37 @@ def test_a_token_that_cannot_be_had_is_a_service_error(kind: str) -> None:
     with pytest.raises(ServiceError, match="token") as failed:
         asyncio.run(ask()) if kind == "asyncio" else in_threads.streams("1")
     assert failed.value.is_passing
+
+
+def test_a_backend_signs_every_request_and_names_the_limit(kind: str) -> None:
+    """Of a start in its body, of a list in its query, which is encoded as a signature wants it."""
+    listed = {"streamCount": 0, "anonymousCount": 0, "maxStreams": 5, "streams": []}
+    held, seen = httpx.Response(200, json=HOLD), httpx.Response(200, json=listed)
+    service = Service(held, held, seen, seen)
+
+    def sign(request: httpx.Request) -> httpx.Request:
+        request.headers["authorization"] = f"signed {request.method} {len(request.content) > 0}"
+        return request
+
+    def in_threads() -> None:
+        with StreamLimiter("http://api/v1", auth=sign, transport=service) as limiter:
+            with limiter.stream("1", max_streams=5):
+                pass
+            limiter.streams("a b+c", max_streams=5)
+            limiter.streams(None)
+
+    async def in_asyncio() -> None:
+        async with AsyncStreamLimiter("http://api/v1", auth=sign, transport=service) as limiter:
+            async with limiter.stream("1", max_streams=5):
+                pass
+            await limiter.streams("a b+c", max_streams=5)
+            await limiter.streams(None)
+
+    asyncio.run(in_asyncio()) if kind == "asyncio" else in_threads()
+    assert [body and body.get("maxStreams") for _, body in service.requests] == [5, None, None, None]
+    assert service.queries == [b"", b"", b"userId=a%20b%2Bc&maxStreams=5", b""]
+    signatures = [headers["authorization"] for headers in service.headers]
+    assert signatures == ["signed POST True"] * 2 + ["signed GET False"] * 2
 
 
 OFTEN: Final = HOLD | {"heartbeatSeconds": 0.01}

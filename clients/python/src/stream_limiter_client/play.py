@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from math import inf, nan
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -24,6 +25,9 @@ LONGEST_LEASE_SECONDS: Final = 86_400.0
 MOST_DOUBLINGS: Final = 8  # more of them make no longer delay, and at last no number
 
 _KINDS: Final[Mapping[str, type[ServiceError]]] = {"limit_reached": LimitReached, "stream_gone": StreamGone}
+
+
+Auth = httpx.Auth | Callable[[httpx.Request], httpx.Request] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Post:
     """A request to be sent; its answer, or the `ServiceError`, is what the play goes on with."""
 
     path: str
-    body: Mapping[str, str]
+    body: Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Play:
     Attributes:
         user_id: whose it is; `None` where the token says so.
         stream_id: its name, new for each play.
+        max_streams: the user's limit; `None` where it is not the caller's to say.
     """
 
     timing: Timing
@@ -81,6 +86,7 @@ class Play:
     device: str | None
     replaces: str | None
     stream_id: str
+    max_streams: int | None = None
     _lease_until: float = field(default=0, init=False)
     _is_name_used: bool = field(default=False, init=False)
     _heartbeat_seconds: float = field(default=0, init=False)
@@ -129,12 +135,12 @@ class Play:
         yield from self._insist("/stream/end", self._body(), self.timing.patience_seconds)
 
     def _take_slot(self, patience_seconds: float) -> Steps:
-        body = self._body() | _given(device=self.device, replaces=self.replaces)
+        body = self._body() | _given(device=self.device, replaces=self.replaces, maxStreams=self.max_streams)
         answer, asked_at = yield from self._insist("/stream/start", body, patience_seconds)
         self._hold(answer, asked_at)
 
     def _insist(
-        self, path: str, body: Mapping[str, str], patience_seconds: float
+        self, path: str, body: Mapping[str, str | int], patience_seconds: float
     ) -> Generator[Post | Pause, Any, tuple[Any, float]]:
         """The answer, and when it was asked for; the same call again until patience has run out."""
         until = self.timing.now() + patience_seconds
@@ -150,7 +156,7 @@ class Play:
                 if not error.is_passing or is_too_late or (yield Pause(delay)):
                     raise
 
-    def _body(self) -> dict[str, str]:
+    def _body(self) -> dict[str, str | int]:
         return _given(userId=self.user_id, streamId=self.stream_id)
 
     def _is_evicted(self, asked_at: float) -> bool:
@@ -221,5 +227,11 @@ def headers_of(token: str | None) -> dict[str, str]:
     return {} if token is None else {"authorization": f"Bearer {token}"}
 
 
-def _given(**fields: str | None) -> dict[str, str]:
+def list_path(user_id: str | None, max_streams: int | None) -> str:
+    """Return the path of a list, its query as SigV4 wants it: a space is %20, and no plus sign."""
+    query = urlencode(_given(userId=user_id, maxStreams=max_streams), quote_via=quote)
+    return f"/stream?{query}" if query else "/stream"
+
+
+def _given(**fields: str | int | None) -> dict[str, str | int]:
     return {name: value for name, value in fields.items() if value is not None}
