@@ -12,7 +12,9 @@ resource "aws_apigatewayv2_api" "streams" {
       allow_origins = cors_configuration.value
       allow_methods = ["GET", "POST"]
       allow_headers = ["authorization", "content-type", "idempotency-key"]
-      max_age       = 3600 # seconds
+      # A page may read cache-control and content-type anyway; the functions send no other.
+      expose_headers = ["retry-after"]
+      max_age        = 3600 # seconds
     }
   }
 }

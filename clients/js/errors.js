@@ -3,6 +3,8 @@
 /** An answer other than 200, or none at all (status 0). */
 export class ServiceError extends Error {
   retryAfterMs = 0;
+  /** Whether `fetch` failed by itself: the network is away, or a page of another origin may not read the answer. */
+  isNetworkError = false;
 
   /** @param {number} status @param {Partial<api.Problem>} [problem] @param {ErrorOptions} [options] */
   constructor(status, problem = {}, options = undefined) {

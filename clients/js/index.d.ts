@@ -16,7 +16,7 @@ export interface Hold {
   /** Left out when the store could not be asked. */
   streamCount?: number;
   maxStreams?: number;
-  /** `false` when the store could not be asked. */
+  /** `false` when the store could not be asked: the slot may exist nowhere, and the stream then starts again by itself. */
   verified?: false;
 }
 
@@ -60,7 +60,7 @@ export interface StreamLimiterOptions {
   random?: () => number;
   /** Tells of `pagehide`, `pageshow`, `visibilitychange` and `online`; by default the window, where there is one. */
   page?: EventTarget;
-  /** How long a call is repeated while nothing answers; 15 seconds by default. */
+  /** How long a call is repeated while nothing answers, 15 seconds by default; a fifth of it where answers are hidden. */
   patienceMs?: number;
 }
 
@@ -120,6 +120,7 @@ export class ServiceError extends Error {
   constructor(status: number, problem?: Partial<Problem>, options?: ErrorOptions);
   /** The HTTP status; 0 when nothing answered. */
   readonly status: number;
+  /** The service's name for the problem; `answer_hidden` where the browser keeps an answer from a page of another origin. */
   readonly code: string | undefined;
   readonly problem: Partial<Problem>;
   /** Whether the same call may do better a little later. */

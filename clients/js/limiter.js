@@ -8,6 +8,15 @@ const REQUEST_TIMEOUT_MS = 5_000; // the service answers within 3 s, whatever ha
 const PATIENCE_MS = 15_000;
 const FIRST_DELAY_MS = 300;
 const LONGEST_DELAY_MS = 10_000;
+const LONGEST_RETRY_AFTER_MS = 300_000; // a heartbeat is not put off for longer, whatever a proxy asks for
+
+const HIDDEN_SHARE = 1 / 5; // of the patience: for 429 that is worth a try, for 401 it is not
+const HIDDEN = {
+  code: "answer_hidden",
+  detail:
+    "The browser hides the answer from this page: the API turned the call away (no valid token, or too many calls), " +
+    "or its cors_origins does not name this page.",
+};
 
 /** The service, as one player or many speak to it. */
 export class StreamLimiter {
@@ -60,14 +69,15 @@ export class StreamLimiter {
    * @param {{ signal?: AbortSignal, patienceMs?: number }} [options]
    */
   async post(path, body, { signal, patienceMs = this.patienceMs } = {}) {
-    const until = this.clock.now() + patienceMs;
+    const beganAt = this.clock.now();
     for (let failures = 1; ; failures += 1) {
       try {
         return await this.send("POST", path, body, signal);
       } catch (reason) {
-        const error = /** @type {ServiceError} */ (reason); // send throws nothing else
+        const error = await this.#explain(/** @type {ServiceError} */ (reason), signal); // send throws nothing else
         const delay = this.delay(failures, error);
-        const isHopeless = !error.isPassing || this.clock.now() + delay > until;
+        const patience = error.code === HIDDEN.code ? patienceMs * HIDDEN_SHARE : patienceMs;
+        const isHopeless = !error.isPassing || this.clock.now() + delay > beganAt + patience;
         if (isHopeless || signal?.aborted) throw error;
         await this.#pause(delay, signal);
         if (signal?.aborted) throw error;
@@ -83,10 +93,7 @@ export class StreamLimiter {
    * @param {AbortSignal} [signal]
    */
   async send(method, path, body, signal) {
-    const abort = new AbortController();
-    const stop = () => abort.abort();
-    const cancelTimeout = this.clock.after(REQUEST_TIMEOUT_MS, stop);
-    signal?.addEventListener("abort", stop);
+    const timeout = this.#timeout(signal);
     let askedAt = 0;
     let response;
     let answer;
@@ -98,18 +105,20 @@ export class StreamLimiter {
         headers,
         body: body && JSON.stringify(body),
         cache: "no-store",
-        signal: abort.signal,
+        signal: timeout.signal,
       });
       answer = await response.json();
     } catch (cause) {
-      throw new ServiceError(response?.ok === false ? response.status : 0, {}, { cause });
+      const error = new ServiceError(response?.ok === false ? response.status : 0, {}, { cause });
+      error.isNetworkError = askedAt > 0 && !response && !timeout.signal.aborted;
+      throw error;
     } finally {
-      cancelTimeout();
-      signal?.removeEventListener("abort", stop);
+      timeout.cancel();
     }
     if (response.ok) return { answer, askedAt };
     const error = new ServiceError(response.status, answer ?? {});
-    error.retryAfterMs = 1000 * (Number(response.headers?.get("retry-after")) || 0);
+    const retryAfterMs = 1000 * (Number(response.headers?.get("retry-after")) || 0);
+    error.retryAfterMs = Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS);
     throw error;
   }
 
@@ -137,6 +146,58 @@ export class StreamLimiter {
   delay(failures, error, longest = Infinity) {
     const doubled = Math.min(FIRST_DELAY_MS * 2 ** failures, LONGEST_DELAY_MS, longest);
     return Math.max(error.retryAfterMs, doubled * (0.5 + this.random() / 2));
+  }
+
+  /**
+   * A browser says the same of a network that is away and of an answer without CORS headers, as API Gateway's own
+   * 401 and 429 may be. Where the API answers a request whose answer nobody reads, it is the latter.
+   * @param {ServiceError} error
+   * @param {AbortSignal} [signal]
+   */
+  async #explain(error, signal) {
+    const isHidden = error.isNetworkError && this.#isElsewhere() && (await this.#answers(signal));
+    return isHidden ? new ServiceError(0, HIDDEN, { cause: error.cause }) : error;
+  }
+
+  /** Whether the page is of another origin than the API. */
+  #isElsewhere() {
+    const { location } = globalThis;
+    return location !== undefined && new URL(this.url, location.href).origin !== location.origin;
+  }
+
+  /** @param {AbortSignal} [signal] */
+  async #answers(signal) {
+    const timeout = this.#timeout(signal);
+    try {
+      // No route takes HEAD, so no function runs.
+      await this.fetch(`${this.url}/stream`, {
+        method: "HEAD",
+        mode: "no-cors",
+        cache: "no-store",
+        signal: timeout.signal,
+      });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      timeout.cancel();
+    }
+  }
+
+  /**
+   * What ends a request that takes too long, or that another signal ends.
+   * @param {AbortSignal} [signal]
+   */
+  #timeout(signal) {
+    const abort = new AbortController();
+    const stop = () => abort.abort();
+    const cancelTimer = this.clock.after(REQUEST_TIMEOUT_MS, stop);
+    signal?.addEventListener("abort", stop);
+    const cancel = () => {
+      cancelTimer();
+      signal?.removeEventListener("abort", stop);
+    };
+    return { signal: abort.signal, cancel };
   }
 
   async #headers() {

@@ -3,6 +3,7 @@ import { ServiceError } from "./errors.js";
 /** @import * as api from "./index.js" */
 /** @import { StreamLimiter } from "./limiter.js" */
 
+const LONGEST_LEASE_S = 86_400; // no service is set to more, and a timer cannot wait for a month
 const WAKING = ["visibilitychange", "pageshow", "online"];
 
 /** One player's stream. Events: `admitted`, `refused`, `gone`; `detail` has what the service said. */
@@ -16,6 +17,9 @@ export class Stream extends EventTarget {
   /** @type {api.StreamState} */
   #state = "idle";
   #leaseUntil = 0;
+  #isVerified = true;
+  /** @type {string | undefined} */
+  #replaces;
   #heartbeatMs = 0;
   #nextBeatAt = 0;
   #failures = 0;
@@ -87,6 +91,7 @@ export class Stream extends EventTarget {
     const play = this.#play;
     this.streamId = this.#nextStreamId ?? freshStreamId();
     this.#nextStreamId = this.#unansweredReplaces = undefined;
+    this.#replaces = replaces;
     const body = { ...this.#body(), device: this.#device, replaces };
     try {
       const held = await this.#limiter.post("/stream/start", body, { signal: play.signal, patienceMs });
@@ -110,20 +115,26 @@ export class Stream extends EventTarget {
     }
   }
 
-  /** Start again without being asked to: nobody waits for it, so it is tried for as long as it takes. */
-  #startAgain() {
+  /**
+   * Start again without being asked to: nobody waits for it, so it is tried for as long as it takes.
+   * @param {{ replaces?: string }} [options]
+   */
+  #startAgain({ replaces } = {}) {
     this.#close("starting");
     this.#watchPage();
-    this.#takeSlot({ patienceMs: Infinity }).catch((error) => this.#lose(error.problem));
+    this.#takeSlot({ replaces, patienceMs: Infinity }).catch((error) => this.#lose(error.problem));
   }
 
   /** @param {{ answer: api.Hold, askedAt: number }} held */
   #hold({ answer, askedAt }) {
-    const isOurs = answer?.expiresInSeconds >= 0 && answer.heartbeatSeconds > 0;
+    const { expiresInSeconds, heartbeatSeconds } = answer ?? {};
+    const isOurs = expiresInSeconds >= 0 && heartbeatSeconds > 0 && heartbeatSeconds <= LONGEST_LEASE_S;
     if (!isOurs) throw new ServiceError(0, { detail: "What answered is not the service." });
     this.#failures = 0;
-    this.#leaseUntil = askedAt + answer.expiresInSeconds * 1000; // not after what the service means
-    this.#heartbeatMs = answer.heartbeatSeconds * 1000;
+    this.#leaseUntil = askedAt + expiresInSeconds * 1000; // not after what the service means
+    this.#heartbeatMs = heartbeatSeconds * 1000;
+    this.#isVerified = answer.verified !== false;
+    if (this.#isVerified) this.#replaces = undefined; // it is over; after an unverified start it may not be
     this.#schedule(this.#heartbeatMs);
   }
 
@@ -155,12 +166,13 @@ export class Stream extends EventTarget {
   }
 
   /**
-   * Whose lease had run out may ask again. Who lost its slot before that was evicted, and stops.
+   * Start again if the lease had expired, or came with an unverified answer and so may exist nowhere;
+   * otherwise the stream was evicted, so stop.
    * @param {ServiceError["problem"]} problem
    * @param {number} askedAt
    */
   #afterGone(problem, askedAt) {
-    if (askedAt >= this.#leaseUntil) this.#startAgain();
+    if (!this.#isVerified || askedAt >= this.#leaseUntil) this.#startAgain({ replaces: this.#replaces });
     else this.#lose(problem);
   }
 

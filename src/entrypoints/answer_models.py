@@ -56,7 +56,7 @@ class HoldAnswer(AnswerModel):
         expires_at: until when the player holds its slot.
         expires_in_seconds: the same for players whose clock is off, rounded down.
         heartbeat_seconds: how often to send a heartbeat.
-        verified: false when the store could not be asked; else left out.
+        verified: false when the store could not be asked: a 410 may follow. Else left out.
         playback_token: what the CDN asks for, good until `expires_at`; left out where none is issued.
     """
 

@@ -67,6 +67,11 @@ run "tokens" {
     condition     = aws_apigatewayv2_api.streams.cors_configuration[0].allow_origins == toset(["https://watch.example.com"])
     error_message = "The origins are not those that were asked for."
   }
+
+  assert {
+    condition     = aws_apigatewayv2_api.streams.cors_configuration[0].expose_headers == toset(["retry-after"])
+    error_message = "A page of another origin cannot read how long it should wait."
+  }
 }
 
 run "signatures" {

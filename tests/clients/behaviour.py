@@ -8,8 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 import localstack_client.session
@@ -25,6 +27,10 @@ SETTINGS: Final = {
     "LEASE_SECONDS": str(LEASE_SECONDS),
     "HEARTBEAT_SECONDS": "0.25",
     "GRACE_SECONDS": str(GRACE_SECONDS),
+}
+OPEN_SETTINGS: Final = SETTINGS | {
+    "ON_STORE_FAILURE": "open",
+    "LEASE_SECONDS": "60",  # so that no lease runs out by its player's clock
 }
 WITHIN_SECONDS: Final = 20
 
@@ -113,6 +119,25 @@ def service(store: dict[str, str]) -> Iterator[LocalService]:
     """The service, one stream per user, with short leases."""
     with LocalService(SETTINGS | store) as service:
         yield service
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A service that fails open, and the way to its store."""
+
+    service: LocalService
+    way: Proxy
+
+
+@pytest.fixture(scope="module")
+def outage(store: dict[str, str]) -> Iterator[Outage]:
+    """The service, one stream per user, behind a store that can go away and come back."""
+    port = urlsplit(store["AWS_ENDPOINT_URL_DYNAMODB"]).port
+    assert port
+    with Proxy(port) as way:
+        address = {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{way.port}"}
+        with LocalService(OPEN_SETTINGS | address) as service:
+            yield Outage(service, way)
 
 
 class Behaviour:
@@ -231,3 +256,34 @@ class Behaviour:
                 assert [device for _, device in household.watching()] == ["tv"]
                 assert player.is_silent()
                 assert player.do("end") == {"event": "ended", "streamId": name, "holders": []}
+
+    def test_a_store_that_was_away_at_the_start(
+        self, command: list[str], outage: Outage, user_id: str
+    ) -> None:
+        """A player that was admitted unverified plays on, and has a slot, when the store is back."""
+        with ExitStack() as players:
+            household = Household(command, outage.service.url, user_id, players)
+            tv = household.player("tv")
+            outage.way.refuse()
+            assert tv.do("start")["event"] == "admitted"
+            outage.way.come_back()
+            household.until(lambda devices: devices == ["tv"])
+            assert household.player("phone").do("start")["event"] == "refused"
+            assert tv.is_silent()
+            assert tv.do("end")["event"] == "ended"
+            assert household.watching() == []
+
+    def test_a_store_that_was_away_between_two_episodes(
+        self, command: list[str], outage: Outage, user_id: str
+    ) -> None:
+        """The store never heard that the second took over the first one's slot: it does when it is back."""
+        with ExitStack() as players:
+            household = Household(command, outage.service.url, user_id, players)
+            tv = household.player("tv")
+            first = tv.do("start")["streamId"]
+            outage.way.refuse()
+            assert tv.do("start")["event"] == "admitted"
+            outage.way.come_back()
+            household.until(lambda _: [name for name, _ in household.watching()] != [first])
+            assert [device for _, device in household.watching()] == ["tv"]
+            assert tv.is_silent()

@@ -1,5 +1,6 @@
-"""The clients as their users get them: built, and installed into a folder of their own."""
+"""The clients as their users get them: built, installed into a folder of their own, and with examples."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,12 @@ from tests.support import skip_or_fail
 
 HERE: Final = Path(__file__).parent
 CLIENTS: Final = HERE.parents[1] / "clients"
+
+
+def examples(client: str, language: str) -> list[str]:
+    """Return the blocks of this language in the README of a client."""
+    text = (CLIENTS / client / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def python_client(folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """The examples in the clients' READMEs run as they stand, against the running service."""
 
-import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import httpx
 import pytest
 
 from dev.local_service import LocalService
-from tests.clients.installed import CLIENTS, javascript_client, python_client
+from tests.clients.installed import examples, javascript_client, python_client
 from tests.support import skip_or_fail, succeed
 
 pytestmark = pytest.mark.e2e
@@ -34,12 +33,6 @@ class player:
     plays = staticmethod(lambda: next(player.turns))
     stop = staticmethod(lambda: None)
 """
-
-
-def examples(client: str, language: str) -> list[str]:
-    """The README's blocks in this language."""
-    text = (CLIENTS / client / "README.md").read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -73,7 +66,7 @@ def test_the_javascript_example(service: LocalService, tmp_path: Path) -> None:
 def test_the_python_examples(service: LocalService, tmp_path: Path) -> None:
     """Each takes a slot and gives it back; the one who was there stays."""
     python_client(tmp_path)
-    threads, tasks = examples("python", "python")
+    threads, tasks, _ = examples("python", "python")  # tests/e2e/test_attacks.py signs by the third one
     statements, _, block = tasks.partition("\n\n")
     both = f"{threads}\n{statements}\nasync def main():\n{indent(block, '    ')}\nasyncio.run(main())\n"
     assert run([sys.executable], tmp_path / "example.py", PYTHON + both, service) == ""

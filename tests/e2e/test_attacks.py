@@ -1,22 +1,28 @@
 """Attacks on a service that asks for tokens, and on one that asks for signatures, over HTTP."""
 
+import asyncio
 import json
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import pytest
 from botocore.credentials import Credentials
 
-from dev.emulator import start_emulator
+from dev.emulator import REGION, start_emulator
 from dev.issuer import AUDIENCE, Issuer
 from dev.smoke import USER, SmokeError, signature, smoke
+from stream_limiter_client import AsyncStreamLimiter, LimitReached, ServiceError, StreamLimiter
+from tests.clients.installed import examples, python_client
 from tests.e2e.attacked import START, World
 from tests.e2e.attacks import CLAIMS, INPUTS, OTHERS, SIGNATURES, TOKENS, Attack, json_of
 from tests.e2e.deployed import need_the_tools, stage
 from tests.logs import log_lines, telling
-from tests.support import client_of
+from tests.support import client_of, succeed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -72,6 +78,53 @@ def test_the_smoke_test_says_who_it_is(worlds: dict[str, World]) -> None:
     for world, status in ((jwt, 401), (iam, 403)):
         with pytest.raises(SmokeError, match=f"/stream/start answered {status}"):
             smoke(world.url)
+
+
+def test_the_python_clients_example_signs(worlds: dict[str, World], tmp_path: Path) -> None:
+    """As it stands in the README, it takes a slot under the limit that it names."""
+    backend = worlds["iam"].backend
+    python_client(tmp_path)
+    *_, example = examples("python", "python")
+    script = tmp_path / "example.py"
+    example = example.replace("https://api.example.com", worlds["iam"].url).replace('"1"', f'"{FRIEND}"')
+    script.write_text(example, encoding="utf-8")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_ACCESS_KEY_ID": backend.access_key,
+        "AWS_SECRET_ACCESS_KEY": backend.secret_key,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    printed = succeed(sys.executable, script, env=environment, seconds=60)
+    assert "device='tv'" in printed
+    assert "max_streams=5" in printed
+
+
+def test_both_python_clients_sign_and_name_the_limit(worlds: dict[str, World]) -> None:
+    """A limit of 0 refuses, another one admits; a user whose name has to be encoded is signed for as well."""
+    url = worlds["iam"].url
+    odd = f"{FRIEND} é+/@:"
+
+    async def in_asyncio() -> None:
+        async with AsyncStreamLimiter(url, auth=signature()) as limiter:
+            with pytest.raises(LimitReached):
+                await limiter.stream(FRIEND, max_streams=0).start()
+            async with limiter.stream(FRIEND, max_streams=20) as stream:
+                assert stream.stream_id in await names(limiter)
+            assert (await limiter.streams(odd, max_streams=7)).max_streams == 7
+
+    async def names(limiter: AsyncStreamLimiter) -> list[str]:
+        return [stream.stream_id for stream in (await limiter.streams(FRIEND)).streams]
+
+    asyncio.run(in_asyncio())
+    with StreamLimiter(url, auth=signature()) as limiter:
+        with pytest.raises(LimitReached):
+            limiter.stream(FRIEND, max_streams=0).start()
+        with limiter.stream(FRIEND, max_streams=20) as stream:
+            assert stream.stream_id in [one.stream_id for one in limiter.streams(FRIEND).streams]
+        assert limiter.streams(odd, max_streams=7).max_streams == 7
+    with StreamLimiter(url) as limiter, pytest.raises(ServiceError) as refused:
+        limiter.stream(FRIEND).start()
+    assert refused.value.status == 403
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,19 @@ def test_failing_open_admits_without_a_count_and_says_so(away: Away, go_away: Go
 
 
 @fails_open
+@however_it_goes_away
+def test_a_stream_that_was_admitted_unverified_has_to_start_again(away: Away, go_away: GoAway) -> None:
+    """The store knows nothing of it: its heartbeat is a 410 within its lease, and a start takes a slot."""
+    go_away(away.proxy)
+    assert away.call(stream_start.handler, streamId="tv")[1]["expiresInSeconds"] == 90
+    away.proxy.come_back()
+    status, body = away.call(stream_heartbeat.handler, streamId="tv")
+    assert (status, body["code"]) == (410, "stream_gone")
+    status, body = away.call(stream_start.handler, streamId="tv-again")
+    assert (status, body["streamCount"], "verified" in body) == (200, 1, False)
+
+
+@fails_open
 def test_failing_open_does_not_open_for_throttling(away: Away) -> None:
     """A caller can cause throttling on its own user, and would buy itself in."""
     away.wire.break_next(*[throttled] * 10)

@@ -71,6 +71,7 @@ export class FakeService {
 
 export const NEVER = Symbol("never");
 export const HOLD = [200, { streamCount: 1, maxStreams: 3, expiresInSeconds: 90, heartbeatSeconds: 30 }];
+export const UNVERIFIED = [200, { ...HOLD[1], streamCount: undefined, verified: false }];
 export const GONE = [410, { code: "stream_gone", detail: "gone" }];
 export const FULL = [403, { code: "limit_reached", detail: "full", streams: [{ streamId: "tv-1", device: "TV" }] }];
 export const AWAY = [503, { code: "store_unavailable", detail: "away" }, { "retry-after": "1" }];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ServiceError } from "../index.js";
-import { AWAY, FULL, GONE, HOLD, NEVER, player, settled } from "./fakes.js";
+import { AWAY, FULL, GONE, HOLD, NEVER, UNVERIFIED, player, settled } from "./fakes.js";
 
 const LOST = new TypeError("fetch failed");
 
@@ -50,6 +50,79 @@ test("a start is given up when nothing answers for long", async () => {
   assert.equal(stream.state, "idle");
 });
 
+const ELSEWHERE = "https://watch.example.com/film";
+
+/** Play in a page of this address. */
+async function inPage(href, play) {
+  globalThis.location = new URL(href);
+  try {
+    await play();
+  } finally {
+    delete globalThis.location;
+  }
+}
+
+/** A player of an API elsewhere, whose requests fail unless they are in this mode; and their methods. */
+function cutOff(passing, options = {}) {
+  const methods = [];
+  const fetch = async (_, { method, mode }) => {
+    methods.push(method);
+    if (mode !== passing) throw LOST;
+    return new Response(null);
+  };
+  return { ...player({ url: "https://api.example.com", fetch, ...options }), methods };
+}
+
+test("a start whose answer the browser hides is given up after a fifth of the patience, and says so", async () => {
+  await inPage(ELSEWHERE, async () => {
+    const { clock, stream, methods } = cutOff("no-cors");
+    const started = assert.rejects(stream.start(), { status: 0, code: "answer_hidden" });
+    await clock.pass(600 + 1_200); // within 3 s: the next one would come at 4.2 s
+    await started;
+    assert.deepEqual(methods, ["POST", "HEAD", "POST", "HEAD", "POST", "HEAD"]);
+  });
+});
+
+test("a network that is away is waited for: nothing answers the browser at all", async () => {
+  await inPage(ELSEWHERE, async () => {
+    const { clock, stream, methods } = cutOff("none");
+    const started = assert.rejects(stream.start(), { status: 0, code: undefined });
+    await clock.pass(60_000);
+    await started;
+    assert.equal(methods.filter((method) => method === "POST").length, 5);
+  });
+});
+
+test("a page of the API's own origin may read every answer, and asks for nothing else", async () => {
+  await inPage("https://api.example.com/film", async () => {
+    const { clock, stream, methods } = cutOff("no-cors");
+    const started = assert.rejects(stream.start(), { status: 0, code: undefined });
+    await clock.pass(60_000);
+    await started;
+    assert.deepEqual(methods, Array(5).fill("POST"));
+  });
+});
+
+test("a token that cannot be had is not taken for a hidden answer", async () => {
+  await inPage(ELSEWHERE, async () => {
+    const { stream, methods } = cutOff("no-cors", { patienceMs: 0, token: () => Promise.reject(LOST) });
+    await assert.rejects(stream.start(), { status: 0, code: undefined });
+    assert.deepEqual(methods, []);
+  });
+});
+
+test("a stream that starts again by itself does not give up for a hidden answer", async () => {
+  await inPage(ELSEWHERE, async () => {
+    const { clock, service, stream } = player({ url: "https://api.example.com" });
+    const hidden = [LOST, [404, {}]]; // to the start, and to the request that nobody reads
+    await stream.start();
+    service.answer(UNVERIFIED, GONE, ...hidden, ...hidden, ...hidden, ...hidden, HOLD);
+    await clock.pass(60_000 + 600 + 1_200 + 2_400 + 4_800);
+    assert.equal(stream.state, "admitted");
+    assert.equal(service.paths.filter((path) => path.endsWith("/start")).length, 6);
+  });
+});
+
 test("a start after one that was not answered is the same one again: it may have landed", async () => {
   const { service, stream } = player({ patienceMs: 0 });
   service.answer(HOLD, LOST, HOLD);
@@ -63,9 +136,10 @@ test("a start after one that was not answered is the same one again: it may have
 test("a 200 of something that is not the service keeps no slot, and is asked again", async () => {
   const { clock, service, stream } = player();
   await stream.start();
-  service.answer([200, { hotel: "Please sign in" }], [200, null], HOLD);
-  await clock.pass(30_000 + 600 + 1_200);
-  assert.deepEqual(service.paths.slice(1), Array(3).fill("/api/stream/heartbeat"));
+  const never = [200, { expiresInSeconds: 90, heartbeatSeconds: 3_000_000 }];
+  service.answer([200, { hotel: "Please sign in" }], [200, null], never, HOLD);
+  await clock.pass(30_000 + 600 + 1_200 + 2_400);
+  assert.deepEqual(service.paths.slice(1), Array(4).fill("/api/stream/heartbeat"));
   assert.equal(stream.leaseMs, 90_000);
   service.answer([200, {}]);
   await assert.rejects(stream.start(), { status: 0 });
@@ -101,6 +175,18 @@ test("a heartbeat that fails is repeated soon, and the lease runs by our clock m
   assert.equal(stream.leaseMs, 90_000);
 });
 
+test("a Retry-After is heeded, and no proxy silences the heartbeats for good", async () => {
+  const { clock, service, stream } = player();
+  await stream.start();
+  service.answer([503, {}, { "retry-after": "20" }], [503, {}, { "retry-after": "3000000" }], HOLD);
+  await clock.pass(30_000 + 19_999);
+  assert.equal(service.requests.length, 2);
+  await clock.pass(1 + 299_999);
+  assert.equal(service.requests.length, 3);
+  await clock.pass(1);
+  assert.equal(service.requests.length, 4);
+});
+
 test("whoever loses the slot before the lease ran out was evicted, and stops", async () => {
   const { clock, service, stream, kinds } = player();
   await stream.start();
@@ -124,6 +210,41 @@ test("whoever loses the slot after the lease ran out starts again by itself, und
   assert.notEqual(stream.streamId, first);
   assert.equal(service.requests.at(-1).path, "/api/stream/start");
 });
+
+test("whoever was admitted unverified starts again on a 410, and replaces what it meant to replace", async () => {
+  const { clock, service, stream, kinds } = player();
+  service.answer(UNVERIFIED, GONE, HOLD);
+  await stream.start({ replaces: "tv-1" });
+  const first = stream.streamId;
+  await clock.pass(30_000);
+  assert.deepEqual(kinds(), ["admitted", "admitted"]);
+  assert.equal(service.requests.at(-1).path, "/api/stream/start");
+  assert.equal(service.requests.at(-1).body.replaces, "tv-1");
+  assert.notEqual(stream.streamId, first);
+});
+
+test("whoever was told unverified to go on starts again on a 410", async () => {
+  const { clock, service, stream, kinds } = player();
+  service.answer(HOLD, UNVERIFIED, GONE, HOLD);
+  await stream.start();
+  await clock.pass(60_000);
+  assert.deepEqual(kinds(), ["admitted", "admitted"]);
+  assert.equal(stream.state, "admitted");
+});
+
+for (const [how, ...answers] of [
+  ["heartbeat", HOLD],
+  ["start", GONE, HOLD],
+]) {
+  test(`a verified answer to a ${how} makes the lease real again: a 410 after it is an eviction`, async () => {
+    const { clock, service, stream, kinds } = player();
+    service.answer(UNVERIFIED, ...answers, GONE);
+    await stream.start();
+    await clock.pass(60_000);
+    assert.equal(kinds().at(-1), "gone");
+    assert.equal(stream.state, "gone");
+  });
+}
 
 test("a start by itself that meets the limit is refused like any other", async () => {
   const { clock, service, stream, kinds } = player();

@@ -11,6 +11,7 @@ from stream_limiter_client.answers import UserStreams
 from stream_limiter_client.errors import ServiceError
 from stream_limiter_client.play import (
     REQUEST_SECONDS,
+    Auth,
     Pause,
     Play,
     Steps,
@@ -18,6 +19,7 @@ from stream_limiter_client.play import (
     answer_of,
     fresh_stream_id,
     headers_of,
+    list_path,
 )
 
 Token = str | Callable[[], str | Awaitable[str]] | None
@@ -30,6 +32,7 @@ class AsyncStreamLimiter:
     Args:
         url: where the API is.
         token: the caller's JWT, or what gets one; asked before every request.
+        auth: what signs each request, in httpx's way, where callers sign (`auth = iam`).
         transport: httpx's way to the network, where it is not the usual one.
         timing: clock, chance and patience.
     """
@@ -39,19 +42,21 @@ class AsyncStreamLimiter:
         url: str,
         token: Token = None,
         *,
+        auth: Auth = None,
         transport: httpx.AsyncBaseTransport | None = None,
         timing: Timing | None = None,
     ) -> None:
         self.timing = timing or Timing()
         self._token = token
-        self._http = httpx.AsyncClient(base_url=url, timeout=REQUEST_SECONDS, transport=transport)
+        self._http = httpx.AsyncClient(base_url=url, auth=auth, timeout=REQUEST_SECONDS, transport=transport)
 
-    def stream(
+    def stream(  # noqa: PLR0913 - all but the user have a default, and a name in every call
         self,
         user_id: str | None,
         *,
         device: str | None = None,
         replaces: str | None = None,
+        max_streams: int | None = None,
         stream_id: str | None = None,
         on_gone: OnGone | None = None,
     ) -> "AsyncStream":
@@ -61,21 +66,24 @@ class AsyncStreamLimiter:
             user_id: whose it is; `None` where the token says so.
             device: a label for people, such as "living room".
             replaces: a stream of the same user that ends in the same moment.
+            max_streams: the user's limit, where callers sign; by default the service's.
             stream_id: the name of a play that crashed, to take it up; by default each play gets a new one.
             on_gone: called, by the heartbeats' task, when the slot was taken away.
         """
-        play = Play(self.timing, user_id, device, replaces, stream_id or fresh_stream_id())
+        play = Play(self.timing, user_id, device, replaces, stream_id or fresh_stream_id(), max_streams)
         return AsyncStream(self, play, on_gone)
 
-    async def streams(self, user_id: str | None) -> UserStreams:
+    async def streams(self, user_id: str | None, *, max_streams: int | None = None) -> UserStreams:
         """List the user's live streams.
+
+        Args:
+            user_id: whose they are; `None` where the token says so.
+            max_streams: the user's limit, where callers sign; by default the service's.
 
         Raises:
             ServiceError: the service does not answer, or not with a list.
         """
-        return UserStreams.of(
-            await self.send("GET", "/stream", params={"userId": user_id} if user_id else None)
-        )
+        return UserStreams.of(await self.send("GET", list_path(user_id, max_streams)))
 
     async def send(self, method: str, path: str, **content: Any) -> Any:
         """Make one request."""
@@ -163,16 +171,20 @@ class AsyncStream:
         await self.end()
 
     async def _keep(self) -> None:
-        """Send heartbeats until the stream is ended, abandoned, handed over or gone."""
+        """Send heartbeats until the stream is ended, abandoned, handed over or gone.
+
+        No caller is there to handle an error of a request: whatever is raised by it may pass.
+        """
         try:
-            await self._follow(self._play.keep())
+            await self._follow(self._play.keep(), caught=Exception)
         except ServiceError as reason:
             self._is_gone = True
             told = self._on_gone(reason) if self._on_gone is not None else None
             if isinstance(told, Awaitable):
                 await told
 
-    async def _follow(self, steps: Steps) -> None:
+    async def _follow(self, steps: Steps, caught: type[Exception] = ServiceError) -> None:
+        """Do what the play says, step by step; what is caught of a request's errors is the play's affair."""
         with contextlib.suppress(StopIteration):
             step = next(steps)
             while True:
@@ -182,7 +194,7 @@ class AsyncStream:
                     continue
                 try:
                     answer = await self._limiter.send("POST", step.path, json=step.body)
-                except ServiceError as error:
-                    step = steps.throw(error)
+                except caught as error:
+                    step = steps.throw(ServiceError.of(error))
                 else:
                     step = steps.send(answer)

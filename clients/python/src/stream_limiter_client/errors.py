@@ -30,10 +30,20 @@ class ServiceError(Exception):
         self.problem = problem
         self.retry_after = retry_after
 
+    @classmethod
+    def of(cls, error: Exception) -> "ServiceError":
+        """Return an error that was raised instead of an answer as one that may pass."""
+        if isinstance(error, ServiceError):
+            return error
+        failure = cls(0, {})
+        failure.__cause__ = error
+        return failure
+
     @property
     def code(self) -> str | None:
-        """The stable name of the kind of problem."""
-        return self.problem.get("code")
+        """The stable name of the kind of problem; `None` where the answer has none, or no text for it."""
+        code = self.problem.get("code")
+        return code if isinstance(code, str) else None
 
     @property
     def is_passing(self) -> bool:

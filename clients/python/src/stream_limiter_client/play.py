@@ -5,8 +5,9 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, nan
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -17,9 +18,16 @@ REQUEST_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 15.0
 FIRST_DELAY_SECONDS: Final = 0.3
 LONGEST_DELAY_SECONDS: Final = 10.0
+LONGEST_RETRY_AFTER_SECONDS: Final = 300.0
+"""A heartbeat is not put off for longer, whatever a proxy asks for."""
+LONGEST_LEASE_SECONDS: Final = 86_400.0
+"""No service is set to more."""
 MOST_DOUBLINGS: Final = 8  # more of them make no longer delay, and at last no number
 
 _KINDS: Final[Mapping[str, type[ServiceError]]] = {"limit_reached": LimitReached, "stream_gone": StreamGone}
+
+
+Auth = httpx.Auth | Callable[[httpx.Request], httpx.Request] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ class Post:
     """A request to be sent; its answer, or the `ServiceError`, is what the play goes on with."""
 
     path: str
-    body: Mapping[str, str]
+    body: Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ class Play:
     Attributes:
         user_id: whose it is; `None` where the token says so.
         stream_id: its name, new for each play.
+        max_streams: the user's limit; `None` where it is not the caller's to say.
     """
 
     timing: Timing
@@ -77,9 +86,11 @@ class Play:
     device: str | None
     replaces: str | None
     stream_id: str
+    max_streams: int | None = None
     _lease_until: float = field(default=0, init=False)
     _is_name_used: bool = field(default=False, init=False)
     _heartbeat_seconds: float = field(default=0, init=False)
+    _is_verified: bool = field(default=True, init=False)
 
     def start(self, *, hands_over: bool) -> Steps:
         """Take a slot, under a new name unless this one was never admitted; one that is held goes over to it.
@@ -105,8 +116,7 @@ class Play:
             try:
                 self._hold((yield Post("/stream/heartbeat", self._body())), asked_at)
             except StreamGone:
-                # Whose lease had run out may ask again. Who lost its slot before that was evicted, and stops.
-                if asked_at < self._lease_until:
+                if self._is_evicted(asked_at):
                     raise
                 self._rename()
                 yield from self._take_slot(patience_seconds=inf)
@@ -125,12 +135,12 @@ class Play:
         yield from self._insist("/stream/end", self._body(), self.timing.patience_seconds)
 
     def _take_slot(self, patience_seconds: float) -> Steps:
-        body = self._body() | _given(device=self.device, replaces=self.replaces)
+        body = self._body() | _given(device=self.device, replaces=self.replaces, maxStreams=self.max_streams)
         answer, asked_at = yield from self._insist("/stream/start", body, patience_seconds)
         self._hold(answer, asked_at)
 
     def _insist(
-        self, path: str, body: Mapping[str, str], patience_seconds: float
+        self, path: str, body: Mapping[str, str | int], patience_seconds: float
     ) -> Generator[Post | Pause, Any, tuple[Any, float]]:
         """The answer, and when it was asked for; the same call again until patience has run out."""
         until = self.timing.now() + patience_seconds
@@ -146,8 +156,15 @@ class Play:
                 if not error.is_passing or is_too_late or (yield Pause(delay)):
                     raise
 
-    def _body(self) -> dict[str, str]:
+    def _body(self) -> dict[str, str | int]:
         return _given(userId=self.user_id, streamId=self.stream_id)
+
+    def _is_evicted(self, asked_at: float) -> bool:
+        """Return whether a 410 to a heartbeat that was sent then means that the slot was taken away.
+
+        It does while the lease runs, unless the latest answer was unverified: such a lease may exist nowhere.
+        """
+        return self._is_verified and asked_at < self._lease_until
 
     def _hold(self, answer: Any, asked_at: float) -> None:
         """Note that the slot is ours, from when it was asked for: no longer than the service means.
@@ -156,18 +173,24 @@ class Play:
             ServiceError: this is no answer of the service.
         """
         try:
-            lease_until = asked_at + answer["expiresInSeconds"]
+            lease_seconds = float(answer["expiresInSeconds"])
             heartbeat_seconds = float(answer["heartbeatSeconds"])
-        except (LookupError, TypeError, ValueError) as error:
-            raise ServiceError(0, {"detail": "What answered is not the service."}) from error
+        except (LookupError, TypeError, ValueError, OverflowError):
+            lease_seconds = heartbeat_seconds = nan
+        if not (
+            0 <= lease_seconds <= LONGEST_LEASE_SECONDS and 0 < heartbeat_seconds <= LONGEST_LEASE_SECONDS
+        ):
+            raise ServiceError(0, {"detail": "What answered is not the service."})
         self._is_name_used = True
-        self._lease_until = lease_until
+        self._lease_until = asked_at + lease_seconds
         self._heartbeat_seconds = heartbeat_seconds
+        self._is_verified = answer.get("verified") is not False
+        if self._is_verified:
+            self.replaces = None  # it is over; after an unverified start it may not be
 
     def _rename(self) -> None:
         """Begin a new play: a late packet of the old one cannot end it."""
         self.stream_id = fresh_stream_id()
-        self.replaces = None
         self._lease_until = 0
         self._is_name_used = False
 
@@ -189,10 +212,14 @@ def answer_of(response: httpx.Response) -> Any:
         raise ServiceError(0 if response.is_success else response.status_code, {}) from None
     if response.is_success:
         return told
-    problem = told if isinstance(told, dict) else {}
-    kind = _KINDS.get(problem.get("code", ""), ServiceError)
+    error = ServiceError(response.status_code, told if isinstance(told, dict) else {}, _retry_after(response))
+    kind = _KINDS.get(error.code or "", ServiceError)
+    raise kind(error.status, error.problem, error.retry_after)
+
+
+def _retry_after(response: httpx.Response) -> float:
     wait = response.headers.get("retry-after", "")
-    raise kind(response.status_code, problem, float(wait) if wait.isdecimal() else 0)
+    return min(float(wait), LONGEST_RETRY_AFTER_SECONDS) if wait.isdecimal() else 0
 
 
 def headers_of(token: str | None) -> dict[str, str]:
@@ -200,5 +227,11 @@ def headers_of(token: str | None) -> dict[str, str]:
     return {} if token is None else {"authorization": f"Bearer {token}"}
 
 
-def _given(**fields: str | None) -> dict[str, str]:
+def list_path(user_id: str | None, max_streams: int | None) -> str:
+    """Return the path of a list, its query as SigV4 wants it: a space is %20, and no plus sign."""
+    query = urlencode(_given(userId=user_id, maxStreams=max_streams), quote_via=quote)
+    return f"/stream?{query}" if query else "/stream"
+
+
+def _given(**fields: str | int | None) -> dict[str, str | int]:
     return {name: value for name, value in fields.items() if value is not None}

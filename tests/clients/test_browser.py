@@ -1,0 +1,156 @@
+"""The JavaScript client in a real browser: what CORS lets a page of another origin see."""
+
+import functools
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from dev import ROOT
+from dev.browser import MISSING, chromium, find
+from dev.servers import free_port
+from tests.support import skip_or_fail
+
+pytestmark = pytest.mark.e2e
+
+CLIENT: Final = ROOT / "clients" / "js"
+LOOPBACK: Final = "127.0.0.1"
+RETRY_AFTER_SECONDS: Final = 7
+
+# What came of a start, and of a list: the error's own words.
+PLAY: Final = """
+async ([url, patienceMs]) => {
+  const { StreamLimiter } = await import("/index.js");
+  const limiter = new StreamLimiter({ url, token: "expired", random: () => 1, patienceMs });
+  const { status, code, retryAfterMs } = await limiter.stream().start().then(() => ({}), (error) => error);
+  return { status, code, retryAfterMs };
+}
+"""
+
+
+def configured(name: str) -> list[str]:
+    """A list of the API's CORS configuration, as Terraform has it."""
+    found = re.search(rf"^ +{name} += (\[.*\])$", (ROOT / "terraform" / "api.tf").read_text(), re.MULTILINE)
+    assert found is not None, f"no {name}"
+    return list(json.loads(found[1]))
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """API Gateway, whose documentation promises CORS headers for preflights and for answers of functions.
+
+    Its own refusals have none here: they are promised none.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
+    """
+
+    protocol_version = "HTTP/1.1"
+    asked: list[str]
+    admits: bool
+
+    def do_OPTIONS(self) -> None:
+        """Answer a preflight."""
+        self._answer(204, by_function=True, body={})
+
+    def do_HEAD(self) -> None:
+        """No route takes it."""
+        self._answer(404, by_function=False, body={"message": "Not Found"})
+
+    def do_POST(self) -> None:
+        """Refuse the token before any function runs, or let a function answer that its store is away."""
+        self.rfile.read(int(self.headers["content-length"]))
+        if self.admits:
+            problem = {"code": "store_unavailable", "detail": "away"}
+            self._answer(503, by_function=True, body=problem, retry_after=RETRY_AFTER_SECONDS)
+        else:
+            self._answer(401, by_function=False, body={"message": "Unauthorized"})
+
+    def _answer(self, status: int, *, by_function: bool, body: Any, retry_after: int | None = None) -> None:
+        self.asked.append(self.command)
+        text = b"" if self.command in {"HEAD", "OPTIONS"} else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(text)))
+        if retry_after is not None:
+            self.send_header("retry-after", str(retry_after))
+        if by_function:
+            self.send_header("access-control-allow-origin", self.headers["origin"])
+            for kind in ("allow_methods", "allow_headers", "expose_headers"):
+                self.send_header(f"access-control-{kind.replace('_', '-')}", ",".join(configured(kind)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+class Pages(SimpleHTTPRequestHandler):
+    """The client's modules, for pages of an origin of their own."""
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+@contextmanager
+def serving(handler: Any) -> Iterator[str]:
+    """Serve on loopback; gives the origin."""
+    with ThreadingHTTPServer((LOOPBACK, 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://{LOOPBACK}:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium that is installed on this machine."""
+    path = find()
+    if path is None:
+        skip_or_fail(MISSING)
+    with chromium(path) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that may load the client."""
+    with serving(functools.partial(Pages, directory=CLIENT)) as origin:
+        page = browser.new_page()
+        page.goto(origin)
+        yield page
+        page.close()
+
+
+def gateway(*, admits: bool) -> type[Gateway]:
+    """A gateway that takes every token, or none; `asked` has the methods of its requests."""
+    return type("Configured", (Gateway,), {"admits": admits, "asked": []})
+
+
+def test_a_401_without_cors_headers_is_not_repeated_for_long(page: Page) -> None:
+    """Three times at most, where a network that is away is worth five; the error says what it can be."""
+    refusing = gateway(admits=False)
+    with serving(refusing) as url:
+        failed = page.evaluate(PLAY, [url, 15_000])
+    assert (failed["status"], failed["code"]) == (0, "answer_hidden")
+    assert 1 <= refusing.asked.count("POST") <= 3
+
+
+def test_a_network_that_is_away_is_not_taken_for_a_hidden_answer(page: Page) -> None:
+    """Nothing answers there."""
+    failed = page.evaluate(PLAY, [f"http://{LOOPBACK}:{free_port()}", 1_000])
+    assert (failed["status"], failed["code"]) == (0, None)
+
+
+def test_a_page_of_another_origin_reads_how_long_to_wait(page: Page) -> None:
+    """`Retry-After` is among the headers that Terraform lets pages read."""
+    with serving(gateway(admits=True)) as url:
+        failed = page.evaluate(PLAY, [url, 1_000])
+    expected = {"status": 503, "code": "store_unavailable", "retryAfterMs": 1000 * RETRY_AFTER_SECONDS}
+    assert failed == expected
