@@ -37,6 +37,9 @@ ENVIRONMENT = {
 }
 """What Lambda gives a function, and Terraform to this one. Local stores take any credentials."""
 
+WITH_TOKENS = {"PLAYBACK_KEY": f"bench:{'k' * 43}"}
+"""What makes the same service issue playback tokens."""
+
 Call = Callable[[], object]
 
 
@@ -85,16 +88,17 @@ class Handlers:
     Args:
         api: DynamoDB's calls.
         prefix: begins the names of the users, so that two of these never share one.
+        variables: settings besides those of the process.
     """
 
-    def __init__(self, api: DynamoDbApi, prefix: str) -> None:
+    def __init__(self, api: DynamoDbApi, prefix: str, **variables: str) -> None:
         self._clock = SteppingClock()
         calls = StoreCalls()
         repository = DynamoDbStreamRepository(
             MeteredApi(api, calls), TABLE, attempt_seconds=PROMPT.attempt_seconds
         )
         self._service: Service = bootstrap.build(
-            Settings.from_environment(), repository, self._clock, store_calls=calls
+            Settings.from_environment({**os.environ, **variables}), repository, self._clock, store_calls=calls
         )
         self._prefix = prefix
         self._names = itertools.count()
@@ -144,9 +148,9 @@ class Handlers:
 _EVENT: Mapping[str, Any] = json.loads((ROOT / "tests" / "events" / "start_named.json").read_text())
 
 
-def store_handlers(choice: StoreClient, prefix: str) -> Handlers:
-    """The routes over the store that the environment names."""
-    return Handlers(DynamoDbClient(aws_api("dynamodb", choice)), prefix)
+def store_handlers(choice: StoreClient, prefix: str, **variables: str) -> Handlers:
+    """Return the routes over the store that the environment names."""
+    return Handlers(DynamoDbClient(aws_api("dynamodb", choice)), prefix, **variables)
 
 
 class StubTransport:

@@ -10,13 +10,17 @@ import sys
 import time
 import zipfile
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from bench.calls import ENVIRONMENT, TABLE
+from bench.calls import ENVIRONMENT, TABLE, WITH_TOKENS
 from bench.results import Progress, Row, Samples, median_row
 from dev.package import ZIPS
 
 GOAL = 0.5
+TOKEN_GOAL = 1.05
+"""A cold start with playback tokens, as a share of one without."""
 MEGABYTES = 10
 CALLS_FOR_MEMORY = 200
 
@@ -65,8 +69,10 @@ print(json.dumps(marks), file=sys.stderr)
 LAYERS = ("python", "import", "client", "call")
 
 
-def _run(folder: Path, body: str, repeats: int = 0) -> dict[str, float]:
-    """One process: milliseconds of each layer and of all, kilobytes of memory, number of modules."""
+def _run(
+    folder: Path, body: str, repeats: int = 0, variables: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, float]:
+    """Run one process; return the milliseconds of its layers, its memory in megabytes, its modules."""
     store = {"STORE_CLIENT": "lean", "AWS_ENDPOINT_URL_DYNAMODB": os.environ["AWS_ENDPOINT_URL_DYNAMODB"]}
     program = _PROGRAM.format(folder=str(folder), body=body, repeats=repeats)
     before = time.time()
@@ -75,7 +81,7 @@ def _run(folder: Path, body: str, repeats: int = 0) -> dict[str, float]:
         [sys.executable, "-I", "-S", "-B", "-c", program],
         check=True,
         capture_output=True,
-        env={**ENVIRONMENT, **store},
+        env={**ENVIRONMENT, **store, **variables},
     )
     marks = json.loads(run.stderr.splitlines()[-1])
     moments = [before, *(marks[layer] for layer in LAYERS)]
@@ -96,16 +102,23 @@ def measure(folder: Path, rounds: int, progress: Progress) -> tuple[list[Row], S
         unpacked = sum(entry.file_size for entry in archive.infolist())
     ours: Samples = defaultdict(list)
     bare: Samples = defaultdict(list)
+    tokens: Samples = defaultdict(list)
+    kinds: tuple[tuple[Samples, str, Mapping[str, str]], ...] = (
+        (bare, _BARE, {}),
+        (ours, _OURS, {}),
+        (tokens, _OURS, WITH_TOKENS),
+    )
     for number in range(rounds):
         progress(f"cold starts, round {number + 1} of {rounds}")
-        for samples, body in ((bare, _BARE), (ours, _OURS)):
-            for name, value in _run(folder, body).items():
+        for samples, body, variables in kinds:
+            for name, value in _run(folder, body, variables=variables).items():
                 samples[name].append(value)
     memory = [_run(folder, body, CALLS_FOR_MEMORY)["rss"] for body in (_OURS, _BARE)]
     ready = [[sum(layers) for layers in zip(s["import"], s["client"], strict=True)] for s in (ours, bare)]
     rows = [
         median_row("cold.bare.total", "ms", bare["total"]),
         median_row("cold.total", "ms", ours["total"], baseline=bare["total"], goal=GOAL),
+        median_row("cold.token.total", "ms", tokens["total"], baseline=ours["total"], goal=TOKEN_GOAL),
         median_row("cold.bare.ready", "ms", ready[1]),
         median_row("cold.ready", "ms", ready[0], baseline=ready[1]),
         Row("cold.bare.modules", bare["modules"][0], "modules"),

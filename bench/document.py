@@ -13,6 +13,8 @@ ROWS = {
     "warm.start.cpu": "processor time: start",
     "warm.heartbeat.cpu": "heartbeat",
     "warm.end.cpu": "end",
+    "warm.start.token.cpu": "start with a playback token",
+    "warm.heartbeat.token.cpu": "heartbeat with a playback token",
     "warm.refusal.cpu": "refused start",
     "warm.reclaim.cpu": "takeover of expired slots, two writes",
     "warm.heartbeat.boto3.cpu": "heartbeat with `STORE_CLIENT=boto3`",
@@ -26,6 +28,7 @@ ROWS = {
     "throughput.32": "32 threads",
     "throughput.2x8": "2 processes with 8 threads",
     "cold.total": "cold: process start to first answer",
+    "cold.token.total": "with playback tokens, beside the one without",
     "cold.ready": "import and client",
     "cold.modules": "loaded by then",
     "restored.first.cpu": "restored by SnapStart: processor time of the first request",
@@ -36,13 +39,15 @@ ROWS = {
 """Which rows, in the words of the document."""
 
 _KINDS = re.compile(
-    r"(warm|stub|throughput|cold|restored|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?(?:boto3\.)?"
+    r"(warm|stub|throughput|cold|restored|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?(?:boto3\.|token\.)?"
 )
+_BESIDE = {"cold.token.total": "cold.total"}
+"""Rows that are compared with another one than the bare call's."""
 
 
 def baseline(name: str) -> str:
-    """The id of the bare call's row that this one is compared with."""
-    return _KINDS.sub(r"\1.bare.", name)
+    """Return the id of the row that this one is compared with: most often the bare call's."""
+    return _BESIDE.get(name) or _KINDS.sub(r"\1.bare.", name)
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -5,9 +5,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
+from types import MappingProxyType
 
 from adapters.aws.api import StoreClient
 from bench.calls import (
+    WITH_TOKENS,
     Call,
     Handlers,
     StubApi,
@@ -20,11 +22,12 @@ from bench.calls import (
 )
 from bench.results import Progress, Row, Samples, median_row
 
-CPU_GOAL = 0.28
+ORDINARY = ("start", "heartbeat", "end")
+GOALS = dict.fromkeys(ORDINARY, 0.28) | {"start.token": 0.30, "heartbeat.token": 0.30}
+"""The most processor time of a kind of call, as a share of the bare SDK's."""
+
 BLOCK = 20
 """Calls of one kind in a row: the unit of a measurement. Then comes the next kind, and all over again."""
-
-ORDINARY = ("start", "heartbeat", "end")
 
 
 class _Taken:
@@ -44,8 +47,8 @@ class _Taken:
             wall.append((time.perf_counter_ns() - before) / 1000)
         self.cpu[name].append((time.process_time_ns() - cpu_before) / 1000 / len(calls))
 
-    def rows(self, prefix: str, *, goal: float | None = None) -> Iterator[Row]:
-        """The figures; the goal is that of the ordinary calls' processor time."""
+    def rows(self, prefix: str, goals: Mapping[str, float] = MappingProxyType({})) -> Iterator[Row]:
+        """Yield the figures; the goals are those of the processor time of some kinds."""
         for name, cpu in self.cpu.items():
             bare = name == "bare"
             yield median_row(
@@ -53,7 +56,7 @@ class _Taken:
                 "µs",
                 cpu,
                 baseline=None if bare else self.cpu["bare"],
-                goal=goal if name in ORDINARY else None,
+                goal=goals.get(name),
             )
             wall, bare_wall = self.wall[name], self.wall["bare"]
             yield _quantile_row(f"{prefix}.{name}.p50", wall, bare_wall, 50, bare=bare)
@@ -109,18 +112,20 @@ def on_store(rounds: int, progress: Progress) -> tuple[list[Row], Samples]:
     bare = bare_update(bare_client())
     lean = store_handlers(StoreClient.LEAN, "lean")
     plays, boto3_plays = _Plays(lean), _Plays(store_handlers(StoreClient.BOTO3, "sdk"))
+    token_plays = _Plays(store_handlers(StoreClient.LEAN, "token", **WITH_TOKENS))
 
     def draw() -> dict[str, list[Call]]:
         return {
             "bare": [bare] * BLOCK,
             **plays.block(),
             **{f"{name}.boto3": calls for name, calls in boto3_plays.block().items()},
+            **{f"{name}.token": calls for name, calls in token_plays.block().items()},
             "refusal": [lean.refusal() for _ in range(BLOCK)],
             "reclaim": [lean.reclaim() for _ in range(BLOCK)],
         }
 
     taken = _measure(rounds, draw, lambda number: progress(f"warm calls, round {number} of {rounds}"))
-    return list(taken.rows("warm", goal=CPU_GOAL)), dict(taken.wall)
+    return list(taken.rows("warm", GOALS)), dict(taken.wall)
 
 
 def on_stub(rounds: int, progress: Progress) -> list[Row]:

@@ -1,15 +1,16 @@
 """The keys of playback tokens: given as a setting, or held by a parameter that is read again and again."""
 
+import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
-from math import floor
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from adapters.aws.api import AwsApi
 from adapters.parameter_store import ParameterUnavailable, parameter
-from adapters.playback_token import PlaybackKey, TokenMint, parse_keys
 from domain.errors import TokensUnavailable
-from domain.streams import Lease
 
+MAX_KEYS: Final = 3
 FRESH_SECONDS: Final = 300
 """How long keys are used before they are read again: what a rotation waits for."""
 
@@ -19,16 +20,52 @@ STALE_SECONDS: Final = 900
 RETRY_SECONDS: Final = 10
 """The pause after a failed read: an outage must not slow down every request."""
 
+_KEY: Final = re.compile(r"([A-Za-z0-9_-]{1,16}):([A-Za-z0-9_-]{43})")
 
-class MintSource(Protocol):
-    """Gives the mint of the current keys."""
+
+@dataclass(frozen=True, slots=True)
+class PlaybackKey:
+    """A secret that signs and verifies tokens, and the name by which a token refers to it."""
+
+    kid: str
+    secret: bytes = field(repr=False)
+
+
+def parse_keys(text: str) -> tuple[PlaybackKey, ...]:
+    """Return the keys of `kid:base64url(32 bytes)[,…]`: the first signs, all of them verify.
+
+    Raises:
+        ValueError: the text has another form. The message quotes nothing of it, so it may be logged.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > MAX_KEYS:
+        raise ValueError(f"there are {len(parts)} playback keys; {MAX_KEYS} are the most")
+    keys = tuple(_parse_key(number, part) for number, part in enumerate(parts, start=1))
+    if len({key.kid for key in keys}) < len(keys):
+        raise ValueError("two playback keys have the same kid")
+    return keys
+
+
+def _parse_key(number: int, text: str) -> PlaybackKey:
+    match = _KEY.fullmatch(text)
+    if not match:
+        raise ValueError(
+            f"playback key {number} is not of the form kid:secret, with a kid of 1 to 16 characters of"
+            " A-Z a-z 0-9 _ - and a secret of 32 bytes as 43 characters of base64url without padding"
+        )
+    kid, secret = match.groups()
+    return PlaybackKey(kid, urlsafe_b64decode(f"{secret}="))
+
+
+class KeySource(Protocol):
+    """Gives the current keys."""
 
     def refresh(self) -> None:
         """Read the keys again where that is due."""
         ...
 
-    def mint(self) -> TokenMint:
-        """Return the mint of the current keys.
+    def keys(self) -> Sequence[PlaybackKey]:
+        """Return the current keys, the first of which signs: the same value until they change.
 
         Raises:
             TokensUnavailable: there are no keys that may still be used.
@@ -44,14 +81,14 @@ class FixedKeys:
     """
 
     def __init__(self, keys: Sequence[PlaybackKey]) -> None:
-        self._mint = TokenMint(keys)
+        self._keys = keys
 
     def refresh(self) -> None:
         """Do nothing: the keys are known."""
 
-    def mint(self) -> TokenMint:
-        """Return the mint of these keys."""
-        return self._mint
+    def keys(self) -> Sequence[PlaybackKey]:
+        """Return these keys."""
+        return self._keys
 
 
 class ParameterKeys:
@@ -75,7 +112,7 @@ class ParameterKeys:
         self._ssm = ssm
         self._now = now
         self._on_failure = on_failure
-        self._mint: TokenMint | None = None
+        self._keys: Sequence[PlaybackKey] = ()
         self._read_at = self._tried_at = float("-inf")
 
     def refresh(self) -> None:
@@ -85,35 +122,14 @@ class ParameterKeys:
             return
         self._tried_at = now
         try:
-            self._mint = TokenMint(parse_keys(parameter(self._name, self._ssm)))
+            self._keys = parse_keys(parameter(self._name, self._ssm))
         except (ParameterUnavailable, ValueError) as error:
             self._on_failure(error)
         else:
             self._read_at = now
 
-    def mint(self) -> TokenMint:
-        """Return the mint of the keys that were read last, unless they are too old."""
-        if self._mint is None or self._now() - self._read_at > STALE_SECONDS:
+    def keys(self) -> Sequence[PlaybackKey]:
+        """Return the keys that were read last, unless they are too old."""
+        if not self._keys or self._now() - self._read_at > STALE_SECONDS:
             raise TokensUnavailable("the playback keys cannot be read")
-        return self._mint
-
-
-class PlaybackTokens:
-    """The domain's `TokenIssuer`, as Common Access Tokens.
-
-    Args:
-        keys: the keys that sign.
-    """
-
-    def __init__(self, keys: MintSource) -> None:
-        self._keys = keys
-
-    def prepare(self) -> None:
-        """Read the keys where that is due: at most one call."""
-        self._keys.refresh()
-        self._keys.mint()
-
-    def issue(self, user_id: str, lease: Lease, now: float) -> str:
-        """Return the token of this lease."""
-        mint = self._keys.mint()
-        return mint.mint(user_id, lease.stream_id, lease.expires_at, floor(now), lease.path_prefix)
+        return self._keys

@@ -12,19 +12,20 @@ import math
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
 
 from cbor2 import CBORDecodeError, CBORDecoder, CBORTag, dumps
 
+from adapters.playback_keys import KeySource, PlaybackKey
+from domain.streams import Lease
+
 ISSUER: Final = "stream-limiter"
-MAX_KEYS: Final = 3
 MAX_TOKEN_BYTES: Final = 1024
 """What CloudFront accepts, before base64url."""
 
 _SUBJECT_BYTES: Final = 16
-_KEY: Final = re.compile(r"([A-Za-z0-9_-]{1,16}):([A-Za-z0-9_-]{43})")
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 _CWT_TAG: Final = 61
@@ -45,14 +46,6 @@ class TokenExpired(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class PlaybackKey:
-    """A secret that signs and verifies tokens, and the name by which a token refers to it."""
-
-    kid: str
-    secret: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Claims:
     """The content of a verified token."""
 
@@ -65,32 +58,6 @@ class Claims:
     issued_at: float
     path_prefix: str | None
     """Where paths must begin; any path where there is none."""
-
-
-def parse_keys(text: str) -> tuple[PlaybackKey, ...]:
-    """Return the keys of `kid:base64url(32 bytes)[,…]`: the first signs, all of them verify.
-
-    Raises:
-        ValueError: the text has another form. The message quotes nothing of it, so it may be logged.
-    """
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) > MAX_KEYS:
-        raise ValueError(f"there are {len(parts)} playback keys; {MAX_KEYS} are the most")
-    keys = tuple(_parse_key(number, part) for number, part in enumerate(parts, start=1))
-    if len({key.kid for key in keys}) < len(keys):
-        raise ValueError("two playback keys have the same kid")
-    return keys
-
-
-def _parse_key(number: int, text: str) -> PlaybackKey:
-    match = _KEY.fullmatch(text)
-    if not match:
-        raise ValueError(
-            f"playback key {number} is not of the form kid:secret, with a kid of 1 to 16 characters of"
-            " A-Z a-z 0-9 _ - and a secret of 32 bytes as 43 characters of base64url without padding"
-        )
-    kid, secret = match.groups()
-    return PlaybackKey(kid, urlsafe_b64decode(f"{secret}="))
 
 
 def subject_of(user_id: str, key: PlaybackKey) -> str:
@@ -133,6 +100,31 @@ class TokenMint:
         payload = dumps(claims)  # the claims stand in the order that a deterministic encoding has
         message = [_PROTECTED, self._unprotected, payload, _tag(self._key, _PROTECTED, payload)]
         return _base64url(dumps(CBORTag(_CWT_TAG, CBORTag(_MAC0_TAG, message))))
+
+
+class PlaybackTokens:
+    """The domain's `TokenIssuer`.
+
+    Args:
+        source: gives the keys that sign.
+    """
+
+    def __init__(self, source: KeySource) -> None:
+        self._source = source
+        self._keys: Sequence[PlaybackKey] = ()
+        self._mint: TokenMint | None = None
+
+    def prepare(self) -> None:
+        """Read the keys where that is due: at most one call."""
+        self._source.refresh()
+        self._source.keys()
+
+    def issue(self, user_id: str, lease: Lease, now: float) -> str:
+        """Return the token of this lease."""
+        keys = self._source.keys()
+        if self._mint is None or keys is not self._keys:
+            self._keys, self._mint = keys, TokenMint(keys)
+        return self._mint.mint(user_id, lease.stream_id, lease.expires_at, math.floor(now), lease.path_prefix)
 
 
 def verify(token: str, keys: Sequence[PlaybackKey], now: float) -> Claims:

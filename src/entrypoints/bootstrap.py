@@ -22,7 +22,7 @@ from adapters.dynamodb.client import DynamoDbClient
 from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.parameter_store import ParameterUnavailable, parameter
-from adapters.playback_keys import FixedKeys, ParameterKeys, PlaybackTokens
+from adapters.playback_keys import FixedKeys, KeySource, ParameterKeys
 from adapters.store_calls import StoreCalls
 from domain.limiter import StreamLimiter
 from domain.ports import Clock, StreamRepository, TokenIssuer
@@ -84,12 +84,16 @@ def build(
 
 def _tokens(settings: Settings, clock: Clock, log: EventLog, ssm: AwsApi | None) -> TokenIssuer | None:
     """Return the issuer of playback tokens, where there is a key."""
+    source: KeySource
     if settings.playback_keys:
-        return PlaybackTokens(FixedKeys(settings.playback_keys))
-    if settings.playback_key_parameter and ssm:
-        keys = ParameterKeys(settings.playback_key_parameter, ssm, clock.now, log.no_playback_key)
-        return PlaybackTokens(keys)
-    return None
+        source = FixedKeys(settings.playback_keys)
+    elif settings.playback_key_parameter and ssm:
+        source = ParameterKeys(settings.playback_key_parameter, ssm, clock.now, log.no_playback_key)
+    else:
+        return None
+    from adapters.playback_token import PlaybackTokens  # noqa: PLC0415 - loads CBOR, for nothing without a key
+
+    return PlaybackTokens(source)
 
 
 def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamRepository:

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from adapters.aws.api import StoreClient
-from adapters.playback_token import PlaybackKey, parse_keys
+from adapters.playback_keys import PlaybackKey, parse_keys
 from domain.policy import MAX_STREAMS, Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
 

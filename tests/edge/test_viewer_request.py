@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from adapters.playback_token import PlaybackKey, TokenMint
+from adapters.playback_keys import PlaybackKey
+from adapters.playback_token import TokenMint
 from dev.edge import Edge, Passed, Refused
 from tests.edge.tokens import FOREIGN_KEY, KEY, LEASE, OLD_KEY, base64url, key_text, signed
 

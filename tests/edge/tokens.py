@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from cbor2 import CBORTag, dumps, loads
 
-from adapters.playback_token import PlaybackKey, TokenMint, subject_of
+from adapters.playback_keys import PlaybackKey
+from adapters.playback_token import TokenMint, subject_of
 
 KEY: Final = PlaybackKey("2026-07-18-b_key", bytes(range(32)))
 OLD_KEY: Final = PlaybackKey("2026-a", bytes(range(32, 64)))

@@ -8,14 +8,13 @@ from cbor2 import CBORTag, dumps, loads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.playback_keys import PlaybackKey, parse_keys
 from adapters.playback_token import (
     MAX_TOKEN_BYTES,
     Claims,
-    PlaybackKey,
     TokenExpired,
     TokenInvalid,
     TokenMint,
-    parse_keys,
     subject_of,
     verify,
 )

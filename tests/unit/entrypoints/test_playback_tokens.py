@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from adapters.aws.errors import NoAnswer
-from adapters.playback_token import TokenMint, parse_keys, verify
+from adapters.playback_keys import parse_keys
+from adapters.playback_token import TokenMint, verify
 from domain.errors import StoreUnavailable
 from tests.fakes import FailingRepository, FakeClock, RecordingRepository
 from tests.logs import telling
