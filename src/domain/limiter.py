@@ -6,7 +6,7 @@ that the refusal itself brings. So an ordinary call is one write and no read.
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import floor
 from typing import Final
 
@@ -138,8 +138,7 @@ class StreamLimiter:
             return self._unverified(request)
         if not isinstance(outcome, Outcome):
             raise StreamGone(request.stream_id)
-        answer = self._answer(outcome, state, state.leases.get(request.stream_id))
-        return self._with_token(request, answer) if self._tokens else answer
+        return self._hold(request, outcome, state)
 
     def end(self, request: EndRequest) -> Answer:
         """Give a slot back. Ending a named stream again is harmless: `Outcome.ALREADY_ENDED`.
@@ -169,18 +168,17 @@ class StreamLimiter:
                 raise TooManyStarts(request.limit, live, outcome.until - now)
             raise LimitReached(request.limit, live)
         if isinstance(request, StartAnonymous):
-            return self._answer(outcome, state, freed=freed)
-        answer = self._answer(outcome, state, state.leases.get(request.stream_id), freed, request.replaces)
-        return self._with_token(request, answer) if self._tokens else answer
+            return self._answer(outcome, state, freed)
+        return self._hold(request, outcome, state, freed, request.replaces)
 
-    def _with_token(self, request: StartRequest | Heartbeat, answer: Answer) -> Answer:
-        """Add the token of the answer's lease, as the store returned it, where tokens can be issued."""
-        if self._tokens is None or answer.lease is None:
-            return answer
+    def _token(self, user_id: str, lease: Lease | None, now: float) -> str | None:
+        """Return the token of a lease, where one can be issued."""
+        if self._tokens is None or lease is None:
+            return None
         try:
-            return replace(answer, token=self._tokens.issue(request.user_id, answer.lease, answer.at))
+            return self._tokens.issue(user_id, lease, now)
         except TokensUnavailable:
-            return answer
+            return None
 
     def _settle(
         self, step: Try, decide: Callable[[Snapshot], Decision], deadline: Deadline
@@ -229,18 +227,27 @@ class StreamLimiter:
             return self._answer(Outcome.REPLAYED, result.state)
         raise NoActiveStream(self.policy.live(result.state, self._clock.now()))
 
-    def _answer(
+    def _answer(self, outcome: Outcome, state: Snapshot, freed: Freed = NOTHING) -> Answer:
+        now = self._clock.now()
+        reclaimed = len(freed.expired) + freed.anonymous.count
+        return Answer(outcome, self.policy.live(state, now), None, now, reclaimed, len(freed.ended))
+
+    def _hold(
         self,
+        request: StartNamed | Heartbeat,
         outcome: Outcome,
         state: Snapshot,
-        lease: Lease | None = None,
         freed: Freed = NOTHING,
         replaces: str | None = None,
     ) -> Answer:
+        """Answer a player that holds a named slot, with the lease that the store returned, and its token."""
         now = self._clock.now()
-        evicted = sum(name != replaces for name in freed.ended)
+        lease = state.leases.get(request.stream_id)
+        live = self.policy.live(state, now)
         reclaimed = len(freed.expired) + freed.anonymous.count
-        return Answer(outcome, self.policy.live(state, now), lease, now, reclaimed, evicted)
+        evicted = sum(name != replaces for name in freed.ended)
+        token = self._token(request.user_id, lease, now) if self._tokens else None
+        return Answer(outcome, live, lease, now, reclaimed, evicted, token)
 
     def _unverified(self, request: StartRequest | Heartbeat) -> Answer:
         now = self._clock.now()
@@ -249,8 +256,8 @@ class StreamLimiter:
             lease = self.policy.lease_of(request, now)
         elif isinstance(request, Heartbeat):
             lease = Lease(request.stream_id, floor(now), self.policy.lease_until(now))
-        answer = Answer(Outcome.UNVERIFIED, None, lease, now)
-        return self._with_token(request, answer) if self.policy.open_tokens else answer
+        token = self._token(request.user_id, lease, now) if self.policy.open_tokens else None
+        return Answer(Outcome.UNVERIFIED, None, lease, now, token=token)
 
     def _deadline(self) -> Deadline:
         return Deadline.after(DEADLINE_SECONDS, self._clock)
