@@ -34,13 +34,18 @@ class Finding:
     miscounted_names: tuple[str, ...] = ()
     spent: tuple[str, ...] = ()
 
+    @property
+    def is_minor(self) -> bool:
+        """Whether the next write repairs this: expired slots and names make nothing wrong."""
+        return self.miscount == 0
+
 
 def examine(state: Snapshot, policy: Policy, now: float) -> Finding | None:
     """Return what is wrong with one user's state; `None` when it is in order."""
     miscount = state.stream_count - state.anonymous.count - len(state.leases)
     miscounted: frozenset[str] = frozenset()
     spent: tuple[str, ...] = ()
-    if policy.token_overlap is not None:
+    if _are_names_counted(state, policy):
         miscounted = (state.tokens or frozenset()) ^ (state.leases.keys() | state.spent.keys())
         spent = tuple(token.stream_id for token in recount(state, None, (), policy.over_since(now)).over)
     finding = Finding(miscount, policy.expired(state, now), tuple(sorted(miscounted)), spent)
@@ -84,10 +89,15 @@ def _repair(user_id: str, state: Snapshot, freed: Freed, policy: Policy, now: fl
     if freed.slots == 0 and examine(state, policy, now) is None:
         return None
     names = None
-    if policy.token_overlap is not None:
+    if _are_names_counted(state, policy):
         reclaimed = [lease.stream_id for lease in freed.expired]
         names = recount(state, None, reclaimed, policy.over_since(now))
     return Repair(user_id, state, freed, policy.retain_until(now), names)
+
+
+def _are_names_counted(state: Snapshot, policy: Policy) -> bool:
+    """Return whether there are playback tokens: the state knows where an operator's settings do not."""
+    return policy.token_overlap is not None or state.tokens is not None
 
 
 def _give_back(

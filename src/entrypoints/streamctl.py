@@ -77,7 +77,7 @@ class Operator:
             },
             f"{user_id}: {live.count} live, {state.stream_count} slots taken, "
             f"{state.anonymous.count} of them anonymous",
-            well=finding is None or finding.miscount == 0,
+            well=finding is None or finding.is_minor,
         )
         for lease in sorted(state.leases.values(), key=lambda lease: lease.started_at):
             is_live = lease in live.leases
@@ -91,6 +91,11 @@ class Operator:
                 },
                 f"  {lease.stream_id}  {lease.device or '-'}  since {_time(lease.started_at)}, "
                 f"{'until' if is_live else 'over since'} {_time(lease.expires_at)}",
+            )
+        for name, until in sorted(state.spent.items()):
+            yield Line(
+                {"streamId": name, "tokenExpiresAt": _time(until)},
+                f"  {name}  over, its last playback token ends {_time(until)}",
             )
 
     def end(self, user_id: str, stream_id: str | None) -> Iterator[Line]:
@@ -108,7 +113,7 @@ class Operator:
         )
 
     def audit(self, progress: TextIO, *, repair: bool) -> Iterator[Line]:
-        """Every user whose count differs from its parts, or who has expired slots; repaired if asked to."""
+        """Yield every user whose state is inconsistent or has expired parts; repaired if asked to."""
         users = found = repaired = 0
         total = self.census.estimate()
         for users, (user_id, state) in enumerate(self.census.states(), start=1):
@@ -117,10 +122,10 @@ class Operator:
             if finding is None:
                 continue
             found += 1
-            mended = repair and audit.repair(
+            is_repaired = repair and audit.repair(
                 self.repository, user_id, self.policy, self.clock.now(), self._deadline()
             )
-            repaired += mended
+            repaired += is_repaired
             expired = finding.expired
             yield Line(
                 {
@@ -128,11 +133,15 @@ class Operator:
                     "miscount": finding.miscount,
                     "expiredStreams": [lease.stream_id for lease in expired.expired],
                     "expiredAnonymous": expired.anonymous.count,
-                    "repaired": mended,
+                    "miscountedNames": list(finding.miscounted_names),
+                    "spentTokens": list(finding.spent),
+                    "repaired": is_repaired,
                 },
                 f"{user_id}: count off by {finding.miscount}, {len(expired.expired)} expired streams, "
-                f"{expired.anonymous.count} expired anonymous{', repaired' if mended else ''}",
-                well=mended or finding.miscount == 0,  # expired slots are ordinary: the next start takes them
+                f"{expired.anonymous.count} expired anonymous, "
+                f"{len(finding.miscounted_names)} miscounted names, {len(finding.spent)} spent tokens"
+                f"{', repaired' if is_repaired else ''}",
+                well=is_repaired or finding.is_minor,
             )
         yield Line(
             {"users": users, "found": found, "repaired": repaired},

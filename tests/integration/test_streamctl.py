@@ -14,13 +14,13 @@ import pytest
 
 from adapters.clock import SystemClock
 from adapters.dynamodb.census import DynamoDbCensus
-from adapters.dynamodb.items import key, number
+from adapters.dynamodb.items import key, number, strings
 from dev.table import ensure_table
 from domain import audit
 from domain.limiter import StreamLimiter
 from domain.policy import Policy
 from domain.ports import Deadline
-from domain.requests import StartAnonymous, StartNamed
+from domain.requests import EndNamed, StartAnonymous, StartNamed
 from entrypoints.streamctl import Operator, run
 from tests.conftest import repository_over
 from tests.support import expire
@@ -89,6 +89,29 @@ def test_show_tells_what_has_expired(
     expire(emulator_client, table, "u", "tv")
     _, (user, stream) = streamctl("show", "u")
     assert (user["liveCount"], user["storedCount"], stream["live"]) == (0, 1, False)
+
+
+def test_show_and_audit_know_spent_tokens(
+    streamctl: Streamctl, operator: Operator, emulator_client: Any, table: str
+) -> None:
+    """When the last token of a stream that is over ends, and what is counted that should not be."""
+    limiter = StreamLimiter(operator.repository, operator.clock, Policy(token_overlap=2))
+    limiter.start(StartNamed("u", "tv", 3))
+    limiter.end(EndNamed("u", "tv"))
+    code, (user, spent) = streamctl("show", "u")
+    assert (code, user["liveCount"], spent["streamId"]) == (0, 0, "tv")
+    assert spent["tokenExpiresAt"] is not None
+    assert streamctl("audit")[1] == [{"users": 1, "found": 0, "repaired": 0}]
+    emulator_client.update_item(
+        TableName=table,
+        Key=key("u"),
+        UpdateExpression="ADD tokens :name",
+        ExpressionAttributeValues={":name": strings(["nobody"])},
+    )
+    code, (finding, _) = streamctl("audit")
+    assert (code, finding["miscountedNames"], finding["spentTokens"]) == (0, ["nobody"], [])
+    assert streamctl("audit", "--repair")[1][0]["repaired"]
+    assert streamctl("audit")[1] == [{"users": 1, "found": 0, "repaired": 0}]
 
 
 def test_end_frees_one_stream(streamctl: Streamctl, limiter: StreamLimiter) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -6,7 +7,8 @@ from domain.audit import ROUNDS, Finding, end_all, examine, repair
 from domain.policy import Policy
 from domain.ports import Deadline, StreamRepository
 from domain.streams import AnonymousSlots, Lease, Snapshot
-from domain.writes import Admit, AnonymousStream, Extend, Freed, Repair, Write
+from domain.token_names import Counted
+from domain.writes import Admit, AnonymousStream, Extend, Freed, Release, Repair, Write
 from tests.fakes import FakeClock, RecordingRepository
 from tests.unit.domain.races import RacingRepository
 from tests.unit.domain.states import NOW, USER, dead, lease, state
@@ -133,3 +135,74 @@ def test_a_state_that_keeps_moving_is_given_up(tool: Tool, given_up: object) -> 
 def move(store: StreamRepository, round_: int) -> None:
     """A late heartbeat, after which the dead stream is as dead, and not as it was seen."""
     store.apply(Extend(USER, "b", NOW - 90 + round_, None), DEADLINE)
+
+
+TOKENS = Policy(token_overlap=2)
+
+
+def named(*leases: Lease, tokens: str | None, **spent: int) -> Snapshot:
+    """Return a state of these leases, counted names and spent tokens (name to seconds left)."""
+    ends = {name: NOW + left for name, left in spent.items()}
+    return replace(state(*leases), tokens=None if tokens is None else frozenset(tokens), spent=ends)
+
+
+@pytest.mark.parametrize("policy", [TOKENS, POLICY])
+def test_names_that_are_counted_as_they_should_be_are_no_finding(policy: Policy) -> None:
+    """Of leases and of spent tokens, whatever the operator's own settings say."""
+    assert examine(named(lease("a"), tokens="ab", b=9), policy, NOW) is None
+
+
+def test_names_that_are_not_as_they_should_be_are_a_finding() -> None:
+    """Counted and of nobody, or of a lease or a spent token and not counted; the next start repairs that."""
+    finding = examine(named(lease("a"), tokens="xy", b=9, y=9), TOKENS, NOW)
+    assert finding == Finding(0, Freed(), miscounted_names=("a", "b", "x"))
+    assert finding.is_minor
+    assert examine(state(lease("a")), TOKENS, NOW) == Finding(0, Freed(), miscounted_names=("a",))
+    assert examine(state(lease("a")), POLICY, NOW) is None
+    assert not Finding(1, Freed()).is_minor
+
+
+def test_spent_tokens_that_are_over_are_a_finding() -> None:
+    """At their expiry and the grace, and not a second before."""
+    finding = examine(named(tokens="bc", b=-2, c=-1), TOKENS, NOW)
+    assert finding == Finding(0, Freed(), spent=("b",))
+
+
+def tokens_store() -> RecordingRepository:
+    """Return a store with a live lease, an expired one, a spent token that is over and one that is not."""
+    counted = Counted(9)
+    return store_of(
+        replace(LIVE, names=counted),
+        replace(OVER, names=counted),
+        *(replace(admit(lease(name, left=left)), names=counted) for name, left in (("s", -5), ("t", 50))),
+        Release(USER, "s", None, spends=True),
+        Release(USER, "t", None, spends=True),
+    )
+
+
+@pytest.mark.parametrize("policy", [TOKENS, POLICY])
+def test_a_repair_counts_names_anew(policy: Policy) -> None:
+    """The names of what is left, the spent tokens that are not over among them."""
+    store = tokens_store()
+    assert repair(store, USER, policy, NOW, DEADLINE)
+    left = store.read(USER, DEADLINE)
+    assert (set(left.leases), left.tokens, left.spent) == ({"a"}, frozenset("at"), {"t": NOW + 50})
+    assert examine(left, policy, NOW) is None
+
+
+@pytest.mark.parametrize("policy", [TOKENS, POLICY])
+def test_ending_all_leaves_the_tokens_counted(policy: Policy) -> None:
+    """A token of an ended stream is good until it ends; one of a lease that is over is not."""
+    store = tokens_store()
+    assert end_all(store, USER, policy, NOW, DEADLINE) == 2
+    left = store.read(USER, DEADLINE)
+    assert (left.stream_count, left.tokens) == (0, frozenset("at"))
+    assert left.spent == {"a": NOW + 90, "t": NOW + 50}
+
+
+def test_without_tokens_no_names_are_written() -> None:
+    """The tools leave a state without tokens as it always was."""
+    store = store_of(LIVE, OVER)
+    mend(store)
+    clear(store)
+    assert [write.names for write in store.writes if isinstance(write, Repair)] == [None, None]
