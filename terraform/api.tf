@@ -34,14 +34,15 @@ resource "aws_apigatewayv2_stage" "default" {
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.api.arn
     format = jsonencode({
-      requestId        = "$context.requestId"
-      apiId            = "$context.apiId"
-      route            = "$context.routeKey"
-      status           = "$context.status"
-      latencyMs        = "$context.responseLatency"
-      error            = "$context.error.message"
-      authorizerError  = "$context.authorizer.error"
-      integrationError = "$context.integrationErrorMessage"
+      requestId         = "$context.requestId"
+      apiId             = "$context.apiId"
+      route             = "$context.routeKey"
+      status            = "$context.status"
+      latencyMs         = "$context.responseLatency"
+      error             = "$context.error.message"
+      authorizerError   = "$context.authorizer.error"
+      integrationStatus = "$context.integrationStatus"
+      integrationError  = "$context.integrationErrorMessage"
     })
   }
 }

@@ -25,13 +25,14 @@ locals {
   turned_away = { unauthorized = "401", throttled = "429" }
 }
 
-# A request that API Gateway turns away reaches no function, so no event counts it. Its line in the access log does.
+# A request that API Gateway turns away reaches no function, so no event counts it. Its line in the access log does. A
+# function answers 429 too, to a start above the token bound: that line has the status of the function's invocation.
 resource "aws_cloudwatch_log_metric_filter" "turned_away" {
   for_each = { for metric, status in local.turned_away : metric => status if var.monitoring }
 
   name           = "${local.prefix}-${each.key}"
   log_group_name = aws_cloudwatch_log_group.api.name
-  pattern        = "{ $.status = \"${each.value}\" }"
+  pattern        = "{ $.status = \"${each.value}\" && $.integrationStatus = \"-\" }"
 
   metric_transformation {
     namespace  = "StreamLimiter"

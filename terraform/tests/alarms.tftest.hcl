@@ -54,8 +54,8 @@ run "each_alarm_leads_to_its_section_of_the_runbook" {
 run "what_api_gateway_turns_away_is_counted" {
   assert {
     condition = { for name, filter in aws_cloudwatch_log_metric_filter.turned_away : name => [filter.log_group_name, filter.pattern] } == {
-      unauthorized = [aws_cloudwatch_log_group.api.name, "{ $.status = \"401\" }"]
-      throttled    = [aws_cloudwatch_log_group.api.name, "{ $.status = \"429\" }"]
+      unauthorized = [aws_cloudwatch_log_group.api.name, "{ $.status = \"401\" && $.integrationStatus = \"-\" }"]
+      throttled    = [aws_cloudwatch_log_group.api.name, "{ $.status = \"429\" && $.integrationStatus = \"-\" }"]
     }
     error_message = "A status that API Gateway answers by itself is not counted, or not in its log."
   }
@@ -64,6 +64,7 @@ run "what_api_gateway_turns_away_is_counted" {
     condition = alltrue(flatten([
       for name, filter in aws_cloudwatch_log_metric_filter.turned_away : [
         jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format)["status"] == "$context.status",
+        jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format)["integrationStatus"] == "$context.integrationStatus",
         jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format)["apiId"] == "$context.apiId",
         filter.metric_transformation[0].dimensions == tomap({ ApiId = "$.apiId" }),
         [for query in aws_cloudwatch_metric_alarm.ratio[name].metric_query :

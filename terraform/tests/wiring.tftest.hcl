@@ -236,6 +236,7 @@ run "access_log_says_nothing_of_the_caller" {
       "$context.responseLatency",
       "$context.error.message",
       "$context.authorizer.error",
+      "$context.integrationStatus",
       "$context.integrationErrorMessage",
     ])
     error_message = "The access log holds something else than how the request went."

@@ -24,7 +24,7 @@ ANOMALY: Final = "LessThanLowerOrGreaterThanUpperThreshold"
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 SHARE: Final = re.compile(r"IF\((?P<whole>\w+) >= (?P<least>\d+), (?P<part>\w+) / (?P=whole), 0\)")
 FIELD: Final = re.compile(r"\$\.(\w+)")
-FIELD_IS_TEXT: Final = re.compile(r'\{ \$\.(\w+) = "([^"*]+)" \}')
+FIELD_IS_TEXT: Final = re.compile(r'\$\.(\w+) = "([^"*]+)"')
 
 
 @dataclass(frozen=True)
@@ -186,16 +186,17 @@ class MetricFilter:
 
     namespace: str
     name: str
-    field: str
-    text: str
+    texts: Mapping[str, str]
+    """The text that each of these fields of the line has."""
     dimensions: Mapping[str, str]
     """The field of the line that each is taken from."""
 
     @classmethod
     def planned(cls, values: Mapping[str, Any]) -> "MetricFilter":
         """Read a resource's planned values."""
-        pattern = FIELD_IS_TEXT.fullmatch(values["pattern"])
-        assert pattern, f"not evaluated here: {values['pattern']}"
+        braced = re.fullmatch(r"\{ (.+) \}", values["pattern"])
+        terms = [FIELD_IS_TEXT.fullmatch(term) for term in braced[1].split(" && ")] if braced else [None]
+        assert all(terms), f"not evaluated here: {values['pattern']}"
         (made,) = values["metric_transformation"]
         assert made["value"] == "1"
         assert not made["default_value"], "CloudWatch takes none beside dimensions"
@@ -203,8 +204,7 @@ class MetricFilter:
         return cls(
             namespace=made["namespace"],
             name=made["name"],
-            field=pattern[1],
-            text=pattern[2],
+            texts={term[1]: term[2] for term in terms if term},
             dimensions={name: field[1] for name, field in selectors.items() if field},
         )
 
@@ -214,7 +214,7 @@ class MetricFilter:
             fields = json.loads(line)
         except ValueError:
             return None
-        if fields.get(self.field) != self.text:  # a number is no text
+        if any(fields.get(field) != text for field, text in self.texts.items()):  # a number is no text
             return None
         return Metric.of(
             self.namespace, self.name, **{name: fields[field] for name, field in self.dimensions.items()}

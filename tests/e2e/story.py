@@ -125,23 +125,28 @@ class Story:
     def _call(self, call: Call) -> None:
         """Make a call. The emulator's API Gateway counts and logs nothing: what the caller saw stands in."""
         began = time.monotonic()
-        status = self._answer(call)
+        status, is_invoked = self._answer(call)
         took = (time.monotonic() - began) * 1000
         api = self.stage.api_url.rpartition("/")[2]
         for name, value in {"Count": 1, "5xx": int(status >= 500), "Latency": took}.items():
             self.metrics.put(self.minutes, Metric.of("AWS/ApiGateway", name, ApiId=api), value)
-        line = self.monitoring.line(apiId=api, routeKey=f"POST {call.route}", status=str(status))
+        invoked = {"integrationStatus": "200"} if is_invoked else {}
+        line = self.monitoring.line(apiId=api, routeKey=f"POST {call.route}", status=str(status), **invoked)
         for metric in (one.count(line) for one in self.monitoring.filters):
             if metric:
                 self.metrics.put(self.minutes, metric, 1)
 
-    def _answer(self, call: Call) -> int:
-        """Give the status of the answer. The emulator throttles nobody, so that is done here."""
+    def _answer(self, call: Call) -> tuple[int, bool]:
+        """Return the status of the answer, and whether a function gave it.
+
+        The emulator throttles nobody, so that is done here.
+        """
         self._called += 1
         if self.admits is not None and self._called > self.admits:
-            return HTTPStatus.TOO_MANY_REQUESTS
+            return HTTPStatus.TOO_MANY_REQUESTS, False
         body = {"userId": call.user, "streamId": call.stream}
-        return self.http.post(f"{self.stage.api_url}{call.route}", json=body).status_code
+        status = self.http.post(f"{self.stage.api_url}{call.route}", json=body).status_code
+        return status, status != HTTPStatus.UNAUTHORIZED
 
     def _read_logs(self) -> None:
         """Take the metrics out of new events. An invocation that left none broke before it could answer."""

@@ -216,6 +216,14 @@ def test_an_audience_that_outgrew_the_rate(story: Story) -> None:
     recovers(story)
 
 
+def test_a_start_above_the_token_bound_is_not_a_throttled_one(story: Story) -> None:
+    """A function answers 429 too; only where none was invoked was the request above the rate."""
+    by_a_function = story.monitoring.line(apiId="a", status="429", integrationStatus="200")
+    by_the_gateway = story.monitoring.line(apiId="a", status="429")
+    assert [one.count(by_a_function) for one in story.monitoring.filters] == [None, None]
+    assert [one.count(by_the_gateway) is None for one in story.monitoring.filters].count(False) == 1
+
+
 def test_an_account_without_concurrency(story: Story) -> None:
     """Lambda turns starts away where the account has no instances left for them."""
     story.chapter()
