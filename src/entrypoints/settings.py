@@ -61,7 +61,8 @@ def _check_keys(text: SecretStr) -> SecretStr:
 class Settings(BaseModel):
     """What can be configured. Each field is read from the environment variable of its name in capitals.
 
-    `terraform/variables.tf` holds the same settings under the same names, with the same bounds.
+    `terraform/variables.tf` holds the same settings under the same names, with the same bounds: all but
+    `playback_key`, which would be in Terraform's state.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=str.upper)
