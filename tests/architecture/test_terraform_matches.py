@@ -74,7 +74,7 @@ def bounds_in_settings(field: FieldInfo) -> set[tuple[str, float]]:
 
 
 def test_terraform_sets_every_setting_and_nothing_else() -> None:
-    """A setting that Terraform leaves out could not be set, and one that the code does not read would be a lie."""
+    """A setting that Terraform leaves out could not be set; one that the code does not read has no effect."""
     assert environment().keys() == {name.upper() for name in SET_BY_TERRAFORM}
     assert environment()["TABLE_NAME"] == "aws_dynamodb_table.streams.name"
 
