@@ -27,7 +27,7 @@ CONFIG: Final = "config"
 """The key in the KeyValueStore whose value the edge reads."""
 
 MOST_CONFIG_BYTES: Final = 1024
-"""https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html"""
+"""https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/kvs-with-functions-create-s3-kvp.html"""
 
 FIRST_CONFIG: Final = {"mode": "off"}
 """The first step of a roll-out: the edge has keys, and refuses nothing yet."""

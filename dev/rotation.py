@@ -71,7 +71,7 @@ def introduction(placement: Placement, key: PlaybackKey) -> Step:
     """Return the step that brings a new key in: to the edge first, where there is one."""
     if placement.edge is not None:
         return Step(f"the edge knows {key.kid}", edge=[*placement.edge, key])
-    return Step(f"the service verifies with {key.kid}", service=[*placement.service, key])
+    return _addition(placement, key)
 
 
 def next_step(placement: Placement, now: float) -> Step | None:
@@ -91,7 +91,7 @@ def _steps(placement: Placement, now: float) -> Iterator[Step]:
         names = ", ".join(key.kid for key in missing)
         yield Step(f"the edge knows {names}", edge=[*edge, *missing])
     if newest not in service:
-        yield Step(f"the service verifies with {newest.kid}", service=[*service, newest])
+        yield _addition(placement, newest)
     if not signs:
         others = [key for key in service if key != newest]
         read_at = placement.written_at + READ_AFTER_SECONDS
@@ -100,6 +100,11 @@ def _steps(placement: Placement, now: float) -> Iterator[Step]:
         yield Step(f"the edge knows only {newest.kid}", edge=[newest], not_before=over_at)
     if len(service) > 1:
         yield Step(f"the service knows only {newest.kid}", service=[newest], not_before=over_at)
+
+
+def _addition(placement: Placement, key: PlaybackKey) -> Step:
+    does = "verifies" if placement.service else "signs"
+    return Step(f"the service {does} with {key.kid}", service=[*placement.service, key])
 
 
 def _made(key: PlaybackKey) -> float:

@@ -127,6 +127,17 @@ def test_the_first_key_is_there_at_once() -> None:
     assert places.config == {"mode": "off", "keys": {places.service[0].kid: secret_of(places.service[0])}}
 
 
+def test_a_deleted_parameter_is_made_again_from_what_the_edge_knows() -> None:
+    """The key is the one that the players' tokens were signed with, so no viewer is interrupted."""
+    places = placed([OLD], has_edge=True)
+    places.parameter = None
+    said: list[str] = []
+    rotate(places.stage(), said.append, places.sleep)
+
+    assert said[0] == f"Now the service signs with {OLD.kid}."
+    assert places.service == [OLD]
+
+
 def test_a_key_made_within_the_same_second_has_another_name() -> None:
     """Names tell the order of keys, so a new key must be the newest."""
     places = placed([PlaybackKey(name_of(OPENED_AT), b"o" * 32)], has_edge=True)
