@@ -1,4 +1,4 @@
-"""`make playback-key`: show a stage's playback keys, make the first one, rotate to a new one, or revoke all.
+"""`make playback-key`: show, make, rotate or revoke a stage's playback keys, and set the mode of its edge.
 
 The keys are in an SSM parameter, which the service reads, and in the KeyValueStore of the edge. No secret is
 printed or given as an argument. Errors of AWS are named by their code, as their text may quote a value.
@@ -13,6 +13,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final
 
 import boto3
@@ -28,6 +29,9 @@ CONFIG: Final = "config"
 
 MOST_CONFIG_BYTES: Final = 1024
 """https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/kvs-with-functions-create-s3-kvp.html"""
+
+MODES: Final = ("off", "log", "enforce")
+"""The modes of the edge, in the order of a roll-out."""
 
 FIRST_CONFIG: Final = {"mode": "off"}
 """The first step of a roll-out: the edge has keys, and refuses nothing yet."""
@@ -88,10 +92,18 @@ class Edge:
         return str(self._config().get("mode", "none: every request is refused"))
 
     def write(self, keys: Sequence[PlaybackKey]) -> None:
-        """Put these keys in it, and leave everything else; fail if it has changed meanwhile."""
+        """Put these keys in it, and leave everything else."""
         _checked(keys)
+        self._change("keys", {key.kid: _text(key) for key in keys})
+
+    def set_mode(self, mode: str) -> None:
+        """Let the edge do this with a request without a token, and leave everything else."""
+        self._change("mode", mode)
+
+    def _change(self, name: str, content: object) -> None:
+        """Change one member of `config`; fail if anything has changed meanwhile."""
         version = self.kvs.describe_key_value_store(KvsARN=self.arn)["ETag"]
-        config = {**(self._config() or FIRST_CONFIG), "keys": {key.kid: _text(key) for key in keys}}
+        config = {**(self._config() or FIRST_CONFIG), name: content}
         value = json.dumps(config, separators=(",", ":"))
         if len(value.encode()) > MOST_CONFIG_BYTES:
             raise KeysError(f"`config` would be above {MOST_CONFIG_BYTES} bytes: take paths out of it first.")
@@ -161,6 +173,23 @@ def revoke(stage: Stage, say: Callable[[str], None]) -> None:
     _take(stage, Step(f"the service knows only {key.kid}", service=[key]), say)
     minutes = READ_AFTER_SECONDS // 60
     say(f"Within {minutes} minutes every function reads it; players have video by their next heartbeat then.")
+
+
+def set_mode(stage: Stage, say: Callable[[str], None], mode: str) -> None:
+    """Set the edge's mode; the keys of the service must be known there before it enforces.
+
+    Without that check, which needs the parameter, video can be opened while SSM is away.
+    """
+    if stage.edge is None:
+        raise KeysError("A mode is the edge's: name it by KVS_ARN=….")
+    if mode == "enforce":
+        placement, _ = stage.read()
+        if not placement.service or any(key not in (placement.edge or ()) for key in placement.service):
+            raise KeysError(
+                "The edge lacks a key of the service, and would refuse everybody: ARGS=rotate first."
+            )
+    stage.edge.set_mode(mode)
+    say(f"Now the edge's mode is {mode}.")
 
 
 def show(stage: Stage, say: Callable[[str], None]) -> None:
@@ -252,7 +281,12 @@ def _span(seconds: float) -> str:
     return f"{minutes} min {int(seconds) % 60} s"
 
 
-COMMANDS: Final = {"show": show, "rotate": rotate, "revoke": revoke}
+COMMANDS: Final[dict[str, Callable[[Stage, Callable[[str], None]], None]]] = {
+    "show": show,
+    "rotate": rotate,
+    "revoke": revoke,
+    **{mode: partial(set_mode, mode=mode) for mode in MODES},
+}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from adapters.playback_keys import PlaybackKey
 from dev import playback_key
-from dev.playback_key import KeysError, chosen, main, revoke, rotate, show
+from dev.playback_key import KeysError, chosen, main, revoke, rotate, set_mode, show
 from dev.rotation import name_of, next_step
 from dev.stack import StackError
 from tests.unit.dev.key_places import (
@@ -125,6 +125,45 @@ def test_a_revocation_reaches_the_edge_first(places: Places) -> None:
     places.calls_left = None
     revoke(places.stage(), silent)
     assert places.service == places.edge
+
+
+@pytest.mark.parametrize("mode", ["off", "log", "enforce"])
+def test_a_mode_is_set_without_a_key_in_hand(
+    mode: str, places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """Keys, paths and the rest are as before."""
+    before = {**places.config}
+    monkeypatch.setattr(playback_key, "chosen", places.stage)
+
+    assert main([mode]) == 0
+    assert places.config == {**before, "mode": mode}
+    assert capsys.readouterr().out == f"Now the edge's mode is {mode}.\n"
+
+
+def test_an_edge_that_lacks_a_key_does_not_enforce(places: Places) -> None:
+    """It would refuse every viewer; so would one whose stage has no key."""
+    places.config["mode"] = "log"
+    for parameter in (None, text_of([PlaybackKey("a", b"a" * 32)])):
+        places.parameter = parameter
+        with pytest.raises(KeysError, match="ARGS=rotate first"):
+            set_mode(places.stage(), silent, "enforce")
+        assert places.config["mode"] == "log"
+
+
+def test_video_can_be_opened_while_the_parameter_is_out_of_reach(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is when it is needed."""
+    monkeypatch.delattr(Places, "get_parameter")
+    set_mode(places.stage(), silent, "log")
+
+    assert places.config["mode"] == "log"
+
+
+def test_without_an_edge_there_is_no_mode() -> None:
+    """A mode that is set nowhere would be believed to hold."""
+    with pytest.raises(KeysError, match="KVS_ARN"):
+        set_mode(Places(has_edge=False).stage(), silent, "log")
 
 
 def test_names_and_ages_are_shown(places: Places) -> None:
