@@ -175,7 +175,7 @@ def test_the_key_value_store_is_called_with_its_own_signature(account: Account) 
 
 
 def test_a_deployed_stage_names_its_parameter(account: Account) -> None:
-    """Keys in another parameter than the one that the functions read would be keys that nobody signs with."""
+    """Keys in another parameter than the one that the functions read would sign nothing."""
     functions, iam = account.client("lambda"), account.client("iam")
     role = iam.create_role(RoleName="start", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     functions.create_function(

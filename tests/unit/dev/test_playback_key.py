@@ -214,10 +214,10 @@ def test_an_error_of_aws_is_named_and_not_quoted(
     monkeypatch.setattr(playback_key, "chosen", places.stage)
 
     assert main(["rotate"]) == 1
-    told = capsys.readouterr()
-    assert told.err == "PutParameter: ValidationException\n"
+    shown = capsys.readouterr()
+    assert shown.err == "PutParameter: ValidationException\n"
     for secret in (b"n" * 32, KEY.secret):
-        assert secret_of(PlaybackKey("", secret)) not in told.out + told.err
+        assert secret_of(PlaybackKey("", secret)) not in shown.out + shown.err
 
 
 def test_a_damaged_parameter_is_not_quoted(
@@ -228,9 +228,9 @@ def test_a_damaged_parameter_is_not_quoted(
     monkeypatch.setattr(playback_key, "chosen", places.stage)
 
     assert main([]) == 1
-    told = capsys.readouterr()
-    assert told.err.startswith("playback key 1 is not of the form kid:secret")
-    assert "kkk" not in told.out + told.err
+    shown = capsys.readouterr()
+    assert shown.err.startswith("playback key 1 is not of the form kid:secret")
+    assert "kkk" not in shown.out + shown.err
 
 
 def test_an_interruption_says_how_to_go_on(
