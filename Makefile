@@ -9,6 +9,7 @@ DOCS := .venv-docs/.installed
 OPENAPI := .venv-openapi/.installed
 SCAN := .venv-scan/.installed
 PLOTTER := .venv-bench/.installed
+CRT := .venv-crt/.installed
 NODE_MODULES := clients/js/node_modules/.installed tests/edge/node_modules/.installed
 PY := .venv/bin/python
 export PYTHONPATH := src:.
@@ -69,9 +70,9 @@ lint: $(VENV) ## Check style, formatting, types and layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-# Hashes of what is pinned are no secrets, nor are the made-up ones of tests, nor words of a sentence.
+# Hashes of what is pinned are no secrets, nor are the made-up ones of tests, references of Terraform or sentences.
 NO_SECRETS := --no-verify --exclude-files '^requirements/.*\.txt$$' --exclude-lines '_SHA256' \
-	--exclude-secrets '^(test|secret|token|function|iss)$$|[`; ]'
+	--exclude-secrets '^(test|secret|token|function|iss|true|var\.[a-z_]+)$$|[`; ]'
 .PHONY: scan
 scan: $(VENV) $(SCAN) ## Look for what is not secure: code, Terraform, policies, workflow, secrets, dependencies; needs no network
 	.venv/bin/ruff check --select S
@@ -146,6 +147,11 @@ streamctl: $(VENV) ## Look after one user's streams, or a whole table (ARGS="sho
 restore: $(VENV) ## Put a table's items back as they were (TABLE_NAME=…, AT=2026-01-31T18:00:00Z)
 	@exec $(PY) -m dev.restore
 
+# Beside the library that signs for CloudFront's KeyValueStore.
+.PHONY: playback-key
+playback-key: $(VENV) $(CRT) ## Show a stage's playback keys, rotate or revoke them, or set the edge's mode (STAGE=dev, KVS_ARN=… or none, ARGS=rotate, revoke, off, log or enforce)
+	@PYTHONPATH="$(PYTHONPATH):$$(echo .venv-crt/lib/python3*/site-packages)" exec $(PY) -m dev.playback_key $(ARGS)
+
 ## -- Building
 
 .PHONY: package
@@ -170,6 +176,7 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 	$(LOCK) --group openapi -o requirements/openapi.txt
 	$(LOCK) --group scan -o requirements/scan.txt
 	$(LOCK) --group bench -o requirements/bench.txt
+	$(LOCK) --group crt -c requirements/runtime.txt -o requirements/crt.txt
 
 .PHONY: openapi
 openapi: $(VENV) ## Write docs/openapi.yaml out of the routes and the models
@@ -214,7 +221,8 @@ clean: ## Remove builds and caches; environments and the state of stages stay
 .venv-openapi/.installed: requirements/openapi.txt
 .venv-scan/.installed: requirements/scan.txt
 .venv-bench/.installed: requirements/bench.txt
-$(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN):
+.venv-crt/.installed: requirements/crt.txt
+$(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(CRT):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 or newer, or name it with make PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name another with make PYTHON=…" % sys.version_info[:2])'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv), or name another Python with make PYTHON=…" >&2; exit 1; }

@@ -15,6 +15,10 @@ resource "aws_apigatewayv2_api" "streams" {
       # A page may read cache-control and content-type anyway; the functions send no other.
       expose_headers = ["retry-after"]
       max_age        = 3600 # seconds
+
+      # A browser keeps the cookie of an answer to another origin only where credentials are allowed. No origin
+      # of cors_origins is a wildcard, which CORS forbids beside them.
+      allow_credentials = var.playback_cookie_domain != ""
     }
   }
 }

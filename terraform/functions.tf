@@ -19,6 +19,11 @@ locals {
     LOG_HASH_KEY      = var.log_hash_key
 
     LOG_HASH_KEY_PARAMETER = var.log_hash_key_parameter
+
+    PLAYBACK_KEY_PARAMETER = var.playback_key_parameter
+    TOKEN_OVERLAP          = var.token_overlap
+    OPEN_TOKENS            = var.open_tokens
+    PLAYBACK_COOKIE_DOMAIN = var.playback_cookie_domain
   }
 }
 

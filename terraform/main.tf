@@ -26,6 +26,9 @@ locals {
     }
   }
 
+  # Those whose answers have a playback token, which is signed with a key.
+  issue_tokens = ["start", "heartbeat"]
+
   function_names = { for key, _ in local.functions : key => "${local.prefix}-${key}" }
 
   # Where this is, as the table's ARN tells it: nothing else has to be asked.

@@ -1,29 +1,39 @@
 # Least privilege: a role per function, which may do one thing to the table and write its own log.
 
 locals {
-  # What every function needs on top, where a variable asks for it and only then.
-  more_permissions = concat(
-    var.kms_key_arn == null ? [] : [{
-      Effect   = "Allow"
-      Action   = ["kms:Decrypt"]
-      Resource = var.kms_key_arn
-      # By those alone that decrypt on a function's behalf; CloudWatch Logs is let in by the key's policy.
-      Condition = { StringEquals = { "kms:ViaService" = [
-        for service in concat(["dynamodb"], var.log_hash_key_parameter == "" ? [] : ["ssm"]) :
-        "${service}.${local.region}.amazonaws.com"
-      ] } }
-    }],
-    var.log_hash_key_parameter == "" ? [] : [{
-      Effect   = "Allow"
-      Action   = ["ssm:GetParameter"]
-      Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${var.log_hash_key_parameter}"
-    }],
-    var.tracing ? [{
-      Effect   = "Allow"
-      Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-      Resource = "*" # X-Ray knows no narrower one for these
-    }] : [],
-  )
+  # The parameters that each function reads.
+  parameters = {
+    for key, _ in local.functions : key => compact([
+      var.log_hash_key_parameter,
+      contains(local.issue_tokens, key) ? var.playback_key_parameter : "",
+    ])
+  }
+
+  # What a function needs on top, where a variable asks for it and only then.
+  more_permissions = {
+    for key, _ in local.functions : key => concat(
+      var.kms_key_arn == null ? [] : [{
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt"]
+        Resource = var.kms_key_arn
+        # By those alone that decrypt on a function's behalf; CloudWatch Logs is let in by the key's policy.
+        Condition = { StringEquals = { "kms:ViaService" = [
+          for service in concat(["dynamodb"], length(local.parameters[key]) == 0 ? [] : ["ssm"]) :
+          "${service}.${local.region}.amazonaws.com"
+        ] } }
+      }],
+      [for parameter in local.parameters[key] : {
+        Effect   = "Allow"
+        Action   = ["ssm:GetParameter"]
+        Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${parameter}"
+      }],
+      var.tracing ? [{
+        Effect   = "Allow"
+        Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+        Resource = "*" # X-Ray knows no narrower one for these
+      }] : [],
+    )
+  }
 }
 
 resource "aws_iam_role" "function" {
@@ -62,6 +72,6 @@ resource "aws_iam_role_policy" "function" {
         # The group's streams, whose names Lambda makes up: both actions are checked against a stream.
         Resource = "${aws_cloudwatch_log_group.function[each.key].arn}:*"
       },
-    ], local.more_permissions)
+    ], local.more_permissions[each.key])
   })
 }

@@ -350,6 +350,56 @@ variable "on_store_failure" {
   }
 }
 
+# Playback tokens. There is no variable for a key itself, which would be in Terraform's state: docs/security.md.
+
+variable "playback_key_parameter" {
+  description = "Name of an SSM parameter of the same region that holds the keys of playback tokens, as `make playback-key` makes it: a SecureString under AWS's own key or under kms_key_arn. Empty means that no tokens are issued."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = var.playback_key_parameter == "" || can(regex("^(/[A-Za-z0-9_.-]+)+$", var.playback_key_parameter))
+    error_message = "playback_key_parameter must be a name that begins with a slash, such as /stream-limiter/prod/playback-key."
+  }
+
+  validation {
+    condition     = var.playback_key_parameter == "" || var.lease_seconds <= 300
+    error_message = "lease_seconds must be at most 300 with a playback_key_parameter, as a playback token lives as long as its lease."
+  }
+}
+
+variable "token_overlap" {
+  description = "Streams beyond the limit that may have an unexpired playback token, as those of streams that have just ended. 2 suffices where players keep their streamId."
+  type        = number
+  default     = 2
+  nullable    = false
+
+  validation {
+    condition     = var.token_overlap >= 1 && var.token_overlap <= 20 && floor(var.token_overlap) == var.token_overlap
+    error_message = "token_overlap must be a whole number from 1 to 20."
+  }
+}
+
+variable "open_tokens" {
+  description = "Whether a stream that is admitted unverified, under on_store_failure = open, gets a playback token. Such tokens are not counted."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "playback_cookie_domain" {
+  description = "Parent domain that the API and the CDN share, such as example.com: answers then set the playback token as a cookie for it too. Empty sets none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = length(var.playback_cookie_domain) <= 253 && can(regex("^(|[a-z0-9-]+(\\.[a-z0-9-]+)+)$", var.playback_cookie_domain))
+    error_message = "playback_cookie_domain must be a domain in lower case with at least one dot, such as example.com, of at most 253 characters."
+  }
+}
+
 # The logs
 
 variable "log_level" {

@@ -20,6 +20,8 @@ DOMAIN_PATTERN: Final = r"^(|[a-z0-9-]+(\.[a-z0-9-]+)+)$"
 NO_PLAYBACK_KEY: Final = "off"
 """A playback key that says that there is none, to `make run`, which makes one otherwise."""
 
+MOST_GRACE_SECONDS: Final = 60
+
 MOST_LEASE_SECONDS_WITH_TOKENS: Final = 300
 """A playback token lives as long as its lease: nothing takes it back before."""
 
@@ -61,7 +63,8 @@ def _check_keys(text: SecretStr) -> SecretStr:
 class Settings(BaseModel):
     """What can be configured. Each field is read from the environment variable of its name in capitals.
 
-    `terraform/variables.tf` holds the same settings under the same names, with the same bounds.
+    `terraform/variables.tf` holds the same settings under the same names, with the same bounds: all but
+    `playback_key`, which would be in Terraform's state.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=str.upper)
@@ -77,7 +80,7 @@ class Settings(BaseModel):
         Field(gt=0, allow_inf_nan=False, default_factory=lambda given: given["lease_seconds"] / 3),
     ]
     """How often players are told to send a heartbeat. Not given: three times per lease."""
-    grace_seconds: Annotated[int, Field(ge=0, le=60)] = DEFAULT.grace_seconds
+    grace_seconds: Annotated[int, Field(ge=0, le=MOST_GRACE_SECONDS)] = DEFAULT.grace_seconds
     anonymous_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = DEFAULT.anonymous_seconds
     on_limit: OnLimit = DEFAULT.on_limit
     enforcement: Enforcement = DEFAULT.enforcement

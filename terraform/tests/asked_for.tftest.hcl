@@ -65,3 +65,46 @@ run "a_key_without_a_parameter_decrypts_for_the_table_alone" {
     error_message = "The key is let be used for more than the table."
   }
 }
+
+run "only_what_issues_tokens_reads_their_keys" {
+  variables {
+    kms_key_arn            = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    log_hash_key_parameter = "/stream-limiter/log-hash-key"
+    playback_key_parameter = "/stream-limiter/playback-key"
+  }
+
+  assert {
+    condition = {
+      for key, policy in aws_iam_role_policy.function : key => [
+        for statement in slice(jsondecode(policy.policy).Statement, 3, length(jsondecode(policy.policy).Statement)) :
+        "${join(",", statement.Action)} ${statement.Resource}"
+      ]
+      } == {
+      for key, parameters in {
+        start     = ["log-hash-key", "playback-key"]
+        end       = ["log-hash-key"]
+        heartbeat = ["log-hash-key", "playback-key"]
+        list      = ["log-hash-key"]
+        } : key => [
+        for parameter in parameters :
+        "ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/stream-limiter/${parameter}"
+      ]
+    }
+    error_message = "A function reads another parameter than those that it needs."
+  }
+}
+
+run "a_key_decrypts_the_keys_of_tokens_only_for_what_issues_them" {
+  variables {
+    kms_key_arn            = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    playback_key_parameter = "/stream-limiter/playback-key"
+  }
+
+  assert {
+    condition = {
+      for key, policy in aws_iam_role_policy.function :
+      key => length(jsondecode(policy.policy).Statement[2].Condition.StringEquals["kms:ViaService"])
+    } == { start = 2, end = 1, heartbeat = 2, list = 1 }
+    error_message = "The key is let be used through SSM by a function that reads no parameter."
+  }
+}

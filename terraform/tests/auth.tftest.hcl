@@ -74,6 +74,31 @@ run "tokens" {
   }
 }
 
+run "no_page_sends_credentials_unasked" {
+  variables {
+    auth         = "none"
+    cors_origins = ["https://watch.example.com"]
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_api.streams.cors_configuration[0].allow_credentials == false
+    error_message = "Pages may send cookies although no answer sets one."
+  }
+}
+
+run "a_page_keeps_the_cookie_of_an_answer" {
+  variables {
+    auth                   = "none"
+    cors_origins           = ["https://watch.example.com"]
+    playback_cookie_domain = "example.com"
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_api.streams.cors_configuration[0].allow_credentials
+    error_message = "A browser would drop the cookie."
+  }
+}
+
 run "signatures" {
   variables {
     auth = "iam"

@@ -32,6 +32,7 @@ run "too_small" {
     anonymous_seconds  = -1
 
     reserved_concurrency = -2
+    token_overlap        = 0
   }
 
   expect_failures = [
@@ -44,6 +45,7 @@ run "too_small" {
     var.grace_seconds,
     var.anonymous_seconds,
     var.reserved_concurrency,
+    var.token_overlap,
   ]
 }
 
@@ -63,6 +65,9 @@ run "too_large" {
     limit_claim       = join("", [for _ in range(129) : "x"])
 
     reserved_concurrency = 10001
+    token_overlap        = 21
+
+    playback_cookie_domain = join("", ["a.", join("", [for _ in range(252) : "x"])])
   }
 
   expect_failures = [
@@ -77,6 +82,8 @@ run "too_large" {
     var.anonymous_seconds,
     var.limit_claim,
     var.reserved_concurrency,
+    var.token_overlap,
+    var.playback_cookie_domain,
   ]
 }
 
@@ -92,6 +99,7 @@ run "not_whole" {
     anonymous_seconds = 0.5
 
     reserved_concurrency = 0.5
+    token_overlap        = 1.5
   }
 
   expect_failures = [
@@ -102,6 +110,7 @@ run "not_whole" {
     var.grace_seconds,
     var.anonymous_seconds,
     var.reserved_concurrency,
+    var.token_overlap,
   ]
 }
 
@@ -161,6 +170,56 @@ run "an_arn_where_a_name_is_asked_for" {
   }
 
   expect_failures = [var.log_hash_key_parameter]
+}
+
+run "keys_themselves_where_their_parameter_is_asked_for" {
+  command = plan
+
+  variables {
+    playback_key_parameter = "2026-a:kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+  }
+
+  expect_failures = [var.playback_key_parameter]
+}
+
+run "a_token_that_lives_longer_than_five_minutes" {
+  command = plan
+
+  variables {
+    playback_key_parameter = "/stream-limiter/playback-key"
+    lease_seconds          = 301
+  }
+
+  expect_failures = [var.playback_key_parameter]
+}
+
+run "a_lease_of_five_minutes_with_tokens" {
+  command = plan
+
+  variables {
+    playback_key_parameter = "/stream-limiter/playback-key"
+    lease_seconds          = 300
+  }
+}
+
+run "a_cookie_for_a_whole_top_level_domain" {
+  command = plan
+
+  variables {
+    playback_cookie_domain = "com"
+  }
+
+  expect_failures = [var.playback_cookie_domain]
+}
+
+run "a_cookie_with_more_than_a_domain" {
+  command = plan
+
+  variables {
+    playback_cookie_domain = "example.com; Path=/"
+  }
+
+  expect_failures = [var.playback_cookie_domain]
 }
 
 run "two_keys_for_one_hash" {

@@ -92,6 +92,11 @@ run "functions_are_told_the_settings" {
     store_client      = "boto3"
     log_level         = "debug"
     log_hash_key      = "made-up"
+
+    playback_key_parameter = "/stream-limiter/playback-key"
+    token_overlap          = 3
+    open_tokens            = true
+    playback_cookie_domain = "example.com"
   }
 
   assert {
@@ -113,6 +118,11 @@ run "functions_are_told_the_settings" {
         LOG_HASH_KEY      = "made-up"
 
         LOG_HASH_KEY_PARAMETER = ""
+
+        PLAYBACK_KEY_PARAMETER = "/stream-limiter/playback-key"
+        TOKEN_OVERLAP          = "3"
+        OPEN_TOKENS            = "true"
+        PLAYBACK_COOKIE_DOMAIN = "example.com"
       })
     ])
     error_message = "A function's environment is not what was asked for."

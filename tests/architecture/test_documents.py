@@ -38,7 +38,8 @@ def test_each_setting_is_documented_with_its_default(name: str) -> None:
     assert name.upper() in documented
     default = Settings.model_fields[name].default
     if isinstance(default, int | str):
-        assert documented[name.upper()] == f"`{default}`"
+        shown = str(default).lower() if isinstance(default, bool) else default
+        assert documented[name.upper()] == f"`{shown}`"
 
 
 def test_no_setting_is_documented_that_is_not_there() -> None:

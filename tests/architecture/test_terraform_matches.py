@@ -17,10 +17,15 @@ from pydantic.fields import FieldInfo
 from dev.gateway import ROUTES
 from dev.stack import FUNCTIONS, function_name
 from entrypoints.route import Route
-from entrypoints.settings import Settings
+from entrypoints.settings import MOST_LEASE_SECONDS_WITH_TOKENS, Settings
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
-CONFIGURABLE = sorted(set(Settings.model_fields) - {"table_name"})  # Terraform makes the table and its name
+MADE_BY_TERRAFORM = {"table_name"}
+NEVER_IN_TERRAFORM = {"playback_key"}
+"""A key would be in Terraform's state and in the functions' settings: on AWS there is only the parameter."""
+
+SET_BY_TERRAFORM = sorted(set(Settings.model_fields) - NEVER_IN_TERRAFORM)
+CONFIGURABLE = sorted(set(SET_BY_TERRAFORM) - MADE_BY_TERRAFORM)
 
 
 def block(text: str, opening: str) -> str:
@@ -69,8 +74,16 @@ def bounds_in_settings(field: FieldInfo) -> set[tuple[str, float]]:
 
 
 def test_terraform_sets_every_setting_and_nothing_else() -> None:
-    """A setting that Terraform forgets could not be set, and one that nobody reads would be a lie."""
-    assert environment().keys() == {name.upper() for name in Settings.model_fields}
+    """A setting that Terraform leaves out could not be set; one that the code does not read has no effect."""
+    assert environment().keys() == {name.upper() for name in SET_BY_TERRAFORM}
+    assert environment()["TABLE_NAME"] == "aws_dynamodb_table.streams.name"
+
+
+@pytest.mark.parametrize("name", sorted(NEVER_IN_TERRAFORM))
+def test_a_key_is_not_an_input_of_terraform(name: str) -> None:
+    """No file of Terraform's can name the key: it has neither a variable nor a setting of the functions."""
+    for file in TERRAFORM.rglob("*.tf"):
+        assert not re.search(rf"\b{name}\b", file.read_text(encoding="utf-8"), re.IGNORECASE), file
 
 
 @pytest.mark.parametrize("name", CONFIGURABLE)
@@ -118,9 +131,27 @@ def test_whole_numbers_are_the_same(name: str) -> None:
     assert whole is (Settings.model_fields[name].annotation is int)
 
 
+def test_patterns_are_the_same() -> None:
+    """A text that must have a form must have it on both sides."""
+    patterns = {
+        name: bound.pattern
+        for name in CONFIGURABLE
+        for bound in Settings.model_fields[name].metadata
+        if getattr(bound, "pattern", None)
+    }
+    assert patterns
+    for name, pattern in patterns.items():
+        assert f"""can(regex({json.dumps(pattern)}, var.{name}))""" in variable(name)
+
+
 def test_a_heartbeat_is_shorter_than_a_lease_on_both_sides() -> None:
-    """The one rule between two settings is Terraform's too."""
+    """A player that keeps to its heartbeat never loses its slot by it, by Terraform's rule too."""
     assert "var.heartbeat_seconds < var.lease_seconds" in variable("heartbeat_seconds")
+
+
+def test_a_lease_is_short_with_playback_tokens_on_both_sides() -> None:
+    """The longest lease beside a playback key is the same."""
+    assert f"var.lease_seconds <= {MOST_LEASE_SECONDS_WITH_TOKENS}" in variable("playback_key_parameter")
 
 
 def test_terraform_routes_to_every_handler_and_to_no_other() -> None:

@@ -17,6 +17,7 @@ def commands(stage: WatchedStage, user: str, stream: str) -> list[str]:
         "api_url": stage.api_url,
         "user": user,
         "stream": stream,
+        "kvs_arn": "none",
         "moment": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     found = []

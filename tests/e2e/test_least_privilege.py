@@ -29,6 +29,9 @@ CALLS: Final = {
 POLICY: Final = "table-and-log"
 PARAMETER: Final = "/stream-limiter/log-hash-key"
 KEY: Final = "pepper"
+PLAYBACK_PARAMETER: Final = "/stream-limiter/playback-key"
+PLAYBACK_KEY: Final = f"2026-a:{'k' * 43}"
+ISSUE_TOKENS: Final = {"start", "heartbeat"}
 BY_AWS_ITSELF: Final = {
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
@@ -54,14 +57,23 @@ class Granted:
         """A client of the account's root user."""
         return client_of(self.endpoint_url, service)
 
-    def call(self, function: str) -> int:
-        """Send the function an ordinary request; gives the status."""
+    def answer(self, function: str) -> httpx.Response:
+        """Send the function an ordinary request, and return its answer."""
         method, path = CALLS[function]
         body = None if method == "GET" else {"userId": VIEWER, "streamId": "tv"}
-        return httpx.request(method, self.url + path, json=body, timeout=30).status_code
+        return httpx.request(method, self.url + path, json=body, timeout=30)
+
+    def call(self, function: str) -> int:
+        """Send the function an ordinary request, and return the status."""
+        return self.answer(function).status_code
 
     def call_anew(self, function: str) -> int:
-        """The same, in a process that starts for it."""
+        """Send the function an ordinary request in a new process, and return the status."""
+        self.restart(function)
+        return self.call(function)
+
+    def restart(self, function: str) -> None:
+        """Let a new process serve the function's next request."""
         name = f"{self.prefix}-{function}"
         functions = self.client("lambda")
         found = functions.get_function_configuration(FunctionName=name)["Environment"]
@@ -69,7 +81,6 @@ class Granted:
         functions.update_function_configuration(FunctionName=name, Environment=changed)
         version = functions.publish_version(FunctionName=name)["Version"]
         functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
-        return self.call(function)
 
     def events(self, function: str) -> list[dict[str, Any]]:
         """What the function has logged."""
@@ -109,19 +120,32 @@ def without(policy: Any, action: str) -> Any:
     return {**policy, "Statement": left}
 
 
+def without_parameter(policy: Any, name: str) -> Any:
+    """Return the policy without the statement that allows reading this parameter."""
+    left = [
+        statement
+        for statement in policy["Statement"]
+        if not statement["Resource"].endswith(f"parameter{name}")
+    ]
+    assert len(left) == len(policy["Statement"]) - 1
+    return {**policy, "Statement": left}
+
+
 @pytest.fixture(scope="module")
 def granted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Granted]:
-    """The service as Terraform deploys it with a key, a parameter and traces of its own."""
+    """The service as Terraform deploys it with a key, parameters and traces of its own."""
     need_the_tools()
     with start_emulator(enforce_iam=True, trail=True) as emulator:
         ssm, kms = (client_of(emulator.endpoint_url, service) for service in ("ssm", "kms"))
-        ssm.put_parameter(Name=PARAMETER, Value=KEY, Type="SecureString")
+        for name, value in ((PARAMETER, KEY), (PLAYBACK_PARAMETER, PLAYBACK_KEY)):
+            ssm.put_parameter(Name=name, Value=value, Type="SecureString")
         stack, url = stage(
             emulator,
             tmp_path_factory.mktemp("granted"),
             auth="none",
             kms_key_arn=kms.create_key()["KeyMetadata"]["Arn"],
             log_hash_key_parameter=PARAMETER,
+            playback_key_parameter=PLAYBACK_PARAMETER,
             tracing="true",
             deletion_protection="true",
         )
@@ -168,7 +192,7 @@ def test_the_common_hash_needs_its_permission(function: str, granted: Granted) -
     before = granted.events(function)
     assert {event["user"] for event in before} == {common}
 
-    granted.allow(function, without(policy, "ssm:GetParameter"))
+    granted.allow(function, without_parameter(policy, PARAMETER))
     taken_away = granted.call_anew(function)
     granted.allow(function, policy)
 
@@ -176,6 +200,36 @@ def test_the_common_hash_needs_its_permission(function: str, granted: Granted) -
     told = [event for event in granted.events(function) if event not in before]
     assert {event["event"] for event in told} == {"log_hash_key_unavailable", "request"}
     assert common not in {event.get("user") for event in told}
+
+
+@pytest.mark.parametrize("function", sorted(ISSUE_TOKENS))
+def test_tokens_need_their_permission(function: str, granted: Granted) -> None:
+    """Without it a new process issues no token: a start is refused, a heartbeat is answered and says why."""
+    policy = granted.policy(function)
+    assert granted.call("start") == 200
+    assert "playbackToken" in granted.answer(function).json()
+    before = granted.events(function)
+
+    granted.allow(function, without_parameter(policy, PLAYBACK_PARAMETER))
+    granted.restart(function)
+    taken_away = granted.answer(function)
+    granted.allow(function, policy)
+    granted.restart(function)  # the process without keys would try again in ten seconds
+
+    assert taken_away.status_code == {"start": 503, "heartbeat": 200}[function]
+    assert "playbackToken" not in taken_away.json()
+    logged = [event for event in granted.events(function) if event not in before]
+    assert {event["event"] for event in logged} == {"playback_key_unavailable", "request"}
+
+
+@pytest.mark.parametrize("function", sorted(CALLS.keys() - ISSUE_TOKENS))
+def test_a_function_that_issues_no_tokens_may_not_read_their_key(function: str, granted: Granted) -> None:
+    """The keys are for the functions that sign with them, and for no other."""
+    readable = [
+        s["Resource"] for s in granted.policy(function)["Statement"] if "ssm:GetParameter" in actions(s)
+    ]
+
+    assert [resource.partition(":parameter")[2] for resource in readable] == [PARAMETER]
 
 
 @pytest.mark.parametrize("function", CALLS)

@@ -28,7 +28,7 @@ MAX_STREAMS: Final = 2
 CONCURRENCY: Final = 4
 """Instances of functions that the account has at once."""
 NOT_COPIED: Final = shutil.ignore_patterns(".*", "build", "node_modules", "__pycache__")
-LINKED: Final = (".venv", ".venv-emulator", ".cache")
+LINKED: Final = (".venv", ".venv-emulator", ".venv-crt", ".cache")
 # The emulator keeps no saved queries: these are left out. Everything else is applied as it stands.
 WITHOUT_QUERIES: Final = "".join(
     f'resource "aws_cloudwatch_query_definition" "{name}" {{\n  for_each = {{}}\n}}\n'

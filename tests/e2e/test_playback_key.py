@@ -1,0 +1,198 @@
+"""`make playback-key` on the emulator: SSM, CloudFront's KeyValueStore, a deployed function's settings."""
+
+import json
+import os
+import re
+import secrets
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from adapters.playback_keys import PlaybackKey, parse_keys
+from adapters.playback_token import TokenMint
+from dev import ROOT
+from dev.edge import Edge, Passed, Refused
+from dev.emulator import Emulator, start_emulator
+from dev.stack import emulated_environment
+from tests.support import client_of, succeed
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+AT_ONCE: Final = """
+import sys
+from dev import playback_key, rotation
+rotation.READ_AFTER_SECONDS = rotation.OVER_AFTER_SECONDS = 0
+sys.exit(playback_key.main(["rotate"]))
+"""
+"""A rotation that waits for nothing; tests/unit/dev/test_rotation.py has the waits."""
+
+
+class ByHost(BaseHTTPRequestHandler):
+    """Hands requests for any host on to the emulator.
+
+    The client of the KeyValueStore calls a host below the endpoint that it is given: one for each account.
+    """
+
+    def __init__(self, emulator: str, signatures: list[str], *arguments: Any) -> None:
+        self.emulator, self.signatures = emulator, signatures
+        super().__init__(*arguments)  # which handles the request
+
+    def handle_any(self) -> None:
+        """Answer as the emulator does."""
+        url = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.signatures.append(self.headers.get("authorization", ""))
+        target = f"{self.emulator}{url.path}{f'?{url.query}' if url.query else ''}"
+        answer = httpx.request(self.command, target, headers=dict(self.headers), content=body, timeout=30)
+        self.send_response_only(answer.status_code)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    do_GET = do_POST = do_PUT = handle_any  # noqa: N815 - the names of the standard library
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class Account:
+    """An emulated account with a KeyValueStore."""
+
+    emulator: Emulator
+    proxy: str
+    store: str
+    signatures: list[str]
+    """The signature of each call that was made."""
+
+    def client(self, service: str) -> Any:
+        """A client of the account's root user."""
+        return client_of(self.emulator.endpoint_url, service)
+
+    def environment(self, stage: str, **variables: str) -> Mapping[str, str]:
+        """The environment of a command about this stage."""
+        proxied = {"AWS_ENDPOINT_URL": "http://aws.test", "HTTP_PROXY": self.proxy, "NO_PROXY": ""}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+        return {
+            **inherited,
+            **emulated_environment(self.emulator.endpoint_url),
+            **proxied,
+            "STAGE": stage,
+            "KVS_ARN": self.store,
+            **variables,
+        }
+
+    def config(self) -> Any:
+        """The value that the edge reads."""
+        credential = "Credential=test/20261125/us-east-1/cloudfront-keyvaluestore/aws4_request"
+        answer = httpx.get(
+            f"{self.emulator.endpoint_url}/key-value-stores/{self.store}/keys/config",
+            headers={"authorization": f"AWS4-HMAC-SHA256 {credential}"},
+        )
+        return json.loads(answer.json()["Value"])
+
+    def edge(self) -> list[PlaybackKey]:
+        """The keys of the edge."""
+        return [*parse_keys(",".join(map(":".join, self.config()["keys"].items())))]
+
+    def service(self, name: str) -> list[PlaybackKey]:
+        """The keys of the service."""
+        found = self.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
+        assert found["Type"] == "SecureString"
+        return [*parse_keys(found["Value"])]
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    """An account of these tests' own, behind a proxy that knows every host."""
+    with start_emulator() as emulator:
+        signatures: list[str] = []
+        handler = partial(ByHost, emulator.endpoint_url, signatures)
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            cloudfront = client_of(emulator.endpoint_url, "cloudfront")
+            store = cloudfront.create_key_value_store(Name=f"edge-{secrets.token_hex(4)}")
+            arn = store["KeyValueStore"]["ARN"]
+            proxy = f"http://127.0.0.1:{server.server_address[1]}"
+            yield Account(emulator, proxy, arn, signatures)
+            server.shutdown()
+
+
+def make(account: Account, stage: str, *arguments: str, **variables: str) -> str:
+    """Run `make playback-key`, and return what it prints."""
+    return succeed("make", "playback-key", *arguments, env=account.environment(stage, **variables))
+
+
+def test_make_playback_key_from_the_first_key_through_a_rotation(account: Account) -> None:
+    """Tokens under the key of the service pass the edge's function, others do not; no secret is printed."""
+    said = make(account, "t1", "ARGS=rotate")
+    name = "/stream-limiter-t1-playback-key"
+    (first,) = account.service(name)
+    assert account.config()["mode"] == "off"
+    assert account.edge() == [first]
+
+    said += make(account, "t1", "ARGS=enforce")
+    assert account.config()["mode"] == "enforce"
+    assert account.edge() == [first]
+
+    said += make(account, "t1")
+    assert f"  {first.kid}  " in said
+    assert "signs" in said
+
+    (packages,) = (ROOT / ".venv-crt").glob("lib/python3*/site-packages")
+    environment = {**account.environment("t1"), "PYTHONPATH": f"src:.:{packages}"}
+    said += succeed(sys.executable, "-c", AT_ONCE, env=environment)
+
+    (second,) = account.service(name)
+    assert account.edge() == [second]
+    assert second != first
+    edge = Edge(account.config(), clock=lambda: 950)
+    for key, outcome in ((first, Refused), (second, Passed)):
+        token = TokenMint([key]).mint("viewer-1", "tv", 1_000, 900)
+        assert isinstance(edge.handle("GET", "/film.m3u8", {"CAT": token}), outcome)
+    assert not re.search(r"[A-Za-z0-9_-]{43}", said.replace(account.store, ""))
+
+
+def test_the_key_value_store_is_called_with_its_own_signature(account: Account) -> None:
+    """CloudFront takes no other there than SigV4A, and SSM none but SigV4; the emulator takes both."""
+    make(account, "t2")
+    algorithms = {
+        signature.partition("Credential=")[2].split(",")[0].split("/")[-2]: signature.split(" ")[0]
+        for signature in account.signatures
+    }
+
+    assert algorithms["cloudfront-keyvaluestore"] == "AWS4-ECDSA-P256-SHA256"
+    assert algorithms["ssm"] == "AWS4-HMAC-SHA256"
+
+
+def test_a_deployed_stage_names_its_parameter(account: Account) -> None:
+    """Keys in another parameter than the one that the functions read would sign nothing."""
+    functions, iam = account.client("lambda"), account.client("iam")
+    role = iam.create_role(RoleName="start", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    functions.create_function(
+        FunctionName="stream-limiter-t3-start",
+        Runtime="python3.13",
+        Role=role,
+        Handler="start.handler",
+        Code={"ZipFile": b"PK\x05\x06" + bytes(18)},
+        Environment={"Variables": {"PLAYBACK_KEY_PARAMETER": "/ours/playback-key"}},
+    )
+    version = functions.publish_version(FunctionName="stream-limiter-t3-start")["Version"]
+    functions.create_alias(FunctionName="stream-limiter-t3-start", Name="live", FunctionVersion=version)
+
+    assert make(account, "t3", KVS_ARN="none") == "/ours/playback-key: no keys\n"
+
+
+def test_the_edge_is_never_left_out_by_mistake(account: Account) -> None:
+    """A command that names no edge does nothing, and says how to say that there is none."""
+    with pytest.raises(AssertionError, match="KVS_ARN=none"):
+        make(account, "t4", "ARGS=rotate", KVS_ARN="")

@@ -1,0 +1,264 @@
+"""`make playback-key`: what it leaves alone, what it refuses, and that it shows no secret."""
+
+import secrets
+from typing import Any, Final
+
+import pytest
+from botocore.exceptions import ClientError
+
+from adapters.playback_keys import PlaybackKey
+from dev import playback_key
+from dev.playback_key import KeysError, chosen, main, revoke, rotate, set_mode, show
+from dev.rotation import name_of, next_step
+from dev.stack import StackError
+from tests.unit.dev.key_places import (
+    OPENED_AT,
+    PARAMETER,
+    STORE,
+    Interrupted,
+    Places,
+    secret_of,
+    silent,
+    text_of,
+)
+
+KEY: Final = PlaybackKey(name_of(OPENED_AT - 3 * 86_400), b"k" * 32)
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def places() -> Places:
+    """A stage with one key, whose edge enforces."""
+    config = {"mode": "enforce", "keys": {KEY.kid: secret_of(KEY)}, "paths": {"/uhd/": "uhd"}, "more": [1]}
+    return Places(parameter=text_of([KEY]), config=config, kms_key="alias/ours")
+
+
+def test_all_else_at_the_edge_stays(places: Places) -> None:
+    """Mode, paths and what this version does not know are as before."""
+    rotate(places.stage(), silent, places.sleep)
+
+    keys = places.config.pop("keys")
+    assert places.config == {"mode": "enforce", "paths": {"/uhd/": "uhd"}, "more": [1]}
+    assert KEY.kid not in keys
+
+
+def test_a_parameter_stays_under_its_key(places: Places) -> None:
+    """SSM would encrypt an overwritten parameter under AWS's own key."""
+    rotate(places.stage(), silent, places.sleep)
+
+    assert places.kms_key == "alias/ours"
+
+
+def test_a_first_parameter_is_under_the_key_that_is_named() -> None:
+    """And under AWS's own where none is."""
+    for named, expected in (("alias/ours", "alias/ours"), (None, "alias/aws/ssm")):
+        places = Places()
+        stage = places.stage()
+        first = playback_key.Stage(playback_key.Parameter(places, PARAMETER, named), stage.edge)
+        rotate(first, silent, places.sleep)
+        assert places.kms_key == expected
+
+
+def test_a_change_at_the_same_time_is_not_lost(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another operator writes `config` after it was read, nothing is written."""
+    read = places.get_key
+
+    def get_key(**which: Any) -> Any:
+        found = read(**which)
+        places.version += 1
+        return found
+
+    monkeypatch.setattr(places, "get_key", get_key)
+    before = places.config
+    with pytest.raises(ClientError, match="ConflictException"):
+        rotate(places.stage(), silent, places.sleep)
+
+    assert places.config == before
+
+
+def test_a_value_that_the_store_refuses_is_not_sent(places: Places) -> None:
+    """A KeyValueStore's value has at most 1024 bytes, and an error of CloudFront's could quote it."""
+    places.config["paths"] = {f"/{number}/": "uhd" for number in range(80)}
+    with pytest.raises(KeysError, match="above 1024 bytes"):
+        rotate(places.stage(), silent, places.sleep)
+
+
+def test_keys_that_the_service_could_not_read_are_not_written(places: Places) -> None:
+    """Service and edge read three keys at most: a fourth, such as one made by hand, is refused."""
+    by_hand = [PlaybackKey(name, name.encode() * 32) for name in "abc"]
+    places.parameter = text_of(by_hand)
+    with pytest.raises(ValueError, match="there are 4 playback keys"):
+        rotate(places.stage(), silent, places.sleep)
+
+    assert (places.service, places.edge) == (by_hand, [KEY])
+
+
+def test_a_config_that_is_not_understood_is_left_alone(places: Places) -> None:
+    """Whatever it is: the edge refuses everything, and an operator must look."""
+    places.config = ["keys"]
+    with pytest.raises(KeysError, match="not a JSON object"):
+        rotate(places.stage(), silent, places.sleep)
+
+    assert places.config == ["keys"]
+
+
+def test_a_leaked_key_is_revoked_at_once(places: Places) -> None:
+    """Whatever keys there are, even of a rotation under way: neither place knows one of them afterwards."""
+    new = PlaybackKey(name_of(OPENED_AT + 60), b"n" * 32)
+    places.parameter = text_of([KEY, new])
+    revoke(places.stage(), silent)
+
+    (only,) = places.service
+    assert only not in {KEY, new}
+    assert places.edge == [only]
+    assert places.now == OPENED_AT
+    assert next_step(places.stage().read()[0], places.now) is None
+
+
+def test_a_revocation_reaches_the_edge_first(places: Places) -> None:
+    """If it is interrupted there, the leaked key opens nothing any more, and a second one completes it."""
+    places.calls_left, places.takes_effect = 5, False
+    with pytest.raises(Interrupted):
+        revoke(places.stage(), silent)
+    assert (KEY in places.service, KEY in places.edge) == (True, False)
+
+    places.calls_left = None
+    revoke(places.stage(), silent)
+    assert places.service == places.edge
+
+
+@pytest.mark.parametrize("mode", ["off", "log", "enforce"])
+def test_a_mode_is_set_without_a_key_in_hand(
+    mode: str, places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """Keys, paths and the rest are as before."""
+    before = {**places.config}
+    monkeypatch.setattr(playback_key, "chosen", places.stage)
+
+    assert main([mode]) == 0
+    assert places.config == {**before, "mode": mode}
+    assert capsys.readouterr().out == f"Now the edge's mode is {mode}.\n"
+
+
+def test_an_edge_that_lacks_a_key_does_not_enforce(places: Places) -> None:
+    """It would refuse every viewer; so would one whose stage has no key."""
+    places.config["mode"] = "log"
+    for parameter in (None, text_of([PlaybackKey("a", b"a" * 32)])):
+        places.parameter = parameter
+        with pytest.raises(KeysError, match="ARGS=rotate first"):
+            set_mode(places.stage(), silent, "enforce")
+        assert places.config["mode"] == "log"
+
+
+def test_video_can_be_opened_while_the_parameter_is_out_of_reach(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is when it is needed."""
+    monkeypatch.delattr(Places, "get_parameter")
+    set_mode(places.stage(), silent, "log")
+
+    assert places.config["mode"] == "log"
+
+
+def test_without_an_edge_there_is_no_mode() -> None:
+    """A mode that is set nowhere would be believed to hold."""
+    with pytest.raises(KeysError, match="KVS_ARN"):
+        set_mode(Places(has_edge=False).stage(), silent, "log")
+
+
+def test_names_and_ages_are_shown(places: Places) -> None:
+    """In both places, with what each key does, and no secret."""
+    said: list[str] = []
+    show(places.stage(), said.append)
+
+    assert said == [
+        f"{PARAMETER}: ",
+        f"  {KEY.kid}  3 days old, signs",
+        f"{STORE}, mode enforce: ",
+        f"  {KEY.kid}  3 days old",
+    ]
+
+
+def test_a_rotation_under_way_is_shown(places: Places) -> None:
+    """With its next step, which showing does not take."""
+    new = PlaybackKey(name_of(OPENED_AT - 90), b"n" * 32)
+    places.parameter = text_of([KEY, new])
+    said: list[str] = []
+    show(places.stage(), said.append)
+
+    assert f"  {new.kid}  1 min 30 s old, verifies" in said
+    assert said[-1] == f"A rotation is under way: ARGS=rotate goes on. Next: the edge knows {new.kid}."
+    assert [key.kid for key in places.edge] == [KEY.kid]
+
+
+def test_without_keys_that_is_shown() -> None:
+    """An edge without `config` refuses everything."""
+    said: list[str] = []
+    show(Places().stage(), said.append)
+
+    assert said == [f"{PARAMETER}: no keys", f"{STORE}, mode none: every request is refused: no keys"]
+
+
+def test_an_error_of_aws_is_named_and_not_quoted(
+    places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """Its text may hold the value that was refused."""
+
+    def put_parameter(**given: str) -> None:
+        raise ClientError(
+            {"Error": {"Code": "ValidationException", "Message": given["Value"]}}, "PutParameter"
+        )
+
+    monkeypatch.setattr(secrets, "token_bytes", lambda count: b"n" * count)
+    monkeypatch.setattr(places, "put_parameter", put_parameter)
+    monkeypatch.setattr(playback_key, "chosen", places.stage)
+
+    assert main(["rotate"]) == 1
+    shown = capsys.readouterr()
+    assert shown.err == "PutParameter: ValidationException\n"
+    for secret in (b"n" * 32, KEY.secret):
+        assert secret_of(PlaybackKey("", secret)) not in shown.out + shown.err
+
+
+def test_a_damaged_parameter_is_not_quoted(
+    places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """What is wrong with it is said without its content."""
+    places.parameter = "2026-a:" + "k" * 42
+    monkeypatch.setattr(playback_key, "chosen", places.stage)
+
+    assert main([]) == 1
+    shown = capsys.readouterr()
+    assert shown.err.startswith("playback key 1 is not of the form kid:secret")
+    assert "kkk" not in shown.out + shown.err
+
+
+def test_an_interruption_says_how_to_go_on(
+    places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """Ctrl-C during a wait is part of the plan."""
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(playback_key, "chosen", places.stage)
+    monkeypatch.setitem(playback_key.COMMANDS, "rotate", lambda stage, say: rotate(stage, say, interrupt))
+
+    assert main(["rotate"]) == 130
+    assert capsys.readouterr().err == "Interrupted. The same command goes on.\n"
+
+
+@pytest.mark.parametrize("arguments", [["forget"], ["rotate", "now"]])
+def test_another_command_is_refused(arguments: list[str], capsys: Output) -> None:
+    """Nothing is asked of AWS for it."""
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith("usage: make playback-key")
+
+
+def test_the_edge_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotation that left the edge out by mistake would cut off every viewer."""
+    monkeypatch.setenv("STAGE", "prod")
+    monkeypatch.delenv("KVS_ARN", raising=False)
+
+    with pytest.raises(StackError, match="KVS_ARN=none"):
+        chosen()
