@@ -33,7 +33,7 @@ HOLD: Final = {
 UNVERIFIED: Final = {name: value for name, value in HOLD.items() if name != "streamCount"} | {
     "verified": False
 }
-ISSUED: Final = {"playbackToken": "2D3RhEOhAQWhBEYyMDI2LWFYRqUBbnN0cmVhbS1saW1pdGVyAnZ…"}
+ISSUED: Final = {"playbackToken": "2D3RhEOhAQWhBEYyMDI2LWFY …"}
 """The beginning of a playback token, which has about 180 characters."""
 
 EVERYWHERE: Final[Sequence[Exception]] = (
