@@ -11,7 +11,7 @@ from typing import Any
 from dev import ROOT
 
 NOT_AUDITED = "localstack.txt"
-"""Of October 2025, as its LocalStack runs with nothing newer: test data on loopback, while those tests last."""
+"""Of October 2025, as its LocalStack runs with nothing newer: with test data, while those tests last."""
 LOCKS = sorted(lock for lock in (ROOT / "requirements").glob("*.txt") if lock.name != NOT_AUDITED)
 ANSWERS_WITHIN_SECONDS = 5
 OUT_OF_REACH = ("requests.exceptions.", "Could not connect")
