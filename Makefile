@@ -11,6 +11,7 @@ SCAN := .venv-scan/.installed
 PLOTTER := .venv-bench/.installed
 CRT := .venv-crt/.installed
 NODE_MODULES := clients/js/node_modules/.installed tests/edge/node_modules/.installed
+LOCALSTACK := .venv-localstack/.installed
 PY := .venv/bin/python
 export PYTHONPATH := src:.
 
@@ -37,7 +38,7 @@ test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, t
 	$(PY) -m pytest -m "e2e and not long" $(IN_PARALLEL) --dist loadfile
 
 .PHONY: test-long
-test-long: $(VENV) $(EMULATOR) $(PLOTTER) ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
+test-long: $(VENV) $(EMULATOR) $(PLOTTER) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
 	$(PY) -m pytest -m long $(IN_PARALLEL) --dist loadfile
 
 .PHONY: coverage
@@ -51,6 +52,10 @@ test-fast: $(VENV) $(EMULATOR) ## Run the tests that need no Terraform and build
 .PHONY: test-e2e
 test-e2e: $(VENV) $(EMULATOR) ## Run the tests of the whole: the zip, Terraform, make run, stages (ARGS="-k stack")
 	$(PY) -m pytest -m e2e $(ARGS)
+
+.PHONY: test-localstack
+test-localstack: $(VENV) $(EMULATOR) $(LOCALSTACK) ## Run the contract and integration tests over LocalStack itself; needs Java (ARGS="-k race")
+	$(PY) -m dev.localstack $(PY) -m pytest tests/contract tests/integration $(IN_PARALLEL) --dist worksteal $(ARGS)
 
 .PHONY: prove
 prove: $(VENV) $(EMULATOR) ## Prove the promises at length: about 12 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)
@@ -166,6 +171,8 @@ package-local: $(VENV) ## Build the zip for this machine's Python
 # --no-strip-extras: without coverage[toml] itself in the lock, pip takes that one's newest release and finds no hash.
 LOCK := .cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--no-strip-extras --python-version 3.11 $(ARGS)
+# LocalStack 4.9.2 does not bound its dependencies: cbor2 6 and pyOpenSSL of later than this day break it.
+LOCALSTACK_DAY := 2025-10-25
 .PHONY: lock
 lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=--upgrade)
 	$(PY) -m pip install --quiet --disable-pip-version-check --upgrade --target .cache/uv uv
@@ -177,6 +184,7 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 	$(LOCK) --group scan -o requirements/scan.txt
 	$(LOCK) --group bench -o requirements/bench.txt
 	$(LOCK) --group crt -c requirements/runtime.txt -o requirements/crt.txt
+	$(LOCK) --exclude-newer $(LOCALSTACK_DAY) --group localstack -o requirements/localstack.txt
 
 .PHONY: openapi
 openapi: $(VENV) ## Write docs/openapi.yaml out of the routes and the models
@@ -222,7 +230,10 @@ clean: ## Remove builds and caches; environments and the state of stages stay
 .venv-scan/.installed: requirements/scan.txt
 .venv-bench/.installed: requirements/bench.txt
 .venv-crt/.installed: requirements/crt.txt
-$(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(CRT):
+.venv-localstack/.installed: requirements/localstack.txt
+# LocalStack 4.9.2 was run under Python 3.11 alone: that one is taken where it is there, whatever runs the rest.
+.venv-localstack/.installed: override PYTHON := $(or $(shell command -v python3.11),$(PYTHON))
+$(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(LOCALSTACK) $(CRT):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 or newer, or name it with make PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name another with make PYTHON=…" % sys.version_info[:2])'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv), or name another Python with make PYTHON=…" >&2; exit 1; }

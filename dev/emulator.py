@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 import urllib.error
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -17,8 +17,8 @@ from dev import ROOT
 from dev.servers import DIRECT, comes_up, free_port, is_listening
 
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
-STARTS_WITHIN_SECONDS = 30
-STOPS_WITHIN_SECONDS = 5
+STARTS_WITHIN_SECONDS = 90
+STOPS_WITHIN_SECONDS = 15
 LOG_TAIL_LINES = 20
 
 REGION = "us-east-1"
@@ -48,27 +48,33 @@ class Emulator:
         return f"http://127.0.0.1:{self.port}"
 
     def is_running(self) -> bool:
-        """Tell whether the process is there and is this very emulator: a pid may be another's by now."""
-        if self.process:
-            self.process.poll()  # a child that has ended is listed until someone asks
-        ps = subprocess.run(
-            ["ps", "-ww", "-o", "args=", "-p", str(self.pid)], check=False, capture_output=True, text=True
-        )
-        return _marker(self.directory) in ps.stdout
+        """Return whether a process of this very emulator is there: its pid may be another's by now."""
+        return bool(self._processes())
 
     def stop(self) -> None:
-        """End it and the Lambda workers that it spawned, and remove its files. Twice is harmless."""
+        """End it and all that it spawned, and remove its files. Twice is harmless."""
         for end, patience in ((signal.SIGTERM, STOPS_WITHIN_SECONDS), (signal.SIGKILL, STOPS_WITHIN_SECONDS)):
-            if not self.is_running():
-                break
-            with contextlib.suppress(ProcessLookupError):  # it may end by itself meanwhile
-                os.killpg(self.pid, end)
+            for pid in self._processes():
+                with contextlib.suppress(ProcessLookupError):  # it may end by itself meanwhile
+                    if pid == self.pid:
+                        os.killpg(pid, end)
+                    elif end is signal.SIGKILL:  # it left the process group, and its parent ends it no more
+                        os.kill(pid, end)
             deadline = time.monotonic() + patience
             while self.is_running() and time.monotonic() < deadline:
                 time.sleep(0.05)
         if self.process:
             self.process.wait(STOPS_WITHIN_SECONDS)  # an ended child stays a zombie until someone asks
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _processes(self) -> list[int]:
+        """Return the pids of all processes whose command line holds the marker."""
+        if self.process:
+            self.process.poll()  # a child that has ended is listed until someone asks
+        listed = subprocess.run(
+            ["ps", "-A", "-ww", "-o", "pid=,args="], check=True, capture_output=True, text=True
+        ).stdout.splitlines()
+        return [int(line.split()[0]) for line in listed if marker(self.directory) in line]
 
     def __enter__(self) -> Self:
         return self
@@ -115,24 +121,50 @@ def start_emulator(
     if is_listening(port):
         raise EmulatorError(f"The emulator cannot have port {port}: something listens there.")
     directory = Path(tempfile.mkdtemp(prefix="stream-limiter-emulator-"))
+    environment = _own_environment(port, directory, enforce_iam=enforce_iam, trail=trail)
+    command = [str(PYTHON), "-m", "ministack"]
+    return launch(command, port, directory, {**environment, **(variables or {})}, log=log)
+
+
+def launch(
+    command: Sequence[str],
+    port: int,
+    directory: Path,
+    environment: Mapping[str, str],
+    *,
+    log: Path | None = None,
+) -> Emulator:
+    """Start a LocalStack-compatible server of Python in its own environment, and wait until it answers.
+
+    Args:
+        command: the interpreter, and what it runs.
+        port: where the server is going to listen on loopback.
+        directory: the server's own, which goes with it.
+        environment: all that the server has in its environment.
+        log: the file that its output is appended to; by default one in the directory.
+
+    Raises:
+        EmulatorError: it did not come up.
+    """
     log = log or directory / "emulator.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [str(PYTHON), "-X", _marker(directory), "-m", "ministack"],
+            [command[0], "-X", marker(directory), *command[1:]],
             cwd=directory,
-            env={
-                **_own_environment(port, directory, enforce_iam=enforce_iam, trail=trail),
-                **(variables or {}),
-            },
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # its workers share its process group, and end with it
         )
     emulator = Emulator(process.pid, port, directory, process)
-    if comes_up(process, lambda: answers(emulator.endpoint_url), STARTS_WITHIN_SECONDS):
-        return emulator
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+    try:
+        if comes_up(process, lambda: answers(emulator.endpoint_url), STARTS_WITHIN_SECONDS):
+            return emulator
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+    except BaseException:
+        emulator.stop()
+        raise
     emulator.stop()
     raise EmulatorError(f"The emulator did not come up on port {port}. The end of its log:\n{tail}")
 
@@ -167,6 +199,6 @@ def _own_environment(port: int, directory: Path, *, enforce_iam: bool, trail: bo
     }
 
 
-def _marker(directory: Path) -> str:
-    """Tell this emulator's command line from every other's (Python ignores -X options unknown to it)."""
+def marker(directory: Path) -> str:
+    """Return what marks an emulator's processes on the command line (Python ignores an unknown -X option)."""
     return f"emulator={directory}"

@@ -26,6 +26,10 @@ HOW_TO_CALL = {
 }
 FUNCTIONS = ("start", "end", "heartbeat", "list")
 """The functions of a stage, by their keys in terraform/main.tf."""
+DESTROYED_WITHIN_SECONDS = 180
+"""An emulator that cannot start functions may never delete one: the provider waits ten minutes for each."""
+ATTEMPTS = 4
+"""Of a call that the emulator answers with a 5xx, as LocalStack does where a service is not there."""
 STATES = ROOT / ".state"
 RECORD = STATES / "local.json"
 
@@ -80,6 +84,7 @@ class LocalStage:
                 "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
             },
             environment=emulated_environment(self.endpoint_url),
+            attempts=ATTEMPTS,
             quiet=True,
         )
 
@@ -127,7 +132,15 @@ def down() -> None:
         print("Destroying the stack.")
         stack = local.stack()
         stack.init()
-        stack.destroy()
+        try:
+            stack.destroy(within_seconds=DESTROYED_WITHIN_SECONDS)
+        except TerraformError as error:
+            if not local.emulator:
+                way_out = (
+                    f"The emulator on port {local.port} keeps what is left: stop it, then `make down` again."
+                )
+                raise StackError(f"{error}\n{way_out}") from error
+            print(f"{error}\nWhat is left goes with the emulator.")
     _forget(local)
     kept = "" if local.emulator else f" The emulator on port {local.port} was there before, and stays."
     print(f"Down.{kept}")

@@ -21,6 +21,7 @@ BOOTSTRAP = CONFIGURATION / "bootstrap"
 
 REGISTRY = "registry.terraform.io"
 REGISTRY_ANSWERS_WITHIN_SECONDS = 2
+INTERRUPTED_WITHIN_SECONDS = 30
 # Where copies of providers are kept: the places that Terraform documents, then the file system's top levels.
 MIRRORS = (
     "~/.terraform.d/plugins",
@@ -61,6 +62,8 @@ class Stack:
     """Settings of an S3 backend (bucket, region, …) that holds the state instead."""
     configuration: Path = CONFIGURATION
     """The folder that is copied: `terraform/`, or another root."""
+    attempts: int | None = None
+    """Of a call that is answered with a 5xx; None for the provider's own 25, which may take an hour."""
     quiet: bool = False
     """Whether Terraform is silent unless it fails."""
 
@@ -69,6 +72,9 @@ class Stack:
         copy_configuration(self.configuration, self.directory)
         backend = "s3" if self.backend_config else "local"
         (self.directory / "backend_override.tf").write_text(f'terraform {{\n  backend "{backend}" {{}}\n}}\n')
+        if self.attempts:
+            attempts = f'provider "aws" {{\n  max_retries = {self.attempts}\n}}\n'
+            (self.directory / "attempts.tf").write_text(attempts)
         if self.backend_config:
             settings = [str(self.backend_config.resolve()), f"key=stream-limiter/{self.stage}.tfstate"]
         else:
@@ -94,17 +100,22 @@ class Stack:
         """Create or change what differs; with `ask`, Terraform shows the plan and waits for a yes."""
         self._run("apply", *_approval(ask=ask), *self.inputs())
 
-    def destroy(self, *, ask: bool = False) -> None:
+    def destroy(self, *, ask: bool = False, within_seconds: float | None = None) -> None:
         """Delete everything.
 
+        Args:
+            ask: whether Terraform shows the plan and waits for a yes.
+            within_seconds: after which Terraform is interrupted; without it, Terraform takes its time.
+
         Raises:
-            TerraformError: it failed, or the table is protected: Terraform alone would notice last.
+            TerraformError: it failed, or was interrupted; or the table is protected, which Terraform alone
+                would notice last.
         """
         if self.output().get("deletion_protection"):
             raise TerraformError(
                 f"The table of {self.stage} is protected: set deletion_protection = false, deploy, try again."
             )
-        self._run("destroy", *_approval(ask=ask), *self.inputs())
+        self._run("destroy", *_approval(ask=ask), *self.inputs(), within_seconds=within_seconds)
 
     def output(self) -> dict[str, Any]:
         """Give the outputs of the last apply by their names."""
@@ -119,20 +130,37 @@ class Stack:
             *(f"-var={name}={value}" for name, value in self.variables.items()),
         ]
 
-    def _run(self, *arguments: str, silent: bool = False) -> None:
+    def _run(self, *arguments: str, silent: bool = False, within_seconds: float | None = None) -> None:
         captured = silent or self.quiet
-        with _interrupts_left_to_the_child():
-            done = subprocess.run(
+        with (
+            _interrupts_left_to_the_child(),
+            subprocess.Popen(
                 [binary(), f"-chdir={self.directory}", *arguments],
-                check=False,
                 env={**UNATTENDED, **self.environment},
                 stdin=subprocess.DEVNULL if captured else None,
                 stdout=subprocess.PIPE if captured else None,
                 stderr=subprocess.STDOUT if captured else None,
                 text=True,
-            )
-        if done.returncode != 0:
-            raise TerraformError(f"`terraform {arguments[0]}` failed.\n{done.stdout or ''}".rstrip())
+            ) as process,
+        ):
+            failure = "failed"
+            try:
+                output = process.communicate(timeout=within_seconds)[0]
+            except subprocess.TimeoutExpired:
+                failure = f"was interrupted, as it took longer than {within_seconds:g} seconds"
+                output = _interrupt(process)
+        if process.returncode != 0:
+            raise TerraformError(f"`terraform {arguments[0]}` {failure}.\n{output or ''}".rstrip())
+
+
+def _interrupt(process: subprocess.Popen[str]) -> str:
+    """Let Terraform give up what it waits for and save its state; end it by force if it does not."""
+    process.send_signal(signal.SIGINT)
+    try:
+        return process.communicate(timeout=INTERRUPTED_WITHIN_SECONDS)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()[0]
 
 
 def said(directory: Path, *arguments: str, environment: Mapping[str, str] = os.environ) -> str:

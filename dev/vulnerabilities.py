@@ -10,13 +10,15 @@ from typing import Any
 
 from dev import ROOT
 
-LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+NOT_AUDITED = "localstack.txt"
+"""Of October 2025, as its LocalStack runs with nothing newer: with test data, while those tests last."""
+LOCKS = sorted(lock for lock in (ROOT / "requirements").glob("*.txt") if lock.name != NOT_AUDITED)
 ANSWERS_WITHIN_SECONDS = 5
 OUT_OF_REACH = ("requests.exceptions.", "Could not connect")
 
 
 def audit() -> subprocess.CompletedProcess[str]:
-    """Ask about every package of every lock. Without an answer its output is empty."""
+    """Ask about every package of every lock but one. Without an answer its output is empty."""
     options = ["--format=json", "--progress-spinner=off", "--desc=off"]
     return subprocess.run(
         [
@@ -50,7 +52,8 @@ def verdict(done: subprocess.CompletedProcess[str]) -> int:
         return 1
     report = json.loads(done.stdout)
     found = vulnerabilities(report)
-    print("\n".join([*found, f"{len(report['dependencies'])} dependencies audited, {len(found)} findings."]))
+    count = f"{len(report['dependencies'])} dependencies audited, {len(found)} findings."
+    print("\n".join([*found, f"{count} Not audited: requirements/{NOT_AUDITED}."]))
     return int(bool(found))
 
 

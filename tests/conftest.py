@@ -85,17 +85,21 @@ def deadline() -> Deadline:
 
 
 @pytest.fixture(scope="session")
-def localstack() -> Iterator[localstack_client.session.Session]:
+def embedded() -> Iterator[localstack_client.session.Session]:
+    """The embedded emulator, wherever LOCALSTACK_HOST points."""
+    with start_emulator() as emulator:
+        yield localstack_client.session.Session(localstack_host=f"127.0.0.1:{emulator.port}")
+
+
+@pytest.fixture(scope="session")
+def localstack(request: pytest.FixtureRequest) -> localstack_client.session.Session:
     """The LocalStack-compatible endpoint: the one that LOCALSTACK_HOST names, else the embedded emulator."""
     if os.environ.get("LOCALSTACK_HOST"):
         session = localstack_client.session.Session()
-        ensure_table(session.client("dynamodb"), TABLE)
-        yield session
-        return
-    with start_emulator() as emulator:
-        session = localstack_client.session.Session(localstack_host=f"127.0.0.1:{emulator.port}")
-        ensure_table(session.client("dynamodb"), TABLE)
-        yield session
+    else:
+        session = request.getfixturevalue("embedded")
+    ensure_table(session.client("dynamodb"), TABLE)
+    return session
 
 
 @pytest.fixture(scope="session")

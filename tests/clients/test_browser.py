@@ -27,7 +27,7 @@ RETRY_AFTER_SECONDS: Final = 7
 PLAY: Final = """
 async ([url, patienceMs]) => {
   const { StreamLimiter } = await import("/index.js");
-  const limiter = new StreamLimiter({ url, token: "expired", random: () => 1, patienceMs });
+  const limiter = new StreamLimiter({ url, token: "token", random: () => 1, patienceMs });
   const { status, code, retryAfterMs } = await limiter.stream().start().then(() => ({}), (error) => error);
   return { status, code, retryAfterMs };
 }

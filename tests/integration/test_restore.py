@@ -17,13 +17,14 @@ from domain.policy import Policy
 from domain.ports import Deadline
 from domain.requests import StartNamed
 from tests.conftest import repository_over
+from tests.support import client_of
 
 
 @pytest.fixture
-def dynamodb(localstack: localstack_client.session.Session) -> Any:
-    """The emulator, as boto3's resource."""
+def dynamodb(embedded: localstack_client.session.Session) -> Any:
+    """The embedded emulator, as boto3's resource: LocalStack has no point-in-time restore."""
     return boto3.resource(
-        "dynamodb", region_name=REGION, endpoint_url=localstack.client("dynamodb").meta.endpoint_url
+        "dynamodb", region_name=REGION, endpoint_url=embedded.client("dynamodb").meta.endpoint_url
     )
 
 
@@ -35,17 +36,16 @@ def table(dynamodb: Any) -> str:
     return name
 
 
-def test_an_item_that_was_deleted_comes_back(
-    dynamodb: Any, table: str, emulator_client: Any, deadline: Deadline
-) -> None:
+def test_an_item_that_was_deleted_comes_back(dynamodb: Any, table: str, deadline: Deadline) -> None:
     """With its streams; one that came later stays, and the table that AWS restored into is gone."""
-    repository = repository_over(emulator_client, table)
+    client = client_of(dynamodb.meta.client.meta.endpoint_url, "dynamodb")
+    repository = repository_over(client, table)
     limiter = StreamLimiter(repository, SystemClock(), Policy())
     limiter.start(StartNamed("lost", "tv", 3, "living room"))
     before = repository.read("lost", deadline)
 
     def go_wrong(**_: Any) -> None:
-        emulator_client.delete_item(TableName=table, Key=key("lost"))
+        client.delete_item(TableName=table, Key=key("lost"))
         limiter.start(StartNamed("late", "tv", 3))
 
     dynamodb.meta.client.meta.events.register("after-call.dynamodb.RestoreTableToPointInTime", go_wrong)
@@ -53,4 +53,4 @@ def test_an_item_that_was_deleted_comes_back(
 
     assert repository.read("lost", deadline) == before
     assert repository.read("late", deadline).stream_count == 1
-    assert f"{table}-restored" not in emulator_client.list_tables()["TableNames"]
+    assert f"{table}-restored" not in client.list_tables()["TableNames"]

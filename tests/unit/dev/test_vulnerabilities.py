@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from dev import vulnerabilities
+from dev import ROOT, vulnerabilities
 
 KNOWN = {"id": "GHSA-made-up", "fix_versions": ["2.0"]}
 FOUND = {"dependencies": [{"name": "left-pad", "version": "1.0", "vulns": [KNOWN]}]}
@@ -34,3 +34,9 @@ def test_only_the_network_excuses_an_audit_that_told_nothing(
     """A finding fails, and so does an audit that could not be made for any other reason."""
     assert vulnerabilities.verdict(run) == code
     assert told in "".join(capsys.readouterr())
+
+
+def test_every_lock_is_audited_but_the_frozen_one() -> None:
+    """A lock of what runs anywhere else than in a test on loopback is never left out."""
+    locks = {lock.name for lock in (ROOT / "requirements").glob("*.txt")}
+    assert locks - {lock.name for lock in vulnerabilities.LOCKS} == {"localstack.txt"}

@@ -1,0 +1,69 @@
+"""LocalStack itself, as `make test-localstack` starts it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev import ROOT
+from dev.emulator import Emulator, marker
+from dev.localstack import start_localstack, unavailable
+from tests.support import client_of, skip_or_fail
+
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def localstack() -> Iterator[Emulator]:
+    """One with its DynamoDB up, which is a process of its own."""
+    if reason := unavailable():
+        skip_or_fail(reason)
+    with start_localstack() as started:
+        assert client_of(started.endpoint_url, "dynamodb").list_tables()["TableNames"] == []
+        yield started
+
+
+def processes_of(directory: Path) -> list[str]:
+    """The command lines of all that belongs to a LocalStack."""
+    ps = subprocess.run(["ps", "-A", "-ww", "-o", "args="], check=True, capture_output=True, text=True)
+    return [line for line in ps.stdout.splitlines() if marker(directory) in line]
+
+
+def test_it_listens_on_loopback_only(localstack: Emulator) -> None:
+    """The second address of loopback answers where a server listens on every address, and there alone."""
+    with socket.socket() as first, socket.socket() as second:
+        assert first.connect_ex(("127.0.0.1", localstack.port)) == 0
+        assert second.connect_ex(("127.0.0.2", localstack.port)) != 0
+
+
+@pytest.mark.parametrize("how", [None, signal.SIGKILL], ids=["stopped", "killed before"])
+def test_no_process_and_no_file_of_it_is_left(localstack: Emulator, how: signal.Signals | None) -> None:
+    """Not even the Java process beneath it, which leaves its process group, when it is killed first."""
+    assert len(processes_of(localstack.directory)) == 2
+    if how:
+        os.kill(localstack.pid, how)
+
+    localstack.stop()
+
+    assert processes_of(localstack.directory) == []
+    assert not localstack.directory.exists()
+
+
+@pytest.mark.parametrize(("ci", "code"), [("true", 1), ("", 0)])
+def test_without_java_a_line_says_so(tmp_path: Path, ci: str, code: int) -> None:
+    """The suites are skipped, which continuous integration takes for a failure."""
+    run = subprocess.run(
+        [sys.executable, "-m", "dev.localstack", "no-such-command"],
+        cwd=ROOT,
+        env={"PATH": str(tmp_path), "PYTHONPATH": "src:.", "CI": ci},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (code, "")
+    assert run.stderr == "DynamoDB Local: there is no Java runtime. Nothing was tested over LocalStack.\n"
