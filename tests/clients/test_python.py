@@ -238,6 +238,12 @@ def test_a_start_that_fails_loses_nothing_that_is_held(kind: str, answer: httpx.
     assert {body["play"] for _, body in service.requests} == {started[0]["play"]}
 
 
+def test_a_start_that_is_refused_ends_what_was_held(kind: str) -> None:
+    """The slot was gone already, so nothing is left to end."""
+    held, full = httpx.Response(200, json=HOLD), httpx.Response(403, json=FULL)
+    assert len(starts(kind, Service(held, full, held), times=2)) == 2
+
+
 def test_a_start_that_is_cancelled_loses_nothing_that_is_held() -> None:
     """A task that waits no longer for the next episode goes on with this one."""
 

@@ -72,19 +72,21 @@ test("a page that the browser kept finds its name again, unless a duplicate took
   assert.notEqual(await back(), name);
 });
 
-test("two streams that a page plays at once have two names, which the tab keeps", async () => {
-  const home = tab(new FakeLocks());
-  const page = home.load();
-  const second = page.limiter.stream({ userId: "1" });
-  await Promise.all([page.stream.start(), second.start()]);
-  const names = [page.stream.streamId, second.streamId];
-  assert.equal(new Set(names).size, 2);
-  await leave(page);
-  const after = home.load();
-  const other = after.limiter.stream({ userId: "1" });
-  await Promise.all([after.stream.start(), other.start()]);
-  assert.deepEqual(new Set([after.stream.streamId, other.streamId]), new Set(names));
-});
+for (const locks of [new FakeLocks(), undefined]) {
+  test(`two streams of a page at once have two names, which the tab keeps, ${locks ? "with" : "without"} Web Locks`, async () => {
+    const home = tab(locks);
+    const page = home.load();
+    const second = page.limiter.stream({ userId: "1" });
+    await Promise.all([page.stream.start(), second.start()]);
+    const names = [page.stream.streamId, second.streamId];
+    assert.equal(new Set(names).size, 2);
+    await leave(page);
+    const after = home.load();
+    const other = after.limiter.stream({ userId: "1" });
+    await Promise.all([after.stream.start(), other.start()]);
+    assert.deepEqual(new Set([after.stream.streamId, other.streamId]), new Set(names));
+  });
+}
 
 for (const [how, give] of [
   ["ended", ({ stream }) => stream.end()],

@@ -400,6 +400,30 @@ test("a screen that holds a slot and takes over another one keeps its name, and 
   assert.deepEqual(second, { ...first, replaces: "tv-1" });
 });
 
+test("what was replaced is over: no later start replaces it again, asked for or not", async () => {
+  const { clock, service, stream } = player();
+  await stream.start({ replaces: "tv-1" });
+  await stream.start();
+  service.answer(LOST);
+  await clock.pass(100_000);
+  service.answer(GONE, HOLD);
+  await clock.pass(10_000);
+  const starts = service.requests.filter(({ path }) => path.endsWith("/start"));
+  assert.deepEqual(starts.map(({ body }) => body.replaces), ["tv-1", undefined, undefined]);
+});
+
+test("of two starts at once the latest counts, and one admission is told", async () => {
+  const { service, stream, kinds } = player();
+  await stream.start();
+  service.answer(NEVER, HOLD);
+  const first = stream.start();
+  await settled();
+  const second = stream.start({ replaces: "tv-1" });
+  assert.deepEqual([await first, await second], [false, true]);
+  assert.equal(service.requests.at(-1).body.replaces, "tv-1");
+  assert.deepEqual(kinds(), ["admitted", "admitted"]);
+});
+
 test("a stream replaces any other one, but not itself", async () => {
   const { service, stream } = player();
   await stream.start();
