@@ -194,7 +194,7 @@ class AsyncStream:
         await self.end()
 
     async def _keep(self) -> None:
-        """Send heartbeats until the stream is ended, abandoned, handed over or gone.
+        """Send heartbeats until the stream is ended, abandoned, started again or gone.
 
         No caller is there to handle an error of a request: whatever is raised by it may pass.
         """

@@ -85,7 +85,7 @@ class Play:
 
     Attributes:
         user_id: whose it is; `None` where the token says so.
-        replaces: the stream that the next start replaces, until it is known to be over.
+        replaces: the stream that a start replaces, until it is known to be over.
         stream_id: the screen's name, which stays the same.
         max_streams: the user's limit; `None` where it is not the caller's to say.
         nonce: the API's `play`, which tells this play from those before it: their late ends do not count.

@@ -197,7 +197,7 @@ class Stream:
         self.end()
 
     def _keep(self, stopped: threading.Event) -> None:
-        """Send heartbeats until the stream is ended, abandoned, handed over or gone.
+        """Send heartbeats until the stream is ended, abandoned, started again or gone.
 
         No caller is there to handle an error of a request: whatever is raised by it may pass.
         """
