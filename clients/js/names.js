@@ -25,7 +25,7 @@ export class ScreenNames {
   }
 
   /**
-   * A page's names, or undefined where nothing can keep any.
+   * The names of a page's tab; undefined where there is no storage.
    * @param {Page | undefined} page
    */
   static of(page) {
@@ -48,17 +48,17 @@ export class ScreenNames {
       this.#used.add(name);
       const unlock = await this.#lock(name);
       if (unlock) {
-        this.#keep([...this.#others(name), name]);
+        if (!this.#kept().includes(name)) this.#keep([...this.#kept(), name]);
         return { name, release: () => (this.#used.delete(name), unlock()) };
       }
       this.#used.delete(name);
-      this.#keep(this.#others(name)); // it is the name of the tab that this one is a duplicate of
+      this.#keep(this.#kept().filter((kept) => kept !== name)); // it is the name of the tab that was duplicated
     }
     return this.claim(freshName());
   }
 
   /**
-   * The function that unlocks the name, or undefined where another page has locked it.
+   * Lock a name; resolves with the function that unlocks it, or undefined where another page has locked it.
    * @param {string} name
    * @returns {Promise<(() => void) | undefined>}
    */
@@ -81,13 +81,8 @@ export class ScreenNames {
       const kept = JSON.parse(this.#storage.getItem(KEY) ?? "[]");
       return kept.filter((/** @type {unknown} */ name) => NAME.test(String(name)));
     } catch {
-      return []; // the page wrote something of its own there
+      return []; // something else wrote there
     }
-  }
-
-  /** @param {string} name */
-  #others(name) {
-    return this.#kept().filter((kept) => kept !== name);
   }
 
   /** @param {string[]} names */

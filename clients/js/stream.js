@@ -129,7 +129,7 @@ export class Stream extends EventTarget {
   }
 
   /**
-   * Start again without being asked to: nobody waits for it, so it is tried for as long as it takes.
+   * Start again without being asked to: no caller waits for it, so it is tried for as long as it takes.
    * @param {{ replaces?: string }} [options]
    */
   #startAgain({ replaces } = {}) {
@@ -267,7 +267,7 @@ export class Stream extends EventTarget {
     return this.streamId !== "" && (this.#state === "starting" || this.#state === "admitted");
   }
 
-  /** What the service is told at the end. The next play is another one, which this end, if it is late, does not end. */
+  /** Let the name go; returns the body of the end. The next play has a nonce of its own, so a late end does not end it. */
   #leave() {
     const body = this.#body();
     this.#play = freshName();

@@ -63,7 +63,7 @@ class Player:
         return self.told()
 
     def begin(self, action: str, **options: str) -> None:
-        """Tell it to do something, and do not wait for what comes of it."""
+        """Send it a command, and do not wait for its event."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps({"action": action, **options}) + "\n")
         self._process.stdin.flush()

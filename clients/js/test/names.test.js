@@ -68,7 +68,7 @@ test("a page that the browser kept finds its name again, unless a duplicate took
   await leave(kept);
   assert.equal(await back(), name);
   await leave(kept);
-  assert.equal(await nameOf(home.duplicate().load()), name); // nobody used it meanwhile
+  assert.equal(await nameOf(home.duplicate().load()), name); // it was free
   assert.notEqual(await back(), name);
 });
 
@@ -87,6 +87,20 @@ for (const locks of [new FakeLocks(), undefined]) {
     assert.deepEqual(new Set([after.stream.streamId, other.streamId]), new Set(names));
   });
 }
+
+test("a tab that played two streams once plays one under the same name ever after", async () => {
+  const home = tab(new FakeLocks());
+  const both = home.load();
+  await Promise.all([both.stream.start(), both.limiter.stream({ userId: "1" }).start()]);
+  await leave(both);
+  const names = new Set();
+  for (let load = 1; load <= 3; load += 1) {
+    const page = home.load();
+    names.add(await nameOf(page));
+    await leave(page);
+  }
+  assert.equal(names.size, 1);
+});
 
 for (const [how, give] of [
   ["ended", ({ stream }) => stream.end()],
@@ -121,7 +135,7 @@ test("a name that is given wins, and is not kept", async () => {
   assert.deepEqual([given.streamId, stored.size], ["tv-1", 0]);
 });
 
-test("a storage that is full, forbidden, or written by somebody else stops nobody", async () => {
+test("a storage that is full, forbidden or damaged stops no stream", async () => {
   const full = pageOf(new Map());
   full.sessionStorage.setItem = () => {
     throw new Error("full");

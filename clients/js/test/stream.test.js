@@ -412,7 +412,7 @@ test("what was replaced is over: no later start replaces it again, asked for or 
   assert.deepEqual(starts.map(({ body }) => body.replaces), ["tv-1", undefined, undefined]);
 });
 
-test("of two starts at once the latest counts, and one admission is told", async () => {
+test("of two starts at once the latest counts, and only its admission is an event", async () => {
   const { service, stream, kinds } = player();
   await stream.start();
   service.answer(NEVER, HOLD);
@@ -550,7 +550,7 @@ for (const [how, give] of [
   });
 }
 
-test("an end before the first name is known is told to nobody", async () => {
+test("an end before the first name is known sends nothing", async () => {
   const { service, stream } = player();
   const started = stream.start();
   assert.equal(await stream.end(), true);
