@@ -210,15 +210,15 @@ class Behaviour:
         household.until(lambda devices: devices == [])
         assert phone.do("start")["event"] == "admitted"
 
-    def test_a_player_that_was_taken_over_stops(self, household: Household) -> None:
-        """Its slot went to another one while its lease ran: it does not fight for it."""
-        tv, phone = household.player("tv"), household.player("phone")
+    def test_a_player_that_was_taken_over_stops(self, guarded: Household) -> None:
+        """Its slot went to another one while its lease ran, which is long here: it does not fight for it."""
+        tv, phone = guarded.player("tv"), guarded.player("phone")
         first = tv.do("start")["streamId"]
         second = phone.do("start", replaces=first)
         assert second["event"] == "admitted"
         assert tv.told()["event"] == "gone"
         time.sleep(LEASE_SECONDS)
-        assert household.watching() == [(second["streamId"], "phone")]
+        assert guarded.watching() == [(second["streamId"], "phone")]
         assert phone.is_silent()
 
     def test_a_network_that_was_away_for_longer_than_a_lease(
