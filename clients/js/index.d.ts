@@ -18,6 +18,8 @@ export interface Hold {
   maxStreams?: number;
   /** `false` when the store could not be asked: the slot may exist nowhere, and the stream then starts again by itself. */
   verified?: false;
+  /** Opens the video at the CDN until the lease ends; left out where the service issues none. */
+  playbackToken?: string;
 }
 
 /** An error as RFC 9457 has it. */
@@ -41,6 +43,9 @@ export interface Streams {
 /** Why a start was refused, and who holds the slots. */
 export interface LimitReached extends Problem, Streams {}
 
+/** A window, or what stands for it. */
+export type Page = EventTarget & Partial<Pick<Window, "sessionStorage" | "navigator">>;
+
 /** The system's by default. */
 export interface Clock {
   /** Milliseconds. */
@@ -58,8 +63,11 @@ export interface StreamLimiterOptions {
   clock?: Clock;
   /** From 0 to 1, as Math.random. */
   random?: () => number;
-  /** Tells of `pagehide`, `pageshow`, `visibilitychange` and `online`; by default the window, where there is one. */
-  page?: EventTarget;
+  /**
+   * Where `pagehide`, `pageshow`, `visibilitychange` and `online` are heard, and names are kept over a reload (in its
+   * `sessionStorage`; its Web Locks show which are in use); by default the window, where there is one.
+   */
+  page?: Page;
   /** How long a call is repeated while nothing answers, 15 seconds by default; a fifth of it where answers are hidden. */
   patienceMs?: number;
 }
@@ -69,13 +77,16 @@ export interface StreamOptions {
   userId?: string;
   /** A label for people, such as "living room". */
   device?: string;
-  /** The name of the first play, to take up one that crashed; by default each play gets a new one. */
+  /**
+   * The screen's name. By default a page takes one of its tab's, which are kept over reloads, and elsewhere each stream
+   * makes one and keeps it.
+   */
   streamId?: string;
 }
 
 export class StreamLimiter {
   constructor(options?: StreamLimiterOptions);
-  /** A play of one stream; nothing is sent before its `start()`. */
+  /** A screen's stream, for one play after the other; nothing is sent before its `start()`. */
   stream(options?: StreamOptions): Stream;
   /** The user's live streams. */
   streams(userId?: string): Promise<Streams>;
@@ -90,15 +101,23 @@ export interface StreamEvents {
   refused: CustomEvent<LimitReached>;
   /** The slot was taken away: stop. */
   gone: CustomEvent<Problem>;
+  /** `playbackToken` is another one, or none any more. A new one comes before `admitted`. */
+  token: CustomEvent<{ playbackToken: string | undefined }>;
 }
 
 export class Stream extends EventTarget {
   private constructor();
   readonly state: StreamState;
+  /** Empty before the first start. */
   readonly streamId: string;
+  /** The newest playback token; undefined when there is none, or it is over. */
+  readonly playbackToken: string | undefined;
   /** How long our slot is ours, by our clock, in milliseconds; 0 when it is not. */
   readonly leaseMs: number;
-  /** Take a slot: true when admitted, false when refused. Rejects with a ServiceError. */
+  /**
+   * Take a slot, or go on with the one that is held: true when admitted, false when refused. Rejects with a
+   * ServiceError, `too_many_starts` among them; what was held before is then held still.
+   */
   start(options?: { /** A stream that ends in the same moment. */ replaces?: string }): Promise<boolean>;
   /** Give the slot back. False when the service could not be told: then the lease ends it. */
   end(): Promise<boolean>;
@@ -123,6 +142,8 @@ export class ServiceError extends Error {
   /** The service's name for the problem; `answer_hidden` where the browser keeps an answer from a page of another origin. */
   readonly code: string | undefined;
   readonly problem: Partial<Problem>;
+  /** How long the service asks to wait before the next try, in milliseconds; 0 where it does not say. */
+  readonly retryAfterMs: number;
   /** Whether the same call may do better a little later. */
   readonly isPassing: boolean;
 }

@@ -39,13 +39,13 @@ export class StreamLimiter {
     this.fetch = fetch;
     this.clock = clock;
     this.random = random;
-    /** @type {EventTarget | undefined} */
+    /** @type {api.Page | undefined} */
     this.page = page;
     this.patienceMs = patienceMs;
   }
 
   /**
-   * A play of one stream; nothing is sent before its `start()`.
+   * A screen's stream, for one play after the other; nothing is sent before its `start()`.
    * @param {api.StreamOptions} [options]
    */
   stream(options = {}) {

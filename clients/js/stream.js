@@ -1,4 +1,5 @@
 import { ServiceError } from "./errors.js";
+import { ScreenNames, freshName } from "./names.js";
 
 /** @import * as api from "./index.js" */
 /** @import { StreamLimiter } from "./limiter.js" */
@@ -6,27 +7,34 @@ import { ServiceError } from "./errors.js";
 const LONGEST_LEASE_S = 86_400; // no service is set to more, and a timer cannot wait for a month
 const WAKING = ["visibilitychange", "pageshow", "online"];
 
-/** One player's stream. Events: `admitted`, `refused`, `gone`; `detail` has what the service said. */
+/** One screen's stream. Events: `admitted`, `refused`, `gone`, `token`; `detail` has what the service said. */
 export class Stream extends EventTarget {
   #limiter;
   #userId;
   #device;
-  #nextStreamId;
-  /** @type {string | undefined} */
-  #unansweredReplaces;
+  #givenName;
+  /** @type {Promise<{ name: string, release: () => void }> | undefined} */
+  #claim;
+  #play = freshName(); // tells this play from those before it under the same name: their late ends do not count
   /** @type {api.StreamState} */
   #state = "idle";
   #leaseUntil = 0;
   #isVerified = true;
   /** @type {string | undefined} */
   #replaces;
+  /** @type {string | undefined} */
+  #playbackToken;
+  #tokenUntil = 0;
+  #cancelTokenTimer = () => {};
   #heartbeatMs = 0;
   #nextBeatAt = 0;
   #failures = 0;
   #isBeating = false;
   #hasLeftPage = false;
   #cancelTimer = () => {};
-  #play = new AbortController(); // aborted when the play that it stands for is over
+  #life = new AbortController(); // aborted when the slot is given back or lost
+  /** @type {AbortController | undefined} */
+  #asking; // while a start is not answered
 
   streamId = "";
 
@@ -36,7 +44,7 @@ export class Stream extends EventTarget {
     this.#limiter = limiter;
     this.#userId = userId;
     this.#device = device;
-    this.#nextStreamId = streamId;
+    this.#givenName = streamId;
   }
 
   /** `idle`, `starting`, `admitted`, `refused`, `gone` or `ended`. */
@@ -49,26 +57,33 @@ export class Stream extends EventTarget {
     return Math.max(0, this.#leaseUntil - this.#limiter.clock.now());
   }
 
+  /** The newest playback token, for the CDN; undefined when there is none, or it is over. */
+  get playbackToken() {
+    return this.#limiter.clock.now() < this.#tokenUntil ? this.#playbackToken : undefined;
+  }
+
   /**
-   * Take a slot: true when admitted, false when refused (or when `end` came first). A slot that is held
-   * already is handed over to the new play; it is given back where `replaces` names another one.
-   * Rejects with a ServiceError when the service does not answer for long, or takes the call for wrong;
-   * the next start is then the same one again, which may have landed.
+   * Take a slot: true when admitted, false when refused (or when `end` came first). A slot that is held already
+   * serves the next play. Rejects with a ServiceError when the service does not answer for long, puts the start off
+   * for longer than that, or takes the call for wrong: what was held before is then held still.
    * @param {{ replaces?: string }} [options]
    */
   start({ replaces } = {}) {
-    const held = this.#isHeld() ? this.#body() : undefined;
-    if (held && replaces && replaces !== held.streamId) this.#giveBack(held);
-    this.#close("starting");
-    this.#watchPage();
-    return this.#takeSlot({ replaces: replaces ?? held?.streamId ?? this.#unansweredReplaces });
+    if (this.#state !== "admitted") this.#open();
+    return this.#takeSlot({ replaces: replaces ?? this.#replaces });
   }
 
   /** Give the slot back. False when the service could not be told: then the lease ends it. */
   async end() {
     const isHeld = this.#isHeld();
     this.#close("ended");
-    return !isHeld || this.#giveBack(this.#body());
+    const body = this.#leave();
+    try {
+      if (isHeld) await this.#limiter.post("/stream/end", body);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Stop without a word, as a crash does: the slot comes back when the lease runs out. */
@@ -76,66 +91,76 @@ export class Stream extends EventTarget {
     this.#close("ended");
   }
 
-  /** @param {object} body */
-  async #giveBack(body) {
+  /** @param {{ replaces?: string, patienceMs?: number }} options */
+  async #takeSlot({ replaces, patienceMs }) {
+    this.#asking?.abort(); // the latest start counts
+    const asking = (this.#asking = new AbortController());
+    const { signal } = asking;
     try {
-      await this.#limiter.post("/stream/end", body);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  /** @param {{ replaces?: string, patienceMs?: number }} [options] */
-  async #takeSlot({ replaces, patienceMs } = {}) {
-    const play = this.#play;
-    this.streamId = this.#nextStreamId ?? freshStreamId();
-    this.#nextStreamId = this.#unansweredReplaces = undefined;
-    this.#replaces = replaces;
-    const body = { ...this.#body(), device: this.#device, replaces };
-    try {
-      const held = await this.#limiter.post("/stream/start", body, { signal: play.signal, patienceMs });
-      if (play.signal.aborted) return false;
-      this.#hold(held);
+      const { name } = await (this.#claim ??= this.#claimName());
+      if (signal.aborted) return false;
+      this.streamId = name;
+      const other = replaces === name ? undefined : replaces;
+      const body = { ...this.#body(), device: this.#device, replaces: other };
+      const held = await this.#limiter.post("/stream/start", body, { signal, patienceMs });
+      if (signal.aborted) return false;
+      this.#hold(held, other);
       this.#state = "admitted";
       this.#tell("admitted", held.answer);
       return true;
     } catch (reason) {
-      if (play.signal.aborted) return false;
+      if (signal.aborted) return false;
       const error = /** @type {ServiceError} */ (reason);
       if (error.code === "limit_reached") {
-        this.#close("refused");
-        this.#tell("refused", error.problem);
+        this.#lose("refused", error.problem);
         return false;
       }
-      this.#nextStreamId = this.streamId;
-      this.#unansweredReplaces = replaces;
-      this.#close("idle");
+      if (this.#state === "starting") this.#close("idle"); // the name stays claimed: the start may have landed
       throw error;
+    } finally {
+      if (asking === this.#asking) this.#asking = undefined;
     }
   }
 
+  async #claimName() {
+    const name = this.#givenName ?? this.streamId;
+    const names = this.#givenName === undefined ? ScreenNames.of(this.#limiter.page) : undefined;
+    return names ? names.claim(name) : { name: name || freshName(), release: () => {} };
+  }
+
   /**
-   * Start again without being asked to: nobody waits for it, so it is tried for as long as it takes.
+   * Start again without being asked to: no caller waits for it, so it is tried for as long as it takes.
    * @param {{ replaces?: string }} [options]
    */
   #startAgain({ replaces } = {}) {
-    this.#close("starting");
-    this.#watchPage();
-    this.#takeSlot({ replaces, patienceMs: Infinity }).catch((error) => this.#lose(error.problem));
+    this.#open();
+    this.#takeSlot({ replaces, patienceMs: Infinity }).catch((error) => this.#lose("gone", error.problem));
   }
 
-  /** @param {{ answer: api.Hold, askedAt: number }} held */
-  #hold({ answer, askedAt }) {
-    const { expiresInSeconds, heartbeatSeconds } = answer ?? {};
-    const isOurs = expiresInSeconds >= 0 && heartbeatSeconds > 0 && heartbeatSeconds <= LONGEST_LEASE_S;
+  /** @param {{ answer: api.Hold, askedAt: number }} held @param {string} [replaced] */
+  #hold({ answer, askedAt }, replaced = this.#replaces) {
+    const { expiresInSeconds, heartbeatSeconds, playbackToken } = answer ?? {};
+    const isLease = expiresInSeconds >= 0 && expiresInSeconds <= LONGEST_LEASE_S;
+    const isOurs = isLease && heartbeatSeconds > 0 && heartbeatSeconds <= LONGEST_LEASE_S;
     if (!isOurs) throw new ServiceError(0, { detail: "What answered is not the service." });
     this.#failures = 0;
     this.#leaseUntil = askedAt + expiresInSeconds * 1000; // not after what the service means
     this.#heartbeatMs = heartbeatSeconds * 1000;
     this.#isVerified = answer.verified !== false;
-    if (this.#isVerified) this.#replaces = undefined; // it is over; after an unverified start it may not be
+    this.#replaces = this.#isVerified ? undefined : replaced; // after an unverified start it may not be over
     this.#schedule(this.#heartbeatMs);
+    if (playbackToken) this.#setToken(playbackToken, this.#leaseUntil);
+  }
+
+  /** @param {string} [token] @param {number} [until] */
+  #setToken(token, until = 0) {
+    const { clock } = this.#limiter;
+    this.#cancelTokenTimer();
+    if (token) this.#cancelTokenTimer = clock.after(until - clock.now(), () => this.#setToken());
+    this.#tokenUntil = until;
+    if (token === this.#playbackToken) return;
+    this.#playbackToken = token;
+    this.#tell("token", { playbackToken: token });
   }
 
   /** @param {number} milliseconds */
@@ -149,19 +174,20 @@ export class Stream extends EventTarget {
   async #beat() {
     if (this.#state !== "admitted" || this.#isBeating) return;
     this.#cancelTimer();
-    const play = this.#play;
+    const life = this.#life;
     const askedAt = this.#limiter.clock.now();
     this.#isBeating = true;
     try {
-      const held = await this.#limiter.send("POST", "/stream/heartbeat", this.#body(), play.signal);
-      if (!play.signal.aborted) this.#hold(held);
+      const held = await this.#limiter.send("POST", "/stream/heartbeat", this.#body(), life.signal);
+      if (!life.signal.aborted) this.#hold(held);
     } catch (reason) {
-      if (play.signal.aborted) return;
+      if (life.signal.aborted) return;
       const error = /** @type {ServiceError} */ (reason);
-      if (error.status === 410) this.#afterGone(error.problem, askedAt);
+      const isGone = error.status === 410 && !this.#asking; // else the answer to the start decides
+      if (isGone) this.#afterGone(error.problem, askedAt);
       else this.#schedule(this.#limiter.delay((this.#failures += 1), error, this.#heartbeatMs));
     } finally {
-      if (play === this.#play) this.#isBeating = false;
+      if (life === this.#life) this.#isBeating = false;
     }
   }
 
@@ -173,31 +199,41 @@ export class Stream extends EventTarget {
    */
   #afterGone(problem, askedAt) {
     if (!this.#isVerified || askedAt >= this.#leaseUntil) this.#startAgain({ replaces: this.#replaces });
-    else this.#lose(problem);
+    else this.#lose("gone", problem);
   }
 
-  /** @param {ServiceError["problem"]} problem */
-  #lose(problem) {
-    this.#close("gone");
-    this.#tell("gone", problem);
+  /** @param {"refused" | "gone"} how @param {ServiceError["problem"]} problem */
+  #lose(how, problem) {
+    this.#close(how);
+    this.#release();
+    this.#tell(how, problem);
+  }
+
+  #open() {
+    this.#close("starting");
+    this.#watchPage();
   }
 
   /** @param {api.StreamState} state */
   #close(state) {
-    this.#play.abort();
-    this.#play = new AbortController();
+    this.#life.abort();
+    this.#life = new AbortController();
+    this.#asking?.abort();
+    this.#asking = undefined;
     this.#cancelTimer();
     this.#isBeating = false;
     this.#failures = 0;
     this.#leaseUntil = 0;
+    this.#replaces = undefined;
     this.#hasLeftPage = false;
     this.#state = state;
+    this.#setToken();
   }
 
   #watchPage() {
     const { page } = this.#limiter;
     if (!page?.addEventListener) return;
-    const { signal } = this.#play;
+    const { signal } = this.#life;
     for (const kind of WAKING) {
       page.addEventListener(kind, (event) => this.#pageIsBack(event), { signal });
     }
@@ -206,7 +242,7 @@ export class Stream extends EventTarget {
 
   #pageGoes() {
     if (!this.#isHeld()) return;
-    this.#limiter.farewell("/stream/end", this.#body());
+    this.#limiter.farewell("/stream/end", this.#leave());
     this.#close("idle");
     this.#hasLeftPage = true;
     this.#watchPage();
@@ -228,21 +264,29 @@ export class Stream extends EventTarget {
 
   /** Held, or asked for: the answer may come any moment. */
   #isHeld() {
-    return this.#state === "starting" || this.#state === "admitted";
+    return this.streamId !== "" && (this.#state === "starting" || this.#state === "admitted");
+  }
+
+  /** Let the name go; returns the body of the end. The next play has a nonce of its own, so a late end does not end it. */
+  #leave() {
+    const body = this.#body();
+    this.#play = freshName();
+    this.#release();
+    return body;
+  }
+
+  /** Another stream of the tab may play under our name now. */
+  #release() {
+    this.#claim?.then(({ release }) => release());
+    this.#claim = undefined;
   }
 
   #body() {
-    return { userId: this.#userId, streamId: this.streamId };
+    return { userId: this.#userId, streamId: this.streamId, play: this.#play };
   }
 
   /** @param {keyof api.StreamEvents} kind @param {object} detail */
   #tell(kind, detail) {
     this.dispatchEvent(new CustomEvent(kind, { detail }));
   }
-}
-
-/** Not `crypto.randomUUID`, which pages without HTTPS lack. */
-function freshStreamId() {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(12));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

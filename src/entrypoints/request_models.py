@@ -35,8 +35,8 @@ Play = Annotated[
     str,
     AfterValidator(names.check_play),
     Field(
-        description="A nonce of the page load, as random as a streamId; only beside a streamId. An end or a "
-        "heartbeat of another page load is not about this stream any more.",
+        description="A nonce, as random as a streamId; only beside a streamId. It is new with each page load "
+        "and with each start that follows an end. A late heartbeat or end, of another play, has no effect.",
         examples=["k3Xv9"],
         json_schema_extra={"pattern": f"^{names.STREAM_ID_PATTERN}$"},
     ),

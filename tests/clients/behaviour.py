@@ -6,6 +6,7 @@ import queue
 import subprocess
 import threading
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -32,6 +33,12 @@ OPEN_SETTINGS: Final = SETTINGS | {
     "ON_STORE_FAILURE": "open",
     "LEASE_SECONDS": "60",  # so that no lease runs out by its player's clock
 }
+TOKEN_SETTINGS: Final = SETTINGS | {
+    "PLAYBACK_KEY": f"test:{urlsafe_b64encode(bytes(32)).decode().rstrip('=')}",
+    "TOKEN_OVERLAP": "1",
+    "LEASE_SECONDS": "60",  # so that no token is over before its test
+}
+"""One stream, and at most two names with a token."""
 WITHIN_SECONDS: Final = 20
 
 
@@ -52,10 +59,14 @@ class Player:
 
     def do(self, action: str, **options: str) -> dict[str, Any]:
         """Tell it to do something; gives what came of it."""
+        self.begin(action, **options)
+        return self.told()
+
+    def begin(self, action: str, **options: str) -> None:
+        """Send it a command, and do not wait for its event."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps({"action": action, **options}) + "\n")
         self._process.stdin.flush()
-        return self.told()
 
     def told(self) -> dict[str, Any]:
         """Wait for its next event."""
@@ -89,9 +100,10 @@ class Household:
         self.url = url
         self.user_id = user_id
 
-    def player(self, device: str, url: str | None = None) -> Player:
-        """One more player."""
-        player = Player([*self._command, url or self.url, self.user_id, device])
+    def player(self, device: str, url: str | None = None, stream_id: str | None = None) -> Player:
+        """Start one more player, under the name of a screen that was there before or one of its own."""
+        name = [] if stream_id is None else [stream_id]
+        player = Player([*self._command, url or self.url, self.user_id, device, *name])
         self._players.callback(player.crash)
         return player
 
@@ -118,6 +130,13 @@ def store(localstack: localstack_client.session.Session) -> dict[str, str]:
 def service(store: dict[str, str]) -> Iterator[LocalService]:
     """The service, one stream per user, with short leases."""
     with LocalService(SETTINGS | store) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def tokens(store: dict[str, str]) -> Iterator[LocalService]:
+    """The service, one stream per user, with playback tokens."""
+    with LocalService(TOKEN_SETTINGS | store) as service:
         yield service
 
 
@@ -160,6 +179,12 @@ class Behaviour:
         with ExitStack() as players:
             yield Household(command, service.url, user_id, players)
 
+    @pytest.fixture
+    def guarded(self, command: list[str], tokens: LocalService, user_id: str) -> Iterator[Household]:
+        """A household of its own for each test, whose streams have playback tokens."""
+        with ExitStack() as players:
+            yield Household(command, tokens.url, user_id, players)
+
     def test_a_player_keeps_its_slot_and_gives_it_back(self, household: Household) -> None:
         """For longer than a lease, under one name."""
         player = household.player("tv")
@@ -185,21 +210,21 @@ class Behaviour:
         household.until(lambda devices: devices == [])
         assert phone.do("start")["event"] == "admitted"
 
-    def test_a_player_that_was_taken_over_stops(self, household: Household) -> None:
-        """Its slot went to another one while its lease ran: it does not fight for it."""
-        tv, phone = household.player("tv"), household.player("phone")
+    def test_a_player_that_was_taken_over_stops(self, guarded: Household) -> None:
+        """Its slot went to another one while its lease ran, which is long here: it does not fight for it."""
+        tv, phone = guarded.player("tv"), guarded.player("phone")
         first = tv.do("start")["streamId"]
         second = phone.do("start", replaces=first)
         assert second["event"] == "admitted"
         assert tv.told()["event"] == "gone"
         time.sleep(LEASE_SECONDS)
-        assert household.watching() == [(second["streamId"], "phone")]
+        assert guarded.watching() == [(second["streamId"], "phone")]
         assert phone.is_silent()
 
     def test_a_network_that_was_away_for_longer_than_a_lease(
         self, household: Household, service: LocalService
     ) -> None:
-        """The slot went to another player and is free again: the first one takes it by a new name."""
+        """The slot went to another player and is free again: the first one takes it by the same name."""
         with Proxy(service.port) as network:
             tv = household.player("tv", f"http://127.0.0.1:{network.port}")
             phone = household.player("phone")
@@ -210,7 +235,7 @@ class Behaviour:
             assert phone.do("end")["event"] == "ended"
             network.come_back()
             household.until(lambda devices: devices == ["tv"])
-            assert household.watching() != [(name, "tv")]
+            assert household.watching() == [(name, "tv")]
             assert tv.is_silent()
 
     def test_a_network_that_was_away_while_another_player_took_the_slot(
@@ -229,15 +254,14 @@ class Behaviour:
             assert (refused["event"], refused["holders"]) == ("refused", ["phone"])
             assert household.watching() == [(name, "phone")]
 
-    def test_the_next_episode_takes_over_the_slot(self, household: Household) -> None:
-        """At the limit too, under a name of its own; the player is not told that the last one is gone."""
+    def test_the_next_episode_goes_on_in_the_slot(self, household: Household) -> None:
+        """At the limit too, under the same name; without a playback key there is no token."""
         player = household.player("tv")
-        first = player.do("start")["streamId"]
-        second = player.do("start")
-        assert second["event"] == "admitted"
-        assert second["streamId"] != first
+        first = player.do("start")
+        assert not first["hasToken"]
+        assert player.do("start") == first
         time.sleep(LEASE_SECONDS)
-        assert household.watching() == [(second["streamId"], "tv")]
+        assert household.watching() == [(first["streamId"], "tv")]
         assert player.is_silent()
         assert player.do("end")["event"] == "ended"
         assert household.watching() == []
@@ -276,7 +300,7 @@ class Behaviour:
     def test_a_store_that_was_away_between_two_episodes(
         self, command: list[str], outage: Outage, user_id: str
     ) -> None:
-        """The store never heard that the second took over the first one's slot: it does when it is back."""
+        """The slot is the screen's still, and the store hears of its end."""
         with ExitStack() as players:
             household = Household(command, outage.service.url, user_id, players)
             tv = household.player("tv")
@@ -284,6 +308,84 @@ class Behaviour:
             outage.way.refuse()
             assert tv.do("start")["event"] == "admitted"
             outage.way.come_back()
-            household.until(lambda _: [name for name, _ in household.watching()] != [first])
-            assert [device for _, device in household.watching()] == ["tv"]
+            household.until(lambda devices: devices == ["tv"])
+            time.sleep(1)  # some heartbeats
+            assert household.watching() == [(first, "tv")]
             assert tv.is_silent()
+            assert tv.do("end")["event"] == "ended"
+            assert household.watching() == []
+
+    def test_a_store_that_was_away_while_one_player_took_over_from_another(
+        self, command: list[str], outage: Outage, user_id: str
+    ) -> None:
+        """The store never heard that the slot went over: it does when it is back."""
+        with ExitStack() as players:
+            household = Household(command, outage.service.url, user_id, players)
+            phone, tv = household.player("phone"), household.player("tv")
+            name = phone.do("start")["streamId"]
+            outage.way.refuse()
+            assert tv.do("start", replaces=name)["event"] == "admitted"
+            outage.way.come_back()
+            household.until(lambda devices: devices == ["tv"])
+            assert phone.told()["event"] in {"gone", "refused"}  # whether a heartbeat of it was unverified
+            assert tv.is_silent()
+
+    def test_a_page_that_is_reloaded_has_its_slot_still(self, guarded: Household) -> None:
+        """Five times, without a farewell: its name counts once, so another screen has room for its own."""
+        tv = guarded.player("tv")
+        name = tv.do("start")["streamId"]
+        for _ in range(5):
+            tv.crash()
+            tv = guarded.player("tv", stream_id=name)
+            assert tv.do("start")["hasToken"]
+        assert guarded.watching() == [(name, "tv")]
+        assert guarded.player("phone").do("start", replaces=name)["event"] == "admitted"
+        assert tv.told()["event"] == "gone"
+
+    def test_five_next_episodes_are_one_name(self, guarded: Household) -> None:
+        """Which counts once, so another screen has room for its own."""
+        tv = guarded.player("tv")
+        (name,) = {tv.do("start")["streamId"] for _ in range(6)}
+        assert guarded.watching() == [(name, "tv")]
+        assert tv.is_silent()
+        assert guarded.player("phone").do("start", replaces=name)["event"] == "admitted"
+
+    def test_a_viewer_may_zap_and_then_watch_elsewhere(self, guarded: Household) -> None:
+        """Five channels within one lease, each ended before the next: the screen's name counts once."""
+        tv = guarded.player("tv")
+        for _ in range(5):
+            assert tv.do("start")["hasToken"]
+            assert tv.do("end")["event"] == "ended"
+        assert guarded.player("phone").do("start")["event"] == "admitted"
+
+    def test_a_late_farewell_does_not_end_the_reloaded_page(
+        self, guarded: Household, tokens: LocalService
+    ) -> None:
+        """It is of the play before: the one that holds the slot now goes on."""
+        with Proxy(tokens.port) as network:
+            before = guarded.player("tv", f"http://127.0.0.1:{network.port}")
+            name = before.do("start")["streamId"]
+            network.hang()
+            before.begin("end")
+            after = guarded.player("tv", stream_id=name)
+            assert after.do("start")["event"] == "admitted"
+            network.come_back()
+            assert before.told()["event"] == "ended"
+        time.sleep(1)  # some heartbeats
+        assert guarded.watching() == [(name, "tv")]
+        assert after.is_silent()
+
+    def test_a_start_that_is_put_off_says_when_to_come_again_and_loses_nothing(
+        self, guarded: Household
+    ) -> None:
+        """Too many names have a token: the stream that was to be replaced goes on, its next episode too."""
+        tv, phone, tablet = (guarded.player(device) for device in ("tv", "phone", "tablet"))
+        first = tv.do("start")["streamId"]
+        second = phone.do("start", replaces=first)["streamId"]
+        put_off = tablet.do("start", replaces=second)
+        assert put_off["event"] == "put off"
+        assert 15 < put_off["seconds"] <= 62  # a lease, the grace, and the rest of a second
+        assert phone.do("start")["hasToken"]
+        time.sleep(1)  # some heartbeats
+        assert guarded.watching() == [(second, "phone")]
+        assert phone.is_silent()

@@ -3,18 +3,24 @@ import { createInterface } from "node:readline";
 
 import { StreamLimiter } from "stream-limiter-client";
 
-const [url, userId, device] = process.argv.slice(2);
-const stream = new StreamLimiter({ url }).stream({ userId, device });
-const tell = (event, streams = []) => {
+const [url, userId, device, streamId] = process.argv.slice(2);
+const stream = new StreamLimiter({ url }).stream({ userId, device, streamId });
+const tell = (event, { streams = [], ...more } = {}) => {
   const holders = streams.map((holder) => holder.device);
-  process.stdout.write(`${JSON.stringify({ event, streamId: stream.streamId, holders })}\n`);
+  process.stdout.write(`${JSON.stringify({ event, streamId: stream.streamId, holders, ...more })}\n`);
 };
-stream.addEventListener("refused", ({ detail }) => tell("refused", detail.streams));
+stream.addEventListener("refused", ({ detail }) => tell("refused", { streams: detail.streams }));
 stream.addEventListener("gone", () => tell("gone"));
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { action, replaces } = JSON.parse(line);
-  if (action === "start" && (await stream.start({ replaces }))) tell("admitted");
   if (action === "end") tell((await stream.end()) ? "ended" : "failed");
+  if (action !== "start") continue;
+  try {
+    if (await stream.start({ replaces })) tell("admitted", { hasToken: stream.playbackToken !== undefined });
+  } catch (error) {
+    if (error.code !== "too_many_starts") throw error;
+    tell("put off", { seconds: error.retryAfterMs / 1000 });
+  }
 }
 process.exit();

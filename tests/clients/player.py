@@ -3,69 +3,76 @@
 import asyncio
 import json
 import sys
+from typing import Any
 
-from stream_limiter_client import AsyncStreamLimiter, LimitReached, ServiceError, StreamLimiter
-
-
-class Told:
-    """Tells what happens to one stream."""
-
-    stream_id: str | None = None
-
-    def tell(self, event: str, holders: list[str | None] | None = None) -> None:
-        """Write one event."""
-        told = {"event": event, "streamId": self.stream_id, "holders": holders or []}
-        sys.stdout.write(json.dumps(told) + "\n")
-        sys.stdout.flush()
-
-    def lost(self, reason: ServiceError) -> None:
-        """Tell a start that was refused, or a slot that was taken away."""
-        if isinstance(reason, LimitReached):
-            self.tell("refused", [holder.device for holder in reason.streams])
-        else:
-            self.tell("gone")
+from stream_limiter_client import (
+    AsyncStream,
+    AsyncStreamLimiter,
+    LimitReached,
+    ServiceError,
+    Stream,
+    StreamLimiter,
+    TooManyStarts,
+)
 
 
-def in_threads(url: str, user_id: str, device: str) -> None:
+def report(stream: Stream | AsyncStream, event: str, **more: Any) -> None:
+    """Write one event."""
+    written = {"event": event, "streamId": stream.stream_id, "holders": [], **more}
+    sys.stdout.write(json.dumps(written) + "\n")
+    sys.stdout.flush()
+
+
+def report_admitted(stream: Stream | AsyncStream) -> None:
+    """Write the event of a start that took a slot."""
+    report(stream, "admitted", hasToken=stream.playback_token is not None)
+
+
+def report_lost(stream: Stream | AsyncStream, reason: ServiceError) -> None:
+    """Write the event of a start that was refused or put off, or of a slot that was taken away."""
+    match reason:
+        case LimitReached():
+            report(stream, "refused", holders=[holder.device for holder in reason.streams])
+        case TooManyStarts():
+            report(stream, "put off", seconds=reason.retry_after)
+        case _:
+            report(stream, "gone")
+
+
+def in_threads(url: str, user_id: str, device: str, stream_id: str | None = None) -> None:
     """Play with the client for threads."""
-    told = Told()
-    limiter = StreamLimiter(url)
-    stream = limiter.stream(user_id, device=device, on_gone=told.lost)
+    stream = StreamLimiter(url).stream(
+        user_id, device=device, stream_id=stream_id, on_gone=lambda reason: report_lost(stream, reason)
+    )
     for line in sys.stdin:
         command = json.loads(line)
-        if command["action"] == "start":
-            if replaces := command.get("replaces"):
-                stream = limiter.stream(user_id, device=device, replaces=replaces, on_gone=told.lost)
-            try:
-                stream.start()
-            except LimitReached as refusal:
-                told.lost(refusal)
-                continue
-            told.stream_id = stream.stream_id
-            told.tell("admitted")
+        if command["action"] == "end":
+            report(stream, "ended" if stream.end() else "failed")
+            continue
+        try:
+            stream.start(replaces=command.get("replaces"))
+        except (LimitReached, TooManyStarts) as refusal:
+            report_lost(stream, refusal)
         else:
-            told.tell("ended" if stream.end() else "failed")
+            report_admitted(stream)
 
 
-async def in_asyncio(url: str, user_id: str, device: str) -> None:
+async def in_asyncio(url: str, user_id: str, device: str, stream_id: str | None = None) -> None:
     """Play with the client for asyncio."""
-    told = Told()
-    limiter = AsyncStreamLimiter(url)
-    stream = limiter.stream(user_id, device=device, on_gone=told.lost)
+    stream = AsyncStreamLimiter(url).stream(
+        user_id, device=device, stream_id=stream_id, on_gone=lambda reason: report_lost(stream, reason)
+    )
     while line := await asyncio.to_thread(sys.stdin.readline):
         command = json.loads(line)
-        if command["action"] == "start":
-            if replaces := command.get("replaces"):
-                stream = limiter.stream(user_id, device=device, replaces=replaces, on_gone=told.lost)
-            try:
-                await stream.start()
-            except LimitReached as refusal:
-                told.lost(refusal)
-                continue
-            told.stream_id = stream.stream_id
-            told.tell("admitted")
+        if command["action"] == "end":
+            report(stream, "ended" if await stream.end() else "failed")
+            continue
+        try:
+            await stream.start(replaces=command.get("replaces"))
+        except (LimitReached, TooManyStarts) as refusal:
+            report_lost(stream, refusal)
         else:
-            told.tell("ended" if await stream.end() else "failed")
+            report_admitted(stream)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The JavaScript client in a real browser: what CORS lets a page of another origin see."""
+"""The JavaScript client in a real browser: what CORS lets a page see, and which names a tab keeps."""
 
 import functools
 import json
@@ -30,6 +30,18 @@ async ([url, patienceMs]) => {
   const limiter = new StreamLimiter({ url, token: "token", random: () => 1, patienceMs });
   const { status, code, retryAfterMs } = await limiter.stream().start().then(() => ({}), (error) => error);
   return { status, code, retryAfterMs };
+}
+"""
+
+# The name under which this page plays, on a service that admits everybody.
+NAME: Final = """
+async () => {
+  const { StreamLimiter } = await import("/index.js");
+  const hold = { expiresInSeconds: 90, heartbeatSeconds: 30 };
+  const limiter = new StreamLimiter({ fetch: async () => new Response(JSON.stringify(hold)) });
+  globalThis.stream = limiter.stream();
+  await stream.start();
+  return stream.streamId;
 }
 """
 
@@ -154,3 +166,26 @@ def test_a_page_of_another_origin_reads_how_long_to_wait(page: Page) -> None:
         failed = page.evaluate(PLAY, [url, 1_000])
     expected = {"status": 503, "code": "store_unavailable", "retryAfterMs": 1000 * RETRY_AFTER_SECONDS}
     assert failed == expected
+
+
+def test_a_page_that_is_reloaded_keeps_its_name_and_a_duplicated_tab_takes_another(page: Page) -> None:
+    """A duplicate has a copy of what the tab stored, and both keep their names over further reloads."""
+    name = page.evaluate(NAME)
+    with page.expect_popup() as opening:
+        page.evaluate("void open(location.href)")  # as a duplicate does, it begins with a copy of the storage
+    duplicate = opening.value
+    assert duplicate.evaluate("sessionStorage.length") == 1
+    other = duplicate.evaluate(NAME)
+    assert other != name
+    for tab, its_name in ((page, name), (duplicate, other), (page, name)):
+        tab.reload()
+        assert tab.evaluate(NAME) == its_name
+    duplicate.close()
+
+
+def test_a_name_is_free_again_once_its_page_is_gone_without_a_word(page: Page) -> None:
+    """As after a crash: nothing but the end of the page frees it."""
+    name = page.evaluate(NAME)
+    page.evaluate("stream.abandon()")  # it releases nothing
+    page.reload()
+    assert page.evaluate(NAME) == name

@@ -5,12 +5,20 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
+from math import inf
 from typing import Any, Final
 
 import httpx
 import pytest
 
-from stream_limiter_client import AsyncStreamLimiter, LimitReached, ServiceError, StreamGone, StreamLimiter
+from stream_limiter_client import (
+    AsyncStreamLimiter,
+    LimitReached,
+    ServiceError,
+    StreamGone,
+    StreamLimiter,
+    TooManyStarts,
+)
 from stream_limiter_client.play import Pause, Play, Post, Steps, Timing, answer_of
 
 HOLD: Final = {"streamCount": 1, "maxStreams": 3, "expiresInSeconds": 90, "heartbeatSeconds": 30}
@@ -27,13 +35,15 @@ FULL: Final = {
         }
     ],
 }
+SOON: Final = httpx.Response(429, json={"code": "too_many_starts"}, headers={"retry-after": "60"})
 AWAY: Final = httpx.Response(503, json={"code": "store_unavailable"})
 
 
 class Service(httpx.MockTransport):
     """Answers as it is told, in order; the last answer for ever.
 
-    `None` is a network that fails, an exception is whatever else can go wrong on the way.
+    `None` is a network that fails, an exception is whatever else can go wrong on the way. `enough` is set
+    when as many heartbeats came as are wanted.
     """
 
     def __init__(self, *answers: httpx.Response | Exception | None) -> None:
@@ -42,12 +52,16 @@ class Service(httpx.MockTransport):
         self.queries: list[bytes] = []
         self._answers: Iterator[httpx.Response | Exception | None] = iter(answers)
         self._latest: httpx.Response | Exception | None = None
+        self.heartbeats_wanted = inf
+        self.enough = threading.Event()
         super().__init__(self._answer)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append((request.url.path, json.loads(request.content) if request.content else None))
         self.headers.append(request.headers)
         self.queries.append(request.url.query)
+        if sum(path.endswith("/heartbeat") for path, _ in self.requests) >= self.heartbeats_wanted:
+            self.enough.set()
         self._latest = next(self._answers, self._latest)
         if self._latest is None:
             raise httpx.ConnectError("no network")
@@ -87,10 +101,12 @@ def play_once(kind: str, service: Service, timing: Timing | None = None, **optio
 
 
 def test_a_block_takes_a_slot_and_gives_it_back(kind: str) -> None:
-    """With a fresh name, the device, the stream that it replaces, and the token."""
+    """With a name and a play of its own, the device, the stream that it replaces, and the token."""
     service = Service(httpx.Response(200, json=HOLD))
     name = play_once(kind, service, device="TV", replaces="old")
-    body = {"userId": "1", "streamId": name}
+    play = service.requests[0][1]["play"]
+    body = {"userId": "1", "streamId": name, "play": play}
+    assert play != name
     assert service.requests == [
         ("/v1/stream/start", {**body, "device": "TV", "replaces": "old"}),
         ("/v1/stream/end", body),
@@ -129,8 +145,8 @@ def test_what_is_hopeless_is_given_up(kind: str, answer: httpx.Response | None, 
     assert len(service.requests) == 1
 
 
-def starts(kind: str, service: Service, times: int) -> list[dict[str, str]]:
-    """What one stream sends that is started so often, and then ended; refusals are not minded."""
+def starts(kind: str, service: Service, times: int, *, ends: bool = False) -> list[dict[str, str]]:
+    """Return what a stream sends that is started so often, and ended at last, or each time."""
 
     def in_threads() -> None:
         with StreamLimiter("http://api", transport=service, timing=Timing(patience_seconds=0)) as limiter:
@@ -138,6 +154,8 @@ def starts(kind: str, service: Service, times: int) -> list[dict[str, str]]:
             for _ in range(times):
                 with contextlib.suppress(ServiceError):
                     stream.start()
+                if ends:
+                    stream.end()
             stream.end()
 
     async def in_asyncio() -> None:
@@ -147,25 +165,118 @@ def starts(kind: str, service: Service, times: int) -> list[dict[str, str]]:
             for _ in range(times):
                 with contextlib.suppress(ServiceError):
                     await stream.start()
+                if ends:
+                    await stream.end()
             await stream.end()
 
     asyncio.run(in_asyncio()) if kind == "asyncio" else in_threads()
     return [body for _, body in service.requests]
 
 
-def test_the_next_episode_takes_over_the_slot_that_is_held(kind: str) -> None:
-    """A second start is a new play in the place of the first one; the end is the second one's."""
-    first, second, end = starts(kind, Service(httpx.Response(200, json=HOLD)), times=2)
-    assert second["replaces"] == first["streamId"]
-    assert end["streamId"] == second["streamId"] != first["streamId"]
+def test_five_next_episodes_are_one_screen(kind: str) -> None:
+    """They have one name and one play, and replace nothing."""
+    first, *others, end = starts(kind, Service(httpx.Response(200, json=HOLD)), times=5)
+    assert others == [first] * 4
+    assert end == first
+    assert "replaces" not in first
+
+
+def test_a_play_that_follows_an_end_is_one_that_a_late_end_does_not_end(kind: str) -> None:
+    """It has the screen's name, and a nonce of its own, which its own end repeats."""
+    first, end, second, last = starts(kind, Service(httpx.Response(200, json=HOLD)), times=2, ends=True)
+    assert first["streamId"] == end["streamId"] == second["streamId"] == last["streamId"]
+    assert first["play"] == end["play"] != second["play"] == last["play"]
 
 
 def test_a_start_after_one_that_was_not_answered_is_the_same_one_again(kind: str) -> None:
     """It may have landed, and must not take a second slot."""
     held = httpx.Response(200, json=HOLD)
-    _, lost, again, _ = starts(kind, Service(held, None, held), times=3)
-    assert lost == again
-    assert lost["replaces"]
+    first, lost, again, end = starts(kind, Service(held, None, held), times=3)
+    assert first == lost == again == end
+    first, again, end = starts(kind, Service(None, held), times=2)
+    assert first == again == end
+
+
+@pytest.mark.parametrize("answer", [SOON, None, httpx.Response(400, json={})], ids=["429", "lost", "400"])
+def test_a_start_that_fails_loses_nothing_that_is_held(kind: str, answer: httpx.Response | None) -> None:
+    """Heartbeats go on, the token is there still, and what was to be replaced is left alone."""
+    held = httpx.Response(200, json=HOLD | {"heartbeatSeconds": 0.05, "playbackToken": "token"})
+    service = Service(held, answer, held)
+    timing = Timing(patience_seconds=0)
+
+    def in_threads() -> tuple[bool, str | None]:
+        with StreamLimiter("http://api", transport=service, timing=timing) as limiter:
+            stream = limiter.stream("1")
+            stream.start()
+            with pytest.raises(ServiceError):
+                stream.start(replaces="tv-1")
+            state = stream.is_gone, stream.playback_token
+            assert service.enough.wait(WITHIN_SECONDS), "the heartbeats have ended"
+            stream.start()
+            stream.abandon()
+            assert stream.playback_token is None
+            return state
+
+    async def in_asyncio() -> tuple[bool, str | None]:
+        async with AsyncStreamLimiter("http://api", transport=service, timing=timing) as limiter:
+            stream = limiter.stream("1")
+            await stream.start()
+            with pytest.raises(ServiceError):
+                await stream.start(replaces="tv-1")
+            state = stream.is_gone, stream.playback_token
+            assert await asyncio.to_thread(service.enough.wait, WITHIN_SECONDS), "the heartbeats have ended"
+            await stream.start()
+            await stream.abandon()
+            assert stream.playback_token is None
+            return state
+
+    service.heartbeats_wanted = 2
+    state = asyncio.run(in_asyncio()) if kind == "asyncio" else in_threads()
+    assert state == (False, "token")
+    started = [body for path, body in service.requests if path == "/stream/start"]
+    assert [body.get("replaces") for body in started] == [None, "tv-1", None]
+    assert {body["play"] for _, body in service.requests} == {started[0]["play"]}
+
+
+def test_a_start_that_is_refused_ends_what_was_held(kind: str) -> None:
+    """The slot was gone already, so nothing is left to end."""
+    held, full = httpx.Response(200, json=HOLD), httpx.Response(403, json=FULL)
+    assert len(starts(kind, Service(held, full, held), times=2)) == 2
+
+
+def test_a_start_that_is_cancelled_loses_nothing_that_is_held() -> None:
+    """A task that waits no longer for the next episode goes on with this one."""
+
+    async def play() -> None:
+        service = Service(httpx.Response(200, json=HOLD | {"heartbeatSeconds": 0.05}), None)
+        service.heartbeats_wanted = 2
+        timing = Timing(now=lambda: 1000.0, random=lambda: -0.99)  # its patience does not end
+        async with AsyncStreamLimiter("http://api", transport=service, timing=timing) as limiter:
+            stream = limiter.stream("1")
+            await stream.start()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(stream.start(), 0.1)
+            assert await asyncio.to_thread(service.enough.wait, WITHIN_SECONDS), "the heartbeats have ended"
+            await stream.abandon()
+
+    asyncio.run(play())
+
+
+def test_a_start_that_is_put_off_says_when_to_come_again(kind: str) -> None:
+    """Where that is later than it may wait; no end follows, as nothing was taken."""
+    service = Service(SOON)
+    with pytest.raises(TooManyStarts) as put_off:
+        play_once(kind, service)
+    assert (put_off.value.retry_after, len(service.requests)) == (60, 1)
+
+
+def test_a_gateway_that_throttles_is_a_failure_that_passes(kind: str) -> None:
+    """Its 429 is no problem of the service's: the start is repeated soon."""
+    service = Service(
+        httpx.Response(429, json={"message": "Too Many Requests"}), httpx.Response(200, json=HOLD)
+    )
+    play_once(kind, service, Timing(random=lambda: -0.99))
+    assert [path for path, _ in service.requests] == ["/v1/stream/start"] * 2 + ["/v1/stream/end"]
 
 
 def test_what_is_not_the_service_keeps_no_slot(kind: str) -> None:
@@ -374,8 +485,10 @@ class Clock:
     def heartbeats(self, hold: dict[str, Any] = HOLD) -> Steps:
         """Those of a play that was admitted at 1000, with a lease until 1090; the first one is due."""
         play = Play(Timing(lambda: self.now, lambda: 1.0), "1", None, "old", "mine")
-        start = play.start(hands_over=False)
-        assert next(start) == Post("/stream/start", {"userId": "1", "streamId": "mine", "replaces": "old"})
+        play.nonce = "this"
+        start = play.start(is_held=False)
+        body = {"userId": "1", "streamId": "mine", "play": "this"}
+        assert next(start) == Post("/stream/start", body | {"replaces": "old"})
         with pytest.raises(StopIteration):
             start.send(hold)
         heartbeats = play.keep()
@@ -385,7 +498,7 @@ class Clock:
 
 GONE: Final = StreamGone(410, {"code": "stream_gone"})
 LOST: Final = ServiceError(0, {})
-HEARTBEAT: Final = Post("/stream/heartbeat", {"userId": "1", "streamId": "mine"})
+HEARTBEAT: Final = Post("/stream/heartbeat", {"userId": "1", "streamId": "mine", "play": "this"})
 
 
 def failed(heartbeats: Steps, error: ServiceError) -> float:
@@ -416,17 +529,15 @@ def test_who_lost_its_slot_while_its_lease_ran_stops() -> None:
         heartbeats.throw(GONE)
 
 
-def test_whose_lease_had_run_out_starts_again_under_a_new_name_and_replaces_nothing() -> None:
-    """A late packet of the old play cannot end the new one."""
+def test_whose_lease_had_run_out_starts_again_under_the_same_name_and_replaces_nothing() -> None:
+    """It is the same screen."""
     clock = Clock()
     heartbeats = clock.heartbeats()
     clock.now = 1090.0
     assert next(heartbeats) == HEARTBEAT
     again = heartbeats.throw(GONE)
     assert isinstance(again, Post)
-    assert again.path == "/stream/start"
-    assert again.body.keys() == {"userId", "streamId"}
-    assert again.body["streamId"] != "mine"
+    assert again == Post("/stream/start", HEARTBEAT.body)
 
 
 UNVERIFIED: Final = {"expiresInSeconds": 90, "heartbeatSeconds": 30, "verified": False}
@@ -435,9 +546,7 @@ UNVERIFIED: Final = {"expiresInSeconds": 90, "heartbeatSeconds": 30, "verified":
 def test_who_was_admitted_unverified_starts_again_and_replaces_what_it_replaced() -> None:
     """The store has never heard of it: a 410 while its lease runs is no eviction."""
     again = next_after_gone(Clock().heartbeats(UNVERIFIED))
-    assert again.path == "/stream/start"
-    assert again.body["replaces"] == "old"
-    assert again.body["streamId"] != "mine"
+    assert again == Post("/stream/start", {**HEARTBEAT.body, "replaces": "old"})
 
 
 def test_who_was_told_unverified_that_it_goes_on_starts_again() -> None:
@@ -479,3 +588,89 @@ def test_a_network_that_stays_away_for_days_is_waited_for() -> None:
 def test_the_service_may_ask_to_wait_longer() -> None:
     """By Retry-After."""
     assert failed(Clock().heartbeats(), ServiceError(503, {}, retry_after=20)) == 20
+
+
+def held_play(clock: Clock, answer: dict[str, Any]) -> Play:
+    """Return a play that was admitted at 1000 by this answer."""
+    play = Play(Timing(lambda: clock.now, lambda: 1.0), "1", None, None, "mine")
+    start = play.start(is_held=False)
+    next(start)
+    with pytest.raises(StopIteration):
+        start.send(answer)
+    return play
+
+
+def test_a_stream_has_the_newest_token_until_it_is_over() -> None:
+    """A heartbeat without one leaves the last one, and its end, as they are."""
+    clock = Clock()
+    play = held_play(clock, HOLD | {"playbackToken": "first"})
+    heartbeats = play.keep()
+    next(heartbeats)
+    clock.now = 1030.0
+    next(heartbeats)
+    heartbeats.send(HOLD | {"playbackToken": "second"})
+    assert play.playback_token == "second"
+    clock.now = 1060.0
+    next(heartbeats)
+    heartbeats.send(HOLD)
+    clock.now = 1119.9
+    assert play.playback_token == "second"
+    clock.now = 1120.0
+    assert play.playback_token is None
+
+
+@pytest.mark.parametrize("how", ["ended", "evicted", "refused"])
+def test_a_stream_that_is_over_has_no_token(how: str) -> None:
+    """Whatever is left of its lease."""
+    play = held_play(Clock(), HOLD | {"playbackToken": "token"})
+    if how == "ended":
+        next(play.end())
+    elif how == "evicted":
+        heartbeats = play.keep()
+        next(heartbeats)
+        next(heartbeats)
+        with pytest.raises(StreamGone):
+            heartbeats.throw(GONE)
+    else:
+        start = play.start(is_held=True)
+        next(start)
+        with pytest.raises(LimitReached):
+            start.throw(LimitReached(403, FULL))
+    assert play.playback_token is None
+
+
+def test_heartbeats_that_waited_for_a_start_go_on_when_the_next_one_is_due() -> None:
+    """Time that passed meanwhile counts, a clock that was set back does not."""
+    clock = Clock()
+    play = held_play(clock, HOLD)
+    for now, pause in ((1012.0, 18), (1040.0, 0), (900.0, 30)):
+        clock.now = now
+        assert next(play.keep()) == Pause(pause)
+
+
+def test_a_start_makes_heartbeats_wait_for_one_heartbeat_at_most() -> None:
+    """However long patience may last otherwise."""
+    clock = Clock()
+    play = held_play(clock, HOLD | {"heartbeatSeconds": 1})
+    start = play.start(is_held=True)
+    assert isinstance(next(start), Post)
+    assert start.throw(LOST) == Pause(0.6)
+    clock.now += 0.6
+    assert isinstance(next(start), Post)
+    with pytest.raises(ServiceError):
+        start.throw(LOST)
+
+
+def test_a_start_by_itself_that_is_put_off_waits_for_as_long_as_it_takes() -> None:
+    """No caller is there to come again."""
+    heartbeats = Clock().heartbeats(UNVERIFIED)
+    assert next_after_gone(heartbeats).path == "/stream/start"
+    assert heartbeats.throw(TooManyStarts(429, {"code": "too_many_starts"}, retry_after=60)) == Pause(60)
+
+
+def test_a_stream_does_not_replace_itself() -> None:
+    """The service takes that for wrong."""
+    start = held_play(Clock(), HOLD).start(is_held=True, replaces="mine")
+    post = next(start)
+    assert isinstance(post, Post)
+    assert "replaces" not in post.body

@@ -69,11 +69,44 @@ export class FakeService {
   }
 }
 
+/** The Web Locks of a browser, as far as the client uses them. */
+export class FakeLocks {
+  #held = new Set();
+
+  async request(name, { ifAvailable }, callback) {
+    if (!ifAvailable) throw new Error("The client must not wait.");
+    if (this.#held.has(name)) return callback(null);
+    this.#held.add(name);
+    try {
+      return await callback({ name });
+    } finally {
+      this.#held.delete(name);
+    }
+  }
+
+  /** The only page crashes: its locks are gone. */
+  crash() {
+    this.#held.clear();
+  }
+}
+
+/** A page of a tab; what is stored is a Map of the tab's. */
+export function pageOf(stored, locks = undefined) {
+  const sessionStorage = {
+    getItem: (key) => stored.get(key) ?? null,
+    setItem: (key, value) => stored.set(key, value),
+  };
+  return Object.assign(new EventTarget(), { sessionStorage, navigator: { locks } });
+}
+
 export const NEVER = Symbol("never");
 export const HOLD = [200, { streamCount: 1, maxStreams: 3, expiresInSeconds: 90, heartbeatSeconds: 30 }];
+export const holdWith = (playbackToken) => [200, { ...HOLD[1], playbackToken }];
 export const UNVERIFIED = [200, { ...HOLD[1], streamCount: undefined, verified: false }];
 export const GONE = [410, { code: "stream_gone", detail: "gone" }];
 export const FULL = [403, { code: "limit_reached", detail: "full", streams: [{ streamId: "tv-1", device: "TV" }] }];
+export const SOON = [429, { code: "too_many_starts", detail: "soon" }, { "retry-after": "60" }];
+export const THROTTLED = [429, { message: "Too Many Requests" }];
 export const AWAY = [503, { code: "store_unavailable", detail: "away" }, { "retry-after": "1" }];
 
 /** Everything that has been promised by now. */
@@ -85,7 +118,7 @@ export async function settled() {
 export function player(options = {}) {
   const clock = new FakeClock();
   const service = new FakeService();
-  const page = new EventTarget();
+  const { page = new EventTarget() } = options;
   const limiter = new StreamLimiter({ url: "/api/", fetch: service.fetch, clock, page, random: () => 1, ...options });
   const stream = limiter.stream({ userId: "1", device: "TV" });
   const told = [];
@@ -93,5 +126,7 @@ export function player(options = {}) {
     stream.addEventListener(kind, ({ detail }) => told.push([kind, detail]));
   }
   service.answer(HOLD);
-  return { clock, service, page, limiter, stream, told, kinds: () => told.map(([kind]) => kind) };
+  const tokens = [];
+  stream.addEventListener("token", ({ detail }) => tokens.push(detail.playbackToken));
+  return { clock, service, page, limiter, stream, told, tokens, kinds: () => told.map(([kind]) => kind) };
 }

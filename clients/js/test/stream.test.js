@@ -2,7 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ServiceError } from "../index.js";
-import { AWAY, FULL, GONE, HOLD, NEVER, UNVERIFIED, player, settled } from "./fakes.js";
+import {
+  AWAY,
+  FULL,
+  GONE,
+  HOLD,
+  NEVER,
+  SOON,
+  THROTTLED,
+  UNVERIFIED,
+  holdWith,
+  player,
+  settled,
+} from "./fakes.js";
 
 const LOST = new TypeError("fetch failed");
 
@@ -10,11 +22,14 @@ test("a start takes a slot under a fresh name, and heartbeats follow as often as
   const { clock, service, stream, kinds } = player();
   assert.equal(await stream.start(), true);
   assert.equal(stream.state, "admitted");
-  assert.deepEqual(service.requests[0].body, { userId: "1", streamId: stream.streamId, device: "TV" });
-  assert.match(stream.streamId, /^[0-9a-f]{24}$/);
+  const { streamId } = stream;
+  const { play } = service.requests[0].body;
+  assert.deepEqual(service.requests[0].body, { userId: "1", streamId, play, device: "TV" });
+  assert.match(streamId, /^[0-9a-f]{24}$/);
+  assert.match(play, /^[0-9a-f]{24}$/);
   await clock.pass(60_000);
   assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/heartbeat", "/api/stream/heartbeat"]);
-  assert.deepEqual(service.requests[2].body, { userId: "1", streamId: stream.streamId });
+  assert.deepEqual(service.requests[2].body, { userId: "1", streamId, play });
   assert.deepEqual(kinds(), ["admitted"]);
 });
 
@@ -125,21 +140,23 @@ test("a stream that starts again by itself does not give up for a hidden answer"
 
 test("a start after one that was not answered is the same one again: it may have landed", async () => {
   const { service, stream } = player({ patienceMs: 0 });
-  service.answer(HOLD, LOST, HOLD);
-  await stream.start();
-  await assert.rejects(stream.start(), ServiceError);
-  await stream.start();
-  assert.deepEqual(service.requests[2].body, service.requests[1].body);
-  assert.equal(service.requests[2].body.replaces, service.requests[0].body.streamId);
+  for (const failing of [true, false]) {
+    service.answer(...(failing ? [LOST, HOLD] : [HOLD]));
+    if (failing) await assert.rejects(stream.start(), ServiceError);
+    await stream.start();
+  }
+  const [first, ...again] = service.requests.map(({ body }) => body);
+  for (const body of again) assert.deepEqual(body, first);
 });
 
 test("a 200 of something that is not the service keeps no slot, and is asked again", async () => {
   const { clock, service, stream } = player();
   await stream.start();
   const never = [200, { expiresInSeconds: 90, heartbeatSeconds: 3_000_000 }];
-  service.answer([200, { hotel: "Please sign in" }], [200, null], never, HOLD);
-  await clock.pass(30_000 + 600 + 1_200 + 2_400);
-  assert.deepEqual(service.paths.slice(1), Array(4).fill("/api/stream/heartbeat"));
+  const forever = [200, { expiresInSeconds: 3_000_000, heartbeatSeconds: 30 }];
+  service.answer([200, { hotel: "Please sign in" }], [200, null], never, forever, HOLD);
+  await clock.pass(30_000 + 600 + 1_200 + 2_400 + 4_800);
+  assert.deepEqual(service.paths.slice(1), Array(5).fill("/api/stream/heartbeat"));
   assert.equal(stream.leaseMs, 90_000);
   service.answer([200, {}]);
   await assert.rejects(stream.start(), { status: 0 });
@@ -198,7 +215,7 @@ test("whoever loses the slot before the lease ran out was evicted, and stops", a
   assert.equal(service.requests.length, 2);
 });
 
-test("whoever loses the slot after the lease ran out starts again by itself, under a new name", async () => {
+test("whoever loses the slot after the lease ran out starts again by itself, under the same name", async () => {
   const { clock, service, stream, kinds } = player();
   await stream.start();
   const first = stream.streamId;
@@ -207,8 +224,8 @@ test("whoever loses the slot after the lease ran out starts again by itself, und
   service.answer(GONE, HOLD);
   await clock.pass(10_000);
   assert.deepEqual(kinds(), ["admitted", "admitted"]);
-  assert.notEqual(stream.streamId, first);
   assert.equal(service.requests.at(-1).path, "/api/stream/start");
+  assert.equal(service.requests.at(-1).body.streamId, first);
 });
 
 test("whoever was admitted unverified starts again on a 410, and replaces what it meant to replace", async () => {
@@ -220,7 +237,7 @@ test("whoever was admitted unverified starts again on a 410, and replaces what i
   assert.deepEqual(kinds(), ["admitted", "admitted"]);
   assert.equal(service.requests.at(-1).path, "/api/stream/start");
   assert.equal(service.requests.at(-1).body.replaces, "tv-1");
-  assert.notEqual(stream.streamId, first);
+  assert.equal(service.requests.at(-1).body.streamId, first);
 });
 
 test("whoever was told unverified to go on starts again on a 410", async () => {
@@ -300,15 +317,16 @@ test("a clock that is set back does not hold up the heartbeats", async () => {
 test("a page that goes away ends its stream by a request that outlives it, with the latest token", async () => {
   const { page, service, stream } = player({ token: async () => "secret" });
   await stream.start();
+  const { play } = service.requests[0].body;
   page.dispatchEvent(new Event("pagehide"));
   const last = service.requests.at(-1); // no promise was waited for: the page would be gone
   assert.equal(last.path, "/api/stream/end");
   assert.equal(last.keepalive, true);
   assert.equal(last.headers.authorization, "Bearer secret");
-  assert.deepEqual(last.body, { userId: "1", streamId: stream.streamId });
+  assert.deepEqual(last.body, { userId: "1", streamId: stream.streamId, play });
 });
 
-test("a page that the browser kept starts again when it comes back", async () => {
+test("a page that the browser kept starts again when it comes back: the same screen, another play", async () => {
   const { clock, page, service, stream, kinds } = player();
   await stream.start();
   const first = stream.streamId;
@@ -318,7 +336,9 @@ test("a page that the browser kept starts again when it comes back", async () =>
   page.dispatchEvent(new Event("pageshow"));
   await settled();
   assert.deepEqual(kinds(), ["admitted", "admitted"]);
-  assert.notEqual(stream.streamId, first);
+  const [before, , after] = service.requests.map(({ body }) => body);
+  assert.equal(after.streamId, first);
+  assert.notEqual(after.play, before.play); // its farewell may arrive after this
 });
 
 test("an end gives the slot back once, and ends the heartbeats", async () => {
@@ -353,24 +373,188 @@ test("an end during a start wins", async () => {
   assert.deepEqual(kinds(), []);
 });
 
-test("the next episode takes over the slot that is held", async () => {
+test("five next episodes are one screen: one name, one play, and nothing that is replaced", async () => {
   const { service, stream } = player();
-  await stream.start();
-  const first = stream.streamId;
-  await stream.start();
-  assert.equal(service.requests[1].body.replaces, first);
-  assert.notEqual(stream.streamId, first);
+  for (let episode = 1; episode <= 5; episode += 1) await stream.start();
+  const [first, ...others] = service.requests.map(({ body }) => body);
+  assert.deepEqual(others, Array(4).fill(first));
+  assert.equal(first.replaces, undefined);
 });
 
-test("whoever holds a slot and takes over another one gives the first one back", async () => {
+test("a play that follows an end has the screen's name, and is no play that a late end can end", async () => {
   const { service, stream } = player();
   await stream.start();
-  const first = stream.streamId;
+  await stream.end();
+  await stream.start();
+  const [started, ended, again] = service.requests.map(({ body }) => body);
+  assert.equal(ended.play, started.play);
+  assert.equal(again.streamId, started.streamId);
+  assert.notEqual(again.play, started.play);
+});
+
+test("a screen that holds a slot and takes over another one keeps its name, and the other one ends", async () => {
+  const { service, stream } = player();
+  await stream.start();
   await stream.start({ replaces: "tv-1" });
+  const [first, second] = service.requests.map(({ body }) => body);
+  assert.deepEqual(second, { ...first, replaces: "tv-1" });
+});
+
+test("what was replaced is over: no later start replaces it again, asked for or not", async () => {
+  const { clock, service, stream } = player();
+  await stream.start({ replaces: "tv-1" });
+  await stream.start();
+  service.answer(LOST);
+  await clock.pass(100_000);
+  service.answer(GONE, HOLD);
+  await clock.pass(10_000);
+  const starts = service.requests.filter(({ path }) => path.endsWith("/start"));
+  assert.deepEqual(starts.map(({ body }) => body.replaces), ["tv-1", undefined, undefined]);
+});
+
+test("of two starts at once the latest counts, and only its admission is an event", async () => {
+  const { service, stream, kinds } = player();
+  await stream.start();
+  service.answer(NEVER, HOLD);
+  const first = stream.start();
   await settled();
-  const [, ended, started] = service.requests;
-  assert.deepEqual([ended.path, ended.body.streamId], ["/api/stream/end", first]);
-  assert.deepEqual([started.path, started.body.replaces], ["/api/stream/start", "tv-1"]);
+  const second = stream.start({ replaces: "tv-1" });
+  assert.deepEqual([await first, await second], [false, true]);
+  assert.equal(service.requests.at(-1).body.replaces, "tv-1");
+  assert.deepEqual(kinds(), ["admitted", "admitted"]);
+});
+
+test("a stream replaces any other one, but not itself", async () => {
+  const { service, stream } = player();
+  await stream.start();
+  await stream.start({ replaces: stream.streamId });
+  assert.equal(service.requests[1].body.replaces, undefined);
+});
+
+for (const [how, answer, status] of [
+  ["put off", SOON, 429],
+  ["not answered", LOST, 0],
+  ["taken for wrong", [400, { code: "invalid_request" }], 400],
+]) {
+  test(`a start that is ${how} loses nothing that is held`, async () => {
+    const { clock, service, stream, kinds, tokens } = player({ patienceMs: 0 });
+    service.answer(holdWith("token"), answer, HOLD);
+    await stream.start();
+    await assert.rejects(stream.start({ replaces: "tv-1" }), { status });
+    assert.deepEqual([stream.state, stream.leaseMs, stream.playbackToken], ["admitted", 90_000, "token"]);
+    await clock.pass(60_000);
+    assert.deepEqual(service.paths.slice(2), Array(2).fill("/api/stream/heartbeat"));
+    await stream.start();
+    assert.equal(service.requests.at(-1).body.replaces, undefined); // the other one plays on
+    assert.deepEqual([kinds(), tokens], [["admitted", "admitted"], ["token"]]);
+  });
+}
+
+test("a start that is put off says when to come again, and heartbeats go on while it is waited for", async () => {
+  const { clock, service, stream } = player();
+  service.answer(SOON);
+  await assert.rejects(stream.start(), { code: "too_many_starts", retryAfterMs: 60_000 });
+  assert.deepEqual([stream.state, stream.playbackToken, service.requests.length], ["idle", undefined, 1]);
+  service.answer(HOLD);
+  await stream.start();
+  await clock.pass(29_000);
+  service.answer([429, SOON[1], { "retry-after": "10" }], HOLD);
+  const next = stream.start();
+  await clock.pass(10_000);
+  assert.equal(await next, true);
+  const paths = service.paths.slice(-3).map((path) => path.slice("/api/stream/".length));
+  assert.deepEqual(paths, ["start", "heartbeat", "start"]);
+});
+
+test("a gateway that throttles is a failure that passes", async () => {
+  const { clock, service, stream } = player();
+  service.answer(THROTTLED, HOLD);
+  const started = stream.start();
+  await clock.pass(600);
+  assert.equal(await started, true);
+});
+
+test("a start by itself that is put off waits for as long as it takes", async () => {
+  const { clock, service, stream, kinds } = player();
+  service.answer(UNVERIFIED, GONE, SOON, HOLD);
+  await stream.start();
+  await clock.pass(30_000 + 59_999);
+  assert.equal(stream.state, "starting");
+  await clock.pass(1);
+  assert.deepEqual(kinds(), ["admitted", "admitted"]);
+});
+
+test("while a start is not answered, a heartbeat's 410 does not stop the stream: the answer decides", async () => {
+  const { clock, limiter, service, stream, kinds } = player();
+  await stream.start();
+  const { fetch } = limiter;
+  let admit;
+  const answered = new Promise((resolve) => (admit = resolve));
+  limiter.fetch = async (url, options) => (url.endsWith("/start") && (await answered), fetch(url, options));
+  await clock.pass(29_000);
+  const next = stream.start();
+  service.answer(GONE);
+  await clock.pass(1_000);
+  assert.deepEqual([service.paths.at(-1), stream.state], ["/api/stream/heartbeat", "admitted"]);
+  service.answer(HOLD);
+  admit();
+  assert.equal(await next, true);
+  assert.deepEqual(kinds(), ["admitted", "admitted"]);
+});
+
+test("a stream has the newest token, known before it is admitted, and none once its lease is over", async () => {
+  const { clock, service, stream, tokens } = player();
+  let atAdmission;
+  stream.addEventListener("admitted", () => (atAdmission = stream.playbackToken));
+  service.answer(holdWith("first"), holdWith("second"), LOST);
+  await stream.start();
+  assert.equal(atAdmission, "first");
+  await clock.pass(30_000);
+  assert.equal(stream.playbackToken, "second");
+  await clock.pass(89_999);
+  assert.equal(stream.playbackToken, "second");
+  await clock.pass(1);
+  assert.equal(stream.playbackToken, undefined);
+  assert.deepEqual(tokens, ["first", "second", undefined]);
+});
+
+test("a heartbeat without a token leaves the last one until it is over", async () => {
+  const { clock, service, stream, tokens } = player();
+  service.answer(holdWith("only"), HOLD);
+  await stream.start();
+  await clock.pass(89_999);
+  assert.equal(stream.playbackToken, "only");
+  await clock.pass(1);
+  assert.deepEqual([stream.playbackToken, stream.state, tokens], [undefined, "admitted", ["only", undefined]]);
+});
+
+test("a token is not used after its end in a tab whose timers were frozen", async () => {
+  const { clock, service, stream } = player();
+  service.answer(holdWith("old"));
+  await stream.start();
+  clock.freeze(90_000);
+  assert.equal(stream.playbackToken, undefined);
+});
+
+for (const [how, give] of [
+  ["ended", ({ stream }) => stream.end()],
+  ["evicted", ({ clock, service }) => (service.answer(GONE), clock.pass(30_000))],
+  ["refused", ({ service, stream }) => (service.answer(FULL), stream.start())],
+]) {
+  test(`a stream that is ${how} has no token`, async () => {
+    const all = player();
+    all.service.answer(holdWith("token"));
+    await all.stream.start();
+    await give(all);
+    assert.deepEqual([all.stream.playbackToken, all.tokens], [undefined, ["token", undefined]]);
+  });
+}
+
+test("an end before the first name is known sends nothing", async () => {
+  const { service, stream } = player();
+  const started = stream.start();
+  assert.equal(await stream.end(), true);
+  assert.deepEqual([await started, service.requests], [false, []]);
 });
 
 test("to stop it there and watch here is a start that replaces", async () => {

@@ -16,10 +16,11 @@ export async function play(video: HTMLVideoElement, show: (streams: StreamView[]
   playing.addEventListener("admitted", ({ detail }) => console.log(detail.expiresInSeconds, detail.streamCount));
   playing.addEventListener("refused", ({ detail }) => show(detail.streams));
   playing.addEventListener("gone", () => video.pause());
+  playing.addEventListener("token", ({ detail }) => console.log(detail.playbackToken === playing.playbackToken));
   try {
     if (await playing.start({ replaces: "tv-1" })) await video.play();
   } catch (error) {
-    if (error instanceof ServiceError && error.isPassing) console.log(error.status, error.code);
+    if (error instanceof ServiceError && error.isPassing) console.log(error.status, error.code, error.retryAfterMs);
   }
   const { streams, maxStreams } = await service.streams("1");
   console.log(streams[0]?.device, maxStreams, playing.leaseMs);

@@ -2,7 +2,7 @@
 
 from stream_limiter_client.answers import StreamView, UserStreams
 from stream_limiter_client.asynchronous import AsyncStream, AsyncStreamLimiter
-from stream_limiter_client.errors import LimitReached, ServiceError, StreamGone
+from stream_limiter_client.errors import LimitReached, ServiceError, StreamGone, TooManyStarts
 from stream_limiter_client.synchronous import Stream, StreamLimiter
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "StreamGone",
     "StreamLimiter",
     "StreamView",
+    "TooManyStarts",
     "UserStreams",
 ]

@@ -8,7 +8,7 @@ from typing import Any, Self
 import httpx
 
 from stream_limiter_client.answers import UserStreams
-from stream_limiter_client.errors import ServiceError
+from stream_limiter_client.errors import LimitReached, ServiceError
 from stream_limiter_client.play import (
     REQUEST_SECONDS,
     Auth,
@@ -17,7 +17,7 @@ from stream_limiter_client.play import (
     Steps,
     Timing,
     answer_of,
-    fresh_stream_id,
+    fresh_name,
     headers_of,
     list_path,
 )
@@ -67,10 +67,10 @@ class AsyncStreamLimiter:
             device: a label for people, such as "living room".
             replaces: a stream of the same user that ends in the same moment.
             max_streams: the user's limit, where callers sign; by default the service's.
-            stream_id: the name of a play that crashed, to take it up; by default each play gets a new one.
+            stream_id: the screen's name, where it outlives the process; by default each stream makes one.
             on_gone: called, by the heartbeats' task, when the slot was taken away.
         """
-        play = Play(self.timing, user_id, device, replaces, stream_id or fresh_stream_id(), max_streams)
+        play = Play(self.timing, user_id, device, replaces, stream_id or fresh_name(), max_streams)
         return AsyncStream(self, play, on_gone)
 
     async def streams(self, user_id: str | None, *, max_streams: int | None = None) -> UserStreams:
@@ -122,32 +122,50 @@ class AsyncStream:
 
     @property
     def stream_id(self) -> str:
-        """The name of the present play."""
+        """The screen's name, the same for each of its plays."""
         return self._play.stream_id
+
+    @property
+    def playback_token(self) -> str | None:
+        """The newest playback token, for the CDN; `None` when there is none, or it is over."""
+        return self._play.playback_token
 
     @property
     def is_gone(self) -> bool:
         """Whether the slot was taken away: then stop."""
         return self._is_gone
 
-    async def start(self) -> None:
-        """Take a slot, and keep it by heartbeats. A slot that is held is handed over to the next play.
+    async def start(self, *, replaces: str | None = None) -> None:
+        """Take a slot, and keep it by heartbeats. One that is held serves the next play.
+
+        When it raises anything but `LimitReached`, what was held is held still.
+
+        Args:
+            replaces: a stream of the same user that ends in the same moment.
 
         Raises:
             LimitReached: every slot is taken; says who holds them.
+            TooManyStarts: the start is put off for longer than it may wait; says for how long.
             ServiceError: the service does not answer for long, or takes the call for wrong.
         """
         is_held = self._heart is not None and not self.is_gone
-        await self.abandon()
+        await self._stop()
         self._is_gone = False
-        await self._follow(self._play.start(hands_over=is_held))
-        self._heart = asyncio.create_task(self._keep(), name=f"heartbeat {self.stream_id}")
+        try:
+            await self._follow(self._play.start(is_held=is_held, replaces=replaces))
+            is_held = True
+        except LimitReached:
+            is_held = False
+            raise
+        finally:
+            if is_held:
+                self._heart = asyncio.create_task(self._keep(), name=f"heartbeat {self.stream_id}")
 
     async def end(self) -> bool:
         """Give the slot back. False when the service could not be told: then the lease ends it."""
         if self._heart is None:
             return True
-        await self.abandon()
+        await self._stop()
         if self.is_gone:
             return True
         try:
@@ -158,6 +176,11 @@ class AsyncStream:
 
     async def abandon(self) -> None:
         """Stop without a word, as a crash does: the slot comes back when the lease runs out."""
+        await self._stop()
+        self._play.let_go()
+
+    async def _stop(self) -> None:
+        """Send no more heartbeats."""
         heart, self._heart = self._heart, None
         if heart is not None and heart is not asyncio.current_task():
             heart.cancel()
@@ -171,7 +194,7 @@ class AsyncStream:
         await self.end()
 
     async def _keep(self) -> None:
-        """Send heartbeats until the stream is ended, abandoned, handed over or gone.
+        """Send heartbeats until the stream is ended, abandoned, started again or gone.
 
         No caller is there to handle an error of a request: whatever is raised by it may pass.
         """

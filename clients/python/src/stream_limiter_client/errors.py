@@ -2,6 +2,7 @@
 
 ServiceError            the service answered with an error, or did not answer
 ├── LimitReached        every slot is taken
+├── TooManyStarts       the start is put off
 └── StreamGone          the stream's slot was taken away
 """
 
@@ -63,6 +64,13 @@ class LimitReached(ServiceError):
     def anonymous_count(self) -> int:
         """How many slots are held by streams without a name."""
         return int(self.problem.get("anonymousCount", 0))
+
+
+class TooManyStarts(ServiceError):
+    """There is a slot, but too many streams that are over have an unexpired playback token.
+
+    `retry_after` says when to start again. What was held is held still.
+    """
 
 
 class StreamGone(ServiceError):

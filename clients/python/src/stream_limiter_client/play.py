@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from stream_limiter_client.errors import LimitReached, ServiceError, StreamGone
+from stream_limiter_client.errors import LimitReached, ServiceError, StreamGone, TooManyStarts
 
 REQUEST_SECONDS: Final = 5.0
 """For one request: the service answers within 3 s, whatever happens behind it."""
@@ -24,8 +24,11 @@ LONGEST_LEASE_SECONDS: Final = 86_400.0
 """No service is set to more."""
 MOST_DOUBLINGS: Final = 8  # more of them make no longer delay, and at last no number
 
-_KINDS: Final[Mapping[str, type[ServiceError]]] = {"limit_reached": LimitReached, "stream_gone": StreamGone}
-
+_KINDS: Final[Mapping[str, type[ServiceError]]] = {
+    "limit_reached": LimitReached,
+    "stream_gone": StreamGone,
+    "too_many_starts": TooManyStarts,
+}
 
 Auth = httpx.Auth | Callable[[httpx.Request], httpx.Request] | None
 
@@ -71,14 +74,21 @@ Steps = Generator[Post | Pause, Any, None]
 """What a client does, one after the other: it sends and waits in its own way, and decides nothing."""
 
 
+def fresh_name() -> str:
+    """Return a name that no other screen and no other play has."""
+    return secrets.token_hex(12)
+
+
 @dataclass(slots=True)
 class Play:
-    """One stream's life, by its player's clock.
+    """One stream's life, one play after the other, by its player's clock.
 
     Attributes:
         user_id: whose it is; `None` where the token says so.
-        stream_id: its name, new for each play.
+        replaces: the stream that a start replaces, until it is known to be over.
+        stream_id: the screen's name, which stays the same.
         max_streams: the user's limit; `None` where it is not the caller's to say.
+        nonce: the API's `play`, which tells this play from those before it: their late ends do not count.
     """
 
     timing: Timing
@@ -87,22 +97,33 @@ class Play:
     replaces: str | None
     stream_id: str
     max_streams: int | None = None
+    nonce: str = field(default_factory=fresh_name, init=False)
     _lease_until: float = field(default=0, init=False)
-    _is_name_used: bool = field(default=False, init=False)
+    _token: str | None = field(default=None, init=False)
+    _token_until: float = field(default=0, init=False)
     _heartbeat_seconds: float = field(default=0, init=False)
+    _next_heartbeat_at: float = field(default=0, init=False)
     _is_verified: bool = field(default=True, init=False)
 
-    def start(self, *, hands_over: bool) -> Steps:
-        """Take a slot, under a new name unless this one was never admitted; one that is held goes over to it.
+    @property
+    def playback_token(self) -> str | None:
+        """The newest playback token; `None` when there is none, or it is over."""
+        return self._token if self.timing.now() < self._token_until else None
+
+    def start(self, *, is_held: bool, replaces: str | None = None) -> Steps:
+        """Take a slot, or go on with the one that is held. One that fails changes nothing.
+
+        Args:
+            is_held: whether heartbeats wait for its answer: then they do not wait for long.
+            replaces: a stream that ends in the same moment.
 
         Raises:
             ServiceError: the slot is refused, or nothing has answered for as long as patience lasts.
         """
-        if self._is_name_used:
-            held = self.stream_id
-            self._rename()
-            self.replaces = held if hands_over else None
-        yield from self._take_slot(self.timing.patience_seconds)
+        patience = self.timing.patience_seconds
+        if is_held:
+            patience = min(patience, self._heartbeat_seconds)
+        yield from self._take_slot(patience, replaces or self.replaces)
 
     def keep(self) -> Steps:
         """Send heartbeats until the play is stopped.
@@ -110,16 +131,17 @@ class Play:
         Raises:
             ServiceError: the slot is gone; this is why.
         """
-        failures, pause = 0, self._heartbeat_seconds
+        until_due = self._next_heartbeat_at - self.timing.now()
+        failures, pause = 0, max(0.0, min(until_due, self._heartbeat_seconds))
         while not (yield Pause(pause)):
             asked_at = self.timing.now()
             try:
-                self._hold((yield Post("/stream/heartbeat", self._body())), asked_at)
+                self._hold((yield Post("/stream/heartbeat", self._body())), asked_at, self.replaces)
             except StreamGone:
+                self._token_until = 0
                 if self._is_evicted(asked_at):
                     raise
-                self._rename()
-                yield from self._take_slot(patience_seconds=inf)
+                yield from self._take_slot(inf, self.replaces)
             except ServiceError as error:
                 failures += 1
                 pause = self.timing.delay(failures, error, self._heartbeat_seconds)
@@ -127,17 +149,30 @@ class Play:
             failures, pause = 0, self._heartbeat_seconds
 
     def end(self) -> Steps:
-        """Give the slot back.
+        """Give the slot back. The next play is another one, which this end, if it is late, does not end.
 
         Raises:
             ServiceError: the service could not be told.
         """
-        yield from self._insist("/stream/end", self._body(), self.timing.patience_seconds)
+        body = self._body()
+        self.nonce = fresh_name()
+        self.let_go()
+        yield from self._insist("/stream/end", body, self.timing.patience_seconds)
 
-    def _take_slot(self, patience_seconds: float) -> Steps:
-        body = self._body() | _given(device=self.device, replaces=self.replaces, maxStreams=self.max_streams)
-        answer, asked_at = yield from self._insist("/stream/start", body, patience_seconds)
-        self._hold(answer, asked_at)
+    def let_go(self) -> None:
+        """Note that the slot is not ours any more."""
+        self._token_until = 0
+        self.replaces = None
+
+    def _take_slot(self, patience_seconds: float, replaces: str | None) -> Steps:
+        other = None if replaces == self.stream_id else replaces
+        body = self._body() | _given(device=self.device, replaces=other, maxStreams=self.max_streams)
+        try:
+            answer, asked_at = yield from self._insist("/stream/start", body, patience_seconds)
+        except LimitReached:
+            self._token_until = 0
+            raise
+        self._hold(answer, asked_at, other)
 
     def _insist(
         self, path: str, body: Mapping[str, str | int], patience_seconds: float
@@ -157,7 +192,7 @@ class Play:
                     raise
 
     def _body(self) -> dict[str, str | int]:
-        return _given(userId=self.user_id, streamId=self.stream_id)
+        return _given(userId=self.user_id, streamId=self.stream_id, play=self.nonce)
 
     def _is_evicted(self, asked_at: float) -> bool:
         """Return whether a 410 to a heartbeat that was sent then means that the slot was taken away.
@@ -166,8 +201,13 @@ class Play:
         """
         return self._is_verified and asked_at < self._lease_until
 
-    def _hold(self, answer: Any, asked_at: float) -> None:
+    def _hold(self, answer: Any, asked_at: float, replaces: str | None) -> None:
         """Note that the slot is ours, from when it was asked for: no longer than the service means.
+
+        Args:
+            answer: to a start or a heartbeat.
+            asked_at: when that was sent.
+            replaces: what it was to replace: after an unverified answer that may not be over.
 
         Raises:
             ServiceError: this is no answer of the service.
@@ -181,23 +221,13 @@ class Play:
             0 <= lease_seconds <= LONGEST_LEASE_SECONDS and 0 < heartbeat_seconds <= LONGEST_LEASE_SECONDS
         ):
             raise ServiceError(0, {"detail": "What answered is not the service."})
-        self._is_name_used = True
         self._lease_until = asked_at + lease_seconds
         self._heartbeat_seconds = heartbeat_seconds
+        self._next_heartbeat_at = asked_at + heartbeat_seconds
         self._is_verified = answer.get("verified") is not False
-        if self._is_verified:
-            self.replaces = None  # it is over; after an unverified start it may not be
-
-    def _rename(self) -> None:
-        """Begin a new play: a late packet of the old one cannot end it."""
-        self.stream_id = fresh_stream_id()
-        self._lease_until = 0
-        self._is_name_used = False
-
-
-def fresh_stream_id() -> str:
-    """A name that no other play has."""
-    return secrets.token_hex(12)
+        self.replaces = None if self._is_verified else replaces
+        if token := answer.get("playbackToken"):
+            self._token, self._token_until = token, self._lease_until
 
 
 def answer_of(response: httpx.Response) -> Any:

@@ -1,0 +1,111 @@
+/** @import { Page } from "./index.js" */
+
+const KEY = "stream-limiter-client";
+const NAME = /^[0-9a-f]{24}$/;
+
+/** @type {WeakMap<Page, ScreenNames>} */
+const ofPages = new WeakMap();
+
+/**
+ * The names of a tab's screens: one for each stream that the tab plays at a time.
+ * They are kept in `sessionStorage`, which outlives a reload and a crash, and which a duplicated tab copies. A Web Lock
+ * for each name in use tells the two apart: it ends with its page, however that ends, so a page that was reloaded finds
+ * its names free, and a duplicate finds them taken. Pages without Web Locks (no HTTPS, an older browser) do without.
+ */
+export class ScreenNames {
+  #page;
+  #storage;
+  /** @type {Set<string>} */
+  #used = new Set();
+
+  /** @param {Page} page @param {Storage} storage */
+  constructor(page, storage) {
+    this.#page = page;
+    this.#storage = storage;
+  }
+
+  /**
+   * The names of a page's tab; undefined where there is no storage.
+   * @param {Page | undefined} page
+   */
+  static of(page) {
+    const storage = page && storageOf(page);
+    if (!storage) return undefined;
+    const names = ofPages.get(page) ?? new ScreenNames(page, storage);
+    ofPages.set(page, names);
+    return names;
+  }
+
+  /**
+   * Take a name that no other stream uses until it is released: this one if it is free, else one that was kept, else a
+   * new one.
+   * @param {string} latest
+   * @returns {Promise<{ name: string, release: () => void }>}
+   */
+  async claim(latest) {
+    for (const name of [latest, ...this.#kept()]) {
+      if (!name || this.#used.has(name)) continue;
+      this.#used.add(name);
+      const unlock = await this.#lock(name);
+      if (unlock) {
+        if (!this.#kept().includes(name)) this.#keep([...this.#kept(), name]);
+        return { name, release: () => (this.#used.delete(name), unlock()) };
+      }
+      this.#used.delete(name);
+      this.#keep(this.#kept().filter((kept) => kept !== name)); // it is the name of the tab that was duplicated
+    }
+    return this.claim(freshName());
+  }
+
+  /**
+   * Lock a name; resolves with the function that unlocks it, or undefined where another page has locked it.
+   * @param {string} name
+   * @returns {Promise<(() => void) | undefined>}
+   */
+  #lock(name) {
+    return new Promise((resolve) => {
+      const isFree = () => resolve(() => {});
+      const { locks } = this.#page.navigator ?? {};
+      if (!locks) return isFree();
+      const hold = (/** @type {Lock | null} */ lock) => lock && new Promise((unlock) => resolve(() => unlock(null)));
+      locks
+        .request(`${KEY} ${name}`, { ifAvailable: true }, hold)
+        .then(() => resolve(undefined)) // without effect after it was held
+        .catch(isFree);
+    });
+  }
+
+  /** @returns {string[]} */
+  #kept() {
+    try {
+      const kept = JSON.parse(this.#storage.getItem(KEY) ?? "[]");
+      return kept.filter((/** @type {unknown} */ name) => NAME.test(String(name)));
+    } catch {
+      return []; // something else wrote there
+    }
+  }
+
+  /** @param {string[]} names */
+  #keep(names) {
+    try {
+      this.#storage.setItem(KEY, JSON.stringify(names));
+    } catch {
+      // it is full: the name lasts until the page is reloaded
+    }
+  }
+}
+
+/** Not `crypto.randomUUID`, which pages without HTTPS lack. */
+export function freshName() {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** @param {Page} page */
+function storageOf(page) {
+  try {
+    return page.sessionStorage;
+  } catch {
+    return undefined; // the browser was told to keep nothing for this page
+  }
+}
