@@ -56,6 +56,7 @@ class Desk:
                 "TF_VAR_package_path": str(package.build("local")),
                 "TF_VAR_auth": "none",
                 "TF_VAR_monitoring": "false",
+                "TF_VAR_lease_seconds": "3600",  # the household watches on, however slow the machine is
                 "TF_CLI_ARGS": "-no-color",
                 **variables,
             },
