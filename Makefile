@@ -10,8 +10,9 @@ OPENAPI := .venv-openapi/.installed
 SCAN := .venv-scan/.installed
 PLOTTER := .venv-bench/.installed
 CRT := .venv-crt/.installed
-NODE_MODULES := clients/js/node_modules/.installed tests/edge/node_modules/.installed
 LOCALSTACK := .venv-localstack/.installed
+HLS := dev/page/node_modules/.installed
+NODE_MODULES := $(HLS) clients/js/node_modules/.installed tests/edge/node_modules/.installed
 PY := .venv/bin/python
 export PYTHONPATH := src:.
 
@@ -27,7 +28,7 @@ help: ## List the targets
 install: $(VENV) $(EMULATOR) ## Make the environments that everyday work needs
 
 .PHONY: run
-run: $(VENV) $(EMULATOR) ## Serve on http://localhost:3000 until Ctrl-C (PORT=3000); needs no AWS
+run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C (PORT=3000); needs no AWS
 	@exec $(PY) -m dev.serve
 
 # Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process.
@@ -191,7 +192,7 @@ openapi: $(VENV) ## Write docs/openapi.yaml out of the routes and the models
 	@$(PY) -m dev.openapi
 
 .PHONY: picture
-picture: $(VENV) $(EMULATOR) ## Draw docs/page.png, the README's picture, anew; needs Chromium
+picture: $(VENV) $(EMULATOR) $(HLS) ## Draw docs/page.png, the README's picture, anew; needs Chromium
 	@$(PY) -m dev.picture
 
 .PHONY: docs
@@ -241,8 +242,10 @@ $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(LOCALSTACK) $(CRT):
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# TypeScript for the JavaScript client's types, a parser and another verifier for the edge; without npm the tests
-# that need them are skipped.
+# One quick retry: offline, make run must not wait a minute for npm.
+NPM_CI := npm ci --silent --no-audit --no-fund --fetch-retries 1 --fetch-retry-mintimeout 1000
+# TypeScript for the JavaScript client's types, a parser and another verifier for the edge, hls.js for the page of
+# make run; without npm the tests that need them are skipped, and the page has no video.
 %/node_modules/.installed: %/package-lock.json
-	@! command -v npm >/dev/null || (cd $* && npm ci --silent --no-audit --no-fund && touch node_modules/.installed) \
-		|| echo "npm cannot fetch what $*/package-lock.json names: the tests that need it are skipped."
+	@! command -v npm >/dev/null || (cd $* && $(NPM_CI) && touch node_modules/.installed) \
+		|| echo "npm cannot fetch what $*/package-lock.json names: go on without it."

@@ -52,9 +52,11 @@ def _store() -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """DynamoDB's numbers are decimals, and all of ours are whole."""
+    """Return a value that JSON has: DynamoDB has sets, and its numbers are decimals, all of ours whole."""
     if isinstance(value, dict):
         return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, set):
+        return sorted(value)
     return value if isinstance(value, str) else int(value)
 
 

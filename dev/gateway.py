@@ -51,7 +51,10 @@ def _route(route: Route[Any]) -> routing.Route:
         event = _event(request, await request.body(), route.key)
         # Lambda runs a handler in a process of its own; here a thread keeps it off the event loop.
         answer = await run_in_threadpool(route, event, LambdaContext())
-        return Response(answer["body"], answer["statusCode"], answer["headers"])
+        response = Response(answer["body"], answer["statusCode"], answer["headers"])
+        for cookie in answer.get("cookies", ()):
+            response.headers.append("set-cookie", cookie)
+        return response
 
     return routing.Route(path, serve, methods=[method])
 

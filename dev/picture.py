@@ -12,7 +12,7 @@ from dev.local_service import LocalService
 
 PICTURE: Final = ROOT / "docs" / "page.png"
 DEVICES: Final = ("Television", "Laptop", "Tablet", "Phone")
-SIZE: Final[ViewportSize] = {"width": 1280, "height": 780}
+SIZE: Final[ViewportSize] = {"width": 1280, "height": 850}
 
 
 def draw(path: str, file: Path) -> None:

@@ -1,6 +1,7 @@
 """`make run`: the real handlers on http://localhost:3000, over an embedded DynamoDB-compatible store."""
 
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -13,12 +14,19 @@ import boto3
 import uvicorn
 from starlette.applications import Starlette
 
+from dev.cdn import PLAYLIST, cdn
 from dev.demo import page
 from dev.emulator import EmulatorError, environment_for, start_emulator
 from dev.gateway import gateway
 from dev.table import ensure_table
 from entrypoints import bootstrap
-from entrypoints.settings import Auth, SettingsError
+from entrypoints.settings import (
+    MOST_LEASE_SECONDS_WITH_TOKENS,
+    NO_PLAYBACK_KEY,
+    Auth,
+    Settings,
+    SettingsError,
+)
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = "3000"
@@ -32,25 +40,54 @@ def main() -> None:
     try:
         listener = _listen(os.environ.get("PORT") or DEFAULT_PORT)
         with _store():
-            bootstrap.service()  # wrong settings are told now, not by the first request
-            _serve(listener)
+            settings = _settle_playback_key()
+            bootstrap.service()  # wrong settings are reported now, not by the first request
+            _serve(listener, settings)
     except KeyboardInterrupt:
         pass
     except (EmulatorError, SettingsError, OSError, ValueError) as error:
         sys.exit(f"make run: {error}")
 
 
-def _serve(listener: socket.socket) -> None:
+def _settle_playback_key() -> Settings:
+    """Make a playback key of this process, unless one is given or there are to be none; return the settings.
+
+    Leases that are too long for tokens are no reason not to start: without a key they are allowed.
+    """
+    settings = Settings.from_environment()
+    is_settled = settings.issues_tokens or settings.playback_key.get_secret_value() == NO_PLAYBACK_KEY
+    if is_settled or settings.lease_seconds > MOST_LEASE_SECONDS_WITH_TOKENS:
+        return settings
+    os.environ["PLAYBACK_KEY"] = f"local:{secrets.token_urlsafe(32)}"
+    return Settings.from_environment()
+
+
+def _about_video(settings: Settings) -> str:
+    """Return a line that says who gets the video."""
+    if settings.playback_keys:
+        return f"The video at {PLAYLIST} is for holders of a playback token; anyone else gets a 403."
+    if settings.playback_key_parameter:
+        reason = "the edge here does not read PLAYBACK_KEY_PARAMETER"
+    elif settings.lease_seconds > MOST_LEASE_SECONDS_WITH_TOKENS:
+        reason = f"there are no playback tokens with LEASE_SECONDS above {MOST_LEASE_SECONDS_WITH_TOKENS}"
+    else:
+        reason = f"there are no playback tokens with PLAYBACK_KEY={NO_PLAYBACK_KEY}"
+    return f"The video at {PLAYLIST} is open to everyone: {reason}."
+
+
+def _serve(listener: socket.socket, settings: Settings) -> None:
     port = listener.getsockname()[1]
 
     @asynccontextmanager
     async def announce(_: Starlette) -> AsyncIterator[None]:
         print(f"Every caller is trusted here (no authentication). Try:\n{_example(port)}")
         print(f"  or open http://localhost:{port} and play with four screens")
+        print(_about_video(settings))
         print(f"ready http://localhost:{port}", flush=True)
         yield
 
-    config = uvicorn.Config(gateway(announce, page()), log_level="warning", access_log=False)
+    others = [*page(), cdn(settings.playback_keys)]
+    config = uvicorn.Config(gateway(announce, others), log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -1,6 +1,7 @@
 /** The household: its screens, its slots, and its item in the store. */
 import { StreamLimiter } from "/client/index.js";
 import { Screen } from "./screen.js";
+import { unplayable } from "./video.js";
 
 const DEVICES = ["Television", "Laptop", "Tablet", "Phone"];
 const ATTRIBUTES = ["userId", "streamCount", "expiresAt", "anonymousCount", "anonymousExpiresAt"];
@@ -12,9 +13,11 @@ const limiter = new StreamLimiter();
 const find = (id) => document.getElementById(id);
 
 const screens = DEVICES.map(
-  (device) => new Screen({ limiter, userId, device, onChange: refresh, onSaid: say, onLease: hintAt }),
+  (device) => new Screen({ userId, device, onChange: refresh, onSaid: say, onLease: hintAt }),
 );
 find("screens").append(...screens.map(({ element }) => element));
+
+find("no-video").textContent = unplayable;
 
 let refreshes = 0;
 async function refresh() {
@@ -64,12 +67,13 @@ function showItem(item) {
   shown = now;
 }
 
-/** Whose it is and how many there are, then the leases in the order of their starts. */
+/** The user and the counts, then the leases in the order of their starts, and then the names that have tokens. */
 function byMeaning([a, first], [b, second]) {
   return placeOf(a) - placeOf(b) || (first.startedAt ?? 0) - (second.startedAt ?? 0);
 }
 
 function placeOf(name) {
+  if (name === "tokens") return Infinity;
   const place = ATTRIBUTES.indexOf(name);
   return place < 0 ? ATTRIBUTES.length : place;
 }

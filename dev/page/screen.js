@@ -1,27 +1,48 @@
-/** One screen of the household: a player with as little in it as shows what the client does for it. */
+/** One screen of the household: a player with as little in it as shows what the client and the edge do. */
+import { StreamLimiter } from "/client/index.js";
+import { Calls } from "./calls.js";
+import { keptName } from "./names.js";
+import { Video, unplayable } from "./video.js";
 
 /** What each state shows, and what can be done in it. */
 const STATES = {
   off: { title: "Off", actions: ["play"] },
   starting: { title: "Starting…", actions: ["pause"] },
-  playing: { title: "Playing", actions: ["pause", "crash"] },
-  refused: { title: "Every slot is taken", actions: ["play"] },
+  playing: { title: "Playing", actions: ["pause", "crash", "block"] },
+  cut: { title: "No more video", actions: ["pause", "block"] },
+  refused: { title: "Every slot is taken", actions: ["play", "watchAnyway"] },
+  anyway: { title: "Playing without a slot", actions: ["play"] },
+  denied: { title: "No video", actions: ["play"] },
   gone: { title: "Stopped", actions: ["play"] },
   crashed: { title: "Crashed", actions: ["comeBack"] },
-  failed: { title: "No answer", actions: ["play"] },
+  failed: { title: "No answer", actions: ["play", "block"] },
 };
 
+/** In these, the video plays for as long as the edge hands it out. */
+const WITH_VIDEO = ["playing", "anyway"];
+
+/** These show something about the video. */
+const ABOUT_VIDEO = ["block", "watchAnyway"];
+
 export class Screen {
-  constructor({ limiter, userId, device, onChange, onSaid, onLease }) {
-    Object.assign(this, { limiter, userId, device, onChange, onLease });
+  constructor({ userId, device, onChange, onSaid, onLease }) {
+    Object.assign(this, { userId, device, onChange, onLease });
     this.say = (text, kind) => onSaid(device, text, kind);
     this.element = document.getElementById("screen").content.firstElementChild.cloneNode(true);
     this.element.dataset.device = device;
     this.element.setAttribute("aria-label", device);
     this.part("h2").textContent = device;
+    this.streamId = keptName(`${userId}/${device}`);
+    this.calls = new Calls(() => this.resume());
+    this.limiter = new StreamLimiter({ fetch: this.calls.fetch });
+    this.video = new Video(this.part("video"), {
+      token: () => this.calls.playbackToken,
+      onRefused: (reason) => this.cutOff(reason),
+      onFailed: (details) => this.say(`its video failed: ${details}`, "refused"),
+    });
     for (const button of this.element.querySelectorAll("[data-action]")) {
       button.addEventListener("click", () => this[button.dataset.action]());
-      button.setAttribute("aria-label", `${button.textContent}: ${device}`);
+      this.label(button, button.textContent);
     }
     this.show("off", "Press play.");
     setInterval(() => this.tick(), 200);
@@ -31,17 +52,19 @@ export class Screen {
     return this.element.querySelector(selector);
   }
 
-  play(options) {
-    return this.start(this.limiter.stream({ userId: this.userId, device: this.device }), options);
+  label(button, text) {
+    button.textContent = text;
+    button.setAttribute("aria-label", `${text}: ${this.device}`);
   }
 
-  /** The player was killed and started anew: it still knows the name of its stream. */
+  /** The player was killed and started anew: its stream has the name that it had. */
   comeBack() {
-    const { streamId } = this.stream;
-    return this.start(this.limiter.stream({ userId: this.userId, device: this.device, streamId }));
+    return this.play();
   }
 
-  async start(stream, options) {
+  async play(options) {
+    const { userId, device, streamId } = this;
+    const stream = this.limiter.stream({ userId, device, streamId });
     this.stream = stream;
     stream.addEventListener("admitted", ({ detail }) => {
       this.wholeLeaseMs = detail.expiresInSeconds * 1000;
@@ -69,9 +92,34 @@ export class Screen {
 
   async pause() {
     this.show("off", "Paused: the slot was given back.");
-    await this.stream.end();
-    this.say("ended its stream", "ended");
+    const isTold = await this.stream.end();
+    this.say(isTold ? "ended its stream" : "cannot end its stream: the lease will", "ended");
     this.onChange();
+  }
+
+  /** An ad blocker comes, or goes: the player does not notice. */
+  block() {
+    this.calls.isBlocked = !this.calls.isBlocked;
+    this.label(this.part('[data-action="block"]'), this.calls.isBlocked ? "Unblock calls" : "Block calls");
+    this.say(this.calls.isBlocked ? "its calls are blocked" : "its calls go through again", "ended");
+    this.tick();
+  }
+
+  /** A player that does not care for the answer. */
+  watchAnyway() {
+    this.show("anyway");
+    this.say("asks the edge all the same", "ended");
+  }
+
+  /** The edge gives nothing more: the token has expired, or there was none. */
+  cutOff(reason) {
+    this.show(this.state === "anyway" ? "denied" : "cut", `The edge said 403: ${reason}.`);
+    this.say(`403 of the edge: ${reason}`, "refused");
+  }
+
+  /** There is a new token. */
+  resume() {
+    if (this.state === "cut") this.show("playing");
   }
 
   crash() {
@@ -95,7 +143,9 @@ export class Screen {
     const isCrashed = this.state === "crashed" && !this.isSlotBack;
     const leftMs = isCrashed ? Math.max(0, this.slotIsBackAt - Date.now()) : (this.stream?.leaseMs ?? 0);
     const seconds = Math.ceil(leftMs / 1000);
-    if (this.state === "playing") this.setDetail(`Lease: ${seconds} s`);
+    if (this.state === "playing") {
+      this.setDetail(`${this.calls.isBlocked ? "Calls blocked. " : ""}Lease: ${seconds} s`);
+    }
     if (isCrashed) this.setDetail(seconds > 0 ? "Its slot comes back in" : "Its slot comes back after the grace");
     if (this.state === "crashed" && this.isSlotBack) this.setDetail("Its slot is free again.");
     setText(this.part(".countdown"), isCrashed && seconds > 0 ? `${seconds} s` : "");
@@ -110,10 +160,13 @@ export class Screen {
     this.setDetail(detail);
     const hadFocus = this.element.contains(document.activeElement);
     for (const button of this.element.querySelectorAll("[data-action]")) {
-      button.hidden = !STATES[state].actions.includes(button.dataset.action);
+      const { action } = button.dataset;
+      button.hidden = !STATES[state].actions.includes(action) || (unplayable && ABOUT_VIDEO.includes(action));
     }
     this.part(".holders").replaceChildren(...holders.map((holder) => this.holder(holder)));
     if (hadFocus) this.part("[data-action]:not([hidden])").focus(); // not lost with a button that went
+    if (WITH_VIDEO.includes(state)) this.video.play();
+    else this.video.stop();
     this.tick();
   }
 

@@ -2,33 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from dev.browser import MISSING, chromium, find
 from dev.local_service import LocalService
-from tests.support import skip_or_fail
+from tests.e2e.household import DEVICES, SETTINGS, TAKEN, press, screen, slots_taken, start_all, wait_for_film
 
 pytestmark = pytest.mark.e2e
-
-SETTINGS: Final = {"LEASE_SECONDS": "4", "HEARTBEAT_SECONDS": "1", "GRACE_SECONDS": "1"}
-DEVICES: Final = ("Television", "Laptop", "Tablet", "Phone")
-TAKEN: Final = "Every slot is taken"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium that is installed on this machine."""
-    path = find()
-    if path is None:
-        skip_or_fail(MISSING)
-    with chromium(path) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -36,43 +19,6 @@ def service() -> Iterator[LocalService]:
     """A service with short leases."""
     with LocalService(SETTINGS) as service:
         yield service
-
-
-@pytest.fixture
-def page(browser: Browser, service: LocalService, user_id: str) -> Iterator[Page]:
-    """The page of a household of its own; its scripts must not fail, nor ask anybody but the service."""
-    page = browser.new_page()
-    failures: list[str] = []
-    asked: set[str] = set()
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.on("request", lambda request: asked.add(request.url))
-    page.goto(f"{service.url}/?user={user_id}")
-    yield page
-    page.close()
-    assert failures == []
-    assert {urlsplit(url.removeprefix("blob:")).netloc for url in asked} == {urlsplit(service.url).netloc}
-
-
-def screen(page: Page, device: str) -> Locator:
-    """One of the screens."""
-    return page.get_by_role("article", name=device)
-
-
-def press(page: Page, action: str, device: str) -> None:
-    """Press a button of a screen."""
-    page.get_by_role("button", name=f"{action}: {device}").click()
-
-
-def start_all(page: Page) -> None:
-    """Three play, and the fourth is refused."""
-    for device in DEVICES:
-        press(page, "Play", device)
-        expect(screen(page, device)).to_contain_text(TAKEN if device == "Phone" else "Playing")
-
-
-def slots_taken(page: Page, count: int) -> None:
-    """The page shows so many slots."""
-    expect(page.get_by_text(f"{count} of 3 slots taken")).to_be_visible()
 
 
 def test_the_fourth_screen_is_refused_and_told_who_is_watching(page: Page) -> None:
@@ -129,6 +75,7 @@ def test_screens_play_on_beyond_their_lease(page: Page) -> None:
     expect(screen(page, "Laptop")).to_contain_text("Playing")
     page.wait_for_timeout(7_000)  # longer than the lease and the grace
     expect(screen(page, "Laptop")).to_contain_text("Playing")
+    wait_for_film(page, "Laptop")
     assert page.get_by_role("log").inner_text().count("admitted") == 1
 
 
@@ -184,10 +131,15 @@ def test_everybody_can_use_it(page: Page, width: int) -> None:
     expect(screen(page, "Television")).to_contain_text(TAKEN)
     press(page, "Crash", "Laptop")
     assert_accessible(page)
+    press(page, "Watch anyway", "Television")  # as its last token allows, for as long as that is good
+    press(page, "Block calls", "Tablet")
+    expect(screen(page, "Television")).to_contain_text("The edge said 403", timeout=10_000)
+    expect(screen(page, "Tablet")).to_contain_text("No more video", timeout=10_000)
+    assert_accessible(page)
 
 
 def test_nothing_moves_for_those_who_asked_for_that(browser: Browser, service: LocalService) -> None:
-    """The film stands still, and so does the mark of what has changed."""
+    """But for the video that they start: the mark of what has changed stands still."""
     page = browser.new_page(reduced_motion="reduce")
     page.goto(f"{service.url}/?user=still")
     press(page, "Play", "Laptop")

@@ -39,6 +39,7 @@ SHARED: Final = (
     ".venv-openapi",
     ".venv-docs",
     "clients/js/node_modules",
+    "dev/page/node_modules",
 )
 
 ENVIRONMENT: Final = {

@@ -1,0 +1,77 @@
+/** The video of a screen: hls.js, with the newest playback token on each of its requests. */
+
+const PLAYLIST = "/cdn/demo/index.m3u8";
+const TOKEN_HEADER = "cta-common-access-token";
+
+// Close to nothing is fetched ahead or kept behind: what a player has, no edge takes back.
+const BUFFERS = {
+  maxBufferLength: 2,
+  maxMaxBufferLength: 2,
+  backBufferLength: 0,
+  frontBufferFlushThreshold: 2, // the film's end, when it begins anew
+};
+
+const { Hls } = globalThis; // of a script that is not there without npm
+
+/** Why there is no video, or an empty text. */
+export const unplayable = !Hls
+  ? "There is no video here: hls.js is not installed. make run fetches it where npm is."
+  : !Hls.isSupported()
+    ? "There is no video here: this browser lacks Media Source Extensions."
+    : "";
+
+export class Video {
+  #element;
+  #token;
+  #onRefused;
+  #onFailed;
+  #hls;
+  #position = 0;
+
+  /**
+   * @param {HTMLVideoElement} element
+   * @param {object} options
+   * @param {() => string} options.token returns the newest token, or an empty text
+   * @param {(reason: string) => void} options.onRefused called when the edge refuses, with its reason; it has stopped
+   * @param {(details: string) => void} options.onFailed called when it cannot go on for another reason
+   */
+  constructor(element, { token, onRefused, onFailed }) {
+    this.#element = element;
+    this.#token = token;
+    this.#onRefused = onRefused;
+    this.#onFailed = onFailed;
+  }
+
+  /** Play from where it stopped. */
+  play() {
+    if (unplayable || this.#hls) return;
+    const hls = new Hls({
+      ...BUFFERS,
+      startPosition: this.#position,
+      xhrSetup: (xhr, url) => {
+        xhr.open("GET", url);
+        if (this.#token()) xhr.setRequestHeader(TOKEN_HEADER, this.#token());
+      },
+    });
+    hls.on(Hls.Events.ERROR, (_, error) => this.#onError(error));
+    hls.on(Hls.Events.MANIFEST_PARSED, () => this.#element.play().catch(() => {})); // stopped meanwhile
+    hls.loadSource(PLAYLIST);
+    hls.attachMedia(this.#element);
+    this.#hls = hls;
+  }
+
+  stop() {
+    if (!this.#hls) return;
+    this.#position = this.#element.currentTime;
+    this.#hls.destroy();
+    this.#hls = undefined;
+  }
+
+  #onError({ fatal, details, response, networkDetails }) {
+    const isRefused = response?.code === 403;
+    if (!isRefused && !fatal) return;
+    this.stop();
+    if (isRefused) this.#onRefused(networkDetails.getResponseHeader("x-playback"));
+    else this.#onFailed(details);
+  }
+}

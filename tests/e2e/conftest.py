@@ -1,0 +1,47 @@
+"""A browser, and the page of `make run` in it."""
+
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from dev import ROOT
+from dev.browser import MISSING, chromium, find
+from dev.local_service import LocalService
+from tests.support import skip_or_fail
+
+HLS: Final = ROOT / "dev" / "page" / "node_modules" / "hls.js"
+REFUSAL: Final = "Failed to load resource: the server responded with a status of "
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium that is installed on this machine, for pages with a player in them."""
+    path = find()
+    if path is None:
+        skip_or_fail(MISSING)
+    if not HLS.exists():
+        skip_or_fail("hls.js is not installed: `make run` fetches it with npm.")
+    with chromium(path) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, service: LocalService, user_id: str) -> Iterator[Page]:
+    """The page of a household of its own; its scripts must not fail, nor ask anybody but the service.
+
+    The console has no error either, but for the refusals that are its story.
+    """
+    page = browser.new_page()
+    failures: list[str] = []
+    asked: set[str] = set()
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: asked.add(request.url))
+    page.goto(f"{service.url}/?user={user_id}")
+    yield page
+    page.close()
+    assert [text for text in failures if not text.startswith((f"{REFUSAL}403", f"{REFUSAL}410"))] == []
+    assert {urlsplit(url.removeprefix("blob:")).netloc for url in asked} == {urlsplit(service.url).netloc}

@@ -1,0 +1,49 @@
+"""The household of the page that `make run` serves: what its tests do with the screens."""
+
+from typing import Final
+
+from playwright.sync_api import Locator, Page, expect
+
+SETTINGS: Final = {"LEASE_SECONDS": "4", "HEARTBEAT_SECONDS": "1", "GRACE_SECONDS": "1"}
+DEVICES: Final = ("Television", "Laptop", "Tablet", "Phone")
+TAKEN: Final = "Every slot is taken"
+
+
+def screen(page: Page, device: str) -> Locator:
+    """One of the screens."""
+    return page.get_by_role("article", name=device)
+
+
+def press(page: Page, action: str, device: str) -> None:
+    """Press a button of a screen."""
+    page.get_by_role("button", name=f"{action}: {device}").click()
+
+
+def video(page: Page, device: str) -> Locator:
+    """The video of a screen."""
+    return screen(page, device).locator("video")
+
+
+def wait_for_film(page: Page, device: str) -> None:
+    """Wait until another second of the film has been shown on a screen."""
+    element = video(page, device).element_handle()
+    start = element.evaluate("video => video.currentTime") if element else 0
+    page.wait_for_function("([video, start]) => video.currentTime > start + 1", arg=[element, start])
+    assert video(page, device).evaluate("video => video.videoWidth") == 384
+
+
+def assert_no_film(page: Page, device: str) -> None:
+    """A screen has nothing to show: no picture is loaded."""
+    assert video(page, device).evaluate("video => video.readyState") == 0
+
+
+def start_all(page: Page) -> None:
+    """Three play, and the fourth is refused."""
+    for device in DEVICES:
+        press(page, "Play", device)
+        expect(screen(page, device)).to_contain_text(TAKEN if device == "Phone" else "Playing")
+
+
+def slots_taken(page: Page, count: int) -> None:
+    """The page shows so many slots."""
+    expect(page.get_by_text(f"{count} of 3 slots taken")).to_be_visible()

@@ -1,0 +1,182 @@
+"""The video of the page that `make run` serves: it plays for as long as the edge hands it out."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dev.local_service import LocalService
+from tests.e2e.household import (
+    DEVICES,
+    SETTINGS,
+    assert_no_film,
+    press,
+    screen,
+    slots_taken,
+    start_all,
+    wait_for_film,
+)
+
+pytestmark = pytest.mark.e2e
+
+TOKEN_HEADER: Final = "cta-common-access-token"
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[LocalService]:
+    """A service with short leases."""
+    with LocalService(SETTINGS) as service:
+        yield service
+
+
+def test_three_screens_play_the_video_and_the_fourth_gets_none(page: Page) -> None:
+    """Also when it does not care for its refusal: nothing is handed out without a token."""
+    answered: list[tuple[bool, int]] = []
+    page.on(
+        "response",
+        lambda response: (
+            answered.append((TOKEN_HEADER in response.request.headers, response.status))
+            if "/cdn/" in response.url
+            else None
+        ),
+    )
+    start_all(page)
+    press(page, "Watch anyway", "Phone")
+    expect(screen(page, "Phone")).to_contain_text("The edge said 403: missing.")
+    for device in DEVICES[:3]:
+        wait_for_film(page, device)
+    assert_no_film(page, "Phone")
+    assert set(answered) == {(True, 200), (False, 403)}
+
+
+def test_a_screen_whose_calls_are_blocked_stops_with_its_lease(page: Page) -> None:
+    """As under an ad blocker; another screen can take its slot, and its film goes on when its calls do."""
+    press(page, "Play", "Television")
+    press(page, "Play", "Laptop")
+    wait_for_film(page, "Television")
+    press(page, "Block calls", "Television")
+    television = screen(page, "Television")
+    expect(television).to_contain_text("Calls blocked.")
+    expect(television).to_contain_text("The edge said 403: expired.", timeout=10_000)
+    assert_no_film(page, "Television")
+    slots_taken(page, 1)
+    wait_for_film(page, "Laptop")
+    press(page, "Unblock calls", "Television")
+    expect(television).to_contain_text("Playing", timeout=10_000)
+    wait_for_film(page, "Television")
+
+
+def test_a_screen_that_the_edge_refused_goes_on_with_its_next_token(page: Page) -> None:
+    """A tab that was frozen comes back with a token that has expired, and its heartbeat brings another."""
+    press(page, "Play", "Laptop")
+    wait_for_film(page, "Laptop")
+    page.route(
+        "**/cdn/**", lambda route: route.fulfill(status=403, headers={"x-playback": "expired"}), times=1
+    )
+    expect(screen(page, "Laptop")).to_contain_text("No more video")
+    expect(screen(page, "Laptop")).to_contain_text("Playing")
+    wait_for_film(page, "Laptop")
+    assert page.get_by_role("log").inner_text().count("admitted") == 1
+
+
+def test_an_evicted_screen_stops(page: Page) -> None:
+    """At once when it learns it, which is the next heartbeat."""
+    start_all(page)
+    wait_for_film(page, "Television")
+    page.get_by_role("button", name="Stop it on Television, watch on Phone").click()
+    expect(screen(page, "Television")).to_contain_text("Stopped")
+    assert_no_film(page, "Television")
+    wait_for_film(page, "Phone")
+
+
+def test_an_evicted_screen_that_does_not_learn_it_stops_within_a_lease(page: Page) -> None:
+    """Its calls are blocked when another screen takes its slot, so only the edge can stop it."""
+    start_all(page)
+    wait_for_film(page, "Television")
+    press(page, "Block calls", "Television")
+    page.get_by_role("button", name="Stop it on Television, watch on Phone").click()
+    wait_for_film(page, "Phone")
+    expect(screen(page, "Television")).to_contain_text("The edge said 403: expired.", timeout=10_000)
+    assert_no_film(page, "Television")
+    for device in DEVICES[1:]:
+        wait_for_film(page, device)
+
+
+def test_without_tokens_only_an_obedient_screen_stops(browser: Browser, user_id: str) -> None:
+    """The open video of PLAYBACK_KEY=off shows what tokens are for."""
+    with LocalService(SETTINGS | {"PLAYBACK_KEY": "off"}) as service:
+        page = browser.new_page()
+        page.goto(f"{service.url}/?user={user_id}")
+        start_all(page)
+        press(page, "Watch anyway", "Phone")
+        for device in DEVICES:
+            wait_for_film(page, device)
+        expect(screen(page, "Phone")).to_contain_text("Playing without a slot")
+        page.close()
+
+
+def test_without_a_player_of_hls_the_page_says_so(
+    browser: Browser, service: LocalService, user_id: str
+) -> None:
+    """Where npm is missing all else works, and nothing is offered that needs the video."""
+    page = browser.new_page()
+    page.route("**/hls.js/**", lambda route: route.abort())
+    page.goto(f"{service.url}/?user={user_id}")
+    expect(page.get_by_role("contentinfo")).to_contain_text("hls.js is not installed")
+    start_all(page)
+    for name in ("Block calls: Laptop", "Watch anyway: Phone"):
+        expect(page.get_by_role("button", name=name)).to_be_hidden()
+    page.close()
+
+
+def stream_names(page: Page) -> list[str]:
+    """The names of the leases in the item that the page shows."""
+    rows = page.get_by_role("rowheader", name="stream#")
+    expect(rows.first).to_be_visible()
+    return rows.all_inner_texts()
+
+
+def test_a_screen_keeps_its_name_over_plays_and_reloads(page: Page) -> None:
+    """However often it starts, it is one stream, and has one of the names that may have tokens."""
+    names = set()
+    for _ in range(4):
+        press(page, "Play", "Laptop")
+        expect(screen(page, "Laptop")).to_contain_text("Playing")
+        names.update(stream_names(page))
+        press(page, "Pause", "Laptop")
+        expect(page.get_by_role("log")).to_contain_text("Laptop: ended its stream")
+        press(page, "Play", "Laptop")
+        expect(screen(page, "Laptop")).to_contain_text("Playing")
+        page.reload()
+    assert len(names) == 1
+
+
+def test_a_reloaded_page_is_not_ended_by_the_farewell_of_the_one_before(
+    page: Page, service: LocalService
+) -> None:
+    """It may come late: it carries the `play` of its own page."""
+    press(page, "Play", "Laptop")
+    expect(screen(page, "Laptop")).to_contain_text("Playing")
+    with page.expect_request("**/stream/end") as farewell:
+        # Playwright does not see the requests of a page that really goes.
+        page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")
+    page.reload()
+    press(page, "Play", "Laptop")
+    expect(screen(page, "Laptop")).to_contain_text("Playing")
+    late = httpx.post(f"{service.url}/stream/end", content=farewell.value.post_data)
+    assert late.json()["ended"] is False
+    slots_taken(page, 1)
+
+
+def test_a_duplicated_tab_is_a_screen_of_its_own(page: Page) -> None:
+    """It copies what the tab's session stores, and must not share a slot by that."""
+    page.reload()  # a name is stored when the page goes
+    press(page, "Play", "Laptop")
+    slots_taken(page, 1)
+    with page.expect_popup() as opened:
+        page.evaluate("void open(location.href)")
+    press(opened.value, "Play", "Laptop")
+    slots_taken(page, 2)
+    opened.value.close()
