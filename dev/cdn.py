@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.playback_token import PlaybackKey
+from adapters.playback_keys import PlaybackKey
 from dev import ROOT
 from dev.edge import Edge, Refused
 

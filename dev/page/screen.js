@@ -1,6 +1,5 @@
 /** One screen of the household: a player with as little in it as shows what the client and the edge do. */
 import { StreamLimiter } from "/client/index.js";
-import { Calls } from "./calls.js";
 import { keptName } from "./names.js";
 import { Video, unplayable } from "./video.js";
 
@@ -32,11 +31,12 @@ export class Screen {
     this.element.dataset.device = device;
     this.element.setAttribute("aria-label", device);
     this.part("h2").textContent = device;
-    this.streamId = keptName(`${userId}/${device}`);
-    this.calls = new Calls(() => this.resume());
-    this.limiter = new StreamLimiter({ fetch: this.calls.fetch });
+    this.isBlocked = false;
+    const limiter = new StreamLimiter({ fetch: (...request) => this.call(...request) });
+    this.stream = limiter.stream({ userId, device, streamId: keptName(`${userId}/${device}`) });
+    this.listen();
     this.video = new Video(this.part("video"), {
-      token: () => this.calls.playbackToken,
+      token: () => this.playbackToken,
       onRefused: (reason) => this.cutOff(reason),
       onFailed: (details) => this.say(`its video failed: ${details}`, "refused"),
     });
@@ -62,10 +62,19 @@ export class Screen {
     return this.play();
   }
 
-  async play(options) {
-    const { userId, device, streamId } = this;
-    const stream = this.limiter.stream({ userId, device, streamId });
-    this.stream = stream;
+  /** `fetch` of its client; it fails as under an ad blocker where that is asked for. */
+  async call(...request) {
+    if (this.isBlocked) throw new TypeError("The call is blocked.");
+    return fetch(...request);
+  }
+
+  listen() {
+    const { stream } = this;
+    stream.addEventListener("token", ({ detail }) => {
+      if (!detail.playbackToken) return; // the edge is asked with the last one, and says why not
+      this.playbackToken = detail.playbackToken;
+      if (this.state === "cut") this.show("playing");
+    });
     stream.addEventListener("admitted", ({ detail }) => {
       this.wholeLeaseMs = detail.expiresInSeconds * 1000;
       this.show("playing");
@@ -80,9 +89,12 @@ export class Screen {
       this.show("gone", "Another screen took this slot.");
       this.say(`410, ${detail.title?.toLowerCase() ?? "gone"}`, "refused");
     });
+  }
+
+  async play(options) {
     this.show("starting");
     try {
-      await stream.start(options);
+      await this.stream.start(options);
     } catch (error) {
       this.show("failed", error.message);
       this.say(error.message, "refused");
@@ -99,9 +111,9 @@ export class Screen {
 
   /** An ad blocker comes, or goes: the player does not notice. */
   block() {
-    this.calls.isBlocked = !this.calls.isBlocked;
-    this.label(this.part('[data-action="block"]'), this.calls.isBlocked ? "Unblock calls" : "Block calls");
-    this.say(this.calls.isBlocked ? "its calls are blocked" : "its calls go through again", "ended");
+    this.isBlocked = !this.isBlocked;
+    this.label(this.part('[data-action="block"]'), this.isBlocked ? "Unblock calls" : "Block calls");
+    this.say(this.isBlocked ? "its calls are blocked" : "its calls go through again", "ended");
     this.tick();
   }
 
@@ -115,11 +127,6 @@ export class Screen {
   cutOff(reason) {
     this.show(this.state === "anyway" ? "denied" : "cut", `The edge said 403: ${reason}.`);
     this.say(`403 of the edge: ${reason}`, "refused");
-  }
-
-  /** There is a new token. */
-  resume() {
-    if (this.state === "cut") this.show("playing");
   }
 
   crash() {
@@ -141,10 +148,10 @@ export class Screen {
   /** What is left of the lease: as long as heartbeats come it is filled up again and again. */
   tick() {
     const isCrashed = this.state === "crashed" && !this.isSlotBack;
-    const leftMs = isCrashed ? Math.max(0, this.slotIsBackAt - Date.now()) : (this.stream?.leaseMs ?? 0);
+    const leftMs = isCrashed ? Math.max(0, this.slotIsBackAt - Date.now()) : this.stream.leaseMs;
     const seconds = Math.ceil(leftMs / 1000);
     if (this.state === "playing") {
-      this.setDetail(`${this.calls.isBlocked ? "Calls blocked. " : ""}Lease: ${seconds} s`);
+      this.setDetail(`${this.isBlocked ? "Calls blocked. " : ""}Lease: ${seconds} s`);
     }
     if (isCrashed) this.setDetail(seconds > 0 ? "Its slot comes back in" : "Its slot comes back after the grace");
     if (this.state === "crashed" && this.isSlotBack) this.setDetail("Its slot is free again.");
