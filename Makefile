@@ -52,7 +52,7 @@ test-e2e: $(VENV) $(EMULATOR) ## Run the tests of the whole: the zip, Terraform,
 	$(PY) -m pytest -m e2e $(ARGS)
 
 .PHONY: prove
-prove: $(VENV) $(EMULATOR) ## Prove the promises at length: about 12 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)
+prove: $(VENV) $(EMULATOR) ## Prove the promises at length: about 20 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)
 	@exec $(PY) -m proof $(ARGS)
 
 .PHONY: mutation

@@ -163,7 +163,7 @@ class Player:
                 continue
             if play:
                 self.service.witness.held.pop(name, None)
-                world.spawn(partial(self.service.call, EndNamed(USER, name, play)))
+                world.after(0, world.spawn, partial(self.service.call, EndNamed(USER, name, play)))
             play = f"{next(self._serial):04}"
             self._hold(StartNamed(USER, name, self._limit(), play=play))
 
