@@ -59,7 +59,7 @@ test-localstack: $(VENV) $(EMULATOR) $(LOCALSTACK) ## Run the contract and integ
 	$(PY) -m dev.localstack $(PY) -m pytest tests/contract tests/integration $(IN_PARALLEL) --dist worksteal $(ARGS)
 
 .PHONY: prove
-prove: $(VENV) $(EMULATOR) ## Prove the promises at length: about 12 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)
+prove: $(VENV) $(EMULATOR) ## Prove the promises at length: about 20 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)
 	@exec $(PY) -m proof $(ARGS)
 
 .PHONY: mutation

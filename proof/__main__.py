@@ -19,6 +19,7 @@ PROOFS: Final = {
     "contention": 1_000,
     "stateful": 1_000,
     "exploration": 1_000_000,
+    "households": 150,
     "fuzz": 10_000,
     "crash": 50,
     "mutants": 1,

@@ -28,7 +28,8 @@ BATCH: Final = 10
 POLICY: Final = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=60)
 LIVE: Final = int(EPOCH) + 5
 OVER: Final = int(EPOCH) - 2
-KINDS: Final = ("start", "anonymous", "reclaim", "anonymous reclaim", "replaces", "evict")
+KINDS: Final = ("start", "anonymous", "reclaim", "anonymous reclaim", "replaces", "evict", "names")
+OVERLAP: Final = 2
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,10 @@ class Trial:
             return cls(user, kind, threads, _state(live=LIMIT - over, over=over), over)
         if kind == "anonymous reclaim":
             return cls(user, kind, threads, _state(live=1, anonymous=2), 2)
+        if kind == "names":  # spent ones leave fewer names than slots
+            spent = chance.randint(OVERLAP, LIMIT + OVERLAP)
+            over = chance.randint(0, LIMIT + OVERLAP - spent)
+            return cls(user, kind, threads, _spent(spent, over), LIMIT + OVERLAP - spent)
         return cls(user, kind, threads, _state(live=LIMIT), 1 if kind == "replaces" else LIMIT)
 
     def request(self, who: str) -> StartRequest:
@@ -74,15 +79,25 @@ class Trial:
 
     def judge(self, answers: Counter[str], after: Snapshot) -> str:
         """What is wrong with how it ended; nothing when all is well."""
-        if after.stream_count != LIMIT - (self.free - min(self.free, answers["granted"])):
+        slots = self.free if self.kind == "names" else LIMIT
+        if after.stream_count != slots - (self.free - min(self.free, answers["granted"])):
             return f"{after.stream_count} slots are taken after {dict(answers)}"
         if after.stream_count != after.anonymous.count + len(after.leases):
             return "the count differs from its parts"
+        if self.kind == "names" and len(after.tokens or ()) > LIMIT + OVERLAP:
+            return f"{sorted(after.tokens or ())} may have tokens"
         if self.kind == "evict":  # everybody gets in, or is asked to try again
             return "" if set(answers) <= {"granted", "StoreContended"} else f"{dict(answers)}"
         if answers["granted"] != self.free:
             return f"{answers['granted']} were granted, and {self.free} slots were free"
-        return "" if set(answers) <= {"granted", "LimitReached"} else f"{dict(answers)}"
+        refused = "TooManyStarts" if self.kind == "names" and self.free < LIMIT else "LimitReached"
+        return "" if set(answers) <= {"granted", refused} else f"{dict(answers)}"
+
+
+def _spent(good: int, over: int) -> Snapshot:
+    """Return a state without streams, of spent tokens that are good still, and of others that are over."""
+    spent = {f"good-{n}": LIVE for n in range(good)} | {f"over-{n}": OVER for n in range(over)}
+    return Snapshot(0, leases={}, tokens=frozenset(spent), spent=spent)
 
 
 def _state(live: int = 0, over: int = 0, anonymous: int = 0) -> Snapshot:
@@ -99,7 +114,7 @@ def race(way: Way, trials: tuple[Trial, ...], process: int, start: Barrier) -> l
     results = []
     with client_of(way) as client:
         for trial in trials:
-            if process == 0 and trial.before.stream_count:
+            if process == 0 and (trial.before.stream_count or trial.before.spent):
                 sdk_client.put_item(TableName=TABLE, Item=item_of(trial.user, trial.before))
             start.wait()
             results.append(_race(client, trial, process))
@@ -107,7 +122,11 @@ def race(way: Way, trials: tuple[Trial, ...], process: int, start: Barrier) -> l
 
 
 def _race(client: Any, trial: Trial, process: int) -> Counter[str]:
-    policy = replace(POLICY, on_limit=OnLimit.EVICT_OLDEST if trial.kind == "evict" else OnLimit.REJECT)
+    policy = replace(
+        POLICY,
+        on_limit=OnLimit.EVICT_OLDEST if trial.kind == "evict" else OnLimit.REJECT,
+        token_overlap=OVERLAP if trial.kind == "names" else None,
+    )
     limiter = StreamLimiter(repository_over(client), FakeClock(EPOCH), policy)
     gun = threading.Barrier(trial.threads)
 

@@ -34,6 +34,7 @@ LIMIT: Final = 3
 BATCH: Final = 50
 POLICY: Final = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=60)
 EVICTING: Final = replace(POLICY, on_limit=OnLimit.EVICT_OLDEST)
+TOKENS: Final = replace(POLICY, token_overlap=1)
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,15 @@ def _anonymous(key: str) -> Callable[[str], Request]:
     return lambda user: StartAnonymous(user, key, LIMIT)
 
 
+def _ended(name: str) -> Callable[[str], Request]:
+    return lambda user: EndNamed(user, name)
+
+
 TV, PHONE = (_named("tv"), 0.0), (_named("phone"), 0.0)
 ONE, TWO = (_anonymous("one"), 0.0), (_anonymous("two"), 0.0)
+SPENT: Final = [step for name in "abc" for step in ((_named(name), 0.0), (_ended(name), 0.0))]
+"""Three names of the four that may have a token."""
+
 CASES: Final = {
     "first anonymous start": Case([], _anonymous("it")),
     "anonymous start of the last slot": Case([ONE, TV], _anonymous("it")),
@@ -85,6 +93,13 @@ CASES: Final = {
     ),
     "start that evicts": Case([TV, PHONE, (_named("old"), 1.0)], _named("it"), 2, EVICTING),
     "anonymous start that evicts": Case([TV, PHONE, (_anonymous("one"), 1.0)], _anonymous("it"), 2, EVICTING),
+    "start of the last name": Case(SPENT, _named("it"), policy=TOKENS),
+    "start of one name too many": Case([*SPENT, TV], _named("it"), policy=TOKENS),
+    "start that forgets names": Case([*SPENT, (_named("tv"), 13.0)], _named("it"), 2, TOKENS),
+    "start under a spent name": Case([*SPENT, TV], _named("a"), policy=TOKENS),
+    "start that replaces, with tokens": Case([TV], _named("it", "tv"), policy=TOKENS),
+    "heartbeat with tokens": Case([TV, (_named("it"), 4.0)], lambda user: Heartbeat(user, "it"), 1, TOKENS),
+    "end with tokens": Case([TV, (_named("it"), 4.0)], _ended("it"), 1, TOKENS),
 }
 OTHERS: Final[tuple[Callable[[str, int], Request], ...]] = (
     lambda user, n: StartAnonymous(user, f"other-{n}", LIMIT),
@@ -111,17 +126,19 @@ FAULTS: Final[tuple[Fault, ...]] = (lost_before, lost_after, late, throttled, se
 
 @dataclass(frozen=True)
 class End:
-    """What can be seen of how a story ended: whether the operation was granted, and who has slots."""
+    """The visible end of a story: whether the operation was granted, the slots, and the names that count."""
 
     granted: bool
     slots: int
     anonymous: int
     names: tuple[str, ...]
+    counted: tuple[str, ...]
 
     @classmethod
     def of(cls, state: Snapshot, *, granted: bool) -> "End":
         """The end of this state."""
-        return cls(granted, state.stream_count, state.anonymous.count, tuple(sorted(state.leases)))
+        names, counted = tuple(sorted(state.leases)), tuple(sorted(state.tokens or ()))
+        return cls(granted, state.stream_count, state.anonymous.count, names, counted)
 
 
 @dataclass(frozen=True)

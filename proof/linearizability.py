@@ -142,7 +142,10 @@ def record(way: Way, users: tuple[str, ...], process: int, start: Barrier) -> li
 
 def _record_user(client: Any, wire: Wire, user: str, process: int) -> list[Operation]:
     chance = Random(f"{user} {process}")
-    policy = replace(POLICY, on_limit=chance.choice(list(OnLimit)))
+    # The two processes may differ: in mode, and one may be code from before there were tokens.
+    policy = replace(
+        POLICY, on_limit=chance.choice(list(OnLimit)), token_overlap=chance.choice([None, 1, 1, 2])
+    )
     clock = FakeClock(EPOCH)
 
     def work(who: int) -> list[Operation]:

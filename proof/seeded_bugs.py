@@ -21,11 +21,13 @@ class Mutant:
         module: where it is.
         right: the code as it stands there, once.
         wrong: the code in its place.
+        killer: the proof that must find it.
     """
 
     module: str
     right: str
     wrong: str
+    killer: str = "simulation"
 
     def mutate(self, source: str) -> str:
         """The module's source with the bug.
@@ -98,7 +100,9 @@ MUTANTS: Final = {
         "update.add(items.STREAM_COUNT, 1 - len(freed.expired) - freed.anonymous.count)",
     ),
     "renewal-keeps-the-replaced-slot": Mutant(
-        EXPRESSIONS, "        update.add(items.STREAM_COUNT, -1)\n", ""
+        EXPRESSIONS,
+        "        _free(update, Freed(ended=replaced))\n        update.add(items.STREAM_COUNT, -1)\n",
+        "        _free(update, Freed(ended=replaced))\n",
     ),
     "timeout-swallowed": Mutant(
         "domain.limiter",
@@ -131,6 +135,79 @@ MUTANTS: Final = {
         'update.require(f"attribute_not_exists({stream})")\n    update.set',
         "pass\n    update.set",
     ),
+    "names-without-bound": Mutant(
+        EXPRESSIONS,
+        "(attribute_exists({items.TOKENS}) AND {fewer})",
+        "attribute_exists({items.TOKENS})",
+    ),
+    "one-name-too-many": Mutant(
+        EXPRESSIONS, "size({items.TOKENS}) < {update", "size({items.TOKENS}) <= {update"
+    ),
+    "own-name-not-looked-up": Mutant(EXPRESSIONS, "({is_counted} OR (", "((", killer="stateful"),
+    "uncounted-streams-overlooked": Mutant(
+        EXPRESSIONS,
+        " OR (attribute_not_exists({items.TOKENS}) AND {nothing_to_count}))",
+        " OR attribute_not_exists({items.TOKENS}))",
+        killer="stateful",
+    ),
+    "heartbeat-without-a-counted-name": Mutant(
+        EXPRESSIONS,
+        "        update.require(is_counted)\n        return",
+        "        return",
+        killer="stateful",
+    ),
+    "later-token-forgotten": Mutant(
+        EXPRESSIONS,
+        '        update.require(f"(attribute_not_exists({spent}) OR {spent} <= {until})")\n',
+        "",
+    ),
+    "later-token-refuses-its-own-name": Mutant(
+        DECISIONS,
+        "until = max(admit.newcomer.expires_at, state.spent.get(name, 0))",
+        "until = admit.newcomer.expires_at",
+    ),
+    "ended-name-not-kept": Mutant(
+        EXPRESSIONS, '        update.set(update.spent(write.stream_id), f"{stream}.{items.EXPIRES_AT}")\n', ""
+    ),
+    "ended-name-not-counted": Mutant(
+        EXPRESSIONS, "        update.add_string(items.TOKENS, write.stream_id)\n", "", killer="stateful"
+    ),
+    "replaced-name-not-kept": Mutant(
+        EXPRESSIONS,
+        'update.set(update.spent(name), f"{update.stream(name)}.{items.EXPIRES_AT}")',
+        "pass",
+    ),
+    "names-not-as-seen": Mutant(
+        EXPRESSIONS,
+        "update.require(f\"{items.TOKENS} = {update.value('seen_tokens', items.strings(seen))}\")",
+        "pass",
+    ),
+    "spent-token-not-as-seen": Mutant(
+        EXPRESSIONS,
+        "update.require(f\"{spent} = {update.number(f'over{place}', token.expires_at)}\")",
+        "pass",
+    ),
+    "spent-tokens-without-grace": Mutant(
+        DECISIONS,
+        "return recount(state, own, reclaimed, policy.over_since(now))",
+        "return recount(state, own, reclaimed, policy.over_since(now) + policy.grace_seconds)",
+    ),
+    "put-off-too-late": Mutant(DECISIONS, "if too_many > 0:", "if too_many > 1:"),
+    "put-off-without-the-grace": Mutant(
+        DECISIONS,
+        "return Postpone(over_last.expires_at + policy.grace_seconds)",
+        "return Postpone(over_last.expires_at)",
+        killer="exploration",
+    ),
+    "evicts-for-any-number-of-names": Mutant(
+        DECISIONS, "most = max(request.limit, policy.live(state, now).count)", "most = CEILING"
+    ),
+    "ends-the-reloaded-page": Mutant(
+        EXPRESSIONS,
+        "        _require_play(update, stream, write.of_play)\n    update.remove",
+        "        pass\n    update.remove",
+    ),
+    "earlier-play-kept": Mutant(DECISIONS, "        and request.play in {None, lease.play}\n", ""),
 }
 
 

@@ -9,6 +9,7 @@ from domain.policy import Enforcement, OnLimit, Policy
 from proof.processes import spread
 from proof.report import Progress, Row
 from proof.simulated.players import Player, Service, probe
+from proof.simulated.scripts import Script
 from proof.simulated.witness import Broken, Witness
 from proof.simulated.world import FAULTS, Host, World
 
@@ -34,15 +35,19 @@ class Scene:
     fault_rate: float
     loss: float
     limits_change: bool
+    scripts: int
+    deployed_after: float
 
     @classmethod
     def draw(cls, seed: int) -> "Scene":
         """Any scene."""
         chance = Random(seed)
+        overlap = chance.choice([None, 1, 1, 2, 3])
         policy = replace(
             POLICY,
             on_limit=chance.choice([OnLimit.REJECT, OnLimit.REJECT, OnLimit.EVICT_OLDEST]),
             enforcement=chance.choice([Enforcement.ENFORCE] * 5 + [Enforcement.SHADOW]),
+            token_overlap=overlap,
         )
         return cls(
             seed=seed,
@@ -54,6 +59,8 @@ class Scene:
             fault_rate=chance.choice([0, 0.1, 0.3]),
             loss=chance.choice([0, 0.05, 0.2]),
             limits_change=chance.random() < 0.2,
+            scripts=0 if overlap is None else chance.choice([0, 1, 2, 3]),
+            deployed_after=0 if overlap is None or chance.random() < 0.8 else chance.uniform(5, 30),
         )
 
     def simpler(self, seed: int) -> "Scene":
@@ -64,6 +71,7 @@ class Scene:
             seed=seed,
             players=chance.randint(1, self.players),
             plays=chance.randint(1, 2),
+            scripts=chance.randint(0, self.scripts),
             faults=() if chance.random() < 0.5 else (chance.choice(FAULTS),),
             loss=chance.choice([0, self.loss]),
         )
@@ -95,12 +103,16 @@ def play(scene: Scene) -> Ending:
     witness = Witness(world, scene.policy, scene.limit, lowest, skew, PROCESSING_SECONDS)
     skews = [-skew, skew, *(world.random.uniform(-skew, skew) for _ in range(2))]
     hosts = [Host(world, f"host-{n}", each, scene.fault_rate) for n, each in enumerate(skews)]
-    service = Service(world, witness, scene.policy, hosts, scene.loss)
+    deployed_at = world.time + scene.deployed_after if scene.deployed_after else 0
+    witness.old_code = bool(deployed_at)
+    service = Service(world, witness, scene.policy, hosts, scene.loss, deployed_at)
     broken: str | None = None
     try:
         for number in range(scene.players):
             player = Player(number, service, scene.limit, scene.plays, scene.limits_change)
             world.after(0, world.spawn, player.play)
+        for number in range(scene.scripts):
+            world.after(0, world.spawn, Script(number, service, scene.limit).play)
         _go_on(world, witness)
         world.after(0, world.spawn, lambda: probe(service, witness, scene.limit))
         _go_on(world, witness)

@@ -18,12 +18,13 @@ from hypothesis.stateful import (
 )
 
 from adapters.in_memory import InMemoryStreamRepository
-from domain.decisions import Try, decide_start, first_heartbeat, first_start
+from domain.decisions import Try, decide_heartbeat, decide_start, first_heartbeat, first_start
 from domain.policy import OnLimit, Policy
 from domain.ports import Deadline, Landed, Rejected, StreamRepository
 from domain.requests import EndAnonymous, Heartbeat, StartAnonymous, StartNamed, StartRequest
 from domain.streams import Snapshot
-from domain.writes import Release, ReleaseAnonymous, Write, after, permits
+from domain.token_names import recount
+from domain.writes import Freed, Release, ReleaseAnonymous, Repair, Write, after, permits
 from proof.processes import spread
 from proof.report import Progress, Row
 from proof.stores import EPOCH, Stores, Way, client_of, repository_over, stores
@@ -34,6 +35,7 @@ STEPS: Final = 50
 
 NAMES: Final = st.sampled_from("abcd")
 KEYS: Final = st.sampled_from("123456")
+PLAYS: Final = st.none() | st.sampled_from(["load-1", "load-2"])
 
 
 class Repositories(RuleBasedStateMachine):
@@ -53,25 +55,42 @@ class Repositories(RuleBasedStateMachine):
         self.state = Snapshot()
         self.sent: list[Write] = []
 
-    @rule(name=NAMES, replaces=st.none() | NAMES)
-    def start(self, name: str, replaces: str | None) -> None:
+    @rule(name=NAMES, replaces=st.none() | NAMES, play=PLAYS)
+    def start(self, name: str, replaces: str | None, play: str | None) -> None:
         """Start a named stream."""
-        self._start(StartNamed(self.user, name, self.limit, None, None if replaces == name else replaces))
+        replaces = None if replaces == name else replaces
+        self._start(StartNamed(self.user, name, self.limit, None, replaces, play))
 
     @rule(key=KEYS)
     def start_anonymous(self, key: str) -> None:
         """Start a stream without a name, or repeat that."""
         self._start(StartAnonymous(self.user, key, self.limit))
 
-    @rule(name=NAMES)
-    def beat(self, name: str) -> None:
+    @rule(name=NAMES, play=PLAYS)
+    def beat(self, name: str, play: str | None) -> None:
         """Send a heartbeat, of a stream that may be there or not."""
-        self._write(first_heartbeat(Heartbeat(self.user, name), self.policy, self.clock.now()).write)
+        request, now = Heartbeat(self.user, name, play), self.clock.now()
+        if self._write(first_heartbeat(request, self.policy, now).write):
+            return
+        decision = decide_heartbeat(self.state, request, self.policy, now)
+        if isinstance(decision, Try):
+            assert self._write(decision.write)  # noqa: S101 - no other request is there to race
 
-    @rule(name=NAMES)
-    def end(self, name: str) -> None:
+    @rule(name=NAMES, play=PLAYS)
+    def end(self, name: str, play: str | None) -> None:
         """End a named stream, perhaps not for the first time."""
-        self._write(Release(self.user, name, self.policy.retain_until(self.clock.now())))
+        retain_until = self.policy.retain_until(self.clock.now())
+        spends = self.policy.token_overlap is not None
+        self._write(Release(self.user, name, retain_until, play, spends=spends))
+
+    @rule()
+    def repair(self) -> None:
+        """Repair what an operator finds."""
+        now = self.clock.now()
+        names = None
+        if self.policy.token_overlap is not None:
+            names = recount(self.state, None, (), self.policy.over_since(now))
+        self._write(Repair(self.user, self.state, Freed(), self.policy.retain_until(now), names))
 
     @rule(key=KEYS)
     def end_anonymous(self, key: str) -> None:
@@ -90,9 +109,14 @@ class Repositories(RuleBasedStateMachine):
         """The clock goes on, or back by less than the grace."""
         self.clock.advance(seconds)
 
-    @rule(limit=st.integers(0, 4), on_limit=st.sampled_from(OnLimit), seconds=st.sampled_from([0, 30]))
-    def configure(self, limit: int, on_limit: OnLimit, seconds: int) -> None:
-        """The limit and the policy change."""
+    @rule(
+        limit=st.integers(0, 4),
+        on_limit=st.sampled_from(OnLimit),
+        seconds=st.sampled_from([0, 30]),
+        overlap=st.none() | st.sampled_from([1, 1, 2]),
+    )
+    def configure(self, limit: int, on_limit: OnLimit, seconds: int, overlap: int | None) -> None:
+        """Change the limit and the policy; without an overlap the writes are those of old code."""
         self.limit = limit
         self.policy = Policy(
             lease_seconds=10,
@@ -100,6 +124,7 @@ class Repositories(RuleBasedStateMachine):
             grace_seconds=2,
             anonymous_seconds=seconds,
             on_limit=on_limit,
+            token_overlap=overlap,
         )
 
     @invariant()

@@ -103,6 +103,9 @@ def item_of(user_id: str, state: Snapshot) -> dict[str, Any]:
     }
     if state.anonymous.expires_at is not None:
         item[items.ANONYMOUS_EXPIRES_AT] = items.number(state.anonymous.expires_at)
+    if state.tokens:
+        item[items.TOKENS] = items.strings(state.tokens)
+    item |= {items.SPENT_PREFIX + name: items.number(until) for name, until in state.spent.items()}
     return item
 
 

@@ -6,6 +6,9 @@ the network may deliver at any later time, and packets arrive twice. Between any
 clock may tick. Every state that can be reached is visited once, breadth first, so a violation's
 story is a shortest one.
 
-Bounds: two players with two or three requests each and one repeated packet; one lost reply and one
+Bounds: two players with two or three requests each and one repeated packet; one lost reply or one
 write left behind per story; hosts' clocks apart by nothing or by the grace; whole seconds.
+With playback tokens up to seven requests each, and either a repeated packet or a loss, or neither.
+A player's tokens are those of its answers. The edge's clock is the true time, which no host's is
+behind of, so that the edge takes a token for as long as it may.
 """

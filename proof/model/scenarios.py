@@ -1,4 +1,4 @@
-"""What the model is explored over: each pair of scripts, under each limit and each policy."""
+"""Scenarios without playback tokens: each pair of scripts, under each limit and each policy."""
 
 from collections.abc import Iterator
 from itertools import product

@@ -1,10 +1,10 @@
-"""What the model speaks of: players, hosts at work, the store, and all of them together."""
+"""The values of the model: players, hosts at work, the store, and all of them together."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from domain.policy import Policy
-from domain.streams import Lease
+from domain.streams import Lease, SpentToken
 from domain.writes import Write
 from proof.frozen import FrozenState
 from proof.requests import Request
@@ -15,19 +15,32 @@ DEADLINE_TICKS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Host:
+    """A function instance.
+
+    Attributes:
+        policy: how it behaves. One without tokens is also code from before there were any.
+        skew: how far its clock is ahead of the true time, which is the edge's.
+    """
+
+    policy: Policy
+    skew: int
+
+
+@dataclass(frozen=True, slots=True)
 class Flight:
     """A request in a host's hands.
 
     Attributes:
         step: the write that it makes next.
         began: when the host took it up, in true time.
-        skew: how far the host's clock is ahead.
+        host: the host.
         landed: whether this very write landed already, its reply lost.
     """
 
     step: Write
     began: int
-    skew: int
+    host: Host
     landed: bool = False
 
 
@@ -57,6 +70,11 @@ class World:
     losses: int = 0
     granted: tuple[str, ...] = ()
     """Anonymous requests whose start landed."""
+    tokens: frozenset[SpentToken] = frozenset()
+    """The unexpired playback tokens that players were given: of each name, the one that ends last."""
+    uncounted: frozenset[tuple[str, int | None]] = frozenset()
+    """The names that old code admitted or ended, and until when the token bound excepts them;
+    `None` = until a lease and the grace after their first token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +83,12 @@ class Scenario:
 
     Attributes:
         name: in a few words.
+        policy: how the service behaves.
         scripts: each player's requests, in their order.
         repeated: a script whose requests arrive again, each at any time after it was first sent:
             (the player's place, the request's place).
         horizon: how many seconds pass at most.
+        beside: how some of the hosts behave instead, as during a deployment.
         losses: how many replies get lost, and writes are left behind, at most, in one story.
     """
 
@@ -78,3 +98,14 @@ class Scenario:
     repeated: tuple[tuple[int, int], ...] = ()
     horizon: int = 6
     losses: int = 1
+    beside: Policy | None = None
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """All of them."""
+        return (self.policy,) if self.beside is None else (self.policy, self.beside)
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """A host of each policy with a right clock, and one whose clock is ahead by the grace."""
+        return (*(Host(policy, 0) for policy in self.policies), Host(self.policy, self.policy.grace_seconds))

@@ -3,21 +3,37 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from domain.decisions import Refuse, Settled, Try, decide_start, first_heartbeat, first_start
+from domain.decisions import (
+    Postpone,
+    Refuse,
+    Settled,
+    Try,
+    decide_heartbeat,
+    decide_start,
+    first_heartbeat,
+    first_start,
+)
 from domain.policy import Policy
-from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
-from domain.streams import Lease, Snapshot
-from domain.writes import Admit, Release, ReleaseAnonymous, Write, after, permits
+from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed, StartRequest
+from domain.streams import Lease, Snapshot, SpentToken
+from domain.writes import Admit, Extend, Release, ReleaseAnonymous, Write, after, permits
 from proof.frozen import FrozenState
-from proof.model.promises import Violation, must_be_full, must_be_gone, must_fit
-from proof.model.states import DEADLINE_TICKS, USER, Flight, Player, Scenario, World
+from proof.model.promises import (
+    Violation,
+    must_be_counted,
+    must_be_full,
+    must_be_gone,
+    must_fit,
+    must_have_too_many_names,
+)
+from proof.model.states import DEADLINE_TICKS, USER, Flight, Host, Player, Scenario, World
 from proof.requests import Request
 
 
 def steps(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:
     """Everything that can happen next."""
     if world.now < scenario.horizon and all(_may_wait(player, world.now) for player in world.players):
-        yield f"the clock ticks: {world.now + 1}", replace(world, now=world.now + 1)
+        yield f"the clock ticks: {world.now + 1}", _tick(world)
     for place, write in enumerate(world.left_behind):
         rest = world.left_behind[:place] + world.left_behind[place + 1 :]
         yield f"a late packet arrives: {write}", replace(_write(scenario, world, write), left_behind=rest)
@@ -26,11 +42,26 @@ def steps(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:
             yield from _in_flight(scenario, world, place, player.flight)
         elif _may_send(scenario, world, place):
             request = scenario.scripts[place][player.sent]
-            for skew in {0, scenario.policy.grace_seconds}:
-                flight = Flight(_first(request, scenario.policy, world.now + skew), world.now, skew)
+            for host in scenario.hosts:
+                flight = Flight(_first(request, host.policy, world.now + host.skew), world.now, host)
                 told = None if _gives_up(request, scenario, place) else player.told
                 sent = replace(player, sent=player.sent + 1, flight=flight, told=told)
-                yield f"player {place} sends {request}, clock +{skew}", _with(world, place, sent)
+                overlap = host.policy.token_overlap
+                yield (
+                    f"player {place} sends {request}, clock +{host.skew}, overlap {overlap}",
+                    _with(world, place, sent),
+                )
+
+
+def _tick(world: World) -> World:
+    """A second passes; expired tokens are forgotten."""
+    now = world.now + 1
+    return replace(
+        world,
+        now=now,
+        tokens=frozenset(token for token in world.tokens if token.expires_at > now),
+        uncounted=frozenset((name, until) for name, until in world.uncounted if until is None or until > now),
+    )
 
 
 def _may_wait(player: Player, now: int) -> bool:
@@ -60,7 +91,9 @@ def _first(request: Request, policy: Policy, now: int) -> Write:
         case Heartbeat():
             return first_heartbeat(request, policy, now).write
         case EndNamed():
-            return Release(USER, request.stream_id, policy.retain_until(now))
+            spends = policy.token_overlap is not None
+            retain_until = policy.retain_until(now)
+            return Release(USER, request.stream_id, retain_until, of_play=request.play, spends=spends)
         case EndAnonymous():
             return ReleaseAnonymous(USER, request.mark, policy.retain_until(now))
 
@@ -82,29 +115,63 @@ def _in_flight(scenario: Scenario, world: World, place: int, flight: Flight) -> 
             yield f"player {place}'s reply is lost", _with(_write(scenario, lost, flight.step), place, again)
     if permits(state, flight.step):
         landed = _write(scenario, world, flight.step)
-        told = _told(landed.store.snapshot, request, player)
-        yield (
-            f"player {place}'s write lands",
-            _with(landed, place, replace(player, flight=None, told=told)),
-        )
+        yield f"player {place}'s write lands", _answered(landed, place, request, flight.host)
         return
-    if not isinstance(request, StartNamed | StartAnonymous):
-        told = _told(state, request, player)
-        if isinstance(request, Heartbeat) and told is None:
+    if isinstance(request, EndNamed | EndAnonymous):
+        yield f"player {place} is answered", _answered(world, place, request, flight.host)
+    else:
+        yield _decided(scenario, world, place, request, flight)
+
+
+def _decided(
+    scenario: Scenario, world: World, place: int, request: StartRequest | Heartbeat, flight: Flight
+) -> tuple[str, World]:
+    """The host decides about a start or a heartbeat whose write was rejected."""
+    player, host, state = world.players[place], flight.host, world.store.snapshot
+    now = world.now + host.skew
+    if isinstance(request, Heartbeat):
+        decision = decide_heartbeat(state, request, host.policy, now)
+    else:
+        decision = decide_start(state, request, host.policy, now)
+    match decision, request:
+        case (Try(write, outcome), _):
+            again = replace(player, flight=Flight(write, flight.began, host))
+            return f"player {place}'s host decides: {outcome}", _with(world, place, again)
+        case (Settled(), _):
+            return f"player {place} had its slot", _answered(world, place, request, host)
+        case (Postpone(until), StartNamed()):
+            must_have_too_many_names(world, request, host, until)
+            return f"player {place} is put off until {until}", _refused(world, place)
+        case (Refuse(), Heartbeat()):
             must_be_gone(scenario, world, player, request)
-        yield f"player {place} is answered", _with(world, place, replace(player, flight=None, told=told))
-        return
-    decision = decide_start(state, request, scenario.policy, world.now + flight.skew)
-    match decision:
-        case Try(write):
-            again = replace(player, flight=Flight(write, flight.began, flight.skew))
-            yield f"player {place}'s host decides: {decision.outcome}", _with(world, place, again)
-        case Settled():
-            told = _told(state, request, player)
-            yield f"player {place} had its slot", _with(world, place, replace(player, flight=None, told=told))
-        case Refuse():
-            must_be_full(scenario, world, request, flight)
-            yield f"player {place} is refused", _with(world, place, replace(player, flight=None))
+            return f"player {place} is gone", _with(world, place, replace(player, flight=None, told=None))
+        case (Refuse(), StartNamed() | StartAnonymous()):
+            must_be_full(world, request, host)
+            return f"player {place} is refused", _refused(world, place)
+    raise Violation("put off without need of a token")
+
+
+def _refused(world: World, place: int) -> World:
+    return _with(world, place, replace(world.players[place], flight=None))
+
+
+def _answered(world: World, place: int, request: Request, host: Host) -> World:
+    """The player learns of the slot that this state shows, and is given a token where there are any."""
+    player, policy = world.players[place], host.policy
+    told = _told(world.store.snapshot, request, player)
+    tokens = world.tokens
+    uncounted = world.uncounted
+    if isinstance(request, StartNamed | Heartbeat) and told and policy.token_overlap is not None:
+        must_be_counted(world.store, told)
+        earlier = [token for token in tokens if token.stream_id == told.stream_id]
+        until = max([told.expires_at, *(token.expires_at for token in earlier)])
+        if until > world.now:
+            tokens = tokens.difference(earlier) | {SpentToken(told.stream_id, until)}
+        if (told.stream_id, None) in uncounted:
+            a_lease_later = world.now + policy.lease_seconds + policy.grace_seconds
+            uncounted = uncounted - {(told.stream_id, None)} | {(told.stream_id, a_lease_later)}
+    answered = replace(world, tokens=tokens, uncounted=uncounted)
+    return _with(answered, place, replace(player, flight=None, told=told))
 
 
 def _told(state: Snapshot, request: Request, player: Player) -> Lease | None:
@@ -132,4 +199,24 @@ def _write(scenario: Scenario, world: World, write: Write) -> World:
     result = after(state, write)
     if isinstance(write, Admit):
         must_fit(scenario, write, result)
-    return replace(world, store=FrozenState.of(result), granted=granted)
+    store = FrozenState.of(result)
+    return replace(world, store=store, granted=granted, uncounted=_uncounted(scenario, world, write))
+
+
+def _uncounted(scenario: Scenario, world: World, write: Write) -> frozenset[tuple[str, int | None]]:
+    """Return the names that the token bound excepts after this write, because old code was there."""
+    policy = scenario.policy
+    if policy.token_overlap is None:
+        return frozenset()
+    uncounted = dict(world.uncounted)
+    a_lease_later = world.now + policy.lease_seconds + policy.grace_seconds
+    match write:
+        case Admit(names=None, newcomer=newcomer, freed=freed):
+            uncounted |= dict.fromkeys(freed.ended, a_lease_later)
+            if isinstance(newcomer, Lease):
+                uncounted[newcomer.stream_id] = None
+        case Extend(names=None, replaces=str(replaced)) | Release(spends=False, stream_id=replaced):
+            uncounted[replaced] = a_lease_later
+        case _:
+            pass
+    return frozenset(uncounted.items())

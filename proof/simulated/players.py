@@ -1,11 +1,12 @@
-"""Players of one user in a simulated world: they start, repeat, beat, replace, end, crash and come back."""
+"""Players of one user in a simulated world: they start, beat, replace, end, reload, crash and come back."""
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from adapters.dynamodb.repository import DynamoDbStreamRepository
-from domain.errors import LimitReached, NoActiveStream, StreamLimiterError
+from domain.errors import LimitReached, NoActiveStream, StreamLimiterError, TooManyStarts
 from domain.limiter import Answer, StreamLimiter
 from domain.policy import Outcome, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
@@ -20,13 +21,18 @@ TRIES = 3
 
 @dataclass
 class Service:
-    """The service on several hosts, behind a network that loses, repeats, delays and reorders packets."""
+    """The service on several hosts, behind a network that loses, repeats, delays and reorders packets.
+
+    Attributes:
+        deployed_at: until then half of the hosts run code from before there were tokens.
+    """
 
     world: World
     witness: Witness
     policy: Policy
     hosts: list[Host]
     loss: float
+    deployed_at: float = 0
 
     def call(self, request: Request) -> Answer | StreamLimiterError | None:
         """Send a request and wait for its answer; `None` when none came in time."""
@@ -42,7 +48,13 @@ class Service:
     def limiter(self, host: Host) -> StreamLimiter:
         """The real use cases over the real adapter, on this host."""
         repository = DynamoDbStreamRepository(host, "streams", attempt_seconds=ATTEMPT_SECONDS)
-        return StreamLimiter(repository, host, self.policy)
+        return StreamLimiter(repository, host, self.policy_of(host))
+
+    def policy_of(self, host: Host) -> Policy:
+        """Return how this host behaves now."""
+        if self.world.time < self.deployed_at and self.hosts.index(host) % 2:
+            return replace(self.policy, token_overlap=None)
+        return self.policy
 
     def _delay(self) -> float:
         chance = self.world.random
@@ -59,6 +71,7 @@ class Service:
 
     def _serve(self, host: Host, request: Request, waiting: Waiting, *, was_dead: bool) -> None:
         began = self.world.time
+        has_tokens = self.policy_of(host).token_overlap is not None
         answer: Answer | StreamLimiterError
         try:
             answer = ask(self.limiter(host), request)
@@ -66,11 +79,15 @@ class Service:
             answer = error
             if isinstance(error, LimitReached):
                 self.witness.refused(error, self.world.time)
+            if isinstance(error, TooManyStarts):
+                self.witness.put_off(error, request)
             if isinstance(request, (StartAnonymous, EndAnonymous)) and isinstance(
                 error, (LimitReached, NoActiveStream)
             ):
                 self.witness.refused_though_granted(request.mark)
         else:
+            if has_tokens and answer.lease is not None:
+                self.witness.gave_token(answer.lease)
             if isinstance(request, (StartAnonymous, EndAnonymous)):
                 self.witness.granted(request.mark)
             elif (
@@ -120,9 +137,7 @@ class Player:
             return None
         if at_first != previous:
             self._hold(StartNamed(USER, name, self._limit(), replaces=previous))
-        for _ in range(world.random.randrange(5)):
-            world.sleep(self._pause())
-            self._hold(Heartbeat(USER, name))
+        self._watch(name)
         way_to_go = world.random.random()
         if way_to_go < 0.3:  # on to the next episode
             return name
@@ -137,6 +152,20 @@ class Player:
         for _ in range(world.random.randint(1, 2)):
             self._insist(EndNamed(USER, name))
         return None
+
+    def _watch(self, name: str) -> None:
+        """Send some heartbeats, and reload the page in between: its farewell may come late, or never."""
+        world, play = self.service.world, ""
+        for _ in range(world.random.randrange(5)):
+            world.sleep(self._pause())
+            if not self._reloads() or (play and world.random.random() < 0.7):
+                self._hold(Heartbeat(USER, name, play or None))
+                continue
+            if play:
+                self.service.witness.held.pop(name, None)
+                world.after(0, world.spawn, partial(self.service.call, EndNamed(USER, name, play)))
+            play = f"{next(self._serial):04}"
+            self._hold(StartNamed(USER, name, self._limit(), play=play))
 
     def _anonymous(self) -> None:
         world, witness = self.service.world, self.service.witness
@@ -187,10 +216,14 @@ class Player:
         """Repeat a request until it is answered otherwise than by a failure of the store."""
         for _ in range(TRIES):
             answer = self.service.call(request)
-            if isinstance(answer, (Answer, LimitReached, NoActiveStream)):
+            if isinstance(answer, (Answer, LimitReached, NoActiveStream, TooManyStarts)):
                 return answer
             self.service.world.sleep(self.service.world.random.uniform(0, 1))
         return answer
+
+    def _reloads(self) -> bool:
+        """Return whether the player names its page loads. Code from before there were tokens has none."""
+        return self.service.policy.token_overlap is not None and not self.service.deployed_at
 
     def _limit(self) -> int:
         lower = self.limits_change and self.service.world.random.random() < 0.5
@@ -206,7 +239,7 @@ def probe(service: Service, witness: Witness, limit: int) -> None:
     for number in range(limit + 1):
         try:
             outcome = service.limiter(calm).start(StartNamed(USER, f"probe-{number}", limit)).outcome
-        except LimitReached:
+        except (LimitReached, TooManyStarts):
             outcome = None
         world.note("probe", number, outcome)
         free = outcome in {Outcome.ADMITTED, Outcome.RECLAIMED}

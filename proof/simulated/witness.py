@@ -1,14 +1,17 @@
-"""Sees everything that happens in a simulated world, and says when a promise is broken."""
+"""A witness of everything that happens in a simulated world, who sees where a promise is broken."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Final
 
-from adapters.dynamodb.items import snapshot
-from domain.errors import LimitReached
+from adapters.dynamodb.items import TOKENS, snapshot
+from domain.errors import LimitReached, TooManyStarts
 from domain.policy import Enforcement, OnLimit, Policy
-from domain.streams import CEILING, REMEMBERED_MARKS, Snapshot
+from domain.requests import StartNamed
+from domain.streams import CEILING, REMEMBERED_MARKS, Lease, Snapshot
 from domain.writes import is_over
+from proof.requests import Request
 from proof.simulated.world import World
 
 ANSWER_SECONDS: Final = 0.5
@@ -35,6 +38,10 @@ class Witness:
         held: until when, by true time, each named stream that is watched may count on its slot.
         anonymous: the same for each anonymous stream.
         contact: when the latest packet of each stream's player reached a host.
+        tokens: until when, by the true time of an edge whose clock is behind, the last playback token
+            under each name is good.
+        uncounted: until when the token bound excepts a name that old code admitted or ended; without
+            end until its first token.
     """
 
     world: World
@@ -46,6 +53,9 @@ class Witness:
     held: dict[str, float] = field(default_factory=dict)
     anonymous: dict[str, float] = field(default_factory=dict)
     contact: dict[str, float] = field(default_factory=dict)
+    tokens: dict[str, float] = field(default_factory=dict)
+    uncounted: dict[str, float] = field(default_factory=dict)
+    old_code: bool = False
     landed: list[str] = field(default_factory=list)
     landed_at: dict[str, float] = field(default_factory=dict)
     state: Snapshot = field(default_factory=Snapshot)
@@ -55,11 +65,16 @@ class Witness:
     def __post_init__(self) -> None:
         self.world.after_write = self.saw_write
 
-    def saw_write(self, _: Mapping[str, Any], __: dict[str, Any], item: dict[str, Any]) -> None:
+    def saw_write(self, request: Mapping[str, Any], _: dict[str, Any], item: dict[str, Any]) -> None:
         """A write landed in the store."""
         before, now = self.state, snapshot(item)
         self.state = now
         self.world.note("store:", now.stream_count, now.anonymous, *now.leases.values(), *now.marks)
+        if self.policy.token_overlap is not None:
+            self.world.note("names:", *sorted(now.tokens or ()), *sorted(now.spent.items()))
+            self._names_are_those_of_the_parts(now)
+            if TOKENS not in request["UpdateExpression"]:
+                self._except_from_the_bound(before, now)
         if now.stream_count != now.anonymous.count + len(now.leases) or now.anonymous.count < 0:
             self._broken("the count differs from its parts")
         ceiling = CEILING if self.policy.enforcement is Enforcement.SHADOW else self.limit
@@ -86,6 +101,7 @@ class Witness:
             self._broken(f"{live + anonymous} streams are watched, and {self.limit} are allowed")
         if anonymous > self.state.anonymous.count:
             self._broken(f"{anonymous} anonymous streams are watched in {self.state.anonymous.count} slots")
+        self._tokens_are_bounded()
 
     def refused(self, refusal: LimitReached, now: float) -> None:
         """A player was refused: whoever holds the slots must have been heard of lately."""
@@ -97,6 +113,27 @@ class Witness:
             silent = now - self.contact.get(lease.stream_id, 0)
             if silent > self.longest_hold:
                 self._broken(f"{lease.stream_id} holds a slot, and its player is gone for {silent:.3f} s")
+
+    def gave_token(self, lease: Lease) -> None:
+        """A player was given a playback token, which ends when its lease does."""
+        name = lease.stream_id
+        self.tokens[name] = max(self.tokens.get(name, 0), lease.expires_at + self.skew)
+        if self.uncounted.get(name) == inf:
+            self.uncounted[name] = self._a_lease_later
+
+    def put_off(self, refusal: TooManyStarts, request: Request) -> None:
+        """A start was put off: there must be a slot for it, and too many names lately."""
+        if self.policy.enforcement is Enforcement.SHADOW or not isinstance(request, StartNamed):
+            self._broken(f"{request} was put off without need of a token")
+            return
+        if self.policy.on_limit is OnLimit.REJECT and refusal.live.count > refusal.limit:
+            self._broken(f"put off with {refusal.live.count} live streams of {refusal.limit}")
+        if not 0 < refusal.seconds <= self.longest_hold:
+            self._broken(f"put off for {refusal.seconds:.3f} s")
+        time = self.world.time
+        names = {name for name, contact in self.contact.items() if time - contact <= self.longest_hold}
+        if len(names) <= refusal.limit + (self.policy.token_overlap or 0):
+            self._broken(f"put off, and {len(names)} names were heard of lately")
 
     def refused_though_granted(self, mark: str) -> None:
         """An anonymous request was refused: it must not have landed before the refusal was on its way."""
@@ -137,6 +174,36 @@ class Witness:
             self.policy.lease_seconds + self.policy.grace_seconds + rounding + 2 * self.skew + self.processing
         )
 
+    @property
+    def _a_lease_later(self) -> float:
+        """When every token of now is over by every clock."""
+        rounding = 2
+        return (
+            self.world.time + self.policy.lease_seconds + self.policy.grace_seconds + rounding + 2 * self.skew
+        )
+
+    def _tokens_are_bounded(self) -> None:
+        """No more names have an unexpired token than the limit and the overlap."""
+        overlap, time = self.policy.token_overlap, self.world.time
+        if overlap is None or self.policy.enforcement is Enforcement.SHADOW:
+            return
+        self.tokens = {name: until for name, until in self.tokens.items() if until > time}
+        names = [name for name in self.tokens if self.uncounted.get(name, 0) <= time]
+        if len(names) > self.limit + overlap:
+            self._broken(f"{len(names)} names have a token, and {self.limit + overlap} may: {names}")
+
+    def _names_are_those_of_the_parts(self, now: Snapshot) -> None:
+        parts = now.leases.keys() | now.spent.keys()
+        if not self.old_code and parts != (now.tokens or frozenset()):
+            self._broken(f"{sorted(now.tokens or ())} are counted, and there are {sorted(parts)}")
+
+    def _except_from_the_bound(self, before: Snapshot, now: Snapshot) -> None:
+        """Old code admits and ends streams without a look at their names."""
+        for name in now.leases.keys() - before.leases.keys():
+            self.uncounted[name] = inf
+        for name in before.leases.keys() - now.leases.keys():
+            self.uncounted[name] = self._a_lease_later
+
     def _requests_land_once(self, before: Snapshot, now: Snapshot) -> None:
         if now.marks[:1] == before.marks[:1]:
             return
@@ -154,6 +221,8 @@ class Witness:
             if lease.expires_at > latest:
                 self._broken(f"{name} holds its slot for longer than a lease")
             was = before.leases.get(name)
+            if was is not None and (was.play or "") > (lease.play or ""):
+                self.held.pop(name, None)  # a late start of an earlier page load: its player is gone
             if (
                 was is not None
                 and was.expires_at > lease.expires_at

@@ -1,22 +1,32 @@
 """The explicit-state model keeps the promises, and sees where broken rules would not."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from math import floor
 from typing import Any
 
 import pytest
 
-from domain import decisions, writes
+from domain import decisions, token_names, writes
+from domain.decisions import first_heartbeat
 from domain.policy import Policy
+from domain.requests import StartNamed
+from domain.streams import Lease, Snapshot
+from domain.token_names import Counted, Recounted
+from proof.exploration import all_scenarios
+from proof.frozen import FrozenState
+from proof.model import steps
 from proof.model.explore import Explored, explore
-from proof.model.scenarios import scenarios
-
-SECONDS = 3
+from proof.model.promises import Violation, must_have_too_many_names
+from proof.model.states import USER, Host, World
+from proof.model.token_scenarios import POLICY
 
 
 def explored(name: str) -> Explored:
     """What comes of the scenario of this name."""
-    return explore(next(scenario for scenario in scenarios(SECONDS) if scenario.name == name))
+    return explore(next(scenario for scenario in all_scenarios() if scenario.name == name))
 
 
 @pytest.mark.parametrize("name", ["heartbeats, limit 1, reject", "without names, limit 1, evict"])
@@ -69,3 +79,78 @@ def test_a_forgotten_request_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writes, "_remember", remember)
 
     assert explored("without names, limit 2, reject").violation.startswith("counted twice")
+
+
+CIRCLE = "tokens: circle of replaces, limit 1, overlap 1, reject"
+SAME_NAME = "tokens: the same name, limit 1, overlap 1, reject"
+RECOUNT = "tokens: a recount beside a circle, limit 1, overlap 1, reject"
+TWO_SLOTS = "tokens: the same name, limit 2, overlap 1, reject"
+OLD_CODE = "tokens: heartbeats beside old code, limit 1, overlap 1"
+
+
+@pytest.mark.parametrize("name", [SAME_NAME, CIRCLE])
+def test_no_player_has_more_tokens_than_the_bound(name: str) -> None:
+    """No state that can be reached breaks a promise, and thousands can be."""
+    result = explored(name)
+
+    assert not result.violation, result.story
+    assert result.states > 10_000
+
+
+def _permit(state: Snapshot, names: Any, own: Any, ended: Any = (), *, ignored: str) -> bool:
+    """Permit a recount whose seen names, or whose seen expiries, differ meanwhile."""
+    if isinstance(names, Recounted):
+        seen = state.tokens if ignored == "tokens" else names.seen
+        names = Recounted(seen, names.names, () if ignored == "spent" else names.over)
+    return token_names.names_permit(state, names, own, ended)
+
+
+def _at_once(state: Snapshot, own: Any, reclaimed: Any, over_since: int) -> Recounted:
+    """Count spent tokens as over at their expiry, without the grace."""
+    return token_names.recount(state, own, reclaimed, over_since + POLICY.grace_seconds)
+
+
+BROKEN_RULES: dict[str, tuple[str, Any, str, Any]] = {
+    "no bound": (CIRCLE, decisions, "Counted", lambda _: Counted(9)),
+    "one name too many": (CIRCLE, decisions, "Counted", lambda bound: Counted(bound + 1)),
+    "an earlier expiry": (SAME_NAME, writes, "_outlives_its_tokens", lambda *_: True),
+    "no grace": (SAME_NAME, decisions, "recount", _at_once),
+    "other seen names": (TWO_SLOTS, writes, "names_permit", partial(_permit, ignored="tokens")),
+    "another seen expiry": (RECOUNT, writes, "names_permit", partial(_permit, ignored="spent")),
+    "a name that is not kept": (
+        *(CIRCLE, writes, "names_after"),
+        lambda state, names, newcomer, _=(): token_names.names_after(state, names, newcomer),
+    ),
+    "a heartbeat that counts nothing": (
+        *(OLD_CODE, steps, "first_heartbeat"),
+        lambda request, policy, now: first_heartbeat(request, replace(policy, token_overlap=None), now),
+    ),
+}
+
+
+@pytest.mark.parametrize(("scenario", "module", "rule", "broken"), BROKEN_RULES.values(), ids=BROKEN_RULES)
+def test_a_broken_part_of_the_token_bound_is_found(
+    scenario: str, module: Any, rule: str, broken: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part of the condition is needed: without it there are more tokens, or other names, than may be."""
+    monkeypatch.setattr(module, rule, broken)
+
+    violation = explored(scenario).violation
+
+    assert re.search("have tokens|not among the names|are not those of the parts|put off until", violation)
+
+
+@pytest.mark.parametrize(
+    ("spent", "until", "wrong"),
+    [
+        ({"b": 9}, 10, "put off with 2 names"),
+        ({"b": 9, "c": 8}, 10, "would get in a second before"),
+        ({"b": 9, "c": 8}, 8, "and again then"),
+    ],
+)
+def test_a_start_that_is_put_off_in_vain_is_found(spent: dict[str, int], until: int, wrong: str) -> None:
+    """There must be too many names, and the wait as long as the first of them has a token."""
+    state = Snapshot(1, leases={"a": Lease("a", 1, 9)}, tokens=frozenset({"a", *spent}), spent=spent)
+    world = World(5, FrozenState.of(state), ())
+    with pytest.raises(Violation, match=wrong):
+        must_have_too_many_names(world, StartNamed(USER, "new", 2), Host(POLICY, 0), until)

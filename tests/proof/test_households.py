@@ -1,0 +1,22 @@
+"""Honest households that keep their names are never put off, and fresh names are."""
+
+from proof import households
+from tests.fakes import unhurried
+
+
+def test_kept_names_are_never_put_off_at_the_default_overlap() -> None:
+    """Every row of the proof is met."""
+    rows = households.prove(1, 150, unhurried)
+
+    assert [row for row in rows if not row.met] == []
+
+
+def test_fresh_names_are_put_off() -> None:
+    """A fresh name for each channel meets the bound; a hop between screens does at an overlap of 1."""
+    put_off = {
+        (each.story, each.keeps_names, each.limit, each.overlap): each.put_off
+        for each in households.outcomes()
+    }
+
+    assert all(put_off["zapping", False, limit, 2] for limit in households.LIMITS)
+    assert put_off["tv, phone, tv, tablet, tv", True, 1, 1] == 1
