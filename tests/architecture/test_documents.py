@@ -94,6 +94,26 @@ def test_what_an_audience_asks_for_is_what_the_model_says(row: list[str]) -> Non
     assert figures == pytest.approx(model, rel=0.025)
 
 
+@pytest.mark.parametrize("row", rows("scaling.md", "streams at once"), ids=lambda row: row[0])
+def test_what_the_edge_costs_an_audience_is_what_the_model_says(row: list[str]) -> None:
+    """With segments of 6 seconds; the last figure compares it with the service's own bill."""
+    streams, requests, on_demand, live, share = (float(cell.strip(" %").replace(",", "")) for cell in row)
+    needed = capacity(Audience(int(streams)), load_prices())
+    edge = needed.edge_dollars_hour
+    model = [needed.edge_requests_second, edge, 2 * edge, 100 * edge / needed.dollars]
+    assert [requests, on_demand, live, share] == pytest.approx(model, rel=0.025)
+
+
+@pytest.mark.parametrize("row", rows("edge.md", "segments of"), ids=lambda row: row[0])
+def test_what_the_edge_costs_a_stream_is_what_the_model_says(row: list[str]) -> None:
+    """Dollars for a million hours of video, by the length of its segments."""
+    segment, requests, on_demand, live = (float(cell.removesuffix(" s").replace(",", "")) for cell in row)
+    needed = capacity(Audience(1_000_000, segment_seconds=segment), load_prices())
+    edge = needed.edge_dollars_hour
+    model = [needed.edge_requests_second * 3600 / 1_000_000, edge, 2 * edge]
+    assert [requests, on_demand, live] == pytest.approx(model, rel=0.005)
+
+
 @pytest.mark.parametrize("row", rows("security.md", "threat"), ids=lambda row: row[0])
 def test_each_threat_is_shown_by_tests_that_are_there(row: list[str]) -> None:
     """The row names a file, a table of attacks or a test, and each of them exists."""
