@@ -15,6 +15,7 @@ from adapters.playback_keys import parse_keys
 from adapters.playback_token import TokenExpired, TokenInvalid, verify
 from dev import ROOT
 from dev.edge import Edge, Refused
+from tests.documented import rows as rows_of
 from tests.edge.tokens import EXPIRED, GOOD, INVALID, KEYS, NAMES, PATH, Row, key_text, table
 from tests.support import skip_or_fail, succeed
 
@@ -172,9 +173,10 @@ def test_the_recipe_for_node(name: str, rows: Mapping[str, Row], recipe_in_node:
 
 
 def test_the_tokens_to_try_a_cdn_with_are_what_the_page_says() -> None:
-    """The edge and our own verification agree with the word before each token."""
-    key, *tokens = (line.split() for line in recipe("text", "example:").splitlines())
-    (known,) = keys = parse_keys(key[1])
+    """The edge and our own verification agree with the first column of the table."""
+    tokens = [(said, token.strip("`")) for said, token in rows_of("edge.md", "said")]
+    page = (ROOT / "docs" / "edge.md").read_text(encoding="utf-8")
+    (known,) = keys = parse_keys(*re.findall(r"`(example:[\w-]+)`", page))
     edge = Edge({"mode": "enforce", "keys": {known.kid: key_text(known)}})
     assert [said for said, _ in tokens] == [GOOD, EXPIRED, INVALID, PATH]
     for said, token in tokens:
