@@ -215,7 +215,7 @@ bench: package-local $(PLOTTER) ## Measure against the bare SDK: build/bench.jso
 	@$(if $(SHORT),:,.venv-bench/bin/python -m bench.plots)
 
 .PHONY: capacity
-capacity: $(VENV) ## What an audience asks of an account, and costs (VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60)
+capacity: $(VENV) ## What an audience asks of an account, and costs (VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60 SEGMENT_SECONDS=6)
 	@$(PY) -m dev.capacity
 
 .PHONY: clean

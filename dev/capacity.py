@@ -1,5 +1,6 @@
-"""What an audience asks of an AWS account: `make capacity VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60`.
+"""Capacity and cost by number of viewers: `make capacity VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60`.
 
+`SEGMENT_SECONDS=6` says how much video one request to the edge brings, for what playback tokens cost there.
 A model, not a measurement: docs/scaling.md says what it assumes, and what changes with each power of ten.
 """
 
@@ -37,6 +38,7 @@ class Audience:
         log_bytes: what a request writes to the log: one event, and Lambda's own three lines.
         metrics: that the events make: some for each function, and one for each outcome of each.
         write_units: what a write costs; an item of up to 1 KB is one.
+        segment_seconds: how much video one request to the edge brings.
     """
 
     viewers: int
@@ -48,6 +50,7 @@ class Audience:
     log_bytes: int = 1400
     metrics: int = 42
     write_units: int = 1
+    segment_seconds: float = 6
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,9 @@ class Capacity:
         dollars_hour: by service, of a month that is like this at every hour: prices fall with a month's use.
         provisioned_dollars_hour: of the table's writes, were they provisioned for exactly this.
         direct_dollars_hour: of everything, did a REST API call the table itself, without function and log.
+        edge_requests_second: for segments, of which the edge checks each one's playback token.
+        edge_dollars_hour: of those checks, on top of everything else; twice that for live streams, as players
+            load the playlist again for each segment.
     """
 
     requests_second: float
@@ -77,6 +83,8 @@ class Capacity:
     dollars_hour: Mapping[str, float]
     provisioned_dollars_hour: float
     direct_dollars_hour: float
+    edge_requests_second: float
+    edge_dollars_hour: float
 
     @property
     def dollars(self) -> float:
@@ -123,6 +131,10 @@ def capacity(audience: Audience, prices: Mapping[str, Any]) -> Capacity:
         ("DynamoDB write units per second and table", units, quotas["table_write_units_second"]),
     )
     cold = quotas["new_on_demand_table_writes_second"]
+    segments_second = audience.viewers / audience.segment_seconds
+    edge_million = (
+        prices["cloudfront"]["function_million"] + prices["cloudfront"]["key_value_store_read_million"]
+    )
     return Capacity(
         requests_second=rate,
         write_units_second=units,
@@ -143,6 +155,8 @@ def capacity(audience: Audience, prices: Mapping[str, Any]) -> Capacity:
         },
         direct_dollars_hour=database + charge_hour(millions_hour, prices["api_gateway"]["rest_call_million"]),
         provisioned_dollars_hour=units * prices["dynamodb"]["provisioned_write_unit_hour"],
+        edge_requests_second=segments_second,
+        edge_dollars_hour=segments_second * HOUR / MILLION * edge_million,
     )
 
 
@@ -155,6 +169,9 @@ def report(audience: Audience, needed: Capacity, as_of: str) -> str:
     """The figures for people."""
     raised = [f"  raise {name}: {need:,.0f}, there are {there:,}" for name, need, there in needed.quotas]
     dollars = ", ".join(f"{name} ${dollars:,.2f}" for name, dollars in needed.dollars_hour.items())
+    edge = (
+        f"${needed.edge_dollars_hour:,.2f} more per hour on demand, ${2 * needed.edge_dollars_hour:,.2f} live"
+    )
     lines = (
         f"{audience.viewers:,} viewers, a heartbeat every {audience.heartbeat_seconds:g} s",
         f"  {needed.requests_second:,.1f} requests/s, {needed.write_units_second:,.1f} write units/s",
@@ -168,6 +185,7 @@ def report(audience: Audience, needed: Capacity, as_of: str) -> str:
         f"  writes provisioned for exactly this: ${needed.provisioned_dollars_hour:,.2f} per hour",
         f"  by a REST API that calls the table itself: ${needed.direct_dollars_hour:,.2f} per hour",
         f"  by function URLs: ${needed.dollars - needed.dollars_hour['API Gateway']:,.2f} per hour",
+        f"  with playback tokens, the edge: {edge}, with segments of {audience.segment_seconds:g} s",
         f"  (list prices of {as_of}, us-east-1)",
     )
     return "\n".join(lines)
@@ -188,9 +206,10 @@ def main() -> None:
     """Read the variables, and print the report; without VIEWERS one for each power of ten."""
     prices = load_prices()
     heartbeat, play = _given("HEARTBEAT", 30), _given("PLAY_MINUTES", 60) * 60
+    segment = _given("SEGMENT_SECONDS", 6)
     viewers = [round(_given("VIEWERS", 1))] if os.environ.get("VIEWERS") else [10**n for n in range(3, 9)]
     for count in viewers:
-        audience = Audience(count, heartbeat, play)
+        audience = Audience(count, heartbeat, play, segment_seconds=segment)
         print(report(audience, capacity(audience, prices), prices["as_of"]))
 
 

@@ -94,6 +94,37 @@ def test_what_an_audience_asks_for_is_what_the_model_says(row: list[str]) -> Non
     assert figures == pytest.approx(model, rel=0.025)
 
 
+@pytest.mark.parametrize("row", rows("scaling.md", "streams at once"), ids=lambda row: row[0])
+def test_what_the_edge_costs_an_audience_is_what_the_model_says(row: list[str]) -> None:
+    """With segments of 6 seconds; the last figure compares it with the service's own bill."""
+    streams, requests, on_demand, live, share = (float(cell.strip(" %").replace(",", "")) for cell in row)
+    needed = capacity(Audience(int(streams)), load_prices())
+    edge = needed.edge_dollars_hour
+    model = [needed.edge_requests_second, edge, 2 * edge, 100 * edge / needed.dollars]
+    assert [requests, on_demand, live, share] == pytest.approx(model, rel=0.025)
+
+
+@pytest.mark.parametrize("row", rows("edge.md", "segments of"), ids=lambda row: row[0])
+def test_what_the_edge_costs_a_stream_is_what_the_model_says(row: list[str]) -> None:
+    """Dollars for a million hours of video, by the length of its segments."""
+    segment, requests, on_demand, live = (float(cell.removesuffix(" s").replace(",", "")) for cell in row)
+    needed = capacity(Audience(1_000_000, segment_seconds=segment), load_prices())
+    edge = needed.edge_dollars_hour
+    model = [needed.edge_requests_second * 3600 / 1_000_000, edge, 2 * edge]
+    assert [requests, on_demand, live] == pytest.approx(model, rel=0.005)
+
+
+@pytest.mark.parametrize("row", rows("security.md", "threat"), ids=lambda row: row[0])
+def test_each_threat_is_shown_by_tests_that_are_there(row: list[str]) -> None:
+    """The row names a file, a table of attacks or a test, and each of them exists."""
+    files = {file.stem: file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py")}
+    named = re.findall(r"`(test_\w+|[A-Z]{2,})`", row[-1])
+    assert named or re.search(r"`(tests|terraform)/", row[-1])
+    for name in named:
+        there = re.compile(rf"^(def {name}\(|{name}: Final)", re.MULTILINE)
+        assert name in files or any(there.search(text) for text in files.values()), name
+
+
 def test_each_dependency_has_its_row() -> None:
     """The page has a row for each library that pyproject.toml names, in each group, and for no other."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

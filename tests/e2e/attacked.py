@@ -15,6 +15,9 @@ from dev.issuer import Issuer
 
 ME: Final = "viewer-1"
 VICTIM: Final = "viewer-2"
+SCRIPT: Final = "viewer-script"
+"""How the names of users begin for whom a script collects playback tokens."""
+
 START: Final = "/stream/start"
 
 
@@ -55,6 +58,20 @@ class World:
         if self.auth == "iam":
             who = self.signed(path, body, self.backend)
         return self.send(path, body, {**who, **headers})
+
+    def send_for(self, user: str, limit: int | None, path: str, **fields: object) -> httpx.Response:
+        """Send one request for a user with this limit: by the user's login, or signed by a backend."""
+        if self.auth == "jwt":
+            login = self.issuer.token(user, **({} if limit is None else {"maxStreams": limit}))
+            return self.send(path, json.dumps(fields).encode(), {"authorization": f"Bearer {login}"})
+        named = {"userId": user, **({} if limit is None else {"maxStreams": limit}), **fields}
+        body = json.dumps(named).encode()
+        return self.send(path, body, self.signed(path, body, self.backend))
+
+    def playback_token(self, user: str, **fields: object) -> str:
+        """Return the playback token of a stream that is started for a user."""
+        answer = self.send_for(user, None, START, **fields)
+        return str(answer.json()["playbackToken"])
 
     def signed(self, path: str, body: bytes | None, by: Credentials, *, at: str = "") -> dict[str, str]:
         """The headers of a signature (of now, or of this time)."""

@@ -12,7 +12,7 @@ import httpx
 from botocore.credentials import Credentials
 
 from dev.issuer import KEY_ID, new_key, sign, unsigned
-from tests.e2e.attacked import ME, START, VICTIM, World
+from tests.e2e.attacked import ME, SCRIPT, START, VICTIM, World
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,41 @@ OTHERS: Final = (
     ),
     as_me("a limit of one's own", START, json_of(maxStreams=20), 400, "invalid_request"),
     as_me("a limit of one's own, in a query", "/stream?maxStreams=20", None, 400, "invalid_request"),
+)
+
+
+def with_token(name: str, path: str, fields: Callable[[str], dict[str, object]]) -> Attack:
+    """A request of an ordinary viewer that has a playback token where none belongs."""
+    return Attack(
+        name,
+        lambda world: world.send_as_me(path, json_of(**fields(a_token(world))), {}),
+        400,
+        "invalid_request",
+    )
+
+
+def a_token(world: World) -> str:
+    """Return a playback token that the service has issued."""
+    return world.playback_token(SCRIPT, streamId="tv")
+
+
+PLAYBACK: Final = (
+    bearing(a_token, "a playback token for a login"),
+    with_headers("a playback token in its cookie", lambda w: {"cookie": f"CAT={a_token(w)}"}),
+    with_token("a playback token for a stream's name", START, lambda token: {"streamId": token}),
+    with_token("a playback token for a page load", START, lambda token: {"streamId": "tv", "play": token}),
+    with_token(
+        "a heartbeat by a playback token",
+        "/stream/heartbeat",
+        lambda token: {"streamId": "tv", "playbackToken": token},
+    ),
+    Attack(
+        "a playback token in a query",
+        lambda w: w.send_as_me(f"/stream?CAT={a_token(w)}", None, {}),
+        400,
+        "invalid_request",
+    ),
+    as_me("a path of one's own", START, json_of(streamId="tv", pathPrefix="/"), 400, "invalid_request"),
 )
 # In every mode.
 INPUTS: Final = (

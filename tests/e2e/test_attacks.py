@@ -4,34 +4,51 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from botocore.credentials import Credentials
 
+from dev.edge import Edge, Refused
 from dev.emulator import REGION, start_emulator
 from dev.issuer import AUDIENCE, Issuer
 from dev.smoke import USER, SmokeError, signature, smoke
 from stream_limiter_client import AsyncStreamLimiter, LimitReached, ServiceError, StreamLimiter
 from tests.clients.installed import examples, python_client
-from tests.e2e.attacked import START, World
-from tests.e2e.attacks import CLAIMS, INPUTS, OTHERS, SIGNATURES, TOKENS, Attack, json_of
+from tests.e2e.attacked import SCRIPT, START, World
+from tests.e2e.attacks import CLAIMS, INPUTS, OTHERS, PLAYBACK, SIGNATURES, TOKENS, Attack, json_of
 from tests.e2e.deployed import need_the_tools, stage
+from tests.e2e.token_attacks import (
+    CIRCLES,
+    CONFIG,
+    ESCAPES,
+    FORGERIES,
+    OVERLAP,
+    PLAYBACK_KEY,
+    VIDEO,
+    Forgery,
+    Script,
+    claims_of,
+)
+from tests.edge.tokens import FOREIGN_KEY, KEY, key_text
 from tests.logs import log_lines, telling
 from tests.support import client_of, succeed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 FRIEND: Final = "viewer-friend"
+PARAMETER: Final = "/stream-limiter/playback-key"
 
 
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World]]:
-    """Both services, on one emulator that checks signatures and policies."""
+    """Both services, on one emulator that checks signatures and policies. Both issue playback tokens."""
     need_the_tools()
     directory = tmp_path_factory.mktemp("attacked")
     with start_emulator(enforce_iam=True) as emulator:
@@ -39,9 +56,12 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World
         issuer = Issuer.at(emulator.endpoint_url, directory / "issuer.pem")
         issuer.publish(account("s3"))
         tokens = {"auth": "jwt", "jwt_issuer": issuer.url, "jwt_audience": json.dumps([AUDIENCE])}
+        account("ssm").put_parameter(Name=PARAMETER, Value=PLAYBACK_KEY, Type="SecureString")
+        tokens["playback_key_parameter"] = PARAMETER
+        signatures = {"auth": "iam", "on_limit": "evict_oldest", "playback_key_parameter": PARAMETER}
         root = Credentials("test", "test")
         jwt = World("jwt", stage(emulator, directory / "jwt", **tokens)[1], issuer, account, root)
-        iam = World("iam", stage(emulator, directory / "iam", auth="iam")[1], issuer, account, root)
+        iam = World("iam", stage(emulator, directory / "iam", **signatures)[1], issuer, account, root)
         backend = iam.user_with("backend", iam.arn(f"{iam.api_id}/$default/*"))
         yield {"jwt": jwt, "iam": replace(iam, backend=backend)}
 
@@ -130,7 +150,7 @@ def test_both_python_clients_sign_and_name_the_limit(worlds: dict[str, World]) -
 @pytest.mark.parametrize(
     ("auth", "attack"),
     [
-        *(("jwt", attack) for attack in (*TOKENS, *CLAIMS, *OTHERS, *INPUTS)),
+        *(("jwt", attack) for attack in (*TOKENS, *CLAIMS, *OTHERS, *PLAYBACK, *INPUTS)),
         *(("iam", attack) for attack in (*SIGNATURES, *INPUTS)),
     ],
     ids=lambda value: value.name if isinstance(value, Attack) else value,
@@ -143,9 +163,138 @@ def test_an_attack_is_refused(auth: str, attack: Attack, worlds: dict[str, World
     assert answer.json().get("code") == attack.code
 
 
-def test_no_line_of_a_log_names_a_user_or_holds_a_token(worlds: dict[str, World]) -> None:
-    """Whatever was sent, the logs hold hashes: not what the attacked, nor what the attackers are called."""
-    assert telling(log_lines(worlds["jwt"].account("logs"))) == []
+@pytest.fixture(scope="module")
+def edge() -> Edge:
+    """An edge that knows the key of both services."""
+    return Edge(CONFIG)
+
+
+def reason(edge: Edge, path: str, **request: Any) -> str:
+    """Return why the edge refuses a request for this path, or that it passes."""
+    outcome = edge.handle("GET", path, **request)
+    return outcome.headers["x-playback"] if isinstance(outcome, Refused) else "passed"
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+@pytest.mark.parametrize(("auth", "circle"), CIRCLES, ids=lambda value: getattr(value, "__name__", value))
+def test_a_script_plays_limit_and_overlap_and_no_more(
+    auth: str, circle: Callable[[Script], None], limit: int, worlds: dict[str, World], edge: Edge
+) -> None:
+    """Exactly limit and overlap streams have video, however it starts and ends; one more start is a 429."""
+    script = Script(worlds[auth], f"{SCRIPT}-{circle.__name__}-{limit}", limit)
+
+    circle(script)
+
+    assert len(script.plays(edge)) == limit + OVERLAP
+    assert "too_many_starts" in script.refusals
+    path = f"/stream?userId={script.user}"
+    login = {"authorization": f"Bearer {worlds['jwt'].issuer.token(script.user)}"}
+    who = login if auth == "jwt" else worlds[auth].signed(path, None, worlds[auth].backend)
+    assert worlds[auth].send(path, None, who).json()["streamCount"] <= limit
+
+
+def test_devices_that_share_a_name_share_one_stream(worlds: dict[str, World], edge: Edge) -> None:
+    """Without `play`, ten devices take one slot, and all their tokens are of one stream."""
+    script = Script(worlds["jwt"], f"{SCRIPT}-sharing", 1)
+    devices = [f"device {number}" for number in range(10)]
+
+    assert [script.call("start", streamId="tv", device=device).status_code for device in devices] == [
+        200
+    ] * 10
+    assert [script.call("heartbeat", streamId="tv").status_code for _ in devices] == [200] * 10
+    assert len(script.tokens) == 20
+    assert script.plays(edge) == {"tv"}
+    assert not script.start("pc"), "the shared stream has the one slot"
+
+
+def test_a_new_page_takes_the_stream_over(worlds: dict[str, World], edge: Edge) -> None:
+    """With `play`, only the device that started last gets more tokens; the one before it gets a 410."""
+    script = Script(worlds["jwt"], f"{SCRIPT}-taking-over", 1)
+    for number in range(10):
+        assert script.start("tv", play=f"page-{number}")
+        if number:
+            before = script.call("heartbeat", streamId="tv", play=f"page-{number - 1}")
+            assert (before.status_code, before.json()["code"]) == (410, "stream_gone")
+            assert "playbackToken" not in before.json()
+    assert script.call("heartbeat", streamId="tv", play="page-9").status_code == 200
+    assert script.plays(edge) == {"tv"}
+
+
+def test_a_refused_player_gets_no_token(worlds: dict[str, World]) -> None:
+    """There is none at the limit, for a heartbeat without a slot, or for an anonymous stream."""
+    script = Script(worlds["jwt"], f"{SCRIPT}-refused", 1)
+    assert script.start("tv")
+    assert not script.start("pc")
+    assert script.call("heartbeat", streamId="pc").status_code == 410
+    assert script.call("end").status_code == 403
+    assert len(script.tokens) == 1
+    nameless = Script(worlds["jwt"], f"{SCRIPT}-nameless", 1)
+    assert nameless.call("start").status_code == 200
+    assert nameless.tokens == []
+
+
+@pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.name)
+def test_the_edge_refuses_what_is_made_of_a_token(
+    forgery: Forgery, worlds: dict[str, World], edge: Edge
+) -> None:
+    """The token opens the video as it was issued, and in no form that an attacker makes of it."""
+    token = worlds["jwt"].playback_token(f"{SCRIPT}-forging", streamId="tv")
+
+    assert reason(edge, VIDEO, query={"CAT": token}) == "passed"
+    assert reason(edge, VIDEO, **forgery.request(worlds["jwt"], token)) == forgery.said
+
+
+def test_another_services_token_opens_nothing(worlds: dict[str, World]) -> None:
+    """An edge that knows another key alone refuses it."""
+    foreign = {"mode": "enforce", "keys": {KEY.kid: key_text(FOREIGN_KEY)}}
+    token = worlds["jwt"].playback_token(f"{SCRIPT}-foreign", streamId="tv")
+    assert reason(Edge(foreign), VIDEO, query={"CAT": token}) == "invalid"
+
+
+def test_a_copied_token_opens_until_its_lease_is_over(worlds: dict[str, World]) -> None:
+    """It opens after its stream has ended too, and not a second longer; no other user can renew it."""
+    owner = Script(worlds["jwt"], f"{SCRIPT}-owner", 1)
+    started = owner.call("start", streamId="tv")
+    token = started.json()["playbackToken"]
+    expires_at = datetime.fromisoformat(started.json()["expiresAt"]).timestamp()
+    assert owner.call("end", streamId="tv").status_code == 200
+    for now, said in ((time.time(), "passed"), (expires_at - 1, "passed"), (expires_at, "expired")):
+        assert reason(Edge(CONFIG, clock=partial(float, now)), VIDEO, query={"CAT": token}) == said
+
+    copier = Script(worlds["jwt"], f"{SCRIPT}-copier", 1)
+    for route in ("start", "heartbeat"):
+        assert copier.call(route, userId=owner.user, streamId="tv").json()["code"] == "other_user"
+    assert copier.call("heartbeat", streamId="tv").status_code == 410
+    assert copier.tokens == []
+
+
+def test_the_same_name_is_another_stream_for_another_user(worlds: dict[str, World]) -> None:
+    """Tokens of two users carry two pseudonyms, and no user's name."""
+    tokens = [worlds["jwt"].playback_token(f"{SCRIPT}-{name}", streamId="same") for name in ("a", "b")]
+    claims = [claims_of(token) for token in tokens]
+    assert claims[0][7] == claims[1][7]
+    assert claims[0][2] != claims[1][2]
+    assert not any(SCRIPT in str(one) for one in claims)
+
+
+@pytest.mark.parametrize("path", ESCAPES)
+def test_a_token_for_one_path_opens_no_other(path: str, worlds: dict[str, World], edge: Edge) -> None:
+    """Where a backend has bound a stream to a path, no spelling of another path is let through."""
+    token = worlds["iam"].playback_token(f"{SCRIPT}-path", streamId="tv", pathPrefix="/films/")
+
+    assert reason(edge, VIDEO, query={"CAT": token}) == "passed"
+    assert reason(edge, path, query={"CAT": token}) == "path"
+
+
+def test_no_line_of_a_log_names_a_user_or_holds_a_token(worlds: dict[str, World], edge: Edge) -> None:
+    """Functions log hashes, and the edge logs reasons: no user's name, no token and no key."""
+    lines = log_lines(worlds["jwt"].account("logs"))
+    assert telling(lines) == []
+    assert telling(edge.log) == []
+    token = worlds["jwt"].playback_token(f"{SCRIPT}-logged", streamId="tv")
+    for secret in (token, f"GET /films/1.ts?CAT={token}"):
+        assert telling([secret]) == [secret], "the collector would not notice"
+    assert not any(key_text(KEY) in line for line in (*lines, *edge.log))
 
 
 def test_no_attack_left_a_trace(worlds: dict[str, World]) -> None:
@@ -156,4 +305,4 @@ def test_no_attack_left_a_trace(worlds: dict[str, World]) -> None:
         for table in store.list_tables()["TableNames"]
         for item in store.scan(TableName=table)["Items"]
     }
-    assert users == {FRIEND, USER}
+    assert {user for user in users if not user.startswith(SCRIPT)} == {FRIEND, USER}

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 import pytest
 
+from adapters.playback_keys import parse_keys
 from adapters.playback_token import TokenExpired, TokenInvalid, verify
 from dev import ROOT
 from dev.edge import Edge, Refused
+from tests.documented import rows as rows_of
 from tests.edge.tokens import EXPIRED, GOOD, INVALID, KEYS, NAMES, PATH, Row, key_text, table
 from tests.support import skip_or_fail, succeed
 
@@ -102,10 +104,13 @@ def test_the_edge_in_node(name: str, rows: Mapping[str, Row], in_node: Mapping[s
 @pytest.mark.parametrize("name", NAMES)
 def test_the_edge_in_v8(name: str, rows: Mapping[str, Row], in_v8: Edge) -> None:
     """So does V8 alone, as `make run` has it."""
-    row = rows[name]
-    outcome = in_v8.handle("GET", row.path, {"CAT": row.token})
-    said = outcome.headers["x-playback"] if isinstance(outcome, Refused) else GOOD
-    assert said == row.verdict
+    assert said_by(in_v8, rows[name].path, rows[name].token) == rows[name].verdict
+
+
+def said_by(edge: Edge, path: str, token: str) -> str:
+    """Return why the edge refuses the request, or that it is good."""
+    outcome = edge.handle("GET", path, {"CAT": token})
+    return outcome.headers["x-playback"] if isinstance(outcome, Refused) else GOOD
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -165,6 +170,20 @@ console.log(JSON.stringify(await Promise.all(rows.map(([token, path]) => mayPlay
 def test_the_recipe_for_node(name: str, rows: Mapping[str, Row], recipe_in_node: Mapping[str, bool]) -> None:
     """An origin in Node lets through what the edge does, but for what the page tells."""
     assert recipe_in_node[name] is (rows[name].verdict == GOOD) ^ (name in DIFFERS["@eyevinn/cat"])
+
+
+def test_the_tokens_to_try_a_cdn_with_are_what_the_page_says() -> None:
+    """The edge and our own verification agree with the first column of the table."""
+    tokens = [(said, token.strip("`")) for said, token in rows_of("edge.md", "said")]
+    page = (ROOT / "docs" / "edge.md").read_text(encoding="utf-8")
+    (known,) = keys = parse_keys(*re.findall(r"`(example:[\w-]+)`", page))
+    edge = Edge({"mode": "enforce", "keys": {known.kid: key_text(known)}})
+    assert [said for said, _ in tokens] == [GOOD, EXPIRED, INVALID, PATH]
+    for said, token in tokens:
+        assert said_by(edge, "/a.ts", token) == said
+        assert said_by(edge, "/films/a.ts", token) == (GOOD if said == PATH else said)
+        if said in (GOOD, PATH):
+            assert verify(token, keys, time.time()).path_prefix == (None if said == GOOD else "/films/")
 
 
 def test_the_cookie_of_native_hls_opens(rows: Mapping[str, Row], in_v8: Edge) -> None:

@@ -10,7 +10,7 @@ from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
 from bench.calls import ENVIRONMENT, Handlers, StubTransport, lean_client_over
 from dev import ROOT
-from dev.capacity import THROTTLING_RATE, Audience, capacity, charge_hour, load_prices
+from dev.capacity import THROTTLING_RATE, Audience, capacity, charge_hour, load_prices, report
 from domain.limiter import StreamLimiter
 from domain.policy import Policy
 from domain.requests import EndNamed, Heartbeat, StartNamed
@@ -48,6 +48,25 @@ def test_a_million_viewers_cost_what_a_hand_computes() -> None:
         "API Gateway requests per second",
     ]
     assert needed.ramp_minutes == 90  # 4,000, 8,000, 16,000, 32,000
+
+
+@pytest.mark.parametrize(("segment_seconds", "requests", "dollars"), [(6, 600, 78.00), (2, 1800, 234.00)])
+def test_the_edge_costs_what_a_hand_computes(segment_seconds: float, requests: int, dollars: float) -> None:
+    """A million viewers: each segment is a function at $0.10 and a read at $0.03 a million."""
+    needed = capacity(Audience(1_000_000, segment_seconds=segment_seconds), PRICES)
+
+    assert needed.edge_requests_second * 3600 == pytest.approx(1_000_000 * requests)
+    assert needed.edge_dollars_hour == pytest.approx(dollars)
+    assert needed.dollars == capacity(Audience(1_000_000), PRICES).dollars, (
+        "it is not in the service's own bill"
+    )
+
+
+def test_the_report_has_the_edge_on_demand_and_live() -> None:
+    """A live player loads its playlist again with each segment: twice the requests."""
+    audience = Audience(1_000_000, segment_seconds=4)
+    printed = report(audience, capacity(audience, PRICES), "2025-11")
+    assert "the edge: $117.00 more per hour on demand, $234.00 live, with segments of 4 s" in printed
 
 
 def test_a_thousand_viewers_need_nothing_special() -> None:
