@@ -18,7 +18,10 @@ STALE_SECONDS: Final = 900
 """How long keys are used while they cannot be read again."""
 
 RETRY_SECONDS: Final = 10
-"""The pause after a failed read: an outage must not slow down every request."""
+"""The pause after a failed read while keys are known: an outage must not slow down every request."""
+
+FIRST_RETRY_SECONDS: Final = 1
+"""The pause while none are known, and every start is refused: many cold starts at once can be throttled."""
 
 _KEY: Final = re.compile(r"([A-Za-z0-9_-]{1,16}):([A-Za-z0-9_-]{43})")
 
@@ -118,7 +121,8 @@ class ParameterKeys:
     def refresh(self) -> None:
         """Read the keys again if they are old; keep them if that fails, and wait before the next attempt."""
         now = self._now()
-        if now - self._read_at < FRESH_SECONDS or now - self._tried_at < RETRY_SECONDS:
+        pause = RETRY_SECONDS if self._keys else FIRST_RETRY_SECONDS
+        if now - self._read_at < FRESH_SECONDS or now - self._tried_at < pause:
             return
         self._tried_at = now
         try:

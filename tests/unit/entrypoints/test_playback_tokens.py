@@ -171,6 +171,9 @@ def test_known_keys_outlive_an_outage_by_a_while(
     for _ in range(10):
         clock.advance(90)
         assert "playbackToken" in api.heartbeat("viewer-1", streamId="tv").body
+    tried = ssm.reads
+    api.heartbeat("viewer-1", streamId="tv")
+    assert ssm.reads == tried, "known keys are tried again after ten seconds only"
     clock.advance(0.1)
     extended = api.heartbeat("viewer-1", streamId="tv")
     assert (extended.status, "playbackToken" in extended.body) == (200, False)
@@ -189,7 +192,7 @@ def test_known_keys_outlive_an_outage_by_a_while(
 def test_a_cold_start_without_keys_admits_nobody(
     value: str | None, clock: FakeClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Out of reach or malformed; the next attempt comes after ten seconds, and no event shows the value."""
+    """Out of reach or malformed; the next attempt comes after a second, and no event shows the value."""
     ssm = FakeParameter(value)
     api = Api(clock=clock, ssm=ssm, PLAYBACK_KEY_PARAMETER=PARAMETER)
     for _ in range(3):
@@ -199,7 +202,9 @@ def test_a_cold_start_without_keys_admits_nobody(
     assert "s3cret" not in shown
     assert "kkk" not in shown
     ssm.value = KEY
-    clock.advance(10)
+    clock.advance(0.9)
+    assert api.start("viewer-1", streamId="tv").status == 503
+    clock.advance(0.1)
     assert api.start("viewer-1", streamId="tv").status == 200
 
 
