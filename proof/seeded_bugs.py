@@ -189,8 +189,8 @@ MUTANTS: Final = {
     ),
     "spent-tokens-without-grace": Mutant(
         DECISIONS,
-        "return recount(state, own, reclaimed, policy.over_since(now))",
-        "return recount(state, own, reclaimed, policy.over_since(now) + policy.grace_seconds)",
+        "return recount(state, newcomer, reclaimed, policy.over_since(now))",
+        "return recount(state, newcomer, reclaimed, policy.over_since(now) + policy.grace_seconds)",
     ),
     "put-off-too-late": Mutant(DECISIONS, "if too_many > 0:", "if too_many > 1:"),
     "put-off-without-the-grace": Mutant(

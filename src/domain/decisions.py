@@ -95,7 +95,7 @@ def decide_heartbeat(state: Snapshot, request: Heartbeat, policy: Policy, now: f
         max(policy.lease_until(now), lease.expires_at),
         policy.retain_until(now),
         of_play=request.play,
-        names=_recount(state, request.stream_id, policy, now),
+        names=_recount(state, policy, now),
     )
     return Try(extend, Outcome.EXTENDED)
 
@@ -126,7 +126,7 @@ def _replay(state: Snapshot, request: StartRequest, policy: Policy, now: float) 
         replaces,
         play=request.play,
         path_prefix=request.path_prefix,
-        names=_recount(state, request.stream_id, policy, now),
+        names=_recount(state, policy, now),
     )
     return Try(renewal, Outcome.REPLAYED if replaces is None else Outcome.REPLACED)
 
@@ -222,23 +222,28 @@ def _recounted(state: Snapshot, admit: Admit, policy: Policy, now: float) -> Adm
         return admit
     reclaimed = [lease.stream_id for lease in admit.freed.expired]
     if not isinstance(admit.newcomer, Lease):
-        return replace(admit, names=_recount(state, None, policy, now, reclaimed))
+        return replace(admit, names=_recount(state, policy, now, reclaimed=reclaimed))
     name = admit.newcomer.stream_id
     until = max(admit.newcomer.expires_at, state.spent.get(name, 0))  # its last token may outlive its lease
     return replace(
         admit,
         newcomer=replace(admit.newcomer, expires_at=until),
-        names=_recount(state, name, policy, now, reclaimed),
+        names=_recount(state, policy, now, newcomer=name, reclaimed=reclaimed),
     )
 
 
 def _recount(
-    state: Snapshot, own: str | None, policy: Policy, now: float, reclaimed: Sequence[str] = ()
+    state: Snapshot,
+    policy: Policy,
+    now: float,
+    *,
+    newcomer: str | None = None,
+    reclaimed: Sequence[str] = (),
 ) -> Recounted | None:
     """Count the names of this state anew, where they are counted at all."""
     if policy.token_overlap is None:
         return None
-    return recount(state, own, reclaimed, policy.over_since(now))
+    return recount(state, newcomer, reclaimed, policy.over_since(now))
 
 
 def _is_counted(state: Snapshot, stream_id: str, policy: Policy) -> bool:

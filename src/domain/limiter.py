@@ -171,15 +171,6 @@ class StreamLimiter:
             return self._answer(outcome, state, freed)
         return self._hold(request, outcome, state, freed, request.replaces)
 
-    def _token(self, user_id: str, lease: Lease | None, now: float) -> str | None:
-        """Return the token of a lease, where one can be issued."""
-        if self._tokens is None or lease is None:
-            return None
-        try:
-            return self._tokens.issue(user_id, lease, now)
-        except TokensUnavailable:
-            return None
-
     def _settle(
         self, step: Try, decide: Callable[[Snapshot], Decision], deadline: Deadline
     ) -> tuple[Outcome | Refuse | Postpone, Snapshot, Freed]:
@@ -246,7 +237,7 @@ class StreamLimiter:
         live = self.policy.live(state, now)
         reclaimed = len(freed.expired) + freed.anonymous.count
         evicted = sum(name != replaces for name in freed.ended)
-        token = self._token(request.user_id, lease, now) if self._tokens else None
+        token = _token(self._tokens, request.user_id, lease, now) if self._tokens else None
         return Answer(outcome, live, lease, now, reclaimed, evicted, token)
 
     def _unverified(self, request: StartRequest | Heartbeat) -> Answer:
@@ -256,8 +247,20 @@ class StreamLimiter:
             lease = self.policy.lease_of(request, now)
         elif isinstance(request, Heartbeat):
             lease = Lease(request.stream_id, floor(now), self.policy.lease_until(now))
-        token = self._token(request.user_id, lease, now) if self.policy.open_tokens else None
+        token = None
+        if self._tokens and self.policy.open_tokens:
+            token = _token(self._tokens, request.user_id, lease, now)
         return Answer(Outcome.UNVERIFIED, None, lease, now, token=token)
 
     def _deadline(self) -> Deadline:
         return Deadline.after(DEADLINE_SECONDS, self._clock)
+
+
+def _token(tokens: TokenIssuer, user_id: str, lease: Lease | None, now: float) -> str | None:
+    """Return the token of a lease, where one can be issued."""
+    if lease is None:
+        return None
+    try:
+        return tokens.issue(user_id, lease, now)
+    except TokensUnavailable:
+        return None

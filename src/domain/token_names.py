@@ -90,12 +90,12 @@ def names_after(
     return tokens, MappingProxyType(spent)
 
 
-def recount(state: Snapshot, own: str | None, reclaimed: Collection[str], over_since: int) -> Recounted:
-    """Count the names of a state anew, with `own` among them.
+def recount(state: Snapshot, newcomer: str | None, reclaimed: Collection[str], over_since: int) -> Recounted:
+    """Count the names of a state anew, with the newcomer's among them.
 
     Args:
         state: the state that was seen.
-        own: the stream that the write admits or extends, if it has a name.
+        newcomer: the name that the write admits, if it admits one.
         reclaimed: expired leases that the write removes; their tokens are over.
         over_since: the latest expiry that counts as over.
     """
@@ -103,10 +103,10 @@ def recount(state: Snapshot, own: str | None, reclaimed: Collection[str], over_s
     over = [
         SpentToken(name, until)
         for name, until in sorted(state.spent.items())
-        if until <= over_since and name not in leases and name != own
+        if until <= over_since and name not in leases and name != newcomer
     ]
     spent = state.spent.keys() - {token.stream_id for token in over}
-    names = frozenset({*leases, *spent, *([] if own is None else [own])})
+    names = frozenset({*leases, *spent, *([] if newcomer is None else [newcomer])})
     return Recounted(state.tokens, names, tuple(over[:MOST_FORGOTTEN]))
 
 

@@ -5,7 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import InvalidInput
-from domain.names import check_device, check_idempotency_key, check_stream_id, check_user_id
+from domain.names import (
+    check_device,
+    check_idempotency_key,
+    check_path_prefix,
+    check_play,
+    check_stream_id,
+    check_user_id,
+)
 
 Check = Callable[[str], str]
 
@@ -80,3 +87,49 @@ def test_no_text_is_anything_but_valid_or_invalid(check: Check, text: str) -> No
     except InvalidInput:
         return
     assert 1 <= len(text.encode()) <= 255
+
+
+@pytest.mark.parametrize("text", ["", "a b", "é", "x" * 65, "a/b"])
+def test_a_play_is_checked_like_a_stream_id(text: str) -> None:
+    """The same alphabet, under its own name."""
+    with pytest.raises(
+        InvalidInput, match=r"^play must be 1 to 64 characters of A-Z a-z 0-9 \. _ : -$"
+    ) as caught:
+        check_play(text)
+    assert caught.value.field == "play"
+    assert check_play("a" * 64) == "a" * 64
+
+
+@pytest.mark.parametrize("text", ["/film/", "/a/b.c_d~e-f/", "/" + "x" * 254 + "/", "/.hidden/", "/a.../"])
+def test_a_path_prefix_is_a_path_between_slashes(text: str) -> None:
+    """Of characters that no URL has to encode."""
+    assert check_path_prefix(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "/",
+        "film/",
+        "/film",
+        "//",
+        "/a//b/",
+        "/./",
+        "/../",
+        "/a/../b/",
+        "/a b/",
+        "/%2e/",
+        "/é/",
+        "/" + "x" * 255 + "/",
+    ],
+)
+def test_a_path_that_can_be_read_in_two_ways_is_refused(text: str) -> None:
+    """Else the edge and the origin might mean different paths."""
+    with pytest.raises(InvalidInput) as caught:
+        check_path_prefix(text)
+    assert caught.value.field == "pathPrefix"
+    assert caught.value.reason == (
+        "must be a path of at most 256 characters of A-Z a-z 0-9 . _ ~ - that begins and ends with a slash, "
+        "without empty and dot segments"
+    )

@@ -84,6 +84,38 @@ class TestHouseholds:
         assert limiter.heartbeat(Heartbeat(USER, "tv", play="load-2")).outcome is Outcome.EXTENDED
         assert limiter.end(EndNamed(USER, "tv")).outcome is Outcome.ENDED
 
+    def test_a_stream_from_before_there_were_tokens_is_counted_by_its_heartbeat(self) -> None:
+        """With all others; the next ones are ordinary."""
+        home = Household(Policy())
+        for name in "ab":
+            home.start(name)
+        home.clock.advance(10)
+        limiter = StreamLimiter(home.store, home.clock, TOKENS, FakeTokens())
+        beat = limiter.heartbeat(Heartbeat(USER, "a"))
+        assert (beat.outcome, beat.token) == (Outcome.EXTENDED, f"{USER} a until {NOW + 100} at {NOW + 10}")
+        assert home.store.read_now().tokens == frozenset("ab")
+        written = len(home.store.writes)
+        limiter.heartbeat(Heartbeat(USER, "b"))
+        assert len(home.store.writes) == written + 1
+
+    def test_a_repeat_keeps_what_it_leaves_out(self) -> None:
+        """The play and the path of a stream change only where the repeat names others."""
+        home = Household(Policy())
+        for play, path_prefix in (("load-1", "/film/"), ("load-2", None), (None, "/series/"), (None, None)):
+            home.limiter.start(StartNamed(USER, "tv", 3, play=play, path_prefix=path_prefix))
+        held = home.store.read_now().leases["tv"]
+        assert (held.play, held.path_prefix) == ("load-2", "/series/")
+        home.limiter.start(StartNamed(USER, "tv", 3, play="load-3"))
+        assert home.store.read_now().leases["tv"].path_prefix == "/series/"
+
+    def test_an_anonymous_start_says_whom_it_evicted(self) -> None:
+        """And when."""
+        home = Household(EVICT)
+        for name in "abc":
+            home.start(name)
+        answer = home.start_anonymous("1")
+        assert (answer.outcome, answer.evicted, answer.reclaimed, answer.at) == (Outcome.EVICTED, 1, 0, NOW)
+
     def test_without_tokens_no_name_is_counted(self) -> None:
         """The state is what it always was."""
         home = Household(Policy())
