@@ -104,9 +104,8 @@ class Handlers:
         self._names = itertools.count()
 
     def one_stream(self) -> dict[str, Call]:
-        """A stream of a user that has none: start, heartbeat and end, to be called in this order."""
-        number = next(self._names)
-        return self.stream(f"{self._prefix}-{number % 100}", f"play-{number}")
+        """Return start, heartbeat and end of a user's one screen, to be called in this order."""
+        return self.stream(f"{self._prefix}-{next(self._names) % 1000}", "screen")
 
     def stream(self, user: str, stream: str) -> dict[str, Call]:
         """The calls of this stream."""
