@@ -1,7 +1,7 @@
 /** The video of a screen: hls.js, with the newest playback token on each of its requests. */
 
 const PLAYLIST = "/cdn/demo/index.m3u8";
-const TOKEN_HEADER = "cta-common-access-token";
+const HEADER = "cta-common-access-token";
 
 // Close to nothing is fetched ahead or kept behind: what a player has, no edge takes back.
 const BUFFERS = {
@@ -50,7 +50,7 @@ export class Video {
       startPosition: this.#position,
       xhrSetup: (xhr, url) => {
         xhr.open("GET", url);
-        if (this.#token()) xhr.setRequestHeader(TOKEN_HEADER, this.#token());
+        if (this.#token()) xhr.setRequestHeader(HEADER, this.#token());
       },
     });
     hls.on(Hls.Events.ERROR, (_, error) => this.#onError(error));

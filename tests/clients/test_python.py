@@ -608,13 +608,13 @@ def test_a_stream_has_the_newest_token_until_it_is_over() -> None:
     next(heartbeats)
     clock.now = 1030.0
     next(heartbeats)
-    heartbeats.send(HOLD | {"playbackToken": "second"})
-    assert play.playback_token == "second"
+    heartbeats.send(HOLD | {"playbackToken": "token"})
+    assert play.playback_token == "token"
     clock.now = 1060.0
     next(heartbeats)
     heartbeats.send(HOLD)
     clock.now = 1119.9
-    assert play.playback_token == "second"
+    assert play.playback_token == "token"
     clock.now = 1120.0
     assert play.playback_token is None
 
