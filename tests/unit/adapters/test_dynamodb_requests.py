@@ -363,7 +363,9 @@ def test_no_text_of_a_callers_becomes_part_of_an_expression(
         assert expressions(write) == expressions(known)
 
 
-@pytest.mark.parametrize("write", every_write("1", ["a", "b", "c", "d"], "tv", "start:1"), ids=repr)
+@pytest.mark.parametrize(
+    "write", every_write("1", ["a", "b", "c", "d"], "tv", "start:1"), ids=lambda write: type(write).__name__
+)
 def test_placeholders_are_all_defined_and_all_used(write: Write) -> None:
     """DynamoDB refuses a request that names one too many or one too few."""
     request = update_request("streams", write)
