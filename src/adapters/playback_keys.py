@@ -3,6 +3,7 @@
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -126,7 +127,8 @@ class ParameterKeys:
             return
         self._tried_at = now
         try:
-            self._keys = parse_keys(parameter(self._name, self._ssm))
+            with closing(self._ssm):  # its connections: they would be idle until the next read
+                self._keys = parse_keys(parameter(self._name, self._ssm))
         except (ParameterUnavailable, ValueError) as error:
             self._on_failure(error)
         else:

@@ -7,7 +7,7 @@ import os
 import random
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -115,7 +115,8 @@ def with_log_hash_key(settings: Settings, ssm: AwsApi) -> Settings:
     if not settings.log_hash_key_parameter:
         return settings
     try:
-        key = parameter(settings.log_hash_key_parameter, ssm)
+        with closing(ssm):  # its connections: they would be idle for long
+            key = parameter(settings.log_hash_key_parameter, ssm)
     except ParameterUnavailable as error:
         emergency_log().no_hash_key(error)
         return settings

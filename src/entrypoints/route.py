@@ -131,7 +131,7 @@ def _response(status: HTTPStatus, body: AnswerModel, cookie_domain: str = "") ->
     """Return the answer in API Gateway's payload format 2.0."""
     kind = "application/json" if status is HTTPStatus.OK else "application/problem+json"
     headers = {"content-type": kind, "cache-control": "no-store"}
-    if isinstance(body, Problem) and body.retry_after_seconds is not None:
+    if status is HTTPStatus.TOO_MANY_REQUESTS and isinstance(body, Problem):
         headers["retry-after"] = str(body.retry_after_seconds)
     elif status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["retry-after"] = str(RETRY_AFTER_SECONDS)

@@ -31,6 +31,7 @@ PATH_PREFIX: Final = "pathPrefix"
 STREAM_PREFIX: Final = "stream#"
 SPENT_PREFIX: Final = "spent#"
 TOKENS: Final = "tokens"
+_OF_STREAMS: Final = (STREAM_PREFIX, SPENT_PREFIX)
 MARKS: Final = tuple(f"r{place}" for place in range(REMEMBERED_MARKS))
 
 Item = Mapping[str, Mapping[str, Any]]
@@ -72,35 +73,32 @@ def lease_value(lease: Lease) -> dict[str, dict[str, dict[str, str]]]:
 def snapshot(item: Item) -> Snapshot:
     """A user's item as the domain sees it; an empty mapping is a user without any state."""
     expiry = item.get(ANONYMOUS_EXPIRES_AT)
+    leases: dict[str, Lease] = {}
+    spent: dict[str, int] = {}
+    for name, value in item.items():
+        if name.startswith(_OF_STREAMS):
+            kind, _, stream_id = name.partition("#")
+            if kind == "stream":
+                leases[stream_id] = _lease(stream_id, value["M"])
+            else:
+                spent[stream_id] = _int(value)
     return Snapshot(
         stream_count=_int(item.get(STREAM_COUNT)),
         anonymous=AnonymousSlots(
             count=_int(item.get(ANONYMOUS_COUNT)),
             expires_at=None if expiry is None else _int(expiry),
         ),
-        leases=MappingProxyType(
-            {
-                name.removeprefix(STREAM_PREFIX): _lease(name, value["M"])
-                for name, value in item.items()
-                if name.startswith(STREAM_PREFIX)
-            }
-        ),
+        leases=MappingProxyType(leases),
         # A place that no mark has reached yet holds the empty string.
         marks=tuple(item[name]["S"] for name in MARKS if name in item and item[name]["S"]),
         tokens=frozenset(item[TOKENS]["SS"]) if TOKENS in item else None,
-        spent=MappingProxyType(
-            {
-                name.removeprefix(SPENT_PREFIX): _int(value)
-                for name, value in item.items()
-                if name.startswith(SPENT_PREFIX)
-            }
-        ),
+        spent=MappingProxyType(spent),
     )
 
 
-def _lease(name: str, fields: Item) -> Lease:
+def _lease(stream_id: str, fields: Item) -> Lease:
     return Lease(
-        stream_id=name.removeprefix(STREAM_PREFIX),
+        stream_id=stream_id,
         started_at=_int(fields.get(STARTED_AT)),
         expires_at=_int(fields.get(EXPIRES_AT)),
         device=fields[DEVICE]["S"] if DEVICE in fields else None,
