@@ -13,7 +13,7 @@ from proof.report import progress_line, read_json, replaced, table, write_json
 from proof.seeded_bugs import MUTANT, turn_on
 
 PROOFS: Final = {
-    "simulation": 1_000_000,
+    "simulation": 2_000_000,
     "linearizability": 500,
     "faults": 10_000,
     "contention": 1_000,

@@ -49,7 +49,7 @@ DECISIONS: Final = "domain.decisions"
 
 MUTANTS: Final = {
     "plain-add-without-bound": Mutant(EXPRESSIONS, "    update.require(bound)\n", ""),
-    "evicts-although-a-slot-came-free": Mutant(DECISIONS, "tight=True", "tight=False"),
+    "evicts-although-a-slot-came-free": Mutant(DECISIONS, "tight=True", "tight=False", killer="faults"),
     "at-most-for-below": Mutant(
         EXPRESSIONS,
         "{items.STREAM_COUNT} < {update.number('bound'",

@@ -42,14 +42,12 @@ class Scene:
     def draw(cls, seed: int) -> "Scene":
         """Any scene."""
         chance = Random(seed)
-        overlap = chance.choice([None, 1, 1, 2, 3])
         policy = replace(
             POLICY,
             on_limit=chance.choice([OnLimit.REJECT, OnLimit.REJECT, OnLimit.EVICT_OLDEST]),
             enforcement=chance.choice([Enforcement.ENFORCE] * 5 + [Enforcement.SHADOW]),
-            token_overlap=overlap,
         )
-        return cls(
+        scene = cls(
             seed=seed,
             players=chance.randint(2, 6),
             plays=chance.randint(2, 6),
@@ -59,8 +57,18 @@ class Scene:
             fault_rate=chance.choice([0, 0.1, 0.3]),
             loss=chance.choice([0, 0.05, 0.2]),
             limits_change=chance.random() < 0.2,
-            scripts=0 if overlap is None else chance.choice([0, 1, 2, 3]),
-            deployed_after=0 if overlap is None or chance.random() < 0.8 else chance.uniform(5, 30),
+            scripts=0,
+            deployed_after=0,
+        )
+        return scene.with_tokens(chance) if chance.random() < 0.5 else scene
+
+    def with_tokens(self, chance: Random) -> "Scene":
+        """Return the same scene with playback tokens, and with scripts that go for them."""
+        return replace(
+            self,
+            policy=replace(self.policy, token_overlap=chance.choice([1, 1, 2, 3])),
+            scripts=chance.choice([0, 1, 2, 2, 3]),
+            deployed_after=0 if chance.random() < 0.8 else chance.uniform(5, 30),
         )
 
     def simpler(self, seed: int) -> "Scene":

@@ -29,9 +29,9 @@ def circle_of_replaces(number: int, limit: int) -> Iterator[Request]:
 
 
 def same_names(number: int, limit: int) -> Iterator[Request]:
-    """Start and end streams under few names, again and again."""
+    """Start and end streams under few names, again and again; every second script has the same ones."""
     for serial in count():
-        name = f"same-{serial % (2 + number % 4)}"
+        name = f"same-{number % 2}-{serial % (1 + number % 4)}"
         yield StartNamed(USER, name, limit)
         if serial % 3 == 0:
             yield Heartbeat(USER, name)
@@ -44,7 +44,7 @@ def only_starts(number: int, limit: int) -> Iterator[Request]:
         yield StartNamed(USER, f"start-{number}-{serial}", limit)
 
 
-KINDS: Final = (circle, circle_of_replaces, same_names, only_starts)
+KINDS: Final = (circle, circle_of_replaces, same_names, same_names, same_names, only_starts)
 
 
 @dataclass
