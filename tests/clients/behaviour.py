@@ -28,6 +28,7 @@ SETTINGS: Final = {
     "LEASE_SECONDS": str(LEASE_SECONDS),
     "HEARTBEAT_SECONDS": "0.25",
     "GRACE_SECONDS": str(GRACE_SECONDS),
+    "PLAYBACK_KEY": "off",
 }
 OPEN_SETTINGS: Final = SETTINGS | {
     "ON_STORE_FAILURE": "open",
