@@ -15,7 +15,7 @@ from dev.terraform import Stack, copy_configuration, said
 from tests.e2e.deployed import need_the_tools
 from tests.support import client_of
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 EXAMPLE: Final = ROOT / "examples" / "cloudfront"
 MODULE: Final = ROOT / "terraform" / "edge"

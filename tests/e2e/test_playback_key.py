@@ -24,7 +24,7 @@ from dev.emulator import Emulator, start_emulator
 from dev.stack import emulated_environment
 from tests.support import client_of, succeed
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 AT_ONCE: Final = """
 import sys

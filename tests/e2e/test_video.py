@@ -19,7 +19,7 @@ from tests.e2e.household import (
     wait_for_film,
 )
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 TOKEN_HEADER: Final = "cta-common-access-token"
 
