@@ -89,13 +89,13 @@ class Places:
         written = datetime.fromtimestamp(self.written_at, UTC)
         return self._answered(Parameter={"Value": self.parameter, "LastModifiedDate": written})
 
-    def describe_parameters(self, *, ParameterFilters: Any) -> Any:  # noqa: N803
+    def describe_parameters(self, *, ParameterFilters: Any) -> Any:  # noqa: N803 - the SDK's own names
         """Return the parameter's description."""
         assert [one["Values"] for one in ParameterFilters] == [[PARAMETER]]
         self._end_of_call()
         return {"Parameters": [] if self.parameter is None else [{"KeyId": self.kms_key}]}
 
-    def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool, **more: str) -> None:  # noqa: N803
+    def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool, **more: str) -> None:  # noqa: N803 - the SDK's own names
         """Write the parameter; without a key of its own it is under AWS's."""
         assert (Name, Type, Overwrite) == (PARAMETER, "SecureString", True)
         if self._begin_call():
@@ -105,13 +105,13 @@ class Places:
             self.changed()
         self._end_of_call()
 
-    def describe_key_value_store(self, *, KvsARN: str) -> Any:  # noqa: N803
+    def describe_key_value_store(self, *, KvsARN: str) -> Any:  # noqa: N803 - the SDK's own names
         """Return the version of the store."""
         assert KvsARN == STORE
         self._end_of_call()
         return {"ETag": str(self.version)}
 
-    def get_key(self, *, KvsARN: str, Key: str) -> Any:  # noqa: N803
+    def get_key(self, *, KvsARN: str, Key: str) -> Any:  # noqa: N803 - the SDK's own names
         """Return a value of the store."""
         assert (KvsARN, Key) == (STORE, "config")
         self._end_of_call()
@@ -119,7 +119,7 @@ class Places:
             raise ClientError(self._answered(Error={"Code": "ResourceNotFoundException"}), "GetKey")
         return {"Value": json.dumps(self.config)}
 
-    def put_key(self, *, KvsARN: str, Key: str, Value: str, IfMatch: str) -> None:  # noqa: N803
+    def put_key(self, *, KvsARN: str, Key: str, Value: str, IfMatch: str) -> None:  # noqa: N803 - the SDK's own names
         """Write a value of the store, if it is the one that was read."""
         assert (KvsARN, Key) == (STORE, "config")
         if IfMatch != str(self.version):
