@@ -84,7 +84,7 @@ def table(now: int) -> dict[str, Row]:
         "untagged": Row(base64url(dumps(cwt.value.value)), INVALID),
         "tagged as signed": Row(base64url(dumps(CBORTag(61, CBORTag(18, cwt.value.value)))), INVALID),
         "bytes after it": Row(base64url(dumps(cwt) + b"\0"), INVALID),
-        "not base64url": Row(good[:-1] + "+", INVALID),
+        "not base64url": Row(good[:60] + "*" + good[61:], INVALID),
         "its path": Row(in_films, GOOD),
         "another path": Row(in_films, PATH, path="/series/7/segment-1.ts"),
         "a path that begins alike": Row(in_films, PATH, path="/films-uhd/segment-1.ts"),
