@@ -8,11 +8,12 @@ and every count that differs from its parts.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from domain.bounds import AsSeen
 from domain.policy import Policy
 from domain.ports import Deadline, Landed, StreamRepository
 from domain.streams import Snapshot
 from domain.token_names import recount
-from domain.writes import Freed, Repair
+from domain.writes import Ended, Freed, Repair, group_names
 
 ROUNDS = 5
 """Attempts at a repair, when the state moves under it."""
@@ -27,16 +28,18 @@ class Finding:
         expired: slots that are over and still taken.
         miscounted_names: names that count towards the token bound and should not, or the reverse.
         spent: names of streams whose last token is over and that are still counted.
+        miscounted_groups: groups whose count is not the number of leases in them.
     """
 
     miscount: int
     expired: Freed
     miscounted_names: tuple[str, ...] = ()
     spent: tuple[str, ...] = ()
+    miscounted_groups: tuple[str, ...] = ()
 
     @property
     def is_minor(self) -> bool:
-        """Whether the next write repairs this: expired slots and names make nothing wrong."""
+        """Whether the next write that is rejected repairs this; only the count of all streams needs us."""
         return self.miscount == 0
 
 
@@ -48,7 +51,8 @@ def examine(state: Snapshot, policy: Policy, now: float) -> Finding | None:
     if _are_names_counted(state, policy):
         miscounted = (state.tokens or frozenset()) ^ (state.leases.keys() | state.spent.keys())
         spent = tuple(token.stream_id for token in recount(state, None, (), policy.over_since(now)).over)
-    finding = Finding(miscount, policy.expired(state, now), tuple(sorted(miscounted)), spent)
+    groups = tuple(group for group in _groups(state) if state.count(group) != state.leases_in(group))
+    finding = Finding(miscount, policy.expired(state, now), tuple(sorted(miscounted)), spent, groups)
     return None if finding == Finding(0, Freed()) else finding
 
 
@@ -78,7 +82,9 @@ def end_all(
 
     def plan(state: Snapshot) -> Repair | None:
         expired = policy.expired(state, now).expired
-        ended = tuple(sorted(state.leases.keys() - {lease.stream_id for lease in expired}))
+        ended = tuple(
+            Ended(name, lease.groups) for name, lease in sorted(state.leases.items()) if lease not in expired
+        )
         return _repair(user_id, state, Freed(expired, ended, state.anonymous), policy, now)
 
     return _give_back(repository, user_id, plan, deadline)
@@ -92,7 +98,16 @@ def _repair(user_id: str, state: Snapshot, freed: Freed, policy: Policy, now: fl
     if _are_names_counted(state, policy):
         reclaimed = [lease.stream_id for lease in freed.expired]
         names = recount(state, None, reclaimed, policy.over_since(now))
-    return Repair(user_id, state, freed, policy.retain_until(now), names)
+    groups = tuple(
+        AsSeen(state.count(group), state.leases_in(group) - freed.slots_in(group), group)
+        for group in _groups(state)
+    )
+    return Repair(user_id, state, freed, policy.retain_until(now), names, groups)
+
+
+def _groups(state: Snapshot) -> list[str]:
+    """Return the groups that are counted, or should be."""
+    return sorted({*state.groups, *group_names(state.leases.values())})
 
 
 def _are_names_counted(state: Snapshot, policy: Policy) -> bool:

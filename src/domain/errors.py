@@ -3,7 +3,7 @@
 StreamLimiterError
 ├── InvalidInput            a value breaks a rule of the contract
 ├── Refusal                 the request was understood, and the answer is no
-│   ├── LimitReached        every slot of the user is taken
+│   ├── LimitReached        every slot of the user, or of a group, is taken
 │   ├── TooManyStarts       too many streams that are over have an unexpired playback token
 │   ├── NoActiveStream      there is no anonymous stream to end
 │   └── StreamGone          the named stream ended, was evicted or lost its slot
@@ -15,6 +15,7 @@ StreamLimiterError
     └── StoreFault          it refused a request that should be right: our mistake
 """
 
+from domain.bounds import Bound
 from domain.streams import LiveStreams
 
 
@@ -41,15 +42,17 @@ class Refusal(StreamLimiterError):
 
 
 class LimitReached(Refusal):
-    """Every slot of the user is taken.
+    """Every slot of the user is taken, or every slot of a group that the stream would be in.
 
     Attributes:
-        limit: the limit that this request was held against.
+        full: the limit that is reached.
+        limit: how many streams the user may have in all.
         live: who holds the slots, as the refused write itself saw it.
     """
 
-    def __init__(self, limit: int, live: LiveStreams) -> None:
-        super().__init__(f"limit of {limit} reached")
+    def __init__(self, full: Bound, limit: int, live: LiveStreams) -> None:
+        super().__init__(f"limit of {full.limit} reached")
+        self.full = full
         self.limit = limit
         self.live = live
 

@@ -8,16 +8,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from math import floor
-from typing import Final
+from typing import Final, TypeVar
 
+from domain.bounds import Bound
 from domain.decisions import (
     Decision,
     Postpone,
-    Refuse,
     Settled,
     Try,
+    decide_end,
     decide_heartbeat,
     decide_start,
+    first_end,
     first_heartbeat,
     first_start,
 )
@@ -43,13 +45,16 @@ from domain.requests import (
     StartRequest,
 )
 from domain.streams import Lease, LiveStreams, Snapshot
-from domain.writes import NOTHING, Admit, Freed, Release, ReleaseAnonymous
+from domain.writes import Admit, Freed, ReleaseAnonymous
 
 DEADLINE_SECONDS: Final = 2.5
 """The time for one request, retries and rounds included: players are promised an answer within 3 s."""
 
 MAX_ROUNDS: Final = 8
 """Writes per request at most. Each lost race needs one more; nobody loses so many in earnest."""
+
+
+DecisionT = TypeVar("DecisionT", bound=Decision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class Answer:
         at: when this was so, in epoch seconds.
         reclaimed: slots of streams that were over, given back in passing.
         evicted: slots of live streams that had to make room.
+        full: the limit that would have refused it, where limits are not enforced.
         token: the playback token of the named stream, good until its lease ends; `None` where none is issued.
     """
 
@@ -72,6 +78,7 @@ class Answer:
     at: float
     reclaimed: int = 0
     evicted: int = 0
+    full: Bound | None = None
     token: str | None = None
 
 
@@ -99,7 +106,7 @@ class StreamLimiter:
         """Take a slot; repeating the request takes no second one.
 
         Raises:
-            LimitReached: every slot is taken by a live stream.
+            LimitReached: every slot is taken by a live stream, in all or in one of the stream's groups.
             TooManyStarts: too many streams that are over have an unexpired playback token.
             TokensUnavailable: no playback token can be issued; nothing was written.
         """
@@ -111,8 +118,9 @@ class StreamLimiter:
         except StoreUnavailable:
             if self.policy.on_store_failure is OnStoreFailure.CLOSED:
                 raise
-            if request.limit == 0 and self.policy.enforcement is Enforcement.ENFORCE:
-                raise LimitReached(0, LiveStreams()) from None  # blocked, whatever the store would say
+            blocked = next((bound for bound in request.bounds if bound.limit == 0), None)
+            if blocked and self.policy.enforcement is Enforcement.ENFORCE:  # whatever the store would say
+                raise LimitReached(blocked, request.limit, LiveStreams()) from None
             return self._unverified(request)
 
     def heartbeat(self, request: Heartbeat) -> Answer:
@@ -131,14 +139,14 @@ class StreamLimiter:
                 self._tokens.prepare()
         first = first_heartbeat(request, self.policy, self._clock.now())
         try:
-            outcome, state, _ = self._settle(first, decide, deadline)
+            decision, state = self._settle(first, decide, deadline)
         except StoreUnavailable:
             if self.policy.on_store_failure is OnStoreFailure.CLOSED:
                 raise
             return self._unverified(request)
-        if not isinstance(outcome, Outcome):
+        if not isinstance(decision, Try | Settled):
             raise StreamGone(request.stream_id)
-        return self._hold(request, outcome, state)
+        return self._answer(decision, state, request)
 
     def end(self, request: EndRequest) -> Answer:
         """Give a slot back. Ending a named stream again is harmless: `Outcome.ALREADY_ENDED`.
@@ -153,92 +161,83 @@ class StreamLimiter:
     def list_streams(self, request: ListStreams) -> Answer:
         """The user's live streams, with every write that was answered before this call."""
         state = self._repository.read(request.user_id, self._deadline())
-        return self._answer(Outcome.LISTED, state)
+        return self._answer(Settled(Outcome.LISTED), state)
 
     def _start(self, request: StartRequest, deadline: Deadline) -> Answer:
         def decide(state: Snapshot) -> Decision:
             return decide_start(state, request, self.policy, self._clock.now())
 
         first = first_start(request, self.policy, self._clock.now())
-        outcome, state, freed = self._settle(first, decide, deadline)
-        if not isinstance(outcome, Outcome):
-            now = self._clock.now()
-            live = self.policy.live(state, now)
-            if isinstance(outcome, Postpone):
-                raise TooManyStarts(request.limit, live, outcome.until - now)
-            raise LimitReached(request.limit, live)
-        if isinstance(request, StartAnonymous):
-            return self._answer(outcome, state, freed)
-        return self._hold(request, outcome, state, freed, request.replaces)
+        decision, state = self._settle(first, decide, deadline)
+        if isinstance(decision, Try | Settled):
+            return self._answer(decision, state, None if isinstance(request, StartAnonymous) else request)
+        now = self._clock.now()
+        live = self.policy.live(state, now)
+        if isinstance(decision, Postpone):
+            raise TooManyStarts(request.limit, live, decision.until - now)
+        raise LimitReached(decision.full or Bound(request.limit), request.limit, live)
 
     def _settle(
-        self, step: Try, decide: Callable[[Snapshot], Decision], deadline: Deadline
-    ) -> tuple[Outcome | Refuse | Postpone, Snapshot, Freed]:
+        self, step: Try, decide: Callable[[Snapshot], Try | DecisionT], deadline: Deadline
+    ) -> tuple[Try | DecisionT, Snapshot]:
         """Write until a write lands or nothing is left to write.
 
         Returns:
-            The outcome, the state that shows it, and what the write gave back in passing.
+            What was decided last, a `Try` when it landed, and the state that shows it.
         """
         for _ in range(MAX_ROUNDS):
             result = self._repository.apply(step.write, deadline)
             if isinstance(result, Landed):
-                freed = step.write.freed if isinstance(step.write, Admit) else NOTHING
-                return step.outcome, result.state, freed
-            match decide(result.state):
-                case Refuse() | Postpone() as refusal:
-                    return refusal, result.state, NOTHING
-                case Settled(outcome):
-                    return outcome, result.state, NOTHING
-                case next_step:
-                    step = next_step
+                return step, result.state
+            decision = decide(result.state)
+            if not isinstance(decision, Try):
+                return decision, result.state
+            step = decision
             if deadline.remaining() <= 0:
                 break
         raise StoreContended
 
     def _end_named(self, request: EndNamed) -> Answer:
-        retain_until = self.policy.retain_until(self._clock.now())
-        write = Release(
-            request.user_id,
-            request.stream_id,
-            retain_until,
-            of_play=request.play,
-            spends=self.policy.token_overlap is not None,
-        )
-        result = self._repository.apply(write, self._deadline())
-        outcome = Outcome.ENDED if isinstance(result, Landed) else Outcome.ALREADY_ENDED
-        return self._answer(outcome, result.state)
+        def decide(state: Snapshot) -> Try | Settled:
+            return decide_end(state, request, self.policy, self._clock.now())
+
+        first = first_end(request, self.policy, self._clock.now())
+        decision, state = self._settle(first, decide, self._deadline())
+        return self._answer(decision, state)
 
     def _end_anonymous(self, request: EndAnonymous) -> Answer:
         retain_until = self.policy.retain_until(self._clock.now())
         write = ReleaseAnonymous(request.user_id, request.mark, retain_until)
         result = self._repository.apply(write, self._deadline())
         if isinstance(result, Landed):
-            return self._answer(Outcome.ENDED, result.state)
+            return self._answer(Settled(Outcome.ENDED), result.state)
         if request.mark in result.state.marks:
-            return self._answer(Outcome.REPLAYED, result.state)
+            return self._answer(Settled(Outcome.REPLAYED), result.state)
         raise NoActiveStream(self.policy.live(result.state, self._clock.now()))
 
-    def _answer(self, outcome: Outcome, state: Snapshot, freed: Freed = NOTHING) -> Answer:
-        now = self._clock.now()
-        reclaimed = len(freed.expired) + freed.anonymous.count
-        return Answer(outcome, self.policy.live(state, now), None, now, reclaimed, len(freed.ended))
-
-    def _hold(
-        self,
-        request: StartNamed | Heartbeat,
-        outcome: Outcome,
-        state: Snapshot,
-        freed: Freed = NOTHING,
-        replaces: str | None = None,
+    def _answer(
+        self, decision: Try | Settled, state: Snapshot, holder: StartNamed | Heartbeat | None = None
     ) -> Answer:
-        """Answer a player that holds a named slot, with the lease that the store returned, and its token."""
+        """Answer with this state; a player that holds a named slot also with its lease and its token."""
         now = self._clock.now()
-        lease = state.leases.get(request.stream_id)
         live = self.policy.live(state, now)
-        reclaimed = len(freed.expired) + freed.anonymous.count
-        evicted = sum(name != replaces for name in freed.ended)
-        token = _token(self._tokens, request.user_id, lease, now) if self._tokens else None
-        return Answer(outcome, live, lease, now, reclaimed, evicted, token)
+        lease = token = None
+        if holder is not None:
+            lease = state.leases.get(holder.stream_id)
+            if self._tokens:
+                token = _token(self._tokens, holder.user_id, lease, now)
+        if isinstance(decision, Try) and isinstance(decision.write, Admit) and decision.write.freed.slots:
+            reclaimed, evicted = self._given_back(decision.write.freed, holder, now)
+            return Answer(decision.outcome, live, lease, now, reclaimed, evicted, decision.full, token)
+        full = decision.full if isinstance(decision, Try) else None
+        return Answer(decision.outcome, live, lease, now, full=full, token=token)
+
+    def _given_back(self, freed: Freed, holder: StartNamed | Heartbeat | None, now: float) -> tuple[int, int]:
+        """Return how many slots were over, and how many streams were ended against their players' will."""
+        over = [lease for lease in freed.expired if not self.policy.is_live(lease, now)]
+        replaces = holder.replaces if isinstance(holder, StartNamed) else None
+        evicted = sum(stream.stream_id != replaces for stream in freed.ended)
+        return len(over) + freed.anonymous.count, evicted
 
     def _unverified(self, request: StartRequest | Heartbeat) -> Answer:
         now = self._clock.now()

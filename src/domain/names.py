@@ -4,6 +4,7 @@ Each function returns the text unchanged, never normalised, or raises `InvalidIn
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from domain.errors import InvalidInput
@@ -11,6 +12,10 @@ from domain.errors import InvalidInput
 MAX_USER_ID_BYTES: Final = 128
 MAX_DEVICE_BYTES: Final = 64
 STREAM_ID_PATTERN: Final = r"[A-Za-z0-9._:-]{1,64}"
+GROUP_PATTERN: Final = r"[A-Za-z0-9._-]{1,32}"
+MOST_GROUPS: Final = 4
+"""How many groups one stream is in at most: each adds to the size of the state."""
+
 MAX_PATH_PREFIX: Final = 256
 PATH_PREFIX_PATTERN: Final = r"/([A-Za-z0-9._~-]+/)+"
 IDEMPOTENCY_KEY_PATTERN: Final = r"[\x21-\x7e]{1,255}"
@@ -39,6 +44,15 @@ def check_play(text: str) -> str:
     if not re.fullmatch(STREAM_ID_PATTERN, text):
         raise InvalidInput("play", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
     return text
+
+
+def check_groups(names: Sequence[str]) -> tuple[str, ...]:
+    """Return up to 4 distinct names of groups in alphabetical order, each 1 to 32 of `A-Z a-z 0-9 . _ -`."""
+    if not all(re.fullmatch(GROUP_PATTERN, name) for name in names):
+        raise InvalidInput("groups", "must each be 1 to 32 characters of A-Z a-z 0-9 . _ -")
+    if len(names) > MOST_GROUPS or len(set(names)) < len(names):
+        raise InvalidInput("groups", f"must be at most {MOST_GROUPS}, none of them twice")
+    return tuple(sorted(names))
 
 
 def check_path_prefix(text: str) -> str:

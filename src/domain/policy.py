@@ -93,6 +93,7 @@ class Policy:
             request.device,
             request.play,
             request.path_prefix,
+            request.groups,
         )
 
     def lease_until(self, now: float) -> int:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from domain.bounds import Bound
+
 
 @dataclass(frozen=True, slots=True)
 class StartNamed:
@@ -12,6 +14,8 @@ class StartNamed:
         replaces: a stream of the same user that ends in the same write; never `stream_id` itself.
         play: a nonce of the page load.
         path_prefix: the path that the stream's playback tokens are good for; `None` = every path.
+        groups: the groups that the stream is counted in besides, in alphabetical order.
+        group_bounds: how many streams of the user there may be in those of them that are limited.
     """
 
     user_id: str
@@ -21,6 +25,13 @@ class StartNamed:
     replaces: str | None = None
     play: str | None = None
     path_prefix: str | None = None
+    groups: tuple[str, ...] = ()
+    group_bounds: tuple[Bound, ...] = ()
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """The limits that it is held against."""
+        return (Bound(self.limit), *self.group_bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,11 @@ class StartAnonymous:
     def mark(self) -> str:
         """What is remembered of it. A start and an end under one key are two requests."""
         return f"start:{self.idempotency_key}"
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """The limit that it is held against."""
+        return (Bound(self.limit),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +76,13 @@ class EndNamed:
 
     Attributes:
         play: a nonce of the page load; a stream that another page load started again goes on.
+        groups: the groups that the stream is in. Where they are others, the end costs a second write.
     """
 
     user_id: str
     stream_id: str
     play: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Lease:
             of another page load is of the past.
         path_prefix: the path that its playback tokens are good for, with a slash at its end;
             `None` = every path.
+        groups: the groups that it is counted in besides, in alphabetical order.
     """
 
     stream_id: str
@@ -37,6 +38,7 @@ class Lease:
     device: str | None = None
     play: str | None = None
     path_prefix: str | None = None
+    groups: tuple[str, ...] = ()
 
     def is_of(self, play: str | None) -> bool:
         """Return whether a request of this page load is about this stream; an unknown one is."""
@@ -85,6 +87,8 @@ class Snapshot:
         tokens: the names that count towards the token bound: those of all leases and of all spent
             tokens; `None` = never counted, as without a playback key.
         spent: by the name of a stream that is over, when its last token ends.
+        groups: by its name, the stored number of streams in a group, expired ones included, where there
+            are any; never fewer than it has leases.
     """
 
     stream_count: int = 0
@@ -93,6 +97,15 @@ class Snapshot:
     marks: tuple[str, ...] = ()
     tokens: frozenset[str] | None = None
     spent: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    groups: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    def count(self, group: str | None) -> int:
+        """Return the stored count of a group; `None` = of all streams."""
+        return self.stream_count if group is None else self.groups.get(group, 0)
+
+    def leases_in(self, group: str) -> int:
+        """Return the number of leases in a group: what its stored count must be."""
+        return sum(group in lease.groups for lease in self.leases.values())
 
 
 @dataclass(frozen=True, slots=True)

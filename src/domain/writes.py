@@ -5,11 +5,13 @@ meets, and changes nothing otherwise. `after` is the state that it leaves. These
 the meaning; an adapter says the same in its store's language, and one contract suite holds it to it.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import assert_never
 
+from domain.bounds import AsSeen, Bound, Count
 from domain.streams import NO_SLOTS, REMEMBERED_MARKS, AnonymousSlots, Lease, Snapshot
 from domain.token_names import Counted, Names, Recounted, names_after, names_permit
 
@@ -31,17 +33,30 @@ class AnonymousStream:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """A stream that must make room, whenever its lease ends.
+
+    Attributes:
+        groups: the groups that it is in.
+    """
+
+    stream_id: str
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Freed:
     """The slots that a newcomer's write gives back in passing.
 
     Attributes:
-        expired: leases that ran out; each must still have the expiry that was seen.
-        ended: names of streams that must make room; each must still be there.
+        expired: leases that ran out, and the newcomer's own where it has one; each must still have the expiry
+            and the groups that were seen.
+        ended: streams that must make room; each must still be there, in these groups.
         anonymous: anonymous slots that are presumed over; they must be as they were seen.
     """
 
     expired: tuple[Lease, ...] = ()
-    ended: tuple[str, ...] = ()
+    ended: tuple[Ended, ...] = ()
     anonymous: AnonymousSlots = NO_SLOTS
 
     @property
@@ -50,9 +65,23 @@ class Freed:
         return len(self.expired) + len(self.ended) + self.anonymous.count
 
     @property
+    def streams(self) -> tuple[Lease | Ended, ...]:
+        """All named streams among them."""
+        return (*self.expired, *self.ended)
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """The names of all streams among them."""
-        return (*(lease.stream_id for lease in self.expired), *self.ended)
+        """Their names."""
+        return tuple(stream.stream_id for stream in self.streams)
+
+    @property
+    def ended_names(self) -> tuple[str, ...]:
+        """The names of those that must make room."""
+        return tuple(stream.stream_id for stream in self.ended)
+
+    def slots_in(self, group: str | None) -> int:
+        """Return how many slots that gives back in a group; `None` = in all."""
+        return self.slots if group is None else sum(group in stream.groups for stream in self.streams)
 
 
 NOTHING = Freed()
@@ -63,22 +92,20 @@ class Admit:
     """Take a slot for a newcomer, giving back others in the same write.
 
     Lands when the newcomer is new (its name is not there, or only as one of `freed.expired`; its
-    request is not remembered), all of `freed` is as stated, fewer than `limit` slots
-    remain taken once they are given back, and its name can be counted. A newcomer's lease ends no
+    request is not remembered), all of `freed` is as stated, each of the counts has room for it once
+    they are given back or is as it was seen, and its name can be counted. A newcomer's lease ends no
     earlier than the token that was spent under its name.
 
     Attributes:
-        tight: whether it lands only when the newcomer takes the last slot, `limit - 1` others
-            remaining taken: nobody is evicted for a slot that came free meanwhile.
+        counts: of the counts that the newcomer takes a slot in, those that the write depends on.
         names: how the newcomer's name is counted towards the token bound; `None` = not at all.
     """
 
     user_id: str
     newcomer: Lease | AnonymousStream
-    limit: int
+    counts: tuple[Count, ...]
     retain_until: int | None
     freed: Freed = NOTHING
-    tight: bool = False
     names: Names | None = None
 
 
@@ -87,7 +114,7 @@ class Extend:
     """Move a lease's expiry forward, and end the stream that it `replaces`, if it names one.
 
     Lands when the lease is there, is of the same play, and does not expire later already (a late
-    packet never moves an expiry back), the replaced stream is there, and its name is counted.
+    packet never moves an expiry back), the replaced stream is there as stated, and its name is counted.
 
     Attributes:
         of_play: the page load that the lease must be of; `None` = whichever.
@@ -100,7 +127,7 @@ class Extend:
     stream_id: str
     expires_at: int
     retain_until: int | None
-    replaces: str | None = None
+    replaces: Ended | None = None
     of_play: str | None = None
     play: str | None = None
     path_prefix: str | None = None
@@ -109,11 +136,12 @@ class Extend:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Give a named stream's slot back. Lands when the stream is there, and is of the same play.
+    """Give a named stream's slot back. Lands when the stream is there, of the same play and in these groups.
 
     Attributes:
         of_play: the page load that the stream must be of; `None` = whichever.
         spends: whether its name stays counted until its last token is over.
+        groups: the groups that it is in.
     """
 
     user_id: str
@@ -121,6 +149,7 @@ class Release:
     retain_until: int | None
     of_play: str | None = None
     spends: bool = False
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +171,7 @@ class Repair:
         seen: the state that was looked at.
         freed: the slots of it that are given back.
         names: the names that count towards the token bound; `None` = none do.
+        groups: the groups that are counted anew.
     """
 
     user_id: str
@@ -149,6 +179,7 @@ class Repair:
     freed: Freed
     retain_until: int | None
     names: Recounted | None = None
+    groups: tuple[AsSeen, ...] = ()
 
     @property
     def correction(self) -> int:
@@ -163,13 +194,12 @@ Write = Admit | Extend | Release | ReleaseAnonymous | Repair
 def permits(state: Snapshot, write: Write) -> bool:
     """Return whether the write lands on this state."""
     match write:
-        case Admit(newcomer=newcomer, limit=limit, freed=freed, tight=tight, names=names):
-            remaining = state.stream_count - freed.slots
+        case Admit(newcomer=newcomer, counts=counts, freed=freed, names=names):
             return (
                 _is_new(state, newcomer, freed)
                 and _is_as_stated(state, freed)
-                and (remaining == limit - 1 if tight else remaining < limit)
-                and names_permit(state, names, _name(newcomer), freed.ended)
+                and all(_permits_one_more(state, count, freed) for count in counts)
+                and names_permit(state, names, _name(newcomer), freed.ended_names)
                 and _outlives_its_tokens(state, write)
             )
         case Extend(stream_id=stream_id, expires_at=expires_at, names=names):
@@ -178,20 +208,21 @@ def permits(state: Snapshot, write: Write) -> bool:
                 lease is not None
                 and lease.expires_at <= expires_at
                 and lease.is_of(write.of_play)
-                and all(name in state.leases for name in _replaced(write))
-                and names_permit(state, names, stream_id, _replaced(write))
+                and _is_as_stated(state, _replaced(write))
+                and names_permit(state, names, stream_id, _replaced(write).ended_names)
             )
-        case Release(stream_id=stream_id, of_play=of_play):
+        case Release(stream_id=stream_id, of_play=of_play, groups=groups):
             lease = state.leases.get(stream_id)
-            return lease is not None and lease.is_of(of_play)
+            return lease is not None and lease.is_of(of_play) and lease.groups == groups
         case ReleaseAnonymous(mark=mark):
             return state.anonymous.count > 0 and mark not in state.marks
-        case Repair(seen=seen, freed=freed, names=names):
+        case Repair(seen=seen, freed=freed, names=names, groups=groups):
             return (
                 state.stream_count == seen.stream_count
                 and state.anonymous == seen.anonymous
                 and _is_as_stated(state, freed)
-                and names_permit(state, names, None, freed.ended)
+                and all(state.count(count.group) == count.seen for count in groups)
+                and names_permit(state, names, None, freed.ended_names)
             )
         case _:
             assert_never(write)
@@ -204,7 +235,7 @@ def after(state: Snapshot, write: Write) -> Snapshot:
             return _admitted(state, write)
         case Extend():
             return _extended(state, write)
-        case Release(stream_id=stream_id, spends=spends):
+        case Release(stream_id=stream_id, spends=spends, groups=groups):
             counted = Counted(bound=0) if spends else None
             tokens, spent = names_after(state, counted, None, (stream_id,))
             return replace(
@@ -213,6 +244,7 @@ def after(state: Snapshot, write: Write) -> Snapshot:
                 leases=_leases(state, without=(stream_id,)),
                 tokens=tokens,
                 spent=spent,
+                groups=_groups(state, left=groups),
             )
         case ReleaseAnonymous(mark=mark):
             return replace(
@@ -221,8 +253,8 @@ def after(state: Snapshot, write: Write) -> Snapshot:
                 anonymous=replace(state.anonymous, count=state.anonymous.count - 1),
                 marks=_remember(state, mark),
             )
-        case Repair(freed=freed, names=names):
-            tokens, spent = names_after(state, names, None, freed.ended)
+        case Repair(freed=freed, names=names, groups=groups):
+            tokens, spent = names_after(state, names, None, freed.ended_names)
             return replace(
                 state,
                 stream_count=state.stream_count + write.correction,
@@ -230,6 +262,7 @@ def after(state: Snapshot, write: Write) -> Snapshot:
                 leases=_leases(state, without=freed.names),
                 tokens=tokens,
                 spent=spent,
+                groups=_groups(state, left=group_names(freed.streams), counts=groups),
             )
         case _:
             assert_never(write)
@@ -239,13 +272,15 @@ def _admitted(state: Snapshot, write: Admit) -> Snapshot:
     newcomer, freed = write.newcomer, write.freed
     stream_count = state.stream_count - freed.slots + 1
     remaining = _remaining(state, freed)
-    tokens, spent = names_after(state, write.names, _name(newcomer), freed.ended)
+    tokens, spent = names_after(state, write.names, _name(newcomer), freed.ended_names)
+    joined = newcomer.groups if isinstance(newcomer, Lease) else ()
+    groups = _groups(state, joined, group_names(freed.streams), write.counts)
     if isinstance(newcomer, Lease):
         leases = _leases(state, without=freed.names, plus=newcomer)
-        return Snapshot(stream_count, remaining, leases, state.marks, tokens, spent)
+        return Snapshot(stream_count, remaining, leases, state.marks, tokens, spent, groups)
     anonymous = AnonymousSlots(remaining.count + 1, newcomer.expires_at)
     leases = _leases(state, without=freed.names)
-    return Snapshot(stream_count, anonymous, leases, _remember(state, newcomer.mark), tokens, spent)
+    return Snapshot(stream_count, anonymous, leases, _remember(state, newcomer.mark), tokens, spent, groups)
 
 
 def _extended(state: Snapshot, write: Extend) -> Snapshot:
@@ -257,18 +292,27 @@ def _extended(state: Snapshot, write: Extend) -> Snapshot:
         path_prefix=write.path_prefix or seen.path_prefix,
     )
     gone = _replaced(write)
-    tokens, spent = names_after(state, write.names, None, gone)
+    tokens, spent = names_after(state, write.names, None, gone.ended_names)
     return replace(
         state,
-        stream_count=state.stream_count - len(gone),
-        leases=_leases(state, without=gone, plus=lease),
+        stream_count=state.stream_count - gone.slots,
+        leases=_leases(state, without=gone.names, plus=lease),
         tokens=tokens,
         spent=spent,
+        groups=_groups(state, left=group_names(gone.streams)),
     )
 
 
-def _replaced(write: Extend) -> tuple[str, ...]:
-    return () if write.replaces is None else (write.replaces,)
+def _replaced(write: Extend) -> Freed:
+    return NOTHING if write.replaces is None else Freed(ended=(write.replaces,))
+
+
+def _permits_one_more(state: Snapshot, count: Count, freed: Freed) -> bool:
+    match count:
+        case Bound(limit, group):
+            return state.count(group) - freed.slots_in(group) < limit
+        case AsSeen(seen, group=group):
+            return state.count(group) == seen
 
 
 def _name(newcomer: Lease | AnonymousStream) -> str | None:
@@ -295,7 +339,10 @@ def _outlives_its_tokens(state: Snapshot, write: Admit) -> bool:
 def _is_as_stated(state: Snapshot, freed: Freed) -> bool:
     return (
         all(_expiry(state, lease.stream_id) == lease.expires_at for lease in freed.expired)
-        and all(stream_id in state.leases for stream_id in freed.ended)
+        and all(
+            stream.stream_id in state.leases and state.leases[stream.stream_id].groups == stream.groups
+            for stream in freed.streams
+        )
         and (freed.anonymous.count == 0 or state.anonymous == freed.anonymous)
     )
 
@@ -322,6 +369,27 @@ def _remaining(state: Snapshot, freed: Freed) -> AnonymousSlots:
 
 def _remember(state: Snapshot, mark: str) -> tuple[str, ...]:
     return (mark, *state.marks)[:REMEMBERED_MARKS]
+
+
+def group_names(streams: Iterable[Lease | Ended]) -> tuple[str, ...]:
+    """Return the groups of these streams, one after the other: a group comes once for each stream in it."""
+    return tuple(group for stream in streams for group in stream.groups)
+
+
+def _groups(
+    state: Snapshot,
+    joined: tuple[str, ...] = (),
+    left: tuple[str, ...] = (),
+    counts: tuple[Count, ...] = (),
+) -> Mapping[str, int]:
+    """Return the counts of the groups after streams joined and left, or as they were counted anew."""
+    after = Counter(state.groups)
+    after.update(joined)
+    after.subtract(left)
+    for count in counts:
+        if isinstance(count, AsSeen) and count.group is not None:
+            after[count.group] = count.becomes
+    return MappingProxyType({group: number for group, number in after.items() if number})
 
 
 def _leases(

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.bounds import AsSeen, Bound, Count
 from domain.ports import Deadline, Landed, Rejected, StreamRepository
 from domain.streams import AnonymousSlots, Lease, Snapshot
 from domain.token_names import Counted, Names, Recounted, recount
 from domain.writes import (
     Admit,
     AnonymousStream,
+    Ended,
     Extend,
     Freed,
     Release,
@@ -63,21 +65,29 @@ class Story:
         limit: int = 3,
         freed: Freed = Freed(),  # noqa: B008 - frozen
         *,
-        tight: bool = False,
+        counts: tuple[Count, ...] = (),
         names: Names | None = None,
     ) -> bool:
         """Admit a newcomer, and return whether it was admitted."""
-        return self.write(Admit(self.user_id, newcomer, limit, RETAIN, freed, tight, names))
+        counts = counts or (Bound(limit),)
+        return self.write(Admit(self.user_id, newcomer, counts, RETAIN, freed, names))
 
     def extend(
-        self, stream_id: str, expires_at: int, replaces: str | None = None, names: Names | None = None
+        self, stream_id: str, expires_at: int, replaces: Ended | None = None, names: Names | None = None
     ) -> bool:
         """Extend a lease, and return whether it was extended."""
         return self.write(Extend(self.user_id, stream_id, expires_at, RETAIN, replaces, names=names))
 
-    def end(self, stream_id: str, *, of_play: str | None = None, spends: bool = False) -> bool:
+    def end(
+        self,
+        stream_id: str,
+        *,
+        of_play: str | None = None,
+        spends: bool = False,
+        groups: tuple[str, ...] = (),
+    ) -> bool:
         """End a named stream, and return whether it was there."""
-        return self.write(Release(self.user_id, stream_id, RETAIN, of_play, spends))
+        return self.write(Release(self.user_id, stream_id, RETAIN, of_play, spends, groups))
 
     def end_anonymous(self, request: str) -> bool:
         """End an anonymous stream, and say whether there was one."""
@@ -114,10 +124,10 @@ def test_the_first_anonymous_start_is_one_write(story: Story) -> None:
 
 def test_the_first_named_start_is_one_write(story: Story) -> None:
     """A lease is stored with all that it says, the device's label unchanged."""
-    tv = Lease("tv:1", NOW, NOW + 90, "Wohnzimmer 📺", "load-1", "/film/")
+    tv = Lease("tv:1", NOW, NOW + 90, "Wohnzimmer 📺", "load-1", "/film/", ("away", "uhd"))
     assert all(getattr(tv, field.name) for field in fields(tv)), "a field is new: give it a value here"
     assert story.admit(tv)
-    assert story.state == Snapshot(1, AnonymousSlots(), {"tv:1": tv}, ())
+    assert story.state == Snapshot(1, AnonymousSlots(), {"tv:1": tv}, (), groups={"away": 1, "uhd": 1})
     assert story.read() == story.state
 
 
@@ -145,12 +155,12 @@ def test_a_limit_lowered_below_the_count_refuses_and_never_wraps(story: Story) -
 
 
 def test_nobody_is_evicted_for_more_than_the_last_slot(story: Story) -> None:
-    """A tight write lands only where one fewer freed would not do, also for a user without any state."""
-    assert not story.admit(lease("a"), limit=2, tight=True)
-    assert story.admit(lease("a"), limit=1, tight=True)
+    """A write lands only where the count is what it was seen to be, also for a user without any state."""
+    assert not story.admit(lease("a"), counts=(AsSeen(1, 2),))
+    assert story.admit(lease("a"), counts=(AsSeen(0, 1),))
     assert story.admit(lease("b"))
-    assert not story.admit(lease("c"), limit=3, freed=Freed(ended=("a",)), tight=True)
-    assert story.admit(lease("c"), limit=2, freed=Freed(ended=("a",)), tight=True)
+    assert not story.admit(lease("c"), freed=Freed(ended=(Ended("a"),)), counts=(AsSeen(3, 3),))
+    assert story.admit(lease("c"), freed=Freed(ended=(Ended("a"),)), counts=(AsSeen(2, 2),))
     assert sorted(story.state.leases) == ["b", "c"]
 
 
@@ -220,9 +230,9 @@ def test_a_named_end_gives_back_that_stream_only(story: Story) -> None:
 def test_replacing_swaps_two_streams_at_the_limit(story: Story) -> None:
     """The count does not change, and an old stream that is not there is a rejection."""
     assert all(story.admit(lease(name)) for name in "abc")
-    assert story.admit(lease("d"), freed=Freed(ended=("a",)))
+    assert story.admit(lease("d"), freed=Freed(ended=(Ended("a"),)))
     assert (story.state.stream_count, sorted(story.state.leases)) == (3, ["b", "c", "d"])
-    assert not story.admit(lease("e"), freed=Freed(ended=("a",)))
+    assert not story.admit(lease("e"), freed=Freed(ended=(Ended("a"),)))
 
 
 def test_an_extension_moves_an_expiry_forward_only(story: Story) -> None:
@@ -238,9 +248,9 @@ def test_an_extension_moves_an_expiry_forward_only(story: Story) -> None:
 def test_an_extension_can_end_the_stream_that_it_replaces(story: Story) -> None:
     """Both there: the old one goes, its slot with it."""
     assert all(story.admit(lease(name)) for name in "ab")
-    assert story.extend("b", NOW + 100, replaces="a")
+    assert story.extend("b", NOW + 100, replaces=Ended("a"))
     assert story.state == Snapshot(1, AnonymousSlots(), {"b": lease("b", NOW + 100)}, ())
-    assert not story.extend("b", NOW + 110, replaces="a")
+    assert not story.extend("b", NOW + 110, replaces=Ended("a"))
 
 
 def test_a_takeover_needs_the_expiry_that_was_seen(story: Story) -> None:
@@ -267,7 +277,7 @@ def test_a_takeover_needs_room_among_what_remains(story: Story) -> None:
     """One dead lease of four makes no room under a limit of three."""
     assert all(story.admit(lease(name), limit=4) for name in "abcd")
     assert not story.admit(lease("e"), freed=Freed(expired=(lease("a"),)))
-    assert story.admit(lease("e"), freed=Freed(expired=(lease("a"),), ended=("b",)))
+    assert story.admit(lease("e"), freed=Freed(expired=(lease("a"),), ended=(Ended("b"),)))
 
 
 def test_a_takeover_needs_the_anonymous_slots_that_were_seen(story: Story) -> None:
@@ -314,11 +324,11 @@ def test_a_replaced_name_stays_counted(story: Story) -> None:
     """In the one write of a start, and in that of a renewal."""
     counted = Counted(bound=3)
     assert all(story.admit(lease(name), names=counted) for name in "ab")
-    assert story.admit(lease("c"), freed=Freed(ended=("a",)), names=counted)
+    assert story.admit(lease("c"), freed=Freed(ended=(Ended("a"),)), names=counted)
     assert story.counted == (["a", "b", "c"], {"a": NOW + 90})
-    assert story.extend("c", NOW + 100, replaces="b", names=recount(story.state, "c", (), NOW))
+    assert story.extend("c", NOW + 100, replaces=Ended("b"), names=recount(story.state, "c", (), NOW))
     assert story.counted == (["a", "b", "c"], {"a": NOW + 90, "b": NOW + 90})
-    assert not story.admit(lease("d"), freed=Freed(ended=("c",)), names=counted)
+    assert not story.admit(lease("d"), freed=Freed(ended=(Ended("c"),)), names=counted)
 
 
 def test_streams_that_were_never_counted_are_counted_first(story: Story) -> None:
@@ -367,12 +377,79 @@ def test_a_stream_of_another_play_is_left_alone(story: Story) -> None:
     assert story.end("a", of_play="load-3")
 
 
+def test_a_group_has_a_limit_of_its_own(story: Story) -> None:
+    """A newcomer takes a slot of each, and gives them back; a group without a limit is counted."""
+    one_of_uhd = (Bound(3), Bound(1, "uhd"))
+    assert story.admit(in_groups("a", "hdr", "uhd"), counts=one_of_uhd)
+    assert not story.admit(in_groups("b", "uhd"), counts=one_of_uhd)
+    assert story.admit(in_groups("b", "hdr"), counts=one_of_uhd[:1])
+    assert story.state.groups == {"hdr": 2, "uhd": 1}
+    assert not story.admit(in_groups("c", "away"), counts=(Bound(3), Bound(0, "away"))), "blocked"
+    assert story.end("a", groups=("hdr", "uhd"))
+    assert story.admit(in_groups("c", "uhd"), counts=one_of_uhd)
+    assert story.read() == story.state
+
+
+def test_a_limit_of_a_group_that_was_lowered_never_wraps(story: Story) -> None:
+    """Two streams under a limit of one stay two, until fewer than one are left."""
+    assert all(story.admit(in_groups(name, "uhd"), counts=(Bound(9), Bound(2, "uhd"))) for name in "ab")
+    assert not story.admit(in_groups("c", "uhd"), counts=(Bound(9), Bound(1, "uhd")))
+    assert story.end("a", groups=("uhd",))
+    assert not story.admit(in_groups("c", "uhd"), counts=(Bound(9), Bound(1, "uhd")))
+    assert story.end("b", groups=("uhd",))
+    assert story.admit(in_groups("c", "uhd"), counts=(Bound(9), Bound(1, "uhd")))
+
+
+def test_a_stream_leaves_only_the_groups_that_it_is_in(story: Story) -> None:
+    """Whoever takes others for granted is rejected by a state that shows them, and no count is off."""
+    both = (in_groups("a", "uhd"), in_groups("b"))
+    assert all(story.admit(lease) for lease in both)
+    for wrong in ((), ("hdr",), ("hdr", "uhd")):
+        assert not story.end("a", groups=wrong)
+        assert not story.admit(in_groups("c", *wrong), freed=Freed(ended=(Ended("a", wrong),)))
+        assert not story.extend("b", NOW + 100, replaces=Ended("a", wrong))
+        assert not story.admit(lease("c"), freed=Freed(expired=(in_groups("a", *wrong),)))
+    assert story.state.groups == {"uhd": 1}
+    assert story.extend("b", NOW + 100, replaces=Ended("a", ("uhd",)))
+    assert not story.state.groups
+
+
+def test_replacing_within_a_group_needs_no_slot_of_it(story: Story) -> None:
+    """The count of the group does not change, and it may be at its limit, not above."""
+    assert all(story.admit(in_groups(name, "uhd")) for name in "ab")
+    swap = Freed(ended=(Ended("a", ("uhd",)),))
+    assert not story.admit(in_groups("c", "uhd"), freed=swap, counts=(Bound(3), Bound(1, "uhd")))
+    assert story.admit(in_groups("c", "uhd"), freed=swap, counts=(Bound(3), Bound(2, "uhd")))
+    assert story.state.groups == {"uhd": 2}
+
+
+def test_a_group_that_is_counted_anew_must_be_as_it_was_seen(story: Story) -> None:
+    """And its count becomes what the write says; at none it is gone."""
+    assert all(story.admit(in_groups(name, "uhd")) for name in "ab")
+    assert not story.admit(lease("c"), counts=(Bound(3), AsSeen(1, 1, "uhd")))
+    assert story.admit(lease("c"), counts=(Bound(3), AsSeen(2, 7, "uhd"), AsSeen(0, 0, "hdr")))
+    assert story.state.groups == {"uhd": 7}
+    anew = Repair(story.user_id, story.state, Freed(), RETAIN, groups=(AsSeen(7, 0, "uhd"),))
+    assert story.write(anew)
+    assert story.state == story.read()
+    assert not story.state.groups
+    assert not story.write(anew)
+
+
+def in_groups(stream_id: str, *groups: str) -> Lease:
+    """A lease that began now, in these groups."""
+    return Lease(stream_id, NOW, NOW + 90, groups=groups)
+
+
 names = st.sampled_from(["a", "b", "c", "x.y:z-_"])
+groupings = st.sampled_from([(), (), ("uhd",), ("away", "uhd"), ("away",)])
 requests = st.sampled_from([f"start:{n}" for n in range(6)])
 expiries = st.integers(NOW - 2, NOW + 2)
 plays = st.sampled_from([None, None, "load-1", "load-2"])
 prefixes = st.sampled_from([None, "/film/"])
-leases = st.builds(Lease, names, st.just(NOW), expiries, st.sampled_from([None, "tv"]), plays, prefixes)
+leases = st.builds(
+    Lease, names, st.just(NOW), expiries, st.sampled_from([None, "tv"]), plays, prefixes, groupings
+)
 newcomers = st.one_of(
     leases, st.builds(AnonymousStream, requests, st.none() | expiries, st.none() | st.just(NOW))
 )
@@ -389,6 +466,25 @@ def counting(
     return draw(st.one_of(st.none(), st.builds(Counted, bounds), st.just(anew), st.just(stale)))
 
 
+def stated_groups(state: Snapshot, name: str) -> st.SearchStrategy[tuple[str, ...]]:
+    """The groups that a stream is in, or others."""
+    if name not in state.leases:
+        return groupings
+    return st.one_of(st.just(state.leases[name].groups), st.just(state.leases[name].groups), groupings)
+
+
+@st.composite
+def seen_counts(draw: st.DrawFn, state: Snapshot) -> tuple[AsSeen, ...]:
+    """The count of all streams and those of some groups, mostly as they are, with any value to become."""
+
+    def seen(group: str | None) -> AsSeen:
+        return AsSeen(
+            state.count(group) + draw(st.sampled_from([0, 0, 0, 1])), draw(st.integers(0, 3)), group
+        )
+
+    return tuple(seen(group) for group in (None, *draw(groupings)))
+
+
 @st.composite
 def writes(draw: st.DrawFn, user_id: str, state: Snapshot) -> Write:
     """Any write, mostly about what is there."""
@@ -397,37 +493,52 @@ def writes(draw: st.DrawFn, user_id: str, state: Snapshot) -> Write:
     ended = draw(st.lists(st.sampled_from(["a", "b", "c"]), unique=True, max_size=1))
     slots = state.anonymous if state.anonymous.count and draw(st.booleans()) else AnonymousSlots()
     expired = tuple(
-        Lease(name, NOW, state.leases[name].expires_at + draw(st.sampled_from([0, 0, 0, 1]))) for name in dead
+        Lease(
+            name,
+            NOW,
+            state.leases[name].expires_at + draw(st.sampled_from([0, 0, 0, 1])),
+            groups=draw(stated_groups(state, name)),
+        )
+        for name in dead
     )
-    freed = Freed(expired, tuple(name for name in ended if name not in dead), slots)
+    freed = Freed(
+        expired,
+        tuple(Ended(name, draw(stated_groups(state, name))) for name in ended if name not in dead),
+        slots,
+    )
     newcomer = draw(newcomers)
     own = newcomer.stream_id if isinstance(newcomer, Lease) else None
-    if own in freed.ended:
+    if own in freed.ended_names:
         freed = Freed(expired, (), slots)  # nobody replaces itself
     retain = draw(st.sampled_from([RETAIN, None]))
     limit = draw(st.integers(0, 4))
+    bounds = (Bound(limit), *(Bound(draw(st.integers(0, 2)), group) for group in draw(groupings)))
+    as_seen = draw(seen_counts(state))
     replaces = draw(st.none() | names)
     extended = draw(names)
+    ends = draw(names)
     count_newcomer = counting(state, own, freed, st.integers(1, 4))
     options: list[Write] = [
-        Admit(user_id, newcomer, limit, retain, names=draw(counting(state, own, Freed(), st.integers(1, 4)))),
-        Admit(user_id, newcomer, limit, retain, freed, names=draw(count_newcomer)),
-        Admit(user_id, newcomer, limit, retain, freed, tight=True, names=draw(count_newcomer)),
+        Admit(
+            user_id, newcomer, bounds, retain, names=draw(counting(state, own, Freed(), st.integers(1, 4)))
+        ),
+        Admit(user_id, newcomer, bounds, retain, freed, names=draw(count_newcomer)),
+        Admit(user_id, newcomer, as_seen, retain, freed, names=draw(count_newcomer)),
         Extend(
             user_id,
             extended,
             draw(expiries),
             retain,
-            None if replaces == extended else replaces,
+            None if replaces in {None, extended} else Ended(replaces, draw(stated_groups(state, replaces))),
             of_play=draw(plays),
             play=draw(plays),
             path_prefix=draw(prefixes),
             names=draw(counting(state, extended, Freed(), st.just(0))),
         ),
-        Release(user_id, draw(names), retain, draw(plays), spends=draw(st.booleans())),
+        Release(user_id, ends, retain, draw(plays), draw(st.booleans()), draw(stated_groups(state, ends))),
         ReleaseAnonymous(user_id, draw(requests), retain),
         Repair(user_id, state, freed, retain, recount(state, None, dead, draw(expiries))),
-        Repair(user_id, state, Freed(expired, (), slots), retain),
+        Repair(user_id, state, Freed(expired, (), slots), retain, groups=as_seen[1:]),
     ]
     return draw(st.sampled_from(options))
 

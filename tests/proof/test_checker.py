@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain.bounds import Bound
 from domain.streams import Lease, Snapshot
 from domain.writes import Admit, Release
 from proof import checker
@@ -85,7 +86,7 @@ def test_a_history_that_no_order_explains_is_rejected(history: list[Operation]) 
 
 def start(called: float, name: str, result: tuple[bool, FrozenState] | None) -> Operation:
     """A named start under a limit of one, of unknown outcome where there is no result."""
-    write = Admit("1", Lease(name, 0, 9), 1, None)
+    write = Admit("1", Lease(name, 0, 9), (Bound(1),), None)
     return Operation(called, inf if result is None else called + 1, write, result)
 
 

@@ -3,22 +3,26 @@
 The condition says what `domain.writes.permits` says, the update what `domain.writes.after` says.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, assert_never
 
 from adapters.dynamodb import items
 from adapters.dynamodb.update import Update
+from domain.bounds import AsSeen, Count
 from domain.streams import AnonymousSlots, Lease
 from domain.token_names import Counted, Names, Recounted
 from domain.writes import (
     Admit,
     AnonymousStream,
+    Ended,
     Extend,
     Freed,
     Release,
     ReleaseAnonymous,
     Repair,
     Write,
+    group_names,
 )
 
 
@@ -53,11 +57,15 @@ def _admit(update: Update, write: Admit) -> None:
         _enter_anonymous(update, write.newcomer, freed)
     own = write.newcomer.stream_id if isinstance(write.newcomer, Lease) else None
     _free(update, freed, keep=own)
-    _require_room(update, write)
+    for count in write.counts:
+        _require_room(update, count, freed)
     update.add(items.STREAM_COUNT, 1 - freed.slots)
+    joined = write.newcomer.groups if isinstance(write.newcomer, Lease) else ()
+    if joined or freed.streams or len(write.counts) > 1:
+        _count_groups(update, joined, freed.streams, write.counts)
     if write.names is None:
         return
-    _count_names(update, write.names, own, freed.ended)
+    _count_names(update, write.names, own, freed.ended_names)
     if isinstance(write.newcomer, Lease):  # its last token may outlive its lease
         spent = update.spent(write.newcomer.stream_id)
         until = update.number("until", write.newcomer.expires_at)
@@ -65,15 +73,34 @@ def _admit(update: Update, write: Admit) -> None:
         update.remove(spent)
 
 
-def _require_room(update: Update, write: Admit) -> None:
-    slots = write.freed.slots
-    if write.tight:
-        _require_count(update, items.STREAM_COUNT, write.limit - 1 + slots)
+def _require_room(update: Update, count: Count, freed: Freed) -> None:
+    attribute = items.STREAM_COUNT if count.group is None else update.group(count.group)
+    if isinstance(count, AsSeen):
+        _require_count(update, attribute, count.seen)
         return
-    bound = f"{items.STREAM_COUNT} < {update.number('bound', write.limit + slots)}"
-    if not slots and write.limit:  # a user without any state has room, unless nobody has
-        bound = f"(attribute_not_exists({items.STREAM_COUNT}) OR {bound})"
+    slots = freed.slots_in(count.group)
+    name = "bound" if count.group is None else f"bound_{attribute}"
+    bound = f"{attribute} < {update.number(name, count.limit + slots)}"
+    if not slots and count.limit:  # where nothing is counted there is room, unless nobody has any
+        bound = f"(attribute_not_exists({attribute}) OR {bound})"
     update.require(bound)
+
+
+def _count_groups(
+    update: Update, joined: Sequence[str], left: Sequence[Lease | Ended], counts: Sequence[Count] = ()
+) -> None:
+    """Count the groups that a stream joins and those that others leave, or set what was counted anew."""
+    anew = {count.group: count.becomes for count in counts if isinstance(count, AsSeen) and count.group}
+    differences = Counter(joined)
+    differences.subtract(group_names(left))
+    for group in sorted({*differences, *anew}):
+        attribute = update.group(group)
+        if group not in anew:
+            update.add(attribute, differences[group])
+        elif anew[group]:
+            update.set(attribute, update.number(f"count_{attribute}", anew[group]))
+        else:
+            update.remove(attribute)
 
 
 def _enter_named(update: Update, lease: Lease, freed: Freed) -> None:
@@ -107,14 +134,25 @@ def _free(update: Update, freed: Freed, *, keep: str | None = None) -> None:
         stream = update.stream(lease.stream_id)
         seen = update.number(f"seen{place}", lease.expires_at)
         update.require(f"{stream}.{items.EXPIRES_AT} = {seen}")
+        _require_groups(update, stream, lease.groups)
         if lease.stream_id != keep:
             update.remove(stream)
-    for stream_id in freed.ended:
-        stream = update.stream(stream_id)
+    for ended in freed.ended:
+        stream = update.stream(ended.stream_id)
         update.require(f"attribute_exists({stream})")
+        _require_groups(update, stream, ended.groups)
         update.remove(stream)
     if freed.anonymous.count:
         _require_anonymous(update, freed.anonymous)
+
+
+def _require_groups(update: Update, stream: str, groups: Sequence[str]) -> None:
+    """Require that a stream is in these groups and in no others: each of them loses it."""
+    if groups:
+        value = update.value(f"groups_{stream}", items.groups(groups))
+        update.require(f"{stream}.{items.GROUPS} = {value}")
+    else:
+        update.require(f"attribute_not_exists({stream}.{items.GROUPS})")
 
 
 def _require_anonymous(update: Update, seen: AnonymousSlots) -> None:
@@ -144,9 +182,10 @@ def _extend(update: Update, write: Extend) -> None:
             update.set(f"{stream}.{field}", update.value(field, items.string(text)))
     replaced: tuple[str, ...] = ()
     if write.replaces is not None:
-        replaced = (write.replaces,)
-        _free(update, Freed(ended=replaced))
+        replaced = (write.replaces.stream_id,)
+        _free(update, Freed(ended=(write.replaces,)))
         update.add(items.STREAM_COUNT, -1)
+        _count_groups(update, (), (write.replaces,))
     if write.names is not None:
         _count_names(update, write.names, write.stream_id, replaced)
 
@@ -156,8 +195,11 @@ def _release(update: Update, write: Release) -> None:
     update.require(f"attribute_exists({stream})")
     if write.of_play is not None:
         _require_play(update, stream, write.of_play)
+    _require_groups(update, stream, write.groups)
     update.remove(stream)
     update.add(items.STREAM_COUNT, -1)
+    for group in write.groups:
+        update.add(update.group(group), -1)
     if write.spends:
         update.set(update.spent(write.stream_id), f"{stream}.{items.EXPIRES_AT}")
         update.add_string(items.TOKENS, write.stream_id)
@@ -176,8 +218,11 @@ def _repair(update: Update, write: Repair) -> None:
     _free(update, Freed(freed.expired, freed.ended))
     update.add(items.STREAM_COUNT, write.correction)
     update.add(items.ANONYMOUS_COUNT, -freed.anonymous.count)
+    for count in write.groups:
+        _require_room(update, count, freed)
+    _count_groups(update, (), freed.streams, write.groups)
     if write.names is not None:
-        _count_names(update, write.names, None, freed.ended)
+        _count_names(update, write.names, None, freed.ended_names)
 
 
 def _count_names(update: Update, names: Names, own: str | None, ended: Sequence[str]) -> None:

@@ -7,13 +7,14 @@
 | `anonymousCount` | N | slots taken by anonymous streams |
 | `anonymousExpiresAt` | N | epoch second after which those are presumed over |
 | `r0` … `r3` | S | the marks of the latest anonymous changes, newest first: a shift register |
-| `stream#<streamId>` | M | one lease: `expiresAt` N, `startedAt` N, `device` S, `play` S, `pathPrefix` S |
+| `stream#<streamId>` | M | lease: `expiresAt` N, `startedAt` N, `device`, `play`, `pathPrefix`, `groups` S |
+| `group#<name>` | N | streams in a group: the number of leases that name it in `groups`, joined by commas |
 | `tokens` | SS | the names of all leases and all spent tokens; only where playback tokens are issued |
 | `spent#<streamId>` | N | epoch second at which the last token of a stream that is over ends |
 | `expiresAt` | N | DynamoDB's own TTL: sweeps idle items, and is trusted for nothing else |
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -28,10 +29,12 @@ STARTED_AT: Final = "startedAt"
 DEVICE: Final = "device"
 PLAY: Final = "play"
 PATH_PREFIX: Final = "pathPrefix"
+GROUPS: Final = "groups"
 STREAM_PREFIX: Final = "stream#"
 SPENT_PREFIX: Final = "spent#"
 TOKENS: Final = "tokens"
-_OF_STREAMS: Final = (STREAM_PREFIX, SPENT_PREFIX)
+GROUP_PREFIX: Final = "group#"
+_NAMED: Final = (STREAM_PREFIX, SPENT_PREFIX, GROUP_PREFIX)
 MARKS: Final = tuple(f"r{place}" for place in range(REMEMBERED_MARKS))
 
 Item = Mapping[str, Mapping[str, Any]]
@@ -63,11 +66,19 @@ def stream_attribute(stream_id: str) -> str:
     return STREAM_PREFIX + stream_id
 
 
+def groups(names: Sequence[str]) -> dict[str, str]:
+    """Return the groups of a lease in the SDK's shape."""
+    return string(",".join(names))
+
+
 def lease_value(lease: Lease) -> dict[str, dict[str, dict[str, str]]]:
     """A lease in the SDK's shape."""
     fields = {EXPIRES_AT: number(lease.expires_at), STARTED_AT: number(lease.started_at)}
     texts = {DEVICE: lease.device, PLAY: lease.play, PATH_PREFIX: lease.path_prefix}
-    return {"M": fields | {name: string(text) for name, text in texts.items() if text is not None}}
+    fields |= {name: string(text) for name, text in texts.items() if text is not None}
+    if lease.groups:
+        fields[GROUPS] = groups(lease.groups)
+    return {"M": fields}
 
 
 def snapshot(item: Item) -> Snapshot:
@@ -75,13 +86,16 @@ def snapshot(item: Item) -> Snapshot:
     expiry = item.get(ANONYMOUS_EXPIRES_AT)
     leases: dict[str, Lease] = {}
     spent: dict[str, int] = {}
-    for name, value in item.items():
-        if name.startswith(_OF_STREAMS):
-            kind, _, stream_id = name.partition("#")
+    counts: dict[str, int] = {}
+    for attribute, value in item.items():
+        if attribute.startswith(_NAMED):
+            kind, _, name = attribute.partition("#")
             if kind == "stream":
-                leases[stream_id] = _lease(stream_id, value["M"])
-            else:
-                spent[stream_id] = _int(value)
+                leases[name] = _lease(name, value["M"])
+            elif kind == "spent":
+                spent[name] = _int(value)
+            elif count := _int(value):
+                counts[name] = count
     return Snapshot(
         stream_count=_int(item.get(STREAM_COUNT)),
         anonymous=AnonymousSlots(
@@ -93,6 +107,7 @@ def snapshot(item: Item) -> Snapshot:
         marks=tuple(item[name]["S"] for name in MARKS if name in item and item[name]["S"]),
         tokens=frozenset(item[TOKENS]["SS"]) if TOKENS in item else None,
         spent=MappingProxyType(spent),
+        groups=MappingProxyType(counts),
     )
 
 
@@ -104,6 +119,7 @@ def _lease(stream_id: str, fields: Item) -> Lease:
         device=fields[DEVICE]["S"] if DEVICE in fields else None,
         play=fields[PLAY]["S"] if PLAY in fields else None,
         path_prefix=fields[PATH_PREFIX]["S"] if PATH_PREFIX in fields else None,
+        groups=tuple(fields[GROUPS]["S"].split(",")) if GROUPS in fields else (),
     )
 
 

@@ -24,6 +24,10 @@ class Update:
         """Return a placeholder for the attribute of a stream's spent token."""
         return self._attribute(items.SPENT_PREFIX + stream_id)
 
+    def group(self, name: str) -> str:
+        """Return a placeholder for the attribute of a group's count."""
+        return self._attribute(items.GROUP_PREFIX + name)
+
     def _attribute(self, attribute: str) -> str:
         """Return its placeholder: a caller's text never becomes part of an expression."""
         for placeholder, known in self._names.items():
@@ -34,9 +38,10 @@ class Update:
         return placeholder
 
     def value(self, name: str, value: Any) -> str:
-        """Return a placeholder for a value in the SDK's shape."""
-        self._values[f":{name}"] = value
-        return f":{name}"
+        """Return a placeholder for a value in the SDK's shape; the name may hold that of an attribute."""
+        placeholder = f":{name.replace('#', '')}"
+        self._values[placeholder] = value
+        return placeholder
 
     def number(self, name: str, value: int) -> str:
         """Return a placeholder for a number."""

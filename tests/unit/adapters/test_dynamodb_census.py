@@ -1,6 +1,7 @@
 from typing import Any
 
 from adapters.dynamodb.census import DynamoDbCensus
+from domain.bounds import Bound
 from domain.ports import Deadline
 from domain.streams import Lease, Snapshot
 from domain.writes import Admit
@@ -11,7 +12,7 @@ def test_a_census_meets_every_user(moto_client: Any, deadline: Deadline) -> None
     """Each once, with the state that a read would show."""
     lease = Lease("a", 1, 91, "tv")
     for n in range(3):
-        repository_over(moto_client).apply(Admit(f"user-{n}", lease, 3, None), deadline)
+        repository_over(moto_client).apply(Admit(f"user-{n}", lease, (Bound(3),), None), deadline)
     census = DynamoDbCensus(moto_client, TABLE)
     state = Snapshot(1, leases={"a": lease})
     assert sorted(census.states(), key=lambda user: user[0]) == [(f"user-{n}", state) for n in range(3)]

@@ -34,14 +34,21 @@ def test_an_item_reads_as_the_domain_sees_it() -> None:
                 "startedAt": {"N": "2"},
                 "play": {"S": "load-1"},
                 "pathPrefix": {"S": "/film/"},
+                "groups": {"S": "hdr,uhd"},
             }
         },
         "tokens": {"SS": ["a", "r0", "b"]},
         "spent#b": {"N": "80"},
+        "group#uhd": {"N": "1"},
+        "group#sd": {"N": "0"},
+        "group#hdr": {"N": "1"},
     }
-    leases = {"a": Lease("a", 1, 90, "tv"), "r0": Lease("r0", 2, 91, None, "load-1", "/film/")}
+    r0 = Lease("r0", 2, 91, None, "load-1", "/film/", ("hdr", "uhd"))
+    leases = {"a": Lease("a", 1, 90, "tv"), "r0": r0}
     tokens = frozenset({"a", "b", "r0"})
-    assert snapshot(item) == Snapshot(3, AnonymousSlots(1, 900), leases, ("start:1",), tokens, {"b": 80})
+    assert snapshot(item) == Snapshot(
+        3, AnonymousSlots(1, 900), leases, ("start:1",), tokens, {"b": 80}, {"hdr": 1, "uhd": 1}
+    )
 
 
 def test_no_item_is_the_empty_state() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.dynamodb.expressions import update_request
+from domain.bounds import AsSeen, Bound
 from domain.decisions import first_heartbeat, first_start
 from domain.policy import Policy
 from domain.requests import Heartbeat, StartAnonymous, StartNamed, StartRequest
@@ -14,6 +15,7 @@ from domain.token_names import MOST_FORGOTTEN, Counted, Recounted
 from domain.writes import (
     Admit,
     AnonymousStream,
+    Ended,
     Extend,
     Freed,
     Release,
@@ -128,7 +130,8 @@ class TestGolden:
         assert first(StartNamed("1", "b", 3, replaces="a")) == CALL | {
             "UpdateExpression": "SET #s0 = :lease, expiresAt = :retain REMOVE #s1",
             "ConditionExpression": (
-                "attribute_not_exists(#s0) AND attribute_exists(#s1) AND streamCount < :bound"
+                "attribute_not_exists(#s0) AND attribute_exists(#s1) AND attribute_not_exists(#s1.groups)"
+                " AND streamCount < :bound"
             ),
             "ExpressionAttributeNames": {"#s0": "stream#b", "#s1": "stream#a"},
             "ExpressionAttributeValues": {
@@ -142,14 +145,16 @@ class TestGolden:
         """Removes what is over as it was seen, and overwrites the dead lease of its own name."""
         dead = (Lease("a", 1, 10), Lease("b", 1, 20))
         slots = AnonymousSlots(2, 30)
-        write = Admit("1", Lease("a", 100, 190), 3, None, Freed(dead, ("c",), slots))
+        write = Admit("1", Lease("a", 100, 190), (Bound(3),), None, Freed(dead, (Ended("c"),), slots))
         assert update_request("streams", write) == CALL | {
             "UpdateExpression": (
                 "SET #s0 = :lease REMOVE #s1, #s2, expiresAt"
                 " ADD anonymousCount :add_anonymousCount, streamCount :add_streamCount"
             ),
             "ConditionExpression": (
-                "#s0.expiresAt = :seen0 AND #s1.expiresAt = :seen1 AND attribute_exists(#s2)"
+                "#s0.expiresAt = :seen0 AND attribute_not_exists(#s0.groups)"
+                " AND #s1.expiresAt = :seen1 AND attribute_not_exists(#s1.groups)"
+                " AND attribute_exists(#s2) AND attribute_not_exists(#s2.groups)"
                 " AND anonymousCount = :seen_anonymousCount AND anonymousExpiresAt = :seen_until"
                 " AND streamCount < :bound"
             ),
@@ -179,7 +184,7 @@ class TestGolden:
         """Gives the slot back if the stream is there."""
         assert update_request("streams", Release("1", "a", 5)) == CALL | {
             "UpdateExpression": "SET expiresAt = :retain REMOVE #s0 ADD streamCount :add_streamCount",
-            "ConditionExpression": "attribute_exists(#s0)",
+            "ConditionExpression": "attribute_exists(#s0) AND attribute_not_exists(#s0.groups)",
             "ExpressionAttributeNames": {"#s0": "stream#a"},
             "ExpressionAttributeValues": {":add_streamCount": {"N": "-1"}, ":retain": {"N": "5"}},
         }
@@ -202,6 +207,83 @@ class TestGolden:
                 ":retain": {"N": "5"},
             },
         }
+
+
+class TestRequestsOfGroups:
+    """The same calls for streams in groups: one more count each, and a condition where it is limited."""
+
+    def test_start_named(self) -> None:
+        """Takes a slot of each group, of one that is not limited too."""
+        bounds = (Bound(1, "uhd"),)
+        request = first(StartNamed("1", "a", 3, groups=("hdr", "uhd"), group_bounds=bounds))
+        assert request == CALL | {
+            "UpdateExpression": (
+                "SET #s0 = :lease, expiresAt = :retain ADD streamCount :add_streamCount,"
+                " #s2 :add_s2, #s1 :add_s1"
+            ),
+            "ConditionExpression": (
+                "attribute_not_exists(#s0) AND (attribute_not_exists(streamCount) OR streamCount < :bound)"
+                " AND (attribute_not_exists(#s1) OR #s1 < :bound_s1)"
+            ),
+            "ExpressionAttributeNames": {"#s0": "stream#a", "#s1": "group#uhd", "#s2": "group#hdr"},
+            "ExpressionAttributeValues": {
+                ":lease": {
+                    "M": {
+                        "expiresAt": {"N": "1800000090"},
+                        "startedAt": {"N": "1800000000"},
+                        "groups": {"S": "hdr,uhd"},
+                    }
+                },
+                ":bound": {"N": "3"},
+                ":bound_s1": {"N": "1"},
+                ":add_streamCount": {"N": "1"},
+                ":add_s1": {"N": "1"},
+                ":add_s2": {"N": "1"},
+                ":retain": RETAIN,
+            },
+        }
+
+    def test_start_that_replaces(self) -> None:
+        """Takes the old stream to be in the same groups: no count changes, and none may be too high."""
+        bounds = (Bound(1, "uhd"),)
+        request = first(StartNamed("1", "b", 3, replaces="a", groups=("uhd",), group_bounds=bounds))
+        assert request["UpdateExpression"] == "SET #s0 = :lease, expiresAt = :retain REMOVE #s1"
+        assert request["ConditionExpression"] == (
+            "attribute_not_exists(#s0) AND attribute_exists(#s1) AND #s1.groups = :groups_s1"
+            " AND streamCount < :bound AND #s2 < :bound_s2"
+        )
+        assert request["ExpressionAttributeValues"][":groups_s1"] == {"S": "uhd"}
+        assert request["ExpressionAttributeValues"][":bound_s2"] == {"N": "2"}
+
+    def test_end_named(self) -> None:
+        """Gives the slots of the groups back too."""
+        assert update_request("streams", Release("1", "a", 5, groups=("uhd",))) == CALL | {
+            "UpdateExpression": (
+                "SET expiresAt = :retain REMOVE #s0 ADD streamCount :add_streamCount, #s1 :add_s1"
+            ),
+            "ConditionExpression": "attribute_exists(#s0) AND #s0.groups = :groups_s0",
+            "ExpressionAttributeNames": {"#s0": "stream#a", "#s1": "group#uhd"},
+            "ExpressionAttributeValues": {
+                ":groups_s0": {"S": "uhd"},
+                ":add_streamCount": {"N": "-1"},
+                ":add_s1": {"N": "-1"},
+                ":retain": {"N": "5"},
+            },
+        }
+
+    def test_a_start_that_counts_anew(self) -> None:
+        """A count must be as it was seen; one that nobody is left in goes."""
+        counts = (Bound(3), AsSeen(4, 1, "hdr"), AsSeen(0, 1, "sd"), AsSeen(2, 0, "uhd"))
+        request = update_request(
+            "streams", Admit("1", Lease("a", 100, 190, groups=("hdr", "sd")), counts, None)
+        )
+        assert request["UpdateExpression"] == (
+            "SET #s0 = :lease, #s1 = :count_s1, #s2 = :count_s2 REMOVE #s3, expiresAt"
+            " ADD streamCount :add_streamCount"
+        )
+        assert request["ConditionExpression"].endswith(
+            " AND #s1 = :seen_s1 AND (attribute_not_exists(#s2) OR #s2 = :seen_s2) AND #s3 = :seen_s3"
+        )
 
 
 class TestRequestsThatCountNames:
@@ -256,7 +338,7 @@ class TestRequestsThatCountNames:
     def test_a_start_that_counts_anew(self) -> None:
         """The names and the spent tokens that it forgets must be as they were seen."""
         names = Recounted(frozenset("xy"), frozenset("ax"), (SpentToken("y", 30),))
-        admit = Admit("1", Lease("a", 100, 190), 3, None, names=names)
+        admit = Admit("1", Lease("a", 100, 190), (Bound(3),), None, names=names)
         request = update_request("streams", admit)
         assert request["UpdateExpression"] == (
             "SET #s0 = :lease, tokens = :tokens REMOVE #s1, #s2, expiresAt ADD streamCount :add_streamCount"
@@ -306,7 +388,7 @@ class TestRequestsThatCountNames:
                 "SET #s1 = #s0.expiresAt, expiresAt = :retain REMOVE #s0"
                 " ADD streamCount :add_streamCount, tokens :add_tokens"
             ),
-            "ConditionExpression": "attribute_exists(#s0)",
+            "ConditionExpression": "attribute_exists(#s0) AND attribute_not_exists(#s0.groups)",
             "ExpressionAttributeNames": {"#s0": "stream#a", "#s1": "spent#a"},
             "ExpressionAttributeValues": {
                 ":add_streamCount": {"N": "-1"},
@@ -323,26 +405,30 @@ texts = st.text(min_size=1, max_size=20)
 def every_write(user_id: str, names: list[str], device: str, mark: str) -> list[Write]:
     """Each kind of write with as much text of a caller's as it can carry."""
     new, old, dead, ended = names
-    freed = Freed((Lease(dead, 1, 10), Lease(new, 1, 10)), (ended,), AnonymousSlots(2, 30))
+    groups = tuple(sorted({old, ended}))
+    freed = Freed((Lease(dead, 1, 10), Lease(new, 1, 10)), (Ended(ended, groups),), AnonymousSlots(2, 30))
     anew = Recounted(frozenset({dead}), frozenset({new, ended}), (SpentToken(old, 5),))
-    lease = Lease(new, 1, 91, device, play=mark, path_prefix=device)
+    lease = Lease(new, 1, 91, device, play=mark, path_prefix=device, groups=groups)
+    counts = (Bound(3), *(Bound(2, group) for group in groups))
+    as_seen = (AsSeen(3, 2), *(AsSeen(2, place, group) for place, group in enumerate(groups)))
     state = Snapshot(3, AnonymousSlots(2, None), {dead: Lease(dead, 1, 10)})
     return [
-        Admit(user_id, Lease(new, 1, 91, device), 3, 99),
-        Admit(user_id, Lease(new, 1, 91, device), 3, 99, freed, tight=True),
-        Admit(user_id, lease, 3, 99, Freed(ended=(ended,)), names=Counted(5)),
-        Admit(user_id, lease, 3, 99, freed, names=anew),
-        Admit(user_id, AnonymousStream(mark, 91, 1), 3, 99),
-        Admit(user_id, AnonymousStream(mark, None, None), 3, None, freed),
-        Admit(user_id, AnonymousStream(mark, None, None), 3, None, freed, names=anew),
-        Extend(user_id, new, 91, 99, replaces=old),
+        Admit(user_id, Lease(new, 1, 91, device), (Bound(3),), 99),
+        Admit(user_id, Lease(new, 1, 91, device), (Bound(3),), 99, freed),
+        Admit(user_id, lease, (Bound(3),), 99, Freed(ended=(Ended(ended),)), names=Counted(5)),
+        Admit(user_id, lease, counts, 99),
+        Admit(user_id, lease, as_seen, 99, freed, names=anew),
+        Admit(user_id, AnonymousStream(mark, 91, 1), (Bound(3),), 99),
+        Admit(user_id, AnonymousStream(mark, None, None), (Bound(3),), None, freed),
+        Admit(user_id, AnonymousStream(mark, None, None), (Bound(3),), None, freed, names=anew),
+        Extend(user_id, new, 91, 99, replaces=Ended(old, groups)),
         Extend(user_id, new, 91, 99, of_play=mark, names=Counted(0)),
-        Extend(user_id, new, 91, 99, ended, play=mark, path_prefix=device, names=anew),
+        Extend(user_id, new, 91, 99, Ended(ended), play=mark, path_prefix=device, names=anew),
         Release(user_id, new, None),
-        Release(user_id, new, None, of_play=mark, spends=True),
+        Release(user_id, new, None, of_play=mark, spends=True, groups=groups),
         ReleaseAnonymous(user_id, mark, 99),
         Repair(user_id, state, Freed((Lease(dead, 1, 10),), (), state.anonymous), 99),
-        Repair(user_id, state, Freed((), (ended,), state.anonymous), 99, anew),
+        Repair(user_id, state, Freed((), (Ended(ended, groups),), state.anonymous), 99, anew, as_seen[1:]),
     ]
 
 
@@ -380,9 +466,16 @@ def test_the_longest_request_is_within_dynamodbs_limits() -> None:
     names = [f"{n:064}" for n in range(20)]
     spent = tuple(SpentToken(f"spent{n}", 9) for n in range(MOST_FORGOTTEN))
     anew = Recounted(frozenset({*names, "a"}), frozenset({"new"}), spent)
-    freed = Freed(tuple(Lease(name, 1, 10) for name in names))
-    write = Admit("x" * 128, Lease("new", 1, 91), 20, 99, freed, names=anew)
-    for expression in expressions(write):
+    groups = tuple(f"{n:032}" for n in range(4))
+    counts = (Bound(20), *(AsSeen(20, 1, group) for group in groups))
+    dead = [
+        tuple(Lease(name, 1, 10, groups=leases_groups) for name in names) for leases_groups in ((), groups)
+    ]
+    writes = [
+        Admit("x" * 128, Lease("new", 1, 91, groups=groups), counts, 99, Freed(leases), names=anew)
+        for leases in dead
+    ]
+    for expression in [text for write in writes for text in expressions(write)]:
         assert len(expression.encode()) < 4096
         assert len(re.findall(r"AND|OR|NOT|[<>=]+|,", expression)) < 300
 

@@ -8,6 +8,7 @@ from typing import Final
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from domain.bounds import AsSeen, Bound
 from domain.decisions import Decision, Try, decide_start
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import StartAnonymous, StartNamed, StartRequest
@@ -63,10 +64,12 @@ def admit_new(
     freed: Freed = Freed(),  # noqa: B008 - frozen
     limit: int = 3,
     *,
-    tight: bool = False,
+    as_seen: bool = False,
+    full: Bound | None = None,
 ) -> Try:
-    """The decision to admit the stream `new`."""
-    return Try(Admit(USER, NEW, limit, RETAIN, freed, tight), outcome)
+    """The decision to admit the stream `new`; where the count must be as it was seen, as the last one."""
+    count = AsSeen(limit - 1 + freed.slots, limit) if as_seen else Bound(limit)
+    return Try(Admit(USER, NEW, (count,), RETAIN, freed), outcome, full)
 
 
 def parts(state: Snapshot) -> int:

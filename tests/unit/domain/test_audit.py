@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from domain.audit import ROUNDS, Finding, end_all, examine, repair
+from domain.bounds import Bound
 from domain.policy import Policy
 from domain.ports import Deadline, StreamRepository
 from domain.streams import AnonymousSlots, Lease, Snapshot
@@ -39,7 +40,7 @@ def store_of(*writes: Write) -> RecordingRepository:
 
 def admit(newcomer: Lease | AnonymousStream) -> Admit:
     """Take a slot, whatever the limit."""
-    return Admit(USER, newcomer, 20, None)
+    return Admit(USER, newcomer, (Bound(20),), None)
 
 
 LIVE, OVER = admit(lease("a")), admit(lease("b", left=-100))

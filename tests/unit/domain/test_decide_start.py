@@ -2,11 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from domain.bounds import Bound
 from domain.decisions import Decision, Refuse, Settled, Try, decide_start, first_heartbeat, first_start
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import Heartbeat, StartAnonymous, StartNamed
 from domain.streams import AnonymousSlots, Lease, Snapshot
-from domain.writes import Admit, AnonymousStream, Extend, Freed, after, permits
+from domain.writes import Admit, AnonymousStream, Ended, Extend, Freed, after, permits
 from tests.unit.domain.states import (
     NEW,
     NOW,
@@ -23,6 +24,7 @@ from tests.unit.domain.states import (
 
 EVICT = Policy(on_limit=OnLimit.EVICT_OLDEST)
 SHADOW = Policy(enforcement=Enforcement.SHADOW)
+FULL = Refuse(Bound(3))
 
 
 def decide(
@@ -42,7 +44,7 @@ class TestReplay:
 
     def test_an_end_under_the_same_id_is_another_request(self) -> None:
         """A start is no repeat of the end that shares its key."""
-        assert decide(state(anonymous=3, marks=("end:1",)), anonymous()) == Refuse()
+        assert decide(state(anonymous=3, marks=("end:1",)), anonymous()) == FULL
 
     @pytest.mark.parametrize("limit", [3, 1, 0])
     def test_a_live_stream_of_that_name_is_settled(self, limit: int) -> None:
@@ -64,7 +66,7 @@ class TestReplay:
     def test_a_dead_stream_of_that_name_is_no_replay(self) -> None:
         """Its slot has to be taken anew, and there must be room."""
         full = state(dead("new"), lease("a"), lease("b"), lease("c"))
-        assert decide(full, named()) == Refuse()
+        assert decide(full, named()) == FULL
 
 
 class TestReplaces:
@@ -73,7 +75,7 @@ class TestReplaces:
     @pytest.mark.parametrize("old", [lease("old"), dead("old")])
     def test_both_there(self, old: Lease) -> None:
         """The old one goes, live or dead, and the new one is renewed."""
-        renewal = Extend(USER, "new", NOW + 90, RETAIN, replaces="old")
+        renewal = Extend(USER, "new", NOW + 90, RETAIN, replaces=Ended("old"))
         seen = state(old, lease("new", left=85), lease("a"))
         assert decide(seen, named(replaces="old")) == Try(renewal, Outcome.REPLACED)
 
@@ -81,7 +83,7 @@ class TestReplaces:
         """A lease that another host, with a faster clock, extended further stays as long."""
         seen = state(lease("old"), lease("new", left=91))
         decision = decide(seen, named(replaces="old"))
-        assert decision == Try(Extend(USER, "new", NOW + 91, RETAIN, replaces="old"), Outcome.REPLACED)
+        assert decision == Try(Extend(USER, "new", NOW + 91, RETAIN, replaces=Ended("old")), Outcome.REPLACED)
 
     def test_both_there_above_a_lowered_limit(self) -> None:
         """The swap gives a slot back, so no limit stands in its way."""
@@ -92,17 +94,21 @@ class TestReplaces:
     def test_only_the_old_one_there(self) -> None:
         """The plain write, at the limit too."""
         seen = state(lease("old"), lease("a"), lease("b"))
-        assert decide(seen, named(replaces="old")) == admit_new(Outcome.REPLACED, Freed(ended=("old",)))
+        assert decide(seen, named(replaces="old")) == admit_new(
+            Outcome.REPLACED, Freed(ended=(Ended("old"),))
+        )
 
     def test_only_the_old_one_there_and_dead(self) -> None:
         """A swap as well: its slot is there to be handed on."""
         seen = state(dead("old"), lease("a"), lease("b"))
-        assert decide(seen, named(replaces="old")) == admit_new(Outcome.REPLACED, Freed(ended=("old",)))
+        assert decide(seen, named(replaces="old")) == admit_new(
+            Outcome.REPLACED, Freed(ended=(Ended("old"),))
+        )
 
     def test_only_the_old_one_there_above_the_limit(self) -> None:
         """One given back of two too many makes no room."""
         seen = state(lease("old"), lease("a"), lease("b"), lease("c"))
-        assert decide(seen, named(replaces="old")) == Refuse()
+        assert decide(seen, named(replaces="old")) == FULL
 
     def test_only_the_new_one_there(self) -> None:
         """An earlier try landed: nothing is written."""
@@ -118,18 +124,18 @@ class TestReplaces:
         """A plain start where there is room, and a refusal where there is none."""
         request = named(replaces="old")
         assert decide(state(lease("a"), lease("b")), request) == admit_new(Outcome.ADMITTED)
-        assert decide(state(lease("a"), lease("b"), lease("c")), request) == Refuse()
+        assert decide(state(lease("a"), lease("b"), lease("c")), request) == FULL
 
     def test_the_new_one_there_and_dead(self) -> None:
         """Its dead lease is overwritten, and the old one goes: two slots back, one taken."""
         seen = state(lease("old"), dead("new"), lease("a"), lease("b"))
-        freed = Freed(expired=(dead("new"),), ended=("old",))
+        freed = Freed(expired=(dead("new"),), ended=(Ended("old"),))
         assert decide(seen, named(replaces="old")) == admit_new(Outcome.RECLAIMED, freed)
 
     def test_both_there_and_dead(self) -> None:
-        """The old one is named once: as expired, on condition that it still is."""
+        """Both go, and each is named once."""
         seen = state(dead("old"), dead("new"), lease("a"))
-        freed = Freed(expired=(dead("new"), dead("old")))
+        freed = Freed(expired=(dead("new"),), ended=(Ended("old"),))
         assert decide(seen, named(replaces="old")) == admit_new(Outcome.RECLAIMED, freed)
 
     def test_the_old_one_is_among_the_removed_of_every_second_write(self) -> None:
@@ -137,13 +143,13 @@ class TestReplaces:
         request = named(replaces="old")
         full = (lease("old"), lease("a", age=9), lease("b"), lease("c"))
         assert decide(state(*full[:3], dead("d")), request) == admit_new(
-            Outcome.RECLAIMED, Freed(expired=(dead("d"),), ended=("old",))
+            Outcome.RECLAIMED, Freed(expired=(dead("d"),), ended=(Ended("old"),))
         )
         assert decide(state(*full), request, SHADOW) == admit_new(
-            Outcome.WOULD_REFUSE, Freed(ended=("old",)), limit=20
+            Outcome.WOULD_REFUSE, Freed(ended=(Ended("old"),)), limit=20, full=Bound(3)
         )
         assert decide(state(*full), request, EVICT) == admit_new(
-            Outcome.EVICTED, Freed(ended=("old", "a")), tight=True
+            Outcome.EVICTED, Freed(ended=(Ended("old"), Ended("a"))), as_seen=True
         )
 
 
@@ -166,10 +172,10 @@ class TestRoom:
     def test_a_limit_of_zero_has_no_room(self) -> None:
         """Not for a user without any state, nor for one whose slots are all over."""
         for request in (named(limit=0), anonymous(limit=0)):
-            assert decide(Snapshot(), request) == Refuse()
-            assert decide(Snapshot(), request, EVICT) == Refuse()
-            assert decide(state(dead("a")), request) == Refuse()
-            assert decide(state(dead("new")), request, EVICT) == Refuse()
+            assert decide(Snapshot(), request) == Refuse(Bound(0))
+            assert decide(Snapshot(), request, EVICT) == Refuse(Bound(0))
+            assert decide(state(dead("a")), request) == Refuse(Bound(0))
+            assert decide(state(dead("new")), request, EVICT) == Refuse(Bound(0))
 
 
 class TestReclaim:
@@ -184,7 +190,7 @@ class TestReclaim:
     def test_the_moment_of_a_takeover(self) -> None:
         """Not before the last second of the grace is over."""
         full = state(lease("a", left=0), lease("b"), lease("c"))
-        assert decide(full, named(), now=NOW + 1.999) == Refuse()
+        assert decide(full, named(), now=NOW + 1.999) == FULL
         decision = decide(full, named(), now=NOW + 2)
         assert isinstance(decision, Try)
         assert decision.outcome is Outcome.RECLAIMED
@@ -192,7 +198,7 @@ class TestReclaim:
     def test_the_moment_of_an_anonymous_takeover(self) -> None:
         """The same for slots without a name, all of them together."""
         full = state(anonymous=3, anonymous_left=0)
-        assert decide(full, anonymous(), now=NOW + 1.999) == Refuse()
+        assert decide(full, anonymous(), now=NOW + 1.999) == FULL
         decision = decide(full, anonymous(), now=NOW + 2)
         assert isinstance(decision, Try)
         assert after(full, decision.write).anonymous == AnonymousSlots(1, NOW + 2 + 43_200)
@@ -201,7 +207,7 @@ class TestReclaim:
         """Else it would revive them."""
         seen = state(anonymous=1, anonymous_left=-2)
         newcomer = AnonymousStream("start:1", NOW + 43_200, presumed_over=NOW - 2)
-        write = Admit(USER, newcomer, 3, RETAIN, Freed(anonymous=seen.anonymous))
+        write = Admit(USER, newcomer, (Bound(3),), RETAIN, Freed(anonymous=seen.anonymous))
         assert decide(seen, anonymous()) == Try(write, Outcome.RECLAIMED)
 
     def test_slots_without_an_expiry_are_taken_once_a_period_is_configured(self) -> None:
@@ -209,7 +215,7 @@ class TestReclaim:
         seen = state(anonymous=3, anonymous_left=None)
         freed = Freed(anonymous=AnonymousSlots(3, None))
         assert decide(seen, named()) == admit_new(Outcome.RECLAIMED, freed)
-        assert decide(seen, named(), replace(POLICY, anonymous_seconds=0)) == Refuse()
+        assert decide(seen, named(), replace(POLICY, anonymous_seconds=0)) == FULL
 
     def test_a_dead_lease_of_its_own_name_is_overwritten(self) -> None:
         """As one of the expired, where the limit has room for it."""
@@ -219,13 +225,13 @@ class TestReclaim:
     def test_a_dead_lease_of_its_own_name_needs_room_too(self) -> None:
         """Above a lowered limit it is refused like any newcomer."""
         seen = state(dead("new"), lease("a"), lease("b"))
-        assert decide(seen, named(limit=2)) == Refuse()
+        assert decide(seen, named(limit=2)) == Refuse(Bound(2))
 
     def test_too_few_that_are_over_make_no_room(self) -> None:
         """One dead of five, under a limit of three."""
         seen = state(dead("a"), *(lease(name) for name in "bcde"))
-        assert decide(seen, named()) == Refuse()
-        assert decide(seen, anonymous()) == Refuse()
+        assert decide(seen, named()) == FULL
+        assert decide(seen, anonymous()) == FULL
 
     def test_a_late_heartbeat_saves_a_stream_from_takeover(self) -> None:
         """Nobody had taken its slot: it is live again."""
@@ -236,7 +242,7 @@ class TestReclaim:
         revived = after(full, beat)
         assert isinstance(takeover, Try)
         assert not permits(revived, takeover.write)
-        assert decide(revived, named()) == Refuse()
+        assert decide(revived, named()) == FULL
 
 
 class TestShadow:
@@ -245,11 +251,13 @@ class TestShadow:
     def test_above_the_limit_is_admitted_and_recorded(self) -> None:
         """The outcome is the one word that tells it from an admission."""
         seen = state(*(lease(name) for name in "abc"))
-        assert decide(seen, named(), SHADOW) == admit_new(Outcome.WOULD_REFUSE, limit=20)
+        assert decide(seen, named(), SHADOW) == admit_new(Outcome.WOULD_REFUSE, limit=20, full=Bound(3))
 
     def test_a_limit_of_zero_is_recorded_like_any_other(self) -> None:
         """Nobody is blocked before the limit is enforced."""
-        assert decide(Snapshot(), named(limit=0), SHADOW) == admit_new(Outcome.WOULD_REFUSE, limit=20)
+        assert decide(Snapshot(), named(limit=0), SHADOW) == admit_new(
+            Outcome.WOULD_REFUSE, limit=20, full=Bound(0)
+        )
 
     def test_below_the_limit_nothing_is_recorded(self) -> None:
         """Room, and room after what is over is gone, are as under enforcement."""
@@ -261,26 +269,30 @@ class TestShadow:
         """Else a user in shadow mode would fill up with dead slots."""
         seen = state(dead("a"), *(lease(name) for name in "bcd"), anonymous=1, anonymous_left=-2)
         freed = Freed(expired=(dead("a"),), anonymous=seen.anonymous)
-        assert decide(seen, named(), SHADOW) == admit_new(Outcome.WOULD_REFUSE, freed, limit=20)
+        assert decide(seen, named(), SHADOW) == admit_new(
+            Outcome.WOULD_REFUSE, freed, limit=20, full=Bound(3)
+        )
 
     def test_nobody_has_more_than_twenty(self) -> None:
         """The ceiling holds in every mode."""
         assert isinstance(decide(state(anonymous=19), named(), SHADOW), Try)
-        assert decide(state(anonymous=20), named(), SHADOW) == Refuse()
-        assert decide(state(anonymous=20), anonymous(), SHADOW) == Refuse()
+        assert decide(state(anonymous=20), named(), SHADOW) == FULL
+        assert decide(state(anonymous=20), anonymous(), SHADOW) == FULL
 
     def test_it_never_evicts(self) -> None:
         """Not even at the ceiling, whatever is configured for later."""
         both = replace(EVICT, enforcement=Enforcement.SHADOW)
         streams = [lease(f"{n}") for n in range(20)]
-        assert decide(state(*streams[:3]), named(), both) == admit_new(Outcome.WOULD_REFUSE, limit=20)
-        assert decide(state(*streams), named(), both) == Refuse()
+        assert decide(state(*streams[:3]), named(), both) == admit_new(
+            Outcome.WOULD_REFUSE, limit=20, full=Bound(3)
+        )
+        assert decide(state(*streams), named(), both) == FULL
 
     def test_once_enforced_it_refuses_until_drained(self) -> None:
         """Those above the limit stay, and nobody comes in before fewer than the limit are left."""
         streams = [lease(name) for name in "abcde"]
         for left in (5, 4, 3):
-            assert decide(state(*streams[:left]), named()) == Refuse()
+            assert decide(state(*streams[:left]), named()) == FULL
         assert decide(state(*streams[:2]), named()) == admit_new(Outcome.ADMITTED)
 
 
@@ -290,41 +302,45 @@ class TestEvict:
     def test_the_oldest_goes(self) -> None:
         """By its start, whatever its expiry."""
         seen = state(lease("a", age=1, left=5), lease("b", age=3), lease("c", age=2, left=1))
-        assert decide(seen, named(), EVICT) == admit_new(Outcome.EVICTED, Freed(ended=("b",)), tight=True)
+        assert decide(seen, named(), EVICT) == admit_new(
+            Outcome.EVICTED, Freed(ended=(Ended("b"),)), as_seen=True
+        )
 
     def test_ties_go_by_name(self) -> None:
         """So every host picks the same one."""
         seen = state(lease("c"), lease("a"), lease("b"))
-        assert decide(seen, named(), EVICT) == admit_new(Outcome.EVICTED, Freed(ended=("a",)), tight=True)
+        assert decide(seen, named(), EVICT) == admit_new(
+            Outcome.EVICTED, Freed(ended=(Ended("a"),)), as_seen=True
+        )
 
     def test_as_many_as_it_takes(self) -> None:
         """A count above the limit comes down to it, and what is over goes first."""
         streams = [lease(name, age=9 - n) for n, name in enumerate("abcde")]
         seen = state(*streams, dead("f"), anonymous=1)
-        freed = Freed(expired=(dead("f"),), ended=("a", "b", "c", "d"))
-        assert decide(seen, named(), EVICT) == admit_new(Outcome.EVICTED, freed, tight=True)
+        freed = Freed(expired=(dead("f"),), ended=(Ended("a"), Ended("b"), Ended("c"), Ended("d")))
+        assert decide(seen, named(), EVICT) == admit_new(Outcome.EVICTED, freed, as_seen=True)
 
     def test_an_anonymous_newcomer_evicts_as_well(self) -> None:
         """It is a start like any other."""
         decision = decide(state(lease("a"), lease("b"), anonymous=1), anonymous(), EVICT)
         assert isinstance(decision, Try)
         assert isinstance(decision.write, Admit)
-        assert decision.write.freed == Freed(ended=("a",))
+        assert decision.write.freed == Freed(ended=(Ended("a"),))
 
     def test_with_only_anonymous_ones_left_it_refuses(self) -> None:
         """And ends no named stream in vain."""
-        assert decide(state(anonymous=3), named(), EVICT) == Refuse()
-        assert decide(state(lease("a"), lease("b"), anonymous=3), named(), EVICT) == Refuse()
+        assert decide(state(anonymous=3), named(), EVICT) == FULL
+        assert decide(state(lease("a"), lease("b"), anonymous=3), named(), EVICT) == FULL
 
     def test_at_a_limit_of_one_the_only_stream_goes(self) -> None:
         """Whoever starts last watches."""
         assert decide(state(lease("a")), named(limit=1), EVICT) == admit_new(
-            Outcome.EVICTED, Freed(ended=("a",)), limit=1, tight=True
+            Outcome.EVICTED, Freed(ended=(Ended("a"),)), limit=1, as_seen=True
         )
 
     def test_a_limit_of_zero_evicts_nobody(self) -> None:
         """A blocked user's streams run out by themselves."""
-        assert decide(state(lease("a")), named(limit=0), EVICT) == Refuse()
+        assert decide(state(lease("a")), named(limit=0), EVICT) == Refuse(Bound(0))
 
 
 class TestOrder:
@@ -351,10 +367,10 @@ class TestOrder:
         """A roll-out's first step ends nobody's stream."""
         both = replace(EVICT, enforcement=Enforcement.SHADOW)
         seen = state(lease("a"), lease("b"), lease("c"))
-        assert decide(seen, named(), both) == admit_new(Outcome.WOULD_REFUSE, limit=20)
+        assert decide(seen, named(), both) == admit_new(Outcome.WOULD_REFUSE, limit=20, full=Bound(3))
 
     def test_otherwise_it_refuses(self) -> None:
         """Three live streams of three, and no rule that makes room."""
         seen = state(lease("a"), lease("b"), anonymous=1)
-        assert decide(seen, named()) == Refuse()
-        assert decide(seen, anonymous()) == Refuse()
+        assert decide(seen, named()) == FULL
+        assert decide(seen, anonymous()) == FULL

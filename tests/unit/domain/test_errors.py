@@ -1,3 +1,4 @@
+from domain.bounds import Bound
 from domain.errors import LimitReached, NoActiveStream, StreamGone, TooManyStarts
 from domain.streams import LiveStreams
 from tests.unit.domain.states import lease
@@ -6,7 +7,7 @@ from tests.unit.domain.states import lease
 def test_a_refusal_says_what_it_is() -> None:
     """Not who is watching what: that is for the answer, and a text may come into a trace."""
     watching = LiveStreams((lease("tv", device="bedroom"),), 1)
-    assert str(LimitReached(2, watching)) == "limit of 2 reached"
+    assert str(LimitReached(Bound(2), 2, watching)) == "limit of 2 reached"
     assert str(TooManyStarts(2, watching, 9)) == "too many starts"
     assert str(NoActiveStream(watching)) == "no active stream"
     assert str(StreamGone("tv")) == "stream tv is gone"

@@ -2,11 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from domain.bounds import Bound
 from domain.decisions import Try, first_heartbeat, first_start
 from domain.policy import Outcome, Policy
 from domain.requests import Heartbeat, StartNamed
 from domain.streams import NO_SLOTS, AnonymousSlots, Lease, LiveStreams
-from domain.writes import Admit, AnonymousStream, Extend, Freed
+from domain.writes import Admit, AnonymousStream, Ended, Extend, Freed
 from tests.unit.domain.states import (
     NEW,
     NOW,
@@ -87,27 +88,27 @@ class TestFirstWrite:
     def test_a_named_start_asks_for_a_lease(self) -> None:
         """It begins at the second that it is in, and carries the device's label."""
         request = StartNamed(USER, "new", 3, device="tv")
-        admit = Admit(USER, Lease("new", NOW, NOW + 91, "tv"), 3, RETAIN + 1)
+        admit = Admit(USER, Lease("new", NOW, NOW + 91, "tv"), (Bound(3),), RETAIN + 1)
         assert first_start(request, POLICY, NOW + 0.5) == Try(admit, Outcome.ADMITTED)
 
     def test_a_replacing_start_ends_the_old_stream(self) -> None:
         """Both happen in one write."""
         assert first_start(named(replaces="old"), POLICY, NOW) == admit_new(
-            Outcome.REPLACED, Freed(ended=("old",))
+            Outcome.REPLACED, Freed(ended=(Ended("old"),))
         )
 
     def test_an_anonymous_start_revives_nothing(self) -> None:
         """It moves the expiry of all anonymous slots, so none of them may be over."""
         newcomer = AnonymousStream("start:1", NOW + 43_200, presumed_over=NOW - 2)
         assert first_start(anonymous(), POLICY, NOW) == Try(
-            Admit(USER, newcomer, 3, RETAIN), Outcome.ADMITTED
+            Admit(USER, newcomer, (Bound(3),), RETAIN), Outcome.ADMITTED
         )
 
     def test_an_anonymous_start_without_a_period_asks_for_no_expiry(self) -> None:
         """Slots that never expire record none, and are kept for ever."""
         never = replace(POLICY, anonymous_seconds=0)
         newcomer = AnonymousStream("start:1", None, presumed_over=None)
-        assert first_start(anonymous(), never, NOW).write == Admit(USER, newcomer, 3, None)
+        assert first_start(anonymous(), never, NOW).write == Admit(USER, newcomer, (Bound(3),), None)
 
     def test_a_heartbeat_asks_for_a_whole_lease(self) -> None:
         """Counted from now, rounded up."""

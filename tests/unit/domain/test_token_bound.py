@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from domain.bounds import Bound
 from domain.decisions import Postpone, Refuse, Settled, Try, decide_heartbeat, decide_start, first_heartbeat
 from domain.errors import StoreUnavailable, StreamGone, TokensUnavailable, TooManyStarts
 from domain.limiter import StreamLimiter
@@ -181,7 +182,7 @@ class TestStart:
     def test_a_full_limit_is_refused_before_the_token_bound(self) -> None:
         """Nobody is told to come again in a while for a slot that is not free then."""
         seen = counted(lease("a"), lease("b"), lease("c"), spent={"d": 9, "e": 9})
-        assert decide_start(seen, named(), TOKENS, NOW) == Refuse()
+        assert decide_start(seen, named(), TOKENS, NOW) == Refuse(Bound(3))
 
     def test_eviction_has_its_own_bound(self) -> None:
         """The evicted stream's token counts; with fewer slots than streams, all of those count."""
@@ -190,13 +191,13 @@ class TestStart:
         decision = decide_start(one_spent, named(), EVICT, NOW)
         assert isinstance(decision, Try)
         assert decision.outcome is Outcome.EVICTED
-        assert admitted(decision).freed.ended == ("a",)
+        assert admitted(decision).freed.ended_names == ("a",)
         assert admitted(decision).names == Recounted(one_spent.tokens, frozenset("abcd") | {"new"}, ())
         assert decide_start(counted(*three, spent={"d": 9, "e": 19}), named(), EVICT, NOW) == Postpone(
             NOW + 11
         )
         lowered = decide_start(one_spent, named(limit=1), EVICT, NOW)
-        assert admitted(lowered).freed.ended == ("a", "b", "c")
+        assert admitted(lowered).freed.ended_names == ("a", "b", "c")
 
     def test_an_anonymous_newcomer_adds_no_name(self) -> None:
         """It has no token: it is not put off, and takes the names of what it reclaims out."""

@@ -3,22 +3,23 @@ from typing import Any
 
 import pytest
 
+from domain.bounds import Bound
 from domain.streams import AnonymousSlots, LiveStreams, Snapshot
-from domain.writes import Admit, Extend, Freed, Repair, after, permits
+from domain.writes import Admit, Ended, Extend, Freed, Repair, after, permits
 from tests.unit.domain.states import NOW, USER, dead, lease, state
 
 
 def test_a_write_leaves_the_state_that_it_met_as_it_was() -> None:
     """States are values: what was seen before a write can still be decided upon after it."""
     seen = state(lease("a"), dead("b"), marks=("start:1",))
-    after(seen, Admit(USER, lease("c"), 3, None, Freed(expired=(dead("b"),), ended=("a",))))
-    after(seen, Extend(USER, "a", NOW + 100, None, replaces="b"))
+    after(seen, Admit(USER, lease("c"), (Bound(3),), None, Freed(expired=(dead("b"),), ended=(Ended("a"),))))
+    after(seen, Extend(USER, "a", NOW + 100, None, replaces=Ended("b")))
     assert seen == state(lease("a"), dead("b"), marks=("start:1",))
 
 
 def test_a_state_cannot_be_changed() -> None:
     """The leases of a state are a view that nobody can write through."""
-    leases: Any = after(Snapshot(), Admit(USER, lease("a"), 3, None)).leases
+    leases: Any = after(Snapshot(), Admit(USER, lease("a"), (Bound(3),), None)).leases
     with pytest.raises(TypeError):
         leases["b"] = lease("b")
 
@@ -26,12 +27,12 @@ def test_a_state_cannot_be_changed() -> None:
 def test_a_named_start_leaves_the_marks() -> None:
     """Else the repeat of an anonymous one would count again after it."""
     seen = state(anonymous=1, marks=("start:2", "end:1"))
-    assert after(seen, Admit(USER, lease("a"), 3, None)).marks == seen.marks
+    assert after(seen, Admit(USER, lease("a"), (Bound(3),), None)).marks == seen.marks
 
 
 def test_freed_slots_are_counted_and_named() -> None:
     """Expired and ended leases have names; anonymous slots only a number."""
-    freed = Freed((dead("a"),), ("b", "c"), AnonymousSlots(2, NOW))
+    freed = Freed((dead("a"),), (Ended("b"), Ended("c")), AnonymousSlots(2, NOW))
     assert (freed.slots, freed.names) == (5, ("a", "b", "c"))
 
 
