@@ -90,10 +90,15 @@ def _count_groups(
     update: Update, joined: Sequence[str], left: Sequence[Lease | Ended], counts: Sequence[Count] = ()
 ) -> None:
     """Count the groups that a stream joins and those that others leave, or set what was counted anew."""
-    anew = {count.group: count.becomes for count in counts if isinstance(count, AsSeen) and count.group}
+    anew = {
+        count.group: count.becomes
+        for count in counts
+        if isinstance(count, AsSeen) and count.group is not None
+    }
     differences = Counter(joined)
     differences.subtract(group_names(left))
-    for group in sorted({*differences, *anew}):
+    changed = [group for group, difference in differences.items() if difference]
+    for group in sorted({*changed, *anew}):  # DynamoDB rejects a request that names what it does not use
         attribute = update.group(group)
         if group not in anew:
             update.add(attribute, differences[group])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.dynamodb.expressions import update_request
-from domain.bounds import AsSeen, Bound
+from domain.bounds import AsSeen, Bound, Count
 from domain.decisions import first_heartbeat, first_start
 from domain.policy import Policy
 from domain.requests import Heartbeat, StartAnonymous, StartNamed, StartRequest
@@ -417,6 +417,7 @@ def every_write(user_id: str, names: list[str], device: str, mark: str) -> list[
         Admit(user_id, Lease(new, 1, 91, device), (Bound(3),), 99, freed),
         Admit(user_id, lease, (Bound(3),), 99, Freed(ended=(Ended(ended),)), names=Counted(5)),
         Admit(user_id, lease, counts, 99),
+        Admit(user_id, lease, (Bound(3),), 99, Freed(ended=(Ended(ended, groups),))),
         Admit(user_id, lease, as_seen, 99, freed, names=anew),
         Admit(user_id, AnonymousStream(mark, 91, 1), (Bound(3),), 99),
         Admit(user_id, AnonymousStream(mark, None, None), (Bound(3),), None, freed),
@@ -467,7 +468,8 @@ def test_the_longest_request_is_within_dynamodbs_limits() -> None:
     spent = tuple(SpentToken(f"spent{n}", 9) for n in range(MOST_FORGOTTEN))
     anew = Recounted(frozenset({*names, "a"}), frozenset({"new"}), spent)
     groups = tuple(f"{n:032}" for n in range(4))
-    counts = (Bound(20), *(AsSeen(20, 1, group) for group in groups))
+    anew_in_groups = (AsSeen(20, 1, group) for group in groups)
+    counts: tuple[Count, ...] = (Bound(20), *anew_in_groups)
     dead = [
         tuple(Lease(name, 1, 10, groups=leases_groups) for name in names) for leases_groups in ((), groups)
     ]
