@@ -29,10 +29,21 @@ from proof.simulated.dynamodb import SimulatedDynamoDb
 
 Event = Mapping[str, Any]
 
+ENVIRONMENT: Final = {
+    "TABLE_NAME": "fuzz",
+    "AUTH": "none",
+    "LOG_LEVEL": "error",
+    "GROUP_LIMITS": "away=0,uhd=1",
+    "GROUP_LABELS": "hdr",
+}
+"""What the service is configured by."""
+
 INSIDE: Final = ("Traceback", 'File "', "botocore", "pydantic", "arn:", " object at 0x")
 """What no answer may contain."""
 
-_FIELDS: Final = st.sampled_from(["userId", "streamId", "device", "replaces", "maxStreams", "", "USERID"])
+_FIELDS: Final = st.sampled_from(
+    ["userId", "streamId", "device", "replaces", "maxStreams", "groups", "groupLimits", "", "USERID"]
+)
 _ANY_TEXT: Final = st.text(alphabet=st.characters(exclude_categories=()), max_size=40)
 _VALUES: Final = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | _ANY_TEXT,
@@ -40,12 +51,19 @@ _VALUES: Final = st.recursive(
     max_leaves=8,
 )
 _NAMES: Final = st.sampled_from(["a", "b", "c:1", "x" * 64, "#s0", ":bound", "streamCount"])
+_GROUPS: Final = st.lists(st.sampled_from(["uhd", "away", "hdr"]), unique=True)
 _BODIES: Final = st.fixed_dictionaries(
     {"userId": st.sampled_from(["1", "2", "ü" * 64]) | _VALUES},
-    optional={"streamId": _NAMES | _VALUES, "device": _ANY_TEXT | _VALUES, "replaces": _NAMES | _VALUES},
+    optional={
+        "streamId": _NAMES | _VALUES,
+        "device": _ANY_TEXT | _VALUES,
+        "replaces": _NAMES | _VALUES,
+        "groups": _GROUPS | st.lists(_NAMES | _VALUES, max_size=5),
+    },
 )
 _VALID: Final = st.fixed_dictionaries(
-    {"userId": st.sampled_from(["1", "2"]), "streamId": _NAMES}, optional={"device": st.just("tv")}
+    {"userId": st.sampled_from(["1", "2"]), "streamId": _NAMES},
+    optional={"device": st.just("tv"), "groups": _GROUPS},
 )
 _TEXTS: Final = st.builds(json.dumps, _VALID | _BODIES | _VALUES, ensure_ascii=st.booleans()) | _ANY_TEXT
 _BASE64: Final = (_TEXTS.map(lambda text: text.encode(errors="surrogatepass")) | st.binary(max_size=60)).map(
@@ -134,7 +152,7 @@ def fuzz(route: Route[Any], seed: int, events: int) -> Findings:
     store = SimulatedDynamoDb()
     repository = DynamoDbStreamRepository(store, "fuzz", attempt_seconds=0.1)
     service = bootstrap.build(
-        Settings.from_environment({"TABLE_NAME": "fuzz", "AUTH": "none", "LOG_LEVEL": "error"}),
+        Settings.from_environment(ENVIRONMENT),
         repository,
         SystemClock(),
         StoreCalls(),
