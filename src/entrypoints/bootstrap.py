@@ -78,7 +78,15 @@ def build(
     """
     log = EventLog(settings.log_level, settings.log_hash_key)
     limiter = StreamLimiter(repository, clock, settings.policy, _tokens(settings, clock, log, ssm))
-    callers = Callers(settings.auth, settings.limit_claim, settings.max_streams, settings.issues_tokens)
+    callers = Callers(
+        settings.auth,
+        settings.limit_claim,
+        settings.max_streams,
+        settings.issues_tokens,
+        settings.groups,
+        settings.group_limits_claim,
+        settings.group_limits,
+    )
     return Service(limiter, callers, clock, log, random_key, store_calls, settings.playback_cookie_domain)
 
 

@@ -62,6 +62,7 @@ class Route(Generic[CommandT]):
         request = HttpRequest(event)
         record = self._record(request, context, service.log)
         failure: Exception | None = None
+        full = None
         reclaimed = evicted = 0
         try:
             command = self.decode(request, service)
@@ -72,16 +73,18 @@ class Route(Generic[CommandT]):
             answer = self.use_case(service.limiter, command)
             status, body = HTTPStatus.OK, self.encode(command, answer, service)
             record["outcome"] = answer.outcome
-            live, reclaimed, evicted = answer.live, answer.reclaimed, answer.evicted
+            live, full, reclaimed, evicted = answer.live, answer.full, answer.reclaimed, answer.evicted
         except Exception as error:  # noqa: BLE001 - the table answers every error, one unknown to it as a 500
             rule = rule_for(error)
             status, body = rule.status, problem_for(error, request.request_id)
             record["outcome"] = rule.outcome
             record["code"] = rule.code
-            live = getattr(error, "live", None)
+            live, full = getattr(error, "live", None), getattr(error, "full", None)
             failure = error if rule.outcome == FAILED else None
         if live is not None:
             record["stream_count"] = live.count
+        if full is not None and full.group is not None:
+            record["limit_group"] = full.group
         record["status"] = int(status)
         record |= _costs(service.store_calls, service.clock.monotonic() - started)
         record |= embedded(record["outcome"], service.clock.now(), reclaimed=reclaimed, evicted=evicted)

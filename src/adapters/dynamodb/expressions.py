@@ -59,9 +59,10 @@ def _admit(update: Update, write: Admit) -> None:
     _free(update, freed, keep=own)
     for count in write.counts:
         _require_room(update, count, freed)
-    update.add(items.STREAM_COUNT, 1 - freed.slots)
+    slots = freed.slots
+    update.add(items.STREAM_COUNT, 1 - slots)
     joined = write.newcomer.groups if isinstance(write.newcomer, Lease) else ()
-    if joined or freed.streams or len(write.counts) > 1:
+    if joined or slots or len(write.counts) > 1:
         _count_groups(update, joined, freed.streams, write.counts)
     if write.names is None:
         return
@@ -78,7 +79,7 @@ def _require_room(update: Update, count: Count, freed: Freed) -> None:
     if isinstance(count, AsSeen):
         _require_count(update, attribute, count.seen)
         return
-    slots = freed.slots_in(count.group)
+    slots = freed.slots if count.group is None else freed.slots_in(count.group)
     name = "bound" if count.group is None else f"bound_{attribute}"
     bound = f"{attribute} < {update.number(name, count.limit + slots)}"
     if not slots and count.limit:  # where nothing is counted there is room, unless nobody has any
@@ -94,13 +95,14 @@ def _count_groups(
     differences = Counter(joined)
     differences.subtract(group_names(left))
     for group in sorted({*differences, *anew}):
-        attribute = update.group(group)
         if group not in anew:
-            update.add(attribute, differences[group])
+            if differences[group]:  # DynamoDB refuses a placeholder that no expression has
+                update.add(update.group(group), differences[group])
         elif anew[group]:
+            attribute = update.group(group)
             update.set(attribute, update.number(f"count_{attribute}", anew[group]))
         else:
-            update.remove(attribute)
+            update.remove(update.group(group))
 
 
 def _enter_named(update: Update, lease: Lease, freed: Freed) -> None:

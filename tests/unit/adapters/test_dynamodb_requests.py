@@ -417,6 +417,7 @@ def every_write(user_id: str, names: list[str], device: str, mark: str) -> list[
         Admit(user_id, Lease(new, 1, 91, device), (Bound(3),), 99, freed),
         Admit(user_id, lease, (Bound(3),), 99, Freed(ended=(Ended(ended),)), names=Counted(5)),
         Admit(user_id, lease, counts, 99),
+        Admit(user_id, lease, (Bound(3),), 99, Freed(ended=(Ended(ended, groups),))),
         Admit(user_id, lease, as_seen, 99, freed, names=anew),
         Admit(user_id, AnonymousStream(mark, 91, 1), (Bound(3),), 99),
         Admit(user_id, AnonymousStream(mark, None, None), (Bound(3),), None, freed),
