@@ -64,6 +64,7 @@ def test_each_attribute_of_the_item_is_documented() -> None:
             items.TOKENS,
             f"{items.STREAM_PREFIX}<streamId>",
             f"{items.SPENT_PREFIX}<streamId>",
+            f"{items.GROUP_PREFIX}<name>",
         ),
     )
     expected = {f"`{name}`" for name in attributes}
