@@ -299,15 +299,19 @@ def _taken_over(state: Snapshot, request: StartRequest, policy: Policy, now: flo
 def _over_and_taken_over(
     state: Snapshot, request: StartRequest, bounds: Sequence[Bound], policy: Policy, now: float
 ) -> Freed:
-    """Return that, and of what is over the newcomer's own and what counts towards a full limit."""
+    """Return that, and of what is over the newcomer's own and what counts towards a full limit.
+
+    Where there are playback tokens, all that is over goes: each name counts towards the token bound.
+    """
     taken_over = _taken_over(state, request, policy, now)
     full = _lacking(state, bounds, taken_over).keys()
+    counts_names = policy.token_overlap is not None
     over = policy.expired(state, now)
     own = request.stream_id if isinstance(request, StartNamed) else None
     expired = [
         lease
         for lease in over.expired
-        if lease.stream_id == own or not full.isdisjoint((None, *lease.groups))
+        if counts_names or lease.stream_id == own or not full.isdisjoint((None, *lease.groups))
     ]
     gone = [lease.stream_id for lease in expired]
     return Freed(

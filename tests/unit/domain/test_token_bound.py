@@ -36,6 +36,20 @@ def admitted(decision: object) -> Admit:
     return decision.write
 
 
+class TestWhatIsOver:
+    """The name of an expired lease counts towards the token bound until its lease is taken away."""
+
+    @pytest.mark.parametrize("replaces", ["a", None])
+    def test_it_does_not_put_a_start_off(self, replaces: str | None) -> None:
+        """Though there is a slot beside it, or it is the stream that is replaced: its token is over."""
+        limit = 1 if replaces else 2
+        seen = counted(dead("a"), spent={name: 9 for name in "bcd"[: limit + 1]})
+        write = admitted(decide_start(seen, named(limit, replaces=replaces), TOKENS, NOW))
+        assert (write.freed.expired, write.freed.ended) == ((dead("a"),), ())
+        assert isinstance(write.names, Recounted)
+        assert write.names.names == {"new", *seen.spent}
+
+
 class TestHouseholds:
     """Stories of honest players and of scripts, told by the use cases."""
 
