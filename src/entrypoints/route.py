@@ -72,7 +72,7 @@ class Route(Generic[CommandT]):
                 record["limit"] = limit
             answer = self.use_case(service.limiter, command)
             status, body = HTTPStatus.OK, self.encode(command, answer, service)
-            record["outcome"] = answer.outcome
+            record["outcome"] = str(answer.outcome)
             live, full, reclaimed, evicted = answer.live, answer.full, answer.reclaimed, answer.evicted
         except Exception as error:  # noqa: BLE001 - the table answers every error, one unknown to it as a 500
             rule = rule_for(error)
@@ -132,12 +132,13 @@ def _costs(calls: StoreCalls, seconds: float) -> dict[str, Any]:
 
 def _response(status: HTTPStatus, body: AnswerModel, cookie_domain: str = "") -> dict[str, Any]:
     """Return the answer in API Gateway's payload format 2.0."""
-    kind = "application/json" if status is HTTPStatus.OK else "application/problem+json"
-    headers = {"content-type": kind, "cache-control": "no-store"}
-    if status is HTTPStatus.TOO_MANY_REQUESTS and isinstance(body, Problem):
-        headers["retry-after"] = str(body.retry_after_seconds)
-    elif status is HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["retry-after"] = str(RETRY_AFTER_SECONDS)
+    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    if isinstance(body, Problem):
+        headers["content-type"] = "application/problem+json"
+        if status is HTTPStatus.TOO_MANY_REQUESTS:
+            headers["retry-after"] = str(body.retry_after_seconds)
+        elif status is HTTPStatus.SERVICE_UNAVAILABLE:
+            headers["retry-after"] = str(RETRY_AFTER_SECONDS)
     answer: dict[str, Any] = {"statusCode": int(status), "headers": headers, "body": body.to_json()}
     if cookie_domain and isinstance(body, HoldAnswer) and body.playback_token:
         answer["cookies"] = [_cookie(body.playback_token, body.expires_in_seconds or 0, cookie_domain)]

@@ -43,7 +43,7 @@ class TestWhatIsOver:
     def test_it_does_not_put_a_start_off(self, replaces: str | None) -> None:
         """Though there is a slot beside it, or it is the stream that is replaced: its token is over."""
         limit = 1 if replaces else 2
-        seen = counted(dead("a"), spent={name: 9 for name in "bcd"[: limit + 1]})
+        seen = counted(dead("a"), spent=dict.fromkeys("bcd"[: limit + 1], 9))
         write = admitted(decide_start(seen, named(limit, replaces=replaces), TOKENS, NOW))
         assert (write.freed.expired, write.freed.ended) == ((dead("a"),), ())
         assert isinstance(write.names, Recounted)
