@@ -7,7 +7,7 @@ from domain.streams import NO_SLOTS, AnonymousSlots, Lease, Snapshot, SpentToken
 
 @dataclass(frozen=True, slots=True)
 class FrozenState:
-    """A `Snapshot` whose leases and spent tokens are in one order."""
+    """A `Snapshot` whose leases, spent tokens and groups are in one order."""
 
     stream_count: int = 0
     anonymous: AnonymousSlots = NO_SLOTS
@@ -15,17 +15,20 @@ class FrozenState:
     marks: tuple[str, ...] = ()
     tokens: frozenset[str] | None = None
     spent: tuple[SpentToken, ...] = ()
+    groups: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def of(cls, state: Snapshot) -> "FrozenState":
         """The same state."""
         leases = tuple(sorted(state.leases.values(), key=lambda lease: lease.stream_id))
         spent = tuple(SpentToken(name, until) for name, until in sorted(state.spent.items()))
-        return cls(state.stream_count, state.anonymous, leases, state.marks, state.tokens, spent)
+        groups = tuple(sorted(state.groups.items()))
+        return cls(state.stream_count, state.anonymous, leases, state.marks, state.tokens, spent, groups)
 
     @property
     def snapshot(self) -> Snapshot:
         """The state as the domain sees it."""
         leases = {lease.stream_id: lease for lease in self.leases}
         spent = {token.stream_id: token.expires_at for token in self.spent}
-        return Snapshot(self.stream_count, self.anonymous, leases, self.marks, self.tokens, spent)
+        groups = dict(self.groups)
+        return Snapshot(self.stream_count, self.anonymous, leases, self.marks, self.tokens, spent, groups)

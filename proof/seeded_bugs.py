@@ -49,11 +49,13 @@ DECISIONS: Final = "domain.decisions"
 
 MUTANTS: Final = {
     "plain-add-without-bound": Mutant(EXPRESSIONS, "    update.require(bound)\n", ""),
-    "evicts-although-a-slot-came-free": Mutant(DECISIONS, "tight=True", "tight=False", killer="faults"),
+    "evicts-although-a-slot-came-free": Mutant(
+        DECISIONS, "counts=(as_seen,)", "counts=request.bounds[:1]", killer="faults"
+    ),
     "at-most-for-below": Mutant(
         EXPRESSIONS,
-        "{items.STREAM_COUNT} < {update.number('bound'",
-        "{items.STREAM_COUNT} <= {update.number('bound'",
+        'bound = f"{attribute} < {update.number',
+        'bound = f"{attribute} <= {update.number',
     ),
     "marks-not-required": Mutant(
         EXPRESSIONS, """    update.require(f"NOT {name} IN ({', '.join(items.MARKS)})")\n""", ""
@@ -91,8 +93,9 @@ MUTANTS: Final = {
     "grace-ignored": Mutant(POLICY, "return floor(now) - self.grace_seconds", "return floor(now)"),
     "second-write-first": Mutant(
         DECISIONS,
-        "Try(_admit(request, policy, now, request.limit), Outcome.ADMITTED)",
-        "Try(_admit(request, policy, now, CEILING), Outcome.ADMITTED)",
+        "return Try(_admit(_UNSEEN, request, policy, now), Outcome.ADMITTED)",
+        "first = _admit(_UNSEEN, request, policy, now)\n"
+        "        return Try(replace(first, counts=(Bound(CEILING),)), Outcome.ADMITTED)",
     ),
     "replaces-keeps-the-count": Mutant(
         EXPRESSIONS,
@@ -101,21 +104,23 @@ MUTANTS: Final = {
     ),
     "renewal-keeps-the-replaced-slot": Mutant(
         EXPRESSIONS,
-        "        _free(update, Freed(ended=replaced))\n        update.add(items.STREAM_COUNT, -1)\n",
-        "        _free(update, Freed(ended=replaced))\n",
+        "        _free(update, Freed(ended=(write.replaces,)))\n        update.add(items.STREAM_COUNT, -1)\n",
+        "        _free(update, Freed(ended=(write.replaces,)))\n",
     ),
     "timeout-swallowed": Mutant(
         "domain.limiter",
         "            if self.policy.on_store_failure is OnStoreFailure.CLOSED:\n"
         "                raise\n"
-        "            if request.limit",
-        "            if request.limit",
+        "            blocked",
+        "            blocked",
     ),
     "heartbeat-moves-back": Mutant(
         EXPRESSIONS, 'update.require(f"{expiry} <= {until}")', 'update.require(f"attribute_exists({expiry})")'
     ),
     "dead-lease-replayed": Mutant(
-        DECISIONS, "if lease is None or not policy.is_live(lease, now):", "if lease is None:"
+        DECISIONS,
+        "if lease is None or not policy.is_live(lease, now) or lease.groups",
+        "if lease is None or lease.groups",
     ),
     "evict-before-shadow": Mutant(
         DECISIONS,
@@ -204,8 +209,8 @@ MUTANTS: Final = {
     ),
     "ends-the-reloaded-page": Mutant(
         EXPRESSIONS,
-        "        _require_play(update, stream, write.of_play)\n    update.remove",
-        "        pass\n    update.remove",
+        "        _require_play(update, stream, write.of_play)\n    _require_groups",
+        "        pass\n    _require_groups",
     ),
     "earlier-play-kept": Mutant(DECISIONS, "        and request.play in {None, lease.play}\n", ""),
 }

@@ -18,13 +18,21 @@ from hypothesis.stateful import (
 )
 
 from adapters.in_memory import InMemoryStreamRepository
-from domain.decisions import Try, decide_heartbeat, decide_start, first_heartbeat, first_start
+from domain.decisions import (
+    Try,
+    decide_end,
+    decide_heartbeat,
+    decide_start,
+    first_end,
+    first_heartbeat,
+    first_start,
+)
 from domain.policy import OnLimit, Policy
 from domain.ports import Deadline, Landed, Rejected, StreamRepository
-from domain.requests import EndAnonymous, Heartbeat, StartAnonymous, StartNamed, StartRequest
+from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed, StartRequest
 from domain.streams import Snapshot
 from domain.token_names import recount
-from domain.writes import Freed, Release, ReleaseAnonymous, Repair, Write, after, permits
+from domain.writes import Freed, ReleaseAnonymous, Repair, Write, after, permits
 from proof.processes import spread
 from proof.report import Progress, Row
 from proof.stores import EPOCH, Stores, Way, client_of, repository_over, stores
@@ -79,9 +87,12 @@ class Repositories(RuleBasedStateMachine):
     @rule(name=NAMES, play=PLAYS)
     def end(self, name: str, play: str | None) -> None:
         """End a named stream, perhaps not for the first time."""
-        retain_until = self.policy.retain_until(self.clock.now())
-        spends = self.policy.token_overlap is not None
-        self._write(Release(self.user, name, retain_until, play, spends=spends))
+        request, now = EndNamed(self.user, name, play), self.clock.now()
+        if self._write(first_end(request, self.policy, now).write):
+            return
+        decision = decide_end(self.state, request, self.policy, now)
+        if isinstance(decision, Try):
+            assert self._write(decision.write)  # noqa: S101 - no other request is there to race
 
     @rule()
     def repair(self) -> None:

@@ -106,6 +106,7 @@ def item_of(user_id: str, state: Snapshot) -> dict[str, Any]:
     if state.tokens:
         item[items.TOKENS] = items.strings(state.tokens)
     item |= {items.SPENT_PREFIX + name: items.number(until) for name, until in state.spent.items()}
+    item |= {items.GROUP_PREFIX + name: items.number(count) for name, count in state.groups.items()}
     return item
 
 

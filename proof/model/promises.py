@@ -46,7 +46,7 @@ def must_fit(scenario: Scenario, write: Admit, result: Snapshot) -> None:
     most, least = bound(scenario, write.newcomer)
     if result.stream_count > most:
         raise Violation(f"{result.stream_count} slots under a limit of {most}")
-    evicted = set(write.freed.ended) - _replaced(scenario, write.newcomer)
+    evicted = set(write.freed.ended_names) - _replaced(scenario, write.newcomer)
     if evicted and result.stream_count < least:
         raise Violation(f"{evicted} evicted with {result.stream_count} of {least} slots taken after it")
 

@@ -4,19 +4,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from domain.decisions import (
+    Decision,
     Postpone,
     Refuse,
     Settled,
     Try,
+    decide_end,
     decide_heartbeat,
     decide_start,
+    first_end,
     first_heartbeat,
     first_start,
 )
 from domain.policy import Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed, StartRequest
 from domain.streams import Lease, Snapshot, SpentToken
-from domain.writes import Admit, Extend, Release, ReleaseAnonymous, Write, after, permits
+from domain.writes import Admit, Ended, Extend, Release, ReleaseAnonymous, Write, after, permits
 from proof.frozen import FrozenState
 from proof.model.promises import (
     Violation,
@@ -91,9 +94,7 @@ def _first(request: Request, policy: Policy, now: int) -> Write:
         case Heartbeat():
             return first_heartbeat(request, policy, now).write
         case EndNamed():
-            spends = policy.token_overlap is not None
-            retain_until = policy.retain_until(now)
-            return Release(USER, request.stream_id, retain_until, of_play=request.play, spends=spends)
+            return first_end(request, policy, now).write
         case EndAnonymous():
             return ReleaseAnonymous(USER, request.mark, policy.retain_until(now))
 
@@ -117,28 +118,32 @@ def _in_flight(scenario: Scenario, world: World, place: int, flight: Flight) -> 
         landed = _write(scenario, world, flight.step)
         yield f"player {place}'s write lands", _answered(landed, place, request, flight.host)
         return
-    if isinstance(request, EndNamed | EndAnonymous):
+    if isinstance(request, EndAnonymous):
         yield f"player {place} is answered", _answered(world, place, request, flight.host)
     else:
         yield _decided(scenario, world, place, request, flight)
 
 
 def _decided(
-    scenario: Scenario, world: World, place: int, request: StartRequest | Heartbeat, flight: Flight
+    scenario: Scenario, world: World, place: int, request: StartRequest | Heartbeat | EndNamed, flight: Flight
 ) -> tuple[str, World]:
-    """The host decides about a start or a heartbeat whose write was rejected."""
+    """The host decides about a request whose write was rejected."""
     player, host, state = world.players[place], flight.host, world.store.snapshot
     now = world.now + host.skew
-    if isinstance(request, Heartbeat):
-        decision = decide_heartbeat(state, request, host.policy, now)
-    else:
-        decision = decide_start(state, request, host.policy, now)
+    decision: Decision
+    match request:
+        case Heartbeat():
+            decision = decide_heartbeat(state, request, host.policy, now)
+        case EndNamed():
+            decision = decide_end(state, request, host.policy, now)
+        case _:
+            decision = decide_start(state, request, host.policy, now)
     match decision, request:
         case (Try(write, outcome), _):
             again = replace(player, flight=Flight(write, flight.began, host))
             return f"player {place}'s host decides: {outcome}", _with(world, place, again)
         case (Settled(), _):
-            return f"player {place} had its slot", _answered(world, place, request, host)
+            return f"player {place} is answered", _answered(world, place, request, host)
         case (Postpone(until), StartNamed()):
             must_have_too_many_names(world, request, host, until)
             return f"player {place} is put off until {until}", _refused(world, place)
@@ -212,10 +217,12 @@ def _uncounted(scenario: Scenario, world: World, write: Write) -> frozenset[tupl
     a_lease_later = world.now + policy.lease_seconds + policy.grace_seconds
     match write:
         case Admit(names=None, newcomer=newcomer, freed=freed):
-            uncounted |= dict.fromkeys(freed.ended, a_lease_later)
+            uncounted |= dict.fromkeys(freed.ended_names, a_lease_later)
             if isinstance(newcomer, Lease):
                 uncounted[newcomer.stream_id] = None
-        case Extend(names=None, replaces=str(replaced)) | Release(spends=False, stream_id=replaced):
+        case (
+            Extend(names=None, replaces=Ended(stream_id=replaced)) | Release(spends=False, stream_id=replaced)
+        ):
             uncounted[replaced] = a_lease_later
         case _:
             pass

@@ -254,11 +254,11 @@ def _remove(target: str, tokens: _Tokens) -> Action:  # noqa: ARG001 - a target 
 def _add(target: str, tokens: _Tokens) -> Action:
     amount = tokens.take()
 
-    def act(new: Item, old: Item, names: Names, values: Item) -> None:  # noqa: ARG001 - one shape for all
-        value = values[amount]
+    def act(new: Item, old: Item, names: Names, values: Item) -> None:
+        value, name = values[amount], names[target] if target[0] == "#" else target
         if "SS" in value:
-            new[target] = {"SS": sorted({*old.get(target, {"SS": ()})["SS"], *value["SS"]})}
+            new[name] = {"SS": sorted({*old.get(name, {"SS": ()})["SS"], *value["SS"]})}
         else:
-            new[target] = {"N": str(int(old.get(target, {"N": "0"})["N"]) + int(value["N"]))}
+            new[name] = {"N": str(int(old.get(name, {"N": "0"})["N"]) + int(value["N"]))}
 
     return act

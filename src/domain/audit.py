@@ -8,7 +8,8 @@ and every count that differs from its parts.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from domain.bounds import AsSeen
+from domain.group_counts import RECOUNTS, is_miscounted
+from domain.group_counts import recount as recount_groups
 from domain.policy import Policy
 from domain.ports import Deadline, Landed, StreamRepository
 from domain.streams import Snapshot
@@ -51,7 +52,7 @@ def examine(state: Snapshot, policy: Policy, now: float) -> Finding | None:
     if _are_names_counted(state, policy):
         miscounted = (state.tokens or frozenset()) ^ (state.leases.keys() | state.spent.keys())
         spent = tuple(token.stream_id for token in recount(state, None, (), policy.over_since(now)).over)
-    groups = tuple(group for group in _groups(state) if state.count(group) != state.leases_in(group))
+    groups = tuple(group for group in _groups(state) if is_miscounted(state, [group]))
     finding = Finding(miscount, policy.expired(state, now), tuple(sorted(miscounted)), spent, groups)
     return None if finding == Finding(0, Freed()) else finding
 
@@ -98,16 +99,13 @@ def _repair(user_id: str, state: Snapshot, freed: Freed, policy: Policy, now: fl
     if _are_names_counted(state, policy):
         reclaimed = [lease.stream_id for lease in freed.expired]
         names = recount(state, None, reclaimed, policy.over_since(now))
-    groups = tuple(
-        AsSeen(state.count(group), state.leases_in(group) - freed.slots_in(group), group)
-        for group in _groups(state)
-    )
+    groups = recount_groups(state, _groups(state), freed)
     return Repair(user_id, state, freed, policy.retain_until(now), names, groups)
 
 
 def _groups(state: Snapshot) -> list[str]:
     """Return the groups that are counted, or should be."""
-    return sorted({*state.groups, *group_names(state.leases.values())})
+    return sorted({*state.groups, *group_names(state.leases.values())} - {RECOUNTS})
 
 
 def _are_names_counted(state: Snapshot, policy: Policy) -> bool:

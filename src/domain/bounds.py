@@ -29,7 +29,7 @@ class AsSeen:
     Attributes:
         seen: the stored count.
         becomes: the count that the write leaves.
-        group: whose streams are counted; `None` = all of the user's.
+        group: whose streams are counted; `None` = all of the user's. Also `domain.group_counts.RECOUNTS`.
     """
 
     seen: int

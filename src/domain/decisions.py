@@ -7,8 +7,9 @@ and the clock. `docs/leases.md` describes the same in prose.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from domain.bounds import AsSeen, Bound, Count
+from domain.bounds import AsSeen, Bound
 from domain.eviction import fewest
+from domain.group_counts import recount as recount_groups
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartNamed, StartRequest
 from domain.streams import CEILING, NO_SLOTS, Lease, Snapshot
@@ -354,12 +355,9 @@ def _recounted(state: Snapshot, admit: Admit, policy: Policy, now: float) -> Adm
     """Return the same write for this very state, its groups counted anew, and its names where they are."""
     freed = admit.freed
     joined = admit.newcomer.groups if isinstance(admit.newcomer, Lease) else ()
-    touched = sorted({*joined, *group_names(freed.streams)})
-    counts: list[Count] = [count for count in admit.counts if count.group is None]
-    for group in touched:
-        becomes = state.leases_in(group) - freed.slots_in(group) + (group in joined)
-        counts.append(AsSeen(state.count(group), becomes, group))
-    admit = replace(admit, counts=tuple(counts))
+    touched = {*joined, *group_names(freed.streams)}
+    of_all = [count for count in admit.counts if count.group is None]
+    admit = replace(admit, counts=(*of_all, *recount_groups(state, touched, freed, joined)))
     if policy.token_overlap is None:
         return admit
     reclaimed = [lease.stream_id for lease in freed.expired]

@@ -88,7 +88,7 @@ class Snapshot:
             tokens; `None` = never counted, as without a playback key.
         spent: by the name of a stream that is over, when its last token ends.
         groups: by its name, the stored number of streams in a group, expired ones included, where there
-            are any; never fewer than it has leases.
+            are any; never fewer than it has leases. Under the empty name: `domain.group_counts.RECOUNTS`.
     """
 
     stream_count: int = 0

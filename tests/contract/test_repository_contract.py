@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.bounds import AsSeen, Bound, Count
+from domain.group_counts import RECOUNTS
 from domain.ports import Deadline, Landed, Rejected, StreamRepository
 from domain.streams import AnonymousSlots, Lease, Snapshot
 from domain.token_names import Counted, Names, Recounted, recount
@@ -434,6 +435,16 @@ def test_a_group_that_is_counted_anew_must_be_as_it_was_seen(story: Story) -> No
     assert story.state == story.read()
     assert not story.state.groups
     assert not story.write(anew)
+
+
+def test_a_wrong_count_of_a_group_is_made_anew_by_one_of_two(story: Story) -> None:
+    """A second write that has seen the same wrong count is rejected, though the count is as it was seen."""
+    assert story.admit(in_groups("a", "uhd"), counts=(Bound(3), AsSeen(0, 2, "uhd"))), "as old code leaves it"
+    anew = (Bound(3), AsSeen(2, 2, "uhd"), AsSeen(0, 1, RECOUNTS))
+    assert story.admit(in_groups("b", "uhd"), counts=anew)
+    assert not story.admit(in_groups("c", "uhd"), counts=anew)
+    assert story.state == story.read()
+    assert story.state.groups == {"uhd": 2, RECOUNTS: 1}
 
 
 def in_groups(stream_id: str, *groups: str) -> Lease:

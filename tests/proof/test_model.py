@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from domain import decisions, token_names, writes
+from domain.bounds import Bound
 from domain.decisions import first_heartbeat
 from domain.policy import Policy
 from domain.requests import StartNamed
@@ -63,12 +64,7 @@ def test_a_takeover_that_forgets_the_seen_expiry_is_found(monkeypatch: pytest.Mo
 
 def test_an_unbounded_start_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """One slot too many is a violation, whoever takes it."""
-    admit = decisions._admit  # noqa: SLF001 - the rule that is broken on purpose
-
-    def unbounded(request: Any, policy: Any, now: float, limit: int, *freed: Any) -> Any:
-        return admit(request, policy, now, limit + 1, *freed)
-
-    monkeypatch.setattr(decisions, "_admit", unbounded)
+    monkeypatch.setattr(StartNamed, "bounds", property(lambda start: (Bound(start.limit + 1),)))
 
     assert explored("heartbeats, limit 1, reject").violation == "2 slots under a limit of 1"
 

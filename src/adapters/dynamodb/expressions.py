@@ -92,18 +92,22 @@ def _count_groups(
     update: Update, joined: Sequence[str], left: Sequence[Lease | Ended], counts: Sequence[Count] = ()
 ) -> None:
     """Count the groups that a stream joins and those that others leave, or set what was counted anew."""
-    anew = {count.group: count.becomes for count in counts if isinstance(count, AsSeen) and count.group}
+    anew = {
+        count.group: count.becomes
+        for count in counts
+        if isinstance(count, AsSeen) and count.group is not None
+    }
     differences = Counter(joined)
     differences.subtract(group_names(left))
-    for group in sorted({*differences, *anew}):
+    changed = [group for group, difference in differences.items() if difference]
+    for group in sorted({*changed, *anew}):  # DynamoDB rejects a request that names what it does not use
+        attribute = update.group(group)
         if group not in anew:
-            if differences[group]:  # DynamoDB refuses a placeholder that no expression has
-                update.add(update.group(group), differences[group])
+            update.add(attribute, differences[group])
         elif anew[group]:
-            attribute = update.group(group)
             update.set(attribute, update.number(f"count_{attribute}", anew[group]))
         else:
-            update.remove(update.group(group))
+            update.remove(attribute)
 
 
 def _enter_named(update: Update, lease: Lease, freed: Freed) -> None:

@@ -9,6 +9,7 @@
 | `r0` … `r3` | S | the marks of the latest anonymous changes, newest first: a shift register |
 | `stream#<streamId>` | M | lease: `expiresAt` N, `startedAt` N, `device`, `play`, `pathPrefix`, `groups` S |
 | `group#<name>` | N | streams in a group: the number of leases that name it in `groups`, joined by commas |
+| `group#` | N | how many times counts of groups that old code had left too high were made anew |
 | `tokens` | SS | the names of all leases and all spent tokens; only where playback tokens are issued |
 | `spent#<streamId>` | N | epoch second at which the last token of a stream that is over ends |
 | `expiresAt` | N | DynamoDB's own TTL: sweeps idle items, and is trusted for nothing else |

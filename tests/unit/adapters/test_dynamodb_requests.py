@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.dynamodb.expressions import update_request
-from domain.bounds import AsSeen, Bound
+from domain.bounds import AsSeen, Bound, Count
 from domain.decisions import first_heartbeat, first_start
+from domain.group_counts import RECOUNTS
 from domain.policy import Policy
 from domain.requests import Heartbeat, StartAnonymous, StartNamed, StartRequest
 from domain.streams import AnonymousSlots, Lease, Snapshot, SpentToken
@@ -468,7 +469,8 @@ def test_the_longest_request_is_within_dynamodbs_limits() -> None:
     spent = tuple(SpentToken(f"spent{n}", 9) for n in range(MOST_FORGOTTEN))
     anew = Recounted(frozenset({*names, "a"}), frozenset({"new"}), spent)
     groups = tuple(f"{n:032}" for n in range(4))
-    counts = (Bound(20), *(AsSeen(20, 1, group) for group in groups))
+    anew_in_groups = (AsSeen(20, 1, group) for group in (*groups, RECOUNTS))
+    counts: tuple[Count, ...] = (Bound(20), *anew_in_groups)
     dead = [
         tuple(Lease(name, 1, 10, groups=leases_groups) for name in names) for leases_groups in ((), groups)
     ]

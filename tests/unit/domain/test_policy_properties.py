@@ -70,6 +70,7 @@ def names(state: Snapshot, policy: Policy, now: float) -> set[str]:
 def test_every_write_of_a_named_start_counts_all_names(case: Case) -> None:
     """A recount leaves the names of all leases and all spent tokens; any other write adds its own."""
     decision, left = written(case)
+    assert isinstance(decision.write, Admit | Extend)
     if isinstance(decision.write.names, Recounted):
         assert left.tokens == ({*left.leases, *left.spent} or None)
     assert names(left, case.policy, case.now) - names(case.state, case.policy, case.now) <= (
