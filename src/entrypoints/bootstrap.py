@@ -101,7 +101,7 @@ def _tokens(settings: Settings, clock: Clock, log: EventLog, ssm: AwsApi | None)
         return None
     from adapters.playback_token import PlaybackTokens  # noqa: PLC0415 - loads CBOR, for nothing without a key
 
-    return PlaybackTokens(source)
+    return PlaybackTokens(source, with_groups=bool(settings.group_paths))
 
 
 def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamRepository:
