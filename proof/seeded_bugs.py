@@ -46,11 +46,12 @@ MUTANT: Final = "MUTANT"
 EXPRESSIONS: Final = "adapters.dynamodb.expressions"
 POLICY: Final = "domain.policy"
 DECISIONS: Final = "domain.decisions"
+ATTEMPT: Final = "domain.attempt"
 
 MUTANTS: Final = {
     "plain-add-without-bound": Mutant(EXPRESSIONS, "    update.require(bound)\n", ""),
     "evicts-although-a-slot-came-free": Mutant(
-        DECISIONS, "counts=(as_seen,)", "counts=request.bounds[:1]", killer="faults"
+        DECISIONS, "counts=(as_seen,)", "counts=bounds[:1]", killer="faults"
     ),
     "at-most-for-below": Mutant(
         EXPRESSIONS,
@@ -93,19 +94,18 @@ MUTANTS: Final = {
     "grace-ignored": Mutant(POLICY, "return floor(now) - self.grace_seconds", "return floor(now)"),
     "second-write-first": Mutant(
         DECISIONS,
-        "return Try(_admit(_UNSEEN, request, policy, now), Outcome.ADMITTED)",
-        "first = _admit(_UNSEEN, request, policy, now)\n"
-        "        return Try(replace(first, counts=(Bound(CEILING),)), Outcome.ADMITTED)",
+        "return Try(attempt.admit(), Outcome.ADMITTED)",
+        "return Try(replace(attempt.admit(), counts=(Bound(CEILING),)), Outcome.ADMITTED)",
     ),
     "replaces-keeps-the-count": Mutant(
         EXPRESSIONS,
-        "update.add(items.STREAM_COUNT, 1 - freed.slots)",
+        "update.add(items.STREAM_COUNT, 1 - slots)",
         "update.add(items.STREAM_COUNT, 1 - len(freed.expired) - freed.anonymous.count)",
     ),
     "renewal-keeps-the-replaced-slot": Mutant(
         EXPRESSIONS,
-        "        _free(update, Freed(ended=(write.replaces,)))\n        update.add(items.STREAM_COUNT, -1)\n",
-        "        _free(update, Freed(ended=(write.replaces,)))\n",
+        "        _free(update, Freed(ended=replaced))\n        update.add(items.STREAM_COUNT, -1)\n",
+        "        _free(update, Freed(ended=replaced))\n",
     ),
     "timeout-swallowed": Mutant(
         "domain.limiter",
@@ -119,22 +119,20 @@ MUTANTS: Final = {
     ),
     "dead-lease-replayed": Mutant(
         DECISIONS,
-        "if lease is None or not policy.is_live(lease, now) or lease.groups",
-        "if lease is None or lease.groups",
+        "    lease = attempt.live_own\n",
+        "    lease = attempt.own\n",
     ),
     "evict-before-shadow": Mutant(
         DECISIONS,
-        "        or _shadow(state, request, policy, now)\n",
-        "        or _evict(state, request, policy, now)\n        or _shadow(state, request, policy, now)\n",
+        "        or _shadow(attempt)\n",
+        "        or _evict(attempt)\n        or _shadow(attempt)\n",
     ),
     "dead-anonymous-slots-revived": Mutant(
         EXPRESSIONS,
         "if stream.presumed_over is not None and not freed.anonymous.count:",
         "if False:",
     ),
-    "crashed-streams-never-reclaimed": Mutant(
-        DECISIONS, "        or _reclaim(state, request, policy, now)\n", ""
-    ),
+    "crashed-streams-never-reclaimed": Mutant(DECISIONS, "        or _reclaim(attempt)\n", ""),
     "lease-overwritten-by-its-repeat": Mutant(
         EXPRESSIONS,
         'update.require(f"attribute_not_exists({stream})")\n    update.set',
@@ -167,8 +165,8 @@ MUTANTS: Final = {
         "",
     ),
     "later-token-refuses-its-own-name": Mutant(
-        DECISIONS,
-        "until = max(admit.newcomer.expires_at, state.spent.get(name, 0))",
+        ATTEMPT,
+        "until = max(admit.newcomer.expires_at, self.state.spent.get(name, 0))",
         "until = admit.newcomer.expires_at",
     ),
     "ended-name-not-kept": Mutant(
@@ -179,7 +177,7 @@ MUTANTS: Final = {
     ),
     "replaced-name-not-kept": Mutant(
         EXPRESSIONS,
-        'update.set(update.spent(name), f"{update.stream(name)}.{items.EXPIRES_AT}")',
+        'update.set(update.spent(stream.stream_id), f"{lease}.{items.EXPIRES_AT}")',
         "pass",
     ),
     "names-not-as-seen": Mutant(
@@ -193,9 +191,9 @@ MUTANTS: Final = {
         "pass",
     ),
     "spent-tokens-without-grace": Mutant(
-        DECISIONS,
-        "return recount(state, newcomer, reclaimed, policy.over_since(now))",
-        "return recount(state, newcomer, reclaimed, policy.over_since(now) + policy.grace_seconds)",
+        ATTEMPT,
+        "over_since = self.policy.over_since(self.now)\n",
+        "over_since = self.policy.over_since(self.now) + self.policy.grace_seconds\n",
     ),
     "put-off-too-late": Mutant(DECISIONS, "if too_many > 0:", "if too_many > 1:"),
     "put-off-without-the-grace": Mutant(
@@ -205,7 +203,7 @@ MUTANTS: Final = {
         killer="exploration",
     ),
     "evicts-for-any-number-of-names": Mutant(
-        DECISIONS, "most = max(request.limit, policy.live(state, now).count)", "most = CEILING"
+        DECISIONS, "most = max(attempt.request.limit, live.count)", "most = CEILING"
     ),
     "ends-the-reloaded-page": Mutant(
         EXPRESSIONS,
