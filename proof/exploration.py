@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from proof.model.explore import explore
+from proof.model.group_scenarios import group_scenarios
 from proof.model.scenarios import scenarios
 from proof.model.states import Scenario
 from proof.model.token_scenarios import token_scenarios
@@ -31,7 +32,7 @@ class Story:
 @cache
 def all_scenarios() -> tuple[Scenario, ...]:
     """Return every scenario, those with tokens first: they take the longest."""
-    return (*token_scenarios(SECONDS), *scenarios(SECONDS))
+    return (*token_scenarios(SECONDS), *scenarios(SECONDS), *group_scenarios(SECONDS))
 
 
 def tell(place: int) -> Story:

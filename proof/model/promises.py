@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from domain.decisions import Postpone, Try, decide_start, first_start
-from domain.policy import Enforcement, OnLimit, Policy
+from domain.bounds import AsSeen, Bound
+from domain.decisions import Decision, Postpone, Refuse, Try, decide_start, first_start
+from domain.group_counts import RECOUNTS
+from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import CEILING, Lease, Snapshot
-from domain.writes import Admit, AnonymousStream, permits
+from domain.writes import Admit, AnonymousStream, Write, after, group_names, permits
 from proof.frozen import FrozenState
+from proof.model.room import Room, bounds_of
 from proof.model.states import USER, Host, Player, Scenario, World
 
 
@@ -17,10 +20,17 @@ class Violation(Exception):
     """A promise is broken. Its text says which."""
 
 
-def bound(scenario: Scenario, newcomer: Lease | AnonymousStream) -> tuple[int, int]:
-    """How many slots there may be once this newcomer has one, and how many before anybody is evicted."""
-    limits = [request.limit for request in _starts(scenario, newcomer)]
-    return CEILING if _in_shadow(scenario) else max(limits), min(limits)
+def _limits(scenario: Scenario, newcomer: Lease | AnonymousStream) -> dict[str | None, list[int]]:
+    """Return the limits that this newcomer can have been held against, by the group that they are of."""
+    limits: dict[str | None, list[int]] = {}
+    for bound in chain.from_iterable(bounds_of(start) for start in _starts(scenario, newcomer)):
+        if bound.group is None or (isinstance(newcomer, Lease) and bound.group in newcomer.groups):
+            limits.setdefault(bound.group, []).append(bound.limit)
+    return limits
+
+
+def _taken(state: Snapshot, group: str | None) -> int:
+    return state.stream_count if group is None else state.leases_in(group)
 
 
 def _in_shadow(scenario: Scenario) -> bool:
@@ -42,13 +52,22 @@ def _replaced(scenario: Scenario, newcomer: Lease | AnonymousStream) -> set[str 
 
 
 def must_fit(scenario: Scenario, write: Admit, result: Snapshot) -> None:
-    """A newcomer gets a slot within its limit, and nobody is evicted for it while one is free."""
-    most, least = bound(scenario, write.newcomer)
-    if result.stream_count > most:
-        raise Violation(f"{result.stream_count} slots under a limit of {most}")
-    evicted = set(write.freed.ended_names) - _replaced(scenario, write.newcomer)
-    if evicted and result.stream_count < least:
-        raise Violation(f"{evicted} evicted with {result.stream_count} of {least} slots taken after it")
+    """A newcomer gets a slot within its limits, and each stream that is evicted had one of a full limit.
+
+    In shadow only the ceiling holds. Old code may end a stream of a group just before an eviction.
+    """
+    limits = _limits(scenario, write.newcomer)
+    if _in_shadow(scenario):
+        limits = {None: [CEILING]}
+    for group, most in limits.items():
+        if _taken(result, group) > max(most):
+            raise Violation(f"{_taken(result, group)} slots of {group or 'all'} under a limit of {max(most)}")
+    for stream in write.freed.ended:
+        if stream.stream_id in _replaced(scenario, write.newcomer) or scenario.old_code:
+            continue
+        counted = [group for group in limits if group in {None, *stream.groups}]
+        if all(_taken(result, group) < min(limits[group]) for group in counted):
+            raise Violation(f"{stream} evicted with {result.stream_count} slots taken after it")
 
 
 def must_be_gone(scenario: Scenario, world: World, player: Player, request: Heartbeat) -> None:
@@ -58,18 +77,51 @@ def must_be_gone(scenario: Scenario, world: World, player: Player, request: Hear
         raise Violation(f"{request.stream_id} is told to be gone within its lease")
 
 
-def must_be_full(world: World, request: StartNamed | StartAnonymous, host: Host) -> None:
-    """A refusal is true by the clock of the host that gives it."""
+def must_be_right(
+    state: Snapshot, request: StartNamed | StartAnonymous, host: Host, now: float, decision: Decision
+) -> None:
+    """A decision is true by the clock of the host that makes it."""
     policy = host.policy
-    bound = CEILING if policy.enforcement is Enforcement.SHADOW else request.limit
-    live = policy.live(world.store.snapshot, world.now + host.skew)
-    replaced = isinstance(request, StartNamed) and any(
-        lease.stream_id == request.replaces for lease in live.leases
-    )
-    if live.count - replaced < bound:
-        raise Violation(f"refused with {live.count} of {bound} slots taken")
-    if policy.on_limit is OnLimit.EVICT_OLDEST and bound > live.anonymous_count:
-        raise Violation("refused although the oldest could have been evicted")
+    room = Room.of(state, request, policy, now)
+    match decision:
+        case Refuse(full=full):
+            _must_be_full(room, policy, full)
+        case Try(outcome=Outcome.EVICTED, write=Admit(freed=freed)):
+            replaced = request.replaces if isinstance(request, StartNamed) else None
+            evicted = tuple(name for name in freed.ended_names if name != replaced)
+            if evicted != room.fewest():
+                raise Violation(f"{evicted} are to be evicted, and {room.fewest()} would do")
+        case Try(outcome=Outcome.WOULD_REFUSE, full=full):
+            if full not in room.full() and policy.token_overlap is None:
+                raise Violation(f"{full} is said to refuse, and {room.full()} would")
+    if isinstance(decision, Try) and host.knows_groups:
+        _must_count_right(state, decision.write)
+
+
+def _must_be_full(room: Room, policy: Policy, full: Bound | None) -> None:
+    """A limit is full, the one that is named, and no eviction would make room."""
+    evicts = policy.on_limit is OnLimit.EVICT_OLDEST and policy.enforcement is Enforcement.ENFORCE
+    if policy.enforcement is Enforcement.SHADOW and len(room.others) + room.anonymous < CEILING:
+        raise Violation("refused in shadow")
+    if not room.full():
+        raise Violation(f"refused with room under {room.bounds}")
+    if evicts and room.fewest() is not None:
+        raise Violation(f"refused although {room.fewest()} could have been evicted")
+    if full not in room.full(room.others if evicts else ()):
+        raise Violation(f"{full} is said to be full, and is not")
+
+
+def _must_count_right(state: Snapshot, write: Write) -> None:
+    """A group that a write counts anew is counted right, where nothing comes in between."""
+    counts = write.counts if isinstance(write, Admit) else ()
+    result = after(state, write)
+    for count in counts:
+        if (
+            isinstance(count, AsSeen)
+            and count.group
+            and result.count(count.group) != _taken(result, count.group)
+        ):
+            raise Violation(f"{count} is not the number of streams in the group")
 
 
 def must_be_counted(store: FrozenState, lease: Lease) -> None:
@@ -130,8 +182,17 @@ def check(scenario: Scenario, world: World, free: set[FrozenState]) -> None:
         _tokens_are_bounded(scenario, world)
     if store not in free:
         free.add(store)
+        _groups_are_counted(scenario, store.snapshot)
         for policy in scenario.policies:
             _slots_come_back(policy, store)
+
+
+def _groups_are_counted(scenario: Scenario, state: Snapshot) -> None:
+    """The count of a group is the number of leases in it; old code leaves it too high, never too low."""
+    for group in {*state.groups, *group_names(state.leases.values())} - {RECOUNTS}:
+        count, leases = state.count(group), state.leases_in(group)
+        if count < leases or (count > leases and not scenario.old_code):
+            raise Violation(f"{count} streams are counted in {group}, and there are {leases}")
 
 
 def _tokens_are_bounded(scenario: Scenario, world: World) -> None:
@@ -151,8 +212,14 @@ def _tokens_are_bounded(scenario: Scenario, world: World) -> None:
 
 
 def _slots_come_back(policy: Policy, store: FrozenState) -> None:
-    """When everybody is gone for a lease and the grace, a newcomer is admitted by its second write."""
-    newcomer = StartNamed(USER, "newcomer", 1)
+    """When everybody is gone for a lease and the grace, a newcomer is admitted by its second write.
+
+    It is in the groups that are counted, of which each has a limit of one.
+    """
+    groups = tuple(group for group, _ in store.groups if group != RECOUNTS)
+    newcomer = StartNamed(
+        USER, "newcomer", 1, groups=groups, group_bounds=tuple(Bound(1, group) for group in groups)
+    )
     expiries = [lease.expires_at for lease in store.leases] + [token.expires_at for token in store.spent]
     if store.anonymous.count:
         if not policy.anonymous_seconds:

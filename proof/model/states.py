@@ -5,8 +5,8 @@ from typing import Final
 
 from domain.policy import Policy
 from domain.streams import Lease, SpentToken
-from domain.writes import Write
 from proof.frozen import FrozenState
+from proof.model.old_code import Step
 from proof.requests import Request
 
 USER: Final = "1"
@@ -21,10 +21,12 @@ class Host:
     Attributes:
         policy: how it behaves. One without tokens is also code from before there were any.
         skew: how far its clock is ahead of the true time, which is the edge's.
+        knows_groups: whether it is not code from before there were groups.
     """
 
     policy: Policy
     skew: int
+    knows_groups: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Flight:
         landed: whether this very write landed already, its reply lost.
     """
 
-    step: Write
+    step: Step
     began: int
     host: Host
     landed: bool = False
@@ -66,7 +68,7 @@ class World:
     now: int
     store: FrozenState
     players: tuple[Player, ...]
-    left_behind: tuple[Write, ...] = ()
+    left_behind: tuple[Step, ...] = ()
     losses: int = 0
     granted: tuple[str, ...] = ()
     """Anonymous requests whose start landed."""
@@ -90,6 +92,7 @@ class Scenario:
         horizon: how many seconds pass at most.
         beside: how some of the hosts behave instead, as during a deployment.
         losses: how many replies get lost, and writes are left behind, at most, in one story.
+        old_code: whether one of the hosts runs code from before there were groups.
     """
 
     name: str
@@ -99,6 +102,7 @@ class Scenario:
     horizon: int = 6
     losses: int = 1
     beside: Policy | None = None
+    old_code: bool = False
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -107,5 +111,7 @@ class Scenario:
 
     @property
     def hosts(self) -> tuple[Host, ...]:
-        """A host of each policy with a right clock, and one whose clock is ahead by the grace."""
-        return (*(Host(policy, 0) for policy in self.policies), Host(self.policy, self.policy.grace_seconds))
+        """A host of each policy and code with a right clock, and one whose clock is ahead by the grace."""
+        right = [Host(policy, 0) for policy in self.policies]
+        old = [Host(self.policy, 0, knows_groups=False)] if self.old_code else []
+        return (*right, *old, Host(self.policy, self.policy.grace_seconds))

@@ -19,13 +19,14 @@ from domain.decisions import (
 from domain.policy import Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed, StartRequest
 from domain.streams import Lease, Snapshot, SpentToken
-from domain.writes import Admit, Ended, Extend, Release, ReleaseAnonymous, Write, after, permits
+from domain.writes import Admit, Ended, Extend, Release, ReleaseAnonymous, Write
 from proof.frozen import FrozenState
+from proof.model.old_code import Blind, Step, lands, left, ungrouped, without_groups
 from proof.model.promises import (
     Violation,
     must_be_counted,
-    must_be_full,
     must_be_gone,
+    must_be_right,
     must_fit,
     must_have_too_many_names,
 )
@@ -37,21 +38,21 @@ def steps(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:
     """Everything that can happen next."""
     if world.now < scenario.horizon and all(_may_wait(player, world.now) for player in world.players):
         yield f"the clock ticks: {world.now + 1}", _tick(world)
-    for place, write in enumerate(world.left_behind):
+    for place, step in enumerate(world.left_behind):
         rest = world.left_behind[:place] + world.left_behind[place + 1 :]
-        yield f"a late packet arrives: {write}", replace(_write(scenario, world, write), left_behind=rest)
+        yield f"a late packet arrives: {step}", replace(_write(scenario, world, step), left_behind=rest)
     for place, player in enumerate(world.players):
         if player.flight is not None:
             yield from _in_flight(scenario, world, place, player.flight)
         elif _may_send(scenario, world, place):
             request = scenario.scripts[place][player.sent]
             for host in scenario.hosts:
-                flight = Flight(_first(request, host.policy, world.now + host.skew), world.now, host)
+                flight = Flight(_first(request, host, world.now + host.skew), world.now, host)
                 told = None if _gives_up(request, scenario, place) else player.told
                 sent = replace(player, sent=player.sent + 1, flight=flight, told=told)
-                overlap = host.policy.token_overlap
+                code = f"overlap {host.policy.token_overlap}, {'new' if host.knows_groups else 'old'} code"
                 yield (
-                    f"player {place} sends {request}, clock +{host.skew}, overlap {overlap}",
+                    f"player {place} sends {request}, clock +{host.skew}, {code}",
                     _with(world, place, sent),
                 )
 
@@ -87,16 +88,18 @@ def _gives_up(request: Request, scenario: Scenario, place: int) -> bool:
     return isinstance(request, EndNamed) or place >= len(scenario.scripts) - len(scenario.repeated)
 
 
-def _first(request: Request, policy: Policy, now: int) -> Write:
-    match request:
-        case StartNamed() | StartAnonymous():
-            return first_start(request, policy, now).write
-        case Heartbeat():
-            return first_heartbeat(request, policy, now).write
-        case EndNamed():
-            return first_end(request, policy, now).write
-        case EndAnonymous():
-            return ReleaseAnonymous(USER, request.mark, policy.retain_until(now))
+def _first(request: Request, host: Host, now: int) -> Step:
+    write: Write
+    match request if host.knows_groups else ungrouped(request):
+        case (StartNamed() | StartAnonymous()) as start:
+            write = first_start(start, host.policy, now).write
+        case Heartbeat() as heartbeat:
+            write = first_heartbeat(heartbeat, host.policy, now).write
+        case EndNamed() as end:
+            write = first_end(end, host.policy, now).write
+        case EndAnonymous(mark=mark):
+            write = ReleaseAnonymous(USER, mark, host.policy.retain_until(now))
+    return write if host.knows_groups else Blind(write)
 
 
 def _in_flight(scenario: Scenario, world: World, place: int, flight: Flight) -> Iterator[tuple[str, World]]:
@@ -111,10 +114,10 @@ def _in_flight(scenario: Scenario, world: World, place: int, flight: Flight) -> 
             f"player {place}'s host gives up, its write is still under way",
             replace(given_up, left_behind=(*world.left_behind, flight.step)),
         )
-        if permits(state, flight.step):
+        if lands(state, flight.step):
             again = replace(player, flight=replace(flight, landed=True))
             yield f"player {place}'s reply is lost", _with(_write(scenario, lost, flight.step), place, again)
-    if permits(state, flight.step):
+    if lands(state, flight.step):
         landed = _write(scenario, world, flight.step)
         yield f"player {place}'s write lands", _answered(landed, place, request, flight.host)
         return
@@ -129,18 +132,17 @@ def _decided(
 ) -> tuple[str, World]:
     """The host decides about a request whose write was rejected."""
     player, host, state = world.players[place], flight.host, world.store.snapshot
+    understood: Request = request
+    if not host.knows_groups:
+        state, understood = without_groups(state), ungrouped(request)
     now = world.now + host.skew
-    decision: Decision
-    match request:
-        case Heartbeat():
-            decision = decide_heartbeat(state, request, host.policy, now)
-        case EndNamed():
-            decision = decide_end(state, request, host.policy, now)
-        case _:
-            decision = decide_start(state, request, host.policy, now)
+    decision = _decide(state, understood, host.policy, now)
+    if isinstance(understood, StartNamed | StartAnonymous):
+        must_be_right(state, understood, host, now, decision)
     match decision, request:
         case (Try(write, outcome), _):
-            again = replace(player, flight=Flight(write, flight.began, host))
+            step = write if host.knows_groups else Blind(write)
+            again = replace(player, flight=Flight(step, flight.began, host))
             return f"player {place}'s host decides: {outcome}", _with(world, place, again)
         case (Settled(), _):
             return f"player {place} is answered", _answered(world, place, request, host)
@@ -151,9 +153,20 @@ def _decided(
             must_be_gone(scenario, world, player, request)
             return f"player {place} is gone", _with(world, place, replace(player, flight=None, told=None))
         case (Refuse(), StartNamed() | StartAnonymous()):
-            must_be_full(world, request, host)
             return f"player {place} is refused", _refused(world, place)
     raise Violation("put off without need of a token")
+
+
+def _decide(state: Snapshot, request: Request, policy: Policy, now: float) -> Decision:
+    match request:
+        case Heartbeat():
+            return decide_heartbeat(state, request, policy, now)
+        case EndNamed():
+            return decide_end(state, request, policy, now)
+        case EndAnonymous():
+            raise TypeError(request)  # its one write is all that there is to it
+        case _:
+            return decide_start(state, request, policy, now)
 
 
 def _refused(world: World, place: int) -> World:
@@ -191,17 +204,18 @@ def _with(world: World, place: int, player: Player) -> World:
     return replace(world, players=players)
 
 
-def _write(scenario: Scenario, world: World, write: Write) -> World:
+def _write(scenario: Scenario, world: World, step: Step) -> World:
     """The write meets the store."""
     state = world.store.snapshot
-    if not permits(state, write):
+    if not lands(state, step):
         return world
     granted = world.granted
+    write = step.write if isinstance(step, Blind) else step
     if isinstance(write, Admit) and not isinstance(write.newcomer, Lease):
         if write.newcomer.mark in granted:
             raise Violation(f"counted twice: {write.newcomer.mark}")
         granted = (*granted, write.newcomer.mark)
-    result = after(state, write)
+    result = left(state, step)
     if isinstance(write, Admit):
         must_fit(scenario, write, result)
     store = FrozenState.of(result)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from domain import decisions, token_names, writes
-from domain.bounds import Bound
+from domain import decisions, group_counts, token_names, writes
+from domain.bounds import AsSeen, Bound
 from domain.decisions import first_heartbeat
 from domain.policy import Policy
 from domain.requests import StartNamed
@@ -66,7 +66,7 @@ def test_an_unbounded_start_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """One slot too many is a violation, whoever takes it."""
     monkeypatch.setattr(StartNamed, "bounds", property(lambda start: (Bound(start.limit + 1),)))
 
-    assert explored("heartbeats, limit 1, reject").violation == "2 slots under a limit of 1"
+    assert explored("heartbeats, limit 1, reject").violation == "2 slots of all under a limit of 1"
 
 
 def test_a_forgotten_request_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,6 +134,97 @@ def test_a_broken_part_of_the_token_bound_is_found(
     violation = explored(scenario).violation
 
     assert re.search("have tokens|not among the names|are not those of the parts|put off until", violation)
+
+
+IN_GROUPS = (
+    "groups: one slot of a group, evict",
+    "groups: one of two in both groups, evict",
+    "groups: starts beside old code, reject",
+)
+"""Scenarios with groups, of which the last one has old code beside new."""
+
+
+@pytest.mark.parametrize("name", IN_GROUPS)
+def test_no_group_has_more_streams_than_its_limit(name: str) -> None:
+    """No state that can be reached breaks a promise, and thousands can be."""
+    result = explored(name)
+
+    assert not result.violation, result.story
+    assert result.states > 5_000
+
+
+def _unnumbered(*arguments: Any) -> Any:
+    """Count groups anew on no condition but the counts that were seen."""
+    return tuple(count for count in group_counts.recount(*arguments) if count.group)
+
+
+def _uncounted(state: Any, groups: Any, freed: Any, joined: Any = ()) -> Any:
+    """Leave the counts of groups as they are."""
+    del freed, joined
+    return tuple(AsSeen(state.count(group), state.count(group), group) for group in groups)
+
+
+def _not_left(state: Any, joined: Any = (), left: Any = (), counts: Any = ()) -> Any:
+    """Count the streams that join a group, and none that leaves it."""
+    del left
+    return COUNTED_GROUPS(state, joined, (), counts)
+
+
+def _as_stated(state: Snapshot, freed: Any) -> bool:
+    """Require that streams are there and expire as they were seen to, in whatever groups they are."""
+    leases = state.leases
+    return all(name in leases for name in freed.names) and all(
+        leases[lease.stream_id].expires_at == lease.expires_at for lease in freed.expired
+    )
+
+
+def _oldest(leases: Any, lacking: Any) -> Any:
+    """Evict the oldest streams, as many as are lacking, in whatever groups."""
+    return tuple(leases[: max(lacking.values())])
+
+
+def _first_that_help(leases: Any, lacking: Any) -> Any:
+    """Evict one stream after another that is in a full group, until there is room: not the fewest."""
+    chosen: list[Lease] = []
+    for lease in leases:
+        if any(need > sum(group in each.groups for each in chosen) for group, need in lacking.items()):
+            chosen += [lease] if set(lease.groups) & set(lacking) else []
+    return tuple(chosen)
+
+
+COUNTED_GROUPS = writes._groups  # noqa: SLF001 - the rule that is broken on purpose
+ONE_SLOT, BOTH, WITH_OLD_CODE = IN_GROUPS
+ACROSS = "groups: replaces across groups, reject"
+OLDEST = "groups: the group and the total, evict"
+BROKEN_GROUP_RULES: dict[str, tuple[str, str, Any, str, Any]] = {
+    "no bound": (
+        "slots of uhd",
+        ONE_SLOT,
+        StartNamed,
+        "bounds",
+        property(lambda start: (Bound(start.limit),)),
+    ),
+    "recounts that are not numbered": (
+        *("slots of uhd", WITH_OLD_CODE),
+        *(decisions, "recount_groups", _unnumbered),
+    ),
+    "counts that do not heal": ("slots of uhd", WITH_OLD_CODE, decisions, "recount_groups", _uncounted),
+    "groups that are not left": ("are counted in uhd", ACROSS, writes, "_groups", _not_left),
+    "groups that are not as stated": ("are counted in", ACROSS, writes, "_is_as_stated", _as_stated),
+    "the oldest in any group": ("could have been evicted", OLDEST, decisions, "fewest", _oldest),
+    "more than the fewest": ("would do", BOTH, decisions, "fewest", _first_that_help),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN_GROUP_RULES.values(), ids=BROKEN_GROUP_RULES)
+def test_a_broken_rule_about_groups_is_found(
+    broken: tuple[str, str, Any, str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part of the rules is needed, and what goes wrong without it is said."""
+    wrong, scenario, module, rule, instead = broken
+    monkeypatch.setattr(module, rule, instead)
+
+    assert wrong in explored(scenario).violation
 
 
 @pytest.mark.parametrize(
