@@ -20,6 +20,7 @@ from adapters.dynamodb.census import DynamoDbCensus
 from adapters.store_calls import StoreCalls
 from domain import audit
 from domain.errors import InvalidInput, StoreError
+from domain.group_counts import RECOUNTS
 from domain.limiter import DEADLINE_SECONDS, StreamLimiter
 from domain.names import check_stream_id, check_user_id
 from domain.policy import Outcome, Policy
@@ -67,6 +68,7 @@ class Operator:
         state = self.repository.read(user_id, self._deadline())
         live = self.policy.live(state, self.clock.now())
         finding = audit.examine(state, self.policy, self.clock.now())
+        groups = {group: count for group, count in sorted(state.groups.items()) if group != RECOUNTS}
         yield Line(
             {
                 "userId": user_id,
@@ -74,11 +76,11 @@ class Operator:
                 "storedCount": state.stream_count,
                 "anonymousCount": state.anonymous.count,
                 "anonymousExpiresAt": _time(state.anonymous.expires_at),
-                "groupCounts": dict(sorted(state.groups.items())),
+                "groupCounts": groups,
             },
             f"{user_id}: {live.count} live, {state.stream_count} slots taken, "
             f"{state.anonymous.count} of them anonymous"
-            + "".join(f", {count} in {group}" for group, count in sorted(state.groups.items())),
+            + "".join(f", {count} in {group}" for group, count in groups.items()),
             well=finding is None or finding.is_minor,
         )
         for lease in sorted(state.leases.values(), key=lambda lease: lease.started_at):
