@@ -103,7 +103,7 @@ def _serve(listener: socket.socket, settings: Settings) -> None:
         print(f"ready http://localhost:{port}", flush=True)
         yield
 
-    others = [*page(), cdn(settings.playback_keys, settings.group_paths)]
+    others = [*page(settings), cdn(settings.playback_keys, settings.group_paths)]
     config = uvicorn.Config(gateway(announce, others), log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])
 
