@@ -10,7 +10,7 @@ from tests.fakes import FailingRepository
 from tests.unit.entrypoints.calls import Api, HttpAnswer, assert_problem
 from tests.unit.entrypoints.test_callers import SIGNED, SUBJECT, token
 
-PLAN = {"GROUP_LIMITS": "uhd=1,away=1", "GROUP_LABELS": "hd"}
+PLAN: Any = {"GROUP_LIMITS": "uhd=1,away=1", "GROUP_LABELS": "hd"}
 
 
 @pytest.fixture
