@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from adapters.aws.sdk import SdkApi
 from adapters.dynamodb.client import DynamoDbClient
+from domain.bounds import Bound
 from domain.errors import StreamLimiterError
 from domain.limiter import StreamLimiter
 from domain.policy import OnLimit, Policy
@@ -28,8 +29,13 @@ BATCH: Final = 10
 POLICY: Final = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=60)
 LIVE: Final = int(EPOCH) + 5
 OVER: Final = int(EPOCH) - 2
-KINDS: Final = ("start", "anonymous", "reclaim", "anonymous reclaim", "replaces", "evict", "names")
+KINDS: Final = (
+    *("start", "anonymous", "reclaim", "anonymous reclaim", "replaces", "evict", "names"),
+    *("group", "group reclaim", "miscounted group", "group evict"),
+)
 OVERLAP: Final = 2
+UHD: Final = ("uhd",)
+"""The group, of which there may be one stream."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +75,30 @@ class Trial:
             spent = chance.randint(OVERLAP, LIMIT + OVERLAP)
             over = chance.randint(0, LIMIT + OVERLAP - spent)
             return cls(user, kind, threads, _spent(spent, over), LIMIT + OVERLAP - spent)
+        if "group" in kind:
+            before = _draw_grouped(kind, chance)
+            return cls(user, kind, threads, before, 0 if "uhd-0" in before.leases and kind == "group" else 1)
         return cls(user, kind, threads, _state(live=LIMIT), 1 if kind == "replaces" else LIMIT)
 
     def request(self, who: str) -> StartRequest:
         """What one racer asks for."""
         if self.kind.startswith("anonymous"):
             return StartAnonymous(self.user, who, LIMIT)
-        return StartNamed(self.user, who, LIMIT, None, "live-0" if self.kind == "replaces" else None)
+        start = StartNamed(self.user, who, LIMIT, None, "live-0" if self.kind == "replaces" else None)
+        return replace(start, groups=UHD, group_bounds=(Bound(1, *UHD),)) if "group" in self.kind else start
+
+    @property
+    def evicts(self) -> bool:
+        """Whether a racer ends another's stream."""
+        return self.kind.endswith("evict")
 
     def judge(self, answers: Counter[str], after: Snapshot) -> str:
         """What is wrong with how it ended; nothing when all is well."""
+        if "group" in self.kind:
+            return self._judge_group(answers, after)
+        return self._judge_all(answers, after)
+
+    def _judge_all(self, answers: Counter[str], after: Snapshot) -> str:
         slots = self.free if self.kind == "names" else LIMIT
         if after.stream_count != slots - (self.free - min(self.free, answers["granted"])):
             return f"{after.stream_count} slots are taken after {dict(answers)}"
@@ -86,18 +106,42 @@ class Trial:
             return "the count differs from its parts"
         if self.kind == "names" and len(after.tokens or ()) > LIMIT + OVERLAP:
             return f"{sorted(after.tokens or ())} may have tokens"
-        if self.kind == "evict":  # everybody gets in, or is asked to try again
+        if self.evicts:  # everybody gets in, or is asked to try again
             return "" if set(answers) <= {"granted", "StoreContended"} else f"{dict(answers)}"
         if answers["granted"] != self.free:
             return f"{answers['granted']} were granted, and {self.free} slots were free"
         refused = "TooManyStarts" if self.kind == "names" and self.free < LIMIT else "LimitReached"
         return "" if set(answers) <= {"granted", refused} else f"{dict(answers)}"
 
+    def _judge_group(self, answers: Counter[str], after: Snapshot) -> str:
+        """Return what is wrong where one stream may be in the group; those in no group are left alone."""
+        if (after.count(*UHD), after.leases_in(*UHD)) != (1, 1):
+            return f"{after.count(*UHD)} are counted, {after.leases_in(*UHD)} are there after {dict(answers)}"
+        if {name for name in self.before.leases if name.startswith("live")} - after.leases.keys():
+            return f"{sorted(after.leases)} are there of {sorted(self.before.leases)}"
+        if self.evicts:  # everybody gets in, or is asked to try again
+            return "" if set(answers) <= {"granted", "StoreContended"} else f"{dict(answers)}"
+        if answers["granted"] != self.free or set(answers) - {"granted", "LimitReached"}:
+            return f"{dict(answers)}, and {self.free} slots of the group were free"
+        return ""
+
+
+def _draw_grouped(kind: str, chance: Random) -> Snapshot:
+    """Return a state with a stream in the group or none, beside streams in no group."""
+    taken = kind.endswith("evict") or (kind == "group" and chance.random() < 0.5)
+    beside = _state(live=chance.randint(0, 2 if taken else 1))
+    in_group = {"uhd-0": Lease("uhd-0", OVER - 10, LIVE, groups=UHD)} if taken else {}
+    over = {"over-0": Lease("over-0", OVER - 10, OVER, groups=UHD)} if kind == "group reclaim" else {}
+    leases = {**beside.leases, **in_group, **over}
+    counted = len(in_group) + len(over) + (kind == "miscounted group")
+    groups = dict.fromkeys(UHD, counted) if counted else {}
+    return Snapshot(len(leases), leases=leases, spent={}, groups=groups)
+
 
 def _spent(good: int, over: int) -> Snapshot:
     """Return a state without streams, of spent tokens that are good still, and of others that are over."""
     spent = {f"good-{n}": LIVE for n in range(good)} | {f"over-{n}": OVER for n in range(over)}
-    return Snapshot(0, leases={}, tokens=frozenset(spent), spent=spent)
+    return Snapshot(0, leases={}, tokens=frozenset(spent), spent=spent, groups={})
 
 
 def _state(live: int = 0, over: int = 0, anonymous: int = 0) -> Snapshot:
@@ -105,7 +149,9 @@ def _state(live: int = 0, over: int = 0, anonymous: int = 0) -> Snapshot:
     names = {f"live-{n}": LIVE for n in range(live)} | {f"over-{n}": OVER for n in range(over)}
     leases = {name: Lease(name, OVER - 10, expiry) for name, expiry in names.items()}
     slots = AnonymousSlots(anonymous, OVER) if anonymous else AnonymousSlots()
-    return Snapshot(len(leases) + anonymous, slots, leases, spent={})  # a default one cannot be pickled
+    return Snapshot(
+        len(leases) + anonymous, slots, leases, spent={}, groups={}
+    )  # a default one cannot be pickled
 
 
 def race(way: Way, trials: tuple[Trial, ...], process: int, start: Barrier) -> list[Counter[str]]:
@@ -114,7 +160,7 @@ def race(way: Way, trials: tuple[Trial, ...], process: int, start: Barrier) -> l
     results = []
     with client_of(way) as client:
         for trial in trials:
-            if process == 0 and (trial.before.stream_count or trial.before.spent):
+            if process == 0 and (trial.before.stream_count or trial.before.spent or trial.before.groups):
                 sdk_client.put_item(TableName=TABLE, Item=item_of(trial.user, trial.before))
             start.wait()
             results.append(_race(client, trial, process))
@@ -124,7 +170,7 @@ def race(way: Way, trials: tuple[Trial, ...], process: int, start: Barrier) -> l
 def _race(client: Any, trial: Trial, process: int) -> Counter[str]:
     policy = replace(
         POLICY,
-        on_limit=OnLimit.EVICT_OLDEST if trial.kind == "evict" else OnLimit.REJECT,
+        on_limit=OnLimit.EVICT_OLDEST if trial.evicts else OnLimit.REJECT,
         token_overlap=OVERLAP if trial.kind == "names" else None,
     )
     limiter = StreamLimiter(repository_over(client), FakeClock(EPOCH), policy)

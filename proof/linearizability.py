@@ -17,6 +17,7 @@ from typing import Any, Final
 from adapters.aws.errors import ApiError, ErrorAnswer
 from adapters.dynamodb.failures import CONDITION_FAILED
 from adapters.dynamodb.items import snapshot
+from domain.bounds import Bound
 from domain.errors import StreamLimiterError
 from domain.limiter import StreamLimiter
 from domain.policy import OnLimit, Policy
@@ -39,6 +40,9 @@ CALLS_AT_MOST: Final = 24
 PROCESSES: Final = 2
 BATCH: Final = 5
 POLICY: Final = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=60)
+GROUPS: Final = ((), (), ("uhd",), ("hdr", "uhd"))
+"""Of which `hdr` has no limit."""
+
 FAULTS: Final = (lost_before, lost_after, late, server_error)
 
 
@@ -117,12 +121,15 @@ def _requests(user: str, chance: Random, who: int) -> Iterable[Request | ListStr
     for number in range(chance.randint(2, CALLS_AT_MOST)):
         name, other = chance.sample("abcde", 2)
         key = f"{who}-{number}"
+        groups = chance.choice(GROUPS)
+        bounds = tuple(Bound(chance.choice([1, 2]), group) for group in groups if group != "hdr")
+        start = StartNamed(user, name, limit, groups=groups, group_bounds=bounds)
         requests: list[Request | ListStreams] = [
-            StartNamed(user, name, limit),
-            StartNamed(user, name, limit, None, other),
+            start,
+            replace(start, replaces=other),
             StartAnonymous(user, key, limit),
             EndAnonymous(user, key),
-            EndNamed(user, name),
+            EndNamed(user, name, groups=chance.choice(GROUPS)),
             Heartbeat(user, name),
             ListStreams(user, limit),
         ]

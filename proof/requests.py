@@ -1,9 +1,22 @@
 """What a player asks of the service, as one type, and the use case that answers it."""
 
+from dataclasses import replace
+
 from domain.limiter import Answer, StreamLimiter
-from domain.requests import EndAnonymous, EndNamed, EndRequest, Heartbeat, StartRequest
+from domain.requests import EndAnonymous, EndNamed, EndRequest, Heartbeat, StartNamed, StartRequest
 
 Request = StartRequest | Heartbeat | EndRequest
+
+
+def ungrouped(request: Request) -> Request:
+    """Return what code from before there were groups understands of a request."""
+    match request:
+        case StartNamed():
+            return replace(request, groups=(), group_bounds=())
+        case EndNamed():
+            return replace(request, groups=())
+        case _:
+            return request
 
 
 def ask(limiter: StreamLimiter, request: Request) -> Answer:

@@ -37,6 +37,7 @@ class Scene:
     limits_change: bool
     scripts: int
     deployed_after: float
+    groups: tuple[tuple[str, int | None], ...] = ()
 
     @classmethod
     def draw(cls, seed: int) -> "Scene":
@@ -60,7 +61,9 @@ class Scene:
             scripts=0,
             deployed_after=0,
         )
-        return scene.with_tokens(chance) if chance.random() < 0.5 else scene
+        if chance.random() < 0.5:
+            scene = scene.with_tokens(chance)
+        return scene.with_groups(chance) if chance.random() < 0.5 else scene
 
     def with_tokens(self, chance: Random) -> "Scene":
         """Return the same scene with playback tokens, and with scripts that go for them."""
@@ -70,6 +73,12 @@ class Scene:
             scripts=chance.choice([0, 1, 2, 2, 3]),
             deployed_after=0 if chance.random() < 0.8 else chance.uniform(5, 30),
         )
+
+    def with_groups(self, chance: Random) -> "Scene":
+        """Return the same scene with groups, of which one has no limit."""
+        deployed_after = self.deployed_after or (0 if chance.random() < 0.8 else chance.uniform(5, 30))
+        limits = (("away", chance.choice([0, 1, 2])), ("hdr", None), ("uhd", chance.choice([1, 1, 2])))
+        return replace(self, groups=limits, deployed_after=deployed_after)
 
     def simpler(self, seed: int) -> "Scene":
         """A smaller scene of the same kind."""
@@ -108,12 +117,17 @@ def play(scene: Scene) -> Ending:
     world = World(scene.seed, scene.faults)
     skew = scene.policy.grace_seconds / 2  # any two hosts differ by the grace at most
     lowest = max(0, scene.limit - scene.limits_change)
-    witness = Witness(world, scene.policy, scene.limit, lowest, skew, PROCESSING_SECONDS)
+    groups = {
+        name: (limit, max(0, limit - scene.limits_change))
+        for name, limit in scene.groups
+        if limit is not None
+    }
+    witness = Witness(world, scene.policy, scene.limit, lowest, skew, PROCESSING_SECONDS, groups)
     skews = [-skew, skew, *(world.random.uniform(-skew, skew) for _ in range(2))]
     hosts = [Host(world, f"host-{n}", each, scene.fault_rate) for n, each in enumerate(skews)]
     deployed_at = world.time + scene.deployed_after if scene.deployed_after else 0
     witness.old_code = bool(deployed_at)
-    service = Service(world, witness, scene.policy, hosts, scene.loss, deployed_at)
+    service = Service(world, witness, scene.policy, hosts, scene.loss, deployed_at, scene.groups)
     broken: str | None = None
     try:
         for number in range(scene.players):

@@ -6,10 +6,8 @@ So a stream that it ends leaves the counts of its groups too high.
 
 from dataclasses import dataclass, replace
 
-from domain.requests import StartNamed
 from domain.streams import Snapshot
 from domain.writes import Admit, Write, after, permits
-from proof.requests import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +42,3 @@ def without_groups(state: Snapshot) -> Snapshot:
     """Return what this code reads of a state."""
     leases = {name: replace(lease, groups=()) for name, lease in state.leases.items()}
     return replace(state, leases=leases, groups={})
-
-
-def ungrouped(request: Request) -> Request:
-    """Return what this code understands of a request."""
-    return replace(request, groups=(), group_bounds=()) if isinstance(request, StartNamed) else request

@@ -21,7 +21,7 @@ from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, S
 from domain.streams import Lease, Snapshot, SpentToken
 from domain.writes import Admit, Ended, Extend, Release, ReleaseAnonymous, Write
 from proof.frozen import FrozenState
-from proof.model.old_code import Blind, Step, lands, left, ungrouped, without_groups
+from proof.model.old_code import Blind, Step, lands, left, without_groups
 from proof.model.promises import (
     Violation,
     must_be_counted,
@@ -31,7 +31,7 @@ from proof.model.promises import (
     must_have_too_many_names,
 )
 from proof.model.states import DEADLINE_TICKS, USER, Flight, Host, Player, Scenario, World
-from proof.requests import Request
+from proof.requests import Request, ungrouped
 
 
 def steps(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:

@@ -6,11 +6,13 @@ from functools import partial
 from typing import Any
 
 from adapters.dynamodb.repository import DynamoDbStreamRepository
-from domain.errors import LimitReached, NoActiveStream, StreamLimiterError, TooManyStarts
+from domain.bounds import Bound
+from domain.errors import LimitReached, NoActiveStream, Refusal, StreamLimiterError, TooManyStarts
 from domain.limiter import Answer, StreamLimiter
 from domain.policy import Outcome, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
-from proof.requests import Request, ask
+from proof.requests import Request, ask, ungrouped
+from proof.simulated.old_code import OldCode
 from proof.simulated.witness import Broken, Witness
 from proof.simulated.world import ATTEMPT_SECONDS, Host, Waiting, World
 
@@ -24,7 +26,8 @@ class Service:
     """The service on several hosts, behind a network that loses, repeats, delays and reorders packets.
 
     Attributes:
-        deployed_at: until then half of the hosts run code from before there were tokens.
+        deployed_at: until then half of the hosts run code from before there were tokens and groups.
+        groups: the groups in alphabetical order, each with its limit; `None` = it has none.
     """
 
     world: World
@@ -33,6 +36,7 @@ class Service:
     hosts: list[Host]
     loss: float
     deployed_at: float = 0
+    groups: tuple[tuple[str, int | None], ...] = ()
 
     def call(self, request: Request) -> Answer | StreamLimiterError | None:
         """Send a request and wait for its answer; `None` when none came in time."""
@@ -47,14 +51,30 @@ class Service:
 
     def limiter(self, host: Host) -> StreamLimiter:
         """The real use cases over the real adapter, on this host."""
-        repository = DynamoDbStreamRepository(host, "streams", attempt_seconds=ATTEMPT_SECONDS)
+        api = OldCode(host) if self.runs_old_code(host) else host
+        repository = DynamoDbStreamRepository(api, "streams", attempt_seconds=ATTEMPT_SECONDS)
         return StreamLimiter(repository, host, self.policy_of(host))
 
     def policy_of(self, host: Host) -> Policy:
         """Return how this host behaves now."""
-        if self.world.time < self.deployed_at and self.hosts.index(host) % 2:
-            return replace(self.policy, token_overlap=None)
-        return self.policy
+        return replace(self.policy, token_overlap=None) if self.runs_old_code(host) else self.policy
+
+    def runs_old_code(self, host: Host) -> bool:
+        """Return whether this host runs code from before there were tokens and groups."""
+        return self.world.time < self.deployed_at and host in self.hosts and self.hosts.index(host) % 2 == 1
+
+    def draw_groups(self) -> tuple[str, ...]:
+        """Return some of the groups."""
+        return tuple(name for name, _ in self.groups if self.world.random.random() < 0.5)
+
+    def grouped(self, start: StartNamed, groups: tuple[str, ...], *, lower: bool = False) -> StartNamed:
+        """Return the start in these groups, held against their limits or against lower ones."""
+        bounds = tuple(
+            Bound(max(0, limit - lower), name)
+            for name, limit in self.groups
+            if name in groups and limit is not None
+        )
+        return replace(start, groups=groups, group_bounds=bounds)
 
     def _delay(self) -> float:
         chance = self.world.random
@@ -74,7 +94,7 @@ class Service:
         has_tokens = self.policy_of(host).token_overlap is not None
         answer: Answer | StreamLimiterError
         try:
-            answer = ask(self.limiter(host), request)
+            answer = ask(self.limiter(host), ungrouped(request) if self.runs_old_code(host) else request)
         except StreamLimiterError as error:
             answer = error
             if isinstance(error, LimitReached):
@@ -133,11 +153,12 @@ class Player:
         if previous is not None:
             held.pop(previous, None)
         at_first = previous if world.random.random() < 0.7 else None  # or beside it, until it is replaced
-        if not self._hold(StartNamed(USER, name, self._limit(), replaces=at_first)):
+        groups = self.service.draw_groups()
+        if not self._hold(self._start(name, groups, replaces=at_first)):
             return None
         if at_first != previous:
-            self._hold(StartNamed(USER, name, self._limit(), replaces=previous))
-        self._watch(name)
+            self._hold(self._start(name, groups, replaces=previous))
+        groups = self._watch(name, groups)
         way_to_go = world.random.random()
         if way_to_go < 0.3:  # on to the next episode
             return name
@@ -146,18 +167,28 @@ class Player:
             world.note("player", self.number, "crashes")
             world.sleep(world.random.uniform(0, 15))
             if world.random.random() < 0.5:  # and comes back under its name, for a moment
-                self._hold(StartNamed(USER, name, self._limit()))
+                self._hold(self._start(name, groups))
                 held.pop(name, None)
             return None
         for _ in range(world.random.randint(1, 2)):
-            self._insist(EndNamed(USER, name))
+            named = groups if world.random.random() < 0.5 else self.service.draw_groups()  # perhaps others
+            self._insist(EndNamed(USER, name, groups=named))
         return None
 
-    def _watch(self, name: str) -> None:
-        """Send some heartbeats, and reload the page in between: its farewell may come late, or never."""
+    def _watch(self, name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
+        """Send some heartbeats, and reload the page in between: its farewell may come late, or never.
+
+        Returns:
+            The groups that the stream is in at last: it joins others in between.
+        """
         world, play = self.service.world, ""
         for _ in range(world.random.randrange(5)):
             world.sleep(self._pause())
+            if self.service.groups and world.random.random() < 0.2:
+                others = self.service.draw_groups()
+                if self._hold(self._start(name, others)):
+                    groups = others
+                continue
             if not self._reloads() or (play and world.random.random() < 0.7):
                 self._hold(Heartbeat(USER, name, play or None))
                 continue
@@ -165,7 +196,8 @@ class Player:
                 self.service.witness.held.pop(name, None)
                 world.after(0, world.spawn, partial(self.service.call, EndNamed(USER, name, play)))
             play = f"{next(self._serial):04}"
-            self._hold(StartNamed(USER, name, self._limit(), play=play))
+            self._hold(self._start(name, groups, play=play))
+        return groups
 
     def _anonymous(self) -> None:
         world, witness = self.service.world, self.service.witness
@@ -199,7 +231,8 @@ class Player:
         """Start or keep a stream, and note what the player was told of its slot."""
         answer = self._insist(request)
         if not isinstance(answer, Answer):
-            if answer is not None:
+            keeps_its_lease = isinstance(request, StartNamed) and isinstance(answer, Refusal)
+            if answer is not None and not keeps_its_lease:
                 self.service.witness.held.pop(request.stream_id, None)
             return False
         witness, name = self.service.witness, request.stream_id
@@ -225,23 +258,43 @@ class Player:
         """Return whether the player names its page loads. Code from before there were tokens has none."""
         return self.service.policy.token_overlap is not None and not self.service.deployed_at
 
+    def _start(
+        self, name: str, groups: tuple[str, ...], *, replaces: str | None = None, play: str | None = None
+    ) -> StartNamed:
+        """Return a start in these groups, perhaps under lower limits."""
+        start = StartNamed(USER, name, self._limit(), replaces=replaces, play=play)
+        return self.service.grouped(start, groups, lower=self._is_lower()) if self.service.groups else start
+
     def _limit(self) -> int:
-        lower = self.limits_change and self.service.world.random.random() < 0.5
-        return max(0, self.limit - 1) if lower else self.limit
+        return max(0, self.limit - 1) if self._is_lower() else self.limit
+
+    def _is_lower(self) -> bool:
+        return self.limits_change and self.service.world.random.random() < 0.5
 
 
 def probe(service: Service, witness: Witness, limit: int) -> None:
-    """When everybody is gone for long enough, as many fresh streams fit as the limit allows, and no more."""
+    """When everybody is gone for long enough, as many fresh streams fit as the limit allows, and no more.
+
+    After that, the same for each group that has a limit.
+    """
     world = service.world
     slowest = min(service.hosts, key=lambda host: host.skew)
     calm = Host(world, "probe", slowest.skew, fault_rate=0)
-    world.sleep(witness.longest_hold + service.policy.anonymous_seconds + witness.processing)
-    for number in range(limit + 1):
-        try:
-            outcome = service.limiter(calm).start(StartNamed(USER, f"probe-{number}", limit)).outcome
-        except (LimitReached, TooManyStarts):
-            outcome = None
-        world.note("probe", number, outcome)
-        free = outcome in {Outcome.ADMITTED, Outcome.RECLAIMED}
-        if free is not (number < limit):
-            raise Broken(f"start {number + 1} of {limit} after everybody was gone: {outcome or 'refused'}")
+    world.sleep(service.policy.anonymous_seconds + witness.processing)
+    for group, most in ((None, limit), *service.groups):
+        if most is None:
+            continue
+        world.sleep(witness.longest_hold)
+        fit = min(most, limit)
+        for number in range(fit + 1):
+            start = StartNamed(USER, f"probe-{group}-{number}", limit)
+            try:
+                outcome = (
+                    service.limiter(calm).start(service.grouped(start, (group,) if group else ())).outcome
+                )
+            except (LimitReached, TooManyStarts):
+                outcome = None
+            world.note("probe", group, number, outcome)
+            free = outcome in {Outcome.ADMITTED, Outcome.RECLAIMED}
+            if free is not (number < fit):
+                raise Broken(f"start {number + 1} of {fit} after everybody was gone: {outcome or 'refused'}")

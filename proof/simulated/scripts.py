@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from typing import Final
 
 from domain.limiter import Answer
@@ -58,10 +58,16 @@ class Script:
     def play(self) -> None:
         """Send all of its requests. A start that is refused is sent again, with a fresh name."""
         world = self.service.world
-        requests = world.random.choice(KINDS)(self.number, self.limit)
+        requests = map(self._grouped, world.random.choice(KINDS)(self.number, self.limit))
         haste = world.random.choice([0.02, 0.3, 1])
-        for request, _ in zip(requests, range(REQUESTS), strict=False):
+        for request in islice(requests, REQUESTS):
             answer = self.service.call(request)
             if not isinstance(answer, Answer):
                 world.sleep(world.random.expovariate(1))
             world.sleep(world.random.expovariate(1 / haste))
+
+    def _grouped(self, request: Request) -> Request:
+        """Start each stream in some of the groups, where there are any."""
+        if isinstance(request, StartNamed) and self.service.groups:
+            return self.service.grouped(request, self.service.draw_groups())
+        return request

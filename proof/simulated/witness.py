@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from adapters.dynamodb.items import TOKENS, snapshot
 from domain.errors import LimitReached, TooManyStarts
+from domain.group_counts import RECOUNTS
 from domain.policy import Enforcement, OnLimit, Policy
 from domain.requests import StartNamed
 from domain.streams import CEILING, REMEMBERED_MARKS, Lease, Snapshot
-from domain.writes import is_over
+from domain.writes import group_names, is_over
 from proof.requests import Request
 from proof.simulated.world import World
 
@@ -33,6 +34,7 @@ class Witness:
         lowest_limit: the lowest one.
         skew: how much any host's clock is off at most.
         processing: how long after a player's packet its write can land at most.
+        groups: the highest and the lowest limit of each group that has one.
 
     Attributes:
         held: until when, by true time, each named stream that is watched may count on its slot.
@@ -50,6 +52,7 @@ class Witness:
     lowest_limit: int
     skew: float
     processing: float
+    groups: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     held: dict[str, float] = field(default_factory=dict)
     anonymous: dict[str, float] = field(default_factory=dict)
     contact: dict[str, float] = field(default_factory=dict)
@@ -70,6 +73,8 @@ class Witness:
         before, now = self.state, snapshot(item)
         self.state = now
         self.world.note("store:", now.stream_count, now.anonymous, *now.leases.values(), *now.marks)
+        if self.groups or now.groups:
+            self.world.note("groups:", *sorted(now.groups.items()))
         if self.policy.token_overlap is not None:
             self.world.note("names:", *sorted(now.tokens or ()), *sorted(now.spent.items()))
             self._names_are_those_of_the_parts(now)
@@ -80,6 +85,7 @@ class Witness:
         ceiling = CEILING if self.policy.enforcement is Enforcement.SHADOW else self.limit
         if now.stream_count > max(ceiling, before.stream_count):
             self._broken(f"{now.stream_count} slots are taken, and {ceiling} are allowed")
+        self._groups_are_counted_and_bounded(before, now)
         self._requests_land_once(before, now)
         self._leases_are_bounded(before, now)
         self._dead_slots_stay_dead(before, now)
@@ -105,10 +111,12 @@ class Witness:
 
     def refused(self, refusal: LimitReached, now: float) -> None:
         """A player was refused: whoever holds the slots must have been heard of lately."""
-        if refusal.live.count < refusal.limit:
-            self._broken(
-                f"refused with {refusal.live.count} live streams of {refusal.limit}: a phantom refusal"
-            )
+        group, limit = refusal.full.group, refusal.full.limit
+        live = refusal.live.count
+        if group is not None:
+            live = sum(group in lease.groups for lease in refusal.live.leases)
+        if live < limit:
+            self._broken(f"refused with {live} live streams of {limit} in {group}: a phantom refusal")
         for lease in refusal.live.leases:
             silent = now - self.contact.get(lease.stream_id, 0)
             if silent > self.longest_hold:
@@ -204,16 +212,39 @@ class Witness:
         for name in before.leases.keys() - now.leases.keys():
             self.uncounted[name] = self._a_lease_later
 
+    def _groups_are_counted_and_bounded(self, before: Snapshot, now: Snapshot) -> None:
+        """No group has more streams than its limit, nor a count below them. Old code leaves it above."""
+        for group in {*now.groups, *group_names(now.leases.values())} - {RECOUNTS}:
+            count, leases = now.count(group), now.leases_in(group)
+            if count < leases or (count > leases and not self.old_code):
+                self._broken(f"{count} streams are counted in {group}, and there are {leases}")
+            highest, _ = self.groups.get(group, (CEILING, CEILING))
+            if self.policy.enforcement is Enforcement.ENFORCE and leases > max(
+                highest, before.leases_in(group)
+            ):
+                self._broken(f"{leases} streams are in {group}, and {highest} are allowed")
+
     def _requests_land_once(self, before: Snapshot, now: Snapshot) -> None:
         if now.marks[:1] == before.marks[:1]:
             return
         mark = now.marks[0]
         if mark in self.landed[-REMEMBERED_MARKS:]:
             self._broken(f"{mark} was counted twice")
-        if mark in self.landed:
-            self.forget()  # the known bound: four others came between
+        if mark in self.landed or self._is_late_end(mark):
+            self.forget()  # the known bounds: four others came between, or it ends whichever slot there is
         self.landed.append(mark)
         self.landed_at[mark] = self.world.time
+
+    def _is_late_end(self, mark: str) -> bool:
+        """Return whether an end comes when the slot of its own start may be over."""
+        kind, _, key = mark.partition(":")
+        started = self.landed_at.get(f"start:{key}")
+        margin = 1 + 2 * self.skew
+        return (
+            kind == "end"
+            and started is not None
+            and self.world.time > started + self.policy.anonymous_seconds - margin
+        )
 
     def _leases_are_bounded(self, before: Snapshot, now: Snapshot) -> None:
         latest = self.world.time + self.skew + self.policy.lease_seconds + 1
@@ -231,12 +262,28 @@ class Witness:
                 self._broken(f"the expiry of {name} moved back")
 
     def _evictions_are_needed(self, before: Snapshot, now: Snapshot) -> None:
-        """Whoever is evicted makes room for the last slot; nobody is where the limit is not enforced."""
+        """Whoever is evicted makes room for the last slot, of all or of a group that the newcomer joins.
+
+        Nobody is evicted where the limits are not enforced.
+        """
         shadow = self.policy.enforcement is Enforcement.SHADOW
+        joined = {*group_names(lease for lease in now.leases.values() if self._joins(before, lease))}
         for name in before.leases.keys() - now.leases.keys():
-            in_vain = shadow or now.stream_count < self.lowest_limit
-            if self.held.pop(name, 0) > self.world.time and in_vain:
+            shared = joined.intersection(before.leases[name].groups)
+            in_vain = now.stream_count < self.lowest_limit and not any(
+                self._is_full(now, group) for group in shared
+            )
+            if self.held.pop(name, 0) > self.world.time and (shadow or in_vain):
                 self._broken(f"{name} was evicted with {now.stream_count} slots taken after it")
+
+    def _joins(self, before: Snapshot, lease: Lease) -> bool:
+        was = before.leases.get(lease.stream_id)
+        return was is None or was.groups != lease.groups or was.started_at != lease.started_at
+
+    def _is_full(self, now: Snapshot, group: str) -> bool:
+        """Return whether a group has its lowest limit's number of streams, or had before old code came."""
+        _, lowest = self.groups.get(group, (CEILING, CEILING))
+        return self.old_code or now.leases_in(group) >= lowest
 
     def _dead_slots_stay_dead(self, before: Snapshot, now: Snapshot) -> None:
         over = self.policy.anonymous_over_since(self.world.time - self.skew - self.processing)
