@@ -27,9 +27,8 @@ if (isUhd) {
 find("households").hidden = !hasGroup;
 find("households").children[Number(isUhd)].setAttribute("aria-current", "page");
 
-const qualities = isUhd ? ["UHD", "HD"] : ["HD"];
 const screens = DEVICES.map(
-  (device) => new Screen({ userId, device, qualities, onChange: refresh, onSaid: say, onLease: hintAt }),
+  (device) => new Screen({ userId, device, hasChoice: isUhd, onChange: refresh, onSaid: say, onLease: hintAt }),
 );
 find("screens").append(...screens.map(({ element }) => element));
 

@@ -33,9 +33,8 @@ const ABOUT_VIDEO = ["block", "watchAnyway"];
 const ABOUT_QUALITY = ["playInUhd", "changeQuality"];
 
 export class Screen {
-  constructor({ userId, device, qualities, onChange, onSaid, onLease }) {
-    Object.assign(this, { userId, device, onChange, onLease });
-    this.hasChoice = qualities.length > 1;
+  constructor({ userId, device, hasChoice, onChange, onSaid, onLease }) {
+    Object.assign(this, { userId, device, hasChoice, onChange, onLease });
     this.quality = "HD";
     this.say = (text, kind) => onSaid(device, text, kind);
     this.element = document.getElementById("screen").content.firstElementChild.cloneNode(true);
