@@ -17,6 +17,7 @@ from botocore.exceptions import ReadTimeoutError
 from adapters.aws.sdk import SdkApi
 from adapters.dynamodb.client import DynamoDbClient
 from adapters.in_memory import InMemoryStreamRepository
+from domain.bounds import Bound
 from domain.errors import Refusal, StreamLimiterError
 from domain.limiter import StreamLimiter
 from domain.policy import OnLimit, Policy
@@ -65,6 +66,14 @@ def _ended(name: str) -> Callable[[str], Request]:
     return lambda user: EndNamed(user, name)
 
 
+def _in_group(name: str, replaces: str | None = None) -> Callable[[str], Request]:
+    return lambda user: _of_group(StartNamed(user, name, LIMIT, None, replaces), 1)
+
+
+def _of_group(start: StartNamed, limit: int) -> StartNamed:
+    return replace(start, groups=("uhd",), group_bounds=(Bound(limit, "uhd"),))
+
+
 TV, PHONE = (_named("tv"), 0.0), (_named("phone"), 0.0)
 ONE, TWO = (_anonymous("one"), 0.0), (_anonymous("two"), 0.0)
 SPENT: Final = [step for name in "abc" for step in ((_named(name), 0.0), (_ended(name), 0.0))]
@@ -100,12 +109,24 @@ CASES: Final = {
     "start that replaces, with tokens": Case([TV], _named("it", "tv"), policy=TOKENS),
     "heartbeat with tokens": Case([TV, (_named("it"), 4.0)], lambda user: Heartbeat(user, "it"), 1, TOKENS),
     "end with tokens": Case([TV, (_named("it"), 4.0)], _ended("it"), 1, TOKENS),
+    "start in a group": Case([TV], _in_group("it")),
+    "start in a group at its limit": Case([(_in_group("tv"), 0.0)], _in_group("it")),
+    "start that replaces within a group": Case([PHONE, (_in_group("tv"), 0.0)], _in_group("it", "tv")),
+    "start that replaces across groups": Case([PHONE, TV], _in_group("it", "tv"), writes=2),
+    "start that joins a group": Case([TV, (_named("it"), 0.0)], _in_group("it"), writes=2),
+    "start that reclaims in a group": Case([(_in_group("old"), 13.0), TV], _in_group("it"), writes=2),
+    "start that evicts in a group": Case([TV, (_in_group("old"), 1.0)], _in_group("it"), 2, EVICTING),
+    "end that names the groups": Case(
+        [(_in_group("it"), 0.0), TV], lambda user: EndNamed(user, "it", groups=("uhd",))
+    ),
+    "end that names no groups": Case([(_in_group("it"), 0.0), TV], _ended("it"), writes=2),
 }
 OTHERS: Final[tuple[Callable[[str, int], Request], ...]] = (
     lambda user, n: StartAnonymous(user, f"other-{n}", LIMIT),
     lambda user, n: StartNamed(user, f"other-{n}", LIMIT),
     lambda user, n: EndAnonymous(user, f"other-{n}"),
     lambda user, _: EndNamed(user, "tv"),
+    lambda user, n: _of_group(StartNamed(user, f"other-{n}", LIMIT), 2),
 )
 MARKED: Final = 3
 """As many others may come between: a repeat is recognised while fewer than four did."""
@@ -126,19 +147,21 @@ FAULTS: Final[tuple[Fault, ...]] = (lost_before, lost_after, late, throttled, se
 
 @dataclass(frozen=True)
 class End:
-    """The visible end of a story: whether the operation was granted, the slots, and the names that count."""
+    """The visible end of a story: whether the operation was granted, and the slots, names and groups."""
 
     granted: bool
     slots: int
     anonymous: int
     names: tuple[str, ...]
     counted: tuple[str, ...]
+    groups: tuple[tuple[str, int], ...]
 
     @classmethod
     def of(cls, state: Snapshot, *, granted: bool) -> "End":
         """The end of this state."""
         names, counted = tuple(sorted(state.leases)), tuple(sorted(state.tokens or ()))
-        return cls(granted, state.stream_count, state.anonymous.count, names, counted)
+        groups = tuple(sorted(state.groups.items()))
+        return cls(granted, state.stream_count, state.anonymous.count, names, counted, groups)
 
 
 @dataclass(frozen=True)

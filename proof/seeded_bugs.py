@@ -47,6 +47,8 @@ EXPRESSIONS: Final = "adapters.dynamodb.expressions"
 POLICY: Final = "domain.policy"
 DECISIONS: Final = "domain.decisions"
 ATTEMPT: Final = "domain.attempt"
+EVICTION: Final = "domain.eviction"
+GROUP_COUNTS: Final = "domain.group_counts"
 
 MUTANTS: Final = {
     "plain-add-without-bound": Mutant(EXPRESSIONS, "    update.require(bound)\n", ""),
@@ -209,6 +211,85 @@ MUTANTS: Final = {
         EXPRESSIONS,
         "        _require_play(update, stream, write.of_play)\n    _require_groups",
         "        pass\n    _require_groups",
+    ),
+    "expired-names-put-a-start-off": Mutant(
+        ATTEMPT,
+        "counts_names = self.policy.token_overlap is not None",
+        "counts_names = False",
+        killer="exploration",
+    ),
+    "group-without-bound": Mutant(
+        "domain.requests", "return (Bound(self.limit), *self.group_bounds)", "return (Bound(self.limit),)"
+    ),
+    "group-not-given-back": Mutant(
+        EXPRESSIONS,
+        "    for group in write.groups:\n        update.add(update.group(group), -1)\n",
+        "",
+    ),
+    "ended-groups-not-required": Mutant(
+        EXPRESSIONS, "    _require_groups(update, stream, write.groups)\n", ""
+    ),
+    "evicted-groups-not-required": Mutant(
+        EXPRESSIONS, "        _require_groups(update, stream, ended.groups)\n", ""
+    ),
+    "expired-groups-not-given-back": Mutant(
+        "domain.writes",
+        "sum(group in stream.groups for stream in self.streams)",
+        "sum(group in stream.groups for stream in self.ended)",
+    ),
+    "replaced-in-the-wrong-groups": Mutant(
+        EXPRESSIONS,
+        "differences.subtract(group_names(left))",
+        "differences.subtract(tuple(joined) * len(left))",
+    ),
+    "group-count-not-as-seen": Mutant(
+        EXPRESSIONS,
+        "        _require_count(update, attribute, count.seen)\n        return",
+        "        if count.group is None:\n"
+        "            _require_count(update, attribute, count.seen)\n"
+        "        return",
+    ),
+    "newcomer-not-counted-anew": Mutant(GROUP_COUNTS, " + (group in joined)", ""),
+    "recounts-not-numbered": Mutant(
+        GROUP_COUNTS, "if is_miscounted(state, groups):", "if False:", killer="exploration"
+    ),
+    "wrong-count-kept": Mutant(
+        GROUP_COUNTS, "state.leases_in(group) - freed", "state.count(group) - freed", killer="exploration"
+    ),
+    "refused-for-a-wrong-count": Mutant(
+        ATTEMPT, "else self.state.leases_in(group)", "else self.state.count(group)"
+    ),
+    "expired-in-a-group-never-reclaimed": Mutant(
+        ATTEMPT, "not full.isdisjoint((None, *lease.groups))", "not full.isdisjoint((None,))"
+    ),
+    "refused-although-the-group-has-room": Mutant(
+        ATTEMPT,
+        "lacks = taken - free.slots_in(group) + 1 - bound.limit",
+        "lacks = taken - free.slots_in(None) + 1 - bound.limit",
+    ),
+    "names-the-wrong-limit": Mutant(DECISIONS, "return next(iter(full), None)", "return next(iter(bounds))"),
+    "evicts-of-any-group": Mutant(
+        EVICTION, "need - 1 if need and (group is None or group in lease.groups)", "need - 1 if need"
+    ),
+    "evicts-more-than-the-fewest": Mutant(
+        EVICTION,
+        "if any(needs) and 1 + steps(place + 1, with_it) <= steps(place, needs):",
+        "if any(needs):",
+        killer="exploration",
+    ),
+    "evicts-the-youngest": Mutant(
+        EVICTION,
+        "<= steps(place, needs):",
+        "< steps(place + 1, needs):",
+        killer="exploration",
+    ),
+    "joins-no-other-groups": Mutant(
+        ATTEMPT, "own.path_prefix,\n            groups=request.groups,\n", "own.path_prefix,\n"
+    ),
+    "other-groups-replayed": Mutant(
+        DECISIONS,
+        "if lease is None or lease.groups != request.groups:",
+        "if lease is None:",
     ),
     "earlier-play-kept": Mutant(DECISIONS, "        and request.play in {None, lease.play}\n", ""),
 }

@@ -124,6 +124,12 @@ def _must_count_right(state: Snapshot, write: Write) -> None:
             raise Violation(f"{count} is not the number of streams in the group")
 
 
+def must_be_in(lease: Lease, request: StartNamed) -> None:
+    """A stream that starts is in the groups that it asked for."""
+    if lease.groups != request.groups:
+        raise Violation(f"{request} was granted, and the stream is in {lease.groups}")
+
+
 def must_be_counted(store: FrozenState, lease: Lease) -> None:
     """A player is given a token only under a name that counts towards the bound."""
     if lease.stream_id not in (store.tokens or ()):

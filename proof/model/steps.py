@@ -26,6 +26,7 @@ from proof.model.promises import (
     Violation,
     must_be_counted,
     must_be_gone,
+    must_be_in,
     must_be_right,
     must_fit,
     must_have_too_many_names,
@@ -177,6 +178,8 @@ def _answered(world: World, place: int, request: Request, host: Host) -> World:
     """The player learns of the slot that this state shows, and is given a token where there are any."""
     player, policy = world.players[place], host.policy
     told = _told(world.store.snapshot, request, player)
+    if isinstance(request, StartNamed) and host.knows_groups and told:
+        must_be_in(told, request)
     tokens = world.tokens
     uncounted = world.uncounted
     if isinstance(request, StartNamed | Heartbeat) and told and policy.token_overlap is not None:

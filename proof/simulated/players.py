@@ -92,20 +92,15 @@ class Service:
     def _serve(self, host: Host, request: Request, waiting: Waiting, *, was_dead: bool) -> None:
         began = self.world.time
         has_tokens = self.policy_of(host).token_overlap is not None
+        understood = ungrouped(request) if self.runs_old_code(host) else request
         answer: Answer | StreamLimiterError
         try:
-            answer = ask(self.limiter(host), ungrouped(request) if self.runs_old_code(host) else request)
+            answer = ask(self.limiter(host), understood)
         except StreamLimiterError as error:
             answer = error
-            if isinstance(error, LimitReached):
-                self.witness.refused(error, self.world.time)
-            if isinstance(error, TooManyStarts):
-                self.witness.put_off(error, request)
-            if isinstance(request, (StartAnonymous, EndAnonymous)) and isinstance(
-                error, (LimitReached, NoActiveStream)
-            ):
-                self.witness.refused_though_granted(request.mark)
+            self._look_at_refusal(error, request)
         else:
+            self.witness.granted_groups(understood, answer.lease)
             if has_tokens and answer.lease is not None:
                 self.witness.gave_token(answer.lease)
             if isinstance(request, (StartAnonymous, EndAnonymous)):
@@ -116,6 +111,22 @@ class Service:
                 and self.witness.contact.get(request.stream_id) == began
             ):
                 self.witness.admitted_again(request.stream_id, began)
+        self._answer(host, request, answer, waiting)
+
+    def _look_at_refusal(self, error: StreamLimiterError, request: Request) -> None:
+        """Let the witness see whether a refusal is true."""
+        if isinstance(error, LimitReached):
+            self.witness.refused(error, self.world.time)
+        if isinstance(error, TooManyStarts):
+            self.witness.put_off(error, request)
+        if isinstance(request, (StartAnonymous, EndAnonymous)) and isinstance(
+            error, (LimitReached, NoActiveStream)
+        ):
+            self.witness.refused_though_granted(request.mark)
+
+    def _answer(
+        self, host: Host, request: Request, answer: Answer | StreamLimiterError, waiting: Waiting
+    ) -> None:
         said = answer.outcome if isinstance(answer, Answer) else repr(answer)
         self.world.note(host.name, "answers", type(request).__name__, said)
         if self.world.random.random() >= self.loss:

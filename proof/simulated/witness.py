@@ -129,6 +129,11 @@ class Witness:
         if self.uncounted.get(name) == inf:
             self.uncounted[name] = self._a_lease_later
 
+    def granted_groups(self, request: Request, lease: Lease | None) -> None:
+        """A start was answered with a yes: its stream must be in the groups that it asked for."""
+        if isinstance(request, StartNamed) and lease and lease.groups != request.groups:
+            self._broken(f"{request} was granted, and the stream is in {lease.groups}")
+
     def put_off(self, refusal: TooManyStarts, request: Request) -> None:
         """A start was put off: there must be a slot for it, and too many names lately."""
         if self.policy.enforcement is Enforcement.SHADOW or not isinstance(request, StartNamed):

@@ -1,18 +1,27 @@
 """Starts and ends of streams in groups, which have limits of their own beside that of all streams."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from domain.bounds import Bound
-from domain.decisions import Decision, Refuse, Try, decide_start
-from domain.group_counts import RECOUNTS
-from domain.policy import Policy
-from domain.requests import StartNamed
-from domain.streams import Lease, Snapshot
-from domain.writes import after, permits
-from tests.unit.domain.states import NOW, POLICY, USER, lease, state
+import pytest
 
-UHD = ("uhd",)
-LIMITS = {"uhd": 1, "away": 1}
+from domain.bounds import AsSeen, Bound
+from domain.decisions import Decision, Refuse, Settled, Try, decide_end, decide_start, first_end, first_start
+from domain.errors import LimitReached, StoreUnavailable
+from domain.group_counts import RECOUNTS, is_miscounted, recount
+from domain.limiter import StreamLimiter
+from domain.policy import Enforcement, OnLimit, OnStoreFailure, Outcome, Policy
+from domain.requests import EndNamed, StartAnonymous, StartNamed
+from domain.streams import AnonymousSlots, Lease, Snapshot
+from domain.token_names import Recounted
+from domain.writes import NOTHING, Admit, Ended, Freed, Release, after, permits
+from tests.fakes import FailingRepository, FakeClock
+from tests.unit.domain.household import Household, names
+from tests.unit.domain.states import NOW, POLICY, RETAIN, USER, dead, lease, state
+
+EVICT = Policy(on_limit=OnLimit.EVICT_OLDEST)
+SHADOW = Policy(enforcement=Enforcement.SHADOW)
+LIMITS = {"away": 1, "uhd": 1}
 
 
 def start(name: str, *groups: str, limit: int = 3, replaces: str | None = None, **limits: int) -> StartNamed:
@@ -26,24 +35,286 @@ def within(stream: Lease, *groups: str) -> Lease:
     return replace(stream, groups=groups)
 
 
-def grouped(*leases: Lease, **counts: int) -> Snapshot:
+def uhd(name: str, *, age: int = 0) -> Lease:
+    """Return a live lease in one group."""
+    return within(lease(name, age=age), "uhd")
+
+
+def grouped(*leases: Lease, anonymous: int = 0, anonymous_left: int = 900, **counts: int) -> Snapshot:
     """Return a state of these leases, whose groups are counted right, but for those that are given."""
-    seen = state(*leases)
-    names = {group for each in leases for group in each.groups}
-    return replace(seen, groups={group: seen.leases_in(group) for group in names} | counts)
+    seen = state(*leases, anonymous=anonymous, anonymous_left=anonymous_left)
+    groups = {group for each in leases for group in each.groups}
+    return replace(seen, groups={group: seen.leases_in(group) for group in groups} | counts)
 
 
-def decide(seen: Snapshot, request: StartNamed, policy: Policy = POLICY) -> Decision:
+def decide(seen: Snapshot, request: StartNamed | StartAnonymous, policy: Policy = POLICY) -> Decision:
     """Return the decision of now."""
     return decide_start(seen, request, policy, NOW)
+
+
+def admitted(decision: Decision, seen: Snapshot) -> tuple[Outcome, Admit]:
+    """Return the outcome and the write of a decision to admit, which lands on the state that it saw."""
+    assert isinstance(decision, Try)
+    assert isinstance(decision.write, Admit)
+    assert permits(seen, decision.write)
+    return decision.outcome, decision.write
+
+
+class TestFirstWrites:
+    """What is right for every ordinary call costs one write."""
+
+    def test_a_start_is_held_against_all_of_its_limits(self) -> None:
+        """The total's and those of its groups; a group without a limit is only counted."""
+        write = first_start(start("new", "hdr", "uhd"), POLICY, NOW).write
+        assert isinstance(write, Admit)
+        assert write.counts == (Bound(3), Bound(1, "uhd"))
+        assert after(Snapshot(), write).groups == {"hdr": 1, "uhd": 1}
+
+    def test_a_replaced_stream_is_taken_to_be_in_the_same_groups(self) -> None:
+        """A next episode is in those of the one before."""
+        write = first_start(start("new", "uhd", replaces="old"), POLICY, NOW).write
+        assert isinstance(write, Admit)
+        assert write.freed == Freed(ended=(Ended("old", ("uhd",)),))
+        assert permits(grouped(uhd("old")), write)
+        assert not permits(grouped(lease("old")), write)
+
+    @pytest.mark.parametrize("groups", [(), ("uhd",)])
+    def test_an_end_is_of_a_stream_in_the_groups_that_it_names(self, groups: tuple[str, ...]) -> None:
+        """Those that the player names; without any, of a stream in none."""
+        write = first_end(EndNamed(USER, "a", groups=groups), POLICY, NOW).write
+        assert write == Release(USER, "a", RETAIN, groups=groups)
+
+
+class TestReplay:
+    """A live stream that starts again has its slots."""
+
+    def test_in_the_same_groups_it_is_settled(self) -> None:
+        """However full the groups are."""
+        seen = grouped(replace(uhd("new")), uhd("a"))
+        assert decide(seen, start("new", "uhd")) == Settled(Outcome.REPLAYED)
+
+    @pytest.mark.parametrize(("before", "groups"), [((), ("uhd",)), (("uhd",), ()), (("away",), ("uhd",))])
+    def test_in_other_groups_it_takes_a_slot_of_them(
+        self, before: tuple[str, ...], groups: tuple[str, ...]
+    ) -> None:
+        """And gives the earlier ones back. Else it stays what it is, but for its expiry."""
+        own = replace(
+            within(lease("new", left=50, age=40, device="tv"), *before), play="p", path_prefix="/a/"
+        )
+        seen = grouped(own, lease("a"), lease("b"))
+        outcome, write = admitted(decide(seen, start("new", *groups)), seen)
+        assert (outcome, write.freed) == (Outcome.REPLACED, Freed(expired=(own,)))
+        left = after(seen, write)
+        assert left.leases["new"] == replace(own, expires_at=NOW + 90, groups=groups)
+        assert (left.stream_count, left.groups) == (3, dict.fromkeys(groups, 1))
+
+    def test_it_takes_the_play_and_the_path_that_are_given(self) -> None:
+        """As any start that comes back; an expiry that is later already is never moved back."""
+        seen = grouped(replace(lease("new", left=95), play="p", path_prefix="/a/"))
+        request = replace(start("new", "uhd"), play="q", path_prefix="/b/")
+        _, write = admitted(decide(seen, request), seen)
+        expected = Lease("new", NOW, NOW + 95, play="q", path_prefix="/b/", groups=("uhd",))
+        assert write.newcomer == expected
+
+    def test_refused_it_keeps_what_it_has(self) -> None:
+        """The group is full: nothing is written."""
+        seen = grouped(lease("new"), uhd("a"))
+        assert decide(seen, start("new", "uhd")) == Refuse(Bound(1, "uhd"))
+
+    def test_it_needs_room_among_the_others_only(self) -> None:
+        """Its own slots count for it: at the limit it may change its groups, above a lowered one not."""
+        seen = grouped(within(lease("new"), "away", "uhd"), lease("a"), lease("b"))
+        assert isinstance(decide(seen, start("new", "uhd")), Try)
+        assert decide(seen, start("new", "uhd", limit=2)) == Refuse(Bound(2))
+
+    def test_an_expired_stream_of_that_name_is_overwritten(self) -> None:
+        """Its slots are given back in whatever groups it was."""
+        own = within(dead("new"), "away")
+        seen = grouped(own)
+        outcome, write = admitted(decide(seen, start("new", "uhd")), seen)
+        assert (outcome, write.freed) == (Outcome.RECLAIMED, Freed(expired=(own,)))
+        assert write.newcomer == Lease("new", NOW, NOW + 90, groups=("uhd",))
+        assert after(seen, write).groups == {"uhd": 1}
+
+    def test_both_there_the_replaced_one_leaves_its_groups(self) -> None:
+        """The renewal says in which it is."""
+        seen = grouped(uhd("new"), within(lease("old"), "away"))
+        decision = decide(seen, start("new", "uhd", replaces="old"))
+        assert isinstance(decision, Try)
+        assert permits(seen, decision.write)
+        assert (decision.outcome, after(seen, decision.write).groups) == (Outcome.REPLACED, {"uhd": 1})
+
+
+class TestRoom:
+    """A newcomer takes one slot in each of several counts, and gets in where each has room."""
+
+    def test_the_plain_write_is_tried_again(self) -> None:
+        """Where the state moved meanwhile."""
+        seen = grouped(lease("a"), within(lease("b"), "away"))
+        request = start("new", "uhd")
+        assert decide(seen, request) == first_start(request, POLICY, NOW)
+
+    def test_a_replaced_stream_gives_back_what_it_has(self) -> None:
+        """Its slots in the newcomer's groups make room there; those in others only become free."""
+        seen = grouped(within(lease("old"), "away", "uhd"), lease("a"), lease("b"))
+        outcome, write = admitted(decide(seen, start("new", "uhd", replaces="old")), seen)
+        assert (outcome, write.freed.ended) == (Outcome.REPLACED, (Ended("old", ("away", "uhd")),))
+        assert after(seen, write).groups == {"uhd": 1}
+
+    def test_a_replaced_stream_of_another_group_makes_no_room(self) -> None:
+        """The full group is named, and the stream that would have been replaced stays."""
+        seen = grouped(within(lease("old"), "away"), uhd("a"))
+        assert decide(seen, start("new", "uhd", replaces="old")) == Refuse(Bound(1, "uhd"))
+
+    def test_above_a_lowered_limit_replacing_is_refused(self) -> None:
+        """One given back of two too many makes no room."""
+        seen = grouped(uhd("old"), uhd("a"), uhd("b"))
+        request = start("new", "uhd", uhd=2, limit=9, replaces="old")
+        assert decide(seen, request) == Refuse(Bound(2, "uhd"))
+
+    def test_a_blocked_group_admits_nobody(self) -> None:
+        """Not even where no stream is counted in it, nor by eviction."""
+        for policy in (POLICY, EVICT):
+            assert decide(Snapshot(), start("new", "uhd", uhd=0), policy) == Refuse(Bound(0, "uhd"))
+
+    def test_the_total_is_named_before_a_group(self) -> None:
+        """Where both are full."""
+        seen = grouped(uhd("a"), lease("b"), lease("c"))
+        assert decide(seen, start("new", "uhd")) == Refuse(Bound(3))
+
+    def test_a_full_group_is_nothing_to_a_stream_outside(self) -> None:
+        """Nor to one without a name."""
+        seen = grouped(uhd("a"))
+        assert isinstance(decide(seen, start("new", "away")), Try)
+        assert isinstance(decide(seen, StartAnonymous(USER, "1", 3)), Try)
+
+
+class TestReclaim:
+    """What is over is taken away where it counts towards a full limit, and left where it does not."""
+
+    def test_of_a_full_group_its_own_streams_go(self) -> None:
+        """The others that are over, named or not, stay."""
+        over = within(dead("a"), "away", "uhd")
+        seen = grouped(over, dead("b"), within(dead("c"), "away"), anonymous=1, anonymous_left=-2)
+        outcome, write = admitted(decide(seen, start("new", "uhd", limit=9)), seen)
+        assert (outcome, write.freed) == (Outcome.RECLAIMED, Freed(expired=(over,)))
+        assert after(seen, write).groups == {"away": 1, "uhd": 1}
+
+    def test_of_a_full_total_all_go(self) -> None:
+        """As each takes a slot of it."""
+        over = (within(dead("a"), "uhd"), dead("b"))
+        seen = grouped(*over, anonymous=1, anonymous_left=-2)
+        _, write = admitted(decide(seen, start("new", "away")), seen)
+        assert write.freed == Freed(expired=over, anonymous=AnonymousSlots(1, NOW - 2))
+        assert after(seen, write).groups == {"away": 1}
+
+    def test_too_few_that_are_over_make_no_room(self) -> None:
+        """One that is over of two, under a lowered limit."""
+        seen = grouped(within(dead("a"), "uhd"), uhd("b"))
+        assert decide(seen, start("new", "uhd")) == Refuse(Bound(1, "uhd"))
+
+    def test_an_expired_stream_that_is_replaced_is_given_back_once(self) -> None:
+        """In the full group that it is in."""
+        over = within(dead("old"), "uhd")
+        seen = grouped(over, within(dead("a"), "uhd"))
+        _, write = admitted(decide(seen, start("new", "uhd", replaces="old")), seen)
+        assert write.freed == Freed(expired=(within(dead("a"), "uhd"), over))
+
+    def test_it_requires_the_counts_that_were_seen(self) -> None:
+        """Of the groups that the write changes; of the total, only that there is room."""
+        over = within(dead("a"), "hdr", "uhd")
+        seen = grouped(over, within(lease("b"), "hdr"))
+        _, write = admitted(decide(seen, start("new", "uhd")), seen)
+        assert write.counts == (Bound(3), AsSeen(2, 1, "hdr"), AsSeen(1, 1, "uhd"))
+
+
+class TestShadow:
+    """The limits are not enforced, and the one that would have refused is named."""
+
+    def test_a_full_group_is_recorded(self) -> None:
+        """And counted above its limit."""
+        seen = grouped(uhd("a"))
+        decision = decide(seen, start("new", "uhd"), SHADOW)
+        outcome, write = admitted(decision, seen)
+        assert isinstance(decision, Try)
+        assert (outcome, decision.full) == (Outcome.WOULD_REFUSE, Bound(1, "uhd"))
+        assert write.counts == (Bound(20), AsSeen(1, 2, "uhd"))
+
+    def test_what_eviction_would_do_is_recorded_as_a_refusal(self) -> None:
+        """A roll-out's first step ends no stream."""
+        both = replace(EVICT, enforcement=Enforcement.SHADOW)
+        decision = decide(grouped(uhd("a")), start("new", "uhd"), both)
+        assert isinstance(decision, Try)
+        assert (decision.outcome, decision.full) == (Outcome.WOULD_REFUSE, Bound(1, "uhd"))
+
+    def test_the_ceiling_is_enforced(self) -> None:
+        """It refuses by the total, which is full as well."""
+        seen = grouped(*(uhd(f"{n}") for n in range(20)))
+        assert decide(seen, start("new", "uhd"), SHADOW) == Refuse(Bound(3))
+
+
+class TestEvict:
+    """The fewest streams make room, of several such choices the oldest."""
+
+    def test_a_stream_of_the_full_group_goes(self) -> None:
+        """Though others are older."""
+        seen = grouped(lease("a", age=9), uhd("b", age=2), within(lease("c", age=5), "away"))
+        outcome, write = admitted(decide(seen, start("new", "uhd", limit=9), EVICT), seen)
+        assert (outcome, write.freed) == (Outcome.EVICTED, Freed(ended=(Ended("b", ("uhd",)),)))
+        assert write.counts == (AsSeen(3, 3), AsSeen(1, 1, "uhd"))
+
+    def test_one_stream_makes_room_in_both(self) -> None:
+        """In the group and in the total."""
+        seen = grouped(lease("a", age=9), uhd("b"), lease("c"))
+        _, write = admitted(decide(seen, start("new", "uhd"), EVICT), seen)
+        assert write.freed.ended_names == ("b",)
+
+    def test_what_is_over_goes_first(self) -> None:
+        """No live stream is ended for a slot that one of those gives back."""
+        seen = grouped(within(dead("a"), "uhd"), uhd("b"))
+        outcome, write = admitted(decide(seen, start("new", "uhd", uhd=2), EVICT), seen)
+        assert (outcome, write.freed) == (Outcome.RECLAIMED, Freed(expired=(within(dead("a"), "uhd"),)))
+
+    def test_with_what_is_over_as_few_go_as_it_takes(self) -> None:
+        """Under a lowered limit."""
+        seen = grouped(within(dead("a"), "uhd"), uhd("b", age=5), uhd("c"))
+        _, write = admitted(decide(seen, start("new", "uhd", uhd=2), EVICT), seen)
+        assert (write.freed.names, write.freed.ended_names) == (("a", "b"), ("b",))
+
+    def test_neither_its_own_nor_the_replaced_stream_is_evicted(self) -> None:
+        """They are given up already."""
+        seen = grouped(within(lease("new", age=9), "away"), uhd("old", age=8), uhd("b"))
+        _, write = admitted(decide(seen, start("new", "uhd", replaces="old"), EVICT), seen)
+        assert write.freed.names == ("new", "old", "b")
+        assert after(seen, write).groups == {"uhd": 1}
+
+    def test_the_limit_that_no_eviction_helps_is_named(self) -> None:
+        """And none is evicted in vain, though it would make room under the other limit."""
+        seen = grouped(uhd("a"), lease("b"), lease("c"))
+        assert decide(seen, start("new", "uhd", uhd=0), EVICT) == Refuse(Bound(0, "uhd"))
+        full_of_others = grouped(uhd("a"), anonymous=3)
+        assert decide(full_of_others, start("new", "uhd"), EVICT) == Refuse(Bound(3))
 
 
 class TestMiscounts:
     """Code from before there were groups ends streams, and leaves the counts of their groups too high."""
 
+    def test_a_wrong_count_refuses_nobody(self) -> None:
+        """The streams are counted, and the count becomes right."""
+        seen = grouped(uhd=1)
+        outcome, write = admitted(decide(seen, start("new", "uhd")), seen)
+        assert (outcome, write.freed) == (Outcome.ADMITTED, NOTHING)
+        assert after(seen, write).groups == {"uhd": 1, RECOUNTS: 1}
+
+    def test_a_wrong_count_evicts_nobody(self) -> None:
+        """There is room once it is counted anew."""
+        seen = grouped(uhd("a"), uhd=2)
+        outcome, write = admitted(decide(seen, start("new", "uhd", uhd=2), EVICT), seen)
+        assert (outcome, write.freed) == (Outcome.ADMITTED, NOTHING)
+
     def test_a_wrong_count_is_made_anew_by_one_of_two(self) -> None:
         """Two starts that saw the same wrong count do not both get the one slot that is free."""
-        seen = grouped(within(lease("a"), "uhd"), uhd=2)
+        seen = grouped(uhd("a"), uhd=2)
         b, c = (decide(seen, start(name, "uhd", uhd=2)) for name in "bc")
         assert isinstance(b, Try)
         assert isinstance(c, Try)
@@ -51,3 +322,126 @@ class TestMiscounts:
         assert left.groups == {"uhd": 2, RECOUNTS: 1}
         assert not permits(left, c.write)
         assert decide(left, start("c", "uhd", uhd=2)) == Refuse(Bound(2, "uhd"))
+
+    def test_a_right_count_is_not_numbered(self) -> None:
+        """So the state of a user without old code stays as small as it was."""
+        seen = grouped(uhd("a"), away=1)
+        assert recount(seen, ["uhd"], NOTHING, ["uhd"]) == (AsSeen(1, 2, "uhd"),)
+        assert recount(seen, ["uhd", "away"], Freed(ended=(Ended("a", ("uhd",)),))) == (
+            AsSeen(1, 0, "away"),
+            AsSeen(1, 0, "uhd"),
+            AsSeen(0, 1, RECOUNTS),
+        )
+        assert not is_miscounted(seen, ["uhd"])
+        assert is_miscounted(seen, ["uhd", "away"])
+
+
+class TestEnd:
+    """An end takes a stream out of each of its groups."""
+
+    def test_the_second_write_says_which_they_are(self) -> None:
+        """Where the player named none, or others."""
+        seen = grouped(uhd("a"), uhd("b"))
+        for groups in ((), ("away",)):
+            decision = decide_end(seen, EndNamed(USER, "a", "load-1", groups), POLICY, NOW)
+            write = Release(USER, "a", RETAIN, "load-1", groups=("uhd",))
+            assert decision == Try(write, Outcome.ENDED)
+            assert after(seen, write).groups == {"uhd": 1}
+
+    def test_of_a_stream_that_is_not_there_nothing_is_left_to_end(self) -> None:
+        """Nor of one that another page load started again."""
+        seen = grouped(replace(uhd("a"), play="load-2"))
+        for request in (EndNamed(USER, "b"), EndNamed(USER, "a", "load-1")):
+            assert decide_end(seen, request, POLICY, NOW) == Settled(Outcome.ALREADY_ENDED)
+
+
+class TestHouseholds:
+    """Stories of players, told by the use cases."""
+
+    def test_the_second_screen_in_a_group_of_one_is_refused(self) -> None:
+        """The refusal names the group. Without it the same screen is admitted; an end lets a third in."""
+        home = Household()
+        home.limiter.start(start("tv", "uhd"))
+        with pytest.raises(LimitReached) as refused:
+            home.limiter.start(start("phone", "uhd"))
+        assert (refused.value.full, refused.value.limit) == (Bound(1, "uhd"), 3)
+        assert names(refused.value.live) == ["tv"]
+        assert home.limiter.start(start("phone")).outcome is Outcome.ADMITTED
+        home.limiter.end(EndNamed(USER, "tv", groups=("uhd",)))
+        answer = home.limiter.start(start("tablet", "uhd"))
+        assert answer.lease is not None
+        assert (answer.outcome, answer.lease.groups) == (Outcome.ADMITTED, ("uhd",))
+
+    def test_ordinary_calls_are_one_write(self) -> None:
+        """A start, a next episode in the same groups, an end that names them, and a refusal; two else."""
+        home = Household()
+        calls: list[tuple[Callable[[], object], int]] = [
+            (lambda: home.limiter.start(start("a", "uhd")), 1),
+            (lambda: home.limiter.start(start("b", "uhd", replaces="a")), 1),
+            (lambda: home.beat("b"), 1),
+            (lambda: home.limiter.start(start("c", "away", replaces="b")), 2),
+            (lambda: home.limiter.start(start("c", "uhd")), 2),
+            (lambda: home.end("c"), 2),
+            (lambda: home.end("c"), 1),
+            (lambda: home.limiter.start(start("d", "uhd")), 1),
+            (lambda: home.limiter.end(EndNamed(USER, "d", groups=("uhd",))), 1),
+        ]
+        for call, writes in calls:
+            before = len(home.store.writes)
+            call()
+            assert len(home.store.writes) == before + writes
+        assert home.store.read_now() == Snapshot()
+
+    def test_a_stream_that_joins_another_group_takes_no_slot_of_anybody(self) -> None:
+        """It reclaims and evicts none by giving up its own."""
+        home = Household()
+        home.limiter.start(start("tv"))
+        answer = home.limiter.start(start("tv", "uhd"))
+        assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.REPLACED, 0, 0)
+
+    def test_an_eviction_in_a_group_is_counted(self) -> None:
+        """Beside the stream that is replaced, and what is over."""
+        home = Household(EVICT)
+        home.limiter.start(start("over", "uhd", uhd=3))
+        home.clock.advance(92)
+        for name in ("old", "a"):
+            home.limiter.start(start(name, "uhd", uhd=3, limit=9))
+        answer = home.limiter.start(start("new", "uhd", limit=9, replaces="old"))
+        assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.EVICTED, 1, 1)
+
+    def test_shadow_says_which_limit_would_have_refused(self) -> None:
+        """Also where something that is over was given back in passing."""
+        home = Household(SHADOW)
+        home.limiter.start(start("over", "uhd"))
+        home.clock.advance(92)
+        first = home.limiter.start(start("tv", "uhd"))
+        second = home.limiter.start(start("phone", "uhd"))
+        assert (first.full, second.full) == (None, Bound(1, "uhd"))
+
+    @pytest.mark.parametrize("enforcement", Enforcement)
+    def test_a_blocked_group_is_refused_while_the_store_is_away(self, enforcement: Enforcement) -> None:
+        """Whatever the store would say, where limits are enforced; others are admitted unverified."""
+        policy = Policy(on_store_failure=OnStoreFailure.OPEN, enforcement=enforcement)
+        limiter = StreamLimiter(FailingRepository(StoreUnavailable()), FakeClock(NOW), policy)
+        answer = limiter.start(start("tv", "uhd"))
+        assert answer.lease is not None
+        assert (answer.outcome, answer.lease.groups) == (Outcome.UNVERIFIED, ("uhd",))
+        if enforcement is Enforcement.SHADOW:
+            assert limiter.start(start("tv", "uhd", uhd=0)).outcome is Outcome.UNVERIFIED
+            return
+        with pytest.raises(LimitReached) as blocked:
+            limiter.start(start("tv", "uhd", uhd=0))
+        assert (blocked.value.full, blocked.value.limit) == (Bound(0, "uhd"), 3)
+
+
+class TestTokens:
+    """Groups beside playback tokens."""
+
+    def test_a_second_write_counts_names_and_groups(self) -> None:
+        """The name of a stream that leaves its group is counted once."""
+        policy = Policy(token_overlap=2)
+        seen = replace(grouped(within(dead("o"), "uhd"), lease("a")), tokens=frozenset("ao"))
+        _, write = admitted(decide(seen, start("a", "uhd"), policy), seen)
+        assert isinstance(write.names, Recounted)
+        left = after(seen, write)
+        assert (left.tokens, left.groups) == (frozenset("a"), {"uhd": 1})
