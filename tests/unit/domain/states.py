@@ -1,6 +1,6 @@
 """States, requests and policies to decide upon: chosen by hand, and drawn at random."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -101,14 +101,31 @@ class Case:
         if isinstance(self.request, StartAnonymous):
             return self.request.mark in self.state.marks
         live = self.policy.live(self.state, self.now).leases
-        return self.request.stream_id in [lease.stream_id for lease in live]
+        named = {lease.stream_id: lease for lease in live}.get(self.request.stream_id)
+        return named is not None and named.groups == self.request.groups
 
     @property
-    def others(self) -> int:
-        """How many streams are live that the newcomer would have to share the limit with."""
-        live = self.policy.live(self.state, self.now)
-        named = [lease for lease in live.leases if lease.stream_id != self.replaced]
-        return len(named) + live.anonymous_count
+    def others(self) -> tuple[Lease, ...]:
+        """The live named streams that the newcomer would have to share its limits with, oldest first."""
+        own = self.request.stream_id if isinstance(self.request, StartNamed) else None
+        live = self.policy.live(self.state, self.now).leases
+        return tuple(lease for lease in live if lease.stream_id not in {own, self.replaced})
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """The limits that the newcomer is held against."""
+        groups = self.request.group_bounds if isinstance(self.request, StartNamed) else ()
+        return (Bound(self.request.limit), *groups)
+
+    def full(self, ended: Sequence[Lease] = ()) -> list[Bound]:
+        """The limits that keep the newcomer out when these others are ended."""
+        anonymous = self.policy.live(self.state, self.now).anonymous_count
+        left = [lease for lease in self.others if lease not in ended]
+
+        def taken(group: str | None) -> int:
+            return len(left) + anonymous if group is None else sum(group in lease.groups for lease in left)
+
+        return [bound for bound in self.bounds if taken(bound.group) >= bound.limit]
 
 
 thoroughly: Final = settings(max_examples=300, deadline=None)
@@ -116,6 +133,10 @@ thoroughly: Final = settings(max_examples=300, deadline=None)
 
 NAMES: Final = "abcdefghijklmnopqrstuvw"
 """Names for as many streams as there may be, and more."""
+
+GROUPS: Final = ("away", "hdr", "uhd")
+groupings: Final = st.sampled_from([(), (), ("uhd",), ("away", "uhd"), ("hdr",), GROUPS])
+"""The groups that a stream is in."""
 
 clocks: Final = st.integers(-16, 16).map(lambda eighths: NOW + eighths / 8)
 limits: Final = st.integers(0, 4) | st.integers(0, CEILING)
@@ -142,7 +163,9 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     """Any state whose count is right, of at most as many slots as a user may have, with any names counted."""
     ages_and_expiries = st.tuples(st.integers(NOW - 9, NOW - 6), expiries)
     times = draw(st.lists(ages_and_expiries, max_size=draw(st.sampled_from([4, CEILING]))))
-    leases = tuple(Lease(name, *pair) for name, pair in zip(NAMES, times, strict=False))
+    leases = tuple(
+        Lease(name, *pair, groups=draw(groupings)) for name, pair in zip(NAMES, times, strict=False)
+    )
     anonymous = draw(st.integers(0, min(draw(st.sampled_from([3, CEILING])), CEILING - len(leases))))
     marks = draw(st.permutations(["start:1", "start:2", "end:1", "end:2"]))[: draw(st.integers(0, 4))]
     slots = AnonymousSlots(anonymous, draw(st.none() | expiries))
@@ -150,16 +173,28 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     counted = frozenset({*(lease.stream_id for lease in leases), *spent})
     # None: without a key so far. Others: old code, which counts no names, has written beside new code.
     tokens = draw(st.sampled_from([counted or None, counted or None, None, frozenset({"a", "z"})]))
-    return Snapshot(len(leases) + anonymous, slots, by_name(leases), tuple(marks), tokens, spent)
+    return Snapshot(
+        len(leases) + anonymous, slots, by_name(leases), tuple(marks), tokens, spent, draw(counts(leases))
+    )
+
+
+@st.composite
+def counts(draw: st.DrawFn, leases: tuple[Lease, ...]) -> dict[str, int]:
+    """The counts of the groups, which old code has perhaps left too high."""
+    too_many = draw(st.sampled_from([0, 0, 0, 1, 2]))
+    numbers = {group: sum(group in lease.groups for lease in leases) + too_many for group in GROUPS}
+    return {group: number for group, number in numbers.items() if number}
 
 
 @st.composite
 def cases(draw: st.DrawFn, *, tokens: bool = False) -> Case:
-    """Any state, with a request that mostly is about what is there."""
+    """Any state, with a request that mostly is about what is there. The group `hdr` has no limit."""
     state = draw(snapshots())
     names = [*state.leases, "x", "y"]
     name = draw(st.sampled_from(names))
     names.remove(name)
+    groups = draw(st.sampled_from([state.leases[name].groups] if name in state.leases else [()]) | groupings)
+    bounds = tuple(Bound(draw(st.integers(0, 3)), group) for group in groups if group != "hdr")
     named = st.builds(
         StartNamed,
         st.just(USER),
@@ -167,6 +202,8 @@ def cases(draw: st.DrawFn, *, tokens: bool = False) -> Case:
         limits,
         st.sampled_from([None, "tv"]),
         st.none() | st.sampled_from(names),
+        groups=st.just(groups),
+        group_bounds=st.just(bounds),
     )
     anonymous = st.builds(StartAnonymous, st.just(USER), st.sampled_from(["1", "3"]), limits)
     return Case(state, draw(named | anonymous), draw(policies(tokens=tokens)), draw(clocks))

@@ -202,6 +202,71 @@ def test_ending_all_leaves_the_tokens_counted(policy: Policy) -> None:
     assert left.spent == {"a": NOW + 90, "t": NOW + 50}
 
 
+UHD = replace(lease("a"), groups=("uhd",))
+
+
+def in_groups(*leases: Lease, **counts: int) -> Snapshot:
+    """Return a state of these leases with these counts of groups."""
+    return replace(state(*leases), groups=counts)
+
+
+@pytest.mark.parametrize(
+    ("seen", "groups"),
+    [
+        (in_groups(UHD, uhd=1), ()),
+        (in_groups(UHD, **{"uhd": 1, RECOUNTS: 4}), ()),
+        (in_groups(UHD, uhd=2), ("uhd",)),
+        (in_groups(UHD), ("uhd",)),
+        (in_groups(UHD, uhd=1, away=1, hdr=1), ("away", "hdr")),
+    ],
+)
+def test_a_count_of_a_group_that_is_not_that_of_its_streams_is_a_finding(
+    seen: Snapshot, groups: tuple[str, ...]
+) -> None:
+    """A minor one: the next start that is rejected by it counts anew."""
+    finding = examine(seen, POLICY, NOW)
+    assert finding == (Finding(0, Freed(), miscounted_groups=groups) if groups else None)
+    assert finding is None or finding.is_minor
+
+
+def grouped_store(miscount: int) -> RecordingRepository:
+    """Return a store with a live stream and an expired one in groups, which old code has miscounted."""
+    store = store_of(admit(UHD), admit(replace(lease("b", left=-100), groups=("away", "uhd"))))
+    wrong = AsSeen(2, 2 + miscount, "uhd")
+    store.apply(Repair(USER, store.read_now(USER), Freed(), None, groups=(wrong,)), DEADLINE)
+    return store
+
+
+@pytest.mark.parametrize("miscount", [0, 3])
+def test_a_repair_counts_groups_anew(miscount: int) -> None:
+    """Once what is over has left them."""
+    store = grouped_store(miscount)
+    assert mend(store)
+    left = store.read(USER, DEADLINE)
+    assert (set(left.leases), left.groups) == ({"a"}, {"uhd": 1} | ({RECOUNTS: 1} if miscount else {}))
+    assert examine(left, POLICY, NOW) is None
+
+
+@pytest.mark.parametrize("miscount", [0, 3])
+def test_ending_all_leaves_no_group(miscount: int) -> None:
+    """Whatever was counted."""
+    store = grouped_store(miscount)
+    assert clear(store) == 2
+    left = store.read(USER, DEADLINE)
+    assert (left.stream_count, left.groups) == (0, {RECOUNTS: 1} if miscount else {})
+
+
+@tools
+def test_a_count_of_a_group_that_moved_is_looked_at_again(tool: Tool) -> None:
+    """A stream that joins between the look and the write is counted."""
+    store = grouped_store(3)
+    newcomer = admit(replace(lease("c"), groups=("uhd",)))
+    racing = RacingRepository(store, lambda round_: round_ == 0 and store.apply(newcomer, DEADLINE))
+    tool(racing)
+    assert racing.rounds == 2
+    assert examine(store.read(USER, DEADLINE), POLICY, NOW) is None
+
+
 def test_without_tokens_no_names_are_written() -> None:
     """The tools leave a state without tokens as it always was."""
     store = store_of(LIVE, OVER)

@@ -4,12 +4,13 @@ from random import Random
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from domain.bounds import AsSeen
 from domain.decisions import Postpone, Refuse, Settled, Try
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.streams import CEILING, Lease, Snapshot
 from domain.token_names import Recounted
 from domain.writes import Admit, Extend, after, permits
-from tests.unit.domain.states import NOW, Case, by_name, cases, circling, parts, thoroughly
+from tests.unit.domain.states import GROUPS, NOW, Case, by_name, cases, circling, parts, thoroughly
 
 
 def written(case: Case) -> tuple[Try, Snapshot]:
@@ -34,11 +35,13 @@ def test_the_limit_holds_where_it_is_enforced(case: Case) -> None:
     """A newcomer comes in only where it leaves no more live streams than the limit, itself included."""
     case = replace(case, policy=replace(case.policy, enforcement=Enforcement.ENFORCE))
     decision, left = written(case)
-    live = case.policy.live(left, case.now).count
+    live = case.policy.live(left, case.now)
     if isinstance(decision.write, Admit):
-        assert 1 <= live <= case.request.limit
+        assert 1 <= live.count <= case.request.limit
+        for bound in case.bounds[1:]:
+            assert sum(bound.group in lease.groups for lease in live.leases) <= bound.limit
     else:
-        assert live <= case.policy.live(case.state, case.now).count
+        assert live.count <= case.policy.live(case.state, case.now).count
 
 
 @thoroughly
@@ -57,6 +60,18 @@ def test_the_count_stays_equal_to_its_parts(case: Case) -> None:
     _, left = written(case)
     assert parts(left) == left.stream_count
     assert left.anonymous.count >= 0
+
+
+@thoroughly
+@given(cases())
+def test_the_count_of_a_group_equals_its_streams(case: Case) -> None:
+    """It stays as right as it was, and a write that counts anew leaves it right."""
+    decision, left = written(case)
+    anew = decision.write.counts if isinstance(decision.write, Admit) else ()
+    for group in GROUPS:
+        was_wrong_by = case.state.count(group) - case.state.leases_in(group)
+        is_anew = any(isinstance(count, AsSeen) and count.group == group for count in anew)
+        assert left.count(group) - left.leases_in(group) == (0 if is_anew else was_wrong_by)
 
 
 def names(state: Snapshot, policy: Policy, now: float) -> set[str]:
@@ -81,14 +96,21 @@ def test_every_write_of_a_named_start_counts_all_names(case: Case) -> None:
 @thoroughly
 @given(cases(tokens=True))
 def test_the_token_bound_holds_where_it_is_enforced(case: Case) -> None:
-    """A newcomer comes in only where it leaves no more names with a token than the limit and the overlap."""
+    """A newcomer comes in only where it leaves no more names with a token than the limit and the overlap.
+
+    Or than were counted under a higher limit, its own among them.
+    """
     case = replace(case, policy=replace(case.policy, enforcement=Enforcement.ENFORCE))
     decision, left = written(case)
     assume(isinstance(decision.write, Admit) and isinstance(decision.write.newcomer, Lease))
+    assert isinstance(decision.write, Admit)
+    assert isinstance(decision.write.newcomer, Lease)
     live = case.policy.live(case.state, case.now).count
     limit = max(case.request.limit, live) if decision.outcome is Outcome.EVICTED else case.request.limit
     assert case.policy.token_overlap is not None
-    assert len(names(left, case.policy, case.now)) <= limit + case.policy.token_overlap
+    counted = case.state.tokens or frozenset()
+    before = len(counted) if decision.write.newcomer.stream_id in counted else 0
+    assert len(names(left, case.policy, case.now)) <= max(limit + case.policy.token_overlap, before)
 
 
 @thoroughly
@@ -129,14 +151,18 @@ def test_no_live_stream_goes_but_the_replaced_and_the_oldest(case: Case, enforce
         case = replace(case, policy=policy)
     decision, left = written(case)
     before = case.policy.live(case.state, case.now)
-    others = [lease.stream_id for lease in before.leases if lease.stream_id != case.replaced]
-    gone = [name for name in others if name not in left.leases]
+    gone = [lease for lease in case.others if lease.stream_id not in left.leases]
     assert left.anonymous.count >= before.anonymous_count
     if decision.outcome is Outcome.EVICTED:
         assert enforced is not OnLimit.REJECT
         assert case.policy.enforcement is Enforcement.ENFORCE
-        assert gone == others[: len(gone)] != []
-        assert case.policy.live(left, case.now).count == case.request.limit  # one fewer would not do
+        assert gone
+        assert not case.full(gone)
+        for kept in gone:  # one fewer would not do
+            assert case.full([lease for lease in gone if lease != kept])
+        if len(case.bounds) == 1:
+            assert tuple(gone) == case.others[: len(gone)]
+            assert case.policy.live(left, case.now).count == case.request.limit
     else:
         assert gone == []
 
@@ -145,14 +171,16 @@ def test_no_live_stream_goes_but_the_replaced_and_the_oldest(case: Case, enforce
 @given(cases())
 def test_a_start_is_refused_exactly_when_there_is_no_room(case: Case) -> None:
     """Whatever is dead, replaced or evictable makes room, and a repeat needs none."""
-    live = case.policy.live(case.state, case.now)
+    anonymous = case.policy.live(case.state, case.now).anonymous_count
+    full = case.full()
     if case.policy.enforcement is Enforcement.SHADOW:
-        full = case.others >= CEILING
+        full = full if len(case.others) + anonymous >= CEILING else []
     elif case.policy.on_limit is OnLimit.EVICT_OLDEST:
-        full = live.anonymous_count >= case.request.limit
-    else:
-        full = case.others >= case.request.limit
-    assert (isinstance(case.decide(), Refuse)) is (full and not case.is_repeat)
+        full = case.full(case.others)
+    decision = case.decide()
+    assert (isinstance(decision, Refuse)) is (bool(full) and not case.is_repeat)
+    if isinstance(decision, Refuse):
+        assert decision.full == full[0]  # the total before the groups
 
 
 @thoroughly
