@@ -155,7 +155,7 @@ restore: $(VENV) ## Put a table's items back as they were (TABLE_NAME=…, AT=20
 
 # Beside the library that signs for CloudFront's KeyValueStore.
 .PHONY: playback-key
-playback-key: $(VENV) $(CRT) ## Show a stage's playback keys, rotate or revoke them, or set the edge's mode (STAGE=dev, KVS_ARN=… or none, ARGS=rotate, revoke, off, log or enforce)
+playback-key: $(VENV) $(CRT) ## Show a stage's playback keys, rotate or revoke them, or set the edge's mode or paths (STAGE=dev, KVS_ARN=… or none, ARGS=rotate, revoke, paths, off, log or enforce)
 	@PYTHONPATH="$(PYTHONPATH):$$(echo .venv-crt/lib/python3*/site-packages)" exec $(PY) -m dev.playback_key $(ARGS)
 
 ## -- Building

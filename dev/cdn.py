@@ -2,7 +2,7 @@
 
 from base64 import urlsafe_b64encode
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -21,19 +21,25 @@ from dev.edge import Edge, Refused
 VIDEO: Final = ROOT / "dev" / "video"
 PATH: Final = "/cdn"
 PLAYLIST: Final = f"{PATH}/demo/index.m3u8"
+UHD_PREFIX: Final = f"{PATH}/uhd/"
+UHD_PLAYLIST: Final = f"{UHD_PREFIX}demo/index.m3u8"
+"""The same film in a better quality."""
 
 
-def cdn(keys: Sequence[PlaybackKey]) -> Mount:
-    """Return the route of the video, for tokens that one of these keys signed; without a key it is open."""
-    return Mount(PATH, _Distribution(Edge(_config(keys)), _bucket()))
+def cdn(keys: Sequence[PlaybackKey], group_paths: Mapping[str, str]) -> Mount:
+    """Return the route of the video, for tokens that one of these keys signed; without a key it is open.
+
+    Below a path of a group the token's stream must be in the group.
+    """
+    return Mount(PATH, _Distribution(Edge(_config(keys, group_paths)), _bucket()))
 
 
-def _config(keys: Sequence[PlaybackKey]) -> dict[str, Any]:
+def _config(keys: Sequence[PlaybackKey], group_paths: Mapping[str, str]) -> dict[str, Any]:
     """Return the edge's configuration, as `make playback-key` writes it for CloudFront."""
     if not keys:
         return {"mode": "off"}
     secrets = {key.kid: urlsafe_b64encode(key.secret).decode().rstrip("=") for key in keys}
-    return {"mode": "enforce", "keys": secrets}
+    return {"mode": "enforce", "keys": secrets, "paths": dict(group_paths)}
 
 
 def _bucket() -> ASGIApp:

@@ -1,5 +1,6 @@
 """The page that `make run` shows at `/`: a household of players, by the JavaScript client. Never deployed."""
 
+import json
 import os
 from functools import cache
 from typing import Any, Final
@@ -14,15 +15,23 @@ from starlette.staticfiles import StaticFiles
 
 from adapters.dynamodb.items import key
 from dev import ROOT
+from entrypoints.settings import Settings
 
 PAGE: Final = ROOT / "dev" / "page"
 CLIENT: Final = ROOT / "clients" / "js"
 
 
-def page() -> list[BaseRoute]:
-    """The routes of the page: itself, its parts, the client, and what the store holds of a user."""
+def page(settings: Settings) -> list[BaseRoute]:
+    """Return the routes of the page: itself, its parts, the client, the plan, and the item of a user."""
+    plan = {"maxStreams": settings.max_streams, "groupLimits": settings.group_limits}
+
+    async def tell_plan(_: Request) -> Response:
+        module = f"export default {json.dumps(plan)};"  # a page that imports it has it before its first line
+        return Response(module, media_type="text/javascript", headers=_UNCACHED)
+
     return [
         Route("/", _index),
+        Route("/page/plan.js", tell_plan),
         Route("/page/item", _item),
         Mount("/page", StaticFiles(directory=PAGE)),
         Mount("/client", StaticFiles(directory=CLIENT)),

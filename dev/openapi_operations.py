@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from domain.bounds import Bound
 from domain.errors import (
     InvalidInput,
     LimitReached,
@@ -85,16 +86,19 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             "replaces": {"userId": "1", "streamId": "tv-2", "replaces": "tv-1"},
             "reloaded": {"userId": "1", "streamId": "tv-1", "play": "k3Xv9"},
             "jwt": {"streamId": "tv-1", "device": "living room"},
-            "iam": {"userId": "1", "streamId": "tv-1", "maxStreams": 5},
+            "groups": {"userId": "1", "streamId": "tv-1", "groups": ["uhd"]},
+            "iam": {"userId": "1", "streamId": "tv-1", "maxStreams": 5, "groupLimits": {"uhd": 2}},
         },
         told={
             "named": {"maxStreams": 3, **HOLD},
             "anonymous": {"streamCount": 1, "maxStreams": 3},
             "unverified": {"maxStreams": 3, **UNVERIFIED},
+            "groups": {"maxStreams": 3, **HOLD, "groups": ["uhd"]},
             "token": {"maxStreams": 3, **HOLD, **ISSUED},
         },
         refusals=(
-            LimitReached(3, WATCHING),
+            LimitReached(Bound(3), 3, WATCHING),
+            LimitReached(Bound(1, "uhd"), 3, WATCHING),
             InvalidLimitClaim(),
             TooManyStarts(3, WATCHING, 42),
             TokensUnavailable(),
@@ -115,7 +119,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Give a slot back",
         EndBody,
         EndAnswer,
-        asked={"named": {"userId": "1", "streamId": "tv-1"}, "anonymous": {"userId": "1"}},
+        asked={
+            "named": {"userId": "1", "streamId": "tv-1"},
+            "groups": {"userId": "1", "streamId": "tv-1", "groups": ["uhd"]},
+            "anonymous": {"userId": "1"},
+        },
         told={
             "named": {"streamCount": 0, "streamId": "tv-1", "ended": True},
             "repeated": {"streamCount": 0, "streamId": "tv-1", "ended": False},

@@ -1,4 +1,4 @@
-"""`make playback-key`: show, make, rotate or revoke a stage's playback keys, and set the mode of its edge.
+"""`make playback-key`: show, make, rotate or revoke a stage's playback keys; set its edge's mode and paths.
 
 The keys are in an SSM parameter, which the service reads, and in the KeyValueStore of the edge. No secret is
 printed or given as an argument. Errors of AWS are named by their code, as their text may quote a value.
@@ -10,8 +10,8 @@ import secrets
 import sys
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Final
@@ -19,10 +19,11 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from adapters.playback_keys import PlaybackKey, parse_keys
+from adapters.playback_keys import MAX_KEYS, PlaybackKey, parse_keys
 from dev.deploy import chosen_stage, region
 from dev.rotation import READ_AFTER_SECONDS, Placement, Step, introduction, made_at, name_of, next_step
 from dev.stack import StackError, function_name
+from entrypoints.groups import parse_paths
 
 CONFIG: Final = "config"
 """The key in the KeyValueStore whose value the edge reads."""
@@ -38,6 +39,8 @@ FIRST_CONFIG: Final = {"mode": "off"}
 
 PROGRESS_SECONDS: Final = 60
 SECRET_BYTES: Final = 32
+LONGEST_KEYS: Final = {f"{number:016}": "x" * 43 for number in range(MAX_KEYS)}
+"""As much as keys can take of `config`, in the middle of a rotation."""
 
 
 class KeysError(Exception):
@@ -100,14 +103,33 @@ class Edge:
         """Let the edge do this with a request without a token, and leave everything else."""
         self._change("mode", mode)
 
+    def paths(self) -> Mapping[str, str]:
+        """Return the group that a token needs below each path prefix."""
+        return dict(self._config().get("paths") or {})
+
+    def set_paths(self, paths: Mapping[str, str]) -> None:
+        """Let these path prefixes need these groups, and no others, and leave everything else.
+
+        Raises:
+            KeysError: a rotation would have no room beside them.
+        """
+        largest = {**self._config(), "mode": max(MODES, key=len), "keys": LONGEST_KEYS, "paths": dict(paths)}
+        over = len(_value(largest)) - MOST_CONFIG_BYTES
+        if over > 0:
+            raise KeysError(
+                f"`config` would exceed {MOST_CONFIG_BYTES} bytes by {over} in a rotation, with {MAX_KEYS}"
+                " keys: let group_paths have fewer or shorter paths."
+            )
+        self._change("paths", dict(paths))
+
     def _change(self, name: str, content: object) -> None:
         """Change one member of `config`; fail if anything has changed meanwhile."""
         version = self.kvs.describe_key_value_store(KvsARN=self.arn)["ETag"]
         config = {**(self._config() or FIRST_CONFIG), name: content}
-        value = json.dumps(config, separators=(",", ":"))
-        if len(value.encode()) > MOST_CONFIG_BYTES:
+        value = _value(config)
+        if len(value) > MOST_CONFIG_BYTES:
             raise KeysError(f"`config` would be above {MOST_CONFIG_BYTES} bytes: take paths out of it first.")
-        self.kvs.put_key(KvsARN=self.arn, Key=CONFIG, Value=value, IfMatch=version)
+        self.kvs.put_key(KvsARN=self.arn, Key=CONFIG, Value=value.decode(), IfMatch=version)
 
     def _config(self) -> dict[str, Any]:
         try:
@@ -129,10 +151,12 @@ class Stage:
 
     Attributes:
         edge: `None` where CloudFront does not check its tokens.
+        group_paths: the group of each path prefix, in the settings of the stage's functions.
     """
 
     parameter: Parameter
     edge: Edge | None
+    group_paths: Mapping[str, str] = field(default_factory=dict)
 
     def read(self) -> tuple[Placement, float]:
         """Return where the keys are, and the time by AWS's clock in epoch seconds."""
@@ -176,7 +200,7 @@ def revoke(stage: Stage, say: Callable[[str], None]) -> None:
 
 
 def set_mode(stage: Stage, say: Callable[[str], None], mode: str) -> None:
-    """Set the edge's mode; the keys of the service must be known there before it enforces.
+    """Set the edge's mode; it must know the keys and the paths of the service before it enforces.
 
     Without that check, which needs the parameter, video can be opened while SSM is away.
     """
@@ -188,12 +212,25 @@ def set_mode(stage: Stage, say: Callable[[str], None], mode: str) -> None:
             raise KeysError(
                 "The edge lacks a key of the service, and would refuse everybody: ARGS=rotate first."
             )
+        if stage.edge.paths() != stage.group_paths:
+            raise KeysError("The edge does not have the stage's group_paths: ARGS=paths first.")
     stage.edge.set_mode(mode)
     say(f"Now the edge's mode is {mode}.")
 
 
+def set_paths(stage: Stage, say: Callable[[str], None]) -> None:
+    """Bring the group paths of the stage's functions to the edge."""
+    if stage.edge is None:
+        raise KeysError("Paths are the edge's: name it by KVS_ARN=….")
+    stage.edge.set_paths(stage.group_paths)
+    for prefix, group in stage.group_paths.items():
+        say(f"Now {prefix} is for the group {group}.")
+    if not stage.group_paths:
+        say("Now no path is for a group.")
+
+
 def show(stage: Stage, say: Callable[[str], None]) -> None:
-    """Print the names and the ages of the keys, and the next step of a rotation that is under way."""
+    """Print names and ages of the keys, the edge's paths, and the next step of a rotation under way."""
     placement, now = stage.read()
     say(f"{stage.parameter.name}: {'' if placement.service else 'no keys'}")
     for place, key in enumerate(placement.service):
@@ -202,6 +239,10 @@ def show(stage: Stage, say: Callable[[str], None]) -> None:
         say(f"{stage.edge.arn}, mode {stage.edge.mode()}: {'' if placement.edge else 'no keys'}")
         for key in placement.edge:
             say(f"  {key.kid}  {_age(key, now)}")
+        for prefix, group in stage.edge.paths().items():
+            say(f"  {prefix}  for the group {group}")
+        if stage.edge.paths() != stage.group_paths:
+            say("The stage's group_paths are others: ARGS=paths brings them to the edge.")
     if step := next_step(placement, now):
         say(f"A rotation is under way: ARGS=rotate goes on. Next: {step.effect}.")
 
@@ -219,22 +260,26 @@ def chosen() -> Stage:
             "Which edge checks the tokens? KVS_ARN=… is the output key_value_store_arn of terraform/edge;"
             " KVS_ARN=none if CloudFront checks none."
         )
-    name = _configured(stage, where) or f"/{function_name(stage, 'playback-key')}"
+    settings = _settings(stage, where)
+    name = settings.get("PLAYBACK_KEY_PARAMETER") or f"/{function_name(stage, 'playback-key')}"
     parameter = Parameter(boto3.client("ssm", region_name=where), name, os.environ.get("KMS_KEY_ARN") or None)
     if arn == "none":
         return Stage(parameter, None)
-    return Stage(parameter, Edge(boto3.client("cloudfront-keyvaluestore", region_name=where), arn))
+    edge = Edge(boto3.client("cloudfront-keyvaluestore", region_name=where), arn)
+    return Stage(parameter, edge, parse_paths(settings.get("GROUP_PATHS", "")))
 
 
-def _configured(stage: str, where: str) -> str | None:
+def _settings(stage: str, where: str) -> Mapping[str, str]:
+    """Return the settings of the deployed functions, which are all the same."""
     client = boto3.client("lambda", region_name=where)
     try:
         found = client.get_function_configuration(
             FunctionName=function_name(stage, "start"), Qualifier="live"
         )
     except client.exceptions.ResourceNotFoundException:
-        return None  # not deployed yet
-    return str(found["Environment"]["Variables"].get("PLAYBACK_KEY_PARAMETER", "")) or None
+        return {}  # not deployed yet
+    variables: Mapping[str, str] = found["Environment"]["Variables"]
+    return variables
 
 
 def _take(stage: Stage, step: Step, say: Callable[[str], None]) -> None:
@@ -258,6 +303,10 @@ def _checked(keys: Sequence[PlaybackKey]) -> str:
     text = ",".join(f"{key.kid}:{_text(key)}" for key in keys)
     parse_keys(text)
     return text
+
+
+def _value(config: Mapping[str, Any]) -> bytes:
+    return json.dumps(config, separators=(",", ":")).encode()
 
 
 def _text(key: PlaybackKey) -> str:
@@ -285,6 +334,7 @@ COMMANDS: Final[dict[str, Callable[[Stage, Callable[[str], None]], None]]] = {
     "show": show,
     "rotate": rotate,
     "revoke": revoke,
+    "paths": set_paths,
     **{mode: partial(set_mode, mode=mode) for mode in MODES},
 }
 

@@ -14,7 +14,7 @@ import boto3
 import uvicorn
 from starlette.applications import Starlette
 
-from dev.cdn import PLAYLIST, cdn
+from dev.cdn import PLAYLIST, UHD_PLAYLIST, UHD_PREFIX, cdn
 from dev.demo import page
 from dev.emulator import EmulatorError, environment_for, start_emulator
 from dev.gateway import gateway
@@ -32,6 +32,8 @@ LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = "3000"
 DEFAULT_TABLE = "stream-limiter-local"
 STORE_URL = "AWS_ENDPOINT_URL_DYNAMODB"
+UHD = "uhd"
+"""The group of the streams that play the better quality of the video."""
 
 
 def main() -> None:
@@ -40,6 +42,7 @@ def main() -> None:
     try:
         listener = _listen(os.environ.get("PORT") or DEFAULT_PORT)
         with _store():
+            _settle_groups()
             settings = _settle_playback_key()
             bootstrap.service()  # wrong settings are reported now, not by the first request
             _serve(listener, settings)
@@ -47,6 +50,17 @@ def main() -> None:
         pass
     except (EmulatorError, SettingsError, OSError, ValueError) as error:
         sys.exit(f"make run: {error}")
+
+
+def _settle_groups() -> None:
+    """Let each user have one stream in UHD, and only such a stream the UHD video, unless something is given.
+
+    A variable that is given empty counts: it means that there are no groups, or no paths for them.
+    """
+    if not {"GROUP_LIMITS", "GROUP_LABELS"} & os.environ.keys():
+        os.environ["GROUP_LIMITS"] = f"{UHD}=1"
+    if "GROUP_PATHS" not in os.environ and UHD in Settings.from_environment().groups:
+        os.environ["GROUP_PATHS"] = f"{UHD_PREFIX}={UHD}"
 
 
 def _settle_playback_key() -> Settings:
@@ -63,9 +77,12 @@ def _settle_playback_key() -> Settings:
 
 
 def _about_video(settings: Settings) -> str:
-    """Return a line that says who gets the video."""
+    """Return lines that say who gets the video."""
     if settings.playback_keys:
-        return f"The video at {PLAYLIST} is for holders of a playback token; anyone else gets a 403."
+        holders = f"The video at {PLAYLIST} is for holders of a playback token; anyone else gets a 403."
+        group = settings.group_paths.get(UHD_PREFIX)
+        better = f"\nIn UHD, at {UHD_PLAYLIST}, it is for streams in the group {group}." if group else ""
+        return holders + better
     if settings.playback_key_parameter:
         reason = "the edge here does not read PLAYBACK_KEY_PARAMETER"
     elif settings.lease_seconds > MOST_LEASE_SECONDS_WITH_TOKENS:
@@ -86,7 +103,7 @@ def _serve(listener: socket.socket, settings: Settings) -> None:
         print(f"ready http://localhost:{port}", flush=True)
         yield
 
-    others = [*page(), cdn(settings.playback_keys)]
+    others = [*page(settings), cdn(settings.playback_keys, settings.group_paths)]
     config = uvicorn.Config(gateway(announce, others), log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -5,7 +5,8 @@ import cf from 'cloudfront';
 //
 // The KeyValueStore's value `config` is JSON:
 //   {"mode": "off|log|enforce", "keys": {"<kid>": "<32 bytes in base64url>"}, "paths": {"/uhd/": "<group>"}}
-// `paths` may be left out. Each function run reads it once, so a change holds within seconds.
+// `paths` may be left out; its prefixes begin and end with a slash. Each function run reads it once, so a change
+// holds within seconds.
 //
 // Written in what the runtime documents, and no more: no destructuring, for…of, classes or optional chaining.
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-javascript-runtime-20.html
@@ -92,7 +93,11 @@ function checked(config) {
     if (!keys.every((key) => key.length === KEY_BYTES)) {
         throw new Error('keys');
     }
-    return { mode: config.mode, keys: keys, paths: config.paths || {} };
+    const paths = config.paths === undefined ? {} : config.paths;
+    if (!Object.keys(paths).every((prefix) => prefix.startsWith('/') && prefix.endsWith('/'))) {
+        throw new Error('paths'); // a path that was meant for a group must not be open to everyone
+    }
+    return { mode: config.mode, keys: keys, paths: paths };
 }
 
 // Returns why the request gets no video, or an empty text if it does.

@@ -46,13 +46,14 @@ MUTANT: Final = "MUTANT"
 EXPRESSIONS: Final = "adapters.dynamodb.expressions"
 POLICY: Final = "domain.policy"
 DECISIONS: Final = "domain.decisions"
+ATTEMPT: Final = "domain.attempt"
 EVICTION: Final = "domain.eviction"
 GROUP_COUNTS: Final = "domain.group_counts"
 
 MUTANTS: Final = {
     "plain-add-without-bound": Mutant(EXPRESSIONS, "    update.require(bound)\n", ""),
     "evicts-although-a-slot-came-free": Mutant(
-        DECISIONS, "counts=(as_seen,)", "counts=request.bounds[:1]", killer="faults"
+        DECISIONS, "counts=(as_seen,)", "counts=bounds[:1]", killer="faults"
     ),
     "at-most-for-below": Mutant(
         EXPRESSIONS,
@@ -95,19 +96,18 @@ MUTANTS: Final = {
     "grace-ignored": Mutant(POLICY, "return floor(now) - self.grace_seconds", "return floor(now)"),
     "second-write-first": Mutant(
         DECISIONS,
-        "return Try(_admit(_UNSEEN, request, policy, now), Outcome.ADMITTED)",
-        "first = _admit(_UNSEEN, request, policy, now)\n"
-        "        return Try(replace(first, counts=(Bound(CEILING),)), Outcome.ADMITTED)",
+        "return Try(attempt.admit(), Outcome.ADMITTED)",
+        "return Try(replace(attempt.admit(), counts=(Bound(CEILING),)), Outcome.ADMITTED)",
     ),
     "replaces-keeps-the-count": Mutant(
         EXPRESSIONS,
-        "update.add(items.STREAM_COUNT, 1 - freed.slots)",
+        "update.add(items.STREAM_COUNT, 1 - slots)",
         "update.add(items.STREAM_COUNT, 1 - len(freed.expired) - freed.anonymous.count)",
     ),
     "renewal-keeps-the-replaced-slot": Mutant(
         EXPRESSIONS,
-        "        _free(update, Freed(ended=(write.replaces,)))\n        update.add(items.STREAM_COUNT, -1)\n",
-        "        _free(update, Freed(ended=(write.replaces,)))\n",
+        "        _free(update, Freed(ended=replaced))\n        update.add(items.STREAM_COUNT, -1)\n",
+        "        _free(update, Freed(ended=replaced))\n",
     ),
     "timeout-swallowed": Mutant(
         "domain.limiter",
@@ -121,22 +121,20 @@ MUTANTS: Final = {
     ),
     "dead-lease-replayed": Mutant(
         DECISIONS,
-        "if lease is None or not policy.is_live(lease, now) or lease.groups",
-        "if lease is None or lease.groups",
+        "    lease = attempt.live_own\n",
+        "    lease = attempt.own\n",
     ),
     "evict-before-shadow": Mutant(
         DECISIONS,
-        "        or _shadow(state, request, policy, now)\n",
-        "        or _evict(state, request, policy, now)\n        or _shadow(state, request, policy, now)\n",
+        "        or _shadow(attempt)\n",
+        "        or _evict(attempt)\n        or _shadow(attempt)\n",
     ),
     "dead-anonymous-slots-revived": Mutant(
         EXPRESSIONS,
         "if stream.presumed_over is not None and not freed.anonymous.count:",
         "if False:",
     ),
-    "crashed-streams-never-reclaimed": Mutant(
-        DECISIONS, "        or _reclaim(state, request, policy, now)\n", ""
-    ),
+    "crashed-streams-never-reclaimed": Mutant(DECISIONS, "        or _reclaim(attempt)\n", ""),
     "lease-overwritten-by-its-repeat": Mutant(
         EXPRESSIONS,
         'update.require(f"attribute_not_exists({stream})")\n    update.set',
@@ -169,8 +167,8 @@ MUTANTS: Final = {
         "",
     ),
     "later-token-refuses-its-own-name": Mutant(
-        DECISIONS,
-        "until = max(admit.newcomer.expires_at, state.spent.get(name, 0))",
+        ATTEMPT,
+        "until = max(admit.newcomer.expires_at, self.state.spent.get(name, 0))",
         "until = admit.newcomer.expires_at",
     ),
     "ended-name-not-kept": Mutant(
@@ -181,7 +179,7 @@ MUTANTS: Final = {
     ),
     "replaced-name-not-kept": Mutant(
         EXPRESSIONS,
-        'update.set(update.spent(name), f"{update.stream(name)}.{items.EXPIRES_AT}")',
+        'update.set(update.spent(stream.stream_id), f"{lease}.{items.EXPIRES_AT}")',
         "pass",
     ),
     "names-not-as-seen": Mutant(
@@ -195,9 +193,9 @@ MUTANTS: Final = {
         "pass",
     ),
     "spent-tokens-without-grace": Mutant(
-        DECISIONS,
-        "return recount(state, newcomer, reclaimed, policy.over_since(now))",
-        "return recount(state, newcomer, reclaimed, policy.over_since(now) + policy.grace_seconds)",
+        ATTEMPT,
+        "over_since = self.policy.over_since(self.now)\n",
+        "over_since = self.policy.over_since(self.now) + self.policy.grace_seconds\n",
     ),
     "put-off-too-late": Mutant(DECISIONS, "if too_many > 0:", "if too_many > 1:"),
     "put-off-without-the-grace": Mutant(
@@ -207,7 +205,7 @@ MUTANTS: Final = {
         killer="exploration",
     ),
     "evicts-for-any-number-of-names": Mutant(
-        DECISIONS, "most = max(request.limit, policy.live(state, now).count)", "most = CEILING"
+        DECISIONS, "most = max(attempt.request.limit, live.count)", "most = CEILING"
     ),
     "ends-the-reloaded-page": Mutant(
         EXPRESSIONS,
@@ -215,8 +213,8 @@ MUTANTS: Final = {
         "        pass\n    _require_groups",
     ),
     "expired-names-put-a-start-off": Mutant(
-        DECISIONS,
-        "counts_names = policy.token_overlap is not None",
+        ATTEMPT,
+        "counts_names = self.policy.token_overlap is not None",
         "counts_names = False",
         killer="exploration",
     ),
@@ -259,19 +257,17 @@ MUTANTS: Final = {
         GROUP_COUNTS, "state.leases_in(group) - freed", "state.count(group) - freed", killer="exploration"
     ),
     "refused-for-a-wrong-count": Mutant(
-        DECISIONS, "else state.leases_in(bound.group)", "else state.count(bound.group)"
+        ATTEMPT, "else self.state.leases_in(group)", "else self.state.count(group)"
     ),
     "expired-in-a-group-never-reclaimed": Mutant(
-        DECISIONS, "not full.isdisjoint((None, *lease.groups))", "not full.isdisjoint((None,))"
+        ATTEMPT, "not full.isdisjoint((None, *lease.groups))", "not full.isdisjoint((None,))"
     ),
     "refused-although-the-group-has-room": Mutant(
-        DECISIONS,
-        "lacks = taken - freed.slots_in(bound.group) + 1 - bound.limit",
-        "lacks = taken - freed.slots_in(None) + 1 - bound.limit",
+        ATTEMPT,
+        "lacks = taken - free.slots_in(group) + 1 - bound.limit",
+        "lacks = taken - free.slots_in(None) + 1 - bound.limit",
     ),
-    "names-the-wrong-limit": Mutant(
-        DECISIONS, "return next(iter(full), None)", "return next(iter(request.bounds))"
-    ),
+    "names-the-wrong-limit": Mutant(DECISIONS, "return next(iter(full), None)", "return next(iter(bounds))"),
     "evicts-of-any-group": Mutant(
         EVICTION, "need - 1 if need and (group is None or group in lease.groups)", "need - 1 if need"
     ),
@@ -288,12 +284,12 @@ MUTANTS: Final = {
         killer="exploration",
     ),
     "joins-no-other-groups": Mutant(
-        DECISIONS, "own.path_prefix,\n        groups=request.groups,\n", "own.path_prefix,\n"
+        ATTEMPT, "own.path_prefix,\n            groups=request.groups,\n", "own.path_prefix,\n"
     ),
     "other-groups-replayed": Mutant(
         DECISIONS,
-        "not policy.is_live(lease, now) or lease.groups != request.groups",
-        "not policy.is_live(lease, now)",
+        "if lease is None or lease.groups != request.groups:",
+        "if lease is None:",
     ),
     "earlier-play-kept": Mutant(DECISIONS, "        and request.play in {None, lease.play}\n", ""),
 }

@@ -20,6 +20,11 @@ locals {
 
     LOG_HASH_KEY_PARAMETER = var.log_hash_key_parameter
 
+    GROUP_LIMITS       = join(",", [for name, limit in var.group_limits : "${name}=${limit}"])
+    GROUP_LABELS       = join(",", var.group_labels)
+    GROUP_LIMITS_CLAIM = var.group_limits_claim
+    GROUP_PATHS        = join(",", [for prefix, group in var.group_paths : "${prefix}=${group}"])
+
     PLAYBACK_KEY_PARAMETER = var.playback_key_parameter
     TOKEN_OVERLAP          = var.token_overlap
     OPEN_TOKENS            = var.open_tokens

@@ -210,6 +210,18 @@ variable "limit_claim" {
   }
 }
 
+variable "group_limits_claim" {
+  description = "Claim of a token that holds its user's own limits of groups, such as \"uhd=2,away=1\"; a group that it does not name has its limit in group_limits."
+  type        = string
+  default     = "groupLimits"
+  nullable    = false
+
+  validation {
+    condition     = length(var.group_limits_claim) >= 1 && length(var.group_limits_claim) <= 128
+    error_message = "group_limits_claim must be 1 to 128 characters."
+  }
+}
+
 variable "cors_origins" {
   description = "Origins of the web pages that may call the API, such as https://watch.example.com; empty admits none."
   type        = list(string)
@@ -259,6 +271,45 @@ variable "max_streams" {
   validation {
     condition     = var.max_streams >= 0 && var.max_streams <= 20 && floor(var.max_streams) == var.max_streams
     error_message = "max_streams must be a whole number from 0 to 20."
+  }
+}
+
+variable "group_limits" {
+  description = "Streams that a user may watch at once in each group, such as { uhd = 2, away = 1 }, besides max_streams; 0 blocks the group. A start names the groups of its stream."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name, _ in var.group_limits : can(regex("^[A-Za-z0-9._-]{1,32}$", name))])
+    error_message = "group_limits must have names of 1 to 32 characters of A-Z a-z 0-9 . _ -"
+  }
+
+  validation {
+    condition     = alltrue([for limit in values(var.group_limits) : limit >= 0 && limit <= 20 && floor(limit) == limit])
+    error_message = "group_limits must be whole numbers from 0 to 20."
+  }
+}
+
+variable "group_labels" {
+  description = "Groups that are counted and shown, and have no limit."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.group_labels : can(regex("^[A-Za-z0-9._-]{1,32}$", name))])
+    error_message = "group_labels must be names of 1 to 32 characters of A-Z a-z 0-9 . _ -"
+  }
+
+  validation {
+    condition     = length(setintersection(var.group_labels, keys(var.group_limits))) == 0
+    error_message = "group_labels must not hold a group of group_limits."
+  }
+
+  validation {
+    condition     = length(var.group_labels) + length(var.group_limits) <= 16
+    error_message = "group_labels and group_limits must be at most 16 groups together."
   }
 }
 
@@ -366,6 +417,28 @@ variable "playback_key_parameter" {
   validation {
     condition     = var.playback_key_parameter == "" || var.lease_seconds <= 300
     error_message = "lease_seconds must be at most 300 with a playback_key_parameter, as a playback token lives as long as its lease."
+  }
+}
+
+variable "group_paths" {
+  description = "Groups by the path prefix that the edge opens for their streams only, such as { \"/uhd/\" = \"uhd\" }: a stream's groups are then in its playback tokens. `make playback-key ARGS=paths` brings them to the edge."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for prefix, _ in var.group_paths : can(regex("^/([A-Za-z0-9._~-]+/)+$", prefix)) && !can(regex("/\\.{1,2}/", prefix)) && length(prefix) <= 256])
+    error_message = "group_paths must have path prefixes of at most 256 characters of A-Z a-z 0-9 . _ ~ - that begin and end with a slash, without empty and dot segments."
+  }
+
+  validation {
+    condition     = alltrue([for group in values(var.group_paths) : contains(setunion(var.group_labels, keys(var.group_limits)), group)])
+    error_message = "group_paths must lead to groups of group_limits or group_labels."
+  }
+
+  validation {
+    condition     = length(var.group_paths) <= 26
+    error_message = "group_paths must be at most 26 paths: the edge reads them out of one value of 1 KB."
   }
 }
 

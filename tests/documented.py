@@ -83,6 +83,7 @@ _WHEN: Final[Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]]] 
         lambda event: event["outcome"] in {"reclaimed", "evicted"},
         lambda event: event["outcome"] in {"reclaimed", "evicted", "would_refuse"},
     ),
+    "a group was full": (lambda _: False, lambda event: event["outcome"] in {"refused", "would_refuse"}),
     "in Lambda": (lambda _: False, lambda _: True),
 }
 

@@ -2,6 +2,8 @@
 export interface StreamView {
   streamId: string;
   device?: string;
+  /** Left out where it is in none. */
+  groups?: string[];
   /** RFC 3339, UTC. */
   startedAt: string;
   expiresAt: string;
@@ -10,6 +12,8 @@ export interface StreamView {
 /** The answer to a start or a heartbeat. */
 export interface Hold {
   streamId: string;
+  /** Left out where the stream is in none. */
+  groups?: string[];
   expiresAt: string;
   expiresInSeconds: number;
   heartbeatSeconds: number;
@@ -40,8 +44,17 @@ export interface Streams {
   streams: StreamView[];
 }
 
+/** The limit of a group, such as "2 in UHD". */
+export interface GroupLimit {
+  group: string;
+  max: number;
+}
+
 /** Why a start was refused, and who holds the slots. */
-export interface LimitReached extends Problem, Streams {}
+export interface LimitReached extends Problem, Streams {
+  /** The limit that is reached; left out where it is `maxStreams`. */
+  limit?: GroupLimit;
+}
 
 /** A window, or what stands for it. */
 export type Page = EventTarget & Partial<Pick<Window, "sessionStorage" | "navigator">>;
@@ -77,11 +90,23 @@ export interface StreamOptions {
   userId?: string;
   /** A label for people, such as "living room". */
   device?: string;
+  /** The groups that it counts in beside all streams, such as `["uhd"]`; a start may name others. */
+  groups?: string[];
   /**
    * The screen's name. By default a page takes one of its tab's, which are kept over reloads, and elsewhere each stream
    * makes one and keeps it.
    */
   streamId?: string;
+}
+
+export interface StartOptions {
+  /** A stream that ends in the same moment. */
+  replaces?: string;
+  /**
+   * The groups that the stream counts in from now on, `[]` for none; by default those that it has. A stream that is held
+   * keeps its name, and goes on as it is where they are refused.
+   */
+  groups?: string[];
 }
 
 export class StreamLimiter {
@@ -97,7 +122,10 @@ export type StreamState = "idle" | "starting" | "admitted" | "refused" | "gone" 
 export interface StreamEvents {
   /** The slot is ours; also after a start that the stream made by itself. */
   admitted: CustomEvent<Hold>;
-  /** Every slot is taken: stop, and show who holds them. */
+  /**
+   * Every slot is taken: stop, and show who holds them. Where `state` is still `admitted`, only a change of groups was
+   * refused: the stream goes on in those that it has.
+   */
   refused: CustomEvent<LimitReached>;
   /** The slot was taken away: stop. */
   gone: CustomEvent<Problem>;
@@ -118,7 +146,7 @@ export class Stream extends EventTarget {
    * Take a slot, or go on with the one that is held: true when admitted, false when refused. Rejects with a
    * ServiceError, `too_many_starts` among them; what was held before is then held still.
    */
-  start(options?: { /** A stream that ends in the same moment. */ replaces?: string }): Promise<boolean>;
+  start(options?: StartOptions): Promise<boolean>;
   /** Give the slot back. False when the service could not be told: then the lease ends it. */
   end(): Promise<boolean>;
   /** Stop without a word: the slot comes back when the lease runs out. */

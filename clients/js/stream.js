@@ -12,6 +12,7 @@ export class Stream extends EventTarget {
   #limiter;
   #userId;
   #device;
+  #groups;
   #givenName;
   /** @type {Promise<{ name: string, release: () => void }> | undefined} */
   #claim;
@@ -39,11 +40,12 @@ export class Stream extends EventTarget {
   streamId = "";
 
   /** @param {StreamLimiter} limiter @param {api.StreamOptions} [options] */
-  constructor(limiter, { userId, device, streamId } = {}) {
+  constructor(limiter, { userId, device, groups = [], streamId } = {}) {
     super();
     this.#limiter = limiter;
     this.#userId = userId;
     this.#device = device;
+    this.#groups = groups;
     this.#givenName = streamId;
   }
 
@@ -64,13 +66,14 @@ export class Stream extends EventTarget {
 
   /**
    * Take a slot: true when admitted, false when refused (or when `end` came first). A slot that is held already
-   * serves the next play. Rejects with a ServiceError when the service does not answer for long, puts the start off
-   * for longer than that, or takes the call for wrong: what was held before is then held still.
-   * @param {{ replaces?: string }} [options]
+   * serves the next play, in other groups if it names them. Rejects with a ServiceError when the service does not
+   * answer for long, puts the start off for longer than that, or takes the call for wrong: what was held before is then
+   * held still, as it is when other groups are refused.
+   * @param {{ replaces?: string, groups?: string[] }} [options]
    */
-  start({ replaces } = {}) {
+  start({ replaces, groups } = {}) {
     if (this.#state !== "admitted") this.#open();
-    return this.#takeSlot({ replaces: replaces ?? this.#replaces });
+    return this.#takeSlot({ replaces: replaces ?? this.#replaces, groups });
   }
 
   /** Give the slot back. False when the service could not be told: then the lease ends it. */
@@ -91,8 +94,8 @@ export class Stream extends EventTarget {
     this.#close("ended");
   }
 
-  /** @param {{ replaces?: string, patienceMs?: number }} options */
-  async #takeSlot({ replaces, patienceMs }) {
+  /** @param {{ replaces?: string, groups?: string[], patienceMs?: number }} options */
+  async #takeSlot({ replaces, groups = this.#groups, patienceMs }) {
     this.#asking?.abort(); // the latest start counts
     const asking = (this.#asking = new AbortController());
     const { signal } = asking;
@@ -101,10 +104,11 @@ export class Stream extends EventTarget {
       if (signal.aborted) return false;
       this.streamId = name;
       const other = replaces === name ? undefined : replaces;
-      const body = { ...this.#body(), device: this.#device, replaces: other };
+      const body = { ...this.#body(), device: this.#device, replaces: other, groups: given(groups) };
       const held = await this.#limiter.post("/stream/start", body, { signal, patienceMs });
       if (signal.aborted) return false;
       this.#hold(held, other);
+      this.#groups = groups;
       this.#state = "admitted";
       this.#tell("admitted", held.answer);
       return true;
@@ -112,7 +116,8 @@ export class Stream extends EventTarget {
       if (signal.aborted) return false;
       const error = /** @type {ServiceError} */ (reason);
       if (error.code === "limit_reached") {
-        this.#lose("refused", error.problem);
+        if (this.#isStillHeld(error.problem)) this.#tell("refused", error.problem);
+        else this.#lose("refused", error.problem);
         return false;
       }
       if (this.#state === "starting") this.#close("idle"); // the name stays claimed: the start may have landed
@@ -120,6 +125,14 @@ export class Stream extends EventTarget {
     } finally {
       if (asking === this.#asking) this.#asking = undefined;
     }
+  }
+
+  /**
+   * Whether a refusal lists the slot that we hold: it was asked for other groups, and keeps those that it has.
+   * @param {Partial<api.LimitReached>} refusal
+   */
+  #isStillHeld({ streams = [] }) {
+    return this.#state === "admitted" && streams.some(({ streamId }) => streamId === this.streamId);
   }
 
   async #claimName() {
@@ -267,9 +280,12 @@ export class Stream extends EventTarget {
     return this.streamId !== "" && (this.#state === "starting" || this.#state === "admitted");
   }
 
-  /** Let the name go; returns the body of the end. The next play has a nonce of its own, so a late end does not end it. */
+  /**
+   * Let the name go; returns the body of the end, which names the groups, as the service then ends the stream in one
+   * write. The next play has a nonce of its own, so a late end does not end it.
+   */
   #leave() {
-    const body = this.#body();
+    const body = { ...this.#body(), groups: given(this.#groups) };
     this.#play = freshName();
     this.#release();
     return body;
@@ -289,4 +305,12 @@ export class Stream extends EventTarget {
   #tell(kind, detail) {
     this.dispatchEvent(new CustomEvent(kind, { detail }));
   }
+}
+
+/**
+ * A stream that is in no group does not speak of them.
+ * @param {string[]} groups
+ */
+function given(groups) {
+  return groups.length ? groups : undefined;
 }

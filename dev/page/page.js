@@ -1,6 +1,7 @@
 /** The household: its screens, its slots, and its item in the store. */
 import { StreamLimiter } from "/client/index.js";
-import { Screen } from "./screen.js";
+import plan from "/page/plan.js";
+import { QUALITIES, Screen } from "./screen.js";
 import { unplayable } from "./video.js";
 
 const DEVICES = ["Television", "Laptop", "Tablet", "Phone"];
@@ -8,12 +9,26 @@ const ATTRIBUTES = ["userId", "streamCount", "expiresAt", "anonymousCount", "ano
 const REFRESH_MS = 1_000;
 const LONG_LEASE_SECONDS = 30;
 
-const userId = new URLSearchParams(location.search).get("user") ?? "household";
+const UHD = QUALITIES.UHD.groups[0];
+
+const asked = new URLSearchParams(location.search);
+const hasGroup = UHD in plan.groupLimits;
+const isUhd = hasGroup && asked.get("plan") === "uhd";
+const userId = asked.get("user") ?? (isUhd ? "uhd-household" : "household");
 const limiter = new StreamLimiter();
 const find = (id) => document.getElementById(id);
 
+if (isUhd) {
+  find("title").textContent = `One plan: ${plan.maxStreams} screens, ${plan.groupLimits[UHD]} in UHD`;
+  find("story").textContent =
+    "Start two in UHD: the second one is refused, and may watch in HD instead. " +
+    "A screen that plays changes its quality and keeps its slot.";
+}
+find("households").hidden = !hasGroup;
+find("households").children[Number(isUhd)].setAttribute("aria-current", "page");
+
 const screens = DEVICES.map(
-  (device) => new Screen({ userId, device, onChange: refresh, onSaid: say, onLease: hintAt }),
+  (device) => new Screen({ userId, device, hasChoice: isUhd, onChange: refresh, onSaid: say, onLease: hintAt }),
 );
 find("screens").append(...screens.map(({ element }) => element));
 
@@ -39,10 +54,12 @@ async function readItem() {
 }
 
 function showSlots({ streamCount, maxStreams, streams }) {
-  const text = `${streamCount} of ${maxStreams} slots taken`;
+  const inUhd = streams.filter(isInUhd).length;
+  const ofUhd = isUhd ? `, ${inUhd} of ${plan.groupLimits[UHD]} in UHD` : "";
+  const text = `${streamCount} of ${maxStreams} slots taken${ofUhd}`;
   if (find("count").textContent !== text) find("count").textContent = text;
   const labels = Array.from({ length: Math.max(maxStreams, streamCount) }, (_, place) => {
-    if (place < streams.length) return streams[place].device ?? streams[place].streamId;
+    if (place < streams.length) return nameOf(streams[place]);
     return place < streamCount ? "anonymous" : "";
   });
   find("pips").replaceChildren(
@@ -53,6 +70,14 @@ function showSlots({ streamCount, maxStreams, streams }) {
       return pip;
     }),
   );
+}
+
+function isInUhd({ groups = [] }) {
+  return groups.includes(UHD);
+}
+
+function nameOf(stream) {
+  return `${stream.device ?? stream.streamId}${isInUhd(stream) ? ", UHD" : ""}`;
 }
 
 let shown = {};

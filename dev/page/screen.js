@@ -3,18 +3,24 @@ import { StreamLimiter } from "/client/index.js";
 import { keptName } from "./names.js";
 import { Video, unplayable } from "./video.js";
 
+/** What a screen can play: the groups that its stream is in then, and the film. */
+export const QUALITIES = {
+  HD: { groups: [], playlist: "/cdn/demo/index.m3u8" },
+  UHD: { groups: ["uhd"], playlist: "/cdn/uhd/demo/index.m3u8" },
+};
+
 /** What each state shows, and what can be done in it. */
 const STATES = {
-  off: { title: "Off", actions: ["play"] },
+  off: { title: "Off", actions: ["playInUhd", "play"] },
   starting: { title: "Starting…", actions: ["pause"] },
-  playing: { title: "Playing", actions: ["pause", "crash", "block"] },
+  playing: { title: "Playing", actions: ["pause", "changeQuality", "crash", "block"] },
   cut: { title: "No more video", actions: ["pause", "block"] },
-  refused: { title: "Every slot is taken", actions: ["play", "watchAnyway"] },
-  anyway: { title: "Playing without a slot", actions: ["play"] },
-  denied: { title: "No video", actions: ["play"] },
-  gone: { title: "Stopped", actions: ["play"] },
+  refused: { title: "Every slot is taken", actions: ["playInUhd", "play", "watchAnyway"] },
+  anyway: { title: "Playing without a slot", actions: ["playInUhd", "play"] },
+  denied: { title: "No video", actions: ["playInUhd", "play"] },
+  gone: { title: "Stopped", actions: ["playInUhd", "play"] },
   crashed: { title: "Crashed", actions: ["comeBack"] },
-  failed: { title: "No answer", actions: ["play", "block"] },
+  failed: { title: "No answer", actions: ["playInUhd", "play", "block"] },
 };
 
 /** In these, the video plays for as long as the edge hands it out. */
@@ -23,9 +29,13 @@ const WITH_VIDEO = ["playing", "anyway"];
 /** These show something about the video. */
 const ABOUT_VIDEO = ["block", "watchAnyway"];
 
+/** These are for a screen that has a choice. */
+const ABOUT_QUALITY = ["playInUhd", "changeQuality"];
+
 export class Screen {
-  constructor({ userId, device, onChange, onSaid, onLease }) {
-    Object.assign(this, { userId, device, onChange, onLease });
+  constructor({ userId, device, hasChoice, onChange, onSaid, onLease }) {
+    Object.assign(this, { userId, device, hasChoice, onChange, onLease });
+    this.quality = "HD";
     this.say = (text, kind) => onSaid(device, text, kind);
     this.element = document.getElementById("screen").content.firstElementChild.cloneNode(true);
     this.element.dataset.device = device;
@@ -57,9 +67,13 @@ export class Screen {
     button.setAttribute("aria-label", `${text}: ${this.device}`);
   }
 
+  button(action) {
+    return this.part(`[data-action="${action}"]`);
+  }
+
   /** The player was killed and started anew: its stream has the name that it had. */
   comeBack() {
-    return this.play();
+    return this.start(this.quality);
   }
 
   /** `fetch` of its client; it fails as under an ad blocker where that is asked for. */
@@ -77,13 +91,15 @@ export class Screen {
     });
     stream.addEventListener("admitted", ({ detail }) => {
       this.wholeLeaseMs = detail.expiresInSeconds * 1000;
+      this.quality = this.asked ?? this.quality; // not asked: it started again by itself
       this.show("playing");
       this.say(`admitted, stream ${detail.streamCount} of ${detail.maxStreams}`, "admitted");
       this.onLease(detail.expiresInSeconds);
     });
     stream.addEventListener("refused", ({ detail }) => {
-      this.show("refused", "Watching now:", detail.streams);
       this.say(`403, ${detail.detail}`, "refused");
+      if (stream.state === "admitted") this.goOn(fullness(detail));
+      else this.showRefusal(detail);
     });
     stream.addEventListener("gone", ({ detail }) => {
       this.show("gone", "Another screen took this slot.");
@@ -91,15 +107,58 @@ export class Screen {
     });
   }
 
-  async play(options) {
+  play() {
+    return this.start("HD");
+  }
+
+  playInUhd() {
+    return this.start("UHD");
+  }
+
+  async start(quality, replaces) {
+    this.quality = quality;
     this.show("starting");
+    await this.ask(quality, replaces);
+  }
+
+  /** The film goes on until the answer is there: it may be no. */
+  async changeQuality() {
+    if (!this.asked) await this.ask(this.otherQuality);
+  }
+
+  async ask(quality, replaces) {
+    this.asked = quality;
     try {
-      await this.stream.start(options);
+      await this.stream.start({ replaces, groups: QUALITIES[quality].groups });
     } catch (error) {
-      this.show("failed", error.message);
       this.say(error.message, "refused");
+      if (this.stream.state === "admitted") this.goOn(error.message);
+      else this.show("failed", error.message);
     }
+    this.asked = undefined;
     this.onChange();
+  }
+
+  get otherQuality() {
+    return this.quality === "HD" ? "UHD" : "HD";
+  }
+
+  /** It does not get the other quality, and keeps what it has. */
+  goOn(notice) {
+    this.say(`goes on in ${this.quality}`, "ended");
+    this.show("playing");
+    this.notice = `${notice} `;
+    this.tick();
+  }
+
+  /** Where a group is full, only those that are in it can make room, and another quality may be free. */
+  showRefusal({ limit, streams }) {
+    if (!limit) return this.show("refused", "Watching now:", streams);
+    const inGroup = streams.filter(({ groups = [] }) => groups.includes(limit.group));
+    const name = nameOf(limit.group);
+    this.show("refused", `${fullness({ limit })} Watching in ${name} now:`, inGroup);
+    this.part(".state").textContent = `${name} is full`;
+    this.label(this.button("play"), "Watch in HD instead");
   }
 
   async pause() {
@@ -112,7 +171,7 @@ export class Screen {
   /** An ad blocker comes, or goes: the player does not notice. */
   block() {
     this.isBlocked = !this.isBlocked;
-    this.label(this.part('[data-action="block"]'), this.isBlocked ? "Unblock calls" : "Block calls");
+    this.label(this.button("block"), this.isBlocked ? "Unblock calls" : "Block calls");
     this.say(this.isBlocked ? "its calls are blocked" : "its calls go through again", "ended");
     this.tick();
   }
@@ -151,7 +210,7 @@ export class Screen {
     const leftMs = isCrashed ? Math.max(0, this.slotIsBackAt - Date.now()) : this.stream.leaseMs;
     const seconds = Math.ceil(leftMs / 1000);
     if (this.state === "playing") {
-      this.setDetail(`${this.isBlocked ? "Calls blocked. " : ""}Lease: ${seconds} s`);
+      this.setDetail(`${this.notice}${this.isBlocked ? "Calls blocked. " : ""}Lease: ${seconds} s`);
     }
     if (isCrashed) this.setDetail(seconds > 0 ? "Its slot comes back in" : "Its slot comes back after the grace");
     if (this.state === "crashed" && this.isSlotBack) this.setDetail("Its slot is free again.");
@@ -162,19 +221,30 @@ export class Screen {
   show(state, detail = "", holders = []) {
     this.state = state;
     this.isSlotBack = false;
+    this.notice = "";
     this.element.dataset.state = state;
-    this.part(".state").textContent = STATES[state].title;
+    this.part(".state").textContent = this.titleOf(state);
+    this.label(this.button("play"), this.hasChoice ? "Play in HD" : "Play");
+    this.label(this.button("changeQuality"), `Switch to ${this.otherQuality}`);
     this.setDetail(detail);
     const hadFocus = this.element.contains(document.activeElement);
     for (const button of this.element.querySelectorAll("[data-action]")) {
       const { action } = button.dataset;
-      button.hidden = !STATES[state].actions.includes(action) || (unplayable && ABOUT_VIDEO.includes(action));
+      const isOffered = STATES[state].actions.includes(action);
+      const isMeaningless =
+        (unplayable && ABOUT_VIDEO.includes(action)) || (!this.hasChoice && ABOUT_QUALITY.includes(action));
+      button.hidden = !isOffered || isMeaningless;
     }
     this.part(".holders").replaceChildren(...holders.map((holder) => this.holder(holder)));
     if (hadFocus) this.part("[data-action]:not([hidden])").focus(); // not lost with a button that went
-    if (WITH_VIDEO.includes(state)) this.video.play();
+    if (WITH_VIDEO.includes(state)) this.video.play(QUALITIES[this.quality].playlist);
     else this.video.stop();
     this.tick();
+  }
+
+  titleOf(state) {
+    const { title } = STATES[state];
+    return state === "playing" && this.hasChoice ? `${title} in ${this.quality}` : title;
   }
 
   holder({ streamId, device }) {
@@ -183,7 +253,8 @@ export class Screen {
     button.type = "button";
     button.textContent = "Stop it there, watch here";
     button.setAttribute("aria-label", `Stop it on ${device}, watch on ${this.device}`);
-    button.addEventListener("click", () => this.play({ replaces: streamId }));
+    const quality = this.asked ?? this.quality;
+    button.addEventListener("click", () => this.start(quality, streamId));
     line.append(device ?? streamId, button);
     return line;
   }
@@ -191,6 +262,16 @@ export class Screen {
   setDetail(text) {
     setText(this.part(".detail"), text);
   }
+}
+
+/** Which limit of the plan a refusal met. */
+function fullness({ limit }) {
+  return limit ? `The plan has ${limit.max} in ${nameOf(limit.group)}.` : `${STATES.refused.title}.`;
+}
+
+/** A group is called as viewers call it. */
+function nameOf(group) {
+  return group.toUpperCase();
 }
 
 function setText(element, text) {

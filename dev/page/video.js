@@ -1,6 +1,5 @@
 /** The video of a screen: hls.js, with the newest playback token on each of its requests. */
 
-const PLAYLIST = "/cdn/demo/index.m3u8";
 const HEADER = "cta-common-access-token";
 
 // Close to nothing is fetched ahead or kept behind: what a player has, no edge takes back.
@@ -26,6 +25,7 @@ export class Video {
   #onRefused;
   #onFailed;
   #hls;
+  #playlist = "";
   #position = 0;
 
   /**
@@ -42,9 +42,14 @@ export class Video {
     this.#onFailed = onFailed;
   }
 
-  /** Play from where it stopped. */
-  play() {
-    if (unplayable || this.#hls) return;
+  /**
+   * Play this film from where it stopped, or another one stopped.
+   * @param {string} playlist
+   */
+  play(playlist) {
+    if (unplayable || (this.#hls && playlist === this.#playlist)) return;
+    this.stop();
+    this.#playlist = playlist;
     const hls = new Hls({
       ...BUFFERS,
       startPosition: this.#position,
@@ -55,7 +60,7 @@ export class Video {
     });
     hls.on(Hls.Events.ERROR, (_, error) => this.#onError(error));
     hls.on(Hls.Events.MANIFEST_PARSED, () => this.#element.play().catch(() => {})); // stopped meanwhile
-    hls.loadSource(PLAYLIST);
+    hls.loadSource(playlist);
     hls.attachMedia(this.#element);
     this.#hls = hls;
   }

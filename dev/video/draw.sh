@@ -1,9 +1,8 @@
 #!/bin/sh
-# Draw dev/video/demo, the film of `make run`, anew: 24 seconds that can be looped, in segments of 2 seconds.
+# Draw the film of `make run` anew, in two qualities: 24 seconds that can be looped, in segments of 2 seconds.
 # It is committed, so that nobody needs ffmpeg to run the service. It has no sound: its screens are muted.
 set -eu
-cd "$(dirname "$0")/demo"
-rm -f -- *.m3u8 *.mp4
+cd "$(dirname "$0")"
 
 # Hills pass by at three distances, each faster than the one behind it, and the sun circles behind them.
 hill() { echo "gt(Y/H,$1+$2*sin(2*PI*(X/W+$3*T/24))+$4*sin(2*PI*$5*(X/W+$3*T/24)))"; }
@@ -17,6 +16,17 @@ red=$(paint 14 52 106 255 32 150 150)
 green=$(paint 18 40 62 226 26 60 90)
 blue=$(paint 38 76 104 150 84 30 -20)
 
-ffmpeg -v error -f lavfi -i "color=size=384x216:rate=12:duration=24,format=gbrp,geq=r='$red':g='$green':b='$blue'" \
-  -c:v libx264 -profile:v main -preset veryslow -crf 30 -bf 0 -g 24 -sc_threshold 0 -pix_fmt yuv420p \
-  -hls_time 2 -hls_playlist_type vod -hls_segment_type fmp4 -hls_segment_filename '%02d.mp4' index.m3u8
+# Arguments: a folder, the size of the picture, and a filter that is applied last.
+draw() {
+  mkdir -p "$1"
+  rm -f -- "$1"/*.m3u8 "$1"/*.mp4
+  (
+    cd "$1"
+    ffmpeg -v error -f lavfi -i "color=size=$2:rate=12:duration=24,format=gbrp,geq=r='$red':g='$green':b='$blue',$3" \
+      -c:v libx264 -profile:v main -preset veryslow -crf 30 -bf 0 -g 24 -sc_threshold 0 -pix_fmt yuv420p \
+      -hls_time 2 -hls_playlist_type vod -hls_segment_type fmp4 -hls_segment_filename '%02d.mp4' index.m3u8
+  )
+}
+draw demo 384x216 null
+# The better quality is larger, and labelled so that anyone sees which one plays.
+draw uhd/demo 768x432 "drawtext=text=UHD:font=Sans:fontsize=h/7:fontcolor=white:box=1:boxcolor=black@.6:boxborderw=12:x=w-tw-24:y=24"

@@ -45,6 +45,7 @@ module "streams" {
   package_path = var.package_path
   auth         = var.auth
   max_streams  = 3
+  group_limits = { uhd = 1 } # of the three, for players that name the group uhd when they start
   on_limit     = "reject"
   monitoring   = var.monitoring
   tags         = { example = "module" }

@@ -12,7 +12,7 @@ import hmac
 import math
 import re
 import threading
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -41,6 +41,8 @@ _TAGGED_HEAD: Final = dumps(["MAC0", _PROTECTED, b"", b""])[:-1]
 
 _ISS, _SUB, _EXP, _IAT, _CTI, _CATU = 1, 2, 4, 6, 7, 312
 _PATH, _PREFIX_MATCH = 3, 1
+_GROUPS: Final = -65537
+"""The first number for private use: the registry has no claim for groups."""
 
 
 class TokenInvalid(Exception):
@@ -64,6 +66,8 @@ class Claims:
     issued_at: float
     path_prefix: str | None
     """Where paths must begin; any path where there is none."""
+    groups: tuple[str, ...] = ()
+    """The groups that the stream is counted in, where the service puts them into tokens."""
 
 
 def subject_of(user_id: str, key: PlaybackKey) -> str:
@@ -86,8 +90,15 @@ class TokenMint:
         message = [_PROTECTED, {_KID: key.kid.encode()}, b"", b""]
         self._head = dumps(CBORTag(_CWT_TAG, CBORTag(_MAC0_TAG, message)))[:-2]
 
-    def mint(
-        self, user_id: str, stream_id: str, expires_at: int, issued_at: int, path_prefix: str | None = None
+    def mint(  # noqa: PLR0913 - each is a claim of its own, and the last two are optional
+        self,
+        user_id: str,
+        stream_id: str,
+        expires_at: int,
+        issued_at: int,
+        path_prefix: str | None = None,
+        *,
+        groups: Sequence[str] = (),
     ) -> str:
         """Return a token, in base64url without padding, for one stream until `expires_at` (epoch seconds).
 
@@ -97,6 +108,7 @@ class TokenMint:
             expires_at: the token is good before this second.
             issued_at: epoch seconds.
             path_prefix: a path that ends in `/`; the token opens what is below it, and without it everything.
+            groups: the groups that the stream is counted in: the edge may ask for one of them below a path.
         """
         claims: dict[int, Any] = {
             _ISS: ISSUER,
@@ -107,6 +119,8 @@ class TokenMint:
         }
         if path_prefix is not None:
             claims[_CATU] = {_PATH: {_PREFIX_MATCH: path_prefix}}
+        if groups:
+            claims[_GROUPS] = list(groups)
         content = _encoder.encode(claims)  # in the order that a deterministic encoding has
         payload = _byte_string_head(len(content)) + content
         return _base64url(self._head + payload + _TAG_HEAD + self._digest(_TAGGED_HEAD + payload))
@@ -122,10 +136,12 @@ class PlaybackTokens:
 
     Args:
         source: gives the keys that sign.
+        with_groups: whether a stream's groups are in its tokens, as an edge needs that ties paths to groups.
     """
 
-    def __init__(self, source: KeySource) -> None:
+    def __init__(self, source: KeySource, *, with_groups: bool = False) -> None:
         self._source = source
+        self._with_groups = with_groups
         self._keys: Sequence[PlaybackKey] = ()
         self._mint: TokenMint | None = None
 
@@ -139,13 +155,16 @@ class PlaybackTokens:
         keys = self._source.keys()
         if self._mint is None or keys is not self._keys:
             self._keys, self._mint = keys, TokenMint(keys)
-        return self._mint.mint(user_id, lease.stream_id, lease.expires_at, math.floor(now), lease.path_prefix)
+        groups = lease.groups if self._with_groups else ()
+        return self._mint.mint(
+            user_id, lease.stream_id, lease.expires_at, math.floor(now), lease.path_prefix, groups=groups
+        )
 
 
 def verify(token: str, keys: Sequence[PlaybackKey], now: float) -> Claims:
     """Return the claims of a token, by the rules of the edge, and with no leeway either.
 
-    The path is left to the caller (`Claims.path_prefix`).
+    The path is left to the caller (`Claims.path_prefix`, `Claims.groups`).
 
     Raises:
         TokenInvalid: it is not of ours.
@@ -179,7 +198,7 @@ def _claims(content: object, kid: str) -> Claims:
             6: int() | float() as iat,
             7: bytes(cti),
         } if issuer == ISSUER and math.isfinite(exp):
-            return Claims(kid, subject, _text(cti), exp, iat, _prefix(content))
+            return Claims(kid, subject, _text(cti), exp, iat, _prefix(content), _groups(content))
         case _:
             raise TokenInvalid("other claims than those of a playback token")
 
@@ -194,6 +213,15 @@ def _prefix(content: object) -> str | None:
             raise TokenInvalid("another restriction of paths than one prefix that ends in /")
         case _:
             return None
+
+
+def _groups(content: object) -> tuple[str, ...]:
+    """Return the groups that open paths at the edge: it reads a claim that is not an array as none."""
+    match content:
+        case {-65537: list() as names}:
+            return tuple(name for name in names if isinstance(name, str))
+        case _:
+            return ()
 
 
 def _text(content: bytes) -> str:
@@ -258,5 +286,9 @@ class _Encoder(threading.local):
 _encoder: Final = _Encoder()
 
 
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+
+
 def _base64url(content: bytes) -> str:
-    return urlsafe_b64encode(content).decode().rstrip("=")
+    """Return it without padding: in C alone, as each token needs it twice."""
+    return binascii.b2a_base64(content, newline=False).translate(_URL_SAFE, b"=").decode()

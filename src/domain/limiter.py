@@ -45,7 +45,7 @@ from domain.requests import (
     StartRequest,
 )
 from domain.streams import Lease, LiveStreams, Snapshot
-from domain.writes import Admit, Freed, ReleaseAnonymous
+from domain.writes import NOTHING, Admit, Freed, ReleaseAnonymous
 
 DEADLINE_SECONDS: Final = 2.5
 """The time for one request, retries and rounds included: players are promised an answer within 3 s."""
@@ -226,11 +226,13 @@ class StreamLimiter:
             lease = state.leases.get(holder.stream_id)
             if self._tokens:
                 token = _token(self._tokens, holder.user_id, lease, now)
-        if isinstance(decision, Try) and isinstance(decision.write, Admit) and decision.write.freed.slots:
-            reclaimed, evicted = self._given_back(decision.write.freed, holder, now)
-            return Answer(decision.outcome, live, lease, now, reclaimed, evicted, decision.full, token)
-        full = decision.full if isinstance(decision, Try) else None
-        return Answer(decision.outcome, live, lease, now, full=full, token=token)
+        reclaimed = evicted = 0
+        full = None
+        if isinstance(decision, Try):
+            full = decision.full
+            if isinstance(decision.write, Admit) and decision.write.freed is not NOTHING:
+                reclaimed, evicted = self._given_back(decision.write.freed, holder, now)
+        return Answer(decision.outcome, live, lease, now, reclaimed, evicted, full, token)
 
     def _given_back(self, freed: Freed, holder: StartNamed | Heartbeat | None, now: float) -> tuple[int, int]:
         """Return how many slots were over, and how many streams were ended against their players' will."""

@@ -19,6 +19,7 @@ MOST_GROUPS: Final = 4
 MAX_PATH_PREFIX: Final = 256
 PATH_PREFIX_PATTERN: Final = r"/([A-Za-z0-9._~-]+/)+"
 IDEMPOTENCY_KEY_PATTERN: Final = r"[\x21-\x7e]{1,255}"
+_STREAM_ID: Final = re.compile(STREAM_ID_PATTERN)
 _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode's category Cc, all of it
 
 
@@ -34,14 +35,14 @@ def check_device(text: str) -> str:
 
 def check_stream_id(text: str) -> str:
     """A stream's name, chosen by its player: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`."""
-    if not re.fullmatch(STREAM_ID_PATTERN, text):
+    if not _STREAM_ID.fullmatch(text):
         raise InvalidInput("streamId", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
     return text
 
 
 def check_play(text: str) -> str:
     """Return a page load's nonce: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`."""
-    if not re.fullmatch(STREAM_ID_PATTERN, text):
+    if not _STREAM_ID.fullmatch(text):
         raise InvalidInput("play", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
     return text
 

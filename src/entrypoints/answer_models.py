@@ -33,6 +33,7 @@ class StreamView(AnswerModel):
     started_at: datetime
     expires_at: datetime
     path_prefix: str | None = None
+    groups: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, lease: Lease) -> Self:
@@ -43,6 +44,7 @@ class StreamView(AnswerModel):
             started_at=_time(lease.started_at),
             expires_at=_time(lease.expires_at),
             path_prefix=lease.path_prefix,
+            groups=lease.groups or None,
         )
 
 
@@ -52,7 +54,8 @@ class HoldAnswer(AnswerModel):
     Attributes:
         stream_count: the user's live streams; left out when the store could not be asked.
         max_streams: the limit that a start was held against.
-        stream_id: the named stream, as are the three that follow; left out for an anonymous one.
+        stream_id: the named stream, as are the four that follow; left out for an anonymous one.
+        groups: the groups that it is in, where there are any.
         expires_at: until when the player holds its slot.
         expires_in_seconds: the same for players whose clock is off, rounded down.
         heartbeat_seconds: how often to send a heartbeat.
@@ -63,6 +66,7 @@ class HoldAnswer(AnswerModel):
     stream_count: int | None = None
     max_streams: int | None = None
     stream_id: str | None = None
+    groups: tuple[str, ...] | None = None
     expires_at: datetime | None = None
     expires_in_seconds: int | None = None
     heartbeat_seconds: float | None = None
@@ -77,6 +81,7 @@ class HoldAnswer(AnswerModel):
             stream_count=None if answer.live is None else answer.live.count,
             max_streams=limit,
             stream_id=None if lease is None else lease.stream_id,
+            groups=None if lease is None else lease.groups or None,
             expires_at=None if lease is None else _time(lease.expires_at),
             expires_in_seconds=None if lease is None else max(0, floor(lease.expires_at - answer.at)),
             heartbeat_seconds=None if lease is None else policy.heartbeat_seconds,
@@ -132,6 +137,13 @@ class FieldError(AnswerModel):
     detail: str
 
 
+class GroupLimit(AnswerModel):
+    """The limit of a group that a start met."""
+
+    group: str
+    max: int
+
+
 class Problem(AnswerModel):
     """An error, as RFC 9457 has it (`application/problem+json`).
 
@@ -142,6 +154,7 @@ class Problem(AnswerModel):
         detail: what is wrong this time.
         message: the same text as `detail`, under the name that older clients read.
         code: the kind, stable and for machines.
+        limit: the limit that is reached, where it is a group's.
         retry_after_seconds: when a start that was put off may come again.
     """
 
@@ -155,6 +168,7 @@ class Problem(AnswerModel):
     stream_count: int | None = None
     anonymous_count: int | None = None
     max_streams: int | None = None
+    limit: GroupLimit | None = None
     streams: tuple[StreamView, ...] | None = None
     stream_id: str | None = None
     retry_after_seconds: int | None = None

@@ -78,7 +78,15 @@ def build(
     """
     log = EventLog(settings.log_level, settings.log_hash_key)
     limiter = StreamLimiter(repository, clock, settings.policy, _tokens(settings, clock, log, ssm))
-    callers = Callers(settings.auth, settings.limit_claim, settings.max_streams, settings.issues_tokens)
+    callers = Callers(
+        settings.auth,
+        settings.limit_claim,
+        settings.max_streams,
+        settings.issues_tokens,
+        settings.groups,
+        settings.group_limits_claim,
+        settings.group_limits,
+    )
     return Service(limiter, callers, clock, log, random_key, store_calls, settings.playback_cookie_domain)
 
 
@@ -93,7 +101,7 @@ def _tokens(settings: Settings, clock: Clock, log: EventLog, ssm: AwsApi | None)
         return None
     from adapters.playback_token import PlaybackTokens  # noqa: PLC0415 - loads CBOR, for nothing without a key
 
-    return PlaybackTokens(source)
+    return PlaybackTokens(source, with_groups=bool(settings.group_paths))
 
 
 def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamRepository:

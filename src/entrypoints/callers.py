@@ -1,13 +1,15 @@
 """Who calls, and for whom: what a request may say depends on how API Gateway authenticated it."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
 
+from domain.bounds import Bound
 from domain.errors import InvalidInput
 from domain.names import check_user_id
 from domain.streams import CEILING
+from entrypoints.groups import parse_limits
 from entrypoints.http_request import HttpRequest
 from entrypoints.settings import Auth
 
@@ -33,6 +35,14 @@ class OtherUser(NotAllowed):
 class InvalidLimitClaim(NotAllowed):
     """The token's limit is no whole number from 0 to 20: its issuer or our settings are wrong."""
 
+    detail: ClassVar = f"The token's limit must be a whole number from 0 to {CEILING}."
+
+
+class InvalidGroupLimitsClaim(InvalidLimitClaim):
+    """The token's limits of groups are not of the form that our own setting has."""
+
+    detail: ClassVar = f"The token's limits of groups must be name=limit, with limits from 0 to {CEILING}."
+
 
 @dataclass(frozen=True, slots=True)
 class Callers:
@@ -43,12 +53,18 @@ class Callers:
         limit_claim: the token's claim that holds the user's limit.
         default_limit: the limit of a user that has no other.
         issues_tokens: whether streams have playback tokens.
+        groups: the groups that a stream can be in.
+        group_limits_claim: the token's claim that holds the user's own limits of groups.
+        default_group_limits: the limits of groups of a user that has no others.
     """
 
     auth: Auth
     limit_claim: str
     default_limit: int
     issues_tokens: bool = False
+    groups: frozenset[str] = frozenset()
+    group_limits_claim: str = ""
+    default_group_limits: Mapping[str, int] = field(default_factory=dict)
 
     def user(self, request: HttpRequest, named: str) -> str:
         """The user whom the request is about.
@@ -91,6 +107,44 @@ class Callers:
             claim = _claims(request).get(self.limit_claim)
             return self.default_limit if claim is None else _claimed_limit(claim)
         return self.default_limit
+
+    def group_bounds(
+        self, request: HttpRequest, groups: Sequence[str], asked: Mapping[str, int] | None
+    ) -> tuple[Bound, ...]:
+        """Return the limits of the groups that a stream of the request's user joins.
+
+        Args:
+            request: the request.
+            groups: the groups that the stream joins.
+            asked: the `groupLimits` that it asks for; only a trusted backend may.
+
+        Raises:
+            NotAllowed: the token's limits are not valid.
+            InvalidInput: there is no such group, or the caller may not ask for limits.
+        """
+        if asked is not None:
+            if self.auth is not Auth.IAM:
+                raise InvalidInput("groupLimits", "is for signed requests of a backend only")
+            if not self.groups.issuperset(asked):
+                raise InvalidInput("groupLimits", "must name configured groups only")
+        if not groups:
+            return ()
+        if not self.groups.issuperset(groups):
+            raise InvalidInput("groups", "must be configured groups")
+        limits = {
+            **self.default_group_limits,
+            **(self._own_group_limits(request) if asked is None else asked),
+        }
+        return tuple(Bound(limits[group], group) for group in groups if group in limits)
+
+    def _own_group_limits(self, request: HttpRequest) -> Mapping[str, int]:
+        claim = _claims(request).get(self.group_limits_claim) if self.auth is Auth.JWT else None
+        if claim is None:
+            return {}
+        try:
+            return parse_limits(claim if isinstance(claim, str) else "-")
+        except ValueError:
+            raise InvalidGroupLimitsClaim("the token's limits of groups are not valid") from None
 
     def may_ask_for_path(self) -> None:
         """Return if the caller may choose the path that a stream's playback tokens open.

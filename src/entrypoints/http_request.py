@@ -20,7 +20,7 @@ from domain.streams import CEILING
 from entrypoints.request_models import RequestModel
 
 MAX_BODY_BYTES: Final = 4096
-"""A body with the longest valid value in every field, each character escaped, stays below this."""
+"""A body with the longest valid value in every field stays below this, its names and labels escaped."""
 
 KEY_BYTES: Final = 16
 """How long an idempotency key is in the store."""
@@ -168,7 +168,8 @@ def _invalid(details: Mapping[str, Any], whole: str) -> InvalidInput:
     field = _shown(str(details["loc"][0])) if details["loc"] else whole
     if isinstance(cause, InvalidInput):
         return InvalidInput(field if details["loc"] else cause.field, cause.reason)
-    return InvalidInput(field, _REASONS.get(details["type"], "is not valid"))
+    reasons = _REASONS if len(details["loc"]) < 2 else _REASONS_OF_PARTS  # noqa: PLR2004 - the field, and its part
+    return InvalidInput(field, reasons.get(details["type"], "is not valid"))
 
 
 def _shown(name: str) -> str:
@@ -184,7 +185,16 @@ _REASONS: Final = {
     "greater_than_equal": _A_LIMIT,
     "less_than_equal": _A_LIMIT,
     "string_type": "must be a string",
+    "tuple_type": "must be an array",
     "string_unicode": "must be valid Unicode text",
     "model_type": "must be a JSON object",
     "dict_type": "must be a JSON object",
+}
+_REASONS_OF_PARTS: Final = {
+    "string_type": "must hold strings only",
+    "string_unicode": "must be valid Unicode text",
+    **dict.fromkeys(
+        ("int_type", "greater_than_equal", "less_than_equal"),
+        f"must hold whole numbers from 0 to {CEILING} only",
+    ),
 }

@@ -21,9 +21,13 @@ from domain.errors import (
     TokensUnavailable,
     TooManyStarts,
 )
-from domain.streams import CEILING
-from entrypoints.answer_models import FieldError, Problem, StreamView
-from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser
+from entrypoints.answer_models import FieldError, GroupLimit, Problem, StreamView
+from entrypoints.callers import (
+    InvalidLimitClaim,
+    InvalidSubject,
+    NotAllowed,
+    OtherUser,
+)
 from entrypoints.http_request import MAX_BODY_BYTES, BodyTooLarge, InvalidFields
 
 RETRY_AFTER_SECONDS: Final = 1
@@ -77,9 +81,12 @@ def problem_for(error: Exception, request_id: str) -> Problem:
 
 
 def _limit_reached(error: LimitReached) -> str:
-    if error.limit == 0:
-        return "This user may not watch any stream."
-    return f"The maximum of {error.limit} simultaneous streams is reached."
+    limit, group = error.full.limit, error.full.group
+    of_group = "" if group is None else f" in the group {group}"
+    if limit == 0:
+        return f"This user may not watch any stream{of_group}."
+    streams = "streams" if group is None or limit > 1 else "stream"
+    return f"The maximum of {limit} simultaneous {streams}{of_group} is reached."
 
 
 def _wait(error: TooManyStarts) -> int:
@@ -92,6 +99,9 @@ def _holders(error: LimitReached) -> dict[str, Any]:
         "stream_count": error.live.count,
         "anonymous_count": error.live.anonymous_count,
         "max_streams": error.limit,
+        "limit": None
+        if error.full.group is None
+        else GroupLimit(group=error.full.group, max=error.full.limit),
         "streams": tuple(StreamView.of(lease) for lease in error.live.leases),
     }
 
@@ -148,7 +158,7 @@ RULES: Final[dict[type, Rule]] = {
         HTTPStatus.FORBIDDEN,
         "invalid_limit",
         "The token's limit is not valid",
-        _always(f"The token's limit must be a whole number from 0 to {CEILING}."),
+        lambda error: error.detail,
     ),
     LimitReached: Rule(
         HTTPStatus.FORBIDDEN, "limit_reached", "Every stream is taken", _limit_reached, REFUSED, _holders

@@ -71,13 +71,38 @@ MaxStreams = Annotated[
 ]
 
 
+Groups = Annotated[
+    tuple[str, ...],
+    AfterValidator(names.check_groups),
+    Field(
+        strict=False,  # JSON has arrays, and no tuples
+        description=f"The configured groups that the stream is counted in too, {names.MOST_GROUPS} at most, "
+        "such as its quality or its place; only beside a streamId.",
+        examples=[["uhd"]],
+        json_schema_extra={
+            "maxItems": names.MOST_GROUPS,
+            "uniqueItems": True,
+            "items": {"type": "string", "pattern": f"^{names.GROUP_PATTERN}$"},
+        },
+    ),
+]
+GroupLimits = Annotated[
+    dict[str, Annotated[int, Field(ge=0, le=CEILING)]],
+    Field(
+        description="The user's limits of groups, in place of the configured ones; only in a signed request "
+        "of a backend.",
+        examples=[{"uhd": 2}],
+    ),
+]
+
+
 class RequestModel(BaseModel):
     """JSON in camelCase, of exactly the stated types, with no field that is not stated."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
 
 
-_OF_NAMED_STREAMS: Final = ("replaces", "device", "play", "pathPrefix")
+_OF_NAMED_STREAMS: Final = ("replaces", "device", "play", "pathPrefix", "groups")
 
 
 class StartBody(RequestModel):
@@ -93,12 +118,14 @@ class StartBody(RequestModel):
     replaces: StreamId | None = None
     play: Play | None = None
     path_prefix: PathPrefix | None = None
+    groups: Groups = ()
     max_streams: MaxStreams | None = None
+    group_limits: GroupLimits | None = None
 
     @model_validator(mode="after")
     def _names_fit_together(self) -> Self:
         if self.stream_id is None:
-            of_named = (self.replaces, self.device, self.play, self.path_prefix)
+            of_named = (self.replaces, self.device, self.play, self.path_prefix, self.groups or None)
             for field, value in zip(_OF_NAMED_STREAMS, of_named, strict=True):
                 if value is not None:
                     raise InvalidInput(field, "must come with a streamId")
@@ -118,16 +145,21 @@ class HeartbeatBody(RequestModel):
 class EndBody(RequestModel):
     """`POST /stream/end`. Without `streamId` it ends an anonymous stream."""
 
-    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"play": ["streamId"]}})
+    model_config = ConfigDict(
+        json_schema_extra={"dependentRequired": {"play": ["streamId"], "groups": ["streamId"]}}
+    )
 
     user_id: UserId
     stream_id: StreamId | None = None
     play: Play | None = None
+    groups: Groups = ()
 
     @model_validator(mode="after")
-    def _play_is_of_a_stream(self) -> Self:
-        if self.play is not None and self.stream_id is None:
-            raise InvalidInput("play", "must come with a streamId")
+    def _is_of_a_stream(self) -> Self:
+        if self.stream_id is None:
+            for field, value in (("play", self.play), ("groups", self.groups or None)):
+                if value is not None:
+                    raise InvalidInput(field, "must come with a streamId")
         return self
 
 

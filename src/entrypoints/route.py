@@ -62,6 +62,7 @@ class Route(Generic[CommandT]):
         request = HttpRequest(event)
         record = self._record(request, context, service.log)
         failure: Exception | None = None
+        full = None
         reclaimed = evicted = 0
         try:
             command = self.decode(request, service)
@@ -71,17 +72,19 @@ class Route(Generic[CommandT]):
                 record["limit"] = limit
             answer = self.use_case(service.limiter, command)
             status, body = HTTPStatus.OK, self.encode(command, answer, service)
-            record["outcome"] = answer.outcome
-            live, reclaimed, evicted = answer.live, answer.reclaimed, answer.evicted
+            record["outcome"] = str(answer.outcome)
+            live, full, reclaimed, evicted = answer.live, answer.full, answer.reclaimed, answer.evicted
         except Exception as error:  # noqa: BLE001 - the table answers every error, one unknown to it as a 500
             rule = rule_for(error)
             status, body = rule.status, problem_for(error, request.request_id)
             record["outcome"] = rule.outcome
             record["code"] = rule.code
-            live = getattr(error, "live", None)
+            live, full = getattr(error, "live", None), getattr(error, "full", None)
             failure = error if rule.outcome == FAILED else None
         if live is not None:
             record["stream_count"] = live.count
+        if full is not None and full.group is not None:
+            record["limit_group"] = full.group
         record["status"] = int(status)
         record |= _costs(service.store_calls, service.clock.monotonic() - started)
         record |= embedded(record["outcome"], service.clock.now(), reclaimed=reclaimed, evicted=evicted)
@@ -129,12 +132,13 @@ def _costs(calls: StoreCalls, seconds: float) -> dict[str, Any]:
 
 def _response(status: HTTPStatus, body: AnswerModel, cookie_domain: str = "") -> dict[str, Any]:
     """Return the answer in API Gateway's payload format 2.0."""
-    kind = "application/json" if status is HTTPStatus.OK else "application/problem+json"
-    headers = {"content-type": kind, "cache-control": "no-store"}
-    if status is HTTPStatus.TOO_MANY_REQUESTS and isinstance(body, Problem):
-        headers["retry-after"] = str(body.retry_after_seconds)
-    elif status is HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["retry-after"] = str(RETRY_AFTER_SECONDS)
+    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    if isinstance(body, Problem):
+        headers["content-type"] = "application/problem+json"
+        if status is HTTPStatus.TOO_MANY_REQUESTS:
+            headers["retry-after"] = str(body.retry_after_seconds)
+        elif status is HTTPStatus.SERVICE_UNAVAILABLE:
+            headers["retry-after"] = str(RETRY_AFTER_SECONDS)
     answer: dict[str, Any] = {"statusCode": int(status), "headers": headers, "body": body.to_json()}
     if cookie_domain and isinstance(body, HoldAnswer) and body.playback_token:
         answer["cookies"] = [_cookie(body.playback_token, body.expires_in_seconds or 0, cookie_domain)]

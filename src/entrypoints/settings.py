@@ -5,12 +5,22 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from adapters.aws.api import StoreClient
 from adapters.playback_keys import PlaybackKey, parse_keys
 from domain.policy import MAX_STREAMS, Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
+from entrypoints.groups import MOST_GROUPS_IN_ALL, MOST_PATHS, parse_labels, parse_limits, parse_paths
 
 DEFAULT: Final = Policy()
 
@@ -103,10 +113,35 @@ class Settings(BaseModel):
     playback_cookie_domain: Annotated[str, Field(pattern=DOMAIN_PATTERN, max_length=253)] = ""
     """The parent domain of API and CDN, for which answers set the token as a cookie; empty: no cookie."""
 
+    group_limits: Annotated[Mapping[str, int], BeforeValidator(parse_limits)] = {}
+    """How many of a user's streams may be in a group at once: `uhd=2,away=1`."""
+    group_labels: Annotated[tuple[str, ...], BeforeValidator(parse_labels)] = ()
+    """Groups that are counted and shown, and not limited: `hd,mobile`."""
+    group_limits_claim: Annotated[str, Field(min_length=1, max_length=128)] = "groupLimits"
+    """The token's claim that holds the user's own limits of groups, in the form of `group_limits`."""
+    group_paths: Annotated[Mapping[str, str], BeforeValidator(parse_paths), Field(max_length=MOST_PATHS)] = {}
+    """Paths that the edge opens only to streams in a group: `/uhd/=uhd`. Tokens name groups only with it."""
+
     @model_validator(mode="after")
     def _heartbeat_is_shorter_than_lease(self) -> Self:
         if self.heartbeat_seconds >= self.lease_seconds:
             raise ValueError("HEARTBEAT_SECONDS must be shorter than LEASE_SECONDS")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_fit_together(self) -> Self:
+        both = self.group_limits.keys() & set(self.group_labels)
+        if both:
+            raise ValueError(f"GROUP_LABELS has groups that GROUP_LIMITS has too: {', '.join(sorted(both))}")
+        if len(self.groups) > MOST_GROUPS_IN_ALL:
+            raise ValueError(
+                f"GROUP_LIMITS and GROUP_LABELS have more than {MOST_GROUPS_IN_ALL} groups together"
+            )
+        unknown = set(self.group_paths.values()) - self.groups
+        if unknown:
+            raise ValueError(
+                f"GROUP_PATHS names groups that are not configured: {', '.join(sorted(unknown))}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -126,6 +161,11 @@ class Settings(BaseModel):
                 "as a playback token lives as long as its lease"
             )
         return self
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups that a stream can be in."""
+        return frozenset({*self.group_limits, *self.group_labels})
 
     @property
     def playback_keys(self) -> tuple[PlaybackKey, ...]:

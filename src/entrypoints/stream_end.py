@@ -16,7 +16,7 @@ def decode(request: HttpRequest, service: Service) -> EndRequest:
     key = request.idempotency_key()  # checked beside a name too, which needs none
     if body.stream_id is None:
         return EndAnonymous(user_id, key or service.new_key())
-    return EndNamed(user_id, body.stream_id, body.play)
+    return EndNamed(user_id, body.stream_id, body.play, body.groups)
 
 
 def encode(command: EndRequest, answer: Answer, service: Service) -> EndAnswer:

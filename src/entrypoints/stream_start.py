@@ -1,5 +1,6 @@
 """`POST /stream/start`: take a slot."""
 
+from domain.bounds import Bound
 from domain.limiter import Answer, StreamLimiter
 from domain.requests import StartAnonymous, StartNamed, StartRequest
 from entrypoints.answer_models import HoldAnswer
@@ -19,7 +20,20 @@ def decode(request: HttpRequest, service: Service) -> StartRequest:
         return StartAnonymous(user_id, key or service.new_key(), limit)
     if body.path_prefix is not None:
         service.callers.may_ask_for_path()
-    return StartNamed(user_id, body.stream_id, limit, body.device, body.replaces, body.play, body.path_prefix)
+    bounds: tuple[Bound, ...] = ()
+    if body.groups or body.group_limits is not None:
+        bounds = service.callers.group_bounds(request, body.groups, body.group_limits)
+    return StartNamed(
+        user_id,
+        body.stream_id,
+        limit,
+        body.device,
+        body.replaces,
+        body.play,
+        body.path_prefix,
+        body.groups,
+        bounds,
+    )
 
 
 def encode(command: StartRequest, answer: Answer, service: Service) -> HoldAnswer:

@@ -20,6 +20,7 @@ from adapters.dynamodb.census import DynamoDbCensus
 from adapters.store_calls import StoreCalls
 from domain import audit
 from domain.errors import InvalidInput, StoreError
+from domain.group_counts import RECOUNTS
 from domain.limiter import DEADLINE_SECONDS, StreamLimiter
 from domain.names import check_stream_id, check_user_id
 from domain.policy import Outcome, Policy
@@ -67,6 +68,7 @@ class Operator:
         state = self.repository.read(user_id, self._deadline())
         live = self.policy.live(state, self.clock.now())
         finding = audit.examine(state, self.policy, self.clock.now())
+        groups = {group: count for group, count in sorted(state.groups.items()) if group != RECOUNTS}
         yield Line(
             {
                 "userId": user_id,
@@ -74,9 +76,11 @@ class Operator:
                 "storedCount": state.stream_count,
                 "anonymousCount": state.anonymous.count,
                 "anonymousExpiresAt": _time(state.anonymous.expires_at),
+                "groupCounts": groups,
             },
             f"{user_id}: {live.count} live, {state.stream_count} slots taken, "
-            f"{state.anonymous.count} of them anonymous",
+            f"{state.anonymous.count} of them anonymous"
+            + "".join(f", {count} in {group}" for group, count in groups.items()),
             well=finding is None or finding.is_minor,
         )
         for lease in sorted(state.leases.values(), key=lambda lease: lease.started_at):
@@ -88,9 +92,11 @@ class Operator:
                     "startedAt": _time(lease.started_at),
                     "expiresAt": _time(lease.expires_at),
                     "live": is_live,
+                    "groups": list(lease.groups),
                 },
                 f"  {lease.stream_id}  {lease.device or '-'}  since {_time(lease.started_at)}, "
-                f"{'until' if is_live else 'over since'} {_time(lease.expires_at)}",
+                f"{'until' if is_live else 'over since'} {_time(lease.expires_at)}"
+                + "".join(f", in {group}" for group in lease.groups),
             )
         for name, until in sorted(state.spent.items()):
             yield Line(
@@ -135,11 +141,13 @@ class Operator:
                     "expiredAnonymous": expired.anonymous.count,
                     "miscountedNames": list(finding.miscounted_names),
                     "spentTokens": list(finding.spent),
+                    "miscountedGroups": list(finding.miscounted_groups),
                     "repaired": is_repaired,
                 },
                 f"{user_id}: count off by {finding.miscount}, {len(expired.expired)} expired streams, "
                 f"{expired.anonymous.count} expired anonymous, "
-                f"{len(finding.miscounted_names)} miscounted names, {len(finding.spent)} spent tokens"
+                f"{len(finding.miscounted_names)} miscounted names, {len(finding.spent)} spent tokens, "
+                f"{len(finding.miscounted_groups)} miscounted groups"
                 f"{', repaired' if is_repaired else ''}",
                 well=is_repaired or finding.is_minor,
             )

@@ -64,6 +64,8 @@ run "too_large" {
     anonymous_seconds = 31536001
     limit_claim       = join("", [for _ in range(129) : "x"])
 
+    group_limits_claim = join("", [for _ in range(129) : "x"])
+
     reserved_concurrency = 10001
     token_overlap        = 21
 
@@ -81,6 +83,7 @@ run "too_large" {
     var.grace_seconds,
     var.anonymous_seconds,
     var.limit_claim,
+    var.group_limits_claim,
     var.reserved_concurrency,
     var.token_overlap,
     var.playback_cookie_domain,

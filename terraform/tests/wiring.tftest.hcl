@@ -93,6 +93,11 @@ run "functions_are_told_the_settings" {
     log_level         = "debug"
     log_hash_key      = "made-up"
 
+    group_limits       = { uhd = 2, away = 1, sports = 0 }
+    group_labels       = ["mobile", "hdr"]
+    group_limits_claim = "plan.groups"
+    group_paths        = { "/uhd/" = "uhd", "/4k/hdr/" = "hdr" }
+
     playback_key_parameter = "/stream-limiter/playback-key"
     token_overlap          = 3
     open_tokens            = true
@@ -118,6 +123,11 @@ run "functions_are_told_the_settings" {
         LOG_HASH_KEY      = "made-up"
 
         LOG_HASH_KEY_PARAMETER = ""
+
+        GROUP_LIMITS       = "away=1,sports=0,uhd=2"
+        GROUP_LABELS       = "hdr,mobile"
+        GROUP_LIMITS_CLAIM = "plan.groups"
+        GROUP_PATHS        = "/4k/hdr/=hdr,/uhd/=uhd"
 
         PLAYBACK_KEY_PARAMETER = "/stream-limiter/playback-key"
         TOKEN_OVERLAP          = "3"
@@ -205,12 +215,15 @@ run "a_protected_table_is_not_deleted" {
   }
 }
 
-run "heartbeat_not_given_is_left_to_the_service" {
+run "what_is_not_given_is_left_to_the_service" {
   assert {
-    condition = alltrue([
-      for function in aws_lambda_function.route : nonsensitive(function.environment[0].variables)["HEARTBEAT_SECONDS"] == ""
-    ])
-    error_message = "The heartbeat is set although nobody gave one."
+    condition = alltrue(flatten([
+      for function in aws_lambda_function.route : [
+        for name in ["HEARTBEAT_SECONDS", "GROUP_LIMITS", "GROUP_LABELS", "GROUP_PATHS"] :
+        nonsensitive(function.environment[0].variables)[name] == ""
+      ]
+    ]))
+    error_message = "A heartbeat or groups are set although nobody gave any."
   }
 }
 

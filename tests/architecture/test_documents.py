@@ -10,6 +10,7 @@ import pytest
 from adapters.dynamodb import items
 from dev import terraform_docs
 from dev.capacity import Audience, capacity, load_prices
+from domain.group_counts import RECOUNTS
 from entrypoints.problems import RULES
 from entrypoints.settings import Settings
 from tests.documented import DOCS, rows
@@ -64,6 +65,8 @@ def test_each_attribute_of_the_item_is_documented() -> None:
             items.TOKENS,
             f"{items.STREAM_PREFIX}<streamId>",
             f"{items.SPENT_PREFIX}<streamId>",
+            f"{items.GROUP_PREFIX}<name>",
+            f"{items.GROUP_PREFIX}{RECOUNTS}",
         ),
     )
     expected = {f"`{name}`" for name in attributes}

@@ -16,6 +16,9 @@ from pydantic.fields import FieldInfo
 
 from dev.gateway import ROUTES
 from dev.stack import FUNCTIONS, function_name
+from domain.names import GROUP_PATTERN, MAX_PATH_PREFIX, PATH_PREFIX_PATTERN
+from domain.streams import CEILING
+from entrypoints.groups import MOST_GROUPS_IN_ALL
 from entrypoints.route import Route
 from entrypoints.settings import MOST_LEASE_SECONDS_WITH_TOKENS, Settings
 
@@ -116,7 +119,8 @@ def test_bounds_are_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", CONFIGURABLE)
 def test_choices_are_the_same(name: str) -> None:
     """A setting that is a choice is the same choice on both sides."""
-    kind: Any = Settings.model_fields[name].annotation
+    annotation = Settings.model_fields[name].annotation
+    kind: Any = annotation if isinstance(annotation, type) else object  # maps and lists are no choices
     found = re.search(rf"contains\((\[.+\]), var\.{name}\)", variable(name))
     choices = set(json.loads(found[1])) if found else set()
 
@@ -142,6 +146,28 @@ def test_patterns_are_the_same() -> None:
     assert patterns
     for name, pattern in patterns.items():
         assert f"""can(regex({json.dumps(pattern)}, var.{name}))""" in variable(name)
+
+
+def test_groups_have_the_same_rules_on_both_sides() -> None:
+    """Names, paths and their numbers are bounded by the same patterns and figures."""
+    for name in ("group_limits", "group_labels"):
+        assert f'can(regex("^{GROUP_PATTERN}$", name))' in variable(name)
+    assert f"limit >= 0 && limit <= {CEILING} && floor(limit) == limit" in variable("group_limits")
+    both = "length(var.group_labels) + length(var.group_limits)"
+    assert f"{both} <= {MOST_GROUPS_IN_ALL}" in variable("group_labels")
+    assert f'can(regex("^{PATH_PREFIX_PATTERN}$", prefix))' in variable("group_paths")
+    assert f"length(prefix) <= {MAX_PATH_PREFIX}" in variable("group_paths")
+
+
+def test_the_service_reads_groups_as_terraform_writes_them() -> None:
+    """The texts that Terraform's own test expects of its inputs are those inputs to the service."""
+    written = dict(re.findall(r'^ +(GROUP_\w+) += "(.+)"$', read("tests/wiring.tftest.hcl"), re.MULTILINE))
+    settings = Settings.from_environment({"TABLE_NAME": "streams", **written})
+
+    assert settings.group_limits == {"uhd": 2, "away": 1, "sports": 0}
+    assert settings.group_labels == ("hdr", "mobile")
+    assert settings.group_limits_claim == "plan.groups"
+    assert settings.group_paths == {"/uhd/": "uhd", "/4k/hdr/": "hdr"}
 
 
 def test_a_heartbeat_is_shorter_than_a_lease_on_both_sides() -> None:

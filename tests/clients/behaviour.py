@@ -40,6 +40,7 @@ TOKEN_SETTINGS: Final = SETTINGS | {
     "LEASE_SECONDS": "60",  # so that no token is over before its test
 }
 """One stream, and at most two names with a token."""
+PLAN_SETTINGS: Final = SETTINGS | {"MAX_STREAMS": "3", "GROUP_LIMITS": "uhd=1"}
 WITHIN_SECONDS: Final = 20
 
 
@@ -58,12 +59,12 @@ class Player:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def do(self, action: str, **options: str) -> dict[str, Any]:
+    def do(self, action: str, **options: str | list[str]) -> dict[str, Any]:
         """Tell it to do something; gives what came of it."""
         self.begin(action, **options)
         return self.told()
 
-    def begin(self, action: str, **options: str) -> None:
+    def begin(self, action: str, **options: str | list[str]) -> None:
         """Send it a command, and do not wait for its event."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps({"action": action, **options}) + "\n")
@@ -110,8 +111,15 @@ class Household:
 
     def watching(self) -> list[tuple[str, str]]:
         """The name and the device of each stream."""
+        return [(stream["streamId"], stream["device"]) for stream in self._streams()]
+
+    def groups(self) -> dict[str, list[str]]:
+        """Return the groups of each device that is watching."""
+        return {stream["device"]: stream.get("groups", []) for stream in self._streams()}
+
+    def _streams(self) -> list[dict[str, Any]]:
         listed = httpx.get(f"{self.url}/stream", params={"userId": self.user_id}).json()
-        return [(stream["streamId"], stream["device"]) for stream in listed["streams"]]
+        return list(listed["streams"])
 
     def until(self, holds: Callable[[list[str]], bool]) -> None:
         """Wait until this holds of the devices that are watching."""
@@ -138,6 +146,13 @@ def service(store: dict[str, str]) -> Iterator[LocalService]:
 def tokens(store: dict[str, str]) -> Iterator[LocalService]:
     """The service, one stream per user, with playback tokens."""
     with LocalService(TOKEN_SETTINGS | store) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def plan(store: dict[str, str]) -> Iterator[LocalService]:
+    """The service, three streams per user, one of them in UHD."""
+    with LocalService(PLAN_SETTINGS | store) as service:
         yield service
 
 
@@ -185,6 +200,12 @@ class Behaviour:
         """A household of its own for each test, whose streams have playback tokens."""
         with ExitStack() as players:
             yield Household(command, tokens.url, user_id, players)
+
+    @pytest.fixture
+    def planned(self, command: list[str], plan: LocalService, user_id: str) -> Iterator[Household]:
+        """A household of its own for each test, of three streams and one in UHD."""
+        with ExitStack() as players:
+            yield Household(command, plan.url, user_id, players)
 
     def test_a_player_keeps_its_slot_and_gives_it_back(self, household: Household) -> None:
         """For longer than a lease, under one name."""
@@ -390,3 +411,52 @@ class Behaviour:
         time.sleep(1)  # some heartbeats
         assert guarded.watching() == [(second, "phone")]
         assert phone.is_silent()
+
+    def test_a_player_that_a_groups_limit_refuses_plays_without_the_group(self, planned: Household) -> None:
+        """It learns which group is full, and who holds the slots."""
+        tv, phone = planned.player("tv"), planned.player("phone")
+        assert tv.do("start", groups=["uhd"])["event"] == "admitted"
+        refused = phone.do("start", groups=["uhd"])
+        assert (refused["event"], refused["holders"]) == ("refused", ["tv"])
+        assert refused["limit"] == {"group": "uhd", "max": 1}
+        assert phone.do("start", groups=[])["event"] == "admitted"
+        assert planned.groups() == {"tv": ["uhd"], "phone": []}
+
+    def test_a_held_stream_changes_its_groups_under_its_name(self, planned: Household) -> None:
+        """Another one takes the place in the group then, also with a stream that it holds already."""
+        tv, phone = planned.player("tv"), planned.player("phone")
+        names = {tv.do("start", groups=["uhd"])["streamId"], phone.do("start")["streamId"]}
+        names |= {tv.do("start", groups=[])["streamId"], phone.do("start", groups=["uhd"])["streamId"]}
+        assert planned.groups() == {"tv": [], "phone": ["uhd"]}
+        assert {name for name, _ in planned.watching()} == names
+        assert phone.do("end")["event"] == "ended"
+        assert tv.do("start", groups=["uhd"])["event"] == "admitted"
+        assert tv.is_silent()
+
+    def test_a_held_stream_that_is_refused_a_group_goes_on_without_it(self, planned: Household) -> None:
+        """For longer than a lease; it says the refusal, and nothing else."""
+        tv, phone = planned.player("tv"), planned.player("phone")
+        tv.do("start", groups=["uhd"])
+        name = phone.do("start")["streamId"]
+        assert phone.do("start", groups=["uhd"])["event"] == "refused"
+        time.sleep(LEASE_SECONDS + GRACE_SECONDS + 1)
+        assert planned.groups() == {"tv": ["uhd"], "phone": []}
+        assert phone.is_silent()
+        assert phone.do("start") == {"event": "admitted", "streamId": name, "holders": [], "hasToken": False}
+        assert phone.do("end")["event"] == "ended"
+        assert planned.groups() == {"tv": ["uhd"]}
+
+    def test_a_lapsed_stream_starts_again_in_its_groups(self, planned: Household, plan: LocalService) -> None:
+        """By itself, when the network is back; another one had its place in the group meanwhile."""
+        with Proxy(plan.port) as network:
+            tv = planned.player("tv", f"http://127.0.0.1:{network.port}")
+            phone = planned.player("phone")
+            tv.do("start", groups=["uhd"])
+            network.refuse()
+            planned.until(lambda devices: devices == [])
+            assert phone.do("start", groups=["uhd"])["event"] == "admitted"
+            assert phone.do("end")["event"] == "ended"
+            network.come_back()
+            planned.until(lambda devices: devices == ["tv"])
+            assert planned.groups() == {"tv": ["uhd"]}
+            assert tv.is_silent()

@@ -9,15 +9,15 @@ const tell = (event, { streams = [], ...more } = {}) => {
   const holders = streams.map((holder) => holder.device);
   process.stdout.write(`${JSON.stringify({ event, streamId: stream.streamId, holders, ...more })}\n`);
 };
-stream.addEventListener("refused", ({ detail }) => tell("refused", { streams: detail.streams }));
+stream.addEventListener("refused", ({ detail: { streams, limit } }) => tell("refused", { streams, limit }));
 stream.addEventListener("gone", () => tell("gone"));
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { action, replaces } = JSON.parse(line);
+  const { action, ...options } = JSON.parse(line);
   if (action === "end") tell((await stream.end()) ? "ended" : "failed");
   if (action !== "start") continue;
   try {
-    if (await stream.start({ replaces })) tell("admitted", { hasToken: stream.playbackToken !== undefined });
+    if (await stream.start(options)) tell("admitted", { hasToken: stream.playbackToken !== undefined });
   } catch (error) {
     if (error.code !== "too_many_starts") throw error;
     tell("put off", { seconds: error.retryAfterMs / 1000 });

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from stream_limiter_client import (
@@ -32,7 +33,9 @@ def report_lost(stream: Stream | AsyncStream, reason: ServiceError) -> None:
     """Write the event of a start that was refused or put off, or of a slot that was taken away."""
     match reason:
         case LimitReached():
-            report(stream, "refused", holders=[holder.device for holder in reason.streams])
+            holders = [holder.device for holder in reason.streams]
+            limit = {} if reason.limit is None else {"limit": asdict(reason.limit)}
+            report(stream, "refused", holders=holders, **limit)
         case TooManyStarts():
             report(stream, "put off", seconds=reason.retry_after)
         case _:
@@ -50,7 +53,7 @@ def in_threads(url: str, user_id: str, device: str, stream_id: str | None = None
             report(stream, "ended" if stream.end() else "failed")
             continue
         try:
-            stream.start(replaces=command.get("replaces"))
+            stream.start(replaces=command.get("replaces"), groups=command.get("groups"))
         except (LimitReached, TooManyStarts) as refusal:
             report_lost(stream, refusal)
         else:
@@ -68,7 +71,7 @@ async def in_asyncio(url: str, user_id: str, device: str, stream_id: str | None 
             report(stream, "ended" if await stream.end() else "failed")
             continue
         try:
-            await stream.start(replaces=command.get("replaces"))
+            await stream.start(replaces=command.get("replaces"), groups=command.get("groups"))
         except (LimitReached, TooManyStarts) as refusal:
             report_lost(stream, refusal)
         else:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.behaviour import Behaviour, outage, service, store, tokens
+from tests.clients.behaviour import Behaviour, outage, plan, service, store, tokens
 from tests.clients.installed import python_client
 
-__all__ = ["outage", "service", "store", "tokens"]  # fixtures
+__all__ = ["outage", "plan", "service", "store", "tokens"]  # fixtures
 
 
 @pytest.mark.e2e

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.behaviour import Behaviour, outage, service, store, tokens
+from tests.clients.behaviour import Behaviour, outage, plan, service, store, tokens
 from tests.clients.installed import javascript_client
 from tests.support import skip_or_fail
 
-__all__ = ["outage", "service", "store", "tokens"]  # fixtures
+__all__ = ["outage", "plan", "service", "store", "tokens"]  # fixtures
 
 
 @pytest.mark.e2e

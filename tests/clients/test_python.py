@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import inf
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import pytest
 
 from stream_limiter_client import (
     AsyncStreamLimiter,
+    GroupLimit,
     LimitReached,
     ServiceError,
     StreamGone,
@@ -22,19 +23,14 @@ from stream_limiter_client import (
 from stream_limiter_client.play import Pause, Play, Post, Steps, Timing, answer_of
 
 HOLD: Final = {"streamCount": 1, "maxStreams": 3, "expiresInSeconds": 90, "heartbeatSeconds": 30}
-FULL: Final = {
-    "code": "limit_reached",
-    "detail": "full",
-    "anonymousCount": 1,
-    "streams": [
-        {
-            "streamId": "tv-1",
-            "device": "TV",
-            "startedAt": "2026-11-24T05:19:39Z",
-            "expiresAt": "2026-11-24T05:21:09Z",
-        }
-    ],
+HOLDER: Final = {
+    "streamId": "tv-1",
+    "device": "TV",
+    "startedAt": "2026-11-24T05:19:39Z",
+    "expiresAt": "2026-11-24T05:21:09Z",
 }
+FULL: Final = {"code": "limit_reached", "detail": "full", "anonymousCount": 1, "streams": [HOLDER]}
+UHD_FULL: Final = FULL | {"limit": {"group": "uhd", "max": 1}}
 SOON: Final = httpx.Response(429, json={"code": "too_many_starts"}, headers={"retry-after": "60"})
 AWAY: Final = httpx.Response(503, json={"code": "store_unavailable"})
 
@@ -121,8 +117,15 @@ def test_a_refusal_says_who_holds_the_slots(kind: str) -> None:
     with pytest.raises(LimitReached, match="full") as refused:
         play_once(kind, service)
     assert [(holder.stream_id, holder.device) for holder in refused.value.streams] == [("tv-1", "TV")]
-    assert refused.value.anonymous_count == 1
+    assert (refused.value.anonymous_count, refused.value.limit) == (1, None)
     assert len(service.requests) == 1
+
+
+def test_a_refusal_says_which_group_is_full(kind: str) -> None:
+    """And its limit, as values."""
+    with pytest.raises(LimitReached) as refused:
+        play_once(kind, Service(httpx.Response(403, json=UHD_FULL)), groups=["uhd"])
+    assert refused.value.limit == GroupLimit("uhd", 1)
 
 
 def test_a_start_that_is_not_answered_is_repeated_under_the_same_name(kind: str) -> None:
@@ -145,12 +148,14 @@ def test_what_is_hopeless_is_given_up(kind: str, answer: httpx.Response | None, 
     assert len(service.requests) == 1
 
 
-def starts(kind: str, service: Service, times: int, *, ends: bool = False) -> list[dict[str, str]]:
+def starts(
+    kind: str, service: Service, times: int, *, ends: bool = False, stream_id: str | None = None
+) -> list[dict[str, str]]:
     """Return what a stream sends that is started so often, and ended at last, or each time."""
 
     def in_threads() -> None:
         with StreamLimiter("http://api", transport=service, timing=Timing(patience_seconds=0)) as limiter:
-            stream = limiter.stream("1")
+            stream = limiter.stream("1", stream_id=stream_id)
             for _ in range(times):
                 with contextlib.suppress(ServiceError):
                     stream.start()
@@ -161,7 +166,7 @@ def starts(kind: str, service: Service, times: int, *, ends: bool = False) -> li
     async def in_asyncio() -> None:
         timing = Timing(patience_seconds=0)
         async with AsyncStreamLimiter("http://api", transport=service, timing=timing) as limiter:
-            stream = limiter.stream("1")
+            stream = limiter.stream("1", stream_id=stream_id)
             for _ in range(times):
                 with contextlib.suppress(ServiceError):
                     await stream.start()
@@ -171,6 +176,73 @@ def starts(kind: str, service: Service, times: int, *, ends: bool = False) -> li
 
     asyncio.run(in_asyncio()) if kind == "asyncio" else in_threads()
     return [body for _, body in service.requests]
+
+
+@pytest.mark.parametrize("groups", [["uhd", "away"], ()])
+def test_a_stream_names_its_groups_with_each_start_and_each_end(kind: str, groups: Iterable[str]) -> None:
+    """So that an end is one write; a stream in no group does not speak of groups."""
+    service = Service(httpx.Response(200, json=HOLD))
+    play_once(kind, service, groups=iter(groups))
+    assert [body.get("groups") for _, body in service.requests] == [list(groups) or None] * 2
+
+
+def changes(kind: str, service: Service, *asked: list[str] | None) -> list[list[str] | None]:
+    """Start a stream in `hd` and then so, and end it; return the groups that each request named."""
+    timing = Timing(patience_seconds=0)
+
+    def in_threads() -> None:
+        with (
+            StreamLimiter("http://api", transport=service, timing=timing) as limiter,
+            limiter.stream("1", groups=["hd"], stream_id="mine") as stream,
+        ):
+            for groups in asked:
+                with contextlib.suppress(ServiceError):
+                    stream.start(groups=groups)
+
+    async def in_asyncio() -> None:
+        async with (
+            AsyncStreamLimiter("http://api", transport=service, timing=timing) as limiter,
+            limiter.stream("1", groups=["hd"], stream_id="mine") as stream,
+        ):
+            for groups in asked:
+                with contextlib.suppress(ServiceError):
+                    await stream.start(groups=groups)
+
+    asyncio.run(in_asyncio()) if kind == "asyncio" else in_threads()
+    assert len({body["play"] for _, body in service.requests}) == 1
+    return [body.get("groups") for _, body in service.requests]
+
+
+def test_a_stream_is_in_the_groups_of_its_latest_start(kind: str) -> None:
+    """Until a start names others, of which there may be none; its name and its play stay the same."""
+    service = Service(httpx.Response(200, json=HOLD))
+    assert changes(kind, service, ["uhd"], None, []) == [["hd"], ["uhd"], ["uhd"], None, None]
+
+
+LISTED: Final = UHD_FULL | {"streams": [HOLDER, HOLDER | {"streamId": "mine"}]}
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(403, json=LISTED), SOON, None], ids=["refused", "429", "lost"]
+)
+def test_a_change_of_groups_that_fails_leaves_the_stream_in_those_that_it_has(
+    kind: str, answer: httpx.Response | None
+) -> None:
+    """A refusal that lists the stream has taken nothing from it: it is ended at last, in its old groups."""
+    held = httpx.Response(200, json=HOLD)
+    assert changes(kind, Service(held, answer, held), ["uhd"]) == [["hd"], ["uhd"], ["hd"]]
+
+
+def test_a_change_of_groups_is_refused_to_a_stream_that_is_gone_like_any_start(kind: str) -> None:
+    """No slot is left to end."""
+    held, full = httpx.Response(200, json=HOLD), httpx.Response(403, json=UHD_FULL)
+    assert changes(kind, Service(held, full, held), ["uhd"]) == [["hd"], ["uhd"]]
+
+
+def test_a_start_is_refused_whoever_plays_under_its_name(kind: str) -> None:
+    """A slot of an earlier play is none of this one's: there is nothing to end."""
+    service = Service(httpx.Response(403, json=LISTED))
+    assert len(starts(kind, service, times=1, stream_id="mine")) == 1
 
 
 def test_five_next_episodes_are_one_screen(kind: str) -> None:
@@ -342,7 +414,7 @@ def test_a_token_that_cannot_be_had_is_a_service_error(kind: str) -> None:
     assert failed.value.is_passing
 
 
-def test_a_backend_signs_every_request_and_names_the_limit(kind: str) -> None:
+def test_a_backend_signs_every_request_and_names_the_limits(kind: str) -> None:
     """Of a start in its body, of a list in its query, which is encoded as a signature wants it."""
     listed = {"streamCount": 0, "anonymousCount": 0, "maxStreams": 5, "streams": []}
     held, seen = httpx.Response(200, json=HOLD), httpx.Response(200, json=listed)
@@ -354,20 +426,26 @@ def test_a_backend_signs_every_request_and_names_the_limit(kind: str) -> None:
 
     def in_threads() -> None:
         with StreamLimiter("http://api/v1", auth=sign, transport=service) as limiter:
-            with limiter.stream("1", max_streams=5):
+            with limiter.stream("1", max_streams=5, group_limits={"uhd": 2}):
                 pass
             limiter.streams("a b+c", max_streams=5)
             limiter.streams(None)
 
     async def in_asyncio() -> None:
         async with AsyncStreamLimiter("http://api/v1", auth=sign, transport=service) as limiter:
-            async with limiter.stream("1", max_streams=5):
+            async with limiter.stream("1", max_streams=5, group_limits={"uhd": 2}):
                 pass
             await limiter.streams("a b+c", max_streams=5)
             await limiter.streams(None)
 
     asyncio.run(in_asyncio()) if kind == "asyncio" else in_threads()
     assert [body and body.get("maxStreams") for _, body in service.requests] == [5, None, None, None]
+    assert [body and body.get("groupLimits") for _, body in service.requests] == [
+        {"uhd": 2},
+        None,
+        None,
+        None,
+    ]
     assert service.queries == [b"", b"", b"userId=a%20b%2Bc&maxStreams=5", b""]
     signatures = [headers["authorization"] for headers in service.headers]
     assert signatures == ["signed POST True"] * 2 + ["signed GET False"] * 2
@@ -470,10 +548,16 @@ def test_retry_after_is_heeded_within_bounds(asked: str, seconds: float) -> None
 
 def test_the_users_streams_can_be_listed() -> None:
     """As values."""
-    listed = {"streamCount": 2, "anonymousCount": 1, "maxStreams": 3, "streams": FULL["streams"]}
+    listed = {
+        "streamCount": 3,
+        "anonymousCount": 1,
+        "maxStreams": 3,
+        "streams": [HOLDER, HOLDER | {"groups": ["uhd"]}],
+    }
     with StreamLimiter("http://api", transport=Service(httpx.Response(200, json=listed))) as limiter:
         streams = limiter.streams("1")
-    assert (streams.stream_count, streams.anonymous_count, streams.streams[0].stream_id) == (2, 1, "tv-1")
+    assert (streams.stream_count, streams.anonymous_count, streams.streams[0].stream_id) == (3, 1, "tv-1")
+    assert [stream.groups for stream in streams.streams] == [(), ("uhd",)]
 
 
 class Clock:
@@ -482,13 +566,13 @@ class Clock:
     def __init__(self) -> None:
         self.now = 1000.0
 
-    def heartbeats(self, hold: dict[str, Any] = HOLD) -> Steps:
+    def heartbeats(self, hold: dict[str, Any] = HOLD, groups: tuple[str, ...] = ()) -> Steps:
         """Those of a play that was admitted at 1000, with a lease until 1090; the first one is due."""
         play = Play(Timing(lambda: self.now, lambda: 1.0), "1", None, "old", "mine")
         play.nonce = "this"
-        start = play.start(is_held=False)
-        body = {"userId": "1", "streamId": "mine", "play": "this"}
-        assert next(start) == Post("/stream/start", body | {"replaces": "old"})
+        start = play.start(is_held=False, groups=groups)
+        body = {"userId": "1", "streamId": "mine", "play": "this", "replaces": "old"}
+        assert next(start) == Post("/stream/start", body | ({"groups": groups} if groups else {}))
         with pytest.raises(StopIteration):
             start.send(hold)
         heartbeats = play.keep()
@@ -538,6 +622,14 @@ def test_whose_lease_had_run_out_starts_again_under_the_same_name_and_replaces_n
     again = heartbeats.throw(GONE)
     assert isinstance(again, Post)
     assert again == Post("/stream/start", HEARTBEAT.body)
+
+
+def test_whose_lease_had_run_out_starts_again_in_its_groups() -> None:
+    """Its heartbeats do not name them: the service has them."""
+    clock = Clock()
+    heartbeats = clock.heartbeats(groups=("uhd",))
+    clock.now = 1090.0
+    assert next_after_gone(heartbeats) == Post("/stream/start", {**HEARTBEAT.body, "groups": ("uhd",)})
 
 
 UNVERIFIED: Final = {"expiresInSeconds": 90, "heartbeatSeconds": 30, "verified": False}
@@ -617,6 +709,16 @@ def test_a_stream_has_the_newest_token_until_it_is_over() -> None:
     assert play.playback_token == "token"
     clock.now = 1120.0
     assert play.playback_token is None
+
+
+def test_a_stream_that_is_refused_other_groups_keeps_its_token() -> None:
+    """It goes on in those that it has."""
+    play = held_play(Clock(), HOLD | {"playbackToken": "token"})
+    start = play.start(is_held=True, groups=["uhd"])
+    next(start)
+    with pytest.raises(LimitReached):
+        start.throw(LimitReached(403, LISTED))
+    assert (play.playback_token, play.groups) == ("token", ())
 
 
 @pytest.mark.parametrize("how", ["ended", "evicted", "refused"])

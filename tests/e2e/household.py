@@ -24,12 +24,17 @@ def video(page: Page, device: str) -> Locator:
     return screen(page, device).locator("video")
 
 
-def wait_for_film(page: Page, device: str) -> None:
-    """Wait until another second of the film has been shown on a screen."""
+HD: Final = 384
+UHD: Final = 768
+"""The width of the film in each quality, in pixels."""
+
+
+def wait_for_film(page: Page, device: str, width: int = HD) -> None:
+    """Wait until another second of the film has been shown on a screen, in this quality."""
     element = video(page, device).element_handle()
     start = element.evaluate("video => video.currentTime") if element else 0
     page.wait_for_function("([video, start]) => video.currentTime > start + 1", arg=[element, start])
-    assert video(page, device).evaluate("video => video.videoWidth") == 384
+    assert video(page, device).evaluate("video => video.videoWidth") == width
 
 
 def assert_no_film(page: Page, device: str) -> None:

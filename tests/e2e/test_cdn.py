@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.e2e
 
 PLAYLIST: Final = "/cdn/demo/index.m3u8"
 SEGMENT: Final = "/cdn/demo/00.mp4"
+UHD_PLAYLIST: Final = "/cdn/uhd/demo/index.m3u8"
 HEADER: Final = "cta-common-access-token"
 LEASE_SECONDS: Final = 3
 SETTINGS: Final = {"LEASE_SECONDS": str(LEASE_SECONDS), "GRACE_SECONDS": "0"}
@@ -37,14 +38,17 @@ def lasting() -> Iterator[LocalService]:
         yield service
 
 
-def start(service: LocalService, user_id: str, stream_id: str = "tv") -> httpx.Response:
+def start(
+    service: LocalService, user_id: str, stream_id: str = "tv", groups: Sequence[str] = ()
+) -> httpx.Response:
     """Start a named stream."""
-    return httpx.post(f"{service.url}/stream/start", json={"userId": user_id, "streamId": stream_id})
+    body = {"userId": user_id, "streamId": stream_id, **({"groups": groups} if groups else {})}
+    return httpx.post(f"{service.url}/stream/start", json=body)
 
 
-def token(service: LocalService, user_id: str) -> str:
+def token(service: LocalService, user_id: str, stream_id: str = "tv", groups: Sequence[str] = ()) -> str:
     """The playback token of a stream that was admitted."""
-    return str(start(service, user_id).json()["playbackToken"])
+    return str(start(service, user_id, stream_id, groups).json()["playbackToken"])
 
 
 def get(service: LocalService, path: str, playback_token: str | None = None) -> httpx.Response:
@@ -143,6 +147,59 @@ def test_a_given_key_and_an_old_one_open(user_id: str) -> None:
         httpx.get(f"{service.url}{SEGMENT}", params={"CAT": foreign})
     secret = (key_text(KEY), key_text(OLD_KEY), issued, rotated, foreign)
     assert not [line for line in service.lines if any(each in line for each in secret)]
+
+
+def test_the_better_quality_is_for_streams_in_its_group(lasting: LocalService, user_id: str) -> None:
+    """A stream that leaves its group out evades the group's limit, and gets none of its video."""
+    assert any(f"at {UHD_PLAYLIST}, it is for streams in the group uhd" in line for line in lasting.lines)
+    in_uhd, in_hd = token(lasting, user_id, "tv", ["uhd"]), token(lasting, user_id, "pc")
+    refused = start(lasting, user_id, "phone", ["uhd"])
+    assert (refused.status_code, refused.json()["limit"]) == (403, {"group": "uhd", "max": 1})
+    assert "playbackToken" not in refused.json()
+    for path in (UHD_PLAYLIST, "/cdn/uhd/demo/00.mp4", "/cdn/%75hd/demo/00.mp4"):
+        assert outcome(get(lasting, path, in_uhd)) == (200, None)
+        assert outcome(get(lasting, path, in_hd)) == (403, "path")
+        assert outcome(get(lasting, path)) == (403, "missing")
+    for playback_token in (in_uhd, in_hd):
+        assert outcome(get(lasting, PLAYLIST, playback_token)) == (200, None)
+
+
+def test_a_heartbeats_token_opens_what_the_streams_groups_do(lasting: LocalService, user_id: str) -> None:
+    """The groups are those of the lease: a heartbeat does not name them."""
+    start(lasting, user_id, "tv", ["uhd"])
+    beat = httpx.post(f"{lasting.url}/stream/heartbeat", json={"userId": user_id, "streamId": "tv"})
+    assert outcome(get(lasting, UHD_PLAYLIST, beat.json()["playbackToken"])) == (200, None)
+
+
+def test_both_qualities_are_whole_and_differ(lasting: LocalService, user_id: str) -> None:
+    """The same film with the same files, and another picture."""
+    playback_token = token(lasting, user_id, "tv", ["uhd"])
+    plain, better = (get(lasting, path, playback_token) for path in (PLAYLIST, UHD_PLAYLIST))
+    assert better.text == plain.text
+    files = ["init.mp4", *(line for line in plain.text.splitlines() if not line.startswith("#"))]
+    for name in files:
+        plain, better = (get(lasting, f"/cdn/{of}demo/{name}", playback_token) for of in ("", "uhd/"))
+        assert [outcome(answer) for answer in (plain, better)] == [(200, None)] * 2
+        assert plain.content != better.content
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"GROUP_LIMITS": ""}, (200, None)),
+        ({"GROUP_PATHS": ""}, (200, None)),
+        ({"GROUP_LIMITS": "away=1"}, (200, None)),
+        ({"GROUP_LABELS": "uhd"}, (403, "path")),
+        ({"GROUP_LIMITS": "uhd=2", "GROUP_PATHS": "/cdn/4k/=uhd"}, (200, None)),
+    ],
+    ids=repr,
+)
+def test_groups_of_ones_own_replace_those_of_make_run(
+    settings: dict[str, str], said: tuple[int, str | None], user_id: str
+) -> None:
+    """Without a path of its group the better quality is for every token; an empty variable means none."""
+    with LocalService(settings) as service:
+        assert outcome(get(service, UHD_PLAYLIST, token(service, user_id))) == said
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,17 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from dev.local_service import LocalService
-from tests.e2e.household import DEVICES, SETTINGS, TAKEN, press, screen, slots_taken, start_all, wait_for_film
+from tests.e2e.household import (
+    DEVICES,
+    SETTINGS,
+    TAKEN,
+    UHD,
+    press,
+    screen,
+    slots_taken,
+    start_all,
+    wait_for_film,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -95,7 +105,10 @@ def test_a_page_that_is_closed_gives_its_slots_back_at_once(
 
 
 def test_it_can_be_used_by_keyboard_alone(page: Page) -> None:
-    """Tab reaches a screen's buttons, Enter presses them, and the focus stays on the screen."""
+    """Tab reaches the households and a screen's buttons, Enter presses one, the focus stays on the screen."""
+    for name in ("One limit", "A limit for UHD too"):
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name=name)).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(screen(page, "Television")).to_contain_text("Playing")
@@ -136,6 +149,92 @@ def test_everybody_can_use_it(page: Page, width: int) -> None:
     expect(screen(page, "Television")).to_contain_text("The edge said 403", timeout=10_000)
     expect(screen(page, "Tablet")).to_contain_text("No more video", timeout=10_000)
     assert_accessible(page)
+
+
+@pytest.fixture
+def uhd_page(page: Page, service: LocalService, user_id: str) -> Page:
+    """The page of a household whose plan is three screens, one of them in UHD."""
+    page.goto(f"{service.url}/?plan=uhd&user={user_id}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("One plan: 3 screens, 1 in UHD")
+    return page
+
+
+def start_two_in_uhd(page: Page) -> None:
+    """One plays, and the plan has no second one."""
+    press(page, "Play in UHD", "Television")
+    expect(screen(page, "Television")).to_contain_text("Playing in UHD")
+    press(page, "Play in UHD", "Laptop")
+    expect(screen(page, "Laptop")).to_contain_text("UHD is full")
+
+
+def test_a_second_screen_in_uhd_is_refused_by_name_and_watches_in_hd_instead(uhd_page: Page) -> None:
+    """Its refusal names UHD and who watches in it, which is not all that watch; in HD it has a film."""
+    press(uhd_page, "Play in HD", "Phone")
+    start_two_in_uhd(uhd_page)
+    laptop = screen(uhd_page, "Laptop")
+    expect(laptop).to_contain_text("The plan has 1 in UHD. Watching in UHD now:")
+    assert laptop.get_by_role("listitem").all_inner_texts() == ["Television\nStop it there, watch here"]
+    expect(uhd_page.get_by_role("log")).to_contain_text("1 simultaneous stream in the group uhd")
+    press(uhd_page, "Watch in HD instead", "Laptop")
+    expect(laptop).to_contain_text("Playing in HD")
+    wait_for_film(uhd_page, "Laptop")
+    wait_for_film(uhd_page, "Television", UHD)
+    slots_taken(uhd_page, 3)
+    expect(uhd_page.get_by_text("1 of 1 in UHD")).to_be_visible()
+
+
+def test_a_screen_takes_over_the_place_in_uhd(uhd_page: Page) -> None:
+    """The other one stops, and the count of the group is what it was."""
+    start_two_in_uhd(uhd_page)
+    uhd_page.get_by_role("button", name="Stop it on Television, watch on Laptop").click()
+    expect(screen(uhd_page, "Laptop")).to_contain_text("Playing in UHD")
+    expect(screen(uhd_page, "Television")).to_contain_text("Stopped")
+    item = uhd_page.get_by_role("region", name="The item in the store")
+    expect(item.get_by_role("row", name="group#uhd 1")).to_be_visible()
+
+
+def test_a_screen_that_plays_changes_its_quality_and_keeps_its_slot(uhd_page: Page) -> None:
+    """Under its name; a change that is refused leaves it as it is."""
+    press(uhd_page, "Play in UHD", "Television")
+    press(uhd_page, "Play in HD", "Tablet")
+    rows = uhd_page.get_by_role("rowheader", name="stream#")
+    expect(rows).to_have_count(2)
+    names = sorted(rows.all_inner_texts())
+    press(uhd_page, "Switch to UHD", "Tablet")
+    expect(screen(uhd_page, "Tablet")).to_contain_text("The plan has 1 in UHD.")
+    expect(screen(uhd_page, "Tablet")).to_contain_text("Playing in HD")
+    press(uhd_page, "Switch to HD", "Television")
+    expect(screen(uhd_page, "Television")).to_contain_text("Playing in HD")
+    press(uhd_page, "Switch to UHD", "Tablet")
+    expect(screen(uhd_page, "Tablet")).to_contain_text("Playing in UHD")
+    wait_for_film(uhd_page, "Television")
+    wait_for_film(uhd_page, "Tablet", UHD)
+    slots_taken(uhd_page, 2)
+    assert sorted(rows.all_inner_texts()) == names
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_everybody_can_use_the_second_household(uhd_page: Page, width: int) -> None:
+    """With a screen that is refused, too; a phone has room for it."""
+    uhd_page.set_viewport_size({"width": width, "height": 800})
+    start_two_in_uhd(uhd_page)
+    assert_accessible(uhd_page)
+    assert uhd_page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_second_households_plan_is_the_services(browser: Browser, user_id: str) -> None:
+    """It has the limits that were configured, and is not there without a limit for UHD."""
+    for settings, title in (
+        ({"MAX_STREAMS": "4", "GROUP_LIMITS": "uhd=2"}, "One plan: 4 screens, 2 in UHD"),
+        ({"GROUP_LABELS": "uhd"}, "One household, four screens"),
+    ):
+        with LocalService(settings) as service:
+            page = browser.new_page()
+            page.goto(f"{service.url}/?plan=uhd&user={user_id}")
+            expect(page.get_by_role("heading", level=1)).to_have_text(title)
+            expect(page.get_by_text(f"0 of {settings.get('MAX_STREAMS', 3)} slots taken")).to_be_visible()
+            expect(page.get_by_role("navigation")).to_be_visible(visible="GROUP_LIMITS" in settings)
+            page.close()
 
 
 def test_nothing_moves_for_those_who_asked_for_that(browser: Browser, service: LocalService) -> None:

@@ -174,8 +174,8 @@ def test_the_key_value_store_is_called_with_its_own_signature(account: Account) 
     assert algorithms["ssm"] == "AWS4-HMAC-SHA256"
 
 
-def test_a_deployed_stage_names_its_parameter(account: Account) -> None:
-    """Keys in another parameter than the one that the functions read would sign nothing."""
+def test_a_deployed_stage_names_its_parameter_and_its_paths(account: Account) -> None:
+    """Keys in another parameter than the functions' would sign nothing; their paths are the edge's."""
     functions, iam = account.client("lambda"), account.client("iam")
     role = iam.create_role(RoleName="start", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     functions.create_function(
@@ -184,12 +184,16 @@ def test_a_deployed_stage_names_its_parameter(account: Account) -> None:
         Role=role,
         Handler="start.handler",
         Code={"ZipFile": b"PK\x05\x06" + bytes(18)},
-        Environment={"Variables": {"PLAYBACK_KEY_PARAMETER": "/ours/playback-key"}},
+        Environment={
+            "Variables": {"PLAYBACK_KEY_PARAMETER": "/ours/playback-key", "GROUP_PATHS": "/uhd/=uhd"}
+        },
     )
     version = functions.publish_version(FunctionName="stream-limiter-t3-start")["Version"]
     functions.create_alias(FunctionName="stream-limiter-t3-start", Name="live", FunctionVersion=version)
 
     assert make(account, "t3", KVS_ARN="none") == "/ours/playback-key: no keys\n"
+    assert make(account, "t3", "ARGS=paths") == "Now /uhd/ is for the group uhd.\n"
+    assert account.config()["paths"] == {"/uhd/": "uhd"}
 
 
 def test_the_edge_is_never_left_out_by_mistake(account: Account) -> None:

@@ -25,7 +25,7 @@ def service() -> Iterator[LocalService]:
         yield service
 
 
-def post(service: LocalService, path: str, **fields: str) -> httpx.Response:
+def post(service: LocalService, path: str, **fields: str | list[str]) -> httpx.Response:
     """One call, its body sent as curl's -d sends it."""
     return httpx.post(
         f"{service.url}{path}",
@@ -64,6 +64,18 @@ def test_named_streams_are_listed(service: LocalService) -> None:
     assert post(service, "/stream/heartbeat", userId="2", streamId="tv").is_success
     listed = httpx.get(f"{service.url}/stream", params={"userId": "2"}).json()
     assert [(stream["streamId"], stream["device"]) for stream in listed["streams"]] == [("tv", "living room")]
+
+
+def test_a_groups_limit_refuses_what_the_limit_of_all_streams_admits(service: LocalService) -> None:
+    """The page's second household has one stream in UHD, by default."""
+    uhd: dict[str, Any] = {"userId": "3", "groups": ["uhd"]}
+    assert post(service, "/stream/start", streamId="tv", **uhd).is_success
+    refused = post(service, "/stream/start", streamId="phone", **uhd)
+    assert (refused.status_code, refused.json()["code"]) == (403, "limit_reached")
+    assert refused.json()["limit"] == {"group": "uhd", "max": 1}
+    assert post(service, "/stream/start", userId="3", streamId="phone").is_success
+    assert post(service, "/stream/end", userId="3", streamId="tv").is_success
+    assert post(service, "/stream/start", streamId="tablet", **uhd).is_success
 
 
 def test_an_unknown_route_is_404_and_a_wrong_method_405(service: LocalService) -> None:

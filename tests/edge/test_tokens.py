@@ -16,11 +16,11 @@ from adapters.playback_token import TokenExpired, TokenInvalid, verify
 from dev import ROOT
 from dev.edge import Edge, Refused
 from tests.documented import rows as rows_of
-from tests.edge.tokens import EXPIRED, GOOD, INVALID, KEYS, NAMES, PATH, Row, key_text, table
+from tests.edge.tokens import EXPIRED, GOOD, INVALID, KEYS, NAMES, PATH, PATHS, Row, key_text, table
 from tests.support import skip_or_fail, succeed
 
 FOLDER: Final = Path(__file__).parent
-CONFIG: Final = {"mode": "enforce", "keys": {key.kid: key_text(key) for key in KEYS}}
+CONFIG: Final = {"mode": "enforce", "keys": {key.kid: key_text(key) for key in KEYS}, "paths": PATHS}
 PLAYBACK_KEY: Final = ",".join(f"{key.kid}:{key_text(key)}" for key in KEYS)
 DIFFERS: Final[Mapping[str, set[str]]] = {
     "cwt": {
@@ -115,19 +115,20 @@ def said_by(edge: Edge, path: str, token: str) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_our_own_verification(name: str, rows: Mapping[str, Row]) -> None:
-    """Ours goes by the edge's rules; the path is its caller's to compare."""
+    """Ours goes by the edge's rules; path and groups are its caller's to compare."""
     assert ours(rows[name]) == rows[name].verdict
 
 
 def ours(row: Row) -> str:
-    """What `verify` says, with the path compared."""
+    """Return what `verify` says, with the path and its groups compared."""
     try:
         claims = verify(row.token, KEYS, time.time())
     except TokenExpired:
         return EXPIRED
     except TokenInvalid as refusal:
         return PATH if "restriction of paths" in str(refusal) else INVALID
-    return GOOD if row.path.startswith(claims.path_prefix or "/") else PATH
+    has_groups = all(group in claims.groups for prefix, group in PATHS.items() if row.path.startswith(prefix))
+    return GOOD if has_groups and row.path.startswith(claims.path_prefix or "/") else PATH
 
 
 @pytest.fixture(scope="module")

@@ -167,6 +167,11 @@ SHORT: Final = base64url(KEY.secret[:31])
         {"mode": "enforce", "keys": {KEY.kid: key_text(KEY), "short": SHORT}},
         {"mode": "log", "keys": {"empty": ""}},
         {"mode": "enforce", "keys": {"number": 1}},
+        {"mode": "enforce", "keys": {KEY.kid: key_text(KEY)}, "paths": {"/uhd": "uhd"}},
+        {"mode": "enforce", "keys": {KEY.kid: key_text(KEY)}, "paths": {"uhd/": "uhd"}},
+        {"mode": "enforce", "keys": {KEY.kid: key_text(KEY)}, "paths": ["/uhd/"]},
+        {"mode": "enforce", "keys": {KEY.kid: key_text(KEY)}, "paths": "/uhd/"},
+        {"mode": "enforce", "keys": {KEY.kid: key_text(KEY)}, "paths": None},
     ],
     ids=repr,
 )

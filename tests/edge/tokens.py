@@ -19,6 +19,10 @@ KEYS: Final = (KEY, OLD_KEY)
 GOOD, INVALID, EXPIRED, PATH = "good", "invalid", "expired", "path"
 LEASE: Final = 300
 VIDEO: Final = "/films/7/segment-1.ts"
+PATHS: Final = {"/uhd/": "uhd"}
+"""The group that every verifier asks for below a path."""
+
+UHD: Final = "/uhd/7/segment-1.ts"
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ def table(now: int) -> dict[str, Row]:
     good = mint.mint("viewer-1", "tv-1", exp, now)
     claims = {1: "stream-limiter", 2: subject_of("viewer-1", KEY), 4: exp, 6: now, 7: b"tv-1"}
     longest = mint.mint("é" * 64, "x" * 64, exp, now, f"/{'p' * 600}/")
+    in_groups = mint.mint("viewer-1", "tv-1", exp, now, groups=("away", "uhd"))
+    away = mint.mint("viewer-1", "tv-1", exp, now, groups=("away",))
+    most_groups = [f"{number:x<32}" for number in range(4)]
     in_films = mint.mint("viewer-1", "tv-1", exp, now, "/films/")
     long_prefix = {312: {3: {1: f"/films/{'p' * 1000}/"}}}
     cwt = structure(good)
@@ -95,6 +102,26 @@ def table(now: int) -> dict[str, Row]:
         "the longest names": Row(longest, GOOD, path=f"/{'p' * 600}/segment-1.ts"),
         "above one kilobyte": Row(
             signed({**claims, **long_prefix}), INVALID, path=f"/films/{'p' * 1000}/1.ts"
+        ),
+        "its group's path": Row(in_groups, GOOD, path=UHD),
+        "another path than its group's": Row(in_groups, GOOD),
+        "a group's path, without groups": Row(good, PATH, path=UHD),
+        "a group's path, in another group": Row(away, PATH, path=UHD),
+        "another group's token elsewhere": Row(away, GOOD),
+        "a group's path, expired": Row(
+            mint.mint("viewer-1", "tv-1", now - 1, now - LEASE, groups=("uhd",)), EXPIRED, path=UHD
+        ),
+        "a group's path as a prefix, with the group": Row(
+            mint.mint("viewer-1", "tv-1", exp, now, "/uhd/7/", groups=("uhd",)), GOOD, path=UHD
+        ),
+        "a group's path as a prefix, without groups": Row(
+            mint.mint("viewer-1", "tv-1", exp, now, "/uhd/"), PATH, path=UHD
+        ),
+        "groups that are no array": Row(signed({**claims, -65537: "uhd"}), PATH, path=UHD),
+        "the longest names in four groups": Row(
+            mint.mint("é" * 64, "x" * 64, exp, now, f"/{'p' * 254}/", groups=most_groups),
+            GOOD,
+            path=f"/{'p' * 254}/1.ts",
         ),
         "an expiry that is text": Row(signed({**claims, 4: str(exp)}), INVALID),
         "no expiry": Row(signed({name: claims[name] for name in (1, 2, 6, 7)}), INVALID),

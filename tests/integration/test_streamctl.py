@@ -114,6 +114,30 @@ def test_show_and_audit_know_spent_tokens(
     assert streamctl("audit")[1] == [{"users": 1, "found": 0, "repaired": 0}]
 
 
+def test_groups_are_shown_ended_and_counted_anew(
+    streamctl: Streamctl, limiter: StreamLimiter, emulator_client: Any, table: str
+) -> None:
+    """Of each stream and of the user; an end gives their slots back, and an audit finds a wrong count."""
+    for name in ("tv", "phone"):
+        limiter.start(StartNamed("u", name, 3, groups=("hdr", "uhd")))
+    _, (user, stream, _) = streamctl("show", "u")
+    assert (user["groupCounts"], stream["groups"]) == ({"hdr": 2, "uhd": 2}, ["hdr", "uhd"])
+    assert streamctl("end", "u", "tv")[1] == [{"userId": "u", "streamId": "tv", "ended": 1}]
+    assert streamctl("show", "u")[1][0]["groupCounts"] == {"hdr": 1, "uhd": 1}
+    emulator_client.update_item(
+        TableName=table,
+        Key=key("u"),
+        UpdateExpression="SET #uhd = :wrong",
+        ExpressionAttributeNames={"#uhd": "group#uhd"},
+        ExpressionAttributeValues={":wrong": number(5)},
+    )
+    code, (finding, _) = streamctl("audit")
+    assert (code, finding["miscountedGroups"]) == (0, ["uhd"])
+    assert streamctl("audit", "--repair")[1][0]["repaired"]
+    assert streamctl("audit")[1] == [{"users": 1, "found": 0, "repaired": 0}]
+    assert streamctl("show", "u")[1][0]["groupCounts"] == {"hdr": 1, "uhd": 1}
+
+
 def test_end_frees_one_stream(streamctl: Streamctl, limiter: StreamLimiter) -> None:
     """And says when it was not there."""
     limiter.start(StartNamed("u", "tv", 3))

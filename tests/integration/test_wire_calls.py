@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain.bounds import Bound
 from domain.errors import LimitReached, NoActiveStream, StreamGone, TooManyStarts
 from domain.limiter import StreamLimiter
 from domain.policy import OnLimit, Outcome, Policy
@@ -190,3 +191,41 @@ def test_a_reloaded_page_costs_two_writes(costs: Costs) -> None:
     assert costs.of(lambda: costs.limiter.start(first)) == ONE_WRITE
     assert costs.of(lambda: costs.limiter.start(first)) == ONE_WRITE
     assert costs.of(lambda: costs.limiter.start(replace(first, play="load-2"))) == TWO_WRITES
+
+
+def test_calls_of_a_stream_in_groups_cost_one_write_each(costs: Costs) -> None:
+    """Start, heartbeat, replaces within its groups, refusal, and an end that names them."""
+    limiter, user_id = costs.limiter, costs.user_id
+    a, b, c = (in_uhd(costs, name) for name in "abc")
+    assert costs.of(lambda: limiter.start(a)) == ONE_WRITE
+    assert costs.of(lambda: limiter.heartbeat(Heartbeat(user_id, "a"))) == ONE_WRITE
+    assert costs.of(lambda: limiter.start(replace(b, replaces="a"))) == ONE_WRITE
+
+    def refused() -> None:
+        with pytest.raises(LimitReached) as refusal:
+            limiter.start(c)
+        assert refusal.value.full == Bound(1, "uhd")
+
+    assert costs.of(refused) == ONE_WRITE
+    assert costs.of(lambda: limiter.end(EndNamed(user_id, "b", groups=("hdr", "uhd")))) == ONE_WRITE
+    assert costs.of(lambda: limiter.start(c)) == ONE_WRITE
+
+
+def test_other_calls_about_groups_cost_two_writes(costs: Costs) -> None:
+    """Each is refused once, by a state that says what the second write needs to know."""
+    limiter, user_id = costs.limiter, costs.user_id
+    plain, grouped = costs.start("a"), in_uhd(costs, "a")
+    assert costs.of(lambda: limiter.start(plain)) == ONE_WRITE
+    assert costs.of(lambda: limiter.start(grouped)) == TWO_WRITES, "a live stream joins groups"
+    assert costs.of(lambda: limiter.start(plain)) == TWO_WRITES, "and leaves them"
+    assert costs.of(lambda: limiter.start(replace(in_uhd(costs, "b"), replaces="a"))) == TWO_WRITES
+    assert costs.of(lambda: limiter.end(EndNamed(user_id, "b"))) == TWO_WRITES, "groups that are not named"
+    limiter.start(in_uhd(costs, "c"))
+    costs.clock.advance(93)
+    assert costs.of(lambda: limiter.start(in_uhd(costs, "d"))) == TWO_WRITES, "an expired slot of the group"
+
+
+def in_uhd(costs: Costs, stream_id: str) -> StartNamed:
+    """A start in two groups, one of which has one slot."""
+    groups, bounds = ("hdr", "uhd"), (Bound(1, "uhd"),)
+    return replace(costs.start(stream_id), groups=groups, group_bounds=bounds)

@@ -54,6 +54,14 @@ def test_keeps_its_promises(root: str, working_copy: Path) -> None:
     said(working_copy / root, "test")
 
 
+def test_each_wrong_group_is_refused(working_copy: Path, tmp_path: Path) -> None:
+    """No rule about groups and paths relies on another one (some thirty plans of the variables alone)."""
+    shutil.copy(working_copy / "terraform" / "variables.tf", tmp_path)
+    shutil.copytree(working_copy / "terraform" / "tests" / "inputs", tmp_path / "tests")
+    said(tmp_path, "init", "-backend=false")
+    said(tmp_path, "test")
+
+
 def mirror_of(version: str, folder: Path) -> Path:
     """Make a mirror of this version of the AWS provider alone, which `init` chooses, and does not run."""
     machine = json.loads(said(folder, "version", "-json"))["platform"]

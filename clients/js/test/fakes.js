@@ -105,6 +105,7 @@ export const holdWith = (playbackToken) => [200, { ...HOLD[1], playbackToken }];
 export const UNVERIFIED = [200, { ...HOLD[1], streamCount: undefined, verified: false }];
 export const GONE = [410, { code: "stream_gone", detail: "gone" }];
 export const FULL = [403, { code: "limit_reached", detail: "full", streams: [{ streamId: "tv-1", device: "TV" }] }];
+export const UHD_FULL = [403, { ...FULL[1], limit: { group: "uhd", max: 1 } }];
 export const SOON = [429, { code: "too_many_starts", detail: "soon" }, { "retry-after": "60" }];
 export const THROTTLED = [429, { message: "Too Many Requests" }];
 export const AWAY = [503, { code: "store_unavailable", detail: "away" }, { "retry-after": "1" }];
@@ -114,13 +115,13 @@ export async function settled() {
   for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
 }
 
-/** A stream over fakes, and what it told. */
-export function player(options = {}) {
+/** A stream over fakes, and what it told; its groups are an option beside the limiter's. */
+export function player({ groups, ...options } = {}) {
   const clock = new FakeClock();
   const service = new FakeService();
   const { page = new EventTarget() } = options;
   const limiter = new StreamLimiter({ url: "/api/", fetch: service.fetch, clock, page, random: () => 1, ...options });
-  const stream = limiter.stream({ userId: "1", device: "TV" });
+  const stream = limiter.stream({ userId: "1", device: "TV", groups });
   const told = [];
   for (const kind of ["admitted", "refused", "gone"]) {
     stream.addEventListener(kind, ({ detail }) => told.push([kind, detail]));

@@ -10,6 +10,7 @@ import {
   NEVER,
   SOON,
   THROTTLED,
+  UHD_FULL,
   UNVERIFIED,
   holdWith,
   player,
@@ -547,6 +548,96 @@ for (const [how, give] of [
     await all.stream.start();
     await give(all);
     assert.deepEqual([all.stream.playbackToken, all.tokens], [undefined, ["token", undefined]]);
+  });
+}
+
+const UHD = ["uhd"];
+
+/** The groups that each start and each end named. */
+const groupsOf = ({ requests }) => requests.filter(({ path }) => !path.endsWith("/heartbeat")).map(({ body }) => body.groups);
+
+/** What refuses a change to UHD while the stream holds its slot: its own lease is listed. */
+const refusing = ({ streamId }) => [403, { ...UHD_FULL[1], streams: [{ streamId: "tv-1" }, { streamId }] }];
+
+test("a stream names its groups with each start and each end, with no heartbeat, and so does a page that goes", async () => {
+  const { clock, page, service, stream } = player({ groups: UHD });
+  await stream.start();
+  await clock.pass(30_000);
+  assert.equal(service.requests.at(-1).body.groups, undefined);
+  await stream.end();
+  await stream.start();
+  page.dispatchEvent(new Event("pagehide"));
+  page.dispatchEvent(new Event("pageshow"));
+  await settled();
+  assert.deepEqual(groupsOf(service), Array(5).fill(UHD));
+});
+
+test("a stream in no group does not speak of groups", async () => {
+  const { service, stream } = player({ groups: UHD });
+  await stream.start({ groups: [] });
+  await stream.end();
+  assert.deepEqual(groupsOf(service), [undefined, undefined]);
+});
+
+test("a start with other groups keeps name and play, and the stream is in them until a start names others", async () => {
+  const { clock, service, stream } = player({ groups: UHD });
+  await stream.start();
+  await stream.start({ groups: ["hdr", "mobile"] });
+  service.answer(LOST);
+  await clock.pass(100_000);
+  service.answer(GONE, HOLD);
+  await clock.pass(10_000); // it starts again by itself
+  await stream.start();
+  await stream.end();
+  assert.deepEqual(groupsOf(service), [UHD, ...Array(4).fill(["hdr", "mobile"])]);
+  assert.equal(new Set(service.requests.map(({ body }) => `${body.streamId} ${body.play}`)).size, 1);
+});
+
+test("a refusal says which group is full", async () => {
+  const { service, stream, told } = player({ groups: UHD });
+  service.answer(UHD_FULL);
+  assert.equal(await stream.start(), false);
+  assert.equal(stream.state, "refused");
+  assert.deepEqual(told[0][1].limit, { group: "uhd", max: 1 });
+});
+
+test("a stream that is refused other groups goes on in those that it has, with its token", async () => {
+  const { clock, service, stream, kinds } = player({ groups: ["hdr"] });
+  service.answer(holdWith("token"));
+  await stream.start();
+  service.answer(refusing(stream), HOLD);
+  assert.equal(await stream.start({ groups: UHD }), false);
+  assert.deepEqual([stream.state, stream.playbackToken], ["admitted", "token"]);
+  await clock.pass(60_000);
+  assert.deepEqual(service.paths.slice(2), Array(2).fill("/api/stream/heartbeat"));
+  await stream.start();
+  await stream.end();
+  assert.deepEqual(groupsOf(service), [["hdr"], UHD, ["hdr"], ["hdr"]]);
+  assert.deepEqual(kinds(), ["admitted", "refused", "admitted"]);
+});
+
+test("a page that holds no slot is refused, whoever plays under its name", async () => {
+  const { clock, service, stream } = player({ groups: UHD });
+  await stream.start();
+  await stream.end();
+  service.answer(refusing(stream));
+  assert.equal(await stream.start(), false);
+  assert.equal(stream.state, "refused");
+  await clock.pass(300_000);
+  assert.equal(service.requests.length, 3);
+});
+
+for (const [how, answer] of [
+  ["put off", SOON],
+  ["not answered", LOST],
+]) {
+  test(`a start with other groups that is ${how} leaves the stream in those that it has`, async () => {
+    const { service, stream } = player({ patienceMs: 0 });
+    service.answer(HOLD, answer, HOLD);
+    await stream.start();
+    await assert.rejects(stream.start({ groups: UHD }), ServiceError);
+    await stream.end();
+    assert.deepEqual(groupsOf(service), [undefined, UHD, undefined]);
   });
 }
 

@@ -13,6 +13,7 @@ from domain.bounds import AsSeen, Count
 from domain.streams import AnonymousSlots, Lease
 from domain.token_names import Counted, Names, Recounted
 from domain.writes import (
+    NOTHING,
     Admit,
     AnonymousStream,
     Ended,
@@ -59,13 +60,14 @@ def _admit(update: Update, write: Admit) -> None:
     _free(update, freed, keep=own)
     for count in write.counts:
         _require_room(update, count, freed)
-    update.add(items.STREAM_COUNT, 1 - freed.slots)
+    slots = freed.slots
+    update.add(items.STREAM_COUNT, 1 - slots)
     joined = write.newcomer.groups if isinstance(write.newcomer, Lease) else ()
-    if joined or freed.streams or len(write.counts) > 1:
+    if joined or slots or len(write.counts) > 1:
         _count_groups(update, joined, freed.streams, write.counts)
     if write.names is None:
         return
-    _count_names(update, write.names, own, freed.ended_names)
+    _count_names(update, write.names, own, freed.ended)
     if isinstance(write.newcomer, Lease):  # its last token may outlive its lease
         spent = update.spent(write.newcomer.stream_id)
         until = update.number("until", write.newcomer.expires_at)
@@ -78,7 +80,7 @@ def _require_room(update: Update, count: Count, freed: Freed) -> None:
     if isinstance(count, AsSeen):
         _require_count(update, attribute, count.seen)
         return
-    slots = freed.slots_in(count.group)
+    slots = freed.slots if count.group is None else freed.slots_in(count.group)
     name = "bound" if count.group is None else f"bound_{attribute}"
     bound = f"{attribute} < {update.number(name, count.limit + slots)}"
     if not slots and count.limit:  # where nothing is counted there is room, unless nobody has any
@@ -110,7 +112,7 @@ def _count_groups(
 
 def _enter_named(update: Update, lease: Lease, freed: Freed) -> None:
     stream = update.stream(lease.stream_id)
-    if lease.stream_id not in freed.names:  # else its own dead lease, overwritten as it was seen
+    if freed is NOTHING or lease.stream_id not in freed.names:  # else its own lease, overwritten as seen
         update.require(f"attribute_not_exists({stream})")
     update.set(stream, update.value("lease", items.lease_value(lease)))
     if freed.anonymous.count:
@@ -185,10 +187,10 @@ def _extend(update: Update, write: Extend) -> None:
     for field, text in ((items.PLAY, write.play), (items.PATH_PREFIX, write.path_prefix)):
         if text is not None:
             update.set(f"{stream}.{field}", update.value(field, items.string(text)))
-    replaced: tuple[str, ...] = ()
+    replaced: tuple[Ended, ...] = ()
     if write.replaces is not None:
-        replaced = (write.replaces.stream_id,)
-        _free(update, Freed(ended=(write.replaces,)))
+        replaced = (write.replaces,)
+        _free(update, Freed(ended=replaced))
         update.add(items.STREAM_COUNT, -1)
         _count_groups(update, (), (write.replaces,))
     if write.names is not None:
@@ -227,17 +229,16 @@ def _repair(update: Update, write: Repair) -> None:
         _require_room(update, count, freed)
     _count_groups(update, (), freed.streams, write.groups)
     if write.names is not None:
-        _count_names(update, write.names, None, freed.ended_names)
+        _count_names(update, write.names, None, freed.ended)
 
 
-def _count_names(update: Update, names: Names, own: str | None, ended: Sequence[str]) -> None:
+def _count_names(update: Update, names: Names, own: str | None, ended: Sequence[Ended]) -> None:
     """Count the name of the write's own stream, and keep those of the streams that it ends."""
     match names:
         case Counted(bound):
-            for place, name in enumerate(ended):
-                update.require(
-                    f"contains({items.TOKENS}, {update.value(f'ended{place}', items.string(name))})"
-                )
+            for place, stream in enumerate(ended):
+                name = update.value(f"ended{place}", items.string(stream.stream_id))
+                update.require(f"contains({items.TOKENS}, {name})")
             if own is not None:
                 _count_own_name(update, own, bound)
         case Recounted(seen, counted, over):
@@ -253,8 +254,9 @@ def _count_names(update: Update, names: Names, own: str | None, ended: Sequence[
                 update.set(items.TOKENS, update.value("tokens", items.strings(counted)))
             else:
                 update.remove(items.TOKENS)  # DynamoDB has no empty set
-    for name in ended:
-        update.set(update.spent(name), f"{update.stream(name)}.{items.EXPIRES_AT}")
+    for stream in ended:
+        lease = update.stream(stream.stream_id)
+        update.set(update.spent(stream.stream_id), f"{lease}.{items.EXPIRES_AT}")
 
 
 def _count_own_name(update: Update, own: str, bound: int) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from adapters.dynamodb.items import MARKS, Item, key, snapshot
 from domain.limiter import StreamLimiter
-from domain.names import MAX_DEVICE_BYTES, MAX_USER_ID_BYTES
+from domain.names import MAX_DEVICE_BYTES, MAX_PATH_PREFIX, MAX_USER_ID_BYTES, MOST_GROUPS
 from domain.policy import MAX_STREAMS, Policy
 from domain.requests import EndNamed, StartAnonymous, StartNamed
 from domain.streams import AnonymousSlots, Lease, Snapshot
@@ -15,6 +15,8 @@ from tests.fakes import FakeClock
 
 WRITE_UNIT_BYTES = 1024
 MAX_STREAM_ID = 64
+MAX_GROUP = 32
+LARGEST_ITEM_BYTES = 17_428
 
 
 def test_an_item_reads_as_the_domain_sees_it() -> None:
@@ -85,6 +87,40 @@ def test_an_item_with_tokens_stays_small(moto_client: Any, length: int, units: i
     assert (len(state.leases), len(state.spent), len(state.tokens or ())) == (3, 3, 6)
     taken = sum(len(name) + size(value) for name, value in item.items())
     assert (units - 1) * WRITE_UNIT_BYTES < taken <= units * WRITE_UNIT_BYTES
+
+
+@pytest.mark.parametrize("spent", [0, 3])
+def test_an_item_with_groups_stays_within_one_write_unit(moto_client: Any, spent: int) -> None:
+    """Three streams in two groups each take one write unit with usual names, and spent tokens beside them."""
+    policy, user_id = Policy(token_overlap=3 if spent else None), f"{1:036}"
+    limiter = StreamLimiter(repository_over(moto_client), FakeClock(1_800_000_000), policy)
+    for n in range(3 + spent):
+        name, device, groups = f"{n:036}", "Living room TV", ("away", "uhd")
+        limiter.start(StartNamed(user_id, name, MAX_STREAMS, device, play=f"{n:08}", groups=groups))
+        if n < spent:
+            limiter.end(EndNamed(user_id, name, groups=groups))
+    item = moto_client.get_item(TableName=TABLE, Key=key(user_id))["Item"]
+    state = snapshot(item)
+    assert (len(state.leases), len(state.spent), state.groups) == (3, spent, {"away": 3, "uhd": 3})
+    assert sum(len(name) + size(value) for name, value in item.items()) <= WRITE_UNIT_BYTES
+
+
+def test_the_largest_item_of_all(moto_client: Any) -> None:
+    """Twenty streams and twenty spent tokens, in four groups each, all names as long as they may be."""
+    policy, user_id = Policy(token_overlap=20), "ü" * (MAX_USER_ID_BYTES // 2)
+    limiter = StreamLimiter(repository_over(moto_client), FakeClock(1_800_000_000), policy)
+    groups = tuple(f"{n:0{MAX_GROUP}}" for n in range(MOST_GROUPS))
+    prefix = f"/{'p' * (MAX_PATH_PREFIX - 2)}/"
+    for n in range(40):
+        stream = f"{n:0{MAX_STREAM_ID}}"
+        start = StartNamed(user_id, stream, 20, "d" * MAX_DEVICE_BYTES, None, "l" * 64, prefix, groups)
+        limiter.start(start)
+        if n < 20:
+            limiter.end(EndNamed(user_id, stream, groups=groups))
+    item = moto_client.get_item(TableName=TABLE, Key=key(user_id))["Item"]
+    assert len(snapshot(item).leases) == len(snapshot(item).spent) == 20
+    taken = sum(len(name) + size(value) for name, value in item.items())
+    assert taken == LARGEST_ITEM_BYTES
 
 
 def size(value: Mapping[str, Any]) -> int:

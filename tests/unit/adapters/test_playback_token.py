@@ -8,16 +8,19 @@ from cbor2 import CBORTag, dumps, loads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.playback_keys import PlaybackKey, parse_keys
+from adapters.playback_keys import FixedKeys, PlaybackKey, parse_keys
 from adapters.playback_token import (
     MAX_TOKEN_BYTES,
     Claims,
+    PlaybackTokens,
     TokenExpired,
     TokenInvalid,
     TokenMint,
     subject_of,
     verify,
 )
+from domain.names import MAX_PATH_PREFIX, MOST_GROUPS
+from domain.streams import Lease
 
 NOW = 1_800_000_000
 KEY = PlaybackKey("2026-a", bytes(range(32)))
@@ -33,6 +36,9 @@ STREAMS = st.from_regex(r"[A-Za-z0-9._:-]{1,64}", fullmatch=True)
 SECONDS = st.integers(1, 2**33)
 PREFIXES = st.none() | st.from_regex(r"(/[A-Za-z0-9._~é-]{1,20}){0,4}/", fullmatch=True)
 MINTED = st.tuples(USERS, STREAMS, SECONDS, SECONDS, PREFIXES)
+GROUPS = st.lists(
+    st.from_regex(r"[A-Za-z0-9._-]{1,32}", fullmatch=True), max_size=MOST_GROUPS, unique=True
+).map(lambda names: tuple(sorted(names)))
 
 
 def spelled(key: PlaybackKey) -> str:
@@ -90,6 +96,36 @@ def test_a_path_prefix_is_a_restriction_of_the_uri() -> None:
     assert dumps(payload, canonical=True) == opened(token).value.value[2]
 
 
+def test_groups_are_a_claim_for_private_use() -> None:
+    """Claim -65537 is an array of texts, and the encoding stays deterministic beside it and a path prefix."""
+    for prefix in (None, "/films/7/"):
+        token = TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, prefix, groups=("away", "uhd"))
+        content = opened(token).value.value[2]
+        payload = loads(content)
+        assert payload.pop(-65537) == ["away", "uhd"]
+        without = TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, prefix)
+        assert payload == loads(opened(without).value.value[2])
+        # RFC 8949, section 4.2.1: keys in the order of their encodings, bytewise.
+        names = list(loads(content))
+        assert names == sorted(names, key=dumps)
+        assert dumps(loads(content), canonical=True) == content
+
+
+def test_a_lease_without_a_group_makes_the_token_of_before() -> None:
+    """No groups, no claim: CDNs that refuse claims they do not know take these tokens."""
+    assert TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, groups=()) == TOKEN
+
+
+def test_groups_are_in_tokens_only_where_paths_are_tied_to_them() -> None:
+    """Otherwise the token is the same, byte by byte, as that of a stream without groups."""
+    in_groups, in_none = Lease(STREAM, NOW, NOW + 60, groups=("away", "uhd")), Lease(STREAM, NOW, NOW + 60)
+    tied = PlaybackTokens(FixedKeys([KEY]), with_groups=True)
+    assert verify(tied.issue("viewer-1", in_groups, NOW), [KEY], NOW).groups == ("away", "uhd")
+    assert tied.issue("viewer-1", in_none, NOW) == TOKEN
+    for lease in (in_groups, in_none):
+        assert PlaybackTokens(FixedKeys([KEY])).issue("viewer-1", lease, NOW) == TOKEN
+
+
 def test_the_same_token_is_the_same_text() -> None:
     """The encoding is deterministic, and its bytes are these: caches and logs may compare them."""
     assert TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW) == TOKEN
@@ -107,14 +143,18 @@ def test_the_same_token_is_the_same_text() -> None:
     ) == CONTENT
 
 
-@given(keys=st.lists(KEYS, min_size=1, max_size=3, unique_by=lambda key: key.secret), minted=MINTED)
+@given(
+    keys=st.lists(KEYS, min_size=1, max_size=3, unique_by=lambda key: key.secret),
+    minted=MINTED,
+    groups=GROUPS,
+)
 def test_what_is_minted_under_the_first_key_verifies_under_all_of_them(
-    keys: list[PlaybackKey], minted: tuple[str, str, int, int, str | None]
+    keys: list[PlaybackKey], minted: tuple[str, str, int, int, str | None], groups: tuple[str, ...]
 ) -> None:
     """The claims come back as they were given, and the kid, whichever other keys there are."""
     user, stream, expires_at, issued_at, prefix = minted
-    token = TokenMint(keys).mint(user, stream, expires_at, issued_at, prefix)
-    claims = Claims(keys[0].kid, subject_of(user, keys[0]), stream, expires_at, issued_at, prefix)
+    token = TokenMint(keys).mint(user, stream, expires_at, issued_at, prefix, groups=groups)
+    claims = Claims(keys[0].kid, subject_of(user, keys[0]), stream, expires_at, issued_at, prefix, groups)
     for known in (keys, keys[::-1]):
         assert verify(token, known, expires_at - 1) == claims
 
@@ -126,6 +166,16 @@ def test_the_longest_token_is_short_enough_for_cloudfront(
     """Names of the greatest length leave room for a prefix of some 700 bytes."""
     token = TokenMint([PlaybackKey("k" * 16, KEY.secret)]).mint(*minted)
     assert len(token) * 3 // 4 < MAX_TOKEN_BYTES - 700
+
+
+def test_a_token_with_the_longest_of_everything_is_short_enough_for_cloudfront() -> None:
+    """Each name has its greatest length, and the stream is in as many groups as it can be."""
+    mint = TokenMint([PlaybackKey("k" * 16, KEY.secret)])
+    prefix = f"/{'p' * (MAX_PATH_PREFIX - 2)}/"
+    groups = tuple(f"{number:x<32}" for number in range(MOST_GROUPS))
+    token = mint.mint("é" * 64, "x" * 64, 2**33, 2**33, prefix, groups=groups)
+    assert verify(token, [PlaybackKey("k" * 16, KEY.secret)], NOW).groups == groups
+    assert len(token) * 3 // 4 < MAX_TOKEN_BYTES * 2 // 3
 
 
 def test_a_token_is_good_until_its_expiry_and_not_a_second_longer() -> None:
@@ -223,6 +273,24 @@ def test_the_claims_above_are_refused_for_what_is_wrong_with_them() -> None:
     assert verify(signed({**CLAIMS, 4: NOW + 0.5}), [KEY], NOW).expires_at == NOW + 0.5
     bare = dumps(opened(signed(CLAIMS)).value)
     assert verify(encoded(bare), [KEY], NOW).stream_id == STREAM
+
+
+@pytest.mark.parametrize(
+    ("claim", "groups"),
+    [
+        (["uhd", "away"], ("uhd", "away")),
+        ([], ()),
+        (["uhd", 1, b"away", None, ["away"]], ("uhd",)),
+        ("uhd", ()),
+        ({"uhd": "uhd"}, ()),
+        (b"uhd", ()),
+        (None, ()),
+    ],
+    ids=repr,
+)
+def test_groups_are_read_as_the_edge_reads_them(claim: Any, groups: tuple[str, ...]) -> None:
+    """Only a text in an array is a group; anything else opens nothing, and the token stays good otherwise."""
+    assert verify(signed({**CLAIMS, -65537: claim}), [KEY], NOW).groups == groups
 
 
 @pytest.mark.parametrize(

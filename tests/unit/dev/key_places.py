@@ -46,6 +46,8 @@ class Places:
     written_at: float = OPENED_AT
     config: Any = None
     has_edge: bool = True
+    group_paths: dict[str, str] = field(default_factory=dict)
+    """In the settings of the functions."""
     kms_key: str = "alias/aws/ssm"
     version: int = 1
     calls_left: int | None = None
@@ -59,7 +61,9 @@ class Places:
 
     def stage(self) -> Stage:
         """The stage whose keys are here."""
-        return Stage(Parameter(self, PARAMETER), Edge(self, STORE) if self.has_edge else None)
+        return Stage(
+            Parameter(self, PARAMETER), Edge(self, STORE) if self.has_edge else None, self.group_paths
+        )
 
     @property
     def service(self) -> list[PlaybackKey]:

@@ -1,5 +1,6 @@
 """`make playback-key`: what it leaves alone, what it refuses, and that it shows no secret."""
 
+import json
 import secrets
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from adapters.playback_keys import PlaybackKey
 from dev import playback_key
-from dev.playback_key import KeysError, chosen, main, revoke, rotate, set_mode, show
+from dev.playback_key import KeysError, chosen, main, revoke, rotate, set_mode, set_paths, show
 from dev.rotation import name_of, next_step
 from dev.stack import StackError
 from tests.unit.dev.key_places import (
@@ -30,7 +31,7 @@ Output = pytest.CaptureFixture[str]
 def places() -> Places:
     """A stage with one key, whose edge enforces."""
     config = {"mode": "enforce", "keys": {KEY.kid: secret_of(KEY)}, "paths": {"/uhd/": "uhd"}, "more": [1]}
-    return Places(parameter=text_of([KEY]), config=config, kms_key="alias/ours")
+    return Places(parameter=text_of([KEY]), config=config, kms_key="alias/ours", group_paths={"/uhd/": "uhd"})
 
 
 def test_all_else_at_the_edge_stays(places: Places) -> None:
@@ -140,6 +141,69 @@ def test_a_mode_is_set_without_a_key_in_hand(
     assert capsys.readouterr().out == f"Now the edge's mode is {mode}.\n"
 
 
+def test_paths_of_the_stage_are_brought_to_the_edge(
+    places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """They replace those that are there; keys, mode and the rest are as before."""
+    before = {**places.config}
+    places.group_paths = {"/4k/hdr/": "hdr", "/4k/": "uhd"}
+    monkeypatch.setattr(playback_key, "chosen", places.stage)
+
+    assert main(["paths"]) == 0
+    assert places.config == {**before, "paths": {"/4k/hdr/": "hdr", "/4k/": "uhd"}}
+    assert capsys.readouterr().out == ("Now /4k/hdr/ is for the group hdr.\nNow /4k/ is for the group uhd.\n")
+
+
+def test_paths_are_taken_away_with_those_of_the_stage(places: Places) -> None:
+    """Without `group_paths` no path needs a group; the edge of a stage without keys stays off."""
+    said: list[str] = []
+    places.group_paths = {}
+    set_paths(places.stage(), said.append)
+    assert (places.config["paths"], places.config["mode"]) == ({}, "enforce")
+    assert said == ["Now no path is for a group."]
+
+    places.config = None
+    set_paths(places.stage(), silent)
+    assert places.config == {"mode": "off", "paths": {}}
+
+
+def test_paths_leave_room_for_a_rotation(places: Places) -> None:
+    """The longest paths that are taken fit beside three keys; a byte more is refused, and nothing written."""
+    places.config.pop("more")
+    keys = {f"{number:016}": secret_of(KEY) for number in range(3)}
+    rest = len(json.dumps({"mode": "enforce", "keys": keys, "paths": {"//": "uhd"}}, separators=(",", ":")))
+    places.group_paths = {f"/{'x' * (1024 - rest)}/": "uhd"}
+    set_paths(places.stage(), silent)
+    assert places.config["paths"] == places.group_paths
+    places.config["keys"] = keys
+    assert len(json.dumps(places.config, separators=(",", ":"))) == 1024
+
+    before = {**places.config}
+    places.group_paths = {f"/{'x' * (1025 - rest)}/": "uhd"}
+    for keys in ({KEY.kid: secret_of(KEY)}, places.config["keys"]):
+        places.config = {**before, "keys": keys}
+        with pytest.raises(KeysError, match="would exceed 1024 bytes by 1 in a rotation"):
+            set_paths(places.stage(), silent)
+        assert places.config == {**before, "keys": keys}
+
+
+def test_26_short_paths_leave_room_for_a_rotation(places: Places) -> None:
+    """As many as `group_paths` may have: docs/edge.md says so."""
+    places.group_paths = {f"/video/path-{number:02}/": "uhd" for number in range(26)}
+    set_paths(places.stage(), silent)
+    assert places.config["paths"] == places.group_paths
+
+
+def test_an_edge_without_the_paths_of_the_stage_does_not_enforce(places: Places) -> None:
+    """It would open a group's paths to everyone, or refuse tokens that name no groups."""
+    places.config["mode"] = "log"
+    for paths in ({}, {"/uhd/": "hdr"}, {"/uhd/": "uhd", "/4k/": "uhd"}):
+        places.group_paths = paths
+        with pytest.raises(KeysError, match="ARGS=paths first"):
+            set_mode(places.stage(), silent, "enforce")
+        assert places.config["mode"] == "log"
+
+
 def test_an_edge_that_lacks_a_key_does_not_enforce(places: Places) -> None:
     """It would refuse every viewer; so would one whose stage has no key."""
     places.config["mode"] = "log"
@@ -160,10 +224,12 @@ def test_video_can_be_opened_while_the_parameter_is_out_of_reach(
     assert places.config["mode"] == "log"
 
 
-def test_without_an_edge_there_is_no_mode() -> None:
-    """A mode that is set nowhere would be believed to hold."""
+def test_without_an_edge_there_are_no_mode_and_no_paths() -> None:
+    """What is set nowhere would be believed to hold."""
     with pytest.raises(KeysError, match="KVS_ARN"):
         set_mode(Places(has_edge=False).stage(), silent, "log")
+    with pytest.raises(KeysError, match="KVS_ARN"):
+        set_paths(Places(has_edge=False).stage(), silent)
 
 
 def test_names_and_ages_are_shown(places: Places) -> None:
@@ -176,7 +242,18 @@ def test_names_and_ages_are_shown(places: Places) -> None:
         f"  {KEY.kid}  3 days old, signs",
         f"{STORE}, mode enforce: ",
         f"  {KEY.kid}  3 days old",
+        "  /uhd/  for the group uhd",
     ]
+
+
+def test_paths_that_differ_from_the_stages_are_shown(places: Places) -> None:
+    """With the command that brings them to the edge, which showing does not do."""
+    places.group_paths = {}
+    said: list[str] = []
+    show(places.stage(), said.append)
+
+    assert said[-1] == "The stage's group_paths are others: ARGS=paths brings them to the edge."
+    assert places.config["paths"] == {"/uhd/": "uhd"}
 
 
 def test_a_rotation_under_way_is_shown(places: Places) -> None:

@@ -273,3 +273,48 @@ def test_without_tokens_no_names_are_written() -> None:
     mend(store)
     clear(store)
     assert [write.names for write in store.writes if isinstance(write, Repair)] == [None, None]
+
+
+IN_GROUPS = (
+    replace(lease("a"), groups=("hdr", "uhd")),
+    replace(lease("b"), groups=("uhd",)),
+    replace(lease("c", left=-100), groups=("uhd",)),
+)
+"""Two live streams and an expired one."""
+
+
+def miscounted(**counts: int) -> RecordingRepository:
+    """A store with streams in groups, whose counts are these."""
+    store = store_of(*(admit(each) for each in IN_GROUPS))
+    seen = store.read(USER, DEADLINE)
+    wrong = tuple(AsSeen(seen.count(group), count, group) for group, count in counts.items())
+    store.apply(Repair(USER, seen, Freed(), None, groups=wrong), DEADLINE)
+    return store
+
+
+def test_the_count_of_a_group_is_the_number_of_its_leases() -> None:
+    """Expired ones included; a group that nobody is in must not be counted."""
+    finding = examine(miscounted(uhd=5, sd=1).read(USER, DEADLINE), POLICY, NOW)
+    assert finding is not None
+    assert finding.miscounted_groups == ("sd", "uhd")
+    assert finding.is_minor, "the next start that is rejected counts them anew"
+
+
+def test_a_repair_counts_the_groups_anew() -> None:
+    """Without the expired streams that it gives back, and without groups that nobody is in any more."""
+    store = miscounted(uhd=5, sd=1)
+    assert mend(store)
+    left = store.read(USER, DEADLINE)
+    assert {group: count for group, count in left.groups.items() if group != RECOUNTS} == {"hdr": 1, "uhd": 2}
+    assert examine(left, POLICY, NOW) is None
+    assert mend(store)
+    assert store.read(USER, DEADLINE) == left, "a repair of what is in order changes nothing"
+
+
+def test_right_counts_of_groups_follow_what_is_given_back() -> None:
+    """An expired stream goes with its place in its groups, and all of them go with all of theirs."""
+    store = store_of(*(admit(each) for each in IN_GROUPS))
+    assert mend(store)
+    assert store.read(USER, DEADLINE).groups == {"hdr": 1, "uhd": 2}
+    assert clear(store) == 2
+    assert not store.read(USER, DEADLINE).groups

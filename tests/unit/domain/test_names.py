@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from domain.errors import InvalidInput
 from domain.names import (
     check_device,
+    check_groups,
     check_idempotency_key,
     check_path_prefix,
     check_play,
@@ -133,3 +134,35 @@ def test_a_path_that_can_be_read_in_two_ways_is_refused(text: str) -> None:
         "must be a path of at most 256 characters of A-Z a-z 0-9 . _ ~ - that begins and ends with a slash, "
         "without empty and dot segments"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ([], ()),
+        (["uhd"], ("uhd",)),
+        (["uhd", "Away", "4k", "hd.r_1-2"], ("4k", "Away", "hd.r_1-2", "uhd")),
+        (["x" * 32], ("x" * 32,)),
+    ],
+)
+def test_groups_are_put_in_order(given: list[str], kept: tuple[str, ...]) -> None:
+    """So that the same groups are always the same text, in the item and in a condition."""
+    assert check_groups(given) == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ([""], "must each be 1 to 32 characters of A-Z a-z 0-9 . _ -"),
+        (["uhd", "x" * 33], "must each be 1 to 32 characters of A-Z a-z 0-9 . _ -"),
+        (["a,b"], "must each be 1 to 32 characters of A-Z a-z 0-9 . _ -"),
+        (["a\n"], "must each be 1 to 32 characters of A-Z a-z 0-9 . _ -"),
+        (["uhd", "uhd"], "must be at most 4, none of them twice"),
+        (["a", "b", "c", "d", "e"], "must be at most 4, none of them twice"),
+    ],
+)
+def test_groups_that_are_not_valid_name_their_field(given: list[str], reason: str) -> None:
+    """The error says what must hold of them."""
+    with pytest.raises(InvalidInput) as caught:
+        check_groups(given)
+    assert (caught.value.field, caught.value.reason) == ("groups", reason)

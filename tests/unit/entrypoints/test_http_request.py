@@ -120,14 +120,19 @@ def test_what_python_alone_takes_for_a_number_is_just_no_string(number: float) -
 
 
 def test_a_body_has_room_for_the_longest_values() -> None:
-    """The largest body allowed holds the longest value of every field, each character escaped."""
+    """The largest body allowed holds the longest value of every field, its names and labels escaped."""
+    groups = [f"{n:032}" for n in range(16)]
     escaped = {
         "userId": "\\u0061" * 128,
         "streamId": "\\u0062" * 64,
         "device": "\\u0063" * 64,
         "replaces": "\\u0064" * 64,
+        "play": "e" * 64,
+        "pathPrefix": f"/{'f' * 254}/",
     }
-    body = "{" + ", ".join(f'"{name}": "{text}"' for name, text in escaped.items()) + "}"
+    body = "{" + ", ".join(f'"{name}": "{text}"' for name, text in escaped.items())
+    body += f', "groups": {json.dumps(groups[:4])}, "maxStreams": 20'
+    body += f', "groupLimits": {json.dumps(dict.fromkeys(groups, 20))}}}'
 
     assert len(body) < MAX_BODY_BYTES
     assert user_of(body) == "a" * 128

@@ -44,6 +44,10 @@ def events(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     for other in (Api(MAX_STREAMS="1", ON_LIMIT="evict_oldest"), Api(MAX_STREAMS="1", ENFORCEMENT="shadow")):
         other.start("1", streamId="a")
         other.start("1", streamId="b")
+    for enforcement in ("enforce", "shadow"):
+        groups = Api(GROUP_LIMITS="uhd=1", ENFORCEMENT=enforcement)
+        groups.start("1", streamId="a", groups=["uhd"])
+        groups.start("1", streamId="b", groups=["uhd"])
     away = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open")
     away.start("1")
     away.heartbeat("1", **named)
@@ -115,9 +119,10 @@ def test_slots_are_counted_that_a_start_gave_back(events: list[Event]) -> None:
 
 def test_a_refusal_tells_count_and_limit(events: list[Event]) -> None:
     """Whoever looks into a refusal sees what the user had, and what it was held against."""
-    (refused,) = (one for one in events if one["outcome"] == "refused" and "limit" in one)
+    refused = [one for one in events if one["outcome"] == "refused" and "limit" in one]
 
-    assert (refused["stream_count"], refused["limit"]) == (1, 1)
+    seen = [(one["stream_count"], one["limit"], one.get("limit_group")) for one in refused]
+    assert seen == [(1, 1, None), (1, 3, "uhd")]
 
 
 def test_only_the_first_request_is_a_cold_start(capsys: Output) -> None:

@@ -117,6 +117,22 @@ def test_a_backend_can_bind_a_stream_to_a_path() -> None:
 
 
 @pytest.mark.parametrize(
+    ("paths", "expected"), [({"GROUP_PATHS": "/uhd/=uhd"}, ("hdr", "uhd")), ({}, ())], ids=["tied", "untied"]
+)
+def test_a_token_names_groups_where_paths_are_tied_to_them(paths: Any, expected: tuple[str, ...]) -> None:
+    """Start and heartbeat name those of the lease, all of them, and no token of another stage names any."""
+    api = Api(PLAYBACK_KEY=KEY, GROUP_LIMITS="uhd=1", GROUP_LABELS="hdr", **paths)
+    answers = [
+        api.start("viewer-1", streamId="tv", groups=["uhd", "hdr"]),
+        api.heartbeat("viewer-1", streamId="tv"),
+    ]
+    for answer in answers:
+        assert verify(answer.body["playbackToken"], parse_keys(KEY), 0).groups == expected
+    plain = api.start("viewer-1", streamId="pc").body["playbackToken"]
+    assert verify(plain, parse_keys(KEY), 0).groups == ()
+
+
+@pytest.mark.parametrize(
     ("variables", "reason"),
     [
         ({"AUTH": "none", "PLAYBACK_KEY": KEY}, "is for signed requests of a backend only"),

@@ -6,6 +6,7 @@ from http import HTTPStatus
 import pytest
 
 import entrypoints
+from domain.bounds import Bound
 from domain.errors import (
     InvalidInput,
     LimitReached,
@@ -22,7 +23,14 @@ from domain.errors import (
     TooManyStarts,
 )
 from domain.streams import LiveStreams
-from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser, Unauthenticated
+from entrypoints.callers import (
+    InvalidGroupLimitsClaim,
+    InvalidLimitClaim,
+    InvalidSubject,
+    NotAllowed,
+    OtherUser,
+    Unauthenticated,
+)
 from entrypoints.http_request import BodyTooLarge, InvalidFields
 from entrypoints.problems import FAILED, problem_for, rule_for
 from entrypoints.settings import SettingsError
@@ -33,7 +41,7 @@ EXAMPLES: dict[type[Exception], Exception] = {
         StreamLimiterError("s3cret"),
         InvalidInput("userId", "is required"),
         Refusal("s3cret"),
-        LimitReached(3, LiveStreams()),
+        LimitReached(Bound(3), 3, LiveStreams()),
         TooManyStarts(3, LiveStreams(), 9.2),
         TokensUnavailable("s3cret"),
         NoActiveStream(LiveStreams()),
@@ -51,6 +59,7 @@ EXAMPLES: dict[type[Exception], Exception] = {
         InvalidSubject("s3cret"),
         OtherUser("s3cret"),
         InvalidLimitClaim("s3cret"),
+        InvalidGroupLimitsClaim("s3cret"),
     )
 }
 STATUSES = {
@@ -130,7 +139,7 @@ def test_bad_input_is_never_our_failure(kind: type[Exception]) -> None:
 def test_only_what_is_our_own_fault_is_a_failure(error: Exception) -> None:
     """What is answered by a 5xx is logged as failed; of the rest only what the operator must mend."""
     rule = rule_for(error)
-    must_be_mended = type(error) in {NotAllowed, Unauthenticated, InvalidLimitClaim}
+    must_be_mended = type(error) in {NotAllowed, Unauthenticated, InvalidLimitClaim, InvalidGroupLimitsClaim}
 
     assert (rule.outcome == FAILED) is (rule.status >= HTTPStatus.INTERNAL_SERVER_ERROR or must_be_mended)
 

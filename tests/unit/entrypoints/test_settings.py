@@ -25,6 +25,10 @@ ALL = {
     "TOKEN_OVERLAP": "3",
     "OPEN_TOKENS": "true",
     "PLAYBACK_COOKIE_DOMAIN": "example.com",
+    "GROUP_LIMITS": "uhd=2, away=1",
+    "GROUP_LABELS": "hd, mobile",
+    "GROUP_LIMITS_CLAIM": "planGroups",
+    "GROUP_PATHS": "/uhd/=uhd",
 }
 ELSEWHERE = {
     "LOG_HASH_KEY_PARAMETER": "/stream-limiter/log-hash-key",
@@ -70,6 +74,11 @@ def test_every_variable_is_read() -> None:
     )
     assert [key.kid for key in settings.playback_keys] == ["2026-a"]
     assert settings.playback_cookie_domain == "example.com"
+    assert settings.group_limits == {"uhd": 2, "away": 1}
+    assert settings.group_labels == ("hd", "mobile")
+    assert settings.groups == {"uhd", "away", "hd", "mobile"}
+    assert settings.group_limits_claim == "planGroups"
+    assert settings.group_paths == {"/uhd/": "uhd"}
     assert read(**ELSEWHERE).playback_key_parameter == ELSEWHERE["PLAYBACK_KEY_PARAMETER"]
     assert settings.store_client is StoreClient.LEAN
     assert settings.log_level is LogLevel.WARNING
@@ -81,6 +90,29 @@ def test_the_logs_have_one_key() -> None:
     """Given here and as a parameter, nobody could say which one counts."""
     with pytest.raises(SettingsError, match="LOG_HASH_KEY and LOG_HASH_KEY_PARAMETER"):
         read(LOG_HASH_KEY="pepper", **ELSEWHERE)
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"GROUP_LIMITS": "uhd=1", "GROUP_LABELS": "hd,uhd"}, "GROUP_LABELS has groups that .* too: uhd"),
+        ({"GROUP_LIMITS": ",".join(f"g{n}=1" for n in range(17))}, "more than 16 groups"),
+        ({"GROUP_LIMITS": "uhd=1", "GROUP_PATHS": "/uhd/=uhd,/4k/=4k"}, "GROUP_PATHS .* not configured: 4k"),
+    ],
+    ids=["a group of both kinds", "too many groups", "a path of no group"],
+)
+def test_groups_fit_together(variables: dict[str, str], reason: str) -> None:
+    """A group is limited or only counted, there are few of them, and paths are for groups that there are."""
+    with pytest.raises(SettingsError, match=reason):
+        read(**variables)
+
+
+def test_sixteen_groups_may_be_of_either_kind() -> None:
+    """Names, labels and paths of the greatest number and length are taken."""
+    limits = ",".join(f"{n:032}=20" for n in range(8))
+    labels = ",".join(f"{n:032}" for n in range(8, 16))
+    paths = ",".join(f"/{n}/={n % 16:032}" for n in range(26))
+    assert len(read(GROUP_LIMITS=limits, GROUP_LABELS=labels, GROUP_PATHS=paths).groups) == 16
 
 
 def test_the_process_environment_is_the_default_source(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +149,26 @@ def test_a_table_must_be_named(environment: dict[str, str]) -> None:
         ("AUTH", "basic"),
         ("AUTH", "NONE"),
         ("LIMIT_CLAIM", "x" * 129),
+        ("GROUP_LIMITS_CLAIM", "x" * 129),
+        ("GROUP_LIMITS", "uhd"),
+        ("GROUP_LIMITS", "uhd="),
+        ("GROUP_LIMITS", "uhd=-1"),
+        ("GROUP_LIMITS", "uhd=01"),
+        ("GROUP_LIMITS", f"uhd={CEILING + 1}"),
+        ("GROUP_LIMITS", "uhd=1,"),
+        ("GROUP_LIMITS", "uhd=1,uhd=2"),
+        ("GROUP_LIMITS", "ultra hd=1"),
+        ("GROUP_LIMITS", f"{'x' * 33}=1"),
+        ("GROUP_LABELS", "hd,,sd"),
+        ("GROUP_LABELS", "hd,hd"),
+        ("GROUP_LABELS", "h/d"),
+        ("GROUP_LABELS", "x" * 33),
+        ("GROUP_PATHS", "/uhd/"),
+        ("GROUP_PATHS", "uhd=uhd"),
+        ("GROUP_PATHS", "/uhd=uhd"),
+        ("GROUP_PATHS", "/a/../=uhd"),
+        ("GROUP_PATHS", "/uhd/=uhd,/uhd/=uhd"),
+        ("GROUP_PATHS", ",".join(f"/{n}/=uhd" for n in range(27))),
         ("TABLE_NAME", "ab"),
         ("TABLE_NAME", "a" * 1025),
         ("MAX_STREAMS", "-1"),

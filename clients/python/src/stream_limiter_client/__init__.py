@@ -1,6 +1,6 @@
 """Keeps a player's slot: starts, heartbeats and ends a stream of stream-limiter."""
 
-from stream_limiter_client.answers import StreamView, UserStreams
+from stream_limiter_client.answers import GroupLimit, StreamView, UserStreams
 from stream_limiter_client.asynchronous import AsyncStream, AsyncStreamLimiter
 from stream_limiter_client.errors import LimitReached, ServiceError, StreamGone, TooManyStarts
 from stream_limiter_client.synchronous import Stream, StreamLimiter
@@ -8,6 +8,7 @@ from stream_limiter_client.synchronous import Stream, StreamLimiter
 __all__ = [
     "AsyncStream",
     "AsyncStreamLimiter",
+    "GroupLimit",
     "LimitReached",
     "ServiceError",
     "Stream",

@@ -8,12 +8,13 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class StreamView:
-    """Who holds a slot."""
+    """A stream that holds a slot, and the groups that it counts in beside all streams."""
 
     stream_id: str
     device: str | None
     started_at: datetime
     expires_at: datetime
+    groups: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Self:
@@ -23,7 +24,16 @@ class StreamView:
             device=told.get("device"),
             started_at=datetime.fromisoformat(told["startedAt"]),
             expires_at=datetime.fromisoformat(told["expiresAt"]),
+            groups=tuple(told.get("groups", ())),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLimit:
+    """The limit of a group, such as "2 in UHD"."""
+
+    group: str
+    max: int
 
 
 @dataclass(frozen=True, slots=True)

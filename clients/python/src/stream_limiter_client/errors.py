@@ -1,7 +1,7 @@
 """What can go wrong.
 
 ServiceError            the service answered with an error, or did not answer
-├── LimitReached        every slot is taken
+├── LimitReached        every slot is taken, in all or in one of the stream's groups
 ├── TooManyStarts       the start is put off
 └── StreamGone          the stream's slot was taken away
 """
@@ -9,7 +9,7 @@ ServiceError            the service answered with an error, or did not answer
 from collections.abc import Mapping
 from typing import Any, Final
 
-from stream_limiter_client.answers import StreamView
+from stream_limiter_client.answers import GroupLimit, StreamView
 
 TOO_MANY_REQUESTS: Final = 429
 FIRST_SERVER_ERROR: Final = 500
@@ -53,7 +53,13 @@ class ServiceError(Exception):
 
 
 class LimitReached(ServiceError):
-    """Every slot of the user is taken."""
+    """Every slot of the user is taken, or every slot of a group that the stream would be in."""
+
+    @property
+    def limit(self) -> GroupLimit | None:
+        """The limit of the group that is full; `None` where it is the limit of all streams."""
+        limit = self.problem.get("limit")
+        return None if limit is None else GroupLimit(limit["group"], limit["max"])
 
     @property
     def streams(self) -> tuple[StreamView, ...]:
@@ -64,6 +70,10 @@ class LimitReached(ServiceError):
     def anonymous_count(self) -> int:
         """How many slots are held by streams without a name."""
         return int(self.problem.get("anonymousCount", 0))
+
+    def names(self, stream_id: str) -> bool:
+        """Return whether a stream of this name holds one of the slots."""
+        return any(stream.stream_id == stream_id for stream in self.streams)
 
 
 class TooManyStarts(ServiceError):

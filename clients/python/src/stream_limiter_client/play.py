@@ -3,7 +3,7 @@
 import random
 import secrets
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf, nan
 from typing import Any, Final
@@ -30,6 +30,7 @@ _KINDS: Final[Mapping[str, type[ServiceError]]] = {
     "too_many_starts": TooManyStarts,
 }
 
+Field = str | int | tuple[str, ...] | Mapping[str, int]
 Auth = httpx.Auth | Callable[[httpx.Request], httpx.Request] | None
 
 
@@ -60,7 +61,7 @@ class Post:
     """A request to be sent; its answer, or the `ServiceError`, is what the play goes on with."""
 
     path: str
-    body: Mapping[str, str | int]
+    body: Mapping[str, Field]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ class Play:
         replaces: the stream that a start replaces, until it is known to be over.
         stream_id: the screen's name, which stays the same.
         max_streams: the user's limit; `None` where it is not the caller's to say.
+        groups: those that the stream counts in beside all streams; of the latest start that was admitted.
+        group_limits: the user's limits of groups; `None` where they are not the caller's to say.
         nonce: the API's `play`, which tells this play from those before it: their late ends do not count.
     """
 
@@ -97,6 +100,8 @@ class Play:
     replaces: str | None
     stream_id: str
     max_streams: int | None = None
+    groups: tuple[str, ...] = ()
+    group_limits: Mapping[str, int] | None = None
     nonce: str = field(default_factory=fresh_name, init=False)
     _lease_until: float = field(default=0, init=False)
     _token: str | None = field(default=None, init=False)
@@ -110,12 +115,15 @@ class Play:
         """The newest playback token; `None` when there is none, or it is over."""
         return self._token if self.timing.now() < self._token_until else None
 
-    def start(self, *, is_held: bool, replaces: str | None = None) -> Steps:
+    def start(
+        self, *, is_held: bool, replaces: str | None = None, groups: Iterable[str] | None = None
+    ) -> Steps:
         """Take a slot, or go on with the one that is held. One that fails changes nothing.
 
         Args:
             is_held: whether heartbeats wait for its answer: then they do not wait for long.
             replaces: a stream that ends in the same moment.
+            groups: those that the stream counts in from now on; `None` = those that it has.
 
         Raises:
             ServiceError: the slot is refused, or nothing has answered for as long as patience lasts.
@@ -123,7 +131,13 @@ class Play:
         patience = self.timing.patience_seconds
         if is_held:
             patience = min(patience, self._heartbeat_seconds)
-        yield from self._take_slot(patience, replaces or self.replaces)
+        asked = self.groups if groups is None else tuple(groups)
+        try:
+            yield from self._take_slot(patience, replaces or self.replaces, asked)
+        except LimitReached as refusal:
+            if not (is_held and refusal.names(self.stream_id)):
+                self._token_until = 0
+            raise
 
     def keep(self) -> Steps:
         """Send heartbeats until the play is stopped.
@@ -141,7 +155,7 @@ class Play:
                 self._token_until = 0
                 if self._is_evicted(asked_at):
                     raise
-                yield from self._take_slot(inf, self.replaces)
+                yield from self._take_slot(inf, self.replaces, self.groups)
             except ServiceError as error:
                 failures += 1
                 pause = self.timing.delay(failures, error, self._heartbeat_seconds)
@@ -154,7 +168,7 @@ class Play:
         Raises:
             ServiceError: the service could not be told.
         """
-        body = self._body()
+        body = self._body() | _given(groups=self.groups or None)  # named, they are ended in one write
         self.nonce = fresh_name()
         self.let_go()
         yield from self._insist("/stream/end", body, self.timing.patience_seconds)
@@ -164,18 +178,21 @@ class Play:
         self._token_until = 0
         self.replaces = None
 
-    def _take_slot(self, patience_seconds: float, replaces: str | None) -> Steps:
+    def _take_slot(self, patience_seconds: float, replaces: str | None, groups: tuple[str, ...]) -> Steps:
         other = None if replaces == self.stream_id else replaces
-        body = self._body() | _given(device=self.device, replaces=other, maxStreams=self.max_streams)
-        try:
-            answer, asked_at = yield from self._insist("/stream/start", body, patience_seconds)
-        except LimitReached:
-            self._token_until = 0
-            raise
+        body = self._body() | _given(
+            device=self.device,
+            replaces=other,
+            groups=groups or None,
+            maxStreams=self.max_streams,
+            groupLimits=self.group_limits,
+        )
+        answer, asked_at = yield from self._insist("/stream/start", body, patience_seconds)
         self._hold(answer, asked_at, other)
+        self.groups = groups
 
     def _insist(
-        self, path: str, body: Mapping[str, str | int], patience_seconds: float
+        self, path: str, body: Mapping[str, Field], patience_seconds: float
     ) -> Generator[Post | Pause, Any, tuple[Any, float]]:
         """The answer, and when it was asked for; the same call again until patience has run out."""
         until = self.timing.now() + patience_seconds
@@ -191,7 +208,7 @@ class Play:
                 if not error.is_passing or is_too_late or (yield Pause(delay)):
                     raise
 
-    def _body(self) -> dict[str, str | int]:
+    def _body(self) -> dict[str, Field]:
         return _given(userId=self.user_id, streamId=self.stream_id, play=self.nonce)
 
     def _is_evicted(self, asked_at: float) -> bool:
@@ -263,5 +280,5 @@ def list_path(user_id: str | None, max_streams: int | None) -> str:
     return f"/stream?{query}" if query else "/stream"
 
 
-def _given(**fields: str | int | None) -> dict[str, str | int]:
+def _given(**fields: Field | None) -> dict[str, Field]:
     return {name: value for name, value in fields.items() if value is not None}

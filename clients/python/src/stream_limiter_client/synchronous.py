@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 import httpx
@@ -57,6 +57,8 @@ class StreamLimiter:
         device: str | None = None,
         replaces: str | None = None,
         max_streams: int | None = None,
+        groups: Iterable[str] = (),
+        group_limits: Mapping[str, int] | None = None,
         stream_id: str | None = None,
         on_gone: OnGone | None = None,
     ) -> "Stream":
@@ -67,10 +69,21 @@ class StreamLimiter:
             device: a label for people, such as "living room".
             replaces: a stream of the same user that ends in the same moment.
             max_streams: the user's limit, where callers sign; by default the service's.
+            groups: those that it counts in beside all streams, such as `["uhd"]`; a start may name others.
+            group_limits: the user's limits of groups, where callers sign; by default the service's.
             stream_id: the screen's name, where it outlives the process; by default each stream makes one.
             on_gone: called, in the heartbeats' thread, when the slot was taken away.
         """
-        play = Play(self.timing, user_id, device, replaces, stream_id or fresh_name(), max_streams)
+        play = Play(
+            self.timing,
+            user_id,
+            device,
+            replaces,
+            stream_id or fresh_name(),
+            max_streams,
+            tuple(groups),
+            group_limits,
+        )
         return Stream(self, play, on_gone)
 
     def streams(self, user_id: str | None, *, max_streams: int | None = None) -> UserStreams:
@@ -134,16 +147,18 @@ class Stream:
         """Whether the slot was taken away: then stop."""
         return self._gone.is_set()
 
-    def start(self, *, replaces: str | None = None) -> None:
+    def start(self, *, replaces: str | None = None, groups: Iterable[str] | None = None) -> None:
         """Take a slot, and keep it by heartbeats. One that is held serves the next play.
 
-        When it raises anything but `LimitReached`, what was held is held still.
+        When it raises anything but `LimitReached`, what was held is held still. A stream that is refused
+        other groups goes on in those that it has.
 
         Args:
             replaces: a stream of the same user that ends in the same moment.
+            groups: those that it counts in from now on, under the same name; by default those that it has.
 
         Raises:
-            LimitReached: every slot is taken; says who holds them.
+            LimitReached: every slot is taken; says who holds them, and which group is full.
             TooManyStarts: the start is put off for longer than it may wait; says for how long.
             ServiceError: the service does not answer for long, or takes the call for wrong.
         """
@@ -152,10 +167,10 @@ class Stream:
         self._stopped = stopped = threading.Event()
         self._gone.clear()
         try:
-            self._follow(self._play.start(is_held=is_held, replaces=replaces), stopped)
+            self._follow(self._play.start(is_held=is_held, replaces=replaces, groups=groups), stopped)
             is_held = True
-        except LimitReached:
-            is_held = False
+        except LimitReached as refusal:
+            is_held = is_held and refusal.names(self.stream_id)
             raise
         finally:
             if is_held:

@@ -1,0 +1,147 @@
+"""An attempt to start: the request and the state that it met, and what could be written of it.
+
+It says which slots the newcomer may have, which limits lack slots for it, and which write would admit it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from domain.bounds import Bound
+from domain.group_counts import recount as recount_groups
+from domain.policy import Policy
+from domain.requests import StartAnonymous, StartNamed, StartRequest
+from domain.streams import NO_SLOTS, Lease, Snapshot
+from domain.token_names import Counted, recount
+from domain.writes import NOTHING, Admit, AnonymousStream, Ended, Freed, group_names, permits
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A start, and the state that it is decided upon.
+
+    Attributes:
+        state: the user's state, as a write met it.
+        request: what is asked for.
+        policy: how the service behaves.
+        now: the clock, in epoch seconds.
+    """
+
+    state: Snapshot
+    request: StartRequest
+    policy: Policy
+    now: float
+
+    @property
+    def own(self) -> Lease | None:
+        """The lease under the newcomer's own name, live or not."""
+        return self.state.leases.get(self.request.stream_id) if isinstance(self.request, StartNamed) else None
+
+    @property
+    def live_own(self) -> Lease | None:
+        """The same while it is live: the player comes back, or its stream joins other groups."""
+        own = self.own
+        return own if own is not None and self.policy.is_live(own, self.now) else None
+
+    @property
+    def replaced(self) -> Ended | None:
+        """The stream that the newcomer replaces, where it is there."""
+        replaces = self.request.replaces if isinstance(self.request, StartNamed) else None
+        lease = self.state.leases.get(replaces or "")
+        return None if lease is None else Ended(lease.stream_id, lease.groups)
+
+    @property
+    def taken_over(self) -> Freed:
+        """What the newcomer may have at once: the slots of its own live lease and of the replaced stream."""
+        own, replaced = self.live_own, self.replaced
+        return Freed(() if own is None else (own,), () if replaced is None else (replaced,))
+
+    @property
+    def free(self) -> Freed:
+        """That, and of what is over the newcomer's own and what counts towards a full limit.
+
+        Where there are playback tokens, all that is over goes: each name counts towards the token bound.
+        """
+        taken_over = self.taken_over
+        full = self.lacking(self.request.bounds, taken_over).keys()
+        counts_names = self.policy.token_overlap is not None
+        over = self.policy.expired(self.state, self.now)
+        expired = tuple(
+            lease
+            for lease in over.expired
+            if counts_names or lease == self.own or not full.isdisjoint((None, *lease.groups))
+        )
+        gone = [lease.stream_id for lease in expired]
+        is_anonymous = isinstance(self.request, StartAnonymous)
+        return Freed(
+            (*taken_over.expired, *expired),
+            tuple(stream for stream in taken_over.ended if stream.stream_id not in gone),
+            over.anonymous if None in full or is_anonymous else NO_SLOTS,
+        )
+
+    def evictable(self, free: Freed) -> Sequence[Lease]:
+        """Return the live named streams that are not given up yet, the oldest first."""
+        live = self.policy.live(self.state, self.now).leases
+        return [lease for lease in live if lease.stream_id not in free.names]
+
+    def lacking(self, bounds: Sequence[Bound], free: Freed) -> Mapping[str | None, int]:
+        """Return how many slots each limit lacks for the newcomer once these are free, where it lacks any.
+
+        Groups are counted by their leases: old code, which knows no groups, leaves their counts too high.
+        """
+        lacking = {}
+        for bound in bounds:
+            group = bound.group
+            taken = self.state.stream_count if group is None else self.state.leases_in(group)
+            lacks = taken - free.slots_in(group) + 1 - bound.limit
+            if lacks > 0:
+                lacking[group] = lacks
+        return lacking
+
+    def fits(self, bounds: Sequence[Bound], admit: Admit) -> bool:
+        """Return whether a write stays within these limits, and lands on this very state."""
+        return not self.lacking(bounds, admit.freed) and permits(self.state, admit)
+
+    def admit(self, freed: Freed = NOTHING) -> Admit:
+        """Return the write that admits the newcomer where there is room, whatever is counted by then."""
+        request, policy = self.request, self.policy
+        retain_until = policy.retain_until(self.now)
+        if isinstance(request, StartNamed):
+            overlap = policy.token_overlap
+            names = None if overlap is None else Counted(request.limit + overlap)
+            lease = self._lease(request)
+            return Admit(request.user_id, lease, request.bounds, retain_until, freed, names)
+        over_since = policy.anonymous_over_since(self.now)
+        stream = AnonymousStream(request.mark, policy.anonymous_until(self.now), over_since)
+        return Admit(request.user_id, stream, request.bounds, retain_until, freed)
+
+    def recounted(self, admit: Admit) -> Admit:
+        """Return the same write for this very state, groups and names counted anew."""
+        freed = admit.freed
+        joined = admit.newcomer.groups if isinstance(admit.newcomer, Lease) else ()
+        of_all = [count for count in admit.counts if count.group is None]
+        groups = recount_groups(self.state, {*joined, *group_names(freed.streams)}, freed, joined)
+        admit = replace(admit, counts=(*of_all, *groups))
+        if self.policy.token_overlap is None:
+            return admit
+        reclaimed = [lease.stream_id for lease in freed.expired]
+        over_since = self.policy.over_since(self.now)
+        if not isinstance(admit.newcomer, Lease):
+            return replace(admit, names=recount(self.state, None, reclaimed, over_since))
+        name = admit.newcomer.stream_id
+        # Its last token may outlive the lease.
+        until = max(admit.newcomer.expires_at, self.state.spent.get(name, 0))
+        newcomer = replace(admit.newcomer, expires_at=until)
+        return replace(admit, newcomer=newcomer, names=recount(self.state, name, reclaimed, over_since))
+
+    def _lease(self, request: StartNamed) -> Lease:
+        """Return the newcomer's lease. A live stream that joins other groups stays what it is else."""
+        lease, own = self.policy.lease_of(request, self.now), self.live_own
+        if own is None:
+            return lease
+        return replace(
+            own,
+            expires_at=max(lease.expires_at, own.expires_at),
+            play=request.play or own.play,
+            path_prefix=request.path_prefix or own.path_prefix,
+            groups=request.groups,
+        )

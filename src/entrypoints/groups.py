@@ -1,0 +1,69 @@
+"""The groups that streams can be in, as settings and tokens write them: one line of text each."""
+
+import re
+from typing import Final
+
+from domain.names import GROUP_PATTERN, check_path_prefix
+from domain.streams import CEILING
+
+MOST_GROUPS_IN_ALL: Final = 16
+MOST_PATHS: Final = 26
+"""As many as fit into the edge's configuration of one kilobyte, beside three keys."""
+
+_NAME: Final = re.compile(GROUP_PATTERN)
+_LIMIT: Final = re.compile(r"0|[1-9][0-9]?")
+
+
+def parse_limits(text: str) -> dict[str, int]:
+    """Return the limits of `name=number[,…]`, such as `uhd=2,away=1`.
+
+    Raises:
+        ValueError: the text has another form. The message quotes nothing of it.
+    """
+    limits = {}
+    for number, part in enumerate(_parts(text), start=1):
+        name, _, limit = part.partition("=")
+        if not _NAME.fullmatch(name) or not _LIMIT.fullmatch(limit) or int(limit) > CEILING:
+            raise ValueError(
+                f"entry {number} is not of the form name=limit, with a limit from 0 to {CEILING}"
+            )
+        limits[name] = int(limit)
+    if len(limits) < len(_parts(text)):
+        raise ValueError("a group has two limits")
+    return limits
+
+
+def parse_labels(text: str) -> tuple[str, ...]:
+    """Return the names of `name[,…]`.
+
+    Raises:
+        ValueError: the text has another form.
+    """
+    names = tuple(_parts(text))
+    for number, name in enumerate(names, start=1):
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"name {number} is not 1 to 32 characters of A-Z a-z 0-9 . _ -")
+    if len(set(names)) < len(names):
+        raise ValueError("a group is named twice")
+    return names
+
+
+def parse_paths(text: str) -> dict[str, str]:
+    """Return the group that each path prefix of `/prefix/=name[,…]` is for.
+
+    Raises:
+        ValueError: the text has another form, or a prefix none that a playback token could have.
+    """
+    paths = {}
+    for number, part in enumerate(_parts(text), start=1):
+        prefix, _, name = part.partition("=")
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"entry {number} is not of the form /prefix/=name")
+        paths[check_path_prefix(prefix)] = name
+    if len(paths) < len(_parts(text)):
+        raise ValueError("a path prefix is named twice")
+    return paths
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")] if text.strip() else []

@@ -1,0 +1,123 @@
+"""Use cases for streams in groups: what callers are told, and how many writes it takes."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.bounds import Bound
+from domain.decisions import Settled, Try, decide_end, first_end, first_start
+from domain.errors import LimitReached
+from domain.policy import Enforcement, OnLimit, Outcome, Policy
+from domain.requests import EndNamed, StartNamed
+from domain.writes import Ended, Release
+from tests.unit.domain.household import Household, live
+from tests.unit.domain.states import NOW, POLICY, RETAIN, USER, lease, state
+
+ONE_UHD = (Bound(1, "uhd"),)
+
+
+def uhd(name: str, limit: int = 3, replaces: str | None = None) -> StartNamed:
+    """A start in UHD, of which there is one place; the group `hdr` has no limit."""
+    return StartNamed(USER, name, limit, None, replaces, groups=("hdr", "uhd"), group_bounds=ONE_UHD)
+
+
+@pytest.fixture
+def home() -> Household:
+    """A household with three screens."""
+    return Household()
+
+
+class TestStart:
+    """A newcomer takes a slot in each of its counts."""
+
+    def test_the_refusal_names_the_limit_that_is_full(self, home: Household) -> None:
+        """The group's where only the group is full, and the total where all streams are."""
+        home.limiter.start(uhd("a"))
+        with pytest.raises(LimitReached) as reached:
+            home.limiter.start(uhd("b"))
+        assert (reached.value.full, reached.value.limit, str(reached.value)) == (
+            Bound(1, "uhd"),
+            3,
+            "limit of 1 reached",
+        )
+        with pytest.raises(LimitReached) as reached:
+            home.limiter.start(uhd("b", limit=1))
+        assert reached.value.full == Bound(1)
+
+    def test_shadow_tells_the_limit_that_would_have_refused(self) -> None:
+        """And an ordinary start tells none."""
+        home = Household(Policy(enforcement=Enforcement.SHADOW))
+        assert home.limiter.start(uhd("a")).full is None
+        above = home.limiter.start(uhd("b"))
+        assert (above.outcome, above.full) == (Outcome.WOULD_REFUSE, Bound(1, "uhd"))
+
+    def test_the_lease_is_in_its_groups(self, home: Household) -> None:
+        """As answers and lists show it."""
+        answer = home.limiter.start(uhd("a"))
+        assert answer.lease is not None
+        assert answer.lease.groups == ("hdr", "uhd")
+        assert [stream.groups for stream in home.live().leases] == [("hdr", "uhd")]
+
+    def test_the_replaced_stream_is_taken_to_be_in_the_same_groups(self) -> None:
+        """So that the swap is one write within a group, as it is for a stream in none."""
+        write = first_start(uhd("b", replaces="a"), POLICY, NOW).write
+        assert getattr(write, "freed").ended == (Ended("a", ("hdr", "uhd")),)  # noqa: B009 - an `Admit`
+
+    def test_a_change_of_groups_keeps_the_stream(self, home: Household) -> None:
+        """It keeps its slot and the moment that it began, and is neither reclaimed nor evicted."""
+        home.start("a")
+        home.clock.advance(20)
+        changed = home.limiter.start(uhd("a"))
+        assert (changed.outcome, changed.reclaimed, changed.evicted) == (Outcome.REPLACED, 0, 0)
+        assert changed.lease is not None
+        assert (changed.lease.started_at, changed.lease.expires_at) == (NOW, NOW + 110)
+        assert live(changed).count == 1
+        assert home.start("a").outcome is Outcome.REPLACED
+        assert home.limiter.start(uhd("b")).outcome is Outcome.ADMITTED
+
+    def test_an_evicted_stream_is_counted_and_a_replaced_one_is_not(self) -> None:
+        """Where a start replaces one stream, and another one has to make room in the group."""
+        home = Household(Policy(on_limit=OnLimit.EVICT_OLDEST))
+        home.limiter.start(uhd("a"))
+        home.start("b")
+        answer = home.limiter.start(uhd("c", replaces="b"))
+        assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.EVICTED, 0, 1)
+        assert [stream.stream_id for stream in live(answer).leases] == ["c"]
+
+
+class TestEnd:
+    """An end gives back what the stream takes in each count."""
+
+    def test_groups_that_are_named_are_given_back_in_one_write(self, home: Household) -> None:
+        """The place in UHD is free at once."""
+        home.limiter.start(uhd("a"))
+        writes = len(home.store.writes)
+        ended = home.limiter.end(EndNamed(USER, "a", groups=("hdr", "uhd")))
+        assert (ended.outcome, len(home.store.writes) - writes) == (Outcome.ENDED, 1)
+        assert home.limiter.start(uhd("b")).outcome is Outcome.ADMITTED
+
+    @pytest.mark.parametrize("groups", [(), ("uhd",), ("away", "hdr", "uhd")])
+    def test_others_take_a_second_write(self, home: Household, groups: tuple[str, ...]) -> None:
+        """The rejection says which groups it is in."""
+        home.limiter.start(uhd("a"))
+        writes = len(home.store.writes)
+        ended = home.limiter.end(EndNamed(USER, "a", groups=groups))
+        assert (ended.outcome, len(home.store.writes) - writes) == (Outcome.ENDED, 2)
+        assert home.limiter.start(uhd("b")).outcome is Outcome.ADMITTED
+
+    def test_the_second_write_says_what_the_first_one_says(self) -> None:
+        """Of the same play and with the same bookkeeping, in the groups that the lease has."""
+        request = EndNamed(USER, "a", "load-1", ("sd",))
+        policy = Policy(token_overlap=2)
+        grouped = replace(lease("a"), groups=("hdr",), play="load-1")
+        write = Release(USER, "a", RETAIN, "load-1", spends=True, groups=("hdr",))
+        assert decide_end(state(grouped), request, policy, NOW) == Try(write, Outcome.ENDED)
+        assert first_end(request, policy, NOW) == Try(replace(write, groups=("sd",)), Outcome.ENDED)
+
+    def test_what_is_not_there_or_of_another_play_has_ended(self) -> None:
+        """Nothing is left to write."""
+        request = EndNamed(USER, "a", "load-1")
+        ended = Settled(Outcome.ALREADY_ENDED)
+        assert decide_end(state(lease("b")), request, POLICY, NOW) == ended
+        reloaded = replace(lease("a"), groups=("uhd",), play="load-2")
+        assert decide_end(state(reloaded), request, POLICY, NOW) == ended
