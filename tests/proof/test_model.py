@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from domain import decisions, group_counts, token_names, writes
+from domain import attempt, decisions, group_counts, token_names, writes
 from domain.bounds import AsSeen, Bound
 from domain.decisions import first_heartbeat
 from domain.policy import Policy
@@ -107,10 +107,10 @@ def _at_once(state: Snapshot, own: Any, reclaimed: Any, over_since: int) -> Reco
 
 
 BROKEN_RULES: dict[str, tuple[str, Any, str, Any]] = {
-    "no bound": (CIRCLE, decisions, "Counted", lambda _: Counted(9)),
-    "one name too many": (CIRCLE, decisions, "Counted", lambda bound: Counted(bound + 1)),
+    "no bound": (CIRCLE, attempt, "Counted", lambda _: Counted(9)),
+    "one name too many": (CIRCLE, attempt, "Counted", lambda bound: Counted(bound + 1)),
     "an earlier expiry": (SAME_NAME, writes, "_outlives_its_tokens", lambda *_: True),
-    "no grace": (SAME_NAME, decisions, "recount", _at_once),
+    "no grace": (SAME_NAME, attempt, "recount", _at_once),
     "other seen names": (TWO_SLOTS, writes, "names_permit", partial(_permit, ignored="tokens")),
     "another seen expiry": (RECOUNT, writes, "names_permit", partial(_permit, ignored="spent")),
     "a name that is not kept": (
@@ -206,9 +206,9 @@ BROKEN_GROUP_RULES: dict[str, tuple[str, str, Any, str, Any]] = {
     ),
     "recounts that are not numbered": (
         *("slots of uhd", WITH_OLD_CODE),
-        *(decisions, "recount_groups", _unnumbered),
+        *(attempt, "recount_groups", _unnumbered),
     ),
-    "counts that do not heal": ("slots of uhd", WITH_OLD_CODE, decisions, "recount_groups", _uncounted),
+    "counts that do not heal": ("slots of uhd", WITH_OLD_CODE, attempt, "recount_groups", _uncounted),
     "groups that are not left": ("are counted in uhd", ACROSS, writes, "_groups", _not_left),
     "groups that are not as stated": ("are counted in", ACROSS, writes, "_is_as_stated", _as_stated),
     "the oldest in any group": ("could have been evicted", OLDEST, decisions, "fewest", _oldest),
