@@ -267,7 +267,7 @@ MUTANTS: Final = {
         "lacks = taken - free.slots_in(group) + 1 - bound.limit",
         "lacks = taken - free.slots_in(None) + 1 - bound.limit",
     ),
-    "names-the-wrong-limit": Mutant(DECISIONS, "return next(iter(full), None)", "return next(iter(bounds))"),
+    "names-the-wrong-limit": Mutant(DECISIONS, "    return full\n\n\n", "    return bounds\n\n\n"),
     "evicts-of-any-group": Mutant(
         EVICTION, "need - 1 if need and (group is None or group in lease.groups)", "need - 1 if need"
     ),

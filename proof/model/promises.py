@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import chain
 
 from domain.bounds import AsSeen, Bound
-from domain.decisions import Decision, Postpone, Refuse, Try, decide_start, first_start
+from domain.decisions import Decision, Gone, Postpone, Refuse, Try, decide_start, first_start
 from domain.group_counts import RECOUNTS
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartNamed
@@ -78,7 +78,7 @@ def must_be_gone(scenario: Scenario, world: World, player: Player, request: Hear
 
 
 def must_be_right(
-    state: Snapshot, request: StartNamed | StartAnonymous, host: Host, now: float, decision: Decision
+    state: Snapshot, request: StartNamed | StartAnonymous, host: Host, now: float, decision: Decision | Gone
 ) -> None:
     """A decision is true by the clock of the host that makes it."""
     policy = host.policy

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from domain.decisions import (
     Decision,
+    Gone,
     Postpone,
     Refuse,
     Settled,
@@ -150,7 +151,7 @@ def _decided(
         case (Postpone(until), StartNamed()):
             must_have_too_many_names(world, request, host, until)
             return f"player {place} is put off until {until}", _refused(world, place)
-        case (Refuse(), Heartbeat()):
+        case (Gone(), Heartbeat()):
             must_be_gone(scenario, world, player, request)
             return f"player {place} is gone", _with(world, place, replace(player, flight=None, told=None))
         case (Refuse(), StartNamed() | StartAnonymous()):
@@ -158,7 +159,7 @@ def _decided(
     raise Violation("put off without need of a token")
 
 
-def _decide(state: Snapshot, request: Request, policy: Policy, now: float) -> Decision:
+def _decide(state: Snapshot, request: Request, policy: Policy, now: float) -> Decision | Gone:
     match request:
         case Heartbeat():
             return decide_heartbeat(state, request, policy, now)

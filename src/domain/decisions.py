@@ -4,6 +4,7 @@ Pure and total: every decision is a function of the state that was seen, the req
 and the clock. `docs/leases.md` describes the same in prose.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from domain.attempt import Attempt
@@ -49,16 +50,22 @@ class Postpone:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The answer is no.
+    """A start gets no slot.
 
     Attributes:
-        full: the limit that is reached; `None` = it is not about a limit.
+        full: the limit that is reached.
     """
 
-    full: Bound | None = None
+    full: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The stream of a heartbeat is not there any more, or is another page load's."""
 
 
 Decision = Try | Settled | Postpone | Refuse
+"""About a start."""
 
 _UNSEEN = Snapshot()
 
@@ -85,7 +92,7 @@ def decide_start(state: Snapshot, request: StartRequest, policy: Policy, now: fl
         or _shadow(attempt)
         or _token_bound(attempt)
         or _evict(attempt)
-        or Refuse(_full(attempt))
+        or Refuse(_exceeded(attempt)[0])
     )
 
 
@@ -102,11 +109,11 @@ def first_heartbeat(request: Heartbeat, policy: Policy, now: float) -> Try:
     return Try(extend, Outcome.EXTENDED)
 
 
-def decide_heartbeat(state: Snapshot, request: Heartbeat, policy: Policy, now: float) -> Decision:
+def decide_heartbeat(state: Snapshot, request: Heartbeat, policy: Policy, now: float) -> Try | Settled | Gone:
     """Decide about a heartbeat whose write was refused by this state."""
     lease = state.leases.get(request.stream_id)
     if lease is None or not lease.is_of(request.play):
-        return Refuse()
+        return Gone()
     if _is_counted(state, request.stream_id, policy):
         return Settled(Outcome.EXTENDED)  # a later heartbeat overtook this one, and its expiry holds
     extend = Extend(
@@ -192,13 +199,16 @@ def _shadow(attempt: Attempt) -> Decision | None:
     policy = attempt.policy
     if policy.enforcement is not Enforcement.SHADOW:
         return None
-    full = _full(attempt)
+    exceeded = _exceeded(attempt)
     bounds = (Bound(CEILING),)
     above = attempt.recounted(replace(attempt.admit(attempt.free), counts=bounds))
     if isinstance(above.names, Recounted) and policy.token_overlap is not None:
         names = forget_oldest(attempt.state, above.names, CEILING + policy.token_overlap)
         above = replace(above, names=names)
-    return Try(above, Outcome.WOULD_REFUSE, full) if attempt.fits(bounds, above) else Refuse(full)
+    if not attempt.fits(bounds, above):
+        return Refuse(exceeded[0])
+    full = next(iter(exceeded), None)  # none where it is the token bound that would put it off
+    return Try(above, Outcome.WOULD_REFUSE, full)
 
 
 def _token_bound(attempt: Attempt) -> Decision | None:
@@ -228,15 +238,15 @@ def _evict(attempt: Attempt) -> Decision | None:
     return _postpone(attempt, evict, most) or Try(evict, Outcome.EVICTED)
 
 
-def _full(attempt: Attempt) -> Bound | None:
-    """Return the limit that refuses a start, if one does: the first that no eviction makes room under."""
+def _exceeded(attempt: Attempt) -> Sequence[Bound]:
+    """Return the limits that refuse a start: those that are full, and that no eviction makes room under."""
     policy, bounds, free = attempt.policy, attempt.request.bounds, attempt.free
     lacking = attempt.lacking(bounds, free)
     full = [bound for bound in bounds if bound.group in lacking]
     if policy.on_limit is OnLimit.EVICT_OLDEST and policy.enforcement is Enforcement.ENFORCE:
         evictable = attempt.evictable(free)
         full = [bound for bound in full if fewest(evictable, {bound.group: lacking[bound.group]}) is None]
-    return next(iter(full), None)
+    return full
 
 
 def _outcome(attempt: Attempt, admit: Admit) -> Outcome:
@@ -266,6 +276,6 @@ def _postpone(attempt: Attempt, admit: Admit, limit: int) -> Postpone | None:
         case Admit(newcomer=Lease(stream_id=own), names=Recounted(names=names)):
             too_many = len(names) - limit - (policy.token_overlap or 0)
             if too_many > 0:
-                over_last = by_end(attempt.state, names, own)[too_many - 1]
+                over_last = by_end(attempt.state, names - {own})[too_many - 1]
                 return Postpone(over_last.expires_at + policy.grace_seconds)
     return None

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from math import floor
-from typing import Final, TypeVar
+from typing import Final
 
 from domain.bounds import Bound
 from domain.decisions import (
-    Decision,
+    Gone,
     Postpone,
+    Refuse,
     Settled,
     Try,
     decide_end,
@@ -52,9 +53,6 @@ DEADLINE_SECONDS: Final = 2.5
 
 MAX_ROUNDS: Final = 8
 """Writes per request at most. Each lost race needs one more; nobody loses so many in earnest."""
-
-
-DecisionT = TypeVar("DecisionT", bound=Decision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +128,11 @@ class StreamLimiter:
             StreamGone: the stream is no longer there, or another page load started it again.
         """
 
-        def decide(state: Snapshot) -> Decision:
-            return decide_heartbeat(state, request, self.policy, self._clock.now())
+        def decide(state: Snapshot) -> Try | Settled:
+            decision = decide_heartbeat(state, request, self.policy, self._clock.now())
+            if isinstance(decision, Gone):
+                raise StreamGone(request.stream_id)
+            return decision
 
         deadline = self._deadline()
         if self._tokens:
@@ -144,8 +145,6 @@ class StreamLimiter:
             if self.policy.on_store_failure is OnStoreFailure.CLOSED:
                 raise
             return self._unverified(request)
-        if not isinstance(decision, Try | Settled):
-            raise StreamGone(request.stream_id)
         return self._answer(decision, state, request)
 
     def end(self, request: EndRequest) -> Answer:
@@ -164,22 +163,22 @@ class StreamLimiter:
         return self._answer(Settled(Outcome.LISTED), state)
 
     def _start(self, request: StartRequest, deadline: Deadline) -> Answer:
-        def decide(state: Snapshot) -> Decision:
-            return decide_start(state, request, self.policy, self._clock.now())
+        def decide(state: Snapshot) -> Try | Settled:
+            now = self._clock.now()
+            decision = decide_start(state, request, self.policy, now)
+            if isinstance(decision, Refuse):
+                raise LimitReached(decision.full, request.limit, self.policy.live(state, now))
+            if isinstance(decision, Postpone):
+                raise TooManyStarts(request.limit, self.policy.live(state, now), decision.until - now)
+            return decision
 
         first = first_start(request, self.policy, self._clock.now())
         decision, state = self._settle(first, decide, deadline)
-        if isinstance(decision, Try | Settled):
-            return self._answer(decision, state, None if isinstance(request, StartAnonymous) else request)
-        now = self._clock.now()
-        live = self.policy.live(state, now)
-        if isinstance(decision, Postpone):
-            raise TooManyStarts(request.limit, live, decision.until - now)
-        raise LimitReached(decision.full or Bound(request.limit), request.limit, live)
+        return self._answer(decision, state, None if isinstance(request, StartAnonymous) else request)
 
     def _settle(
-        self, step: Try, decide: Callable[[Snapshot], Try | DecisionT], deadline: Deadline
-    ) -> tuple[Try | DecisionT, Snapshot]:
+        self, step: Try, decide: Callable[[Snapshot], Try | Settled], deadline: Deadline
+    ) -> tuple[Try | Settled, Snapshot]:
         """Write until a write lands or nothing is left to write.
 
         Returns:

@@ -119,7 +119,7 @@ def forget_oldest(state: Snapshot, names: Recounted, bound: int) -> Recounted:
     return Recounted(names.seen, left, (*names.over, *forgotten))
 
 
-def by_end(state: Snapshot, names: frozenset[str], but: str = "") -> list[SpentToken]:
+def by_end(state: Snapshot, names: frozenset[str]) -> list[SpentToken]:
     """Return when the last token of each name ends, the earliest first.
 
     Leases come last, as their heartbeats extend them. A name of neither is the newcomer's, and left out.
@@ -130,5 +130,4 @@ def by_end(state: Snapshot, names: frozenset[str], but: str = "") -> list[SpentT
         SpentToken(name, until)
         for part in (spent, leases)
         for until, name in sorted((until, name) for name, until in part.items())
-        if name != but
     ]

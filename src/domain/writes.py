@@ -86,6 +86,8 @@ class Freed:
 
 NOTHING = Freed()
 
+_AS_COUNTED = Counted(bound=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Admit:
@@ -236,8 +238,7 @@ def after(state: Snapshot, write: Write) -> Snapshot:
         case Extend():
             return _extended(state, write)
         case Release(stream_id=stream_id, spends=spends, groups=groups):
-            counted = Counted(bound=0) if spends else None
-            tokens, spent = names_after(state, counted, None, (stream_id,))
+            tokens, spent = names_after(state, _AS_COUNTED if spends else None, None, (stream_id,))
             return replace(
                 state,
                 stream_count=state.stream_count - 1,

@@ -48,6 +48,7 @@ class TestStart:
         """And an ordinary start tells none."""
         home = Household(Policy(enforcement=Enforcement.SHADOW))
         assert home.limiter.start(uhd("a")).full is None
+        assert home.limiter.start(uhd("a")).full is None, "a repeat"
         above = home.limiter.start(uhd("b"))
         assert (above.outcome, above.full) == (Outcome.WOULD_REFUSE, Bound(1, "uhd"))
 

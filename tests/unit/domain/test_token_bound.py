@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from domain.bounds import Bound
-from domain.decisions import Postpone, Refuse, Settled, Try, decide_heartbeat, decide_start, first_heartbeat
+from domain.decisions import (
+    Gone,
+    Postpone,
+    Refuse,
+    Settled,
+    Try,
+    decide_heartbeat,
+    decide_start,
+    first_heartbeat,
+)
 from domain.errors import StoreUnavailable, StreamGone, TokensUnavailable, TooManyStarts
 from domain.limiter import StreamLimiter
 from domain.policy import Enforcement, OnLimit, OnStoreFailure, Outcome, Policy
@@ -270,7 +279,7 @@ class TestHeartbeat:
     def test_a_stream_of_another_play_is_gone(self) -> None:
         """As is one that is not there."""
         for seen in (counted(replace(lease("a"), play="load-2")), counted(lease("b"))):
-            assert decide_heartbeat(seen, self.beat, TOKENS, NOW) == Refuse()
+            assert decide_heartbeat(seen, self.beat, TOKENS, NOW) == Gone()
         assert decide_heartbeat(counted(lease("a")), self.beat, TOKENS, NOW) == Settled(Outcome.EXTENDED)
 
 

@@ -1,11 +1,22 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from domain.bounds import Bound
 from domain.streams import AnonymousSlots, LiveStreams, Snapshot
-from domain.writes import Admit, Ended, Extend, Freed, Repair, after, permits
+from domain.writes import (
+    Admit,
+    AnonymousStream,
+    Ended,
+    Extend,
+    Freed,
+    Release,
+    Repair,
+    after,
+    permits,
+)
 from tests.unit.domain.states import NOW, USER, dead, lease, state
 
 
@@ -56,3 +67,19 @@ def test_what_is_no_write_has_no_meaning(meaning: Callable[[Snapshot, Any], obje
     """A kind of write that was forgotten here fails loudly."""
     with pytest.raises(AssertionError, match="not a write"):
         meaning(Snapshot(), "not a write")
+
+
+def test_an_ended_streams_name_is_counted_though_it_was_not() -> None:
+    """As after a release that knew no tokens: the name is spent, and counts from then on."""
+    seen = replace(state(lease("a")), tokens=frozenset("b"))
+    left = after(seen, Release(USER, "a", None, spends=True))
+    assert (left.tokens, left.spent) == (frozenset("ab"), {"a": NOW + 90})
+
+
+def test_an_anonymous_newcomer_gives_the_places_of_what_is_over_back() -> None:
+    """An expired stream leaves its groups with its slot."""
+    over = replace(dead("a"), groups=("uhd",))
+    seen = replace(state(over), groups={"uhd": 1})
+    newcomer = AnonymousStream("start:1", NOW + 900, NOW)
+    left = after(seen, Admit(USER, newcomer, (Bound(1),), None, Freed(expired=(over,))))
+    assert (left.stream_count, dict(left.groups)) == (1, {})
