@@ -273,7 +273,7 @@ MUTANTS: Final = {
     ),
     "evicts-more-than-the-fewest": Mutant(
         EVICTION,
-        "if any(needs) and 1 + steps(place + 1, with_it) <= steps(place, needs):",
+        "if 1 + steps(place + 1, with_it) <= steps(place, needs):",
         "if any(needs):",
         killer="exploration",
     ),

@@ -41,7 +41,7 @@ def fewest(leases: Sequence[Lease], lacking: Mapping[str | None, int]) -> tuple[
     chosen: list[Lease] = []
     for place, lease in enumerate(helpful):
         with_it = without(needs, lease)
-        if any(needs) and 1 + steps(place + 1, with_it) <= steps(place, needs):
+        if 1 + steps(place + 1, with_it) <= steps(place, needs):
             chosen.append(lease)
             needs = with_it
     return tuple(chosen)
