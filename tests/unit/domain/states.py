@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from domain.bounds import AsSeen, Bound
@@ -128,8 +128,13 @@ class Case:
         return [bound for bound in self.bounds if taken(bound.group) >= bound.limit]
 
 
-thoroughly: Final = settings(max_examples=300, deadline=None)
-"""How properties of decisions are searched: they are cheap to ask, and the state space is wide."""
+thoroughly: Final = settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
+)
+"""How properties of decisions are searched: they are cheap to ask, and the state space is wide.
+
+What is left out are mostly refusals, where a property is about those who get in.
+"""
 
 NAMES: Final = "abcdefghijklmnopqrstuvw"
 """Names for as many streams as there may be, and more."""
