@@ -268,8 +268,12 @@ MUTANTS: Final = {
         "lacks = taken - free.slots_in(None) + 1 - bound.limit",
     ),
     "names-the-wrong-limit": Mutant(DECISIONS, "    return full\n\n\n", "    return bounds\n\n\n"),
-    "evicts-of-any-group": Mutant(
-        EVICTION, "need - 1 if need and (group is None or group in lease.groups)", "need - 1 if need"
+    "evicts-the-oldest-of-any-group-too": Mutant(
+        DECISIONS,
+        "        return None\n    freed = ",
+        "        return None\n"
+        "    chosen = tuple(dict.fromkeys((*chosen, *attempt.evictable(free)[:1])))\n"
+        "    freed = ",
     ),
     "evicts-more-than-the-fewest": Mutant(
         EVICTION,
