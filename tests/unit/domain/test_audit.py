@@ -256,12 +256,17 @@ def test_ending_all_leaves_no_group(miscount: int) -> None:
     assert (left.stream_count, left.groups) == (0, {RECOUNTS: 1} if miscount else {})
 
 
+JOINS = admit(replace(lease("c"), groups=("uhd",)))
+LEAVES = Admit(USER, lease("a"), (Bound(20),), None, Freed(expired=(UHD,)))
+"""The live stream goes on in no group, so that no count but the group's is another."""
+
+
 @tools
-def test_a_count_of_a_group_that_moved_is_looked_at_again(tool: Tool) -> None:
-    """A stream that joins between the look and the write is counted."""
+@pytest.mark.parametrize("meanwhile", [JOINS, LEAVES])
+def test_a_count_of_a_group_that_moved_is_looked_at_again(tool: Tool, meanwhile: Write) -> None:
+    """A stream that joins or leaves between the look and the write is counted right."""
     store = grouped_store(3)
-    newcomer = admit(replace(lease("c"), groups=("uhd",)))
-    racing = RacingRepository(store, lambda round_: round_ == 0 and store.apply(newcomer, DEADLINE))
+    racing = RacingRepository(store, lambda round_: round_ == 0 and store.apply(meanwhile, DEADLINE))
     tool(racing)
     assert racing.rounds == 2
     assert examine(store.read(USER, DEADLINE), POLICY, NOW) is None
