@@ -39,7 +39,7 @@ test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, t
 	$(PY) -m pytest -m "e2e and not long" $(IN_PARALLEL) --dist loadfile
 
 .PHONY: test-long
-test-long: $(VENV) $(EMULATOR) $(PLOTTER) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
+test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
 	$(PY) -m pytest -m long $(IN_PARALLEL) --dist loadfile
 
 .PHONY: coverage

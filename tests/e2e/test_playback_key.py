@@ -129,7 +129,9 @@ def account() -> Iterator[Account]:
 
 def make(account: Account, stage: str, *arguments: str, **variables: str) -> str:
     """Run `make playback-key`, and return what it prints."""
-    return succeed("make", "playback-key", *arguments, env=account.environment(stage, **variables))
+    # Within `make test-long` it would also print which folder it enters.
+    environment = {**account.environment(stage, **variables), "MAKEFLAGS": "--no-print-directory"}
+    return succeed("make", "playback-key", *arguments, env=environment)
 
 
 def test_make_playback_key_from_the_first_key_through_a_rotation(account: Account) -> None:
