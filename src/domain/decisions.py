@@ -92,7 +92,7 @@ def decide_start(state: Snapshot, request: StartRequest, policy: Policy, now: fl
         or _shadow(attempt)
         or _token_bound(attempt)
         or _evict(attempt)
-        or Refuse(_exceeded(attempt)[0])
+        or Refuse(_refusing(attempt))
     )
 
 
@@ -206,7 +206,7 @@ def _shadow(attempt: Attempt) -> Decision | None:
         names = forget_oldest(attempt.state, above.names, CEILING + policy.token_overlap)
         above = replace(above, names=names)
     if not attempt.fits(bounds, above):
-        return Refuse(exceeded[0])
+        return Refuse(_refusing(attempt))
     full = next(iter(exceeded), None)  # none where it is the token bound that would put it off
     return Try(above, Outcome.WOULD_REFUSE, full)
 
@@ -247,6 +247,11 @@ def _exceeded(attempt: Attempt) -> Sequence[Bound]:
         evictable = attempt.evictable(free)
         full = [bound for bound in full if fewest(evictable, {bound.group: lacking[bound.group]}) is None]
     return full
+
+
+def _refusing(attempt: Attempt) -> Bound:
+    """Return the limit that a refusal names: total, even if a store rejected what fits every limit."""
+    return (*_exceeded(attempt), *attempt.request.bounds)[0]
 
 
 def _outcome(attempt: Attempt, admit: Admit) -> Outcome:
