@@ -83,3 +83,11 @@ def test_an_anonymous_newcomer_gives_the_places_of_what_is_over_back() -> None:
     newcomer = AnonymousStream("start:1", NOW + 900, NOW)
     left = after(seen, Admit(USER, newcomer, (Bound(1),), None, Freed(expired=(over,))))
     assert (left.stream_count, dict(left.groups)) == (1, {})
+
+
+def test_a_repair_gives_the_places_in_groups_back() -> None:
+    """A stream that it ends leaves its groups, where it counts none of them anew too."""
+    seen = replace(state(replace(lease("a"), groups=("uhd",))), groups={"uhd": 1})
+    repair = Repair(USER, seen, Freed(ended=(Ended("a", ("uhd",)),)), None)
+    assert permits(seen, repair)
+    assert after(seen, repair) == Snapshot()
