@@ -22,8 +22,8 @@ def fewest(leases: Sequence[Lease], lacking: Mapping[str | None, int]) -> tuple[
     def without(needs: tuple[int, ...], lease: Lease) -> tuple[int, ...]:
         """Return what is needed still when this one is ended."""
         return tuple(
-            need - 1 if need and (group is None or group in lease.groups) else need
-            for group, need in zip(lacking, needs, strict=True)
+            needs[at] - 1 if needs[at] and (group is None or group in lease.groups) else needs[at]
+            for at, group in enumerate(lacking)
         )
 
     @cache  # else it would try every subset: with it, a few thousand steps for 20 leases in four groups
