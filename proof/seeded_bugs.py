@@ -168,8 +168,8 @@ MUTANTS: Final = {
     ),
     "later-token-refuses-its-own-name": Mutant(
         ATTEMPT,
-        "until = max(admit.newcomer.expires_at, self.state.spent.get(name, 0))",
-        "until = admit.newcomer.expires_at",
+        "until = max(lease_until, self.state.spent.get(name, lease_until))",
+        "until = lease_until",
     ),
     "ended-name-not-kept": Mutant(
         EXPRESSIONS, '        update.set(update.spent(write.stream_id), f"{stream}.{items.EXPIRES_AT}")\n', ""

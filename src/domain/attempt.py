@@ -129,7 +129,8 @@ class Attempt:
             return replace(admit, names=recount(self.state, None, reclaimed, over_since))
         name = admit.newcomer.stream_id
         # Its last token may outlive the lease.
-        until = max(admit.newcomer.expires_at, self.state.spent.get(name, 0))
+        lease_until = admit.newcomer.expires_at
+        until = max(lease_until, self.state.spent.get(name, lease_until))
         newcomer = replace(admit.newcomer, expires_at=until)
         return replace(admit, newcomer=newcomer, names=recount(self.state, name, reclaimed, over_since))
 
