@@ -114,3 +114,9 @@ class TestFirstWrite:
         """Counted from now, rounded up."""
         write = first_heartbeat(Heartbeat(USER, "new"), POLICY, NOW + 0.5).write
         assert write == Extend(USER, "new", NOW + 91, RETAIN + 1)
+
+
+def test_a_lease_keeps_what_the_start_says() -> None:
+    """Label, page load, path and groups."""
+    start = StartNamed("1", "tv", 3, "TV", None, "load-1", "/film/", ("uhd",))
+    assert Policy().lease_of(start, NOW) == Lease("tv", NOW, NOW + 90, "TV", "load-1", "/film/", ("uhd",))
