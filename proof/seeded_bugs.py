@@ -200,7 +200,7 @@ MUTANTS: Final = {
     "put-off-too-late": Mutant(DECISIONS, "if too_many > 0:", "if too_many > 1:"),
     "put-off-without-the-grace": Mutant(
         DECISIONS,
-        "return Postpone(over_last.expires_at + policy.grace_seconds)",
+        "return Postpone(over_last.expires_at + attempt.policy.grace_seconds)",
         "return Postpone(over_last.expires_at)",
         killer="exploration",
     ),

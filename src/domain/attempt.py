@@ -32,6 +32,11 @@ class Attempt:
     now: float
 
     @property
+    def overlap(self) -> int:
+        """How many names more than the limit may count at once, where names are counted."""
+        return self.policy.token_overlap or 0
+
+    @property
     def own(self) -> Lease | None:
         """The lease under the newcomer's own name, live or not."""
         return self.state.leases.get(self.request.stream_id) if isinstance(self.request, StartNamed) else None

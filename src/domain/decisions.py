@@ -196,14 +196,13 @@ def _reclaim(attempt: Attempt) -> Decision | None:
 
 def _shadow(attempt: Attempt) -> Decision | None:
     """The limits are not enforced: admit above them, and say which one would have refused."""
-    policy = attempt.policy
-    if policy.enforcement is not Enforcement.SHADOW:
+    if attempt.policy.enforcement is not Enforcement.SHADOW:
         return None
     exceeded = _exceeded(attempt)
     bounds = (Bound(CEILING),)
     above = attempt.recounted(replace(attempt.admit(attempt.free), counts=bounds))
-    if isinstance(above.names, Recounted) and policy.token_overlap is not None:
-        names = forget_oldest(attempt.state, above.names, CEILING + policy.token_overlap)
+    if isinstance(above.names, Recounted):
+        names = forget_oldest(attempt.state, above.names, CEILING + attempt.overlap)
         above = replace(above, names=names)
     if not attempt.fits(bounds, above):
         return Refuse(_refusing(attempt))
@@ -276,11 +275,10 @@ def _is_counted(state: Snapshot, stream_id: str, policy: Policy) -> bool:
 
 def _postpone(attempt: Attempt, admit: Admit, limit: int) -> Postpone | None:
     """Put a newcomer off whose name is one too many. An anonymous newcomer adds no name."""
-    policy = attempt.policy
     match admit:
         case Admit(newcomer=Lease(stream_id=own), names=Recounted(names=names)):
-            too_many = len(names) - limit - (policy.token_overlap or 0)
+            too_many = len(names) - limit - attempt.overlap
             if too_many > 0:
                 over_last = by_end(attempt.state, names - {own})[too_many - 1]
-                return Postpone(over_last.expires_at + policy.grace_seconds)
+                return Postpone(over_last.expires_at + attempt.policy.grace_seconds)
     return None
