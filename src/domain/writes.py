@@ -334,7 +334,7 @@ def _outlives_its_tokens(state: Snapshot, write: Admit) -> bool:
     newcomer = write.newcomer
     if write.names is None or not isinstance(newcomer, Lease):
         return True
-    return state.spent.get(newcomer.stream_id, 0) <= newcomer.expires_at
+    return state.spent.get(newcomer.stream_id, newcomer.expires_at) <= newcomer.expires_at
 
 
 def _is_as_stated(state: Snapshot, freed: Freed) -> bool:

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+from domain.bounds import Bound
 from domain.streams import Snapshot, SpentToken
-from domain.token_names import Counted, Recounted, by_end, names_after
-from tests.unit.domain.states import NOW, lease, state
+from domain.token_names import Counted, Recounted, by_end, names_after, names_permit
+from domain.writes import Admit, permits
+from tests.unit.domain.states import NOW, USER, lease, state
 
 SPENT = {"s": NOW + 40, "t": NOW + 20}
 
@@ -34,3 +36,25 @@ def test_the_end_of_tokens_is_that_of_the_names_that_count() -> None:
         SpentToken("t", NOW + 30),
     ]
     assert by_end(seen, frozenset("b")) == [SpentToken("b", NOW + 5)]
+
+
+def test_only_counted_streams_are_ended_where_names_are_taken_as_they_are() -> None:
+    """An ended name that is not counted would leave a token that nothing bounds."""
+    seen = replace(state(lease("a"), lease("b")), tokens=frozenset("a"))
+    assert names_permit(seen, Counted(bound=9), "c", ("a",))
+    assert not names_permit(seen, Counted(bound=9), "c", ("b",))
+
+
+def test_a_recount_needs_names_and_spent_tokens_as_seen() -> None:
+    """Both of them."""
+    seen = replace(Snapshot(), tokens=frozenset("st"), spent=SPENT)
+    anew = Recounted(seen.tokens, frozenset("s"), (SpentToken("t", NOW + 20),))
+    assert names_permit(seen, anew, "s")
+    assert not names_permit(replace(seen, tokens=frozenset("s")), anew, "s")
+    assert not names_permit(replace(seen, spent={"t": NOW + 21}), anew, "s")
+
+
+def test_a_name_that_is_counted_starts_again_at_the_bound() -> None:
+    """It is the newcomer's own name that counts already."""
+    seen = replace(Snapshot(), tokens=frozenset("a"))
+    assert permits(seen, Admit(USER, lease("a"), (Bound(1),), None, names=Counted(bound=1)))
