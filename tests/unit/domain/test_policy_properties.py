@@ -98,7 +98,7 @@ def test_every_write_of_a_named_start_counts_all_names(case: Case) -> None:
 def test_the_token_bound_holds_where_it_is_enforced(case: Case) -> None:
     """A newcomer comes in only where it leaves no more names with a token than the limit and the overlap.
 
-    Or than were counted under a higher limit, its own among them; names that old code left uncounted come on top.
+    Or than were counted under a higher limit, its own among them. What old code did not count comes on top.
     """
     case = replace(case, policy=replace(case.policy, enforcement=Enforcement.ENFORCE))
     decision, left = written(case)
