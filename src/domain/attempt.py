@@ -122,7 +122,7 @@ class Attempt:
     def recounted(self, admit: Admit) -> Admit:
         """Return the same write for this very state, groups and names counted anew."""
         freed = admit.freed
-        joined = admit.newcomer.groups if isinstance(admit.newcomer, Lease) else ()
+        joined = admit.newcomer.groups
         of_all = [count for count in admit.counts if count.group is None]
         groups = recount_groups(self.state, {*joined, *group_names(freed.streams)}, freed, joined)
         admit = replace(admit, counts=(*of_all, *groups))

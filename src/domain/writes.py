@@ -31,6 +31,11 @@ class AnonymousStream:
     expires_at: int | None
     presumed_over: int | None
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """None: only a named stream is in groups."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -274,8 +279,7 @@ def _admitted(state: Snapshot, write: Admit) -> Snapshot:
     stream_count = state.stream_count - freed.slots + 1
     remaining = _remaining(state, freed)
     tokens, spent = names_after(state, write.names, _name(newcomer), freed.ended_names)
-    joined = newcomer.groups if isinstance(newcomer, Lease) else ()
-    groups = _groups(state, joined, group_names(freed.streams), write.counts)
+    groups = _groups(state, newcomer.groups, group_names(freed.streams), write.counts)
     if isinstance(newcomer, Lease):
         leases = _leases(state, without=freed.names, plus=newcomer)
         return Snapshot(stream_count, remaining, leases, state.marks, tokens, spent, groups)

@@ -62,7 +62,7 @@ def _admit(update: Update, write: Admit) -> None:
         _require_room(update, count, freed)
     slots = freed.slots
     update.add(items.STREAM_COUNT, 1 - slots)
-    joined = write.newcomer.groups if isinstance(write.newcomer, Lease) else ()
+    joined = write.newcomer.groups
     if joined or slots or len(write.counts) > 1:
         _count_groups(update, joined, freed.streams, write.counts)
     if write.names is None:
