@@ -187,9 +187,8 @@ def _room(attempt: Attempt) -> Decision | None:
 
 def _reclaim(attempt: Attempt) -> Decision | None:
     """There is room once what is over is gone: the expired slots, and the names of spent tokens."""
-    request = attempt.request
-    reclaim = attempt.recounted(attempt.admit(attempt.free))
-    if not attempt.fits(request.bounds, reclaim) or _postpone(attempt, reclaim, request.limit):
+    reclaim = _without_what_is_over(attempt)
+    if reclaim is None or _postpone(attempt, reclaim, attempt.request.limit):
         return None
     return Try(reclaim, _outcome(attempt, reclaim))
 
@@ -212,10 +211,8 @@ def _shadow(attempt: Attempt) -> Decision | None:
 
 def _token_bound(attempt: Attempt) -> Decision | None:
     """There is room, but too many names have an unexpired token: nothing that is held is given up."""
-    reclaim = attempt.recounted(attempt.admit(attempt.free))
-    if not attempt.fits(attempt.request.bounds, reclaim):
-        return None
-    return _postpone(attempt, reclaim, attempt.request.limit)
+    reclaim = _without_what_is_over(attempt)
+    return _postpone(attempt, reclaim, attempt.request.limit) if reclaim else None
 
 
 def _evict(attempt: Attempt) -> Decision | None:
@@ -235,6 +232,12 @@ def _evict(attempt: Attempt) -> Decision | None:
     live = attempt.policy.live(state, attempt.now)
     most = max(attempt.request.limit, live.count)  # evicted streams keep their tokens a while
     return _postpone(attempt, evict, most) or Try(evict, Outcome.EVICTED)
+
+
+def _without_what_is_over(attempt: Attempt) -> Admit | None:
+    """Return the write that admits the newcomer in the place of what is over, if that makes room."""
+    reclaim = attempt.recounted(attempt.admit(attempt.free))
+    return reclaim if attempt.fits(attempt.request.bounds, reclaim) else None
 
 
 def _exceeded(attempt: Attempt) -> Sequence[Bound]:
