@@ -8,8 +8,7 @@ and every count that differs from its parts.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from domain.group_counts import RECOUNTS, is_miscounted
-from domain.group_counts import recount as recount_groups
+from domain import group_counts
 from domain.policy import Policy
 from domain.ports import Deadline, Landed, StreamRepository
 from domain.streams import Snapshot
@@ -52,7 +51,7 @@ def examine(state: Snapshot, policy: Policy, now: float) -> Finding | None:
     if _are_names_counted(state, policy):
         miscounted = (state.tokens or frozenset()) ^ (state.leases.keys() | state.spent.keys())
         spent = tuple(token.stream_id for token in recount(state, None, (), policy.over_since(now)).over)
-    groups = tuple(group for group in _groups(state) if is_miscounted(state, [group]))
+    groups = tuple(group for group in _groups(state) if group_counts.is_miscounted(state, [group]))
     finding = Finding(miscount, policy.expired(state, now), tuple(sorted(miscounted)), spent, groups)
     return None if finding == Finding(0, Freed()) else finding
 
@@ -99,13 +98,13 @@ def _repair(user_id: str, state: Snapshot, freed: Freed, policy: Policy, now: fl
     if _are_names_counted(state, policy):
         reclaimed = [lease.stream_id for lease in freed.expired]
         names = recount(state, None, reclaimed, policy.over_since(now))
-    groups = recount_groups(state, _groups(state), freed)
+    groups = group_counts.recount(state, _groups(state), freed)
     return Repair(user_id, state, freed, policy.retain_until(now), names, groups)
 
 
 def _groups(state: Snapshot) -> list[str]:
     """Return the groups that are counted, or should be."""
-    return sorted({*state.groups, *group_names(state.leases.values())} - {RECOUNTS})
+    return sorted({*group_counts.counts(state), *group_names(state.leases.values())})
 
 
 def _are_names_counted(state: Snapshot, policy: Policy) -> bool:

@@ -21,14 +21,19 @@ def recount(
     state: Snapshot, groups: Collection[str], freed: Freed, joined: Collection[str] = ()
 ) -> tuple[AsSeen, ...]:
     """Count the streams in these groups anew, once these slots are free and the newcomer joined its own."""
-    counts = [
+    anew = [
         AsSeen(state.count(group), state.leases_in(group) - freed.slots_in(group) + (group in joined), group)
         for group in sorted(groups)
     ]
     if is_miscounted(state, groups):
         recounts = state.count(RECOUNTS)
-        counts.append(AsSeen(recounts, recounts + 1, RECOUNTS))
-    return tuple(counts)
+        anew.append(AsSeen(recounts, recounts + 1, RECOUNTS))
+    return tuple(anew)
+
+
+def counts(state: Snapshot) -> dict[str, int]:
+    """Return the stored count of each group, in alphabetical order."""
+    return {group: count for group, count in sorted(state.groups.items()) if group != RECOUNTS}
 
 
 def is_miscounted(state: Snapshot, groups: Collection[str]) -> bool:

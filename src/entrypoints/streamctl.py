@@ -18,9 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from adapters.clock import SystemClock
 from adapters.dynamodb.census import DynamoDbCensus
 from adapters.store_calls import StoreCalls
-from domain import audit
+from domain import audit, group_counts
 from domain.errors import InvalidInput, StoreError
-from domain.group_counts import RECOUNTS
 from domain.limiter import DEADLINE_SECONDS, StreamLimiter
 from domain.names import check_stream_id, check_user_id
 from domain.policy import Outcome, Policy
@@ -68,7 +67,7 @@ class Operator:
         state = self.repository.read(user_id, self._deadline())
         live = self.policy.live(state, self.clock.now())
         finding = audit.examine(state, self.policy, self.clock.now())
-        groups = {group: count for group, count in sorted(state.groups.items()) if group != RECOUNTS}
+        groups = group_counts.counts(state)
         yield Line(
             {
                 "userId": user_id,
