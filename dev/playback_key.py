@@ -239,9 +239,10 @@ def show(stage: Stage, say: Callable[[str], None]) -> None:
         say(f"{stage.edge.arn}, mode {stage.edge.mode()}: {'' if placement.edge else 'no keys'}")
         for key in placement.edge:
             say(f"  {key.kid}  {_age(key, now)}")
-        for prefix, group in stage.edge.paths().items():
+        paths = stage.edge.paths()
+        for prefix, group in paths.items():
             say(f"  {prefix}  for the group {group}")
-        if stage.edge.paths() != stage.group_paths:
+        if paths != stage.group_paths:
             say("The stage's group_paths are others: ARGS=paths brings them to the edge.")
     if step := next_step(placement, now):
         say(f"A rotation is under way: ARGS=rotate goes on. Next: {step.effect}.")

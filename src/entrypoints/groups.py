@@ -20,15 +20,15 @@ def parse_limits(text: str) -> dict[str, int]:
     Raises:
         ValueError: the text has another form. The message quotes nothing of it.
     """
-    limits = {}
-    for number, part in enumerate(_parts(text), start=1):
+    limits, parts = {}, _parts(text)
+    for number, part in enumerate(parts, start=1):
         name, _, limit = part.partition("=")
         if not _NAME.fullmatch(name) or not _LIMIT.fullmatch(limit) or int(limit) > CEILING:
             raise ValueError(
                 f"entry {number} is not of the form name=limit, with a limit from 0 to {CEILING}"
             )
         limits[name] = int(limit)
-    if len(limits) < len(_parts(text)):
+    if len(limits) < len(parts):
         raise ValueError("a group has two limits")
     return limits
 
@@ -54,13 +54,13 @@ def parse_paths(text: str) -> dict[str, str]:
     Raises:
         ValueError: the text has another form, or a prefix none that a playback token could have.
     """
-    paths = {}
-    for number, part in enumerate(_parts(text), start=1):
+    paths, parts = {}, _parts(text)
+    for number, part in enumerate(parts, start=1):
         prefix, _, name = part.partition("=")
         if not _NAME.fullmatch(name):
             raise ValueError(f"entry {number} is not of the form /prefix/=name")
         paths[check_path_prefix(prefix)] = name
-    if len(paths) < len(_parts(text)):
+    if len(paths) < len(parts):
         raise ValueError("a path prefix is named twice")
     return paths
 

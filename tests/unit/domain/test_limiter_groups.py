@@ -9,7 +9,7 @@ from domain.decisions import Settled, Try, decide_end, first_end, first_start
 from domain.errors import LimitReached
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, StartNamed
-from domain.writes import Ended, Release
+from domain.writes import Admit, Ended, Release
 from tests.unit.domain.household import Household, live
 from tests.unit.domain.states import NOW, POLICY, RETAIN, USER, lease, state
 
@@ -62,7 +62,8 @@ class TestStart:
     def test_the_replaced_stream_is_taken_to_be_in_the_same_groups(self) -> None:
         """So that the swap is one write within a group, as it is for a stream in none."""
         write = first_start(uhd("b", replaces="a"), POLICY, NOW).write
-        assert getattr(write, "freed").ended == (Ended("a", ("hdr", "uhd")),)  # noqa: B009 - an `Admit`
+        assert isinstance(write, Admit)
+        assert write.freed.ended == (Ended("a", ("hdr", "uhd")),)
 
     def test_a_change_of_groups_keeps_the_stream(self, home: Household) -> None:
         """It keeps its slot and the moment that it began, and is neither reclaimed nor evicted."""
