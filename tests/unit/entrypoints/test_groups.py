@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.errors import StoreUnavailable
-from tests.fakes import FailingRepository
+from tests.fakes import FailingRepository, RecordingRepository
 from tests.unit.entrypoints.calls import Api, HttpAnswer, assert_problem
 from tests.unit.entrypoints.test_callers import SIGNED, SUBJECT, token
 
@@ -88,6 +88,17 @@ def test_groups_are_of_a_named_stream(api: Api, call: str) -> None:
     """An anonymous stream is in none."""
     answer = getattr(api, call)("1", groups=["uhd"])
     assert errors(answer) == [{"field": "groups", "detail": "groups must come with a streamId"}]
+
+
+def test_an_end_that_names_the_groups_is_one_write() -> None:
+    """As the start's own; without them it is two."""
+    repository = RecordingRepository()
+    api = Api(repository, **PLAN)
+    for groups, writes in ((["uhd", "hd"], 1), ([], 2)):
+        api.start("1", streamId="tv", groups=["hd", "uhd"])
+        repository.writes.clear()
+        assert api.end("1", streamId="tv", groups=groups).body["ended"] is True
+        assert len(repository.writes) == writes
 
 
 def test_an_end_needs_no_group_that_is_configured_still(api: Api) -> None:
