@@ -101,6 +101,7 @@ export function pageOf(stored, locks = undefined) {
 
 export const NEVER = Symbol("never");
 export const HOLD = [200, { streamCount: 1, maxStreams: 3, expiresInSeconds: 90, heartbeatSeconds: 30 }];
+export const LONG_HOLD = [200, { ...HOLD[1], expiresInSeconds: 86_400 }];
 export const holdWith = (playbackToken) => [200, { ...HOLD[1], playbackToken }];
 export const UNVERIFIED = [200, { ...HOLD[1], streamCount: undefined, verified: false }];
 export const GONE = [410, { code: "stream_gone", detail: "gone" }];
@@ -123,7 +124,7 @@ export function player({ groups, ...options } = {}) {
   const limiter = new StreamLimiter({ url: "/api/", fetch: service.fetch, clock, page, random: () => 1, ...options });
   const stream = limiter.stream({ userId: "1", device: "TV", groups });
   const told = [];
-  for (const kind of ["admitted", "refused", "gone"]) {
+  for (const kind of ["admitted", "lapsed", "refused", "gone"]) {
     stream.addEventListener(kind, ({ detail }) => told.push([kind, detail]));
   }
   service.answer(HOLD);
