@@ -15,6 +15,7 @@ import {
   UNVERIFIED,
   holdWith,
   player,
+  refusing,
   settled,
 } from "./fakes.js";
 
@@ -658,9 +659,6 @@ const UHD = ["uhd"];
 
 /** The groups that each start and each end named. */
 const groupsOf = ({ requests }) => requests.filter(({ path }) => !path.endsWith("/heartbeat")).map(({ body }) => body.groups);
-
-/** What refuses a change to UHD while the stream holds its slot: its own lease is listed. */
-const refusing = ({ streamId }) => [403, { ...UHD_FULL[1], streams: [{ streamId: "tv-1" }, { streamId }] }];
 
 test("a stream names its groups with each start and each end, with no heartbeat, and so does a page that goes", async () => {
   const { clock, page, service, stream } = player({ groups: UHD });
