@@ -85,7 +85,7 @@ def test_an_evicted_screen_stops(page: Page) -> None:
     """At once when it learns it, which is the next heartbeat."""
     start_all(page)
     wait_for_film(page, "Television")
-    page.get_by_role("button", name="Stop it on Television, watch on Phone").click()
+    page.get_by_role("button", name="Take over from Television: Phone").click()
     expect(screen(page, "Television")).to_contain_text("Stopped")
     assert_no_film(page, "Television")
     wait_for_film(page, "Phone")
@@ -96,7 +96,7 @@ def test_an_evicted_screen_that_does_not_learn_it_stops_within_a_lease(page: Pag
     start_all(page)
     wait_for_film(page, "Television")
     press(page, "Block calls", "Television")
-    page.get_by_role("button", name="Stop it on Television, watch on Phone").click()
+    page.get_by_role("button", name="Take over from Television: Phone").click()
     wait_for_film(page, "Phone")
     expect(screen(page, "Television")).to_contain_text("The edge said 403: expired.", timeout=10_000)
     assert_no_film(page, "Television")
