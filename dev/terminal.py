@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dev.cdn import PATH as CDN
 from dev.logs import GREEN, GREY, PLAIN, RED, YELLOW, readable
 
 API: Final = ("/stream", "/stream/")
@@ -96,15 +97,17 @@ class RequestLines:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
                 exchange.headers = Headers(raw=message["headers"])
-            elif not exchange.path.startswith("/cdn/"):
+            elif not exchange.path.startswith(f"{CDN}/"):
                 exchange.answer += message.get("body", b"")
             await send(message)
 
         began = time.perf_counter()
-        await self._app(scope, hear, tell)
-        if exchange.is_shown:
-            self._out.write(f"{self._line(exchange, time.perf_counter() - began)}\n")
-            self._out.flush()
+        try:
+            await self._app(scope, hear, tell)
+        finally:
+            if exchange.is_shown:
+                self._out.write(f"{self._line(exchange, time.perf_counter() - began)}\n")
+                self._out.flush()
 
     def _line(self, exchange: _Exchange, seconds: float) -> str:
         query = parse_qs(exchange.scope["query_string"].decode("latin-1"))
@@ -134,9 +137,10 @@ def _colour(status: int) -> str:
 
 
 def _reason(exchange: _Exchange, answer: Mapping[str, Any]) -> str:
-    """Return why it was refused: the service's code, the edge's reason, or an origin that may not call."""
-    if exchange.scope["method"] == "OPTIONS":
-        return f"CORS_ORIGINS lacks {_printable(Headers(scope=exchange.scope).get('origin', ''))}"
+    """Return why it was refused: the service's code, the edge's reason, or what a page may not do and which."""
+    origin = Headers(scope=exchange.scope).get("origin")
+    if exchange.scope["method"] == "OPTIONS" and origin and not answer:
+        return f"{exchange.answer.decode()}: {_printable(origin)}"
     return str(answer.get("code") or exchange.headers.get("x-playback") or answer.get("message", ""))
 
 

@@ -86,7 +86,7 @@ def test_a_preflight_is_shown_where_its_origin_may_not_call() -> None:
     asked: dict[str, Any] = {"method": "OPTIONS", "headers": {"origin": "http://dev.local"}}
     assert shown(PlainTextResponse("OK"), **asked) == ""
     line = shown(PlainTextResponse("Disallowed CORS origin", 400), **asked)
-    assert plain(line).endswith(" CORS_ORIGINS lacks http://dev.local\n")
+    assert plain(line).endswith(" Disallowed CORS origin: http://dev.local\n")
 
 
 def test_no_caller_speaks_to_the_terminal() -> None:
