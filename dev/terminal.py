@@ -137,7 +137,7 @@ def _colour(status: int) -> str:
 
 
 def _reason(exchange: _Exchange, answer: Mapping[str, Any]) -> str:
-    """Return why it was refused: the service's code, the edge's reason, or what a page may not do and which."""
+    """Return why it was refused: the service's code, the edge's reason, or what a page may not do."""
     origin = Headers(scope=exchange.scope).get("origin")
     if exchange.scope["method"] == "OPTIONS" and origin and not answer:
         return f"{exchange.answer.decode()}: {_printable(origin)}"
