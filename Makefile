@@ -13,6 +13,7 @@ CRT := .venv-crt/.installed
 LOCALSTACK := .venv-localstack/.installed
 HLS := dev/page/node_modules/.installed
 NODE_MODULES := $(HLS) clients/js/node_modules/.installed tests/edge/node_modules/.installed
+PLAYERS := tests/players/node_modules/.installed
 PY := .venv/bin/python
 export PYTHONPATH := src:.
 
@@ -39,7 +40,7 @@ test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, t
 	$(PY) -m pytest -m "e2e and not long" $(IN_PARALLEL) --dist loadfile
 
 .PHONY: test-long
-test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
+test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(PLAYERS) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
 	$(PY) -m pytest -m long $(IN_PARALLEL) --dist loadfile
 
 .PHONY: coverage
@@ -245,7 +246,8 @@ $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(LOCALSTACK) $(CRT):
 # One quick retry: offline, make run must not wait a minute for npm.
 NPM_CI := npm ci --silent --no-audit --no-fund --fetch-retries 1 --fetch-retry-mintimeout 1000
 # TypeScript for the JavaScript client's types, a parser and another verifier for the edge, hls.js for the page of
-# make run; without npm the tests that need them are skipped, and the page has no video.
+# make run, the players that the client is attached to; without npm the tests that need them are skipped, and the
+# page has no video.
 %/node_modules/.installed: %/package-lock.json
 	@! command -v npm >/dev/null || (cd $* && $(NPM_CI) && touch node_modules/.installed) \
 		|| echo "npm cannot fetch what $*/package-lock.json names: go on without it."
