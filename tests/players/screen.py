@@ -1,7 +1,10 @@
 """A screen with one of the players, as its viewer uses it and as it shows from outside."""
 
 import json
+import os
 import re
+import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -179,12 +182,16 @@ class Screen:
         return refused
 
     def sleep(self, seconds: float) -> None:
-        """Let the laptop sleep."""
-        session = self.page.context.new_cdp_session(self.page)
-        session.send("Page.setWebLifecycleState", {"state": "frozen"})
-        self.page.wait_for_timeout(1000 * seconds)
-        session.send("Page.setWebLifecycleState", {"state": "active"})
-        self.page.bring_to_front()
+        """Let the laptop sleep: none of the page's threads runs, and the time passes."""
+        browser = self.page.context.browser
+        assert browser is not None
+        processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+        renderers = [process["id"] for process in processes if process["type"] == "renderer"]
+        for renderer in renderers:
+            os.kill(renderer, signal.SIGSTOP)
+        time.sleep(seconds)
+        for renderer in renderers:
+            os.kill(renderer, signal.SIGCONT)
 
 
 def asking(**options: Any) -> pytest.MarkDecorator:
