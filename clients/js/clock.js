@@ -1,3 +1,5 @@
+import { scope } from "./scope.js";
+
 /** @import { Clock } from "./index.js" */
 
 /** A hidden page's timers may wait for a minute, a worker's do not: each timer is set in both, and the first one counts. */
@@ -34,7 +36,7 @@ function fire(id) {
 function tickerOfPage() {
   if (ticker !== undefined) return ticker;
   ticker = null;
-  if (!globalThis.document || !globalThis.Worker) return ticker;
+  if (!scope.document || !scope.Worker) return ticker;
   try {
     ticker = new Worker(URL.createObjectURL(new Blob([TICKER], { type: "text/javascript" })));
     ticker.onmessage = ({ data }) => fire(data);

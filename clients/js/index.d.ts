@@ -117,7 +117,7 @@ export class StreamLimiter {
   streams(userId?: string): Promise<Streams>;
 }
 
-export type StreamState = "idle" | "starting" | "admitted" | "refused" | "gone" | "ended";
+export type StreamState = "idle" | "starting" | "admitted" | "lapsed" | "refused" | "gone" | "ended";
 
 export interface StreamEvents {
   /** The slot is ours; also after a start that the stream made by itself. */
@@ -129,6 +129,11 @@ export interface StreamEvents {
   refused: CustomEvent<LimitReached>;
   /** The slot was taken away: stop. */
   gone: CustomEvent<Problem>;
+  /**
+   * The lease ran out while the service could not be reached: the slot may be another's by now, so pause. The stream
+   * starts again by itself until `admitted`, `refused` or `gone` comes.
+   */
+  lapsed: CustomEvent<Record<string, never>>;
   /** `playbackToken` is another one, or none any more. A new one comes before `admitted`. */
   token: CustomEvent<{ playbackToken: string | undefined }>;
 }
@@ -144,9 +149,14 @@ export class Stream extends EventTarget {
   readonly leaseMs: number;
   /**
    * Take a slot, or go on with the one that is held: true when admitted, false when refused. Rejects with a
-   * ServiceError, `too_many_starts` among them; what was held before is then held still.
+   * ServiceError, `too_many_starts` among them. What was held before is then held still (`state` is `admitted`); without
+   * it, do not play: show the message, and start again when the viewer asks to, after `retryAfterMs`.
    */
   start(options?: StartOptions): Promise<boolean>;
+  /**
+   * Send a heartbeat now, as when the edge said that the playback token has expired: true when the lease was extended.
+   */
+  renew(): Promise<boolean>;
   /** Give the slot back. False when the service could not be told: then the lease ends it. */
   end(): Promise<boolean>;
   /** Stop without a word: the slot comes back when the lease runs out. */

@@ -1,5 +1,7 @@
 import { systemClock } from "./clock.js";
 import { ServiceError } from "./errors.js";
+import { Abort } from "./events.js";
+import { scope } from "./scope.js";
 import { Stream } from "./stream.js";
 
 /** @import * as api from "./index.js" */
@@ -28,10 +30,10 @@ export class StreamLimiter {
   constructor({
     url = "",
     token = undefined,
-    fetch = (...request) => globalThis.fetch(...request),
+    fetch = (...request) => scope.fetch(...request),
     clock = systemClock,
     random = Math.random,
-    page = globalThis.window,
+    page = scope.window,
     patienceMs = PATIENCE_MS,
   } = {}) {
     this.url = url.replace(/\/+$/, "");
@@ -100,14 +102,15 @@ export class StreamLimiter {
     try {
       const headers = await this.#headers();
       askedAt = this.clock.now();
-      response = await this.fetch(`${this.url}${path}`, {
+      const asked = this.fetch(`${this.url}${path}`, {
         method,
         headers,
         body: body && JSON.stringify(body),
         cache: "no-store",
         signal: timeout.signal,
       });
-      answer = await response.json();
+      response = await Promise.race([asked, timeout.over]);
+      answer = await Promise.race([response.json(), timeout.over]);
     } catch (cause) {
       const error = new ServiceError(response?.ok === false ? response.status : 0, {}, { cause });
       error.isNetworkError = askedAt > 0 && !response && !timeout.signal.aborted;
@@ -161,7 +164,7 @@ export class StreamLimiter {
 
   /** Whether the page is of another origin than the API. */
   #isElsewhere() {
-    const { location } = globalThis;
+    const { location } = scope;
     return location !== undefined && new URL(this.url, location.href).origin !== location.origin;
   }
 
@@ -185,11 +188,17 @@ export class StreamLimiter {
   }
 
   /**
-   * What ends a request that takes too long, or that another signal ends.
+   * What ends a request that takes too long, or that another signal ends. `over` then rejects: not every `fetch` heeds
+   * a signal (Chromium before 66 has none).
    * @param {AbortSignal} [signal]
    */
   #timeout(signal) {
-    const abort = new AbortController();
+    const abort = new Abort();
+    /** @type {Promise<never>} */
+    const over = new Promise((_, reject) => {
+      abort.signal.addEventListener("abort", () => reject(new Error("The request was given up.")));
+    });
+    over.catch(() => {}); // it may come while nobody waits
     const stop = () => abort.abort();
     const cancelTimer = this.clock.after(REQUEST_TIMEOUT_MS, stop);
     signal?.addEventListener("abort", stop);
@@ -197,7 +206,7 @@ export class StreamLimiter {
       cancelTimer();
       signal?.removeEventListener("abort", stop);
     };
-    return { signal: abort.signal, cancel };
+    return { signal: abort.signal, over, cancel };
   }
 
   async #headers() {

@@ -1,3 +1,5 @@
+import { scope } from "./scope.js";
+
 /** @import { Page } from "./index.js" */
 
 const KEY = "stream-limiter-client";
@@ -97,8 +99,8 @@ export class ScreenNames {
 
 /** Not `crypto.randomUUID`, which pages without HTTPS lack. */
 export function freshName() {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(12));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const bytes = scope.crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(bytes, (byte) => (byte + 256).toString(16).slice(1)).join("");
 }
 
 /** @param {Page} page */

@@ -1,14 +1,17 @@
 import { ServiceError } from "./errors.js";
+import { Abort, Events, listen } from "./events.js";
 import { ScreenNames, freshName } from "./names.js";
 
 /** @import * as api from "./index.js" */
 /** @import { StreamLimiter } from "./limiter.js" */
 
 const LONGEST_LEASE_S = 86_400; // no service is set to more, and a timer cannot wait for a month
-const WAKING = ["visibilitychange", "pageshow", "online"];
+const HELD = ["starting", "admitted", "lapsed"]; // held, or asked for: the answer may come any moment
 
-/** One screen's stream. Events: `admitted`, `refused`, `gone`, `token`; `detail` has what the service said. */
-export class Stream extends EventTarget {
+/**
+ * One screen's stream. Events: `admitted`, `refused`, `gone`, `lapsed`, `token`; `detail` has what the service said.
+ */
+export class Stream extends Events {
   #limiter;
   #userId;
   #device;
@@ -30,10 +33,13 @@ export class Stream extends EventTarget {
   #heartbeatMs = 0;
   #nextBeatAt = 0;
   #failures = 0;
-  #isBeating = false;
+  /** @type {Promise<boolean> | undefined} */
+  #beating; // while a heartbeat is not answered
   #hasLeftPage = false;
   #cancelTimer = () => {};
-  #life = new AbortController(); // aborted when the slot is given back or lost
+  #cancelLapse = () => {};
+  #unwatchPage = () => {};
+  #life = new Abort(); // aborted when the slot is given back or lost
   /** @type {AbortController | undefined} */
   #asking; // while a start is not answered
 
@@ -49,7 +55,7 @@ export class Stream extends EventTarget {
     this.#givenName = streamId;
   }
 
-  /** `idle`, `starting`, `admitted`, `refused`, `gone` or `ended`. */
+  /** `idle`, `starting`, `admitted`, `lapsed`, `refused`, `gone` or `ended`. */
   get state() {
     return this.#state;
   }
@@ -94,10 +100,17 @@ export class Stream extends EventTarget {
     this.#close("ended");
   }
 
+  /**
+   * Send a heartbeat now, as when the edge said that the playback token has expired: true when the lease was extended.
+   */
+  async renew() {
+    return this.#state === "admitted" && this.#beat();
+  }
+
   /** @param {{ replaces?: string, groups?: string[], patienceMs?: number }} options */
   async #takeSlot({ replaces, groups = this.#groups, patienceMs }) {
     this.#asking?.abort(); // the latest start counts
-    const asking = (this.#asking = new AbortController());
+    const asking = (this.#asking = new Abort());
     const { signal } = asking;
     try {
       const { name } = await (this.#claim ??= this.#claimName());
@@ -143,17 +156,18 @@ export class Stream extends EventTarget {
 
   /**
    * Start again without being asked to: no caller waits for it, so it is tried for as long as it takes.
-   * @param {{ replaces?: string }} [options]
+   * @param {{ replaces?: string, state?: api.StreamState }} [options]
    */
-  #startAgain({ replaces } = {}) {
-    this.#open();
+  #startAgain({ replaces, state } = {}) {
+    this.#open(state);
+    this.#replaces = replaces;
     this.#takeSlot({ replaces, patienceMs: Infinity }).catch((error) => this.#lose("gone", error.problem));
   }
 
   /** @param {{ answer: api.Hold, askedAt: number }} held @param {string} [replaced] */
   #hold({ answer, askedAt }, replaced = this.#replaces) {
     const { expiresInSeconds, heartbeatSeconds, playbackToken } = answer ?? {};
-    const isLease = expiresInSeconds >= 0 && expiresInSeconds <= LONGEST_LEASE_S;
+    const isLease = expiresInSeconds > 0 && expiresInSeconds <= LONGEST_LEASE_S;
     const isOurs = isLease && heartbeatSeconds > 0 && heartbeatSeconds <= LONGEST_LEASE_S;
     if (!isOurs) throw new ServiceError(0, { detail: "What answered is not the service." });
     this.#failures = 0;
@@ -162,6 +176,9 @@ export class Stream extends EventTarget {
     this.#isVerified = answer.verified !== false;
     this.#replaces = this.#isVerified ? undefined : replaced; // after an unverified start it may not be over
     this.#schedule(this.#heartbeatMs);
+    const { clock } = this.#limiter;
+    this.#cancelLapse();
+    this.#cancelLapse = clock.after(this.#leaseUntil - clock.now(), () => this.#lapse());
     if (playbackToken) this.#setToken(playbackToken, this.#leaseUntil);
   }
 
@@ -184,35 +201,39 @@ export class Stream extends EventTarget {
     this.#cancelTimer = clock.after(milliseconds, () => this.#beat());
   }
 
-  async #beat() {
-    if (this.#state !== "admitted" || this.#isBeating) return;
+  /** True when the lease was extended. */
+  #beat() {
+    return (this.#beating ??= this.#sendBeat());
+  }
+
+  async #sendBeat() {
     this.#cancelTimer();
     const life = this.#life;
-    const askedAt = this.#limiter.clock.now();
-    this.#isBeating = true;
     try {
       const held = await this.#limiter.send("POST", "/stream/heartbeat", this.#body(), life.signal);
       if (!life.signal.aborted) this.#hold(held);
+      return !life.signal.aborted;
     } catch (reason) {
-      if (life.signal.aborted) return;
+      if (life.signal.aborted) return false;
       const error = /** @type {ServiceError} */ (reason);
       const isGone = error.status === 410 && !this.#asking; // else the answer to the start decides
-      if (isGone) this.#afterGone(error.problem, askedAt);
-      else this.#schedule(this.#limiter.delay((this.#failures += 1), error, this.#heartbeatMs));
+      if (!isGone) this.#schedule(this.#limiter.delay((this.#failures += 1), error, this.#heartbeatMs));
+      else if (this.#isVerified) this.#lose("gone", error.problem);
+      else this.#startAgain({ replaces: this.#replaces }); // an unverified lease may exist nowhere
+      return false;
     } finally {
-      if (life === this.#life) this.#isBeating = false;
+      if (life === this.#life) this.#beating = undefined;
     }
   }
 
   /**
-   * Start again if the lease had expired, or came with an unverified answer and so may exist nowhere;
-   * otherwise the stream was evicted, so stop.
-   * @param {ServiceError["problem"]} problem
-   * @param {number} askedAt
+   * The lease has run out, and nobody answers: the slot may be another's by now. A start that is under way already
+   * will tell.
    */
-  #afterGone(problem, askedAt) {
-    if (!this.#isVerified || askedAt >= this.#leaseUntil) this.#startAgain({ replaces: this.#replaces });
-    else this.#lose("gone", problem);
+  #lapse() {
+    if (this.#asking) this.#letGo("starting");
+    else this.#startAgain({ replaces: this.#replaces, state: "lapsed" });
+    this.#tell("lapsed", {});
   }
 
   /** @param {"refused" | "gone"} how @param {ServiceError["problem"]} problem */
@@ -222,19 +243,30 @@ export class Stream extends EventTarget {
     this.#tell(how, problem);
   }
 
-  #open() {
-    this.#close("starting");
+  /** @param {api.StreamState} [state] */
+  #open(state = "starting") {
+    this.#close(state);
     this.#watchPage();
   }
 
   /** @param {api.StreamState} state */
   #close(state) {
-    this.#life.abort();
-    this.#life = new AbortController();
     this.#asking?.abort();
     this.#asking = undefined;
+    this.#unwatchPage();
+    this.#letGo(state);
+  }
+
+  /**
+   * Nothing is held any more.
+   * @param {api.StreamState} state
+   */
+  #letGo(state) {
+    this.#life.abort();
+    this.#life = new Abort();
     this.#cancelTimer();
-    this.#isBeating = false;
+    this.#cancelLapse();
+    this.#beating = undefined;
     this.#failures = 0;
     this.#leaseUntil = 0;
     this.#replaces = undefined;
@@ -246,11 +278,9 @@ export class Stream extends EventTarget {
   #watchPage() {
     const { page } = this.#limiter;
     if (!page?.addEventListener) return;
-    const { signal } = this.#life;
-    for (const kind of WAKING) {
-      page.addEventListener(kind, (event) => this.#pageIsBack(event), { signal });
-    }
-    page.addEventListener("pagehide", () => this.#pageGoes(), { signal });
+    const isBack = (/** @type {Event} */ event) => this.#pageIsBack(event);
+    const pagehide = () => this.#pageGoes();
+    this.#unwatchPage = listen(page, { visibilitychange: isBack, pageshow: isBack, online: isBack, pagehide });
   }
 
   #pageGoes() {
@@ -268,16 +298,18 @@ export class Stream extends EventTarget {
   #pageIsBack(event) {
     if (this.#hasLeftPage) {
       if (event.type === "pageshow") this.#startAgain();
-    } else {
+    } else if (this.#state === "lapsed") {
+      this.#startAgain({ replaces: this.#replaces, state: "lapsed" }); // without a pause before the next try
+    } else if (this.#state === "admitted") {
       // The timers of a frozen tab stood still; what is due meanwhile is told by the clock.
-      const isDue = this.#limiter.clock.now() >= this.#nextBeatAt;
-      if (isDue || event.type === "online") this.#beat();
+      const now = this.#limiter.clock.now();
+      if (now >= this.#leaseUntil) this.#lapse();
+      else if (now >= this.#nextBeatAt || event.type === "online") this.#beat();
     }
   }
 
-  /** Held, or asked for: the answer may come any moment. */
   #isHeld() {
-    return this.streamId !== "" && (this.#state === "starting" || this.#state === "admitted");
+    return this.streamId !== "" && HELD.includes(this.#state);
   }
 
   /**

@@ -11,6 +11,15 @@ const tell = (event, { streams = [], ...more } = {}) => {
 };
 stream.addEventListener("refused", ({ detail: { streams, limit } }) => tell("refused", { streams, limit }));
 stream.addEventListener("gone", () => tell("gone"));
+let isLapsed = false;
+stream.addEventListener("lapsed", () => {
+  isLapsed = true;
+  tell("lapsed");
+});
+stream.addEventListener("admitted", () => {
+  if (isLapsed) tell("resumed");
+  isLapsed = false;
+});
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { action, ...options } = JSON.parse(line);

@@ -101,11 +101,14 @@ export function pageOf(stored, locks = undefined) {
 
 export const NEVER = Symbol("never");
 export const HOLD = [200, { streamCount: 1, maxStreams: 3, expiresInSeconds: 90, heartbeatSeconds: 30 }];
+export const LONG_HOLD = [200, { ...HOLD[1], expiresInSeconds: 86_400 }];
 export const holdWith = (playbackToken) => [200, { ...HOLD[1], playbackToken }];
 export const UNVERIFIED = [200, { ...HOLD[1], streamCount: undefined, verified: false }];
 export const GONE = [410, { code: "stream_gone", detail: "gone" }];
 export const FULL = [403, { code: "limit_reached", detail: "full", streams: [{ streamId: "tv-1", device: "TV" }] }];
 export const UHD_FULL = [403, { ...FULL[1], limit: { group: "uhd", max: 1 } }];
+/** What refuses a change to UHD while the stream holds its slot: its own lease is listed. */
+export const refusing = ({ streamId }) => [403, { ...UHD_FULL[1], streams: [{ streamId: "tv-1" }, { streamId }] }];
 export const SOON = [429, { code: "too_many_starts", detail: "soon" }, { "retry-after": "60" }];
 export const THROTTLED = [429, { message: "Too Many Requests" }];
 export const AWAY = [503, { code: "store_unavailable", detail: "away" }, { "retry-after": "1" }];
@@ -123,11 +126,42 @@ export function player({ groups, ...options } = {}) {
   const limiter = new StreamLimiter({ url: "/api/", fetch: service.fetch, clock, page, random: () => 1, ...options });
   const stream = limiter.stream({ userId: "1", device: "TV", groups });
   const told = [];
-  for (const kind of ["admitted", "refused", "gone"]) {
+  for (const kind of ["admitted", "lapsed", "refused", "gone"]) {
     stream.addEventListener(kind, ({ detail }) => told.push([kind, detail]));
   }
   service.answer(HOLD);
   const tokens = [];
   stream.addEventListener("token", ({ detail }) => tokens.push(detail.playbackToken));
   return { clock, service, page, limiter, stream, told, tokens, kinds: () => told.map(([kind]) => kind) };
+}
+
+/** A <video> whose events come when a browser would send them: after the call. */
+export class FakeVideo extends EventTarget {
+  paused = true;
+  ended = false;
+  forbidden = false; // whether the browser wants a gesture of the viewer
+
+  play() {
+    if (this.forbidden) return Promise.reject(new DOMException("no gesture", "NotAllowedError"));
+    this.ended = false;
+    if (this.paused) this.#happens("play");
+    this.paused = false;
+    return Promise.resolve();
+  }
+
+  pause() {
+    if (!this.paused) this.#happens("pause");
+    this.paused = true;
+  }
+
+  /** The film is over. */
+  end() {
+    this.pause();
+    this.ended = true;
+    this.#happens("ended");
+  }
+
+  #happens(kind) {
+    queueMicrotask(() => this.dispatchEvent(new Event(kind)));
+  }
 }

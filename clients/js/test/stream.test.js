@@ -7,6 +7,7 @@ import {
   FULL,
   GONE,
   HOLD,
+  LONG_HOLD,
   NEVER,
   SOON,
   THROTTLED,
@@ -14,6 +15,7 @@ import {
   UNVERIFIED,
   holdWith,
   player,
+  refusing,
   settled,
 } from "./fakes.js";
 
@@ -195,6 +197,7 @@ test("a heartbeat that fails is repeated soon, and the lease runs by our clock m
 
 test("a Retry-After is heeded, and no proxy silences the heartbeats for good", async () => {
   const { clock, service, stream } = player();
+  service.answer(LONG_HOLD);
   await stream.start();
   service.answer([503, {}, { "retry-after": "20" }], [503, {}, { "retry-after": "3000000" }], HOLD);
   await clock.pass(30_000 + 19_999);
@@ -216,17 +219,117 @@ test("whoever loses the slot before the lease ran out was evicted, and stops", a
   assert.equal(service.requests.length, 2);
 });
 
-test("whoever loses the slot after the lease ran out starts again by itself, under the same name", async () => {
+test("a stream whose lease runs out without an answer is lapsed, and starts again under the same name", async () => {
   const { clock, service, stream, kinds } = player();
   await stream.start();
   const first = stream.streamId;
   service.answer(LOST);
-  await clock.pass(100_000);
-  service.answer(GONE, HOLD);
+  await clock.pass(89_999);
+  assert.deepEqual([stream.state, kinds()], ["admitted", ["admitted"]]);
+  await clock.pass(1);
+  assert.deepEqual([stream.state, stream.leaseMs, kinds()], ["lapsed", 0, ["admitted", "lapsed"]]);
+  assert.equal(service.requests.at(-1).path, "/api/stream/start"); // at once
+  await clock.pass(1_000_000); // for as long as it takes
+  service.answer(HOLD);
   await clock.pass(10_000);
-  assert.deepEqual(kinds(), ["admitted", "admitted"]);
+  assert.deepEqual([stream.state, kinds()], ["admitted", ["admitted", "lapsed", "admitted"]]);
   assert.equal(service.requests.at(-1).path, "/api/stream/start");
   assert.equal(service.requests.at(-1).body.streamId, first);
+});
+
+test("a stream whose heartbeats are answered never lapses, however long they take", async () => {
+  const { clock, service, stream, kinds } = player();
+  await stream.start();
+  service.answer(AWAY, LOST, LOST, LOST, HOLD);
+  await clock.pass(1_000_000);
+  assert.deepEqual([stream.state, kinds()], ["admitted", ["admitted"]]);
+});
+
+test("an unverified answer extends the lease like any other: the service can be reached", async () => {
+  const { clock, service, stream, kinds } = player();
+  service.answer(UNVERIFIED);
+  await stream.start();
+  await clock.pass(300_000);
+  assert.deepEqual(kinds(), ["admitted"]);
+  service.answer(LOST);
+  await clock.pass(90_000);
+  assert.equal(stream.state, "lapsed");
+});
+
+test("a lapsed stream replaces again what an unverified start was to replace", async () => {
+  const { clock, service, stream } = player();
+  service.answer(UNVERIFIED);
+  await stream.start({ replaces: "tv-1" });
+  service.answer(LOST);
+  await clock.pass(90_000);
+  assert.equal(service.requests.at(-1).body.replaces, "tv-1");
+});
+
+test("a lapsed stream that is ended is over, and the service is told: the slot may be ours still", async () => {
+  const { clock, service, stream, kinds } = player();
+  await stream.start();
+  service.answer(LOST);
+  await clock.pass(95_000);
+  service.answer([200, {}]);
+  assert.equal(await stream.end(), true);
+  assert.equal(service.requests.at(-1).path, "/api/stream/end");
+  await clock.pass(300_000);
+  assert.equal(service.requests.at(-1).path, "/api/stream/end");
+  assert.deepEqual([stream.state, kinds()], ["ended", ["admitted", "lapsed"]]);
+});
+
+for (const kind of ["visibilitychange", "pageshow", "online"]) {
+  test(`a lapsed stream starts again at once on ${kind}`, async () => {
+    const { clock, page, service, stream } = player();
+    await stream.start();
+    service.answer(LOST);
+    await clock.pass(290_000); // its tries are ten seconds apart by now
+    service.answer(HOLD);
+    page.dispatchEvent(new Event(kind));
+    await settled();
+    assert.equal(stream.state, "admitted");
+  });
+
+  test(`a tab that was frozen for longer than its lease is lapsed, and starts again at once on ${kind}`, async () => {
+    const { clock, page, service, stream, kinds } = player();
+    await stream.start();
+    clock.freeze(90_000);
+    page.dispatchEvent(new Event(kind));
+    assert.equal(stream.state, "lapsed"); // before the first picture
+    await settled();
+    assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/start"]);
+    assert.deepEqual(kinds(), ["admitted", "lapsed", "admitted"]);
+  });
+}
+
+test("a start that is under way when the lease runs out decides, and no other one is sent", async () => {
+  const { clock, service, stream, kinds } = player();
+  await stream.start();
+  service.answer(LOST);
+  await clock.pass(85_000);
+  const started = assert.rejects(stream.start(), { status: 0 });
+  await clock.pass(5_000);
+  assert.deepEqual([stream.state, kinds()], ["starting", ["admitted", "lapsed"]]);
+  await clock.pass(60_000);
+  await started;
+  assert.equal(stream.state, "idle");
+  const { length } = service.requests;
+  await clock.pass(300_000);
+  assert.equal(service.requests.length, length);
+});
+
+test("a heartbeat that is asked for extends the lease at once, and says so", async () => {
+  const { clock, service, stream, tokens } = player();
+  service.answer(holdWith("first"));
+  await stream.start();
+  await clock.pass(10_000);
+  service.answer(holdWith("second"), LOST);
+  assert.deepEqual(await Promise.all([stream.renew(), stream.renew()]), [true, true]);
+  assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/heartbeat"]); // one for both
+  assert.deepEqual([stream.leaseMs, tokens], [90_000, ["first", "second"]]);
+  assert.equal(await stream.renew(), false);
+  stream.abandon();
+  assert.equal(await stream.renew(), false);
 });
 
 test("whoever was admitted unverified starts again on a 410, and replaces what it meant to replace", async () => {
@@ -269,9 +372,9 @@ test("a start by itself that meets the limit is refused like any other", async (
   await stream.start();
   service.answer(LOST);
   await clock.pass(100_000);
-  service.answer(GONE, FULL);
+  service.answer(FULL);
   await clock.pass(10_000);
-  assert.deepEqual(kinds(), ["admitted", "refused"]);
+  assert.deepEqual([stream.state, kinds()], ["refused", ["admitted", "lapsed", "refused"]]);
 });
 
 test("a heartbeat that was sent in time and answered after the lease still means evicted", async () => {
@@ -405,10 +508,11 @@ test("what was replaced is over: no later start replaces it again, asked for or 
   const { clock, service, stream } = player();
   await stream.start({ replaces: "tv-1" });
   await stream.start();
+  await clock.pass(1);
   service.answer(LOST);
-  await clock.pass(100_000);
-  service.answer(GONE, HOLD);
-  await clock.pass(10_000);
+  await clock.pass(89_000);
+  service.answer(HOLD);
+  await clock.pass(1_000);
   const starts = service.requests.filter(({ path }) => path.endsWith("/start"));
   assert.deepEqual(starts.map(({ body }) => body.replaces), ["tv-1", undefined, undefined]);
 });
@@ -556,9 +660,6 @@ const UHD = ["uhd"];
 /** The groups that each start and each end named. */
 const groupsOf = ({ requests }) => requests.filter(({ path }) => !path.endsWith("/heartbeat")).map(({ body }) => body.groups);
 
-/** What refuses a change to UHD while the stream holds its slot: its own lease is listed. */
-const refusing = ({ streamId }) => [403, { ...UHD_FULL[1], streams: [{ streamId: "tv-1" }, { streamId }] }];
-
 test("a stream names its groups with each start and each end, with no heartbeat, and so does a page that goes", async () => {
   const { clock, page, service, stream } = player({ groups: UHD });
   await stream.start();
@@ -584,9 +685,9 @@ test("a start with other groups keeps name and play, and the stream is in them u
   await stream.start();
   await stream.start({ groups: ["hdr", "mobile"] });
   service.answer(LOST);
-  await clock.pass(100_000);
-  service.answer(GONE, HOLD);
-  await clock.pass(10_000); // it starts again by itself
+  await clock.pass(89_000);
+  service.answer(HOLD);
+  await clock.pass(1_000); // it starts again by itself
   await stream.start();
   await stream.end();
   assert.deepEqual(groupsOf(service), [UHD, ...Array(4).fill(["hdr", "mobile"])]);
