@@ -27,8 +27,9 @@ export interface Attached {
 
 /** What the entries of all players have in common; they use it, and players do not. */
 export class Attachment implements Attached {
-  constructor(video: HTMLVideoElement, stream: Stream, options?: AttachOptions & { clock?: Clock });
+  constructor(video: HTMLVideoElement | null | undefined, stream: Stream, options?: AttachOptions & { clock?: Clock });
   readonly tokenIn: "header" | "query" | "cookie";
+  watch(video: HTMLVideoElement): void;
   detach(): void;
   undoes(undo: () => void): void;
   request(options?: { isFirst?: boolean }): Promise<string | undefined>;

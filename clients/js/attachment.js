@@ -12,7 +12,9 @@ const NEXT_EPISODE_MS = 1000; // one that begins within this time goes on in the
 
 /** A stream that is tied to a video: what all players have in common. */
 export class Attachment {
+  /** @type {HTMLVideoElement | undefined} */
   #video;
+  #unwatch = () => {};
   #stream;
   #holdPaused;
   #whenLapsed;
@@ -27,13 +29,12 @@ export class Attachment {
   #undone = [];
 
   /**
-   * @param {HTMLVideoElement} video
+   * @param {HTMLVideoElement | null | undefined} video none yet where a player gets its video later: see `watch`
    * @param {Stream} stream
    * @param {api.AttachOptions & { clock?: import("./index.js").Clock }} [options]
    */
   constructor(video, stream, options = {}) {
     const { holdPaused = true, whenLapsed = "pause", onError = () => {}, clock = systemClock } = options;
-    this.#video = video;
     this.#stream = stream;
     this.#holdPaused = holdPaused;
     this.#whenLapsed = whenLapsed;
@@ -41,11 +42,6 @@ export class Attachment {
     this.#clock = clock;
     this.tokenIn = options.tokenIn ?? "header";
     this.#undone.push(
-      listen(video, {
-        play: () => this.#afterPlay(),
-        pause: () => this.#afterPause(),
-        ended: () => this.#endAfter(NEXT_EPISODE_MS),
-      }),
       listen(stream, {
         admitted: () => this.#afterAdmitted(),
         refused: () => this.#afterLoss(),
@@ -55,12 +51,26 @@ export class Attachment {
       }),
     );
     if (stream.playbackToken) this.#afterToken(options.cookieDomain);
+    if (video) this.watch(video);
+  }
+
+  /** From now on, this is the player's video. @param {HTMLVideoElement} video */
+  watch(video) {
+    if (video === this.#video) return;
+    this.#unwatch();
+    this.#video = video;
+    this.#unwatch = listen(video, {
+      play: () => this.#afterPlay(),
+      pause: () => this.#afterPause(),
+      ended: () => this.#endAfter(NEXT_EPISODE_MS),
+    });
     if (!video.paused) this.#afterPlay();
   }
 
   /** Let go of the video; the stream goes on as it is. */
   detach() {
     this.#cancelEnd();
+    this.#unwatch();
     for (const undo of this.#undone.splice(0)) undo();
     this.#goOn();
   }
@@ -99,7 +109,7 @@ export class Attachment {
   }
 
   #afterPause() {
-    if (this.#isStopped || this.#video.ended) return;
+    if (this.#isStopped || this.#video?.ended) return;
     if (this.#holdPaused === false) this.#endAfter(0);
     else this.#endWhenPausedForLong();
   }
@@ -107,7 +117,7 @@ export class Attachment {
   #afterAdmitted() {
     this.#goOn();
     if (this.#isStopped) this.#resume();
-    else if (this.#video.paused) this.#endWhenPausedForLong();
+    else if (this.#isPaused()) this.#endWhenPausedForLong();
   }
 
   #afterLoss() {
@@ -127,6 +137,10 @@ export class Attachment {
     return state === "starting" || state === "admitted" || state === "lapsed";
   }
 
+  #isPaused() {
+    return this.#video?.paused ?? true;
+  }
+
   #mayPlay() {
     const { state } = this.#stream;
     return state === "admitted" || (state === "lapsed" && this.#whenLapsed === "play");
@@ -142,14 +156,14 @@ export class Attachment {
   }
 
   #stop() {
-    if (this.#video.paused) return;
+    if (this.#isPaused()) return;
     this.#isStopped = true;
-    this.#video.pause();
+    this.#video?.pause();
   }
 
   #resume() {
     this.#isStopped = false;
-    this.#video.play()?.catch(() => {}); // the browser wants a gesture: then the viewer presses play
+    this.#video?.play()?.catch(() => {}); // the browser wants a gesture: then the viewer presses play
   }
 
   #goOn() {

@@ -51,6 +51,22 @@ test("a video that plays already when it is attached is stopped until it is admi
   assert.deepEqual([video.paused, stream.state], [true, "refused"]);
 });
 
+test("a player may get its video later, or another one", async () => {
+  const { stream, service, clock } = player();
+  const [video, other] = [new FakeVideo(), new FakeVideo()];
+  const attachment = new Attachment(undefined, stream, { clock });
+  attachment.watch(video);
+  await video.play();
+  await settled();
+  assert.deepEqual([video.paused, stream.state], [false, "admitted"]);
+  attachment.watch(other);
+  other.play();
+  await settled();
+  service.answer(GONE);
+  await clock.pass(30_000);
+  assert.deepEqual([video.paused, other.paused], [false, true]);
+});
+
 test("a refused video stays stopped, and asks again when the viewer presses play", async () => {
   const { service, stream, video } = attached();
   service.answer(FULL, HOLD);
