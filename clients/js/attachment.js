@@ -12,7 +12,7 @@ const NEXT_EPISODE_MS = 1000; // one that begins within this time goes on in the
 
 /** A stream that is tied to a video: what all players have in common. */
 export class Attachment {
-  /** @type {HTMLVideoElement | undefined} */
+  /** @type {api.Video | undefined} */
   #video;
   #unwatch = () => {};
   #stream;
@@ -29,7 +29,7 @@ export class Attachment {
   #undone = [];
 
   /**
-   * @param {HTMLVideoElement | null | undefined} video none yet where a player gets its video later: see `watch`
+   * @param {api.Video | null | undefined} video none yet where a player gets its video later: see `watch`
    * @param {Stream} stream
    * @param {api.AttachOptions & { clock?: import("./index.js").Clock }} [options]
    */
@@ -54,7 +54,7 @@ export class Attachment {
     if (video) this.watch(video);
   }
 
-  /** From now on, this is the player's video. @param {HTMLVideoElement} video */
+  /** From now on, this is the player's video. @param {api.Video} video */
   watch(video) {
     if (video === this.#video) return;
     this.#unwatch();
@@ -86,7 +86,7 @@ export class Attachment {
    *   before they play
    */
   async request({ isFirst = false } = {}) {
-    if (isFirst && !this.#isHeld()) this.#ask();
+    if (isFirst) this.#afterLoad();
     while (this.#undone.length > 0 && !this.#mayRequest()) {
       await new Promise((/** @type {(value?: undefined) => void} */ resolve) => this.#waiting.push(resolve));
     }
@@ -106,6 +106,13 @@ export class Attachment {
     if (this.#mayPlay()) return;
     this.#stop();
     if (!this.#isHeld()) this.#ask();
+  }
+
+  /** A film that loads goes on in the slot of the one before, which may have ended. */
+  #afterLoad() {
+    this.#cancelEnd();
+    if (!this.#isHeld()) this.#ask();
+    else if (this.#isPaused()) this.#endWhenPausedForLong();
   }
 
   #afterPause() {

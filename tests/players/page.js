@@ -18,7 +18,7 @@ for (const kind of ["admitted", "refused", "gone", "lapsed"]) stream.addEventLis
  * Give the tests a player.
  * @param {object} player
  * @param {{ detach: () => void }} player.attachment
- * @param {(url: string) => void} player.load loads a film
+ * @param {(url: string) => unknown} player.load loads a film, and may return a promise
  * @param {(height: number) => void} [player.choose] chooses a quality
  */
 export function expose({ attachment, load, ...player }) {
@@ -27,7 +27,7 @@ export function expose({ attachment, load, ...player }) {
     attachment,
     play,
     load: (name) => load(film(name)),
-    follow: (name) => video.addEventListener("ended", () => (load(film(name)), play()), { once: true }),
+    follow: (name) => video.addEventListener("ended", async () => (await load(film(name)), play()), { once: true }),
     pause: () => video.pause(),
     seek: (seconds) => void (video.currentTime = seconds),
     video,
