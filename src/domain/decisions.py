@@ -211,8 +211,7 @@ def _shadow(attempt: Attempt) -> Decision | None:
 
 def _token_bound(attempt: Attempt) -> Decision | None:
     """There is room, but too many names have an unexpired token: nothing that is held is given up."""
-    reclaim = _without_what_is_over(attempt)
-    return _postpone(attempt, reclaim, attempt.request.limit) if reclaim else None
+    return _postpone(attempt, _without_what_is_over(attempt), attempt.request.limit)
 
 
 def _evict(attempt: Attempt) -> Decision | None:
@@ -276,8 +275,8 @@ def _is_counted(state: Snapshot, stream_id: str, policy: Policy) -> bool:
     return policy.token_overlap is None or stream_id in (state.tokens or ())
 
 
-def _postpone(attempt: Attempt, admit: Admit, limit: int) -> Postpone | None:
-    """Put a newcomer off whose name is one too many. An anonymous newcomer adds no name."""
+def _postpone(attempt: Attempt, admit: Admit | None, limit: int) -> Postpone | None:
+    """Put a newcomer off whose name is one too many. An anonymous newcomer adds no name, nor does none."""
     match admit:
         case Admit(newcomer=Lease(stream_id=own), names=Recounted(names=names)):
             too_many = len(names) - limit - attempt.overlap

@@ -229,7 +229,7 @@ def permits(state: Snapshot, write: Write) -> bool:
                 and state.anonymous == seen.anonymous
                 and _is_as_stated(state, freed)
                 and all(state.count(count.group) == count.seen for count in groups)
-                and names_permit(state, names, None, freed.ended_names)
+                and names_permit(state, names, None)
             )
         case _:
             assert_never(write)

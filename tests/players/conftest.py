@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 from dev import ROOT
 from dev.browser import ARGUMENTS, MISSING, find
 from dev.local_service import LocalService
-from tests.players.screen import SETTINGS, Screen, opened
+from tests.players.screen import SETTINGS, Rival, Screen, opened
 from tests.support import skip_or_fail
 
 HERE: Final = ROOT / "tests" / "players"
@@ -65,6 +65,18 @@ def origin() -> Iterator[str]:
         yield f"http://localhost:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def rival(service: LocalService, user_id: str) -> Rival:
+    """Another screen of the user."""
+    return Rival(service.url, user_id)
+
+
+@pytest.fixture
+def playing_rival(rival: Rival) -> None:
+    """It has the user's only slot."""
+    rival.start()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 
-from tests.players.screen import EPISODE, GRACE_SECONDS, HD, LEASE_SECONDS, RIVAL, UHD, Screen, asking
+from tests.players.screen import EPISODE, GRACE_SECONDS, HD, LEASE_SECONDS, RIVAL, UHD, Rival, Screen, asking
 
 OUTLASTING: float = LEASE_SECONDS + GRACE_SECONDS + 1
 """Seconds after which a stream that sent nothing is over."""
@@ -76,22 +76,22 @@ class Scenarios:
         screen.wait_for_film()
         assert screen.events == ["admitted", "admitted"]
 
-    def test_a_video_that_is_refused_shows_nothing(self, screen: Screen) -> None:
+    @pytest.mark.usefixtures("playing_rival")
+    def test_a_video_that_is_refused_shows_nothing(self, rival: Rival, screen: Screen) -> None:
         """It asks the edge for nothing, and plays once the viewer tries again and there is a slot."""
-        screen.start_rival()
         screen.play()
         screen.wait_for_event("refused")
         screen.assert_paused()
         assert (screen.position, screen.asked) == (0, [])
-        screen.end_rival()
+        rival.end()
         screen.play()
         screen.wait_for_film()
 
-    def test_a_video_whose_slot_is_taken_over_stops(self, screen: Screen) -> None:
+    def test_a_video_whose_slot_is_taken_over_stops(self, rival: Rival, screen: Screen) -> None:
         """It goes on where it stopped once the page has taken the slot back."""
         screen.play()
         screen.wait_for_film()
-        screen.start_rival(replaces=screen.stream_id)
+        rival.start(replaces=screen.stream_id)
         screen.wait_for_event("gone")
         screen.assert_paused()
         assert screen.streams == [RIVAL]

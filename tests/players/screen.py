@@ -43,6 +43,26 @@ REFUSED: Final = re.compile("status of (403|410)")
 CUT_OFF: Final = re.compile("net::ERR_(FAILED|INTERNET_DISCONNECTED|NETWORK_CHANGED|NETWORK_IO_SUSPENDED)")
 
 
+@dataclass(frozen=True)
+class Rival:
+    """Another screen of the same user."""
+
+    service: str
+    user_id: str
+
+    def start(self, replaces: str | None = None) -> None:
+        """Start its stream, which is admitted."""
+        self._call("start", {"replaces": replaces} if replaces else {})
+
+    def end(self) -> None:
+        """End it."""
+        self._call("end", {})
+
+    def _call(self, action: str, more: Mapping[str, str]) -> None:
+        body = {"userId": self.user_id, "streamId": RIVAL, **more}
+        httpx.post(f"{self.service}/stream/{action}", json=body).raise_for_status()
+
+
 @dataclass
 class Screen:
     """A page with a player."""
@@ -133,16 +153,6 @@ class Screen:
         item = httpx.get(f"{self.service}/page/item", params={"userId": self.user_id}).json()
         return list(item["tokens"])
 
-    def start_rival(self, replaces: str | None = None) -> None:
-        """Start a stream on another screen of the user, which is admitted."""
-        body = {"userId": self.user_id, "streamId": RIVAL, **({"replaces": replaces} if replaces else {})}
-        httpx.post(f"{self.service}/stream/start", json=body).raise_for_status()
-
-    def end_rival(self) -> None:
-        """End it."""
-        body = {"userId": self.user_id, "streamId": RIVAL}
-        httpx.post(f"{self.service}/stream/end", json=body).raise_for_status()
-
     def note_request(self, request: Request) -> None:
         """Remember what is asked for."""
         if CDN.search(request.url):
@@ -218,8 +228,9 @@ def opened(
         page.goto(f"{url}?{query}")
         page.wait_for_function("globalThis.player")
         yield screen
-        assert screen.errors == []
-        assert [request.url for request in screen.asked if not _has_token(request)] == []
+        assert not screen.errors, screen.errors
+        unsigned = [request.url for request in screen.asked if not _has_token(request)]
+        assert not unsigned, unsigned
 
 
 def _has_token(request: Request) -> bool:

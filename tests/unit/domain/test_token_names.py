@@ -5,7 +5,7 @@ from dataclasses import replace
 from domain.bounds import Bound
 from domain.streams import Snapshot, SpentToken
 from domain.token_names import Counted, Recounted, by_end, names_after, names_permit
-from domain.writes import Admit, permits
+from domain.writes import Admit, Ended, Extend, Freed, Repair, permits
 from tests.unit.domain.states import NOW, USER, lease, state
 
 SPENT = {"s": NOW + 40, "t": NOW + 20}
@@ -58,3 +58,22 @@ def test_a_name_that_is_counted_starts_again_at_the_bound() -> None:
     """It is the newcomer's own name that counts already."""
     seen = replace(Snapshot(), tokens=frozenset("a"))
     assert permits(seen, Admit(USER, lease("a"), (Bound(1),), None, names=Counted(bound=1)))
+
+
+def test_no_write_ends_a_stream_whose_name_is_not_counted() -> None:
+    """Whether a newcomer takes its slot, or a stream that is held already."""
+    counted = replace(state(lease("a"), lease("b")), tokens=frozenset("abc"))
+    uncounted = replace(counted, tokens=frozenset("ac"))
+    newcomer = Admit(USER, lease("c"), (Bound(2),), None, Freed(ended=(Ended("b"),)), names=Counted(bound=9))
+    holder = Extend(USER, "a", NOW + 100, None, replaces=Ended("b"), names=Counted(bound=9))
+    for write in (newcomer, holder):
+        assert permits(counted, write)
+        assert not permits(uncounted, write)
+
+
+def test_a_repair_needs_the_names_as_seen() -> None:
+    """A name that was counted meanwhile would be lost."""
+    seen = replace(state(lease("a")), tokens=frozenset("ab"))
+    repair = Repair(USER, seen, Freed(), None, Recounted(seen.tokens, frozenset("a")))
+    assert permits(seen, repair)
+    assert not permits(replace(seen, tokens=frozenset("abc")), repair)
