@@ -153,9 +153,13 @@ export class Attachment {
     return state === "admitted" || (state === "lapsed" && this.#whenLapsed === "play");
   }
 
-  /** A token that is over opens nothing, so a request waits for the next one. */
+  /**
+   * A token that is over opens nothing, so a request waits for the next one, also where the stream has not noticed yet
+   * that its lease ran out: timers stand still while a laptop sleeps.
+   */
   #mayRequest() {
-    return this.#stream.state === "admitted" || (this.#mayPlay() && !this.#hasToken);
+    const isLeased = this.#stream.state === "admitted" && this.#stream.leaseMs > 0;
+    return isLeased || (this.#mayPlay() && !this.#hasToken);
   }
 
   #ask() {

@@ -26,7 +26,7 @@ class Scenarios:
         screen.assert_paused()
         screen.play()
         screen.wait_for_film()
-        assert screen.events == ["admitted"]
+        assert screen.events == ["admitted"], screen.events
 
     @asking(holdPaused=False)
     def test_a_paused_video_gives_its_slot_back_where_it_is_not_to_hold_it(self, screen: Screen) -> None:
@@ -39,7 +39,7 @@ class Scenarios:
         position = screen.position
         screen.play()
         screen.wait_for_film()
-        assert screen.events == ["admitted", "admitted"]
+        assert screen.events == ["admitted", "admitted"], screen.events
         assert screen.position > position
 
     def test_a_viewer_seeks(self, screen: Screen) -> None:
@@ -50,7 +50,7 @@ class Scenarios:
             screen.seek(position)
             screen.wait_for_film()
             assert position < screen.position < position + 5
-        assert screen.events == ["admitted"]
+        assert screen.events == ["admitted"], screen.events
 
     def test_the_next_film_is_played_by_the_same_stream(self, screen: Screen) -> None:
         """Whether it comes in the middle of the one before, or as soon as that has ended."""
@@ -63,7 +63,7 @@ class Scenarios:
         screen.seek(23.5)
         screen.page.wait_for_function("player.video.currentTime < 20")
         screen.wait_for_film()
-        assert screen.events == ["admitted"]
+        assert screen.events == ["admitted"], screen.events
         assert screen.calls == ["start"]
 
     def test_a_film_that_has_ended_gives_its_slot_back(self, screen: Screen) -> None:
@@ -74,7 +74,7 @@ class Scenarios:
         screen.wait_for_streams([])
         screen.play()
         screen.wait_for_film()
-        assert screen.events == ["admitted", "admitted"]
+        assert screen.events == ["admitted", "admitted"], screen.events
 
     @pytest.mark.usefixtures("playing_rival")
     def test_a_video_that_is_refused_shows_nothing(self, rival: Rival, screen: Screen) -> None:
@@ -164,7 +164,7 @@ class Scenarios:
         assert [request.url.partition("?")[0] for request in screen.asked].count(
             refused[0].partition("?")[0]
         ) == 2
-        assert screen.events == ["admitted"]
+        assert screen.events == ["admitted"], screen.events
 
 
 class ChoosingQualities:
@@ -176,7 +176,7 @@ class ChoosingQualities:
         screen.wait_for_film(HD)
         screen.do("choose(given)", UHD)
         screen.wait_for_film(UHD)
-        assert screen.events == ["admitted"]
+        assert screen.events == ["admitted"], screen.events
 
 
 class CarryingTokens:
@@ -190,4 +190,4 @@ class CarryingTokens:
         screen.page.wait_for_timeout(1000 * LEASE_SECONDS)
         screen.seek(14)
         screen.wait_for_film()
-        assert screen.events == ["admitted"]
+        assert screen.events == ["admitted"], screen.events

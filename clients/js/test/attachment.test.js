@@ -234,6 +234,26 @@ test("the first request of a film asks for a slot by itself, and the others do n
   assert.deepEqual(passed, ["token", "token", "token"]);
 });
 
+test("a film that loads as soon as the one before has ended goes on in its slot", async () => {
+  const { clock, service, stream, video, request } = await playing();
+  video.end();
+  await clock.pass(999);
+  request({ isFirst: true });
+  await clock.pass(10_000);
+  assert.deepEqual([stream.state, service.paths], ["admitted", ["/api/stream/start"]]);
+});
+
+test("a film that loads and is not played gives the slot back like a pause", async () => {
+  const { clock, stream, video, request } = await playing({ holdPaused: 60_000 });
+  video.end();
+  await settled();
+  request({ isFirst: true });
+  await clock.pass(59_999);
+  assert.equal(stream.state, "admitted");
+  await clock.pass(1);
+  assert.equal(stream.state, "ended");
+});
+
 test("requests of a refused film wait until it is admitted", async () => {
   const { service, stream, passed, request } = attached();
   service.answer(FULL, holdWith("token"));
@@ -254,6 +274,18 @@ test("requests of a lapsed stream wait for the next token, also while the video 
   assert.deepEqual(passed, []);
   service.answer(holdWith("second"));
   await clock.pass(10_000);
+  assert.deepEqual(passed, ["second"]);
+});
+
+test("a request waits for the next token where its laptop has slept for longer than the lease", async () => {
+  const { clock, page, service, passed, request } = await playing({}, holdWith("first"));
+  clock.freeze(90_000);
+  request();
+  await settled();
+  assert.deepEqual(passed, []);
+  service.answer(holdWith("second"));
+  page.dispatchEvent(new Event("online"));
+  await settled();
   assert.deepEqual(passed, ["second"]);
 });
 
