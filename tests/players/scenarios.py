@@ -1,12 +1,12 @@
 """What each player goes through with its viewer, its household and its network."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import pytest
 
 from tests.players.screen import EPISODE, GRACE_SECONDS, HD, LEASE_SECONDS, RIVAL, UHD, Rival, Screen, asking
 
-OUTLASTING: float = LEASE_SECONDS + GRACE_SECONDS + 1
+OUTLASTING: Final = LEASE_SECONDS + GRACE_SECONDS + 0.5
 """Seconds after which a stream that sent nothing is over."""
 
 
