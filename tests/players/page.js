@@ -20,15 +20,16 @@ for (const kind of ["admitted", "refused", "gone", "lapsed"]) stream.addEventLis
  * @param {{ detach: () => void }} player.attachment
  * @param {(url: string) => unknown} player.load loads a film, and may return a promise
  * @param {(height: number) => void} [player.choose] chooses a quality
+ * @param {{ play: () => Promise<void> | undefined, pause: () => void }} [player.viewer] what a viewer's buttons call
  */
-export function expose({ attachment, load, ...player }) {
-  const play = () => void video.play().catch(() => {}); // interrupted by a pause, as long as no slot is held
+export function expose({ attachment, load, viewer = video, ...player }) {
+  const play = () => void viewer.play()?.catch(() => {}); // interrupted by a pause, as long as no slot is held
   globalThis.player = {
     attachment,
     play,
     load: (name) => load(film(name)),
     follow: (name) => video.addEventListener("ended", async () => (await load(film(name)), play()), { once: true }),
-    pause: () => video.pause(),
+    pause: () => viewer.pause(),
     seek: (seconds) => void (video.currentTime = seconds),
     video,
     stream,
