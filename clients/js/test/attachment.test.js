@@ -2,9 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Attachment, withToken } from "../attachment.js";
-import { AWAY, FakeVideo, FULL, GONE, HOLD, SOON, holdWith, player, refusing, settled } from "./fakes.js";
-
-const LOST = new TypeError("fetch failed");
+import { AWAY, FakeVideo, FULL, GONE, HOLD, LOST, SOON, holdWith, player, refusing, settled } from "./fakes.js";
 
 /** A stream that is tied to a video, and the requests that came through. */
 function attached(options = {}, playerOptions = {}) {

@@ -100,6 +100,7 @@ export function pageOf(stored, locks = undefined) {
 }
 
 export const NEVER = Symbol("never");
+export const LOST = new TypeError("fetch failed");
 export const HOLD = [200, { streamCount: 1, maxStreams: 3, expiresInSeconds: 90, heartbeatSeconds: 30 }];
 export const LONG_HOLD = [200, { ...HOLD[1], expiresInSeconds: 86_400 }];
 export const holdWith = (playbackToken) => [200, { ...HOLD[1], playbackToken }];
