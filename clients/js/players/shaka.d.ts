@@ -34,6 +34,8 @@ export interface ShakaPlayer extends Target {
   getMediaElement(): HTMLMediaElement | null;
   getNetworkingEngine(): NetworkingEngine | null;
   retryStreaming(retryDelaySeconds?: number): boolean;
+  load(...film: any[]): Promise<any>;
+  unload(...how: any[]): Promise<any>;
 }
 
 export interface NetworkingEngine extends Target {

@@ -7,6 +7,8 @@ import { listen } from "../events.js";
 const MANIFEST = 0;
 const SEGMENT = 1;
 const BAD_HTTP_STATUS = 1001; // shaka.util.Error.Code
+const LOAD_INTERRUPTED = 7000;
+const GIVEN_UP = new Error("Another film is loaded, or none.");
 const REMOTE = /^(https?:|[^:]*$)/i; // not `offline:`, `data:` or `blob:`
 
 /** @type {typeof api.attach} */
@@ -14,18 +16,16 @@ export function attach(player, stream, options) {
   const attachment = new Attachment(player.getMediaElement(), stream, options);
   const network = /** @type {api.NetworkingEngine} */ (player.getNetworkingEngine()); // only a destroyed player has none
   const refusals = new Refusals(attachment);
-  let isLoading = false; // and its manifest has not been asked for
+  const loads = new Loads(player);
+  attachment.undoes(() => loads.detach());
 
   /** @type {api.RequestFilter} */
   const onRequest = (type, request) => {
     const isVideo = type === MANIFEST || type === SEGMENT;
     if (!isVideo || !request.uris.every((uri) => REMOTE.test(uri))) return undefined;
-    const isFirst = isLoading;
-    isLoading = false;
-    return abortable(async () => {
-      await refusals.renewal;
-      return attachment.request({ isFirst });
-    }, (token) => carry(request, token, attachment.tokenIn));
+    const isFirst = loads.takeFirst();
+    const ready = refusals.renewal.then(() => attachment.request({ isFirst }));
+    return abortable(loads.orGivenUp(ready).then((token) => carry(request, token, attachment.tokenIn)));
   };
   /** @type {api.ResponseFilter} */
   const onResponse = (_, { originalUri }) => refusals.forget(originalUri);
@@ -39,10 +39,11 @@ export function attach(player, stream, options) {
   attachment.undoes(
     listen(player, {
       loading: () => {
-        isLoading = true;
+        loads.begin();
         const video = player.getMediaElement();
         if (video) attachment.watch(video);
       },
+      loaded: () => loads.finish(),
       error: async ({ detail: error }) => {
         if (!refusals.isRepeatable(error)) return;
         error.handled = true;
@@ -96,16 +97,78 @@ function path(uri) {
 }
 
 /**
- * An operation as Shaka has them: an abort, as of a film that is unloaded, does not wait for a token.
- * @param {() => Promise<string | undefined>} wait
- * @param {(token: string | undefined) => void} done
+ * The films that a player loads. Shaka begins another load, or an unload, when the one before is over, so one that waits
+ * for a slot is given up for it.
+ */
+class Loads {
+  #isFirst = false;
+  #isLoading = false;
+  #giveUp = () => {};
+  /** @type {Promise<never>} */
+  #givenUp = new Promise(() => {});
+
+  /** @param {api.ShakaPlayer} player */
+  constructor(player) {
+    const { load, unload } = player;
+    player.load = async (...film) => {
+      this.#giveUp();
+      try {
+        return await load.apply(player, film);
+      } catch (/** @type {any} */ error) {
+        if (isGivenUp(error)) error.code = LOAD_INTERRUPTED; // as Shaka has it for all other interruptions
+        throw error;
+      }
+    };
+    player.unload = (...how) => {
+      this.#giveUp();
+      return unload.apply(player, how);
+    };
+    this.detach = () => void Object.assign(player, { load, unload });
+  }
+
+  begin() {
+    this.#isFirst = true;
+    this.#isLoading = true;
+    this.#givenUp = new Promise((_, reject) => (this.#giveUp = () => reject(GIVEN_UP)));
+    this.#givenUp.catch(() => {});
+  }
+
+  finish() {
+    this.#isLoading = false;
+  }
+
+  /** Whether a request is the first of its film. */
+  takeFirst() {
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
+    return isFirst;
+  }
+
+  /**
+   * A wait for a token, which fails if the film is given up. A film that has been loaded is stopped by Shaka.
+   * @template T
+   * @param {Promise<T>} ready
+   */
+  orGivenUp(ready) {
+    return this.#isLoading ? Promise.race([ready, this.#givenUp]) : ready;
+  }
+}
+
+/** @param {any} error a REQUEST_FILTER_ERROR has the error of the filter */
+function isGivenUp(error) {
+  return error && error.data && error.data[0] === GIVEN_UP;
+}
+
+/**
+ * An operation as Shaka has them: its abort, as of a film that is unloaded, does not wait for a token.
+ * @param {Promise<void>} done
  * @returns {api.Operation}
  */
-function abortable(wait, done) {
+function abortable(done) {
   let abort = () => {};
-  const aborted = new Promise((resolve) => (abort = () => resolve(undefined)));
-  const promise = Promise.race([aborted, wait().then(done)]);
-  return { promise, abort: () => (abort(), promise) };
+  const aborted = new Promise((/** @type {(value?: undefined) => void} */ resolve) => (abort = resolve));
+  const promise = Promise.race([done, aborted]);
+  return { promise, abort: () => (abort(), promise.catch(() => {})) };
 }
 
 /**

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { attach } from "../players/shaka.js";
-import { FakeVideo, LOST, holdWith, player, settled } from "./fakes.js";
+import { FULL, FakeVideo, LOST, holdWith, player, settled } from "./fakes.js";
 
 const [MANIFEST, SEGMENT, LICENSE, KEY] = [0, 1, 2, 6];
 const SEGMENT_URI = "https://cdn.example.com/1.mp4";
@@ -21,7 +21,8 @@ class FakeNetwork extends EventTarget {
     const request = { uris: [uri], headers: {}, allowCrossSiteCredentials: false };
     const passing = [...this.requestFilters].map((filter) => filter(type, request));
     const sent = { request, isThrough: false, abort: () => Promise.all(passing.map((operation) => operation.abort())) };
-    Promise.all(passing.map((operation) => operation?.promise ?? operation)).then(() => (sent.isThrough = true));
+    sent.passed = Promise.all(passing.map((operation) => operation?.promise ?? operation));
+    sent.passed.then(() => (sent.isThrough = true)).catch(() => {});
     return sent;
   }
 
@@ -43,9 +44,26 @@ class FakeShaka extends EventTarget {
   getMediaElement = () => this.video;
   retryStreaming = () => (this.retries += 1) > 0;
 
-  load() {
+  #before = Promise.resolve();
+
+  /** One load after the other, as long as they take. */
+  async load(uri = "https://cdn.example.com/film.m3u8") {
+    await this.#before;
     this.dispatchEvent(new Event("loading"));
-    return this.network.request(MANIFEST, "https://cdn.example.com/film.m3u8");
+    this.manifest = this.network.request(MANIFEST, uri);
+    this.#before = this.manifest.passed.catch(() => {});
+    try {
+      await this.manifest.passed;
+    } catch (error) {
+      throw Object.assign(new Error("REQUEST_FILTER_ERROR"), { code: 1006, data: [error] });
+    }
+    this.dispatchEvent(new Event("loaded"));
+    return "loaded";
+  }
+
+  async unload() {
+    await this.#before;
+    return "unloaded";
   }
 
   fail(error) {
@@ -78,11 +96,9 @@ async function playing(options) {
 
 test("loading a film asks for a slot, and goes on with its token", async () => {
   const { service, shaka } = attached();
-  const { request, isThrough } = shaka.load();
-  assert.equal(isThrough, false);
-  await settled();
+  assert.equal(await shaka.load(), "loaded");
   assert.deepEqual(service.paths, ["/api/stream/start"]);
-  assert.deepEqual(request.headers, { "cta-common-access-token": "first" });
+  assert.deepEqual(shaka.manifest.request.headers, { "cta-common-access-token": "first" });
 });
 
 test("only the manifest that a film loads first asks for a slot", async () => {
@@ -123,6 +139,28 @@ test("an abort does not wait for a token", async () => {
   const waiting = shaka.network.request(SEGMENT);
   await waiting.abort();
   assert.deepEqual(waiting.request.headers, {});
+});
+
+for (const [what, next] of [
+  ["loaded", (shaka) => shaka.load("https://cdn.example.com/other.m3u8")],
+  ["unloaded", (shaka) => shaka.unload()],
+]) {
+  test(`a film that waits for a slot is interrupted as Shaka does it when another one is ${what}`, async () => {
+    const { service, shaka } = attached();
+    service.answer(FULL, holdWith("token"));
+    const waiting = assert.rejects(shaka.load(), { code: 7000 });
+    await settled();
+    assert.equal(await next(shaka), what);
+    await waiting;
+  });
+}
+
+test("a load that fails for a reason of its own fails with it", async () => {
+  const { shaka } = attached();
+  shaka.network.registerRequestFilter(async () => {
+    throw new Error("a filter of the page");
+  });
+  await assert.rejects(shaka.load(), { code: 1006 });
 });
 
 test("after a token that has expired, the next try and all other requests wait for one heartbeat", async () => {
@@ -209,6 +247,7 @@ test("a player may get its video after it was attached", async () => {
 test("a player that was let go of is as it was before", async () => {
   const { service, shaka, attachment } = await playing();
   attachment.detach();
+  assert.deepEqual([shaka.load, shaka.unload], [FakeShaka.prototype.load, FakeShaka.prototype.unload]);
   assert.equal(shaka.network.requestFilters.size + shaka.network.responseFilters.size, 0);
   shaka.network.refuse(refusal());
   assert.equal(shaka.fail(refusal()).handled, false);
