@@ -25,7 +25,7 @@ export interface VideoJsPlayer {
   on(kind: string, listener: (event: any) => any): void;
   off(kind: string, listener: (event: any) => any): void;
   /** Its `vhs` plays HLS and DASH; it is another one with each source. */
-  tech(isSafe: true): { vhs?: { xhr: SendRequest } } | undefined;
+  tech(isSafe: true): any;
 }
 
 /**

@@ -16,6 +16,7 @@ export function attach(player, stream, options) {
     if (!tech) throw new Error("Set the source of Video.js after attach(), by player.src().");
     const { vhs } = tech;
     if (!vhs) return; // no source yet, or the browser plays HLS itself
+    /** @type {{ xhr: api.SendRequest }} */
     const { xhr } = vhs;
     let isFirst = Boolean(player.autoplay()); // else play comes first
     // Hooks of `onRequest` cannot wait. Those of the page are kept on the function itself, as are the global ones, which
