@@ -210,7 +210,7 @@ export function withToken(url, token) {
  */
 function setCookie(token = "", leaseMs, domain) {
   const { document, location } = scope;
-  const parts = [`${TOKEN_NAME}=${token}`, "Path=/", `Max-Age=${Math.floor(leaseMs / 1000)}`, "SameSite=Lax"];
+  const parts = [`${TOKEN_NAME}=${token}`, "Path=/", `Max-Age=${Math.ceil(leaseMs / 1000)}`, "SameSite=Lax"];
   if (domain) parts.push(`Domain=${domain}`);
   if (location.protocol === "https:") parts.push("Secure");
   document.cookie = parts.join("; ");

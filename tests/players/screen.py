@@ -15,12 +15,12 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route
 
-LEASE_SECONDS: Final = 2
+LEASE_SECONDS: Final = 3
 GRACE_SECONDS: Final = 1
 SETTINGS: Final = {
     "MAX_STREAMS": "1",
     "LEASE_SECONDS": str(LEASE_SECONDS),
-    "HEARTBEAT_SECONDS": "0.5",
+    "HEARTBEAT_SECONDS": "1",
     "GRACE_SECONDS": str(GRACE_SECONDS),
     "GROUP_PATHS": "",  # each quality is for everyone
 }

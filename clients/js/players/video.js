@@ -5,6 +5,7 @@ import { listen } from "../events.js";
 /** @import { Stream } from "../index.js" */
 
 const SAME_PLACE_S = 1; // a video that fails here again fails for another reason
+const FIRST = { capture: true };
 
 /**
  * Tie a stream to a `<video>` that plays by itself.
@@ -37,8 +38,8 @@ export function attach(video, stream, options) {
     if (await attachment.expired()) source.reload();
     else video.dispatchEvent(new Event("error"));
   };
-  video.addEventListener("error", onError, true); // the page hears it afterwards, if at all
-  attachment.undoes(() => video.removeEventListener("error", onError, true));
+  video.addEventListener("error", onError, FIRST); // the page hears it afterwards, if at all
+  attachment.undoes(() => video.removeEventListener("error", onError, FIRST));
 
   if (video.autoplay && !isHeld()) attachment.request({ isFirst: true });
   return attachment;

@@ -141,6 +141,7 @@ export class FakeVideo extends EventTarget {
   paused = true;
   ended = false;
   forbidden = false; // whether the browser wants a gesture of the viewer
+  #film = 0;
 
   play() {
     if (this.forbidden) return Promise.reject(new DOMException("no gesture", "NotAllowedError"));
@@ -162,7 +163,13 @@ export class FakeVideo extends EventTarget {
     this.#happens("ended");
   }
 
+  /** Another film is loaded: what would happen to this one does not. */
+  forget() {
+    this.#film += 1;
+  }
+
   #happens(kind) {
-    queueMicrotask(() => this.dispatchEvent(new Event(kind)));
+    const film = this.#film;
+    queueMicrotask(() => film === this.#film && this.dispatchEvent(new Event(kind)));
   }
 }
