@@ -6,8 +6,11 @@ import { listen } from "../events.js";
 // shaka.net.NetworkingEngine.RequestType; keys, licences and all else have other types.
 const MANIFEST = 0;
 const SEGMENT = 1;
-const BAD_HTTP_STATUS = 1001; // shaka.util.Error.Code
+
+// shaka.util.Error.Code
+const BAD_HTTP_STATUS = 1001;
 const LOAD_INTERRUPTED = 7000;
+
 const GIVEN_UP = new Error("Another film is loaded, or none.");
 const REMOTE = /^(https?:|[^:]*$)/i; // not `offline:`, `data:` or `blob:`
 
