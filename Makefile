@@ -12,7 +12,8 @@ PLOTTER := .venv-bench/.installed
 CRT := .venv-crt/.installed
 LOCALSTACK := .venv-localstack/.installed
 HLS := dev/page/node_modules/.installed
-NODE_MODULES := $(HLS) clients/js/node_modules/.installed tests/edge/node_modules/.installed
+NODE_MODULES := $(HLS) $(addsuffix /node_modules/.installed, clients/js tests/edge \
+	tests/clients/projects/vite tests/clients/projects/webpack4)
 PLAYERS := tests/players/node_modules/.installed
 PY := .venv/bin/python
 export PYTHONPATH := src:.
@@ -221,7 +222,7 @@ capacity: $(VENV) ## What an audience asks of an account, and costs (VIEWERS=100
 
 .PHONY: clean
 clean: ## Remove builds and caches; environments and the state of stages stay
-	rm -rf build mutants .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf build mutants clients/js/dist .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find src dev bench proof tests clients -name __pycache__ -prune -exec rm -rf {} +
 
 # An environment is as new as its lock file, or is made anew from it.
@@ -245,9 +246,9 @@ $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(LOCALSTACK) $(CRT):
 
 # One quick retry: offline, make run must not wait a minute for npm.
 NPM_CI := npm ci --silent --no-audit --no-fund --fetch-retries 1 --fetch-retry-mintimeout 1000
-# TypeScript for the JavaScript client's types, a parser and another verifier for the edge, hls.js for the page of
-# make run, the players that the client is attached to; without npm the tests that need them are skipped, and the
-# page has no video.
+# What builds and checks the JavaScript client, bundlers that projects build it with, the players that it is attached
+# to, a parser and another verifier for the edge, hls.js for the page of make run; without npm the tests that need them
+# are skipped, and the page has no video.
 %/node_modules/.installed: %/package-lock.json
 	@! command -v npm >/dev/null || (cd $* && $(NPM_CI) && touch node_modules/.installed) \
 		|| echo "npm cannot fetch what $*/package-lock.json names: go on without it."

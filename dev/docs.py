@@ -11,6 +11,7 @@ from dev import ROOT
 from dev.cache import CannotFetch, filled, npm_package
 
 MKDOCS: Final = ROOT / ".venv-docs" / "bin" / "mkdocs"
+PAGES: Final = ROOT / "build" / "docs"
 SITE: Final = ROOT / "build" / "site"
 MERMAID: Final = "mermaid@11.4.1"
 MERMAID_SHA256: Final = "ec7b61b391aaa24bf666fd20e48d0a626eeb4a95b95bc6b3016a122d7f0bc2af"
@@ -24,6 +25,7 @@ def main() -> int:
     except CannotFetch as reason:
         print(f"make docs: {reason}", file=sys.stderr)
         return 1
+    _gather()
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}  # the theme's advertisement
     build = [str(MKDOCS), "build", "--strict"]  # not --quiet: it would not count the warnings
     if code := subprocess.run(build, cwd=ROOT, env=environment, check=False).returncode:
@@ -31,6 +33,16 @@ def main() -> int:
     shutil.copy(script, SITE / "assets" / SCRIPT)
     print(f"file://{SITE / 'index.html'}, or with the API call by call: python3 -m http.server -d build/site")
     return 0
+
+
+def _gather() -> None:
+    """Copy the pages to where MkDocs finds them, and the README of each client beside them."""
+    shutil.rmtree(PAGES, ignore_errors=True)
+    shutil.copytree(ROOT / "docs", PAGES)
+    (PAGES / "clients").mkdir()
+    for readme in ROOT.glob("clients/*/README.md"):
+        text = readme.read_text(encoding="utf-8").replace("](../../docs/", "](../")
+        (PAGES / "clients" / f"{readme.parent.name}.md").write_text(text, encoding="utf-8")
 
 
 def _fetch(folder: Path) -> None:

@@ -167,12 +167,13 @@ export class Stream extends Events {
   /** @param {{ answer: api.Hold, askedAt: number }} held @param {string} [replaced] */
   #hold({ answer, askedAt }, replaced = this.#replaces) {
     const { expiresInSeconds, heartbeatSeconds, playbackToken } = answer ?? {};
-    const isLease = expiresInSeconds > 0 && expiresInSeconds <= LONGEST_LEASE_S;
+    const isLease = expiresInSeconds >= 0 && expiresInSeconds <= LONGEST_LEASE_S;
     const isOurs = isLease && heartbeatSeconds > 0 && heartbeatSeconds <= LONGEST_LEASE_S;
     if (!isOurs) throw new ServiceError(0, { detail: "What answered is not the service." });
     this.#failures = 0;
-    this.#leaseUntil = askedAt + expiresInSeconds * 1000; // not after what the service means
     this.#heartbeatMs = heartbeatSeconds * 1000;
+    // Not after what the service means, which it rounds down: a lease of no time would lapse at once, and again and again.
+    this.#leaseUntil = askedAt + Math.max(expiresInSeconds * 1000, this.#heartbeatMs);
     this.#isVerified = answer.verified !== false;
     this.#replaces = this.#isVerified ? undefined : replaced; // after an unverified start it may not be over
     this.#schedule(this.#heartbeatMs);

@@ -13,7 +13,7 @@ GITHUB: Final = ROOT / ".github"
 
 MANIFESTS: Final = {
     "github-actions": r"\.github/workflows/[^/]+\.ya?ml",
-    "npm": r"(.*/)?package(-lock)?\.json",
+    "npm": r"(.*/)?package-lock\.json",
     "pip": r"(.*/)?pyproject\.toml|(.*/)?requirements/[^/]+\.txt|(.*/)?requirements[^/]*\.txt",
     "terraform": r"(?!.*/tests/).*\.tf",
 }
@@ -49,6 +49,15 @@ def test_dependabot_looks_into_every_folder_with_dependencies(kind: str) -> None
     manifests = [name for name in files() if re.fullmatch(MANIFESTS[kind], name)]
 
     assert watched()[kind] == {folder_of(kind, name) for name in manifests}
+
+
+def test_every_package_that_names_dependencies_has_a_lock() -> None:
+    """The entries of the JavaScript client are packages without any."""
+    packages = [name for name in files() if Path(name).name == "package.json"]
+    asking = [name for name in packages if "ependencies" in (ROOT / name).read_text(encoding="utf-8")]
+
+    assert asking
+    assert [name for name in asking if not (ROOT / name).with_name("package-lock.json").exists()] == []
 
 
 def test_every_action_is_a_commit_with_its_version() -> None:

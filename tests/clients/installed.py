@@ -1,14 +1,18 @@
 """The clients as their users get them: built, installed into a folder of their own, and with examples."""
 
+import atexit
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-from tests.support import skip_or_fail
+from tests.support import skip_or_fail, succeed
 
 HERE: Final = Path(__file__).parent
 CLIENTS: Final = HERE.parents[1] / "clients"
@@ -20,24 +24,72 @@ def examples(client: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
+@dataclass(frozen=True)
+class PythonPackage:
+    """The Python client's files as an index would have them."""
+
+    sdist: Path
+    wheel: Path
+
+
+@cache
+def python_package() -> PythonPackage:
+    """Build them, the wheel out of the sdist; once for all tests of the process."""
+    folder = Path(tempfile.mkdtemp(prefix="python-client-"))
+    atexit.register(shutil.rmtree, folder)
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(folder)]
+    subprocess.run(build, cwd=CLIENTS / "python", check=True, stdout=subprocess.DEVNULL)
+    (sdist,) = folder.iterdir()
+    pip("wheel", "--no-build-isolation", "--wheel-dir", folder, sdist)
+    (wheel,) = folder.glob("*.whl")
+    return PythonPackage(sdist, wheel)
+
+
+def pip(command: str, *arguments: str | Path) -> None:
+    """Run it without a network."""
+    quiet = ["--quiet", "--disable-pip-version-check"]
+    offline = ["--no-deps", "--no-index"]
+    subprocess.run([sys.executable, "-m", "pip", command, *quiet, *offline, *arguments], check=True)
+
+
 def python_client(folder: Path) -> Path:
-    """Build its wheel and install it there; gives the player that plays by it."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    offline = ["--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, *offline, "--target", str(folder), str(CLIENTS / "python")], check=True)
+    """Install its wheel there; gives the player that plays by it."""
+    pip("install", "--target", folder, python_package().wheel)
     return Path(shutil.copy(HERE / "player.py", folder))
 
 
+def javascript_package(folder: Path) -> Path:
+    """Build and pack it there; gives the file that npm installs.
+
+    It is built in a copy, so that nothing else that builds at the same time is in the way.
+    """
+    ours = CLIENTS / "js"
+    if not (ours / "node_modules").exists():
+        skip_or_fail("TypeScript and esbuild are not installed: `npm ci` in clients/js installs them.")
+    copy = folder / "js"
+    shutil.copytree(ours, copy, ignore=shutil.ignore_patterns("node_modules", "dist"))
+    (copy / "node_modules").symlink_to(ours / "node_modules")
+    return _packed(copy, folder)
+
+
 def javascript_client(folder: Path) -> Path:
-    """Pack it and unpack it there, as npm does; gives the player that plays by it."""
-    npm = shutil.which("npm")
-    if npm is None:
-        skip_or_fail("npm is not installed: it packs the JavaScript client.")
-    pack = [npm, "pack", "--silent", "--offline", "--pack-destination", str(folder)]
-    subprocess.run(pack, cwd=CLIENTS / "js", check=True, stdout=subprocess.DEVNULL)
-    (tarball,) = folder.glob("*.tgz")
+    """Pack it as it is written and unpack it there, as npm does; gives the player that plays by it."""
     modules = folder / "node_modules"
-    with tarfile.open(tarball) as archive:
+    with tarfile.open(_packed(CLIENTS / "js", folder, "--ignore-scripts")) as archive:
         archive.extractall(modules, filter="data")
     (modules / "package").rename(modules / "stream-limiter-client")
     return Path(shutil.copy(HERE / "player.mjs", folder))
+
+
+def npm() -> str:
+    """Return where npm is."""
+    found = shutil.which("npm")
+    if found is None:
+        skip_or_fail("npm is not installed: it packs the JavaScript client.")
+    return found
+
+
+def _packed(client: Path, folder: Path, *options: str) -> Path:
+    succeed(npm(), "pack", "--silent", "--offline", "--pack-destination", folder, *options, cwd=client)
+    (tarball,) = folder.glob("*.tgz")
+    return tarball

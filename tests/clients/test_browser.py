@@ -3,10 +3,8 @@
 import functools
 import json
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
 import pytest
@@ -15,12 +13,12 @@ from playwright.sync_api import Browser, Page
 from dev import ROOT
 from dev.browser import MISSING, chromium, find
 from dev.servers import free_port
+from tests.clients.pages import LOOPBACK, Pages, serving
 from tests.support import skip_or_fail
 
 pytestmark = pytest.mark.e2e
 
 CLIENT: Final = ROOT / "clients" / "js"
-LOOPBACK: Final = "127.0.0.1"
 RETRY_AFTER_SECONDS: Final = 7
 
 # What came of a start, and of a list: the error's own words.
@@ -98,26 +96,6 @@ class Gateway(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""
-
-
-class Pages(SimpleHTTPRequestHandler):
-    """The client's modules, for pages of an origin of their own."""
-
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
-
-
-@contextmanager
-def serving(handler: Any) -> Iterator[str]:
-    """Serve on loopback; gives the origin."""
-    with ThreadingHTTPServer((LOOPBACK, 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://{LOOPBACK}:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module")

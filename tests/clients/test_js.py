@@ -18,13 +18,24 @@ def node(*arguments: str) -> None:
     succeed(binary, *arguments, cwd=CLIENT)
 
 
+def need_the_tools() -> None:
+    """Skip the test where what builds and checks the client is not installed."""
+    if not TYPESCRIPT.exists():
+        skip_or_fail("TypeScript and esbuild are not installed: `npm ci` in clients/js installs them.")
+
+
 def test_the_javascript_client_passes_its_own_tests() -> None:
     """Node's runner finds no failure."""
-    node("--test", "test/")
+    node("--test", *map(str, sorted((CLIENT / "test").glob("*.test.js"))))
+
+
+def test_what_is_built_of_the_javascript_client_is_for_televisions() -> None:
+    """The classic script is ES2015, works in a window of Chromium 53, and is as small as the README says."""
+    need_the_tools()
+    node("--test", "test/built/script.test.js")
 
 
 def test_the_javascript_client_has_the_types_that_it_declares() -> None:
     """The modules, checked strictly, are what index.d.ts says; players may be written against it."""
-    if not TYPESCRIPT.exists():
-        skip_or_fail("TypeScript is not installed: `npm ci` in clients/js installs it.")
+    need_the_tools()
     node(str(TYPESCRIPT))

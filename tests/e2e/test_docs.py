@@ -11,9 +11,12 @@ from threading import Thread
 import pytest
 from playwright.sync_api import expect
 
+from dev import ROOT
 from dev.browser import MISSING, chromium, find
 from dev.docs import MKDOCS, SITE
 from tests.support import skip_or_fail, succeed
+
+CLIENTS = sorted(readme.parent.name for readme in ROOT.glob("clients/*/README.md"))
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -40,6 +43,16 @@ def test_the_site_asks_nothing_of_another_host(site: Path) -> None:
     )
     assert 'class="mermaid"' in html
     assert "swagger-ui" in html
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_readme_of_each_client_is_a_page(site: Path, client: str) -> None:
+    """It has the README's title, and the navigation leads to it."""
+    readme = (ROOT / "clients" / client / "README.md").read_text(encoding="utf-8")
+    title = readme.partition("\n")[0].removeprefix("# ")
+    page = (site / "clients" / f"{client}.html").read_text(encoding="utf-8")
+    assert re.search(rf"<h1[^>]*>{re.escape(title)}<", page)
+    assert f'href="clients/{client}.html"' in (site / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture

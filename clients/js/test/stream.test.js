@@ -245,6 +245,14 @@ test("a stream whose heartbeats are answered never lapses, however long they tak
   assert.deepEqual([stream.state, kinds()], ["admitted", ["admitted"]]);
 });
 
+test("a lease that the service rounds down to nothing lasts for a heartbeat", async () => {
+  const { clock, service, stream, kinds } = player();
+  service.answer([200, { ...HOLD[1], expiresInSeconds: 0 }], HOLD);
+  await stream.start();
+  await clock.pass(29_999);
+  assert.deepEqual([stream.state, kinds(), service.requests.length], ["admitted", ["admitted"], 1]);
+});
+
 test("an unverified answer extends the lease like any other: the service can be reached", async () => {
   const { clock, service, stream, kinds } = player();
   service.answer(UNVERIFIED);

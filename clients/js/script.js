@@ -1,0 +1,6 @@
+/** The global `streamLimiter` of the classic script: what the package's entries export. */
+export * from "./index.js";
+export * as hls from "./players/hls.js";
+export * as shaka from "./players/shaka.js";
+export * as video from "./players/video.js";
+export * as videojs from "./players/videojs.js";

@@ -1,0 +1,144 @@
+"""The JavaScript client as npm installs it: its package's metadata, and projects that are built with it."""
+
+import functools
+import json
+import shutil
+import tarfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from dev import ROOT
+from dev.browser import MISSING, chromium, find
+from tests.clients.installed import examples, javascript_package, npm
+from tests.clients.pages import Pages, serving
+from tests.support import skip_or_fail, succeed
+
+CLIENT: Final = ROOT / "clients" / "js"
+PROJECTS: Final = Path(__file__).parent / "projects"
+PLAYERS: Final = {"hls", "shaka", "video", "videojs"}
+HOLD: Final = {"streamCount": 1, "maxStreams": 3, "expiresInSeconds": 90, "heartbeatSeconds": 30}
+
+# What the example of the README leaves to its page.
+TELEVISION: Final = """<!doctype html>
+<script>
+  function accessToken() { return "token"; }
+  function showWhoIsWatching() {}
+</script>
+"""
+
+
+class Site(Pages, BaseHTTPRequestHandler):
+    """Pages and an API that admits everyone, at one origin; `asked` has the path and body of each call."""
+
+    asked: list[tuple[str, dict[str, object]]]
+
+    def do_POST(self) -> None:
+        """Admit."""
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.asked.append((self.path, body))
+        answer = json.dumps(HOLD).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+
+def site() -> type[Site]:
+    """Return a site that was not asked yet."""
+    return type("New", (Site,), {"asked": []})
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `npm pack` makes."""
+    return javascript_package(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A page of a Chromium that is installed on this machine; it must raise no error."""
+    path = find()
+    if path is None:
+        skip_or_fail(MISSING)
+    with chromium(path) as browser:
+        yield from watched(browser)
+
+
+def watched(browser: Browser) -> Iterator[Page]:
+    """Open a page, and look in the end whether it raised an error."""
+    errors: list[str] = []
+    page = browser.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    assert errors == []
+
+
+def test_the_package_holds_what_it_should(package: Path) -> None:
+    """The modules, their types, both builds, the licence and the changes; no test, no setting of a tool."""
+    with tarfile.open(package) as archive:
+        names = {name.removeprefix("package/") for name in archive.getnames()}
+        licence = archive.extractfile("package/LICENSE")
+        assert licence is not None
+        assert licence.read() == (ROOT / "LICENSE").read_bytes()
+    players = {f"{place}/{name}.js" for place in ("players", "dist/es2015/players") for name in PLAYERS}
+    stubs = {f"{name}/package.json" for name in PLAYERS}
+    expected = {"CHANGELOG.md", "README.md", "index.js", "index.d.ts", "dist/stream-limiter-client.js"}
+    assert {*expected, *players, *stubs} <= names
+    assert {name for name in names if name.startswith(("test", "tsconfig", "node_modules"))} == set()
+
+
+def test_every_kind_of_module_resolution_finds_modules_and_types(package: Path) -> None:
+    """Of bundlers, of Node and of TypeScript before it knew `exports`, by the two checkers of packages."""
+    tools = CLIENT / "node_modules" / ".bin"
+    succeed(tools / "publint", "--strict", package)
+    # A require of an ES module is fine from Node 20.19 and 22.12 on.
+    succeed(tools / "attw", package, "--ignore-rules", "cjs-resolves-to-esm")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("bundler", ["vite", "webpack4"])
+def test_a_project_is_built_with_the_package_and_runs(
+    bundler: str, package: Path, page: Page, tmp_path: Path
+) -> None:
+    """Its page takes a slot, and has the entry of each player."""
+    tools = PROJECTS / bundler / "node_modules"
+    if not tools.exists():
+        skip_or_fail(f"{bundler} is not installed: `npm ci` in tests/clients/projects/{bundler} installs it.")
+    succeed(npm(), "install", "--silent", "--offline", "--no-audit", "--prefix", tmp_path, package)
+    project = tmp_path / bundler
+    shutil.copytree(PROJECTS / bundler, project, ignore=shutil.ignore_patterns("node_modules"))
+    (project / "node_modules").symlink_to(tools)
+    for part in ("index.html", "main.js"):
+        shutil.copy(PROJECTS / part, project)
+    succeed(npm(), "run", "build", cwd=project)
+    handler = site()
+    with serving(functools.partial(handler, directory=project / "dist")) as origin:
+        page.goto(origin)
+        assert page.evaluate("started") is True
+    assert page.evaluate("entries") == ["function"] * 4
+    ((path, body),) = handler.asked
+    assert (path, body["device"]) == ("/stream/start", "bundled")
+
+
+@pytest.mark.e2e
+def test_the_example_for_televisions(package: Path, page: Page, tmp_path: Path) -> None:
+    """With the classic script of the package, a video that is played asks for a slot first."""
+    with tarfile.open(package) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (example,) = examples("js", "html")
+    handler = site()
+    with serving(functools.partial(handler, directory=tmp_path / "package" / "dist")) as origin:
+        html = TELEVISION + example.replace("https://api.example.com", origin)
+        (tmp_path / "package" / "dist" / "index.html").write_text(html, encoding="utf-8")
+        page.route("**/film.mp4", lambda _: None)  # it goes on loading: a video that is not there never plays
+        page.goto(origin)
+        with page.expect_response("**/stream/start"):
+            page.evaluate("void document.querySelector('video').play().catch(() => {})")
+    path, body = handler.asked[0]
+    assert (path, body["device"]) == ("/stream/start", "television")
