@@ -16,7 +16,7 @@ class TestVideoJs(Scenarios, ChoosingQualities, CarryingTokens):
     page: ClassVar = "videojs.html"
 
     def test_a_film_plays_by_itself_where_it_is_to(self, screen: Screen) -> None:
-        """Its first request asks for a slot, as the browser plays nothing that it does not have."""
+        """Video.js does not wait for the film before it plays."""
         screen.do("vjs.autoplay(true)")
         screen.do("load(given)", EPISODE)
         screen.wait_for_film()

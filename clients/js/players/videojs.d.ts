@@ -17,7 +17,6 @@ export type SendRequest = (options: RequestOptions, callback: (...answer: any[])
 
 /** What is used of a Video.js player. */
 export interface VideoJsPlayer {
-  autoplay(): boolean | string | undefined;
   paused(): boolean;
   ended(): boolean;
   play(): Promise<void> | undefined;

@@ -18,14 +18,12 @@ export function attach(player, stream, options) {
     if (!vhs) return; // no source yet, or the browser plays HLS itself
     /** @type {{ xhr: api.SendRequest }} */
     const { xhr } = vhs;
-    let isFirst = Boolean(player.autoplay()); // else play comes first
     // Hooks of `onRequest` cannot wait. Those of the page are kept on the function itself, as are the global ones, which
     // a hook of ours would displace.
     vhs.xhr = new Proxy(xhr, {
       apply(_, __, [request, callback]) {
         if (!VIDEO.includes(request.requestType)) return xhr(request, callback);
-        const sent = patient(new XMLHttpRequest(), attachment, isFirst);
-        isFirst = false;
+        const sent = patient(new XMLHttpRequest(), attachment);
         sent.timeout = request.timeout || TIMEOUT_MS; // from when it is sent, which Video.js would count from now
         sent.addEventListener("timeout", () => (sent.timedout = true));
         return xhr(Object.assign({}, request, { xhr: sent, timeout: 0 }), callback);
@@ -67,9 +65,8 @@ function videoOf(player) {
  * expired: its player sees the second answer alone. An abort works at any time.
  * @param {api.Request} request
  * @param {Attachment} attachment
- * @param {boolean} isFirst
  */
-function patient(request, attachment, isFirst) {
+function patient(request, attachment) {
   const { abort, open, send, setRequestHeader } = request;
   const { tokenIn } = attachment;
   let method = "GET";
@@ -94,7 +91,7 @@ function patient(request, attachment, isFirst) {
   /** @param {Promise<unknown>} [renewal] */
   async function submit(renewal) {
     await renewal;
-    const token = await attachment.request({ isFirst });
+    const token = await attachment.request();
     if (isAborted) return;
     open.call(request, method, token && tokenIn === "query" ? withToken(url, token) : url, true);
     for (const header of headers) setRequestHeader.apply(request, header);

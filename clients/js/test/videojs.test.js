@@ -51,10 +51,8 @@ class FakeVideoJs {
   #listeners = new Map();
   #vhs;
   isReady = true;
-  hasAutoplay = false;
   global = new Set(["a hook of the page"]);
 
-  autoplay = () => this.hasAutoplay;
   paused = () => this.video.paused;
   ended = () => this.video.ended;
   play = () => this.video.play();
@@ -149,15 +147,11 @@ test("a request for video waits until a slot is held, and carries its token and 
   assert.deepEqual(request.headers, { Range: "bytes=0-9", "cta-common-access-token": "first" });
 });
 
-test("the first request of a film that is to play by itself asks for a slot, and no other one does", async () => {
-  const { service, stream, vjs } = attached();
-  vjs.hasAutoplay = true;
-  vjs.src();
-  vjs.ask({ requestType: "hls-playlist" });
-  await settled();
-  assert.deepEqual(service.paths, ["/api/stream/start"]);
+test("no request asks for a slot: Video.js plays first, also where a film is to play by itself", async () => {
+  const { service, stream, vjs } = await playing();
   service.answer(GONE);
   await stream.renew();
+  vjs.src();
   vjs.ask({ requestType: "hls-playlist" });
   await settled();
   assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/heartbeat"]);
