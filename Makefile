@@ -41,7 +41,7 @@ test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, t
 	$(PY) -m pytest -m "e2e and not long" $(IN_PARALLEL) --dist loadfile
 
 .PHONY: test-long
-test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(PLAYERS) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
+test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
 	$(PY) -m pytest -m long $(IN_PARALLEL) --dist loadfile
 
 .PHONY: coverage

@@ -92,8 +92,8 @@ function withTokens(Loader, attachment) {
         ...callbacks,
         onSuccess: (/** @type {any} */ response, /** @type {Stats} */ _, /** @type {Context} */ __, /** @type {Details} */ details) =>
           callbacks.onSuccess(response, stats, context, details),
-        onError: async (/** @type {{ code: number }} */ error, /** @type {Context} */ _, /** @type {Details} */ details) => {
-          const isExpired = mayRepeat && error.code === 403 && reasonIn(details) === "expired";
+        onError: async (/** @type {any} */ error, /** @type {Context} */ _, /** @type {Details} */ details) => {
+          const isExpired = mayRepeat && reasonIn(details) === "expired";
           const newest = isExpired ? await attachment.expired() : undefined;
           if (this.#isOver) return;
           if (newest) this.#repeat(newest, policy);

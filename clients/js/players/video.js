@@ -78,10 +78,11 @@ class Source {
 
   /** Give it back, and what failed meanwhile another try. */
   bringBack() {
+    const isPlaying = !this.#video.paused;
     if (this.#taken.size > 0) {
       for (const [element, url] of this.#taken) element.setAttribute("src", url);
       this.#taken.clear();
-      this.#load(!this.#video.paused);
+      this.#load(isPlaying);
     } else if (this.#video.error) {
       this.reload();
     }

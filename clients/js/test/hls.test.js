@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { attach } from "../players/hls.js";
-import { FakeVideo, FULL, GONE, holdWith, player, settled } from "./fakes.js";
+import { AWAY, FakeVideo, FULL, GONE, holdWith, player, settled } from "./fakes.js";
 
 const HEADER = "cta-common-access-token";
 const URL_OF_FILM = "https://cdn.example.com/film.m3u8";
@@ -14,6 +14,7 @@ class FakeHls {
   levels = [];
   calls = [];
   sent = [];
+  aborted = 0;
   edge = () => ({ code: 200 }); // answers a request
   #listeners = {};
 
@@ -36,11 +37,13 @@ class FakeHls {
           const { code, reason } = hls.edge(context);
           if (code === undefined) return; // it is on its way
           const details = new Response(null, { status: code, headers: reason ? { "x-playback": reason } : {} });
+          this.stats.code = code;
           if (code === 200) callbacks.onSuccess({ code }, this.stats, context, details);
           else callbacks.onError({ code }, context, details, this.stats);
         }
 
         abort() {
+          hls.aborted += 1;
           this.callbacks.onAbort(this.stats, null, null);
         }
 
@@ -183,13 +186,13 @@ test("a token that the edge takes for expired leads to one heartbeat and one rep
   const { kinds, told, stats } = hls.request("fragment");
   await settled();
   assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/heartbeat"]);
-  assert.deepEqual(kinds(), ["success"]);
+  assert.deepEqual([kinds(), stats.code], [["success"], 200]);
   assert.equal(told[0][2], stats);
 });
 
 test("a token that is taken for expired again is an error", async () => {
   const { hls, service } = attached();
-  hls.edge = () => ({ code: 403, reason: "expired" });
+  hls.edge = () => ({ code: 403, reason: hls.sent.length < 5 ? "expired" : "path" });
   const { kinds } = hls.request("manifest");
   await settled();
   assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/heartbeat"]);
@@ -227,15 +230,18 @@ test("a request that is aborted on its way is said so once, and one whose token 
   const { loader, kinds } = hls.request("manifest");
   await settled();
   loader.abort();
-  assert.deepEqual(kinds(), ["abort"]);
-  service.answer(holdWith("second"));
-  hls.edge = () => {
-    queueMicrotask(() => other.loader.destroy()); // while the heartbeat is on its way
-    return { code: 403, reason: "expired" };
-  };
-  const other = hls.request("manifest");
-  await settled();
-  assert.deepEqual([hls.sent.length, other.kinds()], [2, []]);
+  assert.deepEqual([hls.aborted, kinds()], [1, ["abort"]]);
+  for (const answer of [holdWith("second"), AWAY]) {
+    service.answer(answer);
+    hls.sent = [];
+    hls.edge = () => {
+      queueMicrotask(() => other.loader.destroy()); // while the heartbeat is on its way
+      return { code: 403, reason: "expired" };
+    };
+    const other = hls.request("manifest");
+    await settled();
+    assert.deepEqual([hls.sent.length, other.kinds()], [1, []]);
+  }
 });
 
 test("a video that hls.js is given later waits for its slot, and stops when that is taken away", async () => {
@@ -250,50 +256,72 @@ test("a video that hls.js is given later waits for its slot, and stops when that
   assert.equal(video.paused, true);
 });
 
-test("hls.js that gave up during an outage is started again with the next slot", async () => {
-  const { hls, service, clock } = attached();
-  hls.request("manifest");
+/** Let a lease run out unanswered, and give another one. */
+async function outage({ service, clock }) {
+  service.answer(new TypeError("fetch failed"));
+  await clock.pass(90_000);
+  service.answer(holdWith("next"));
+  await clock.pass(10_000);
+}
+
+/** hls.js after its first manifest, whose network fails for good. */
+async function failed(type = "networkError") {
+  const all = attached();
+  all.hls.request("manifest");
   await settled();
-  hls.trigger("hlsError", { fatal: false, type: "networkError" });
-  hls.trigger("hlsError", { fatal: true, type: "networkError" });
-  service.answer(new TypeError("fetch failed"));
-  await clock.pass(90_000);
-  service.answer(holdWith("second"));
-  await clock.pass(10_000);
-  assert.deepEqual(hls.calls, [URL_OF_FILM]); // it did not even have the manifest
-  hls.levels = [{}];
-  hls.trigger("hlsError", { fatal: true, type: "networkError" });
-  service.answer(new TypeError("fetch failed"));
-  await clock.pass(90_000);
-  service.answer(holdWith("third"));
-  await clock.pass(10_000);
-  assert.deepEqual(hls.calls, [URL_OF_FILM, "startLoad"]);
+  all.hls.trigger("hlsError", { fatal: true, type });
+  return all;
+}
+
+test("hls.js that gave up during an outage is started again with the next slot, and once", async () => {
+  const all = await failed();
+  await outage(all);
+  assert.deepEqual(all.hls.calls, [URL_OF_FILM]); // it did not even have the manifest
+  all.hls.levels = [{}];
+  all.hls.trigger("hlsError", { fatal: true, type: "networkError" });
+  all.hls.trigger("hlsError", { fatal: false, type: "networkError" });
+  await outage(all);
+  await outage(all);
+  assert.deepEqual(all.hls.calls, [URL_OF_FILM, "startLoad"]);
 });
 
-test("hls.js that goes on by itself, or loads another film, is not started again", async () => {
-  const { hls, service, clock } = attached();
-  hls.request("manifest");
+test("hls.js that loads another film meanwhile is not started again", async () => {
+  const all = await failed();
+  all.hls.trigger("hlsManifestLoading");
+  await outage(all);
+  assert.deepEqual(all.hls.calls, []);
+});
+
+test("hls.js that cannot play a film is not started again", async () => {
+  const all = await failed("mediaError");
+  await outage(all);
+  assert.deepEqual(all.hls.calls, []);
+});
+
+test("a segment asks for no slot by itself", async () => {
+  const { hls, service } = attached();
+  hls.request("fragment");
   await settled();
-  hls.trigger("hlsError", { fatal: true, type: "mediaError" });
-  hls.trigger("hlsError", { fatal: true, type: "networkError" });
-  hls.trigger("hlsManifestLoading");
-  service.answer(new TypeError("fetch failed"));
-  await clock.pass(90_000);
-  service.answer(holdWith("second"));
-  await clock.pass(10_000);
-  assert.deepEqual(hls.calls, []);
+  assert.deepEqual([hls.sent, service.paths], [[], []]);
 });
 
 for (const [how, end] of [
   ["let go of", ({ attachment }) => attachment.detach()],
   ["destroyed", ({ hls }) => hls.trigger("hlsDestroying")],
 ]) {
-  test(`hls.js that is ${how} has its own loaders again`, async () => {
-    const all = attached();
+  test(`hls.js that is ${how} has its own loaders again, and its video is its own`, async () => {
+    const all = await failed();
+    const { hls, stream } = all;
     end(all);
-    all.hls.request("manifest");
-    assert.deepEqual(all.hls.sent.map(({ headers }) => headers), [undefined]);
-    assert.equal(all.stream.state, "idle");
+    await stream.end();
+    const video = new FakeVideo();
+    hls.attachMedia(video);
+    video.play();
+    hls.request("manifest");
+    await settled();
+    assert.deepEqual([hls.sent.length, hls.sent.at(-1).headers, video.paused, stream.state], [2, undefined, false, "ended"]);
+    await stream.start();
+    assert.deepEqual(hls.calls, []);
   });
 }
 

@@ -35,6 +35,7 @@ class FakeElementVideo extends FakeVideo {
   currentTime = 0;
   error = null;
   loaded = [];
+  loads = 0;
   sources = [];
   #element = new FakeElement();
   #isToLoad = false;
@@ -64,6 +65,7 @@ class FakeElementVideo extends FakeVideo {
 
   /** As a browser does: what is loaded is paused and begins at its start, and nothing of the film before happens. */
   load() {
+    this.loads += 1;
     if (!this.paused) {
       this.paused = true;
       this.forget();
@@ -246,16 +248,48 @@ test("a failure for which there is no newer token is the page's", async () => {
   assert.deepEqual([video.loaded, errors], [[FILM], [5]]);
 });
 
-test("a video that failed while it had no slot goes on where it stopped with the next one", async () => {
-  const { video, service, clock, errors } = await playing();
+/** Let the lease run out unanswered, and give another one after this. */
+async function outage({ service, clock }, meanwhile = () => {}) {
   service.answer(new TypeError("fetch failed"));
   await clock.pass(90_000);
+  meanwhile();
+  await settled();
+  service.answer(holdWith("next"));
+  await clock.pass(10_000);
+}
+
+test("a video that failed while it had no slot goes on where it stopped with the next one", async () => {
+  const all = await playing();
+  const { video, service, errors } = all;
+  service.answer(holdWith("second"));
   video.fail();
   await settled();
-  assert.deepEqual([video.paused, video.loaded, errors], [true, [FILM], []]);
-  service.answer(holdWith("second"));
-  await clock.pass(10_000);
-  assert.deepEqual([video.paused, video.loaded, video.currentTime], [false, [FILM, FILM], 5]);
+  const { loads } = video;
+  await outage(all, () => video.fail());
+  assert.deepEqual([video.paused, video.currentTime, video.loads - loads, errors], [false, 5, 1, []]);
+});
+
+test("a video that has all that it needs goes on after an outage without loading anew", async () => {
+  const all = await playing();
+  await outage(all);
+  assert.deepEqual([all.video.loaded, all.video.paused, all.video.currentTime], [[FILM], false, 5]);
+});
+
+test("a video that is played in the moment in which it is admitted plays on", async () => {
+  const { video, stream } = attached();
+  stream.addEventListener("token", () => video.play());
+  await stream.start();
+  await settled();
+  assert.deepEqual([video.paused, video.loaded], [false, [FILM]]);
+});
+
+test("a source of several that fails is the browser's affair", async () => {
+  const { video, service, errors } = await playing();
+  const event = new Event("error");
+  Object.defineProperty(event, "target", { value: new FakeElement() });
+  video.dispatchEvent(event);
+  await settled();
+  assert.deepEqual([service.paths, errors], [["/api/stream/start"], [5]]);
 });
 
 test("a video that is let go of has its source back, and its errors are its page's", async () => {
