@@ -14,6 +14,7 @@ LOCALSTACK := .venv-localstack/.installed
 HLS := dev/page/node_modules/.installed
 NODE_MODULES := $(HLS) $(addsuffix /node_modules/.installed, clients/js tests/edge \
 	tests/clients/projects/vite tests/clients/projects/webpack4)
+PLAYERS := tests/players/node_modules/.installed
 PY := .venv/bin/python
 export PYTHONPATH := src:.
 
@@ -40,7 +41,7 @@ test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, t
 	$(PY) -m pytest -m "e2e and not long" $(IN_PARALLEL) --dist loadfile
 
 .PHONY: test-long
-test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
+test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
 	$(PY) -m pytest -m long $(IN_PARALLEL) --dist loadfile
 
 .PHONY: coverage
@@ -245,8 +246,9 @@ $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(LOCALSTACK) $(CRT):
 
 # One quick retry: offline, make run must not wait a minute for npm.
 NPM_CI := npm ci --silent --no-audit --no-fund --fetch-retries 1 --fetch-retry-mintimeout 1000
-# What builds and checks the JavaScript client, bundlers that projects build it with, a parser and another verifier for the edge, hls.js for the page of
-# make run; without npm the tests that need them are skipped, and the page has no video.
+# What builds and checks the JavaScript client, bundlers that projects build it with, the players that it is attached
+# to, a parser and another verifier for the edge, hls.js for the page of make run; without npm the tests that need them
+# are skipped, and the page has no video.
 %/node_modules/.installed: %/package-lock.json
 	@! command -v npm >/dev/null || (cd $* && $(NPM_CI) && touch node_modules/.installed) \
 		|| echo "npm cannot fetch what $*/package-lock.json names: go on without it."

@@ -8,6 +8,7 @@ import {
   GONE,
   HOLD,
   LONG_HOLD,
+  LOST,
   NEVER,
   SOON,
   THROTTLED,
@@ -18,8 +19,6 @@ import {
   refusing,
   settled,
 } from "./fakes.js";
-
-const LOST = new TypeError("fetch failed");
 
 test("a start takes a slot under a fresh name, and heartbeats follow as often as the service says", async () => {
   const { clock, service, stream, kinds } = player();
