@@ -30,7 +30,7 @@ help: ## List the targets
 install: $(VENV) $(EMULATOR) ## Make the environments that everyday work needs
 
 .PHONY: run
-run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C (PORT=3000); needs no AWS
+run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C (PORT=3000, CORS_ORIGINS=any on localhost); needs no AWS
 	@exec $(PY) -m dev.serve
 
 # Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process.

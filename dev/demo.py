@@ -23,7 +23,11 @@ CLIENT: Final = ROOT / "clients" / "js"
 
 def page(settings: Settings) -> list[BaseRoute]:
     """Return the routes of the page: itself, its parts, the client, the plan, and the item of a user."""
-    plan = {"maxStreams": settings.max_streams, "groupLimits": settings.group_limits}
+    plan = {
+        "maxStreams": settings.max_streams,
+        "groupLimits": settings.group_limits,
+        "graceSeconds": settings.grace_seconds,
+    }
 
     async def tell_plan(_: Request) -> Response:
         module = f"export default {json.dumps(plan)};"  # a page that imports it has it before its first line

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Lifespan
 
+from dev.cors import Origins
 from entrypoints import stream_end, stream_heartbeat, stream_list, stream_start
 from entrypoints.route import Route
 
@@ -35,10 +36,20 @@ class LambdaContext:
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def gateway(lifespan: Lifespan[Starlette], others: Iterable[routing.BaseRoute]) -> Starlette:
-    """An ASGI application that serves the routes as API Gateway does, and others beside them."""
+def gateway(
+    lifespan: Lifespan[Starlette],
+    others: Iterable[routing.BaseRoute],
+    origins: Origins,
+    *,
+    allow_credentials: bool = False,
+) -> Starlette:
+    """Return an ASGI application that serves the routes as API Gateway does, and others beside them.
+
+    Pages of the origins may read the answers of the routes, and of nothing else.
+    """
+    api = origins.allow(routing.Router([*map(_route, ROUTES)]), credentials=allow_credentials)
     return Starlette(
-        routes=[*map(_route, ROUTES), *others],
+        routes=[*others, routing.Mount("", api)],
         exception_handlers={HTTPException: _not_routed},
         lifespan=lifespan,
     )

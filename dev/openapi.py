@@ -23,6 +23,11 @@ from entrypoints.request_models import ListQuery, RequestModel
 FILE: Final = ROOT / "docs" / "openapi.yaml"
 HEADER: Final = "# Made by `make openapi` out of the routes, the models and the table of problems.\n"
 TAG: Final = {"name": "streams", "description": "A user's streams, and the slots that they hold."}
+SERVER: Final = {
+    "url": "http://localhost:{port}",
+    "description": "`make run`",
+    "variables": {"port": {"default": "3000", "description": "`PORT` of `make run`"}},
+}
 SCHEMAS: Final = "#/components/schemas/{model}"
 
 
@@ -37,7 +42,7 @@ def description() -> dict[str, Any]:
             "summary": project["description"],
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "http://localhost:3000", "description": "`make run`"}],
+        "servers": [SERVER],
         "tags": [TAG],
         "security": [{}, {"jwt": []}, {"iam": []}],
         "paths": _paths(),

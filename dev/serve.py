@@ -6,19 +6,23 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, redirect_stdout
 from types import FrameType
 from urllib.parse import urlsplit
 
 import boto3
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from dev.cdn import PLAYLIST, UHD_PLAYLIST, UHD_PREFIX, cdn
+from dev.cors import VARIABLE as CORS_ORIGINS
+from dev.cors import Origins, parse_origins
 from dev.demo import page
 from dev.emulator import EmulatorError, environment_for, start_emulator
 from dev.gateway import gateway
 from dev.table import ensure_table
+from dev.terminal import RequestLines, WithoutEvents
 from entrypoints import bootstrap
 from entrypoints.settings import (
     MOST_LEASE_SECONDS_WITH_TOKENS,
@@ -40,12 +44,13 @@ def main() -> None:
     """Serve until Ctrl-C or SIGTERM, leaving no process."""
     signal.signal(signal.SIGTERM, _stop)
     try:
+        origins = parse_origins(os.environ.get(CORS_ORIGINS))
         listener = _listen(os.environ.get("PORT") or DEFAULT_PORT)
         with _store():
             _settle_groups()
             settings = _settle_playback_key()
             bootstrap.service()  # wrong settings are reported now, not by the first request
-            _serve(listener, settings)
+            _serve(listener, settings, origins)
     except KeyboardInterrupt:
         pass
     except (EmulatorError, SettingsError, OSError, ValueError) as error:
@@ -92,7 +97,7 @@ def _about_video(settings: Settings) -> str:
     return f"The video at {PLAYLIST} is open to everyone: {reason}."
 
 
-def _serve(listener: socket.socket, settings: Settings) -> None:
+def _serve(listener: socket.socket, settings: Settings, origins: Origins) -> None:
     port = listener.getsockname()[1]
 
     @asynccontextmanager
@@ -104,7 +109,17 @@ def _serve(listener: socket.socket, settings: Settings) -> None:
         yield
 
     others = [*page(settings), cdn(settings.playback_keys, settings.group_paths)]
-    config = uvicorn.Config(gateway(announce, others), log_level="warning", access_log=False)
+    app = gateway(announce, others, origins, allow_credentials=settings.playback_cookie_domain != "")
+    terminal = sys.stdout
+    if not terminal.isatty():
+        _run(app, listener)
+        return
+    with redirect_stdout(WithoutEvents(terminal)):
+        _run(RequestLines(app, settings.max_streams, terminal), listener)
+
+
+def _run(app: ASGIApp, listener: socket.socket) -> None:
+    config = uvicorn.Config(app, log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 

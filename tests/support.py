@@ -1,5 +1,6 @@
 """What tests share that is no stand-in."""
 
+import asyncio
 import os
 import subprocess
 import time
@@ -8,7 +9,9 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import boto3
+import httpx
 import pytest
+from starlette.types import ASGIApp
 
 from adapters.dynamodb.items import key, number, stream_attribute
 from dev import ROOT
@@ -34,6 +37,17 @@ def succeed(
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+def ask(app: ASGIApp, method: str, path: str, **request: Any) -> httpx.Response:
+    """Return an application's answer to a request that no network sees."""
+
+    async def asked() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:3000") as client:
+            return await client.request(method, path, **request)
+
+    return asyncio.run(asked())
 
 
 def client_of(endpoint_url: str, service: str) -> Any:

@@ -6,6 +6,7 @@ import { unplayable } from "./video.js";
 
 const DEVICES = ["Television", "Laptop", "Tablet", "Phone"];
 const ATTRIBUTES = ["userId", "streamCount", "expiresAt", "anonymousCount", "anonymousExpiresAt"];
+const MOMENTS = ["expiresAt", "startedAt", "anonymousExpiresAt"];
 const REFRESH_MS = 1_000;
 const LONG_LEASE_SECONDS = 30;
 
@@ -28,7 +29,11 @@ find("households").hidden = !hasGroup;
 find("households").children[Number(isUhd)].setAttribute("aria-current", "page");
 
 const screens = DEVICES.map(
-  (device) => new Screen({ userId, device, hasChoice: isUhd, onChange: refresh, onSaid: say, onLease: hintAt }),
+  (device) =>
+    new Screen({
+      ...{ userId, device, hasChoice: isUhd, graceSeconds: plan.graceSeconds },
+      ...{ onChange: refresh, onSaid: say, onBeat: countBeat, onLease: hintAt },
+    }),
 );
 find("screens").append(...screens.map(({ element }) => element));
 
@@ -83,7 +88,7 @@ function nameOf(stream) {
 let shown = {};
 function showItem(item) {
   const sorted = Object.entries(item).sort(byMeaning);
-  const now = Object.fromEntries(sorted.map(([name, value]) => [name, textOf(value)]));
+  const now = Object.fromEntries(sorted.map(([name, value]) => [name, textOf(name, value)]));
   if (JSON.stringify(now) === JSON.stringify(shown)) return; // leave the marks of the last change
   const isFirst = Object.keys(shown).length === 0;
   find("item").replaceChildren(
@@ -103,8 +108,21 @@ function placeOf(name) {
   return place < 0 ? ATTRIBUTES.length : place;
 }
 
-function textOf(value) {
-  return typeof value === "object" ? JSON.stringify(value, null, 1).replace(/\n */g, " ") : String(value);
+function textOf(name, value) {
+  if (typeof value !== "object") return String(readable(name, value));
+  return JSON.stringify(value, readable, 1).replace(/\n */g, " ");
+}
+
+/** A moment is shown as a time, and the store's seconds are not. */
+function readable(name, value) {
+  if (!MOMENTS.includes(name) && !name.startsWith("spent#")) return value;
+  const at = new Date(value * 1000);
+  const isToday = at.toDateString() === new Date().toDateString();
+  return isToday ? timeOf(at) : at.toLocaleString("sv-SE"); // as ISO 8601 has it
+}
+
+function timeOf(at) {
+  return at.toLocaleTimeString("en-GB");
 }
 
 function rowOf(name, text, isChanged) {
@@ -119,14 +137,35 @@ function rowOf(name, text, isChanged) {
   return row;
 }
 
+const beats = new Map();
 function say(device, text, kind) {
+  beats.delete(device);
+  writeLine(kind).append(`${device}: ${text}`);
+}
+
+/** Heartbeats between what else a screen says are one line, which no screen reader reads again each time. */
+function countBeat(device) {
+  const latest = beats.get(device);
+  const isThere = latest?.text.isConnected; // else the log is too long for its line
+  const { count, text } = isThere ? latest : { count: 0, text: document.createTextNode("") };
+  if (count === 0) {
+    const line = writeLine("beats");
+    line.setAttribute("aria-live", "off");
+    line.append(text);
+  }
+  text.data = `${device}: ${count ? `${count + 1} heartbeats, last ${timeOf(new Date())}` : "1 heartbeat"}`;
+  beats.set(device, { count: count + 1, text });
+}
+
+function writeLine(kind) {
   const line = document.createElement("li");
   const time = document.createElement("time");
-  time.textContent = new Date().toLocaleTimeString("en-GB");
-  line.append(time, ` ${device}: ${text}`);
+  time.textContent = timeOf(new Date());
+  line.append(time, " ");
   line.className = kind;
   find("log").prepend(line);
   while (find("log").children.length > 50) find("log").lastElementChild.remove();
+  return line;
 }
 
 /** A long lease makes a crash a long story. */

@@ -9,12 +9,14 @@ export const QUALITIES = {
   UHD: { groups: ["uhd"], playlist: "/cdn/uhd/demo/index.m3u8" },
 };
 
-/** What each state shows, and what can be done in it. */
+/** What each state shows, and what can be done in it; blocked calls can be unblocked in each. */
 const STATES = {
   off: { title: "Off", actions: ["playInUhd", "play"] },
-  starting: { title: "Starting…", actions: ["pause"] },
-  playing: { title: "Playing", actions: ["pause", "changeQuality", "crash", "block"] },
-  cut: { title: "No more video", actions: ["pause", "block"] },
+  starting: { title: "Starting…", actions: ["stop", "block"] },
+  playing: { title: "Playing", actions: ["pause", "stop", "changeQuality", "crash", "block"] },
+  paused: { title: "Paused", actions: ["resume", "stop", "crash", "block"] },
+  cut: { title: "No more video", actions: ["stop", "crash", "block"] },
+  lapsed: { title: "Lapsed", actions: ["stop", "block"] },
   refused: { title: "Every slot is taken", actions: ["playInUhd", "play", "watchAnyway"] },
   anyway: { title: "Playing without a slot", actions: ["playInUhd", "play"] },
   denied: { title: "No video", actions: ["playInUhd", "play"] },
@@ -26,16 +28,22 @@ const STATES = {
 /** In these, the video plays for as long as the edge hands it out. */
 const WITH_VIDEO = ["playing", "anyway"];
 
-/** These show something about the video. */
-const ABOUT_VIDEO = ["block", "watchAnyway"];
+/** In these, a lease is held. */
+const WITH_LEASE = ["playing", "paused"];
+
+/** These show nothing where there is no video. */
+const ABOUT_VIDEO = ["watchAnyway"];
 
 /** These are for a screen that has a choice. */
 const ABOUT_QUALITY = ["playInUhd", "changeQuality"];
 
 export class Screen {
-  constructor({ userId, device, hasChoice, onChange, onSaid, onLease }) {
+  constructor({ userId, device, hasChoice, graceSeconds, onChange, onSaid, onBeat, onLease }) {
     Object.assign(this, { userId, device, hasChoice, onChange, onLease });
+    this.graceMs = graceSeconds * 1000;
     this.quality = "HD";
+    this.isPaused = false;
+    this.beat = () => onBeat(device);
     this.say = (text, kind) => onSaid(device, text, kind);
     this.element = document.getElementById("screen").content.firstElementChild.cloneNode(true);
     this.element.dataset.device = device;
@@ -77,9 +85,11 @@ export class Screen {
   }
 
   /** `fetch` of its client; it fails as under an ad blocker where that is asked for. */
-  async call(...request) {
+  async call(url, options) {
     if (this.isBlocked) throw new TypeError("The call is blocked.");
-    return fetch(...request);
+    const response = await fetch(url, options);
+    if (response.ok && url.endsWith("/stream/heartbeat")) this.beat();
+    return response;
   }
 
   listen() {
@@ -87,12 +97,12 @@ export class Screen {
     stream.addEventListener("token", ({ detail }) => {
       if (!detail.playbackToken) return; // the edge is asked with the last one, and says why not
       this.playbackToken = detail.playbackToken;
-      if (this.state === "cut") this.show("playing");
+      if (this.state === "cut") this.showHeld();
     });
     stream.addEventListener("admitted", ({ detail }) => {
       this.wholeLeaseMs = detail.expiresInSeconds * 1000;
       this.quality = this.asked ?? this.quality; // not asked: it started again by itself
-      this.show("playing");
+      this.showHeld();
       this.say(`admitted, stream ${detail.streamCount} of ${detail.maxStreams}`, "admitted");
       this.onLease(detail.expiresInSeconds);
     });
@@ -100,6 +110,10 @@ export class Screen {
       this.say(`403, ${detail.detail}`, "refused");
       if (stream.state === "admitted") this.goOn(fullness(detail));
       else this.showRefusal(detail);
+    });
+    stream.addEventListener("lapsed", () => {
+      this.show("lapsed", "No answer for a whole lease.");
+      this.say("lapsed: no answer for a whole lease", "refused");
     });
     stream.addEventListener("gone", ({ detail }) => {
       this.show("gone", "Another screen took this slot.");
@@ -117,6 +131,7 @@ export class Screen {
 
   async start(quality, replaces) {
     this.quality = quality;
+    this.isPaused = false;
     this.show("starting");
     await this.ask(quality, replaces);
   }
@@ -161,8 +176,21 @@ export class Screen {
     this.label(this.button("play"), "Watch in HD instead");
   }
 
-  async pause() {
-    this.show("off", "Paused: the slot was given back.");
+  /** Its heartbeats go on, so its slot is there when the viewer is back. */
+  pause() {
+    this.isPaused = true;
+    this.show("paused");
+    this.say("paused, and keeps its slot", "ended");
+  }
+
+  resume() {
+    this.isPaused = false;
+    this.show("playing");
+    this.say("goes on", "ended");
+  }
+
+  async stop() {
+    this.show("off", "Stopped: the slot was given back.");
     const isTold = await this.stream.end();
     this.say(isTold ? "ended its stream" : "cannot end its stream: the lease will", "ended");
     this.onChange();
@@ -173,6 +201,7 @@ export class Screen {
     this.isBlocked = !this.isBlocked;
     this.label(this.button("block"), this.isBlocked ? "Unblock calls" : "Block calls");
     this.say(this.isBlocked ? "its calls are blocked" : "its calls go through again", "ended");
+    this.offer();
     this.tick();
   }
 
@@ -189,7 +218,7 @@ export class Screen {
   }
 
   crash() {
-    this.slotIsBackAt = Date.now() + this.stream.leaseMs;
+    this.leaseEndsAt = Date.now() + this.stream.leaseMs;
     this.stream.abandon();
     this.show("crashed");
     this.say("crashed, and says nothing any more", "ended");
@@ -206,16 +235,24 @@ export class Screen {
 
   /** What is left of the lease: as long as heartbeats come it is filled up again and again. */
   tick() {
-    const isCrashed = this.state === "crashed" && !this.isSlotBack;
-    const leftMs = isCrashed ? Math.max(0, this.slotIsBackAt - Date.now()) : this.stream.leaseMs;
-    const seconds = Math.ceil(leftMs / 1000);
-    if (this.state === "playing") {
-      this.setDetail(`${this.notice}${this.isBlocked ? "Calls blocked. " : ""}Lease: ${seconds} s`);
+    const leftMs = this.state === "crashed" ? Math.max(0, this.leaseEndsAt - Date.now()) : this.stream.leaseMs;
+    if (WITH_LEASE.includes(this.state)) {
+      const kept = this.state === "paused" ? "Its slot is kept. " : "";
+      const blocked = this.isBlocked ? "Calls blocked. " : "";
+      this.setDetail(`${this.notice}${kept}${blocked}Lease: ${secondsOf(leftMs)} s`);
     }
-    if (isCrashed) this.setDetail(seconds > 0 ? "Its slot comes back in" : "Its slot comes back after the grace");
-    if (this.state === "crashed" && this.isSlotBack) this.setDetail("Its slot is free again.");
-    setText(this.part(".countdown"), isCrashed && seconds > 0 ? `${seconds} s` : "");
+    this.countDown(leftMs);
     this.part(".lease").style.width = `${(100 * leftMs) / (this.wholeLeaseMs ?? 1)}%`;
+  }
+
+  /** A crashed screen's slot comes back after its lease and the grace. */
+  countDown(leaseMs) {
+    if (this.state !== "crashed") return setText(this.part(".countdown"), "");
+    const seconds = this.isSlotBack ? 0 : Math.max(0, secondsOf(this.leaseEndsAt + this.graceMs - Date.now()));
+    setText(this.part(".countdown"), seconds > 0 ? `${seconds} s` : "");
+    if (this.isSlotBack) this.setDetail("Its slot is free again.");
+    else if (leaseMs > 0) this.setDetail("Its slot comes back in");
+    else this.setDetail(seconds > 0 ? "Its lease is over. The grace ends in" : "Its slot comes back now.");
   }
 
   show(state, detail = "", holders = []) {
@@ -228,18 +265,30 @@ export class Screen {
     this.label(this.button("changeQuality"), `Switch to ${this.otherQuality}`);
     this.setDetail(detail);
     const hadFocus = this.element.contains(document.activeElement);
+    this.offer();
+    this.part(".holders").replaceChildren(...holders.map((holder) => this.holder(holder)));
+    if (hadFocus) this.part("[data-action]:not([hidden])").focus(); // not lost with a button that went
+    if (WITH_VIDEO.includes(state)) this.video.play(QUALITIES[this.quality].playlist);
+    else if (state === "paused") this.video.pause();
+    else this.video.stop();
+    this.tick();
+  }
+
+  /** Show the buttons that do something now. */
+  offer() {
+    const { actions } = STATES[this.state];
     for (const button of this.element.querySelectorAll("[data-action]")) {
       const { action } = button.dataset;
-      const isOffered = STATES[state].actions.includes(action);
+      const isOffered = actions.includes(action) || (action === "block" && this.isBlocked);
       const isMeaningless =
         (unplayable && ABOUT_VIDEO.includes(action)) || (!this.hasChoice && ABOUT_QUALITY.includes(action));
       button.hidden = !isOffered || isMeaningless;
     }
-    this.part(".holders").replaceChildren(...holders.map((holder) => this.holder(holder)));
-    if (hadFocus) this.part("[data-action]:not([hidden])").focus(); // not lost with a button that went
-    if (WITH_VIDEO.includes(state)) this.video.play(QUALITIES[this.quality].playlist);
-    else this.video.stop();
-    this.tick();
+  }
+
+  /** A video that the viewer has paused is never started by us. */
+  showHeld() {
+    this.show(this.isPaused ? "paused" : "playing");
   }
 
   titleOf(state) {
@@ -251,8 +300,8 @@ export class Screen {
     const line = document.createElement("li");
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = "Stop it there, watch here";
-    button.setAttribute("aria-label", `Stop it on ${device}, watch on ${this.device}`);
+    button.textContent = "Take over";
+    button.setAttribute("aria-label", `Take over from ${device}: ${this.device}`);
     const quality = this.asked ?? this.quality;
     button.addEventListener("click", () => this.start(quality, streamId));
     line.append(device ?? streamId, button);
@@ -272,6 +321,10 @@ function fullness({ limit }) {
 /** A group is called as viewers call it. */
 function nameOf(group) {
   return group.toUpperCase();
+}
+
+function secondsOf(milliseconds) {
+  return Math.ceil(milliseconds / 1000);
 }
 
 function setText(element, text) {

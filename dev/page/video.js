@@ -27,6 +27,7 @@ export class Video {
   #hls;
   #playlist = "";
   #position = 0;
+  #isPaused = false;
 
   /**
    * @param {HTMLVideoElement} element
@@ -47,7 +48,19 @@ export class Video {
    * @param {string} playlist
    */
   play(playlist) {
-    if (unplayable || (this.#hls && playlist === this.#playlist)) return;
+    if (unplayable) return;
+    this.#isPaused = false;
+    if (this.#hls && playlist === this.#playlist) this.#run();
+    else this.#load(playlist);
+  }
+
+  /** Show a still picture, until it plays on. */
+  pause() {
+    this.#isPaused = true;
+    this.#element.pause();
+  }
+
+  #load(playlist) {
     this.stop();
     this.#playlist = playlist;
     const hls = new Hls({
@@ -59,17 +72,23 @@ export class Video {
       },
     });
     hls.on(Hls.Events.ERROR, (_, error) => this.#onError(error));
-    hls.on(Hls.Events.MANIFEST_PARSED, () => this.#element.play().catch(() => {})); // stopped meanwhile
+    hls.on(Hls.Events.MANIFEST_PARSED, () => this.#run());
     hls.loadSource(playlist);
     hls.attachMedia(this.#element);
     this.#hls = hls;
   }
 
+  /** Hand the video back; what was seen last stays, as a picture. */
   stop() {
     if (!this.#hls) return;
     this.#position = this.#element.currentTime;
+    this.#element.poster = stillOf(this.#element);
     this.#hls.destroy();
     this.#hls = undefined;
+  }
+
+  #run() {
+    if (!this.#isPaused) this.#element.play().catch(() => {}); // stopped meanwhile
   }
 
   #onError({ fatal, details, response, networkDetails }) {
@@ -79,4 +98,14 @@ export class Video {
     if (isRefused) this.#onRefused(networkDetails.getResponseHeader("x-playback"));
     else this.#onFailed(details);
   }
+}
+
+/** @param {HTMLVideoElement} video */
+function stillOf(video) {
+  if (!video.videoWidth) return video.poster; // it has shown nothing since
+  const canvas = document.createElement("canvas");
+  canvas.width = video.videoWidth;
+  canvas.height = video.videoHeight;
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  return canvas.toDataURL("image/jpeg");
 }

@@ -17,6 +17,7 @@ from adapters.aws.errors import ApiError
 from adapters.parameter_store import ParameterUnavailable
 from domain.errors import StreamLimiterError
 from entrypoints.callers import NotAllowed
+from entrypoints.metrics import METADATA
 from entrypoints.settings import LogLevel, SettingsError
 
 SAFE_TO_TELL: Final = (
@@ -46,10 +47,12 @@ class _StandardOutput:
 
 def _to_json(event: dict[str, Any], **_: Any) -> str:
     """The event in JSON, by pydantic's encoder: in a third of the time that the standard library takes."""
+    metadata = event.pop(METADATA, None)
     try:
-        return to_json(event, fallback=repr).decode()
+        line = to_json(event, fallback=repr).decode()
     except PydanticSerializationError:  # text that is no Unicode: the standard library escapes it
-        return json.dumps(event, default=repr)
+        line = json.dumps(event, default=repr)
+    return line if metadata is None else f'{line[:-1]},"{METADATA}":{metadata}}}'
 
 
 class EventLog:

@@ -22,7 +22,7 @@ INSIGHTS = {
 
 def made() -> dict[str, set[str]]:
     """The dimensions of each metric that an event makes, or a filter of the access log."""
-    directives = embedded("reclaimed", 0.0, reclaimed=1)["_aws"]["CloudWatchMetrics"]
+    directives = json.loads(embedded("reclaimed", 0.0, reclaimed=1)["_aws"])["CloudWatchMetrics"]
     by_events = {metric["Name"]: set(one["Dimensions"][0]) for one in directives for metric in one["Metrics"]}
     return {**by_events, **{metric: {"ApiId"} for metric in counted()}}
 

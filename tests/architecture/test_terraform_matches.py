@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic.fields import FieldInfo
 
+from dev import cors
 from dev.gateway import ROUTES
 from dev.stack import FUNCTIONS, function_name
 from domain.names import GROUP_PATTERN, MAX_PATH_PREFIX, PATH_PREFIX_PATTERN
@@ -186,6 +187,18 @@ def test_terraform_routes_to_every_handler_and_to_no_other() -> None:
 
     assert {handler.split(".")[1] for handler in functions().values()} == handlers
     assert functions().keys() == {route.key for route in ROUTES}
+
+
+def test_make_run_lets_pages_do_what_terraform_lets_them_do() -> None:
+    """A page of another origin may send and read the same on both, for as long."""
+    configured = dict(
+        re.findall(r"^ +(\w+) += (.+?)(?: #.*)?$", block(read("api.tf"), "content"), re.MULTILINE)
+    )
+
+    assert json.loads(configured["allow_methods"]) == list(cors.METHODS)
+    assert json.loads(configured["allow_headers"]) == list(cors.HEADERS)
+    assert json.loads(configured["expose_headers"]) == list(cors.EXPOSED_HEADERS)
+    assert int(configured["max_age"]) == cors.MAX_AGE_SECONDS
 
 
 @pytest.mark.parametrize(("key", "path"), functions().items())

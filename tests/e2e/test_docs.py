@@ -9,11 +9,12 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 
 from dev import ROOT
 from dev.browser import MISSING, chromium, find
 from dev.docs import MKDOCS, SITE
+from dev.local_service import LocalService
 from tests.support import skip_or_fail, succeed
 
 CLIENTS = sorted(readme.parent.name for readme in ROOT.glob("clients/*/README.md"))
@@ -65,15 +66,44 @@ def address(site: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_the_site_is_drawn_in_a_browser(address: str) -> None:
-    """The description with its four routes, and the diagram of a lease."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium that is installed on this machine."""
     path = find()
     if path is None:
         skip_or_fail(MISSING)
     with chromium(path) as browser:
-        page = browser.new_page()
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page."""
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
+def test_the_site_is_drawn_in_a_browser(page: Page, address: str) -> None:
+    """The description with its four routes, and the diagram of a lease."""
+    page.goto(f"{address}/api-reference.html")
+    operations = page.frame_locator("iframe").locator(".opblock-summary-path")
+    expect(operations).to_have_text(["/stream/start", "/stream/heartbeat", "/stream/end", "/stream"])
+    page.goto(f"{address}/leases.html")
+    expect(page.locator("div.mermaid")).to_be_visible()
+
+
+def test_the_site_calls_make_run(page: Page, address: str) -> None:
+    """Its button *Try it out* starts a stream on another port, whose answer the browser lets it read."""
+    with LocalService() as service:
         page.goto(f"{address}/api-reference.html")
-        operations = page.frame_locator("iframe").locator(".opblock-summary-path")
-        expect(operations).to_have_text(["/stream/start", "/stream/heartbeat", "/stream/end", "/stream"])
-        page.goto(f"{address}/leases.html")
-        expect(page.locator("div.mermaid")).to_be_visible()
+        reference = page.frame_locator("iframe")
+        reference.locator(".servers input[type=text]").fill(str(service.port))
+        start = reference.locator(".opblock", has_text="/stream/start")
+        start.locator(".opblock-summary").click()
+        start.get_by_role("button", name="Try it out").click()
+        start.locator("textarea").fill('{"userId": "1", "streamId": "tv-1"}')
+        start.get_by_role("button", name="Execute").click()
+        answer = start.locator(".live-responses-table .response").first
+        expect(answer).to_contain_text("200")
+        expect(answer).to_contain_text('"maxStreams": 3')

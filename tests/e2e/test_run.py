@@ -1,8 +1,12 @@
 """`make run`: the service at a developer's desk, over HTTP, as a user of the predecessor meets it."""
 
+import json
+import os
+import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,8 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
+from dev import ROOT
 from dev.local_service import LocalService
 from tests.support import check_original_contract
+from tests.terminal import COLOUR, terminal
 
 pytestmark = pytest.mark.e2e
 
@@ -95,6 +101,55 @@ def test_a_body_that_is_no_text_is_a_400(service: LocalService) -> None:
         assert answer.json()["errors"][0]["field"] == "body"
 
 
+def test_a_page_of_another_origin_reads_the_answers_of_the_api_and_of_nothing_else(
+    service: LocalService,
+) -> None:
+    """Its preflights are answered; the page's look into the store stays that page's own."""
+    page = {"origin": "http://localhost:5173"}
+    asked = page | {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+    for path in ("/stream/start", "/stream/heartbeat", "/stream/end", "/stream"):
+        allowed = httpx.options(f"{service.url}{path}", headers=asked).headers
+        assert allowed["access-control-allow-origin"] == page["origin"]
+    listed = httpx.get(f"{service.url}/stream", params={"userId": "1"}, headers=page)
+    refused = httpx.post(f"{service.url}/stream/end", json={"userId": "never"}, headers=page)
+    for answer, status in ((listed, 200), (refused, 403)):
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == page["origin"]
+        assert answer.headers["access-control-expose-headers"] == "retry-after"
+    for path in ("/", "/page/item?userId=1", "/page/plan.js", "/client/index.js"):
+        answer = httpx.get(f"{service.url}{path}", headers=page)
+        assert answer.is_success
+        assert not any(name.startswith("access-control-") for name in answer.headers)
+
+
+def test_a_terminal_shows_a_line_per_request_in_the_place_of_its_event() -> None:
+    """A pipe has the event, in JSON."""
+    with terminal() as screen:
+        command = [sys.executable, "-m", "dev.serve"]
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+        with screen.output() as output:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment | {"PORT": "0"}, stdout=output)
+        url = screen.wait_for("ready ").rpartition("ready ")[2].strip()
+        httpx.post(f"{url}/stream/start", json={"userId": "household", "streamId": "tv"})
+        httpx.post(f"{url}/stream/heartbeat", json={"userId": "household", "streamId": "phone"})
+        httpx.get(f"{url}/cdn/demo/index.m3u8")
+        process.send_signal(signal.SIGINT)
+        lines = COLOUR.sub("", screen.wait_for().rpartition("ready ")[2]).splitlines()[1:]
+        assert process.wait(READY_SECONDS) == 0
+    shown = [re.sub(r" +", " ", line) for line in lines]
+    expected = [
+        r"\S+ POST /stream/start 200 household tv 1 of 3 \S+ ms",
+        r"\S+ POST /stream/heartbeat 410 household phone - \S+ ms stream_gone",
+        r"\S+ GET /cdn/demo/index.m3u8 403 - - - \S+ ms missing",
+    ]
+    assert len(shown) == len(expected)
+    assert all(map(re.fullmatch, expected, shown)), shown
+    with LocalService() as service:
+        post(service, "/stream/start", userId="1")
+    (event,) = [json.loads(line) for line in service.lines if line.startswith("{")]
+    assert event["outcome"] == "admitted"
+
+
 def test_it_listens_on_loopback_only(service: LocalService) -> None:
     """Neither it nor the store that it started can be reached from another machine."""
     for pid in (str(service.process.pid), *children(service.process.pid)):
@@ -131,6 +186,15 @@ def test_a_wrong_setting_is_told_by_its_name() -> None:
     with (
         pytest.raises(AssertionError, match="MAX_STREAMS: Input should be less than or equal to 20"),
         LocalService({"MAX_STREAMS": "21"}),
+    ):
+        pass
+
+
+def test_a_wrong_origin_is_told_by_its_setting() -> None:
+    """Before anything is started."""
+    with (
+        pytest.raises(AssertionError, match="make run: CORS_ORIGINS: '\\*' is not an origin"),
+        LocalService({"CORS_ORIGINS": "*"}),
     ):
         pass
 

@@ -1,10 +1,8 @@
 """A stage that is deployed as on AWS, by `make deploy`, and watched; on the emulator, with a pager."""
 
-import functools
 import json
 import os
 import platform
-import pty
 import secrets
 import shutil
 import subprocess
@@ -12,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from dev import ROOT
 from dev.emulator import Emulator, start_emulator
@@ -21,6 +19,7 @@ from dev.servers import free_port
 from dev.stack import emulated_api_url, emulated_environment
 from tests.e2e.faulty_store import FaultyStore
 from tests.support import client_of, succeed
+from tests.terminal import terminal
 
 HASH_KEY: Final = "pepper"
 COMMAND_SECONDS: Final = 240
@@ -90,23 +89,14 @@ class WatchedStage:
 
     def terminal(self, command: str) -> str:
         """Give what a command shows on a terminal."""
-        ours, its = pty.openpty()
-        with open(ours, "rb", buffering=0) as screen:  # noqa: PTH123 - a descriptor has no path
-            process = subprocess.Popen(
-                ["sh", "-c", command], cwd=self.project, env=environment(self.emulator), stdout=its
-            )
-            os.close(its)
-            shown = b"".join(iter(functools.partial(_read, screen), b""))
+        with terminal() as screen:
+            with screen.output() as output:
+                process = subprocess.Popen(
+                    ["sh", "-c", command], cwd=self.project, env=environment(self.emulator), stdout=output
+                )
+            shown = screen.wait_for()
         assert process.wait(COMMAND_SECONDS) == 0
-        return shown.decode()
-
-
-def _read(screen: BinaryIO) -> bytes:
-    """Read what is there; nothing when whoever wrote is gone, which Linux tells by an error."""
-    try:
-        return screen.read(65536)
-    except OSError:
-        return b""
+        return shown
 
 
 @contextmanager

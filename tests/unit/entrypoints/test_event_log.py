@@ -9,7 +9,7 @@ from domain.errors import StoreFault, StoreThrottled, StoreUnavailable
 from domain.ports import Deadline, Landed, Rejected
 from domain.writes import Write
 from entrypoints.event_log import EventLog
-from entrypoints.metrics import embedded
+from entrypoints.metrics import METADATA, embedded
 from entrypoints.settings import LogLevel
 from tests.fakes import FailingRepository, FakeClock, RecordingRepository
 from tests.unit.entrypoints.calls import Api, LambdaContext, event
@@ -50,6 +50,8 @@ def test_a_request_is_one_event(capsys: Output) -> None:
     written = only_event(capsys)
 
     assert datetime.fromisoformat(written.pop("timestamp")).utcoffset() == timedelta(0)
+    members = embedded("admitted", clock.now())
+    assert written.pop(METADATA) == json.loads(members.pop(METADATA))
     assert written == {
         "event": "request",
         "level": "info",
@@ -68,7 +70,7 @@ def test_a_request_is_one_event(capsys: Output) -> None:
         "store_ms": 0.0,
         "store_request_ids": [],
         "contention_rounds": 0,
-        **embedded("admitted", clock.now()),
+        **members,
     }
 
 

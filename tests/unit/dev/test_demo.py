@@ -1,0 +1,20 @@
+"""What the page of `make run` is told of the service."""
+
+import json
+
+from starlette.applications import Starlette
+
+from dev.demo import page
+from entrypoints.settings import Settings
+from tests.support import ask
+
+
+def test_the_pages_plan_is_the_services() -> None:
+    """The page counts down the grace, and shows the limits."""
+    settings = Settings.model_validate(
+        {"TABLE_NAME": "streams", "MAX_STREAMS": 4, "GROUP_LIMITS": "uhd=2", "GRACE_SECONDS": 5}
+    )
+    module = ask(Starlette(routes=page(settings)), "GET", "/page/plan.js").text
+
+    plan = json.loads(module.removeprefix("export default ").removesuffix(";"))
+    assert plan == {"maxStreams": 4, "groupLimits": {"uhd": 2}, "graceSeconds": 5}

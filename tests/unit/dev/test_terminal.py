@@ -1,0 +1,117 @@
+"""What `make run` shows on a terminal."""
+
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from dev.logs import GREEN, RED, YELLOW
+from dev.terminal import RequestLines, WithoutEvents
+from tests.support import ask
+from tests.terminal import COLOUR
+
+NAMES = {"userId": "household", "streamId": "television-of-the-living-room"}
+ESCAPE = "\033"
+
+
+def shown(answer: Response, path: str = "/stream/start", method: str = "POST", **request: Any) -> str:
+    """Return what is shown of a request that is answered so."""
+
+    async def serve(asked: Request) -> Response:
+        await asked.body()
+        return answer
+
+    out = io.StringIO()
+    app = Starlette(routes=[Route(path, serve, methods=["GET", "POST", "OPTIONS"])])
+    ask(RequestLines(app, 3, out), method, path, **request)
+    return out.getvalue()
+
+
+def plain(line: str) -> str:
+    """Return a line without its colours."""
+    return COLOUR.sub("", line)
+
+
+def test_a_request_is_one_line_with_all_that_its_developer_asks_for() -> None:
+    """Time, route, status, user, stream, slots and duration."""
+    line = shown(JSONResponse({"streamCount": 2, "maxStreams": 4}), json=NAMES)
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d POST /stream/start +200 household +televis… +2 of 4 +\d+\.\d ms\n", plain(line)
+    )
+
+
+def test_an_answer_that_does_not_name_the_limit_is_held_against_the_services() -> None:
+    """As a heartbeat's does not."""
+    assert " 2 of 3 " in plain(shown(JSONResponse({"streamCount": 2}), json=NAMES))
+
+
+@pytest.mark.parametrize(("status", "colour"), [(200, GREEN), (403, YELLOW), (503, RED)])
+def test_a_status_is_coloured_by_its_kind(status: int, colour: str) -> None:
+    """A refusal is no failure."""
+    assert f"{colour}{status}" in shown(JSONResponse({}, status), json=NAMES)
+
+
+def test_a_refusal_has_its_code() -> None:
+    """At the line's end."""
+    assert plain(shown(JSONResponse({"code": "limit_reached"}, 403), json=NAMES)).endswith(" limit_reached\n")
+
+
+def test_a_list_names_its_user_by_its_query() -> None:
+    """It has no body."""
+    assert " household " in plain(shown(JSONResponse({}), "/stream", "GET", params={"userId": "household"}))
+
+
+def test_the_pages_own_lists_are_left_out() -> None:
+    """It asks each second; another page's list is shown."""
+    answer = JSONResponse({"streamCount": 1})
+    assert shown(answer, "/stream", "GET", headers={"sec-fetch-site": "same-origin"}) == ""
+    assert shown(answer, "/stream", "GET", headers={"sec-fetch-site": "same-site"}) != ""
+
+
+def test_a_video_is_shown_where_the_edge_refuses_it() -> None:
+    """With the edge's reason; its parts would bury all else."""
+    path = "/cdn/demo/index.m3u8"
+    assert shown(PlainTextResponse("film"), path, "GET") == ""
+    assert plain(shown(Response(None, 403, {"x-playback": "expired"}), path, "GET")).endswith(" expired\n")
+
+
+def test_a_preflight_is_shown_where_its_origin_may_not_call() -> None:
+    """The browser tells the page nothing of it."""
+    asked: dict[str, Any] = {"method": "OPTIONS", "headers": {"origin": "http://dev.local"}}
+    assert shown(PlainTextResponse("OK"), **asked) == ""
+    line = shown(PlainTextResponse("Disallowed CORS origin", 400), **asked)
+    assert plain(line).endswith(" Disallowed CORS origin: http://dev.local\n")
+
+
+def test_no_caller_speaks_to_the_terminal() -> None:
+    """A terminal obeys escape sequences; a request's names lose theirs, and its line breaks."""
+    line = plain(shown(JSONResponse({}), json={"userId": f"{ESCAPE}[2J\nx", "streamId": f"{ESCAPE}]0;"}))
+    assert ESCAPE not in line
+    assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff"])
+def test_a_body_that_is_no_object_has_a_line_too(body: bytes) -> None:
+    """And its request is answered."""
+    assert "400" in shown(JSONResponse({"code": "invalid_request"}, 400), content=body)
+
+
+def test_of_the_events_only_failures_are_shown() -> None:
+    """With their cause, below each other; whatever else is printed is shown as it is."""
+    out = io.StringIO()
+    terminal = WithoutEvents(out)
+    event = {"level": "info", "outcome": "admitted", "status": 200}
+    failure = event | {"level": "error", "outcome": "failed", "exception": "StoreFault\n  a.py:1 f"}
+    print(json.dumps(event), file=terminal)
+    terminal.write(f"{json.dumps(failure)}\n")
+    print("ready", file=terminal)
+    lines = plain(out.getvalue()).splitlines()
+    assert "failed" in lines[-4]
+    assert lines[-3:] == ["    StoreFault", "      a.py:1 f", "ready"]
+    assert "admitted" not in out.getvalue()
