@@ -129,6 +129,7 @@ export class Attachment {
     const { playbackToken, leaseMs } = this.#stream;
     this.#hasToken ||= playbackToken !== undefined;
     if (this.tokenIn === "cookie") setCookie(playbackToken, leaseMs, cookieDomain);
+    this.#goOn();
   }
 
   /** Held, or about to be. */
@@ -146,9 +147,10 @@ export class Attachment {
     return state === "admitted" || (state === "lapsed" && this.#whenLapsed === "play");
   }
 
-  /** A token that is over opens nothing, so a request waits for the next one. */
+  /** A token that is over opens nothing, so a request waits for the next one: also before a laptop that slept notices. */
   #mayRequest() {
-    return this.#stream.state === "admitted" || (this.#mayPlay() && !this.#hasToken);
+    const { state, leaseMs } = this.#stream;
+    return (state === "admitted" && leaseMs > 0) || (this.#mayPlay() && !this.#hasToken);
   }
 
   #ask() {

@@ -257,6 +257,18 @@ test("requests of a lapsed stream wait for the next token, also while the video 
   assert.deepEqual(passed, ["second"]);
 });
 
+test("requests of a laptop that slept wait for the next token before it is noticed", async () => {
+  const { clock, service, page, passed, request } = await playing({}, holdWith("first"));
+  clock.freeze(90_000);
+  request();
+  await settled();
+  assert.deepEqual(passed, []);
+  service.answer(holdWith("second"));
+  page.dispatchEvent(new Event("visibilitychange"));
+  await settled();
+  assert.deepEqual(passed, ["second"]);
+});
+
 test("requests of a lapsed stream without tokens go on with a video that plays on", async () => {
   const { clock, service, passed, request } = await playing({ whenLapsed: "play" });
   service.answer(LOST);
