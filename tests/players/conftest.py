@@ -6,10 +6,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from dev import ROOT
-from dev.browser import ARGUMENTS, MISSING, find
+from dev.browser import MISSING, chromium, find
 from dev.local_service import LocalService
 from tests.players.screen import SETTINGS, Rival, Screen, opened
 from tests.support import skip_or_fail
@@ -44,9 +44,8 @@ def browser() -> Iterator[Browser]:
         skip_or_fail(MISSING)
     if not PLAYERS.exists():
         skip_or_fail("The players are not installed: `make test-long` fetches them with npm.")
-    # Until `make run` answers pages of other origins.
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, "--disable-web-security"])
+    with chromium(path) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
