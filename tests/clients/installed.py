@@ -1,5 +1,6 @@
 """The clients as their users get them: built, installed into a folder of their own, and with examples."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -8,7 +9,9 @@ import tarfile
 from pathlib import Path
 from typing import Final
 
-from tests.support import skip_or_fail
+from dev.cache import CannotFetch
+from dev.dynamodb_local import java
+from tests.support import skip_or_fail, succeed
 
 HERE: Final = Path(__file__).parent
 CLIENTS: Final = HERE.parents[1] / "clients"
@@ -41,3 +44,37 @@ def javascript_client(folder: Path) -> Path:
         archive.extractall(modules, filter="data")
     (modules / "package").rename(modules / "stream-limiter-client")
     return Path(shutil.copy(HERE / "player.mjs", folder))
+
+
+def java_home() -> Path:
+    """Return where the JDK's commands are; without one the test is skipped."""
+    try:
+        java()
+    except CannotFetch:
+        skip_or_fail("Java is not installed: the Java client needs it.")
+    compiler = shutil.which("javac")
+    if compiler is None:
+        skip_or_fail("javac is not installed (a JDK): it compiles the Java client.")
+    return Path(compiler).parent
+
+
+# What is compiled runs on Android 5 (API 21) and later. -options: newer compilers warn of Java 8 as such.
+JAVAC: Final = ("--release", "8", "-encoding", "UTF-8", "-Xlint:all,-options", "-Werror")
+
+
+def java_client(folder: Path) -> Path:
+    """Compile it and pack it, as its README says; gives the jar."""
+    commands, classes = java_home(), folder / "classes"
+    sources = sorted((CLIENTS / "java" / "src" / "main" / "java").rglob("*.java"))
+    succeed(commands / "javac", *JAVAC, "-d", classes, *sources)
+    jar = folder / "stream-limiter-client.jar"
+    succeed(commands / "jar", "--create", "--file", jar, "-C", classes, ".")
+    return jar
+
+
+def java_program(folder: Path, jar: Path, *sources: Path) -> list[str]:
+    """Compile a program over that jar; gives what starts it, but for the name of its class."""
+    classes = folder / "program"
+    succeed(java_home() / "javac", *JAVAC, "-cp", jar, "-d", classes, *sources)
+    quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx64m")
+    return [java(), *quick, "-cp", f"{jar}{os.pathsep}{classes}"]

@@ -1,0 +1,64 @@
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+import streamlimiter.client.Clock;
+
+/** A clock that stands still until it is moved to the moment that a thread waits for. */
+final class HandClock implements Clock {
+    private static final long WITHIN_MILLISECONDS = 10_000;
+
+    private final Map<Thread, Long> waiting = new HashMap<>(); // until when
+    private final Map<Thread, Object> monitors = new HashMap<>();
+    private long now;
+
+    @Override
+    public synchronized long now() {
+        return now;
+    }
+
+    @Override
+    public void await(Object monitor, long milliseconds) throws InterruptedException {
+        Thread thread = Thread.currentThread();
+        synchronized (this) {
+            waiting.put(thread, now + milliseconds);
+            monitors.put(thread, monitor);
+            notifyAll();
+        }
+        try {
+            monitor.wait();
+        } finally {
+            synchronized (this) {
+                waiting.remove(thread);
+                monitors.remove(thread);
+            }
+        }
+    }
+
+    /** Wait until this is the next moment that a thread waits for, and move there; return that moment, or another one. */
+    long passTo(long moment) throws InterruptedException {
+        Map<Thread, Object> woken;
+        synchronized (this) {
+            long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(WITHIN_MILLISECONDS);
+            while (next() != moment) {
+                long left = deadline - System.nanoTime();
+                if (left <= 0) {
+                    return next();
+                }
+                TimeUnit.NANOSECONDS.timedWait(this, left);
+            }
+            now = moment;
+            woken = new HashMap<>(monitors);
+        }
+        for (Object monitor : woken.values()) {
+            synchronized (monitor) {
+                monitor.notifyAll();
+            }
+        }
+        return moment;
+    }
+
+    private long next() {
+        return waiting.values().stream().min(Long::compare).orElse(-1L);
+    }
+}
