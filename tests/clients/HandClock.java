@@ -6,8 +6,6 @@ import streamlimiter.client.Clock;
 
 /** A clock that stands still until it is moved to the moment that a thread waits for. */
 final class HandClock implements Clock {
-    private static final long WITHIN_MILLISECONDS = 10_000;
-
     private final Map<Thread, Long> waiting = new HashMap<>(); // until when
     private final Map<Thread, Object> monitors = new HashMap<>();
     private long now;
@@ -35,11 +33,14 @@ final class HandClock implements Clock {
         }
     }
 
-    /** Wait until this is the next moment that a thread waits for, and move there; return that moment, or another one. */
-    long passTo(long moment) throws InterruptedException {
+    /**
+     * Wait until this is the next moment that a thread waits for, and move there; return
+     * that moment, or the one for which a thread waits instead; -1 if none waits.
+     */
+    long passTo(long moment, long withinMilliseconds) throws InterruptedException {
         Map<Thread, Object> woken;
         synchronized (this) {
-            long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(WITHIN_MILLISECONDS);
+            long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(withinMilliseconds);
             while (next() != moment) {
                 long left = deadline - System.nanoTime();
                 if (left <= 0) {

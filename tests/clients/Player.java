@@ -23,7 +23,8 @@ import streamlimiter.client.StreamView;
  * clock moves by command, and each delay has that much chance in it.
  */
 public final class Player implements StreamListener {
-    private static final Pattern OPTION = Pattern.compile("\"(\\w+)\": (?:\"([^\"]*)\"|\\[([^\\]]*)\\])");
+    private static final Pattern OPTION = Pattern.compile("\"(\\w+)\": (?:\"((?:[^\"\\\\]|\\\\.)*)\"|\\[([^\\]]*)\\])");
+    private static final Pattern ESCAPE = Pattern.compile("\\\\(?:u(....)|(.))");
 
     private final HandClock clock = new HandClock();
     private final StreamLimiter limiter;
@@ -46,7 +47,7 @@ public final class Player implements StreamListener {
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             Map<String, String> command = new HashMap<>();
             for (Matcher option = OPTION.matcher(line); option.find(); ) {
-                command.put(option.group(1), option.group(2) == null ? option.group(3) : option.group(2));
+                command.put(option.group(1), option.group(2) == null ? option.group(3) : unescaped(option.group(2)));
             }
             new Thread(() -> player.obey(command)).start(); // one that waits keeps no other waiting
         }
@@ -73,7 +74,8 @@ public final class Player implements StreamListener {
                     tell("listed", "holders", holders(limiter.streams(command.get("userId"))));
                     break;
                 case "pass":
-                    tell("passed", "to", clock.passTo(Long.parseLong(command.get("to"))));
+                    long within = Long.parseLong(command.getOrDefault("within", "10000"));
+                    tell("passed", "to", clock.passTo(Long.parseLong(command.get("to")), within));
                     break;
                 default: // "set"
                     System.setProperty(command.get("name"), command.get("value"));
@@ -107,6 +109,9 @@ public final class Player implements StreamListener {
             tell("resumed");
         }
         hasLapsed = false;
+        if (Boolean.getBoolean("throws")) {
+            throw new IllegalStateException("This listener makes a mistake.");
+        }
     }
 
     @Override
@@ -144,6 +149,17 @@ public final class Player implements StreamListener {
         synchronized (System.out) {
             System.out.println(line.append('}'));
         }
+    }
+
+    private static String unescaped(String text) {
+        StringBuffer out = new StringBuffer();
+        Matcher escape = ESCAPE.matcher(text);
+        while (escape.find()) {
+            String code = escape.group(1);
+            String character = code == null ? escape.group(2) : String.valueOf((char) Integer.parseInt(code, 16));
+            escape.appendReplacement(out, Matcher.quoteReplacement(character));
+        }
+        return escape.appendTail(out).toString();
     }
 
     private static String holders(List<StreamView> streams) {
