@@ -63,6 +63,12 @@ public final class Player implements StreamListener {
                 case "end":
                     tell(stream.end() ? "ended" : "failed");
                     break;
+                case "start in background":
+                    stream.startInBackground(command.get("replaces"), groups(command.get("groups")));
+                    break;
+                case "end in background":
+                    stream.endInBackground();
+                    break;
                 case "abandon":
                     stream.abandon();
                     tell("abandoned");
@@ -101,6 +107,11 @@ public final class Player implements StreamListener {
             }
             tell("put off", "seconds", error.retryAfterMillis() / 1000);
         }
+    }
+
+    @Override
+    public void onFailed(Stream failed, ServiceException error) {
+        tell("failed in background", "status", error.status(), "message", quoted(error.getMessage()));
     }
 
     @Override

@@ -58,23 +58,24 @@ def java_home() -> Path:
     return Path(compiler).parent
 
 
-# What is compiled runs on Android 5 (API 21) and later. -options: newer compilers warn of Java 8 as such.
-JAVAC: Final = ("--release", "8", "-encoding", "UTF-8", "-Xlint:all,-options", "-Werror")
+STRICTLY: Final = ("-Xlint:all,-options", "-Werror")  # -options: newer compilers warn of Java 8 as such
 
 
 def java_client(folder: Path) -> Path:
-    """Compile it and pack it, as its README says; gives the jar."""
-    commands, classes = java_home(), folder / "classes"
-    sources = sorted((CLIENTS / "java" / "src" / "main" / "java").rglob("*.java"))
-    succeed(commands / "javac", *JAVAC, "-d", classes, *sources)
-    jar = folder / "stream-limiter-client.jar"
-    succeed(commands / "jar", "--create", "--file", jar, "-C", classes, ".")
+    """Make its jar by the commands of its README, from a copy; gives the jar."""
+    home, copy = java_home(), folder / "client"
+    shutil.copytree(CLIENTS / "java", copy, ignore=shutil.ignore_patterns("build"))
+    (commands,) = examples("java", "sh")
+    path = f"{home}{os.pathsep}{os.environ['PATH']}"
+    succeed(*("bash", "-ec", commands), cwd=copy, env={"PATH": path, "JDK_JAVAC_OPTIONS": " ".join(STRICTLY)})
+    (jar,) = copy.glob("build/*.jar")
     return jar
 
 
 def java_program(folder: Path, jar: Path, *sources: Path) -> list[str]:
     """Compile a program over that jar; gives what starts it, but for the name of its class."""
     classes = folder / "program"
-    succeed(java_home() / "javac", *JAVAC, "-cp", jar, "-d", classes, *sources)
+    level = ("--release", "8", "-encoding", "UTF-8")
+    succeed(java_home() / "javac", *level, *STRICTLY, "-cp", jar, "-d", classes, *sources)
     quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx64m")
     return [java(), *quick, "-cp", f"{jar}{os.pathsep}{classes}"]

@@ -102,7 +102,9 @@ class ScriptedService:
 
             def _answer(self, body: Any) -> None:
                 answer = service._next()
-                service._requests.put(Request(self.path, body, self.headers["authorization"], self.connection))
+                service._requests.put(
+                    Request(self.path, body, self.headers["authorization"], self.connection)
+                )
                 answer.is_let_go.wait(WITHIN_SECONDS)
                 self.send_response(answer.status)
                 for name, value in {"content-length": str(len(answer.content)), **answer.headers}.items():

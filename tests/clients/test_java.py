@@ -1,6 +1,6 @@
-"""The Java client's rules, which the suite cannot reach in time: its clock is moved by hand, its service is a script."""
+"""The Java client's rules that the suite cannot reach in time, by a clock moved by hand and a scripted service."""
 
-import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,8 +9,9 @@ from typing import Any, Final
 import pytest
 
 from tests.clients.behaviour import Player
-from tests.clients.installed import CLIENTS, HERE, java_client, java_program
+from tests.clients.installed import HERE, java_client, java_home, java_program
 from tests.clients.scripted import Answer, Request, ScriptedService
+from tests.support import succeed
 
 HEARTBEAT_MS: Final = 30_000
 LEASE_MS: Final = 90_000
@@ -376,7 +377,9 @@ def test_while_a_start_is_not_answered_its_answer_decides(world: World) -> None:
     assert world.is_over()
 
 
-@pytest.mark.parametrize("late", [held(HOLD | {"playbackToken": "old"}), Answer(410, GONE)], ids=["200", "410"])
+@pytest.mark.parametrize(
+    "late", [held(HOLD | {"playbackToken": "old"}), Answer(410, GONE)], ids=["200", "410"]
+)
 def test_a_heartbeat_from_before_a_start_does_not_count_after_it(world: World, late: Answer) -> None:
     """Its token is older than that of the start, and its 410 is of the slot before."""
     world.admitted()
@@ -422,7 +425,20 @@ NOT_THE_SERVICE: Final = [
     *(
         DEEP % more
         for more in (
-            *(b"NaN", b"nul", b"-", b"1e", b"'a'", b"[1,]", b"[,]", b"[1", b"{1:2}", b'{"a"}', b"\x0b1", b"1 2"),
+            *(
+                b"NaN",
+                b"nul",
+                b"-",
+                b"1e",
+                b"'a'",
+                b"[1,]",
+                b"[,]",
+                b"[1",
+                b"{1:2}",
+                b'{"a"}',
+                b"\x0b1",
+                b"1 2",
+            ),
             *(b'"a', b'"\\x"', b'"\\u12g4"', b'"\\u12"', b'"\t"', b'"\\', b"", b"[" * 32 + b"]" * 32),
             '"\\u\u0661\u0661\u0661\u0661"'.encode(),
             b"[" * 100_000,
@@ -446,9 +462,9 @@ def test_what_is_not_the_service_extends_no_lease(world: World) -> None:
 
 def test_unusual_json_is_read_as_it_is_meant(world: World) -> None:
     """Space, exponents, escapes, and as many levels as are allowed."""
-    deep = "[" * 31 + "]" * 31
-    text = f'\r\n\t {{ "expiresInSeconds" :36e2 , "heartbeatSeconds": 0.03E+3, "more": [{{}}, [ ], -0, true, null, {deep}'
-    world.service.answers(Answer(200, text.replace(f", {deep}", "").encode() + b'], "deep": ' + deep.encode() + b"}"))
+    more = "[{}, [ ], -0, 1.5e-3, true, false, null, " + "[" * 30 + "]" * 31
+    text = f'\r\n\t {{ "expiresInSeconds" :36e2 , "heartbeatSeconds": 0.03E+3, "more": {more} }} '
+    world.service.answers(Answer(200, text.encode()))
     world.does("admitted", "start")
     world.asked("start")
     body = FULL_GROUP | {"streams": [{"streamId": "mine", "device": '"\\/\b\f\n\r\t\u00e9\U0001f4fa'}]}
@@ -510,3 +526,97 @@ def test_a_listener_that_throws_stops_no_heartbeat(worlds: Any) -> None:
     world.admitted()
     world.beats_at(HEARTBEAT_MS, held())
     world.beats_at(2 * HEARTBEAT_MS, held())
+
+
+def test_a_start_in_the_background_ends_with_its_caller_told(world: World) -> None:
+    """By the listener, when patience has run out or something else is wrong; what is held is held still."""
+    world.service.answers(Answer(400, {"detail": "A mistake."}))
+    failed = world.does("failed in background", "start in background")
+    assert (failed["status"], failed["message"]) == (400, "A mistake.")
+    world.asked("start")
+    assert world.looks() == ("IDLE", None)
+    world.admitted()
+    world.service.answers(Answer(429, PUT_OFF, {"retry-after": "60"}))
+    assert world.does("failed in background", "start in background")["status"] == 429
+    world.asked("start")
+    world.beats_at(HEARTBEAT_MS, held())
+    assert world.is_over()
+
+
+def test_an_end_in_the_background_is_repeated_until_it_is_heard(world: World) -> None:
+    """The stream is ended at once, and a start in the background with it."""
+    start = held().held_back()
+    world.service.answers(start, failing(), Answer(200, {}))
+    world.player.begin("start in background")
+    play = world.asked("start").body["play"]
+    world.player.begin("end in background")
+    assert world.asked("end").body["play"] == play
+    world.passes_to(600)
+    assert world.asked("end").body["play"] == play
+    start.is_let_go.set()
+    assert world.looks() == ("ENDED", None)
+    assert world.is_over()
+
+
+def test_a_device_that_slept_finds_what_is_due(jar: Path, tmp_path: Path) -> None:
+    """By Android's clock, which goes on while its timers stand still."""
+    sources = (HERE / "Player.java", HERE / "HandClock.java", HERE / "SystemClock.java")
+    command = [*java_program(tmp_path, jar, *sources), "Player"]
+    with ScriptedService() as service, ExitStack() as players:
+        player = Player([*command, service.url, "1", "tv", "mine"])
+        players.callback(player.crash)
+        world = World(player, service)
+        world.admitted({"expiresInSeconds": 7200, "heartbeatSeconds": 3600})
+        world.does("set", "set", name="slept", value="3600000")
+        world.asked("heartbeat")
+        world.does("set", "set", name="slept", value="10801000")
+        world.hears("lapsed")
+        world.asked("start")
+        world.hears("resumed")
+
+
+IN_ANDROID_5: Final = {
+    "java.io": "ByteArrayOutputStream IOException InputStream OutputStream UnsupportedEncodingException",
+    "java.lang": (
+        "AssertionError Boolean Byte Character Class ClassNotFoundException Double Enum Exception"
+        " IllegalAccessException IllegalStateException Integer InterruptedException Long Math"
+        " NoSuchMethodException Object ReflectiveOperationException Runnable RuntimeException String"
+        " StringBuilder System Thread Thread$UncaughtExceptionHandler Throwable"
+    ),
+    "java.lang.reflect": "InvocationTargetException Method",
+    "java.net": "HttpURLConnection URL URLEncoder",
+    "java.nio.charset": "StandardCharsets",
+    "java.security": "SecureRandom",
+    "java.util": (
+        "ArrayDeque ArrayList Arrays Collection Collections Iterator LinkedHashMap List Map Map$Entry Queue"
+        " Random Set"
+    ),
+    "java.util.concurrent": "Callable Executor Executors",
+    # What the compiler makes of a lambda: Android's build tools translate it.
+    "java.lang.invoke": "LambdaMetafactory MethodHandles MethodHandles$Lookup",
+}
+"""Classes of API level 21 and before: https://developer.android.com/reference/classes."""
+NEW_IN_JAVA_8: Final = re.compile(
+    r"String\.(join|chars|codePoints)"
+    r"|\w*(Map|List|Deque|Queue|Set|Collection|Iterator|Arrays|Entry)\."
+    r"(getOrDefault|putIfAbsent|compute\w*|merge|replace\w*|removeIf|sort|forEach\w*|stream|spliterator"
+    r"|comparing\w*|setAll|parallel\w*)"
+    r"|(Boolean|Byte|Character|Double|Integer|Long)\.(hashCode|sum|max|min|is\w*Finite|logical\w*|\w*[uU]nsigned\w*)"
+    r"|Math\.(\w+Exact|floor(Div|Mod)|nextDown)|Random\.(ints|longs|doubles)|Executors\.newWorkStealingPool"
+)
+
+
+def test_the_client_calls_nothing_that_android_5_lacks(jar: Path) -> None:
+    """No class of a later API level, and no method that Java 8 added to one of these."""
+    listed = succeed(java_home() / "jar", "--list", "--file", jar).split()
+    classes = [name.removesuffix(".class") for name in listed if name.endswith(".class")]
+    pool = succeed(
+        java_home() / "javap", "-v", "-p", "-cp", jar, *(name.replace("/", ".") for name in classes)
+    )
+    used = set(re.findall(r"= Class +(java[\w/$]+)", pool))
+    known = {f"{package}.{name}" for package, names in IN_ANDROID_5.items() for name in names.split()}
+    assert "java/net/HttpURLConnection" in used
+    assert {name.replace("/", ".") for name in used} - known == set()
+    methods = set(re.findall(r"Methodref +java/[\w/]*?([\w$]+\.\w+):", pool))
+    assert {"Map.get", "Thread.setDaemon"} < methods
+    assert {method for method in methods if NEW_IN_JAVA_8.fullmatch(method)} == set()

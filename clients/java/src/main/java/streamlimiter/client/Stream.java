@@ -12,8 +12,8 @@ import java.util.Map;
  * <p>It may be used by several threads. One lock guards what it knows; no request is sent and no listener called while it is held.
  * What a request brings counts only if nothing made it obsolete meanwhile: an end, a loss, a lapse, or a later start.
  *
- * <p>{@link #start()} and {@link #end()} speak to the service and wait for it, for 20 seconds at most as a rule, so call them in a
- * thread that may wait: not in Android's main thread.
+ * <p>{@link #start()} and {@link #end()} wait for the service, for 20 seconds at most as a rule: call them in a thread that may.
+ * Android's main thread calls {@link #startInBackground} and {@link #endInBackground}, which do not wait.
  */
 public final class Stream {
     /** Where a stream stands. */
@@ -120,15 +120,7 @@ public final class Stream {
      *     ({@link ServiceException#isTooManyStarts()}), or takes the call for wrong
      */
     public boolean start(String replaces, Collection<String> groups) throws ServiceException {
-        Attempt attempt;
-        synchronized (lock) {
-            if (state != State.ADMITTED) {
-                close(State.STARTING);
-            }
-            String other = replaces == null ? this.replaces : replaces;
-            attempt = ask(other, groups == null ? this.groups : new ArrayList<>(groups));
-        }
-        events.deliver();
+        Attempt attempt = open(replaces, groups);
         try {
             return take(attempt, () -> limiter.lease("/stream/start", attempt.body), limiter.patienceMillis);
         } finally {
@@ -137,24 +129,45 @@ public final class Stream {
         }
     }
 
+    /** Start as {@link #start()} does, without waiting. See {@link #startInBackground(String, Collection)}. */
+    public void startInBackground() {
+        startInBackground(null, null);
+    }
+
+    /** Start as {@link #start(String, Collection)} does, without waiting: the listener is called with what comes of it. */
+    public void startInBackground(String replaces, Collection<String> groups) {
+        Attempt attempt = open(replaces, groups);
+        limiter.threads.execute(() -> {
+            try {
+                take(attempt, startOf(attempt), limiter.patienceMillis);
+            } catch (ServiceException error) {
+                giveUp(attempt);
+                events.add(() -> listener.onFailed(this, error));
+            }
+            events.deliver();
+        });
+    }
+
     /** Give the slot back. Return false if the service could not be reached: then the lease ends it. */
     public boolean end() {
-        Map<String, Object> body;
-        boolean isHeld;
-        synchronized (lock) {
-            isHeld = state == State.STARTING || state == State.ADMITTED || state == State.LAPSED;
-            body = body();
-            putGroups(body, groups); // named, they are ended in one write
-            close(State.ENDED);
-            if (isHeld) {
-                play = StreamOptions.freshName();
-            }
-        }
-        events.deliver();
+        Map<String, Object> body = leave();
         try {
-            return !isHeld || insist(() -> limiter.end(body), limiter.patienceMillis, null);
+            return body == null || insist(() -> limiter.end(body), limiter.patienceMillis, null);
         } catch (ServiceException reason) {
             return false;
+        }
+    }
+
+    /** Give the slot back without waiting, and without a word of it. A start after it may go first: it is of another play. */
+    public void endInBackground() {
+        Map<String, Object> body = leave();
+        if (body != null) {
+            limiter.threads.execute(() -> {
+                try {
+                    insist(() -> guarded(() -> limiter.end(body)), limiter.patienceMillis, null);
+                } catch (ServiceException reason) { // then the lease ends it
+                }
+            });
         }
     }
 
@@ -164,6 +177,34 @@ public final class Stream {
             close(State.ENDED);
         }
         events.deliver();
+    }
+
+    private Attempt open(String replaces, Collection<String> groups) {
+        Attempt attempt;
+        synchronized (lock) {
+            if (state != State.ADMITTED) {
+                close(State.STARTING);
+            }
+            String other = replaces == null ? this.replaces : replaces;
+            attempt = ask(other, groups == null ? this.groups : new ArrayList<>(groups));
+        }
+        events.deliver();
+        return attempt;
+    }
+
+    /** Let the slot go; return the body of the end, or null if there is nothing to end. */
+    private Map<String, Object> leave() {
+        Map<String, Object> body = null;
+        synchronized (lock) {
+            if (state == State.STARTING || state == State.ADMITTED || state == State.LAPSED) {
+                body = body();
+                putGroups(body, groups); // named, they are ended in one write
+                play = StreamOptions.freshName();
+            }
+            close(State.ENDED);
+        }
+        events.deliver();
+        return body;
     }
 
     /** Take the slot that was asked for: true if it is admitted, false if it is refused or not wanted any more. */
@@ -199,10 +240,14 @@ public final class Stream {
         }
     }
 
-    /** Take the slot without a caller: whatever a request raises may pass. */
+    private Call<Lease> startOf(Attempt attempt) {
+        return () -> guarded(() -> limiter.lease("/stream/start", attempt.body));
+    }
+
+    /** Take the slot without being asked to: for as long as it takes. */
     private void takeByItself(Attempt attempt) {
         try {
-            take(attempt, () -> guarded(() -> limiter.lease("/stream/start", attempt.body)), ENDLESS);
+            take(attempt, startOf(attempt), ENDLESS);
         } catch (ServiceException error) {
             synchronized (lock) {
                 if (asking == attempt) {

@@ -26,6 +26,12 @@ public interface StreamListener {
      */
     default void onLapsed(Stream stream) {}
 
+    /**
+     * A start in the background came to nothing: the service did not answer for long, put the start off
+     * ({@code error.isTooManyStarts()}), or takes the call for wrong. What was held before is held still.
+     */
+    default void onFailed(Stream stream, ServiceException error) {}
+
     /** The playback token is another one; {@code null} when there is none any more. A new one comes before {@code onAdmitted}. */
     default void onToken(Stream stream, String playbackToken) {}
 }
