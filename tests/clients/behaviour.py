@@ -21,7 +21,7 @@ import pytest
 from dev.local_service import LocalService
 from tests.proxy import Proxy
 
-LEASE_SECONDS: Final = 1
+LEASE_SECONDS: Final = 3  # long enough that a busy machine makes no stream lapse
 GRACE_SECONDS: Final = 1
 SETTINGS: Final = {
     "MAX_STREAMS": "1",
@@ -73,6 +73,12 @@ class Player:
     def told(self) -> dict[str, Any]:
         """Wait for its next event."""
         return self._events.get(timeout=WITHIN_SECONDS)
+
+    def tells(self, *events: str) -> dict[str, Any]:
+        """Wait for exactly these events, in this order; gives the last one."""
+        told = [self.told() for _ in events]
+        assert [event["event"] for event in told] == list(events)
+        return told[-1]
 
     def is_silent(self) -> bool:
         """Whether it has told nothing that was not asked for."""
@@ -246,35 +252,83 @@ class Behaviour:
     def test_a_network_that_was_away_for_longer_than_a_lease(
         self, household: Household, service: LocalService
     ) -> None:
-        """The slot went to another player and is free again: the first one takes it by the same name."""
+        """The stream lapses. Its slot, which another player had meanwhile, it takes by the same name."""
         with Proxy(service.port) as network:
             tv = household.player("tv", f"http://127.0.0.1:{network.port}")
             phone = household.player("phone")
             name = tv.do("start")["streamId"]
             network.refuse()
+            tv.tells("lapsed")
             household.until(lambda devices: devices == [])
             assert phone.do("start")["event"] == "admitted"
             assert phone.do("end")["event"] == "ended"
+            assert tv.is_silent()
             network.come_back()
-            household.until(lambda devices: devices == ["tv"])
+            assert tv.tells("resumed")["streamId"] == name
             assert household.watching() == [(name, "tv")]
+            time.sleep(1)  # some heartbeats
+            assert tv.is_silent()
+
+    def test_a_network_that_was_away_for_less_than_a_lease(
+        self, household: Household, service: LocalService
+    ) -> None:
+        """The slot is held throughout, and there is nothing to tell."""
+        with Proxy(service.port) as network:
+            tv = household.player("tv", f"http://127.0.0.1:{network.port}")
+            name = tv.do("start")["streamId"]
+            network.refuse()
+            time.sleep(LEASE_SECONDS / 4)
+            network.come_back()
+            time.sleep(LEASE_SECONDS + GRACE_SECONDS + 1)
+            assert household.watching() == [(name, "tv")]
+            assert tv.is_silent()
+
+    def test_a_network_that_takes_requests_and_answers_none(
+        self, household: Household, service: LocalService
+    ) -> None:
+        """No request that hangs puts off the lapse: the slot is nobody's yet when the stream has lapsed."""
+        with Proxy(service.port) as network:
+            tv = household.player("tv", f"http://127.0.0.1:{network.port}")
+            name = tv.do("start")["streamId"]
+            network.hang()
+            tv.tells("lapsed")
+            assert household.watching() == [(name, "tv")]  # for the grace
+            network.come_back()
+            tv.tells("resumed")
+            assert household.watching() == [(name, "tv")]
+
+    def test_a_lapsed_player_ends(self, household: Household, service: LocalService) -> None:
+        """As one that holds its slot does; it does not start again."""
+        with Proxy(service.port) as network:
+            tv = household.player("tv", f"http://127.0.0.1:{network.port}")
+            tv.do("start")
+            network.refuse()
+            tv.tells("lapsed")
+            tv.begin("end")
+            network.come_back()
+            tv.tells("ended")
+            assert household.watching() == []
+            time.sleep(1)  # a start would have come
+            assert household.watching() == []
             assert tv.is_silent()
 
     def test_a_network_that_was_away_while_another_player_took_the_slot(
         self, household: Household, service: LocalService
     ) -> None:
-        """The first one asks once more, is refused, and stops."""
+        """The first one lapses, asks once more, is refused, and stops."""
         with Proxy(service.port) as network:
             tv = household.player("tv", f"http://127.0.0.1:{network.port}")
             phone = household.player("phone")
             tv.do("start")
             network.refuse()
+            tv.tells("lapsed")
             household.until(lambda devices: devices == [])
             name = phone.do("start")["streamId"]
             network.come_back()
-            refused = tv.told()
-            assert (refused["event"], refused["holders"]) == ("refused", ["phone"])
+            assert tv.tells("refused")["holders"] == ["phone"]
+            time.sleep(1)  # another start would have come
             assert household.watching() == [(name, "phone")]
+            assert tv.is_silent()
 
     def test_the_next_episode_goes_on_in_the_slot(self, household: Household) -> None:
         """At the limit too, under the same name; without a playback key there is no token."""
@@ -291,15 +345,17 @@ class Behaviour:
     def test_a_service_that_is_started_anew(
         self, command: list[str], store: dict[str, str], user_id: str
     ) -> None:
-        """The player keeps its slot under its name: the store has it, and heartbeats go on."""
+        """The player keeps its slot under its name, though it lapsed meanwhile: the store has it."""
         with ExitStack() as players, LocalService(SETTINGS | store) as first:
             household = Household(command, first.url, user_id, players)
             player = household.player("tv")
             name = player.do("start")["streamId"]
             first.stop()
+            player.tells("lapsed")
             with LocalService(SETTINGS | store | {"PORT": str(first.port)}):
+                player.tells("resumed")
                 time.sleep(LEASE_SECONDS + GRACE_SECONDS + 1)
-                assert [device for _, device in household.watching()] == ["tv"]
+                assert household.watching() == [(name, "tv")]
                 assert player.is_silent()
                 assert player.do("end") == {"event": "ended", "streamId": name, "holders": []}
 
@@ -453,10 +509,11 @@ class Behaviour:
             phone = planned.player("phone")
             tv.do("start", groups=["uhd"])
             network.refuse()
+            tv.tells("lapsed")
             planned.until(lambda devices: devices == [])
             assert phone.do("start", groups=["uhd"])["event"] == "admitted"
             assert phone.do("end")["event"] == "ended"
             network.come_back()
-            planned.until(lambda devices: devices == ["tv"])
+            tv.tells("resumed")
             assert planned.groups() == {"tv": ["uhd"]}
             assert tv.is_silent()

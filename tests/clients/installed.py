@@ -1,11 +1,15 @@
 """The clients as their users get them: built, installed into a folder of their own, and with examples."""
 
+import atexit
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -23,11 +27,37 @@ def examples(client: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
+@dataclass(frozen=True)
+class PythonPackage:
+    """The Python client's files as an index would have them."""
+
+    sdist: Path
+    wheel: Path
+
+
+@cache
+def python_package() -> PythonPackage:
+    """Build them, the wheel out of the sdist; once for all tests of the process."""
+    folder = Path(tempfile.mkdtemp(prefix="python-client-"))
+    atexit.register(shutil.rmtree, folder)
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(folder)]
+    subprocess.run(build, cwd=CLIENTS / "python", check=True, stdout=subprocess.DEVNULL)
+    (sdist,) = folder.iterdir()
+    pip("wheel", "--no-build-isolation", "--wheel-dir", folder, sdist)
+    (wheel,) = folder.glob("*.whl")
+    return PythonPackage(sdist, wheel)
+
+
+def pip(command: str, *arguments: str | Path) -> None:
+    """Run it without a network."""
+    quiet = ["--quiet", "--disable-pip-version-check"]
+    offline = ["--no-deps", "--no-index"]
+    subprocess.run([sys.executable, "-m", "pip", command, *quiet, *offline, *arguments], check=True)
+
+
 def python_client(folder: Path) -> Path:
-    """Build its wheel and install it there; gives the player that plays by it."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    offline = ["--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, *offline, "--target", str(folder), str(CLIENTS / "python")], check=True)
+    """Install its wheel there; gives the player that plays by it."""
+    pip("install", "--target", folder, python_package().wheel)
     return Path(shutil.copy(HERE / "player.py", folder))
 
 

@@ -45,7 +45,12 @@ def report_lost(stream: Stream | AsyncStream, reason: ServiceError) -> None:
 def in_threads(url: str, user_id: str, device: str, stream_id: str | None = None) -> None:
     """Play with the client for threads."""
     stream = StreamLimiter(url).stream(
-        user_id, device=device, stream_id=stream_id, on_gone=lambda reason: report_lost(stream, reason)
+        user_id,
+        device=device,
+        stream_id=stream_id,
+        on_gone=lambda reason: report_lost(stream, reason),
+        on_lapsed=lambda: report(stream, "lapsed"),
+        on_admitted=lambda: report(stream, "resumed"),
     )
     for line in sys.stdin:
         command = json.loads(line)
@@ -63,7 +68,12 @@ def in_threads(url: str, user_id: str, device: str, stream_id: str | None = None
 async def in_asyncio(url: str, user_id: str, device: str, stream_id: str | None = None) -> None:
     """Play with the client for asyncio."""
     stream = AsyncStreamLimiter(url).stream(
-        user_id, device=device, stream_id=stream_id, on_gone=lambda reason: report_lost(stream, reason)
+        user_id,
+        device=device,
+        stream_id=stream_id,
+        on_gone=lambda reason: report_lost(stream, reason),
+        on_lapsed=lambda: report(stream, "lapsed"),
+        on_admitted=lambda: report(stream, "resumed"),
     )
     while line := await asyncio.to_thread(sys.stdin.readline):
         command = json.loads(line)

@@ -31,7 +31,7 @@ access_token = "token"
 class player:
     turns = iter([True, True, False])
     plays = staticmethod(lambda: next(player.turns))
-    stop = staticmethod(lambda: None)
+    pause = resume = stop = staticmethod(lambda: None)
 """
 
 JAVA: Final = """

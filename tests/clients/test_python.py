@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from itertools import chain, repeat
 from math import inf
 from typing import Any, Final
 
@@ -12,15 +14,17 @@ import httpx
 import pytest
 
 from stream_limiter_client import (
+    AsyncStream,
     AsyncStreamLimiter,
     GroupLimit,
     LimitReached,
     ServiceError,
+    Stream,
     StreamGone,
     StreamLimiter,
     TooManyStarts,
 )
-from stream_limiter_client.play import Pause, Play, Post, Steps, Timing, answer_of
+from stream_limiter_client.play import Notice, Pause, Play, Post, Steps, Timing, answer_of
 
 HOLD: Final = {"streamCount": 1, "maxStreams": 3, "expiresInSeconds": 90, "heartbeatSeconds": 30}
 HOLDER: Final = {
@@ -35,19 +39,30 @@ SOON: Final = httpx.Response(429, json={"code": "too_many_starts"}, headers={"re
 AWAY: Final = httpx.Response(503, json={"code": "store_unavailable"})
 
 
-class Service(httpx.MockTransport):
-    """Answers as it is told, in order; the last answer for ever.
+Answer = httpx.Response | Exception | Callable[[], httpx.Response] | None
 
-    `None` is a network that fails, an exception is whatever else can go wrong on the way. `enough` is set
-    when as many heartbeats came as are wanted.
+
+def answers_of(*answers: Answer) -> Iterator[Answer]:
+    """These in order, and then the last one for ever."""
+    return chain(answers, repeat(answers[-1] if answers else None))
+
+
+class Service(httpx.MockTransport):
+    """Answers as it is told, in order; the last answer for ever. An operation may have answers of its own.
+
+    `None` is a network that fails, an exception is whatever else can go wrong on the way, a function makes
+    the answer. `enough` is set when as many heartbeats came as are wanted.
     """
 
-    def __init__(self, *answers: httpx.Response | Exception | None) -> None:
+    def __init__(self, *answers: Answer, **by_operation: list[Answer]) -> None:
         self.requests: list[tuple[str, Any]] = []
         self.headers: list[httpx.Headers] = []
         self.queries: list[bytes] = []
-        self._answers: Iterator[httpx.Response | Exception | None] = iter(answers)
-        self._latest: httpx.Response | Exception | None = None
+        self.timeouts: list[float] = []
+        self._others: Iterator[Answer] = answers_of(*answers)
+        self._by_operation = {
+            f"/stream/{operation}": answers_of(*told) for operation, told in by_operation.items()
+        }
         self.heartbeats_wanted = inf
         self.enough = threading.Event()
         super().__init__(self._answer)
@@ -58,14 +73,15 @@ class Service(httpx.MockTransport):
         self.queries.append(request.url.query)
         if sum(path.endswith("/heartbeat") for path, _ in self.requests) >= self.heartbeats_wanted:
             self.enough.set()
-        self._latest = next(self._answers, self._latest)
-        if self._latest is None:
+        self.timeouts.append(request.extensions["timeout"]["read"])
+        answer = next(self._by_operation.get(request.url.path, self._others))
+        if callable(answer):
+            answer = answer()
+        if answer is None:
             raise httpx.ConnectError("no network")
-        if isinstance(self._latest, Exception):
-            raise self._latest
-        return httpx.Response(
-            self._latest.status_code, headers=self._latest.headers, content=self._latest.content
-        )
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
 
 @pytest.fixture(params=["threads", "asyncio"])
@@ -528,6 +544,161 @@ def test_heartbeats_of_a_limiter_that_was_closed_go_on_failing(kind: str) -> Non
     assert not is_gone_after(kind, service, requests=5, closed=True)
 
 
+SHORT: Final = httpx.Response(200, json=HOLD | {"expiresInSeconds": 3, "heartbeatSeconds": 0.01})
+"""A lease of three seconds, each of which is a request: `heard` has such a clock."""
+UNTIL_LAPSED: Final = ["/stream/start", "/stream/heartbeat", "/stream/heartbeat"]
+"""What is sent during such a lease."""
+Heard = list[tuple[str, bool, bool]]
+
+
+async def outcome(of: object) -> object:
+    """Wait for it where the client is the one for asyncio."""
+    return await of if isinstance(of, Awaitable) else of
+
+
+def heard(
+    kind: str,
+    service: Service,
+    until: Callable[[Heard], bool],
+    on_lapsed: Callable[[Stream | AsyncStream], object] = lambda _: None,
+    close: Callable[[Stream | AsyncStream], object] = lambda stream: stream.end(),
+) -> Heard:
+    """Play until this holds; return what was called back, and `is_lapsed` and `is_gone` each time."""
+    timing = Timing(now=lambda: 1000.0 + len(service.requests), random=lambda: -0.99)
+    limiter = (StreamLimiter if kind == "threads" else AsyncStreamLimiter)(
+        "http://api", transport=service, timing=timing
+    )
+    events: Heard = []
+
+    def note(event: str) -> None:
+        events.append((event, stream.is_lapsed, stream.is_gone))
+
+    def lapse() -> object:
+        note("lapsed")
+        return on_lapsed(stream)
+
+    stream = limiter.stream(
+        "1",
+        stream_id="mine",
+        on_lapsed=lapse,
+        on_admitted=lambda: note("admitted"),
+        on_gone=lambda _: note("gone"),
+    )
+
+    async def play() -> None:
+        await outcome(stream.start())
+        deadline = time.monotonic() + WITHIN_SECONDS
+        while not until(events):
+            assert time.monotonic() < deadline, (events, service.requests)
+            await asyncio.sleep(0.01)
+        await outcome(close(stream))
+        note("over")
+        await outcome(limiter.close())
+
+    asyncio.run(play())
+    return events
+
+
+LAPSED: Final = ("lapsed", True, False)
+ADMITTED: Final = ("admitted", False, False)
+OVER: Final = ("over", False, False)
+
+
+def test_a_lapse_is_called_back_once_and_so_is_the_admission_after_it(kind: str) -> None:
+    """However many starts fail in between. No request waits for longer than the lease runs."""
+    service = Service(start=[SHORT, None, None, SHORT], heartbeat=[None, None, SHORT], end=[SHORT])
+    assert heard(kind, service, lambda events: ADMITTED in events) == [LAPSED, ADMITTED, OVER]
+    paths = [path for path, _ in service.requests]
+    assert paths[:6] == [*UNTIL_LAPSED, *["/stream/start"] * 3]
+    assert service.timeouts[:6] == [5, 2, 1, 5, 5, 5]
+    assert paths[-1] == "/stream/end"
+    starts = [body for path, body in service.requests if path == "/stream/start"]
+    assert starts == [starts[0]] * 4
+
+
+def test_a_stream_that_is_extended_in_time_does_not_lapse(kind: str) -> None:
+    """Though every other heartbeat fails."""
+    service = Service(SHORT, heartbeat=[None, SHORT] * 20)
+    assert heard(kind, service, lambda _: len(service.requests) > 30) == [OVER]
+
+
+def test_a_lapsed_stream_that_is_refused_is_gone(kind: str) -> None:
+    """It is lapsed no longer, and has nothing to end."""
+    service = Service(start=[SHORT, httpx.Response(403, json=FULL)], heartbeat=[None])
+    gone = ("gone", False, True)
+    assert heard(kind, service, lambda events: gone in events) == [LAPSED, gone, ("over", False, True)]
+    assert [path for path, _ in service.requests] == [*UNTIL_LAPSED, "/stream/start"]
+
+
+def test_a_lapsed_stream_gives_its_slot_back(kind: str) -> None:
+    """As one that is held does: a start may have landed whose answer was lost."""
+    service = Service(start=[SHORT, None], heartbeat=[None], end=[SHORT])
+    assert heard(kind, service, lambda _: len(service.requests) > 4) == [LAPSED, OVER]
+    assert [path for path, _ in service.requests].count("/stream/end") == 1
+    assert service.requests[-1] == ("/stream/end", service.requests[0][1])
+
+
+def test_a_lapsed_stream_that_is_abandoned_sends_nothing_more(kind: str) -> None:
+    """It is lapsed no longer."""
+    service = Service(start=[SHORT, None], heartbeat=[None])
+    events = heard(kind, service, lambda _: len(service.requests) > 4, close=lambda stream: stream.abandon())
+    assert events == [LAPSED, OVER]
+    assert {path for path, _ in service.requests} == {"/stream/start", "/stream/heartbeat"}
+
+
+def test_a_start_of_a_lapsed_stream_that_succeeds_is_not_called_back(kind: str) -> None:
+    """Its caller knows; the stream does not start by itself then, and heartbeats go on."""
+    service = Service(SHORT, heartbeat=[None, None, SHORT])
+    events = heard(
+        kind, service, lambda _: len(service.requests) > 5, on_lapsed=lambda stream: stream.start()
+    )
+    assert events == [LAPSED, OVER]
+    assert [path for path, _ in service.requests][:6] == [*UNTIL_LAPSED, *UNTIL_LAPSED]
+
+
+def test_a_lapsed_stream_whose_start_fails_goes_on_by_itself(kind: str) -> None:
+    """It is lapsed still, and calls back when it has its slot again."""
+    wrong = httpx.Response(400, json={"code": "invalid_request"})
+    service = Service(start=[SHORT, wrong, SHORT], heartbeat=[None, None, SHORT], end=[SHORT])
+    events = heard(kind, service, lambda events: ADMITTED in events, on_lapsed=lambda stream: stream.start())
+    assert events == [LAPSED, ADMITTED, OVER]
+
+
+def test_a_lapsed_stream_may_be_ended_by_its_callback(kind: str) -> None:
+    """It does not start again."""
+    service = Service(SHORT, heartbeat=[None])
+    events = heard(kind, service, lambda _: len(service.requests) > 3, on_lapsed=lambda stream: stream.end())
+    assert events == [LAPSED, OVER]
+    assert [path for path, _ in service.requests] == [*UNTIL_LAPSED, "/stream/end"]
+
+
+def test_a_callback_that_raises_costs_no_slot(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Its error is logged, and the stream starts again."""
+
+    def fail(_: Stream | AsyncStream) -> None:
+        raise RuntimeError("There is no video to pause.")
+
+    service = Service(start=[SHORT], heartbeat=[None, None, SHORT], end=[SHORT])
+    events = heard(kind, service, lambda events: ADMITTED in events, on_lapsed=fail)
+    assert events == [LAPSED, ADMITTED, OVER]
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        "A callback of stream mine raised: lapsed."
+    ]
+
+
+def test_an_answer_to_a_thread_that_was_stopped_is_dropped() -> None:
+    """A start that is answered after the end brings neither the slot nor a callback back."""
+    lapsed: list[Stream | AsyncStream] = []
+
+    def end_first() -> httpx.Response:
+        lapsed[0].end()
+        return SHORT
+
+    service = Service(start=[SHORT, end_first], heartbeat=[None], end=[SHORT])
+    events = heard("threads", service, lambda _: len(service.requests) > 4, on_lapsed=lapsed.append)
+    assert events == [LAPSED, OVER]
+
+
 @pytest.mark.parametrize(
     "answer", [{"code": ["limit_reached"]}, {"code": {}}, {"code": None}, ["limit_reached"]]
 )
@@ -580,6 +751,7 @@ class Clock:
         return heartbeats
 
 
+UNVERIFIED: Final = {"expiresInSeconds": 90, "heartbeatSeconds": 30, "verified": False}
 GONE: Final = StreamGone(410, {"code": "stream_gone"})
 LOST: Final = ServiceError(0, {})
 HEARTBEAT: Final = Post("/stream/heartbeat", {"userId": "1", "streamId": "mine", "play": "this"})
@@ -603,36 +775,180 @@ def next_after_gone(heartbeats: Steps) -> Post:
     return post
 
 
+def lapsed(clock: Clock, heartbeats: Steps) -> Post:
+    """Let the first lease run out; gives the request that comes then."""
+    clock.now = 1090.0
+    assert next(heartbeats) is Notice.LAPSED
+    post = next(heartbeats)
+    assert isinstance(post, Post)
+    return post
+
+
 def test_who_lost_its_slot_while_its_lease_ran_stops() -> None:
     """It was evicted: two players must not evict each other for ever."""
     clock = Clock()
     heartbeats = clock.heartbeats()
     clock.now = 1089.9
-    assert next(heartbeats) == HEARTBEAT
+    assert next(heartbeats) == Post(HEARTBEAT.path, HEARTBEAT.body, 1090.0 - 1089.9)
     with pytest.raises(StreamGone):
         heartbeats.throw(GONE)
 
 
-def test_whose_lease_had_run_out_starts_again_under_the_same_name_and_replaces_nothing() -> None:
-    """It is the same screen."""
+def test_a_lapsed_stream_starts_again_under_the_same_name_and_replaces_nothing() -> None:
+    """The screen is the same, and what the first start replaced is over."""
+    clock = Clock()
+    assert lapsed(clock, clock.heartbeats()) == Post("/stream/start", HEARTBEAT.body)
+
+
+def test_a_lapsed_stream_starts_again_in_its_groups() -> None:
+    """The store forgets them with the lease."""
+    clock = Clock()
+    again = lapsed(clock, clock.heartbeats(groups=("uhd",)))
+    assert again == Post("/stream/start", {**HEARTBEAT.body, "groups": ("uhd",)})
+
+
+def test_a_lapsed_stream_that_was_admitted_unverified_replaces_what_it_replaced() -> None:
+    """The store may never have heard that the other stream is over."""
+    clock = Clock()
+    again = lapsed(clock, clock.heartbeats(UNVERIFIED))
+    assert again == Post("/stream/start", {**HEARTBEAT.body, "replaces": "old"})
+
+
+def test_no_pause_and_no_request_outlasts_the_lease() -> None:
+    """So that a stream lapses at the end of its lease, and not when the next heartbeat fails."""
     clock = Clock()
     heartbeats = clock.heartbeats()
+    clock.now = 1088.0
+    assert next(heartbeats) == Post(HEARTBEAT.path, HEARTBEAT.body, 2.0)
+    clock.now = 1089.5
+    assert heartbeats.throw(LOST) == Pause(0.5)
     clock.now = 1090.0
-    assert next(heartbeats) == HEARTBEAT
-    again = heartbeats.throw(GONE)
-    assert isinstance(again, Post)
-    assert again == Post("/stream/start", HEARTBEAT.body)
+    assert next(heartbeats) is Notice.LAPSED
 
 
-def test_whose_lease_had_run_out_starts_again_in_its_groups() -> None:
-    """Its heartbeats do not name them: the service has them."""
+def test_a_heartbeat_that_is_answered_late_extends_the_lease() -> None:
+    """It is extended from when the heartbeat was sent; nothing lapsed, so there is nothing to notice."""
     clock = Clock()
-    heartbeats = clock.heartbeats(groups=("uhd",))
+    heartbeats = clock.heartbeats()
+    clock.now = 1089.0
+    assert isinstance(next(heartbeats), Post)
+    clock.now = 1091.0
+    assert heartbeats.send(HOLD) == Pause(30)
+    assert next(heartbeats) == HEARTBEAT
+
+
+def test_a_lapse_is_noticed_once_and_ends_when_the_slot_is_taken_again() -> None:
+    """However long that takes; then heartbeats go on, and the next lapse is another one."""
+    clock = Clock()
+    heartbeats = clock.heartbeats()
+    start = lapsed(clock, heartbeats)
+    for _ in range(2000):
+        clock.now += 100
+        assert isinstance(heartbeats.throw(LOST), Pause)
+        assert next(heartbeats) == start
+    assert heartbeats.send(HOLD) is Notice.ADMITTED
+    assert next(heartbeats) == Pause(30)
+    assert next(heartbeats) == HEARTBEAT
+    clock.now += 90
+    assert heartbeats.throw(LOST) == Pause(0)
+    assert next(heartbeats) is Notice.LAPSED
+
+
+def test_a_start_after_an_unverified_answer_is_no_lapse_while_that_lease_runs() -> None:
+    """At its end it is one."""
+    clock = Clock()
+    heartbeats = clock.heartbeats(UNVERIFIED)
+    again = next_after_gone(heartbeats)
+    assert isinstance(heartbeats.throw(LOST), Pause)
+    assert next(heartbeats) == again
+    clock.now = 1089.75
+    assert heartbeats.throw(LOST) == Pause(0.25)
     clock.now = 1090.0
-    assert next_after_gone(heartbeats) == Post("/stream/start", {**HEARTBEAT.body, "groups": ("uhd",)})
+    assert next(heartbeats) is Notice.LAPSED
+    assert next(heartbeats) == again
+    assert heartbeats.send(HOLD) is Notice.ADMITTED
 
 
-UNVERIFIED: Final = {"expiresInSeconds": 90, "heartbeatSeconds": 30, "verified": False}
+def test_a_lease_that_was_rounded_down_to_nothing_lasts_until_the_next_heartbeat() -> None:
+    """Otherwise the stream would lapse and start again without a pause."""
+    heartbeats = Clock().heartbeats(HOLD | {"expiresInSeconds": 0})
+    assert next(heartbeats) == HEARTBEAT
+
+
+@pytest.mark.parametrize("reason", [LimitReached(403, FULL), ServiceError(400, {}), ServiceError(401, {})])
+def test_a_lapsed_stream_whose_start_is_refused_is_lost(reason: ServiceError) -> None:
+    """It is lapsed no longer: it has stopped."""
+    clock = Clock()
+    play = held_play(clock, HOLD)
+    heartbeats = play.keep()
+    next(heartbeats)
+    assert lapsed(clock, heartbeats).path == "/stream/start"
+    assert play.is_lapsed
+    with pytest.raises(ServiceError) as lost:
+        heartbeats.throw(reason)
+    assert lost.value is reason
+    assert not play.is_lapsed
+
+
+def test_a_start_of_a_held_stream_gives_up_at_the_end_of_the_lease() -> None:
+    """The stream lapses then, which its heartbeats notice as soon as they go on."""
+    clock = Clock()
+    play = held_play(clock, HOLD)
+    clock.now = 1089.0
+    start = play.start(is_held=True)
+    assert next(start) == Post("/stream/start", {**HEARTBEAT.body, "play": play.nonce}, 1.0)
+    clock.now = 1089.5
+    with pytest.raises(ServiceError):
+        start.throw(LOST)
+    heartbeats = play.keep()
+    assert next(heartbeats) == Pause(0)
+    clock.now = 1090.0
+    assert next(heartbeats) is Notice.LAPSED
+
+
+@pytest.mark.parametrize("lapse", ["noticed", "slept through"])
+def test_a_start_of_a_lapsed_stream_has_the_time_of_any_start(lapse: str) -> None:
+    """No lease is left to wait for, also where a machine that slept has not noticed it yet."""
+    clock = Clock()
+    play = held_play(clock, HOLD)
+    if lapse == "noticed":
+        heartbeats = play.keep()
+        next(heartbeats)
+        lapsed(clock, heartbeats)
+    clock.now = 1090.0
+    start = play.start(is_held=True)
+    assert next(start) == Post("/stream/start", {**HEARTBEAT.body, "play": play.nonce})
+    assert start.throw(LOST) == Pause(0.6)
+    assert isinstance(next(start), Post)
+    with pytest.raises(StopIteration):
+        start.send(HOLD)
+    assert not play.is_lapsed
+
+
+def test_a_start_of_a_lapsed_stream_that_fails_leaves_it_lapsed() -> None:
+    """It goes on by itself at once, and is not noticed a second time."""
+    clock = Clock()
+    play = held_play(clock, HOLD)
+    heartbeats = play.keep()
+    next(heartbeats)
+    again = lapsed(clock, heartbeats)
+    start = play.start(is_held=True)
+    next(start)
+    with pytest.raises(ServiceError):
+        start.throw(ServiceError(400, {}))
+    assert play.is_lapsed
+    heartbeats = play.keep()
+    assert next(heartbeats) == Pause(0)
+    assert next(heartbeats) == again
+    assert heartbeats.send(HOLD) is Notice.ADMITTED
+
+
+@pytest.mark.parametrize("how", ["ended", "abandoned", "evicted", "refused"])
+def test_the_lease_of_a_stream_that_is_over_hurries_no_later_start(how: str) -> None:
+    """Whatever is left of it."""
+    play = held_play(Clock(), HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 0.5})
+    lose(play, how)
+    assert next(play.start(is_held=False)) == Post("/stream/start", {**HEARTBEAT.body, "play": play.nonce})
 
 
 def test_who_was_admitted_unverified_starts_again_and_replaces_what_it_replaced() -> None:
@@ -669,6 +985,14 @@ def test_a_heartbeat_that_fails_is_repeated_later_each_time_and_at_least_as_ofte
     assert next(heartbeats) == HEARTBEAT
     assert heartbeats.send(HOLD) == Pause(30)
     assert failed(heartbeats, LOST) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_a_heartbeat_that_is_refused_is_repeated_while_the_lease_runs(status: int) -> None:
+    """Only a 410 says that the slot is gone: a token, or a deployment, may be right again in time."""
+    heartbeats = Clock().heartbeats()
+    assert failed(heartbeats, ServiceError(status, {})) == 0.6
+    assert next(heartbeats) == HEARTBEAT
 
 
 def test_a_network_that_stays_away_for_days_is_waited_for() -> None:
@@ -721,12 +1045,12 @@ def test_a_stream_that_is_refused_other_groups_keeps_its_token() -> None:
     assert (play.playback_token, play.groups) == ("token", ())
 
 
-@pytest.mark.parametrize("how", ["ended", "evicted", "refused"])
-def test_a_stream_that_is_over_has_no_token(how: str) -> None:
-    """Whatever is left of its lease."""
-    play = held_play(Clock(), HOLD | {"playbackToken": "token"})
+def lose(play: Play, how: str) -> None:
+    """End the play, or have its slot taken."""
     if how == "ended":
         next(play.end())
+    elif how == "abandoned":
+        play.let_go()
     elif how == "evicted":
         heartbeats = play.keep()
         next(heartbeats)
@@ -738,6 +1062,13 @@ def test_a_stream_that_is_over_has_no_token(how: str) -> None:
         next(start)
         with pytest.raises(LimitReached):
             start.throw(LimitReached(403, FULL))
+
+
+@pytest.mark.parametrize("how", ["ended", "abandoned", "evicted", "refused"])
+def test_a_stream_that_is_over_has_no_token(how: str) -> None:
+    """Whatever is left of its lease."""
+    play = held_play(Clock(), HOLD | {"playbackToken": "token"})
+    lose(play, how)
     assert play.playback_token is None
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from stream_limiter_client.errors import LimitReached, ServiceError
 from stream_limiter_client.play import (
     REQUEST_SECONDS,
     Auth,
+    Notice,
     Pause,
     Play,
     Steps,
@@ -24,6 +26,9 @@ from stream_limiter_client.play import (
 
 Token = str | Callable[[], str | Awaitable[str]] | None
 OnGone = Callable[[ServiceError], object | Awaitable[object]]
+OnNotice = Callable[[], object | Awaitable[object]]
+
+_logger = logging.getLogger(__name__)
 
 
 class AsyncStreamLimiter:
@@ -61,6 +66,8 @@ class AsyncStreamLimiter:
         group_limits: Mapping[str, int] | None = None,
         stream_id: str | None = None,
         on_gone: OnGone | None = None,
+        on_lapsed: OnNotice | None = None,
+        on_admitted: OnNotice | None = None,
     ) -> "AsyncStream":
         """A stream that is started by `async with`, or by `start()`.
 
@@ -73,6 +80,9 @@ class AsyncStreamLimiter:
             group_limits: the user's limits of groups, where callers sign; by default the service's.
             stream_id: the screen's name, where it outlives the process; by default each stream makes one.
             on_gone: called, by the heartbeats' task, when the slot was taken away.
+            on_lapsed: called there when the lease ran out and no answer had extended it: pause. The stream
+                starts again by itself, for as long as it takes.
+            on_admitted: called there when that start took a slot: play on.
         """
         play = Play(
             self.timing,
@@ -84,7 +94,7 @@ class AsyncStreamLimiter:
             tuple(groups),
             group_limits,
         )
-        return AsyncStream(self, play, on_gone)
+        return AsyncStream(self, play, on_gone, {Notice.LAPSED: on_lapsed, Notice.ADMITTED: on_admitted})
 
     async def streams(self, user_id: str | None, *, max_streams: int | None = None) -> UserStreams:
         """List the user's live streams.
@@ -126,10 +136,17 @@ class AsyncStreamLimiter:
 class AsyncStream:
     """One player's stream; made by `AsyncStreamLimiter.stream`."""
 
-    def __init__(self, limiter: AsyncStreamLimiter, play: Play, on_gone: OnGone | None) -> None:
+    def __init__(
+        self,
+        limiter: AsyncStreamLimiter,
+        play: Play,
+        on_gone: OnGone | None,
+        callbacks: Mapping[Notice, OnNotice | None],
+    ) -> None:
         self._limiter = limiter
         self._play = play
         self._on_gone = on_gone
+        self._callbacks = callbacks
         self._is_gone = False
         self._heart: asyncio.Task[None] | None = None
 
@@ -148,11 +165,19 @@ class AsyncStream:
         """Whether the slot was taken away: then stop."""
         return self._is_gone
 
+    @property
+    def is_lapsed(self) -> bool:
+        """Whether the lease ran out, and the stream starts again by itself: then pause."""
+        return self._play.is_lapsed
+
     async def start(self, *, replaces: str | None = None, groups: Iterable[str] | None = None) -> None:
         """Take a slot, and keep it by heartbeats. One that is held serves the next play.
 
         When it raises anything but `LimitReached`, what was held is held still. A stream that is refused
         other groups goes on in those that it has.
+
+        No lapse waits for the answer: at the end of a lease this raises, and the stream lapses. A start of a
+        lapsed stream that succeeds ends the lapse and calls nothing back; one that fails leaves it lapsed.
 
         Args:
             replaces: a stream of the same user that ends in the same moment.
@@ -209,7 +234,7 @@ class AsyncStream:
         await self.end()
 
     async def _keep(self) -> None:
-        """Send heartbeats until the stream is ended, abandoned, started again or gone.
+        """Hold the slot until the stream is ended, abandoned, started again or gone.
 
         No caller is there to handle an error of a request: whatever is raised by it may pass.
         """
@@ -221,6 +246,18 @@ class AsyncStream:
             if isinstance(told, Awaitable):
                 await told
 
+    async def _notify(self, notice: Notice) -> None:
+        """Call back; the slot does not depend on what that raises."""
+        callback = self._callbacks[notice]
+        if callback is None:
+            return
+        try:
+            told = callback()
+            if isinstance(told, Awaitable):
+                await told
+        except Exception:
+            _logger.exception("A callback of stream %s raised: %s.", self.stream_id, notice.name.lower())
+
     async def _follow(self, steps: Steps, caught: type[Exception] = ServiceError) -> None:
         """Do what the play says, step by step; what is caught of a request's errors is the play's affair."""
         with contextlib.suppress(StopIteration):
@@ -230,8 +267,13 @@ class AsyncStream:
                     await asyncio.sleep(step.seconds)  # a task that is to stop is cancelled in it
                     step = next(steps)
                     continue
+                if isinstance(step, Notice):
+                    await self._notify(step)
+                    is_stopped = self._heart is not asyncio.current_task()  # by the callback itself
+                    step = steps.send(is_stopped)
+                    continue
                 try:
-                    answer = await self._limiter.send("POST", step.path, json=step.body)
+                    answer = await self._limiter.send("POST", step.path, json=step.body, timeout=step.seconds)
                 except caught as error:
                     step = steps.throw(ServiceError.of(error))
                 else:

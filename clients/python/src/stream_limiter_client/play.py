@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from math import inf, nan
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -58,10 +59,17 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A request to be sent; its answer, or the `ServiceError`, is what the play goes on with."""
+    """A request to be sent; its answer, or the `ServiceError`, is what the play goes on with.
+
+    Attributes:
+        path: the operation's.
+        body: what is sent as JSON.
+        seconds: how long to wait for the answer: not past the end of a lease, so that no lapse is late.
+    """
 
     path: str
     body: Mapping[str, Field]
+    seconds: float = REQUEST_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +79,17 @@ class Pause:
     seconds: float
 
 
-Steps = Generator[Post | Pause, Any, None]
-"""What a client does, one after the other: it sends and waits in its own way, and decides nothing."""
+class Notice(Enum):
+    """An event to call back for; whether the play was stopped by then is what it goes on with."""
+
+    LAPSED = auto()
+    """The lease ran out, and no answer had extended it."""
+    ADMITTED = auto()
+    """The slot was taken again after a lapse, by a start that nobody asked for."""
+
+
+Steps = Generator[Post | Pause | Notice, Any, None]
+"""What a client does, one after the other: it sends, waits and calls back, and decides nothing."""
 
 
 def fresh_name() -> str:
@@ -92,6 +109,7 @@ class Play:
         groups: those that the stream counts in beside all streams; of the latest start that was admitted.
         group_limits: the user's limits of groups; `None` where they are not the caller's to say.
         nonce: the API's `play`, which tells this play from those before it: their late ends do not count.
+        is_lapsed: whether the lease ran out, and the slot is neither taken again nor lost yet.
     """
 
     timing: Timing
@@ -103,6 +121,8 @@ class Play:
     groups: tuple[str, ...] = ()
     group_limits: Mapping[str, int] | None = None
     nonce: str = field(default_factory=fresh_name, init=False)
+    is_lapsed: bool = field(default=False, init=False)
+    _has_lease: bool = field(default=False, init=False)
     _lease_until: float = field(default=0, init=False)
     _token: str | None = field(default=None, init=False)
     _token_until: float = field(default=0, init=False)
@@ -120,6 +140,8 @@ class Play:
     ) -> Steps:
         """Take a slot, or go on with the one that is held. One that fails changes nothing.
 
+        It does not outlast the lease of a slot that is held, so that it puts off no lapse.
+
         Args:
             is_held: whether heartbeats wait for its answer: then they do not wait for long.
             replaces: a stream that ends in the same moment.
@@ -130,37 +152,41 @@ class Play:
         """
         patience = self.timing.patience_seconds
         if is_held:
-            patience = min(patience, self._heartbeat_seconds)
+            patience = min(patience, self._heartbeat_seconds, self._seconds_to_lapse() or inf)
         asked = self.groups if groups is None else tuple(groups)
         try:
             yield from self._take_slot(patience, replaces or self.replaces, asked)
         except LimitReached as refusal:
             if not (is_held and refusal.names(self.stream_id)):
-                self._token_until = 0
+                self._lose()
             raise
 
     def keep(self) -> Steps:
-        """Send heartbeats until the play is stopped.
+        """Hold the slot, and take it again when its lease ran out, until the play is stopped.
 
         Raises:
             ServiceError: the slot is gone; this is why.
         """
         until_due = self._next_heartbeat_at - self.timing.now()
         failures, pause = 0, max(0.0, min(until_due, self._heartbeat_seconds))
-        while not (yield Pause(pause)):
-            asked_at = self.timing.now()
+        while not (yield Pause(min(pause, self._seconds_to_lapse()))):
+            if not self._seconds_to_lapse():
+                self.is_lapsed, self._has_lease = True, False
+                if (yield Notice.LAPSED):
+                    return
+            was_lapsed = self.is_lapsed
             try:
-                self._hold((yield Post("/stream/heartbeat", self._body())), asked_at, self.replaces)
-            except StreamGone:
-                self._token_until = 0
-                if self._is_evicted(asked_at):
-                    raise
-                yield from self._take_slot(inf, self.replaces, self.groups)
+                yield from self._renew()
             except ServiceError as error:
+                if isinstance(error, StreamGone) or not (self._has_lease or error.is_passing):
+                    self._lose()
+                    raise
                 failures += 1
                 pause = self.timing.delay(failures, error, self._heartbeat_seconds)
                 continue
             failures, pause = 0, self._heartbeat_seconds
+            if was_lapsed and (yield Notice.ADMITTED):
+                return
 
     def end(self) -> Steps:
         """Give the slot back. The next play is another one, which this end, if it is late, does not end.
@@ -175,8 +201,27 @@ class Play:
 
     def let_go(self) -> None:
         """Note that the slot is not ours any more."""
-        self._token_until = 0
+        self._lose()
         self.replaces = None
+
+    def _renew(self) -> Steps:
+        """Extend the lease, or take the slot again where there is no lease: one try.
+
+        Raises:
+            StreamGone: the slot was taken away.
+            ServiceError: the try failed.
+        """
+        if self._has_lease:
+            asked_at = self.timing.now()
+            try:
+                self._hold((yield self._post("/stream/heartbeat", self._body())), asked_at, self.replaces)
+            except StreamGone:
+                if self._is_verified:
+                    raise
+                self._has_lease = False  # the store never had it: that is no eviction
+            else:
+                return
+        yield from self._take_slot(0, self.replaces, self.groups)
 
     def _take_slot(self, patience_seconds: float, replaces: str | None, groups: tuple[str, ...]) -> Steps:
         other = None if replaces == self.stream_id else replaces
@@ -200,7 +245,7 @@ class Play:
         while True:
             asked_at = self.timing.now()
             try:
-                return (yield Post(path, body)), asked_at
+                return (yield self._post(path, body)), asked_at
             except ServiceError as error:
                 failures += 1
                 delay = self.timing.delay(failures, error)
@@ -211,12 +256,17 @@ class Play:
     def _body(self) -> dict[str, Field]:
         return _given(userId=self.user_id, streamId=self.stream_id, play=self.nonce)
 
-    def _is_evicted(self, asked_at: float) -> bool:
-        """Return whether a 410 to a heartbeat that was sent then means that the slot was taken away.
+    def _post(self, path: str, body: Mapping[str, Field]) -> Post:
+        return Post(path, body, min(REQUEST_SECONDS, self._seconds_to_lapse() or inf))
 
-        It does while the lease runs, unless the latest answer was unverified: such a lease may exist nowhere.
-        """
-        return self._is_verified and asked_at < self._lease_until
+    def _seconds_to_lapse(self) -> float:
+        """Return how long the lease runs still: 0 when it is over, `inf` once that was noticed."""
+        return inf if self.is_lapsed else max(0.0, self._lease_until - self.timing.now())
+
+    def _lose(self) -> None:
+        """Note that nothing is left of the lease."""
+        self.is_lapsed, self._has_lease = False, False
+        self._lease_until = self._token_until = 0
 
     def _hold(self, answer: Any, asked_at: float, replaces: str | None) -> None:
         """Note that the slot is ours, from when it was asked for: no longer than the service means.
@@ -238,7 +288,9 @@ class Play:
             0 <= lease_seconds <= LONGEST_LEASE_SECONDS and 0 < heartbeat_seconds <= LONGEST_LEASE_SECONDS
         ):
             raise ServiceError(0, {"detail": "What answered is not the service."})
-        self._lease_until = asked_at + lease_seconds
+        self.is_lapsed, self._has_lease = False, True
+        # The service rounds down; a lease of no time would lapse and start again without a pause.
+        self._lease_until = asked_at + max(lease_seconds, heartbeat_seconds)
         self._heartbeat_seconds = heartbeat_seconds
         self._next_heartbeat_at = asked_at + heartbeat_seconds
         self._is_verified = answer.get("verified") is not False

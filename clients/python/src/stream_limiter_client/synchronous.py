@@ -1,6 +1,7 @@
 """The client for threads."""
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
@@ -12,6 +13,7 @@ from stream_limiter_client.errors import LimitReached, ServiceError
 from stream_limiter_client.play import (
     REQUEST_SECONDS,
     Auth,
+    Notice,
     Pause,
     Play,
     Steps,
@@ -24,6 +26,9 @@ from stream_limiter_client.play import (
 
 Token = str | Callable[[], str] | None
 OnGone = Callable[[ServiceError], object]
+OnNotice = Callable[[], object]
+
+_logger = logging.getLogger(__name__)
 
 
 class StreamLimiter:
@@ -61,6 +66,8 @@ class StreamLimiter:
         group_limits: Mapping[str, int] | None = None,
         stream_id: str | None = None,
         on_gone: OnGone | None = None,
+        on_lapsed: OnNotice | None = None,
+        on_admitted: OnNotice | None = None,
     ) -> "Stream":
         """A stream that is started by `with`, or by `start()`.
 
@@ -73,6 +80,9 @@ class StreamLimiter:
             group_limits: the user's limits of groups, where callers sign; by default the service's.
             stream_id: the screen's name, where it outlives the process; by default each stream makes one.
             on_gone: called, in the heartbeats' thread, when the slot was taken away.
+            on_lapsed: called there when the lease ran out and no answer had extended it: pause. The stream
+                starts again by itself, for as long as it takes.
+            on_admitted: called there when that start took a slot: play on.
         """
         play = Play(
             self.timing,
@@ -84,7 +94,7 @@ class StreamLimiter:
             tuple(groups),
             group_limits,
         )
-        return Stream(self, play, on_gone)
+        return Stream(self, play, on_gone, {Notice.LAPSED: on_lapsed, Notice.ADMITTED: on_admitted})
 
     def streams(self, user_id: str | None, *, max_streams: int | None = None) -> UserStreams:
         """List the user's live streams.
@@ -124,10 +134,17 @@ class StreamLimiter:
 class Stream:
     """One player's stream; made by `StreamLimiter.stream`."""
 
-    def __init__(self, limiter: StreamLimiter, play: Play, on_gone: OnGone | None) -> None:
+    def __init__(
+        self,
+        limiter: StreamLimiter,
+        play: Play,
+        on_gone: OnGone | None,
+        callbacks: Mapping[Notice, OnNotice | None],
+    ) -> None:
         self._limiter = limiter
         self._play = play
         self._on_gone = on_gone
+        self._callbacks = callbacks
         self._stopped = threading.Event()
         self._gone = threading.Event()
         self._heart: threading.Thread | None = None
@@ -147,11 +164,19 @@ class Stream:
         """Whether the slot was taken away: then stop."""
         return self._gone.is_set()
 
+    @property
+    def is_lapsed(self) -> bool:
+        """Whether the lease ran out, and the stream starts again by itself: then pause."""
+        return self._play.is_lapsed
+
     def start(self, *, replaces: str | None = None, groups: Iterable[str] | None = None) -> None:
         """Take a slot, and keep it by heartbeats. One that is held serves the next play.
 
         When it raises anything but `LimitReached`, what was held is held still. A stream that is refused
         other groups goes on in those that it has.
+
+        No lapse waits for the answer: at the end of a lease this raises, and the stream lapses. A start of a
+        lapsed stream that succeeds ends the lapse and calls nothing back; one that fails leaves it lapsed.
 
         Args:
             replaces: a stream of the same user that ends in the same moment.
@@ -212,12 +237,9 @@ class Stream:
         self.end()
 
     def _keep(self, stopped: threading.Event) -> None:
-        """Send heartbeats until the stream is ended, abandoned, started again or gone.
-
-        No caller is there to handle an error of a request: whatever is raised by it may pass.
-        """
+        """Hold the slot until the stream is ended, abandoned, started again or gone."""
         try:
-            self._follow(self._play.keep(), stopped, caught=Exception)
+            self._follow(self._play.keep(), stopped, by_itself=True)
         except ServiceError as reason:
             if stopped.is_set():
                 return
@@ -225,17 +247,38 @@ class Stream:
             if self._on_gone is not None:
                 self._on_gone(reason)
 
-    def _follow(self, steps: Steps, stopped: threading.Event, caught: type[Exception] = ServiceError) -> None:
-        """Do what the play says, step by step; what is caught of a request's errors is the play's affair."""
+    def _notify(self, notice: Notice) -> None:
+        """Call back; the slot does not depend on what that raises."""
+        callback = self._callbacks[notice]
+        if callback is None:
+            return
+        try:
+            callback()
+        except Exception:
+            _logger.exception("A callback of stream %s raised: %s.", self.stream_id, notice.name.lower())
+
+    def _follow(self, steps: Steps, stopped: threading.Event, *, by_itself: bool = False) -> None:
+        """Do what the play says, step by step.
+
+        By itself, no caller is there to handle an error of a request: whatever is raised by it may pass. And
+        what is answered after the stop is nobody's any more.
+        """
+        caught = Exception if by_itself else ServiceError
         with contextlib.suppress(StopIteration):
             step = next(steps)
             while True:
                 if isinstance(step, Pause):
                     step = steps.send(stopped.wait(step.seconds))
                     continue
+                if isinstance(step, Notice):
+                    self._notify(step)
+                    step = steps.send(stopped.is_set())
+                    continue
+                failure = answer = None
                 try:
-                    answer = self._limiter.send("POST", step.path, json=step.body)
+                    answer = self._limiter.send("POST", step.path, json=step.body, timeout=step.seconds)
                 except caught as error:
-                    step = steps.throw(ServiceError.of(error))
-                else:
-                    step = steps.send(answer)
+                    failure = ServiceError.of(error)
+                if by_itself and stopped.is_set():
+                    return
+                step = steps.send(answer) if failure is None else steps.throw(failure)

@@ -1,0 +1,84 @@
+"""The Python client as an index would have it: its files, and what they say of themselves."""
+
+import tarfile
+import tomllib
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.clients.installed import CLIENTS, python_client, python_package
+
+pytestmark = pytest.mark.e2e
+
+FOLDER: Final = CLIENTS / "python"
+VERSION: Final = tomllib.loads((FOLDER / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Distribution:
+    """The wheel, installed."""
+    folder = tmp_path_factory.mktemp("installed")
+    python_client(folder)
+    (distribution,) = distributions(path=[str(folder)])
+    return distribution
+
+
+def test_the_metadata_of_the_wheel(installed: Distribution) -> None:
+    """It says whose the package is, under which licence, for which Python, and where to read on."""
+    said = installed.metadata
+    assert (said["Name"], installed.version) == ("stream-limiter-client", VERSION)
+    assert said["Author"] == "stream-limiter contributors"
+    assert (said["License-Expression"], said["License-File"]) == ("MIT", "LICENSE")
+    assert said["Requires-Python"] == ">=3.11"
+    assert installed.requires == ["httpx<1,>=0.27"]
+    assert {"Typing :: Typed", "Programming Language :: Python :: 3.11"} <= set(
+        said.get_all("Classifier", [])
+    )
+    named = {url.partition(",")[0] for url in said.get_all("Project-URL", [])}
+    assert named == {"Repository", "Documentation", "Changelog", "Issues"}
+    assert said["Description-Content-Type"] == "text/markdown"
+    assert said["Keywords"]
+
+
+def test_the_files_of_the_wheel(installed: Distribution) -> None:
+    """The code, all of it, its types and the licence, and nothing else of the repository."""
+    files = [file for file in installed.files or () if file.suffix != ".pyc"]
+    source = FOLDER / "src" / "stream_limiter_client"
+    assert {file.name for file in files if file.parts[0] == source.name} == {
+        file.name for file in source.iterdir() if file.name != "__pycache__"
+    }
+    assert source.joinpath("py.typed").exists()
+    assert {file.parts[0] for file in files} == {source.name, f"{source.name}-{VERSION}.dist-info"}
+    (license_file,) = [file for file in files if file.name == "LICENSE"]
+    assert license_file.read_text() == (CLIENTS.parent / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_the_files_of_the_sdist() -> None:
+    """What builds the wheel, and what people read."""
+    with tarfile.open(python_package().sdist) as archive:
+        files = {Path(*Path(name).parts[1:]) for name in archive.getnames()}
+    texts = {
+        Path("CHANGELOG.md"),
+        Path("LICENSE"),
+        Path("README.md"),
+        Path("pyproject.toml"),
+        Path("PKG-INFO"),
+    }
+    assert {file for file in files if file.parts[0] != "src"} - {Path(".gitignore")} == texts
+    assert {Path("src/stream_limiter_client") / name for name in ("__init__.py", "py.typed")} <= files
+
+
+def test_the_readme_names_the_wheel() -> None:
+    """Its install lines are those of this version."""
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f"\npip install {python_package().wheel.name}\n" in readme
+    assert readme.index("pip install stream-limiter-client\n") < readme.index("```python")
+
+
+def test_the_changelog_names_the_version() -> None:
+    """Its newest section is of the version that is built."""
+    changelog = (FOLDER / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = next(line for line in changelog.splitlines() if line.startswith("## "))
+    assert newest.split()[1] == VERSION
