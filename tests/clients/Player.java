@@ -32,7 +32,7 @@ public final class Player implements StreamListener {
     private boolean hasLapsed;
 
     private Player(String url, String userId, String device, String streamId) {
-        StreamLimiter.Builder service = StreamLimiter.at(url).token(Player::token);
+        StreamLimiter.Builder service = StreamLimiter.at(url).token(this::token);
         String chance = System.getProperty("chance");
         if (chance != null) {
             service.clock(clock).random(new Always(Double.parseDouble(chance)));
@@ -184,9 +184,10 @@ public final class Player implements StreamListener {
         return Arrays.stream(option.split("[\", ]+")).filter(name -> !name.isEmpty()).collect(Collectors.toList());
     }
 
-    private static String token() {
+    private String token() {
         String token = System.getProperty("token");
         if ("none".equals(token)) {
+            tell("no token");
             throw new IllegalStateException("There is no token.");
         }
         return token;

@@ -144,7 +144,7 @@ def test_a_lease_lapses_at_its_end_also_while_a_heartbeat_waits_for_its_answer(w
 
 def test_a_lapsed_stream_starts_again_for_as_long_as_it_takes(world: World) -> None:
     """Long after patience with a caller's start would have run out."""
-    world.admitted(HOLD | {"expiresInSeconds": 1})
+    world.admitted(HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 1})
     world.service.answers(failing())
     world.passes_to(1000)
     world.asked("start")
@@ -161,6 +161,63 @@ def test_a_lapsed_stream_starts_again_for_as_long_as_it_takes(world: World) -> N
     assert world.is_over()
 
 
+def test_a_lapse_leaves_a_start_that_waits_for_its_answer(world: World) -> None:
+    """It may ask for other groups; if it fails, the stream starts again in those that it had."""
+    first = world.admitted(UNVERIFIED, groups=["hd"], replaces="old")
+    world.service.answers(failing())
+    now, delay = HEARTBEAT_MS, 600
+    while now + delay < LEASE_MS:
+        world.passes_to(now)
+        world.asked("heartbeat")
+        now, delay = now + delay, min(2 * delay, 10_000)
+    start = failing(400).held_back()
+    world.service.answers(start)
+    world.player.begin("start", groups=["uhd"])
+    assert world.asked("start").body["groups"] == ["uhd"]
+    world.service.answers(failing())
+    world.passes_to(now)
+    world.asked("heartbeat")
+    world.passes_to(LEASE_MS)
+    world.hears("lapsed")
+    assert world.looks() == ("LAPSED", None)
+    assert world.is_over()
+    world.service.answers(held())
+    start.is_let_go.set()
+    assert world.hears("error")["status"] == 400
+    assert world.asked("start").body == first.body
+    world.hears("resumed")
+    assert world.is_over()
+
+
+def test_a_lease_of_no_time_runs_until_the_next_heartbeat(world: World) -> None:
+    """The service rounds down: the stream would lapse and start again without a pause."""
+    world.admitted(HOLD | {"expiresInSeconds": 0})
+    world.service.answers(held())
+    world.passes_to(HEARTBEAT_MS)
+    world.asked("start")
+    world.hears("lapsed")
+    world.hears("resumed")
+    assert world.is_over()
+
+
+def test_a_start_of_a_lapsed_stream_that_fails_leaves_it_lapsed(world: World) -> None:
+    """It goes on starting by itself; one that succeeds ends the lapse."""
+    world.admitted(HOLD | {"expiresInSeconds": 30})
+    waiting = held().held_back()
+    world.service.answers(waiting, Answer(429, PUT_OFF, {"retry-after": "60"}), held())
+    world.passes_to(30_000)
+    world.asked("start")
+    world.hears("lapsed")
+    world.does("put off", "start")
+    world.asked("start")
+    world.asked("start")
+    world.hears("resumed")
+    assert world.looks() == ("ADMITTED", None)
+    waiting.is_let_go.set()
+    world.beats_at(60_000, held())
+    assert world.is_over()
+
+
 @pytest.mark.parametrize(
     ("answer", "event", "state"),
     [
@@ -173,7 +230,7 @@ def test_a_lapsed_stream_that_may_not_start_again_stops(
     world: World, answer: Answer, event: str, state: str
 ) -> None:
     """It says so, sends nothing more, and has nothing to end."""
-    world.admitted(HOLD | {"expiresInSeconds": 1})
+    world.admitted(HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 1})
     world.service.answers(answer)
     world.passes_to(1000)
     world.asked("start")
@@ -186,7 +243,7 @@ def test_a_lapsed_stream_that_may_not_start_again_stops(
 
 def test_an_end_of_a_lapsed_stream_is_sent_and_stops_its_starts(world: World) -> None:
     """One of them may have taken the slot, unheard."""
-    first = world.admitted(HOLD | {"expiresInSeconds": 1})
+    first = world.admitted(HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 1})
     world.service.answers(failing(), held())
     world.passes_to(1000)
     world.asked("start")
@@ -495,8 +552,9 @@ def test_the_token_is_asked_before_every_request(world: World) -> None:
     world.does("set", "set", name="token", value="first")
     assert world.beats_at(HEARTBEAT_MS, held(LONG)).authorization == "Bearer first"
     world.does("set", "set", name="token", value="none")
-    world.passes_to(2 * HEARTBEAT_MS)
-    world.passes_to(2 * HEARTBEAT_MS + 600)
+    for moment in (2 * HEARTBEAT_MS, 2 * HEARTBEAT_MS + 600):
+        world.passes_to(moment)
+        world.hears("no token")
     world.does("set", "set", name="token", value="second")
     assert world.beats_at(2 * HEARTBEAT_MS + 1800, held(LONG)).authorization == "Bearer second"
 

@@ -25,7 +25,8 @@ final class Lease {
             throw new ServiceException(ServiceException.NOT_THE_SERVICE, null);
         }
         Object token = answer.get("playbackToken");
-        this.until = askedAt + (long) (lease * MILLISECONDS_PER_SECOND);
+        // The service rounds down: a lease of no time would lapse, and start again, without a pause.
+        this.until = askedAt + (long) (Math.max(lease, heartbeat) * MILLISECONDS_PER_SECOND);
         this.heartbeatMillis = (long) (heartbeat * MILLISECONDS_PER_SECOND);
         this.isVerified = !Boolean.FALSE.equals(answer.get("verified"));
         this.playbackToken = token instanceof String ? (String) token : null;

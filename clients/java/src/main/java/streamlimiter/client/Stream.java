@@ -111,7 +111,8 @@ public final class Stream {
 
     /**
      * Take a slot, and keep it by heartbeats. A slot that is held already serves the next play. When this throws, what was held
-     * is held still, as it is when other groups are refused. The latest start counts, and an end ends it.
+     * is held still, as it is when other groups are refused, and what had lapsed goes on starting by itself. The latest start
+     * counts, and an end ends it.
      *
      * @param replaces the name of another screen's stream, which ends in the same moment; {@code null} for none
      * @param groups those that the stream counts in from now on; {@code null} for those that it has
@@ -182,7 +183,7 @@ public final class Stream {
     private Attempt open(String replaces, Collection<String> groups) {
         Attempt attempt;
         synchronized (lock) {
-            if (state != State.ADMITTED) {
+            if (state != State.ADMITTED && state != State.LAPSED) {
                 close(State.STARTING);
             }
             String other = replaces == null ? this.replaces : replaces;
@@ -228,13 +229,15 @@ public final class Stream {
         }
     }
 
-    /** Note that a start has failed; what is held goes on. Without effect after one that was answered. */
+    /** Note that a start has failed: what was before it goes on. Without effect after one that was answered. */
     private void giveUp(Attempt attempt) {
         synchronized (lock) {
             if (asking == attempt) {
                 asking = null;
                 if (state == State.STARTING) {
                     close(State.IDLE);
+                } else if (state == State.LAPSED) {
+                    startAgain(State.LAPSED);
                 }
             }
         }
@@ -274,8 +277,7 @@ public final class Stream {
             }
             long now = limiter.clock.now();
             if (now >= lease.until) {
-                startAgain(State.LAPSED);
-                events.add(() -> listener.onLapsed(this));
+                lapse();
                 return false;
             }
             if (now >= nextHeartbeatAt && !isBeating) {
@@ -292,7 +294,6 @@ public final class Stream {
 
     /** Send one heartbeat. Where a start was answered meanwhile, what comes back is of before it, and does not count. */
     private void beat(Object beating, Lease before, Map<String, Object> body) {
-        long askedAt = limiter.clock.now();
         Lease given = null;
         ServiceException error = null;
         try {
@@ -304,7 +305,7 @@ public final class Stream {
             if (life == beating) {
                 isBeating = false;
                 if (lease == before) {
-                    follow(given, error, askedAt);
+                    follow(given, error);
                 }
                 lock.notifyAll();
             }
@@ -312,15 +313,15 @@ public final class Stream {
         events.deliver();
     }
 
-    private void follow(Lease given, ServiceException error, long askedAt) {
+    private void follow(Lease given, ServiceException error) {
         if (given != null) {
             hold(given, replaces);
         } else if (!error.isGone() || asking != null) { // while a start is not answered, its answer decides
             failures += 1;
             nextHeartbeatAt = limiter.clock.now() + limiter.delay(failures, error, lease.heartbeatMillis);
-        } else if (lease.isVerified && askedAt < lease.until) {
+        } else if (lease.isVerified) {
             lose(State.GONE, () -> listener.onGone(this, error));
-        } else { // it had expired, or may exist nowhere: that is no eviction
+        } else { // the slot may exist nowhere: that is no eviction
             startAgain(State.STARTING);
         }
     }
@@ -372,10 +373,21 @@ public final class Stream {
         lock.notifyAll();
     }
 
+    /** Another screen may have the slot by now. A start that waits for its answer will tell; otherwise one is made. */
+    private void lapse() {
+        Attempt underWay = asking;
+        if (underWay == null) {
+            startAgain(State.LAPSED);
+        } else {
+            letGo(State.LAPSED);
+            asking = underWay;
+        }
+        events.add(() -> listener.onLapsed(this));
+    }
+
     private void startAgain(State meanwhile) {
-        String other = replaces;
-        close(meanwhile);
-        Attempt attempt = ask(other, groups);
+        letGo(meanwhile);
+        Attempt attempt = ask(replaces, groups);
         limiter.threads.execute(() -> takeByItself(attempt));
     }
 
@@ -385,11 +397,16 @@ public final class Stream {
     }
 
     private void close(State next) {
+        letGo(next);
+        replaces = null;
+    }
+
+    /** Nothing is held any more; what a start has to replace is known still. */
+    private void letGo(State next) {
         state = next;
         life = new Object();
         asking = null;
         lease = null;
-        replaces = null;
         isBeating = false;
         failures = 0;
         setToken(null, 0);
