@@ -142,6 +142,13 @@ public final class Player implements StreamListener {
     }
 
     @Override
+    public void onToken(Stream owner, String playbackToken) {
+        if (Boolean.getBoolean("tokens")) {
+            tell("token", "token", quoted(playbackToken));
+        }
+    }
+
+    @Override
     public void onLapsed(Stream lapsed) {
         hasLapsed = true;
         tell("lapsed");

@@ -450,15 +450,23 @@ def test_a_heartbeat_from_before_a_start_does_not_count_after_it(world: World, l
     assert world.is_over()
 
 
-def test_a_token_is_over_with_its_lease(world: World) -> None:
-    """Heartbeats that bring none do not prolong it."""
-    world.admitted(HOLD | {"playbackToken": "first"})
-    world.beats_at(HEARTBEAT_MS, held(HOLD | {"playbackToken": "second"}))
-    world.beats_at(2 * HEARTBEAT_MS, held())
-    world.beats_at(3 * HEARTBEAT_MS, held())
+def test_a_token_is_over_with_its_lease(worlds: Any) -> None:
+    """Heartbeats that bring none do not prolong it. The listener hears of each change, of the token first."""
+    world = worlds(1.0, "-Dtokens=true")
+    world.service.answers(held(HOLD | {"playbackToken": "first"}))
+    world.player.begin("start")
+    assert [world.player.told()["event"] for _ in range(2)] == ["token", "admitted"]
+    world.asked("start")
+    world.beats_at(HEARTBEAT_MS, held(LONG | {"playbackToken": "second", "heartbeatSeconds": 60}))
+    assert world.hears("token")["token"] == "second"
+    world.beats_at(HEARTBEAT_MS + 60_000, held(LONG | {"playbackToken": "second", "expiresInSeconds": 90}))
+    world.beats_at(2 * HEARTBEAT_MS + 60_000, held(LONG | {"heartbeatSeconds": 70}))
     assert world.looks() == ("ADMITTED", "second")
-    world.beats_at(4 * HEARTBEAT_MS, held())
+    world.passes_to(HEARTBEAT_MS + 60_000 + LEASE_MS)
+    assert world.hears("token")["token"] is None
     assert world.looks() == ("ADMITTED", None)
+    world.beats_at(2 * HEARTBEAT_MS + 130_000, held(LONG))
+    assert world.is_over()
 
 
 DEEP: Final = b'{"expiresInSeconds": 90, "heartbeatSeconds": 30, "more": %s}'

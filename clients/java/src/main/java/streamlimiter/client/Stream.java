@@ -183,7 +183,7 @@ public final class Stream {
     private Attempt open(String replaces, Collection<String> groups) {
         Attempt attempt;
         synchronized (lock) {
-            if (state != State.ADMITTED && state != State.LAPSED) {
+            if (!isHeld()) {
                 close(State.STARTING);
             }
             String other = replaces == null ? this.replaces : replaces;
@@ -197,7 +197,7 @@ public final class Stream {
     private Map<String, Object> leave() {
         Map<String, Object> body = null;
         synchronized (lock) {
-            if (state == State.STARTING || state == State.ADMITTED || state == State.LAPSED) {
+            if (isHeld()) {
                 body = body();
                 putGroups(body, groups); // named, they are ended in one write
                 play = StreamOptions.freshName();
@@ -280,12 +280,14 @@ public final class Stream {
                 lapse();
                 return false;
             }
-            if (now >= nextHeartbeatAt && !isBeating) {
+            if (token != null && now >= tokenUntil) {
+                setToken(null, 0);
+            } else if (now >= nextHeartbeatAt && !isBeating) {
                 isBeating = true;
                 Lease before = lease;
                 Map<String, Object> body = body();
                 limiter.threads.execute(() -> beat(watched, before, body));
-            } else if (!await((isBeating ? lease.until : Math.min(nextHeartbeatAt, lease.until)) - now)) {
+            } else if (!await(nextDue() - now)) {
                 Thread.interrupted(); // by a listener: the thread is ours, and goes on
             }
             return true;
@@ -328,6 +330,11 @@ public final class Stream {
 
     // All that follows, but for insist, pause and guarded, is called with the lock held.
 
+    /** Return whether the slot is held, or asked for: the answer may come any moment. */
+    private boolean isHeld() {
+        return state == State.STARTING || state == State.ADMITTED || state == State.LAPSED;
+    }
+
     private Attempt ask(String replaced, List<String> asked) {
         String other = streamId.equals(replaced) ? null : replaced;
         Map<String, Object> body = body();
@@ -337,6 +344,11 @@ public final class Stream {
         asking = new Attempt(body, other, asked);
         lock.notifyAll(); // an earlier start has come to nothing
         return asking;
+    }
+
+    private long nextDue() {
+        long due = token == null ? lease.until : Math.min(lease.until, tokenUntil);
+        return isBeating ? due : Math.min(due, nextHeartbeatAt);
     }
 
     private boolean admit(Attempt attempt, Lease given) {
