@@ -34,19 +34,24 @@ final class HandClock implements Clock {
     }
 
     /**
-     * Wait until this is the next moment that a thread waits for, and move there; return
-     * that moment, or the one for which a thread waits instead; -1 if none waits.
+     * Wait until this is the next moment that a thread waits for; return that moment, or the one for which a thread waits
+     * instead; -1 if none waits.
      */
+    synchronized long due(long moment, long withinMilliseconds) throws InterruptedException {
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(withinMilliseconds);
+        for (long left = deadline - System.nanoTime(); next() != moment && left > 0; left = deadline - System.nanoTime()) {
+            TimeUnit.NANOSECONDS.timedWait(this, left);
+        }
+        return next();
+    }
+
+    /** Move to this moment once it is due; return as {@link #due} does. */
     long passTo(long moment, long withinMilliseconds) throws InterruptedException {
         Map<Thread, Object> woken;
         synchronized (this) {
-            long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(withinMilliseconds);
-            while (next() != moment) {
-                long left = deadline - System.nanoTime();
-                if (left <= 0) {
-                    return next();
-                }
-                TimeUnit.NANOSECONDS.timedWait(this, left);
+            long next = due(moment, withinMilliseconds);
+            if (next != moment) {
+                return next;
             }
             now = moment;
             woken = new HashMap<>(monitors);

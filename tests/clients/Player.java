@@ -26,6 +26,8 @@ public final class Player implements StreamListener {
     private static final Pattern OPTION = Pattern.compile("\"(\\w+)\": (?:\"((?:[^\"\\\\]|\\\\.)*)\"|\\[([^\\]]*)\\])");
     private static final Pattern ESCAPE = Pattern.compile("\\\\(?:u(....)|(.))");
 
+    private static final long WITHIN_MILLISECONDS = 10_000;
+
     private final HandClock clock = new HandClock();
     private final StreamLimiter limiter;
     private final Stream stream;
@@ -79,9 +81,12 @@ public final class Player implements StreamListener {
                 case "list":
                     tell("listed", "holders", holders(limiter.streams(command.get("userId"))));
                     break;
+                case "due":
+                    tell("due", "at", clock.due(Long.parseLong(command.get("at")), WITHIN_MILLISECONDS));
+                    break;
                 case "pass":
-                    long within = Long.parseLong(command.getOrDefault("within", "10000"));
-                    tell("passed", "to", clock.passTo(Long.parseLong(command.get("to")), within));
+                    String within = command.getOrDefault("within", String.valueOf(WITHIN_MILLISECONDS));
+                    tell("passed", "to", clock.passTo(Long.parseLong(command.get("to")), Long.parseLong(within)));
                     break;
                 default: // "set"
                     System.setProperty(command.get("name"), command.get("value"));
@@ -174,7 +179,8 @@ public final class Player implements StreamListener {
         Matcher escape = ESCAPE.matcher(text);
         while (escape.find()) {
             String code = escape.group(1);
-            String character = code == null ? escape.group(2) : String.valueOf((char) Integer.parseInt(code, 16));
+            String letter = "n".equals(escape.group(2)) ? "\n" : escape.group(2);
+            String character = code == null ? letter : String.valueOf((char) Integer.parseInt(code, 16));
             escape.appendReplacement(out, Matcher.quoteReplacement(character));
         }
         return escape.appendTail(out).toString();

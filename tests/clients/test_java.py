@@ -567,6 +567,19 @@ def test_the_token_is_asked_before_every_request(world: World) -> None:
     assert world.beats_at(2 * HEARTBEAT_MS + 1800, held(LONG)).authorization == "Bearer second"
 
 
+def test_heartbeats_go_on_whatever_is_raised_on_their_way(world: World) -> None:
+    """As by a header that cannot be sent; a caller's start throws it, and what is held is held still."""
+    world.admitted(LONG)
+    world.does("set", "set", name="token", value="two\nlines")
+    assert "IllegalArgumentException" in world.does("mistake", "start")["message"]
+    world.passes_to(HEARTBEAT_MS)
+    world.passes_to(HEARTBEAT_MS + 600)
+    assert world.does("due", "due", at=str(HEARTBEAT_MS + 1800))["at"] == HEARTBEAT_MS + 1800
+    world.does("set", "set", name="token", value="one")
+    assert world.beats_at(HEARTBEAT_MS + 1800, held(LONG)).authorization == "Bearer one"
+    assert world.looks() == ("ADMITTED", None)
+
+
 def test_a_redirect_is_not_followed(world: World) -> None:
     """The caller's token goes to no other host; the heartbeat is repeated."""
     world.does("set", "set", name="token", value="secret")
