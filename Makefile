@@ -33,16 +33,18 @@ install: $(VENV) $(EMULATOR) ## Make the environments that everyday work needs
 run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C (PORT=3000, CORS_ORIGINS=any on localhost); needs no AWS
 	@exec $(PY) -m dev.serve
 
-# Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process.
+# Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process. These wait,
+# for leases and for Terraform, about as long as they compute: three of them keep two cores busy.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
+IN_THREES := --numprocesses 3 --dist loadfile
 .PHONY: test
 test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs these and test-long
 	$(PY) -m pytest -m "not e2e" $(IN_PARALLEL) --dist worksteal
-	$(PY) -m pytest -m "e2e and not long" $(IN_PARALLEL) --dist loadfile
+	$(PY) -m pytest -m "e2e and not long" $(IN_THREES)
 
 .PHONY: test-long
 test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
-	$(PY) -m pytest -m long $(IN_PARALLEL) --dist loadfile
+	$(PY) -m pytest -m long $(IN_THREES)
 
 .PHONY: coverage
 coverage: $(VENV) $(EMULATOR) ## Tell which branches of src the tests miss; slower than make test
