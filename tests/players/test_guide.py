@@ -54,7 +54,7 @@ def snippet(entry: str) -> str:
     (lines,) = (
         block
         for block in re.findall(r"^```js\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
-        if f"stream-limiter-client/{entry}" in block
+        if f'"stream-limiter-client/{entry}"' in block
     )
     return str(lines)
 
@@ -90,22 +90,22 @@ def page_with(entry: str, service: str, user_id: str) -> str:
 
 
 @pytest.fixture(params=ENTRIES)
-def page(
-    request: pytest.FixtureRequest, browser: Browser, service: LocalService, origin: str, user_id: str
-) -> Iterator[Page]:
-    """A page that is written by the guide, of another origin than the service."""
+def html(request: pytest.FixtureRequest, service: LocalService, user_id: str) -> str:
+    """A page that is written by the guide."""
+    return page_with(request.param, service.url, user_id)
+
+
+@pytest.fixture
+def page(browser: Browser, origin: str) -> Iterator[Page]:
+    """An empty page of another origin than the service, whose content may come from elsewhere."""
     page = browser.new_page()
-    html = page_with(request.param, service.url, user_id)
-
-    def answer(route: Route) -> None:
-        route.fulfill(body=html, content_type="text/html")
-
-    page.route(f"{origin}/guide.html", answer)
+    page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
+    page.goto(f"{origin}/package.json")
     yield page
     page.close()
 
 
-def test_five_lines_play_the_film_and_no_request_goes_without_a_token(page: Page, origin: str) -> None:
+def test_five_lines_play_the_film_and_no_request_goes_without_a_token(page: Page, html: str) -> None:
     """Behind the edge, which would refuse it."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -118,17 +118,15 @@ def test_five_lines_play_the_film_and_no_request_goes_without_a_token(page: Page
         route.continue_()
 
     page.route(CDN, record)
-    page.goto(f"{origin}/guide.html")
+    page.set_content(html)
     page.wait_for_function("document.querySelector('video').currentTime > 1")
     assert (set(signed), errors) == ({True}, [])
 
 
-def test_five_lines_show_who_is_watching(
-    page: Page, origin: str, service: LocalService, user_id: str
-) -> None:
+def test_five_lines_show_who_is_watching(page: Page, html: str, service: LocalService, user_id: str) -> None:
     """The film waits for its slot."""
     rival = {"userId": user_id, "streamId": "tv", "device": "Television"}
     httpx.post(f"{service.url}/stream/start", json=rival).raise_for_status()
-    page.goto(f"{origin}/guide.html")
+    page.set_content(html)
     page.wait_for_function("document.title === 'watching: Television'")
     assert page.evaluate("document.querySelector('video').currentTime") == 0
