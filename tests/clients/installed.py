@@ -21,9 +21,17 @@ HERE: Final = Path(__file__).parent
 CLIENTS: Final = HERE.parents[1] / "clients"
 
 
+GUIDE: Final = CLIENTS.parent / "docs" / "integrate.md"
+
+
 def examples(client: str, language: str) -> list[str]:
     """Return the blocks of this language in the README of a client."""
-    text = (CLIENTS / client / "README.md").read_text(encoding="utf-8")
+    return blocks(CLIENTS / client / "README.md", language)
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    """Return the blocks of this language in a document."""
+    text = document.read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 

@@ -11,7 +11,15 @@ import httpx
 import pytest
 
 from dev.local_service import LocalService
-from tests.clients.installed import examples, java_client, java_program, javascript_client, python_client
+from tests.clients.installed import (
+    GUIDE,
+    blocks,
+    examples,
+    java_client,
+    java_program,
+    javascript_client,
+    python_client,
+)
 from tests.support import skip_or_fail, succeed
 
 pytestmark = pytest.mark.e2e
@@ -113,3 +121,36 @@ def test_the_java_example(service: LocalService, tmp_path: Path) -> None:
     said = succeed(*program, "Example", seconds=60).split()
     assert said == ["plays", "plays", "pauses"]
     assert httpx.get(f"{service.url}/stream", params={"userId": "1"}).json()["streamCount"] == 0
+
+
+def test_the_guides_python(service: LocalService, tmp_path: Path) -> None:
+    """It holds a slot for as long as its block runs."""
+    python_client(tmp_path)
+    (example,) = blocks(GUIDE, "python")
+    once = example.replace("...", "print(stream.playback_token is None); break")
+    script = f"from stream_limiter_client import StreamLimiter\n{once}"
+    assert run([sys.executable], tmp_path / "guide.py", script, service) == "False\n"
+
+
+def test_the_guides_way_to_watch_here(service: LocalService, tmp_path: Path) -> None:
+    """It takes over the other screen's slot, and shows why a start has failed."""
+    node = shutil.which("node")
+    if node is None:
+        skip_or_fail("Node is not installed (20 or later): the JavaScript client needs it.")
+    javascript_client(tmp_path)
+    (example,) = (block for block in blocks(GUIDE, "js") if "watchHere" in block)
+    script = f"""import {{ StreamLimiter }} from "stream-limiter-client";
+const limiter = new StreamLimiter({{ url: "https://api.example.com" }});
+const stream = limiter.stream({{ userId: "1", device: "here" }});
+const showNotice = (text) => console.log(text);
+{example}
+await watchHere("other");
+console.log(stream.state);
+await watchHere("not a name!");
+process.exit();
+"""
+    shown = run([node], tmp_path / "guide.mjs", script, service).splitlines()
+    assert shown[0] == "admitted"
+    assert shown[1].startswith("replaces ")
+    streams = httpx.get(f"{service.url}/stream", params={"userId": "1"}).json()["streams"]
+    assert [stream["device"] for stream in streams] == ["here"]

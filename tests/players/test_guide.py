@@ -9,13 +9,12 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from dev import ROOT
 from dev.local_service import LocalService
+from tests.clients.installed import GUIDE, blocks
 from tests.players.screen import CDN, EPISODE, TOKEN_COOKIE, TOKEN_HEADER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
-GUIDE: Final = (ROOT / "docs" / "integrate.md").read_text(encoding="utf-8")
 ENTRIES: Final = ("hls", "shaka", "videojs", "video")
 IMPORT: Final = re.compile(r'"stream-limiter-client(?:/(\w+))?"')
 
@@ -51,12 +50,8 @@ AROUND: Final = {
 
 def snippet(entry: str) -> str:
     """Return the lines that tie this player to the service."""
-    (lines,) = (
-        block
-        for block in re.findall(r"^```js\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
-        if f'"stream-limiter-client/{entry}"' in block
-    )
-    return str(lines)
+    (lines,) = (block for block in blocks(GUIDE, "js") if f'"stream-limiter-client/{entry}"' in block)
+    return lines
 
 
 def page_with(entry: str, service: str, user_id: str) -> str:
