@@ -11,6 +11,7 @@ __all__ = ["outage", "plan", "service", "store", "tokens"]  # fixtures
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 class TestJava(Behaviour):
     """Its players run on a JDK, at the level of Java 8."""
 
