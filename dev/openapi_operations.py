@@ -21,7 +21,9 @@ from domain.streams import Lease, LiveStreams
 from entrypoints.answer_models import AnswerModel, EndAnswer, HoldAnswer, StreamsAnswer
 from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser
 from entrypoints.request_models import EndBody, HeartbeatBody, ListQuery, RequestModel, StartBody
+from entrypoints.settings import Settings
 
+USER_CLAIM: Final = Settings.model_fields["user_claim"].default
 STARTED_AT: Final = 1795497579
 WATCHING: Final = LiveStreams((Lease("tv-1", STARTED_AT, STARTED_AT + 90, "living room"),), anonymous_count=2)
 HOLD: Final = {
@@ -40,8 +42,8 @@ ISSUED: Final = {"playbackToken": "2D3RhEOhAQWhBEYyMDI2LWFY …"}
 EVERYWHERE: Final[Sequence[Exception]] = (
     InvalidInput("userId", "is required"),
     NotAllowed(),
-    OtherUser(),
-    InvalidSubject(),
+    OtherUser(USER_CLAIM),
+    InvalidSubject(USER_CLAIM),
     StoreUnavailable(),
     StoreThrottled(),
     StoreContended(),
