@@ -100,11 +100,11 @@ format: $(VENV) ## Format the sources, and mend what can be mended safely
 ## -- The whole service on the AWS emulator
 
 .PHONY: up
-up: package-local $(EMULATOR) ## Deploy to the emulator on this machine (EMULATOR_PORT=4566, AUTH=none, jwt or iam); prints the API's URL last
+up: package-local $(EMULATOR) ## Deploy to the emulator on this machine (EMULATOR_PORT=4566, AUTH=none, jwt or iam, USER_CLAIM=sub); prints the API's URL last
 	@$(PY) -m dev.stack up
 
 .PHONY: token
-token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1", or "viewer-1 5": with a limit)
+token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1", with a limit "viewer-1 5", with a claim "viewer-1 custom:household=smith")
 	@$(PY) -m dev.tokens $(ARGS)
 
 .PHONY: down
