@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from entrypoints.request_models import FIELDS, RequestModel, StartBody
+from tests.documented import rows
 from tests.fakes import RecordingRepository
 from tests.unit.entrypoints.calls import Api, HttpAnswer, assert_problem
 from tests.unit.entrypoints.test_callers import SIGNED, refusal, token
@@ -94,6 +95,19 @@ def test_a_player_that_cannot_be_changed_is_served(lenient: Api) -> None:
     assert lenient.call("list", rawQueryString=f"userId=1&{query}") == plain.call(
         "list", rawQueryString="userId=1"
     )
+
+
+@pytest.mark.parametrize("row", rows("migrate.md", "the body of an old player"), ids=lambda row: row[0])
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+def test_bodies_of_old_players_are_answered_as_documented(row: list[str], content_type: str) -> None:
+    """Each start of the table gets the statuses of its row; an admitted stream can be ended."""
+    body, *statuses = (cell.strip("`") for cell in row)
+    for unknown_fields, status in zip(["refuse", "ignore"], statuses, strict=True):
+        api = Api(UNKNOWN_FIELDS=unknown_fields)
+        sent = {"body": body, "headers": {"content-type": content_type}}
+        started = api.call("start", **sent)
+        assert started.status == int(status)
+        assert (api.call("end", **sent).status == 200) is (started.status == 200)
 
 
 @pytest.mark.parametrize("route", ROUTES)
