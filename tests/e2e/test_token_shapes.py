@@ -1,4 +1,4 @@
-"""Tokens as six logins mint them, at services that are deployed with the settings of their guides."""
+"""Tokens as six logins mint them, at a deployed service that has the settings of their guides in turn."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from dev.emulator import Emulator, start_emulator
+from dev.emulator import start_emulator
 from dev.issuer import Issuer
 from tests.e2e.deployed import need_the_tools, stage
 from tests.e2e.token_shapes import LIMIT, SHAPES, UHD_LIMIT, Shape, guide_settings
@@ -16,38 +16,67 @@ from tests.support import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
-SETTINGS: Final = ("jwt_audience", "jwt_scopes", "limit_claim", "group_limits_claim")
-"""What is deployed as the guide has it. The issuer is the local one, with the slash at its end if the guide's has one."""
+CLAIMS: Final = {"limit_claim": "LIMIT_CLAIM", "group_limits_claim": "GROUP_LIMITS_CLAIM"}
+"""The settings of a guide that functions have, and what they call them."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One deployed service. A `terraform apply` for each guide would take most of a minute.
+
+    Attributes:
+        url: where it is.
+        endpoint_url: the emulator that it is on.
+        issuer: of the tokens that it takes.
+    """
+
+    url: str
+    endpoint_url: str
+    issuer: Issuer
+
+    def client(self, service: str) -> Any:
+        """Give an AWS client, as the account's root user."""
+        return client_of(self.endpoint_url, service)
+
+    def configure(self, issuer_url: str, guide: dict[str, Any]) -> None:
+        """Give the authorizer, the routes and the functions these settings, where Terraform has them."""
+        apis, functions = self.client("apigatewayv2"), self.client("lambda")
+        (api,) = (one["ApiId"] for one in apis.get_apis()["Items"])
+        (authorizer,) = (one["AuthorizerId"] for one in apis.get_authorizers(ApiId=api)["Items"])
+        token = {"Issuer": issuer_url, "Audience": guide["jwt_audience"]}
+        apis.update_authorizer(ApiId=api, AuthorizerId=authorizer, JwtConfiguration=token)
+        for route in apis.get_routes(ApiId=api)["Items"]:
+            scopes = guide.get("jwt_scopes", [])
+            apis.update_route(ApiId=api, RouteId=route["RouteId"], AuthorizationScopes=scopes)
+        for function in functions.list_functions()["Functions"]:
+            name, variables = function["FunctionName"], function["Environment"]["Variables"]
+            changed = {**variables, **{ours: guide[setting] for setting, ours in CLAIMS.items()}}
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
+            version = functions.publish_version(FunctionName=name)["Version"]
+            functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
 
 
 @dataclass(frozen=True)
 class Login:
-    """A login, and the service that takes its tokens.
-
-    Attributes:
-        shape: of its tokens.
-        issuer: signs them.
-        url: where the service is.
-    """
+    """A login, and the service that takes its tokens."""
 
     shape: Shape
-    issuer: Issuer
-    url: str
+    service: Service
 
     @property
     def issuer_url(self) -> str:
-        """The local issuer's address, which ends as the provider's does."""
-        return self.issuer.url + ("/" if str(self.shape.claims["iss"]).endswith("/") else "")
+        """The local issuer's address, which has a slash at its end if the provider's has one."""
+        return self.service.issuer.url + ("/" if str(self.shape.claims["iss"]).endswith("/") else "")
 
     def token(self, **others: object) -> str:
         """Return a token of this shape, with these claims in place or besides."""
         claims = {**self.shape.claims, "iss": self.issuer_url, **others}
-        return self.issuer.token(claims.pop("sub"), **claims)
+        return self.service.issuer.token(claims.pop("sub"), **claims)
 
     def start(self, token: str, stream_id: str) -> httpx.Response:
         """Start a stream in UHD."""
         return httpx.post(
-            f"{self.url}/stream/start",
+            f"{self.service.url}/stream/start",
             json={"streamId": stream_id, "groups": ["uhd"]},
             headers={"authorization": f"Bearer {token}"},
             timeout=30,
@@ -55,44 +84,30 @@ class Login:
 
 
 @pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    """An emulator for the services of all guides."""
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that takes tokens of a local issuer, and allows more streams in UHD than any token here."""
     need_the_tools()
+    directory = tmp_path_factory.mktemp("logins")
     with start_emulator(enforce_iam=True) as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="module")
-def issuer(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Issuer:
-    """An issuer that the emulator finds."""
-    issuer = Issuer.at(emulator.endpoint_url, tmp_path_factory.mktemp("issuer") / "issuer.pem")
-    issuer.publish(client_of(emulator.endpoint_url, "s3"))
-    return issuer
+        issuer = Issuer.at(emulator.endpoint_url, directory / "issuer.pem")
+        issuer.publish(client_of(emulator.endpoint_url, "s3"))
+        _, url = stage(
+            emulator,
+            directory,
+            auth="jwt",
+            jwt_issuer=issuer.url,
+            jwt_audience='["none yet"]',
+            group_limits=json.dumps({"uhd": UHD_LIMIT + 1}),
+        )
+        yield Service(url, emulator.endpoint_url, issuer)
 
 
 @pytest.fixture(scope="module", params=SHAPES, ids=lambda shape: shape.guide)
-def login(
-    request: pytest.FixtureRequest,
-    emulator: Emulator,
-    issuer: Issuer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Login:
-    """A login, whose service is deployed with the settings of its guide."""
-    login = Login(request.param, issuer, "")
-    documented: dict[str, Any] = guide_settings()[login.shape.guide]
-    settings = {name: documented[name] for name in SETTINGS if name in documented}
-    variables = {
-        name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()
-    }
-    _, url = stage(
-        emulator,
-        tmp_path_factory.mktemp("login"),
-        auth="jwt",
-        jwt_issuer=login.issuer_url,
-        group_limits=json.dumps({"uhd": UHD_LIMIT + 1}),
-        **variables,
-    )
-    return Login(login.shape, issuer, url)
+def login(request: pytest.FixtureRequest, service: Service) -> Login:
+    """A login, for whose tokens the service is configured as the guide says."""
+    login = Login(request.param, service)
+    service.configure(login.issuer_url, guide_settings()[login.shape.guide])
+    return login
 
 
 def test_a_token_starts_its_users_streams_under_the_limits_in_it(login: Login) -> None:
@@ -106,7 +121,7 @@ def test_a_token_starts_its_users_streams_under_the_limits_in_it(login: Login) -
     assert refused.json()["limit"] == {"group": "uhd", "max": UHD_LIMIT}
 
     listed = httpx.get(
-        f"{login.url}/stream",
+        f"{login.service.url}/stream",
         params={"userId": login.shape.user},  # another user than the token's would be refused
         headers={"authorization": f"Bearer {token}"},
         timeout=30,
@@ -116,7 +131,8 @@ def test_a_token_starts_its_users_streams_under_the_limits_in_it(login: Login) -
 
 def test_an_issuer_that_differs_in_the_slash_at_its_end_is_refused(login: Login) -> None:
     """A token is refused whose issuer is right but for that slash."""
-    other = login.issuer.url if login.issuer_url.endswith("/") else f"{login.issuer.url}/"
+    ours = login.issuer_url
+    other = ours.removesuffix("/") if ours.endswith("/") else f"{ours}/"
     assert login.start(login.token(iss=other), "tv").status_code == 401
 
 

@@ -1,7 +1,7 @@
 """Tokens as six logins mint them, and the settings that `docs/login.md` gives for each.
 
-The claims are those of the providers' own examples where they publish one. Times are in the past: the local issuer puts
-`iat` and `exp`.
+The claims are those of the providers' own examples where they publish one. Times are in the past: the local
+issuer puts `iat` and `exp`.
 """
 
 import json
@@ -25,7 +25,7 @@ class Shape:
         guide: the heading.
         source: where the provider documents the claims.
         claims: of the token that a player sends. Those of limits allow 4 streams, one of them in UHD.
-        id_token: what the ID token of the same login has in other form, where the guide is about access tokens.
+        id_token: what differs in the ID token of the same login, where the guide is about access tokens.
         id_token_status: how API Gateway answers that ID token.
     """
 
@@ -47,7 +47,8 @@ def guide_settings() -> dict[str, dict[str, Any]]:
     guides = re.findall(r"^## ([^\n]+)\n\n```hcl\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
     return {
         heading: {
-            name: json.loads(value) for name, value in re.findall(r'^(\w+) += (".*?"|\[.*?\])', block, re.MULTILINE)
+            name: json.loads(value)
+            for name, value in re.findall(r'^(\w+) += (".*?"|\[.*?\])', block, re.MULTILINE)
         }
         for heading, block in guides
     }
