@@ -54,6 +54,14 @@ def guide_settings() -> dict[str, dict[str, Any]]:
     }
 
 
+def guide_code(heading: str, language: str) -> str:
+    """Return the one block of code in this language under a heading of `docs/login.md`."""
+    page = (DOCS / "login.md").read_text(encoding="utf-8")
+    (section,) = re.findall(rf"^## {re.escape(heading)}\n(.+?)(?=^## )", page, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(rf"^```{language}\n(.+?)^```", section, re.MULTILINE | re.DOTALL)
+    return str(block)
+
+
 def plan(limit: str, groups: str, household: str, value: object = LIMIT) -> dict[str, object]:
     """Return the claims of a plan under these names."""
     return {limit: value, groups: f"uhd={UHD_LIMIT}", household: HOUSEHOLD}
@@ -69,6 +77,7 @@ COGNITO: Final = {
     "jti": "11fad042-eca9-4eba-b395-868bf5860ee3",
 }
 COGNITO_CLIENT: Final = "1example23456789"
+USE: Final = "token_use"
 
 SHAPES: Final = (
     Shape(
@@ -78,13 +87,13 @@ SHAPES: Final = (
             **COGNITO,
             "aud": None,  # it has none
             "client_id": COGNITO_CLIENT,
-            "token_use": "access",
+            USE: "access",
             "scope": "aws.cognito.signin.user.admin",
             "version": 2,
             "username": "janedoe",
             **plan("maxStreams", "groupLimits", "household", str(LIMIT)),  # attributes are texts
         },
-        {"aud": COGNITO_CLIENT, "client_id": None, "scope": None, "token_use": "id", "maxStreams": None},
+        {"aud": COGNITO_CLIENT, "client_id": None, "scope": None, USE: "id", "maxStreams": None},
         id_token_status=403,  # issuer and audience are right: the scope is missing
     ),
     Shape(
@@ -93,7 +102,7 @@ SHAPES: Final = (
         {
             **COGNITO,
             "aud": COGNITO_CLIENT,
-            "token_use": "id",
+            USE: "id",
             "cognito:username": "janedoe",
             "email": "janedoe@example.com",
             "email_verified": True,
@@ -143,7 +152,7 @@ SHAPES: Final = (
             "preferred_username": "abeli@example.com",
             "rh": "I",
             "scp": "access_as_user",
-            "sub": "HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ",
+            "sub": "AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ",
             "tid": "72f988bf-86f1-41af-91ab-2d7cd011db47",
             "uti": "fqiBqXLPj0eQa82S-IYFAA",
             "ver": "2.0",
@@ -158,8 +167,8 @@ SHAPES: Final = (
             "iss": "https://securetoken.google.com/my-project",
             "aud": "my-project",
             "auth_time": 1733311963,
-            "user_id": "Yq3kPzJxwVfT0aBcDeFgHiJkLmN2",
-            "sub": "Yq3kPzJxwVfT0aBcDeFgHiJkLmN2",
+            "user_id": "aBcDeF12aBcDeF12aBcDeF12aBcD",
+            "sub": "aBcDeF12aBcDeF12aBcDeF12aBcD",
             "email": "janedoe@example.com",
             "email_verified": False,
             "firebase": {"identities": {"email": ["janedoe@example.com"]}, "sign_in_provider": "password"},
