@@ -35,11 +35,6 @@ class Shape:
     id_token: Mapping[str, object] = field(default_factory=dict)
     id_token_status: int = 401
 
-    @property
-    def user(self) -> str:
-        """The token's subject."""
-        return str(self.claims["sub"])
-
 
 def guide_settings() -> dict[str, dict[str, Any]]:
     """Return the Terraform variables that `docs/login.md` sets, by the heading that they stand under."""
