@@ -1,19 +1,25 @@
 """`make deploy` and `undeploy`: the service on AWS, with the caller's own credentials."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dev import ROOT
+from dev.hash_key import HashKey, HashKeyError
 from dev.package import ZIPS
 from dev.retention import delete_old_versions, kept_releases
 from dev.rollback import RollbackError
-from dev.stack import LOCAL_STAGE, STATES, StackError
+from dev.stack import LOCAL_STAGE, STATES, StackError, hash_key_parameter
 from dev.terraform import CONFIGURATION, Stack, TerraformError, binary
+
+NAMES_A_HASH_KEY: Final = re.compile(r"^\s*log_hash_key(_parameter)?\s*=", re.MULTILINE)
+"""A line of a stage's settings."""
 
 
 def deploy() -> None:
@@ -25,6 +31,8 @@ def deploy() -> None:
     if stack.backend_config is None:
         print("The state is kept on this machine, in .state/: `make bootstrap` moves it to S3.")
     stack.init()
+    if key := common_hash_key(chosen_stage()):
+        key.make()  # before a function looks for it
     stack.apply(ask=asks())
     outputs = stack.output()
     tidy_up(outputs["function_names"], keep)
@@ -37,6 +45,8 @@ def undeploy() -> None:
     stack = chosen_stack()
     stack.init()
     stack.destroy(ask=asks())
+    if key := common_hash_key(chosen_stage()):
+        key.delete()  # the logs that it was for are deleted too
 
 
 def tidy_up(function_names: Mapping[str, str], keep: int) -> None:
@@ -56,7 +66,7 @@ def chosen_stack() -> Stack:
     """
     stage = chosen_stage()
     region()
-    settings = CONFIGURATION / "stages" / f"{stage}.tfvars"
+    settings = settings_of(stage)
     # `make package` reads these two for what it builds; the functions must be of the same kind.
     built_for = {}
     if architecture := os.environ.get("ARCHITECTURE"):
@@ -64,13 +74,18 @@ def chosen_stack() -> Stack:
     if version := os.environ.get("PYTHON_VERSION"):
         built_for["runtime"] = f"python{version}"
     backend = backend_config(stage)
+    key = common_hash_key(stage)
     stack = Stack(
         directory=ROOT / "build" / "stacks" / stage,
         state=STATES / f"{stage}.tfstate",
         stage=stage,
         variables=built_for,
         variable_files=[settings] if settings.exists() else [],
-        environment={"TF_VAR_package_path": str(ZIPS["lambda"]), **os.environ},
+        environment={
+            "TF_VAR_package_path": str(ZIPS["lambda"]),
+            **({"TF_VAR_log_hash_key_parameter": key.name} if key else {}),
+            **os.environ,
+        },
         backend_config=backend if backend.exists() else None,
     )
     if stack.backend_config is None and os.environ.get("BACKEND_CONFIG"):
@@ -78,6 +93,23 @@ def chosen_stack() -> Stack:
     if stack.backend_config and stack.state.exists():  # else all that is there would be made a second time
         raise StackError(f"The state of {stage} is still on this machine: `make bootstrap` moves it.")
     return stack
+
+
+def settings_of(stage: str) -> Path:
+    """Say where a stage's settings stand, if it has any."""
+    return CONFIGURATION / "stages" / f"{stage}.tfvars"
+
+
+def common_hash_key(stage: str) -> HashKey | None:
+    """Give the key of the logs' hash that a stage has by default; None where its settings choose.
+
+    They choose by naming either variable, even as empty: then each process takes a random key.
+    """
+    settings = settings_of(stage)
+    chosen = settings.exists() and NAMES_A_HASH_KEY.search(settings.read_text(encoding="utf-8"))
+    if chosen or {"TF_VAR_log_hash_key", "TF_VAR_log_hash_key_parameter"} & os.environ.keys():
+        return None
+    return HashKey(boto3.client("ssm", region_name=region()), hash_key_parameter(stage))
 
 
 def chosen_stage() -> str:
@@ -129,7 +161,7 @@ def main(arguments: list[str]) -> int:
     try:
         binary()  # Terraform, or a word about it before anything else
         COMMANDS[arguments[0]]()
-    except (StackError, TerraformError) as error:
+    except (StackError, TerraformError, HashKeyError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

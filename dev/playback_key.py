@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from adapters.playback_keys import MAX_KEYS, PlaybackKey, parse_keys
 from dev.deploy import chosen_stage, region
 from dev.rotation import READ_AFTER_SECONDS, Placement, Step, introduction, made_at, name_of, next_step
-from dev.stack import StackError, function_name
+from dev.stack import StackError, deployed_settings, function_name
 from entrypoints.groups import parse_paths
 
 CONFIG: Final = "config"
@@ -261,26 +261,13 @@ def chosen() -> Stage:
             "Which edge checks the tokens? KVS_ARN=… is the output key_value_store_arn of terraform/edge;"
             " KVS_ARN=none if CloudFront checks none."
         )
-    settings = _settings(stage, where)
+    settings = deployed_settings(stage, where)
     name = settings.get("PLAYBACK_KEY_PARAMETER") or f"/{function_name(stage, 'playback-key')}"
     parameter = Parameter(boto3.client("ssm", region_name=where), name, os.environ.get("KMS_KEY_ARN") or None)
     if arn == "none":
         return Stage(parameter, None)
     edge = Edge(boto3.client("cloudfront-keyvaluestore", region_name=where), arn)
     return Stage(parameter, edge, parse_paths(settings.get("GROUP_PATHS", "")))
-
-
-def _settings(stage: str, where: str) -> Mapping[str, str]:
-    """Return the settings of the deployed functions, which are all the same."""
-    client = boto3.client("lambda", region_name=where)
-    try:
-        found = client.get_function_configuration(
-            FunctionName=function_name(stage, "start"), Qualifier="live"
-        )
-    except client.exceptions.ResourceNotFoundException:
-        return {}  # not deployed yet
-    variables: Mapping[str, str] = found["Environment"]["Variables"]
-    return variables
 
 
 def _take(stage: Stage, step: Step, say: Callable[[str], None]) -> None:

@@ -5,14 +5,17 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 
 from dev import ROOT
 from dev.emulator import REGION, Emulator, EmulatorError, answers, environment_for, start_emulator
+from dev.hash_key import HashKey, HashKeyError
 from dev.issuer import AUDIENCE, BUCKET, Issuer
 from dev.package import ZIPS
 from dev.servers import is_listening
@@ -83,6 +86,7 @@ class LocalStage:
             variables={
                 "package_path": str(ZIPS["local"]),
                 **self._who_may_call(),
+                "log_hash_key_parameter": self.hash_key().name,
                 "monitoring": "false",  # the emulator keeps alarms in part, and no saved queries
                 "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
             },
@@ -90,6 +94,15 @@ class LocalStage:
             attempts=ATTEMPTS,
             quiet=True,
         )
+
+    def client(self, service: str) -> Any:
+        """Give an AWS client of the emulator, as the account's root user."""
+        session = boto3.Session("test", "test", region_name=REGION)
+        return session.client(service, endpoint_url=self.endpoint_url)
+
+    def hash_key(self) -> HashKey:
+        """Give the key of the logs' hash."""
+        return HashKey(self.client("ssm"), hash_key_parameter(LOCAL_STAGE))
 
     def issuer(self) -> Issuer:
         """Give the issuer of the tokens under `auth = jwt`."""
@@ -118,11 +131,11 @@ def up() -> None:
     )
     local.write()
     if local.auth == "jwt":
-        session = boto3.Session("test", "test", region_name=REGION)
-        local.issuer().publish(session.client("s3", endpoint_url=local.endpoint_url))
+        local.issuer().publish(local.client("s3"))
     stack = local.stack()
     print("Applying terraform/ to it.")
     stack.init()
+    local.hash_key().make()  # before a function looks for it
     stack.apply()
     print(f"Up. `make down` ends it. {HOW_TO_CALL.get(local.auth, '')}")
     print(f"API_URL={emulated_api_url(local.endpoint_url, str(stack.output()['api_url']))}")
@@ -140,7 +153,8 @@ def down() -> None:
         stack.init()
         try:
             stack.destroy(within_seconds=DESTROYED_WITHIN_SECONDS)
-        except TerraformError as error:
+            local.hash_key().delete()
+        except (TerraformError, HashKeyError) as error:
             if not local.emulator:
                 way_out = (
                     f"The emulator on port {local.port} keeps what is left: stop it, then `make down` again."
@@ -175,6 +189,24 @@ def function_name(stage: str, key: str) -> str:
     """Give the name that terraform/main.tf gives a function; `TF_VAR_name` begins it here as there."""
     prefix = os.environ.get("TF_VAR_name", "stream-limiter")  # noqa: SIM112 - Terraform's own spelling
     return f"{prefix}-{stage}-{key}"
+
+
+def hash_key_parameter(stage: str) -> str:
+    """Give the name of the SSM parameter that holds the key of the logs' hash by default."""
+    return f"/{function_name(stage, 'log-hash-key')}"
+
+
+def deployed_settings(stage: str, region: str) -> Mapping[str, str]:
+    """Return the settings of a stage's live functions, which are all the same; none if it is not deployed."""
+    client = boto3.client("lambda", region_name=region)
+    try:
+        found = client.get_function_configuration(
+            FunctionName=function_name(stage, "start"), Qualifier="live"
+        )
+    except client.exceptions.ResourceNotFoundException:
+        return {}
+    variables: Mapping[str, str] = found["Environment"]["Variables"]
+    return variables
 
 
 def emulated_environment(endpoint_url: str) -> dict[str, str]:
@@ -226,7 +258,7 @@ def main(arguments: list[str]) -> int:
         if arguments[0] != "down":  # which may have nothing to do
             binary()  # Terraform, or a word about it before anything is started
         COMMANDS[arguments[0]]()
-    except (StackError, EmulatorError, TerraformError) as error:
+    except (StackError, EmulatorError, TerraformError, HashKeyError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

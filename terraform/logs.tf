@@ -42,3 +42,11 @@ resource "aws_cloudwatch_log_metric_filter" "turned_away" {
     dimensions = { ApiId = "$.apiId" } # one value for each stage: one metric
   }
 }
+
+# One user's events can be found only where every process hashes users under the same key. `make deploy` makes one.
+check "log_hash_key" {
+  assert {
+    condition     = var.log_hash_key_parameter != "" || nonsensitive(var.log_hash_key != "")
+    error_message = "No common key: each process hashes users in its log under a random key, so that the events of one user cannot be found. Put a key into an SSM parameter, and set log_hash_key_parameter to its name: docs/security.md#logs."
+  }
+}

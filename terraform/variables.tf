@@ -537,14 +537,14 @@ variable "log_hash_key" {
 }
 
 variable "log_hash_key_parameter" {
-  description = "Name of an SSM parameter of the same region that holds that key instead, so that it is in no state: a SecureString under AWS's own key or under kms_key_arn. Empty means none."
+  description = "Name of an SSM parameter of the same region that holds that key instead, so that it is in no state: a SecureString under AWS's own key or under kms_key_arn. `make deploy` makes one where neither is given; a plan with neither warns."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = var.log_hash_key_parameter == "" || can(regex("^(/[A-Za-z0-9_.-]+)+$", var.log_hash_key_parameter))
-    error_message = "log_hash_key_parameter must be a name that begins with a slash, such as /stream-limiter/prod/log-hash-key."
+    error_message = "log_hash_key_parameter must be a name that begins with a slash, such as /stream-limiter-prod-log-hash-key."
   }
 
   validation {

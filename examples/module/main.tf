@@ -36,6 +36,12 @@ variable "monitoring" {
   default     = true
 }
 
+variable "log_hash_key_parameter" {
+  description = "Name of an SSM parameter of yours with the key of the hash that stands for a user in logs; the plan warns without one."
+  type        = string
+  default     = ""
+}
+
 module "streams" {
   # From outside this repository: "git::https://…/stream-limiter.git//terraform?ref=<commit>".
   source = "../../terraform"
@@ -49,6 +55,8 @@ module "streams" {
   on_limit     = "reject"
   monitoring   = var.monitoring
   tags         = { example = "module" }
+
+  log_hash_key_parameter = var.log_hash_key_parameter
 }
 
 # Attach it to the role of the backend that speaks for its users: it may call the API, and nothing else.

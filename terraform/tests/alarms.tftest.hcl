@@ -8,6 +8,7 @@ variables {
   stage        = "test"
   package_path = "tests/package.zip"
   auth         = "none"
+  log_hash_key = "made-up"
 }
 
 run "nobody_is_told_unasked" {

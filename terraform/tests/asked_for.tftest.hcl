@@ -9,12 +9,14 @@ variables {
   stage        = "test"
   auth         = "none"
   package_path = "tests/package.zip"
+  log_hash_key = "made-up"
 }
 
 run "what_else_is_asked_for_and_nothing_more" {
   variables {
     kms_key_arn            = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     log_hash_key_parameter = "/stream-limiter/log-hash-key"
+    log_hash_key           = ""
     tracing                = true
   }
 
@@ -70,6 +72,7 @@ run "only_what_issues_tokens_reads_their_keys" {
   variables {
     kms_key_arn            = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     log_hash_key_parameter = "/stream-limiter/log-hash-key"
+    log_hash_key           = ""
     playback_key_parameter = "/stream-limiter/playback-key"
   }
 

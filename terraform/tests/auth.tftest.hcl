@@ -7,6 +7,7 @@ mock_provider "aws" {
 variables {
   stage        = "test"
   package_path = "tests/package.zip"
+  log_hash_key = "made-up"
 }
 
 run "none_is_asked_for" {

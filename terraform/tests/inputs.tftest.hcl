@@ -6,6 +6,7 @@ variables {
   stage        = "test"
   auth         = "none"
   package_path = "tests/package.zip"
+  log_hash_key = "made-up"
 }
 
 run "missing_package" {
@@ -176,6 +177,7 @@ run "an_arn_where_a_name_is_asked_for" {
 
   variables {
     log_hash_key_parameter = "arn:aws:ssm:eu-west-1:123456789012:parameter/key"
+    log_hash_key           = ""
   }
 
   expect_failures = [var.log_hash_key_parameter]

@@ -8,6 +8,7 @@ variables {
   stage        = "test"
   auth         = "none"
   package_path = "tests/package.zip"
+  log_hash_key = "made-up"
 }
 
 run "one_action_on_one_table" {

@@ -9,6 +9,7 @@ variables {
   auth         = "none"
   package_path = "tests/package.zip"
   tags         = { team = "streaming" }
+  log_hash_key = "made-up"
 }
 
 run "each_route_has_its_function" {
@@ -147,6 +148,7 @@ run "functions_are_told_the_settings" {
 run "functions_are_told_where_the_key_of_their_logs_is" {
   variables {
     log_hash_key_parameter = "/stream-limiter/log-hash-key"
+    log_hash_key           = ""
   }
 
   assert {
@@ -157,6 +159,16 @@ run "functions_are_told_where_the_key_of_their_logs_is" {
     ])
     error_message = "A function is not told its parameter."
   }
+}
+
+run "a_plan_warns_where_processes_share_no_key" {
+  command = plan
+
+  variables {
+    log_hash_key = ""
+  }
+
+  expect_failures = [check.log_hash_key]
 }
 
 run "tracing_is_asked_for" {

@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from dev.stack import hash_key_parameter
 from tests.documented import DOCS, actions, deployer_policy
 
 MAKES: Final = {
@@ -55,6 +56,14 @@ def test_the_policy_lets_every_resource_be_made() -> None:
 def test_the_policy_switches_on_access_logs() -> None:
     """API Gateway asks for these on the deployer's behalf, which no emulator does."""
     assert actions(deployer_policy()) >= SWITCHES_ON_ACCESS_LOGS
+
+
+def test_the_policy_makes_the_hash_key_and_reads_none() -> None:
+    """Of all parameters it is for those alone that `make deploy` makes, and no value is read by it."""
+    (statement,) = (one for one in deployer_policy()["Statement"] if "ssm:" in str(one))
+
+    assert set(statement["Action"]) == {"ssm:PutParameter", "ssm:DeleteParameter"}
+    assert statement["Resource"].endswith(f":parameter{hash_key_parameter('*')}")
 
 
 @pytest.mark.parametrize("action", sorted(SELECTS_A_KEY))

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import boto3
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from dev import package
-from dev.emulator import Emulator, start_emulator
-from dev.stack import emulated_api_url, emulated_environment
+from dev.emulator import REGION, Emulator, start_emulator
+from dev.hash_key import HashKey, HashKeyError
+from dev.stack import emulated_api_url, emulated_environment, hash_key_parameter
 from dev.terraform import Stack, TerraformError
 from tests.documented import deployer_policy
 from tests.e2e.deployed import need_the_tools
@@ -21,6 +24,8 @@ from tests.support import client_of
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 USER: Final = "deployer"
+ACCOUNT: Final = "000000000000"
+"""The emulator's."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,32 @@ def test_the_documented_rights_are_enough(account: Account, tmp_path: Path) -> N
     assert httpx.post(f"{url}/stream/start", json={"userId": "1"}, timeout=30).status_code == 200
     stack.destroy()
     assert account.client("dynamodb").list_tables()["TableNames"] == []
+
+
+def test_the_documented_rights_are_enough_for_the_hash_key(account: Account) -> None:
+    """Their bearer makes the parameter and deletes it, and may neither read it nor touch another one.
+
+    For these calls the emulator knows the resource: the statement holds as it stands.
+    """
+    (statement,) = (one for one in deployer_policy()["Statement"] if one["Sid"] == "LogHashKey")
+    account.allow([{"Effect": "Allow", "Action": ["sts:GetCallerIdentity"]}])
+    resource = statement["Resource"].replace("<region>", REGION).replace("<account>", ACCOUNT)
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Resource": resource}]})
+    account.client("iam").put_user_policy(UserName=USER, PolicyName="key", PolicyDocument=policy)
+    key = account.environment
+    session = boto3.Session(key["AWS_ACCESS_KEY_ID"], key["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+    ssm = session.client("ssm", endpoint_url=account.emulator.endpoint_url)
+    name = hash_key_parameter("rights")
+
+    HashKey(ssm, name).make()
+    HashKey(ssm, name).make()
+    with pytest.raises(ClientError, match="AccessDenied"):
+        ssm.get_parameter(Name=name, WithDecryption=True)
+    with pytest.raises(HashKeyError, match=r"AccessDenied\w*\): allow ssm:PutParameter on /other"):
+        HashKey(ssm, "/other").make()
+    HashKey(ssm, name).delete()
+
+    assert account.client("ssm").describe_parameters()["Parameters"] == []
 
 
 def test_the_documented_rights_are_enough_to_monitor(account: Account, tmp_path: Path) -> None:

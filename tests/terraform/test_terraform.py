@@ -27,6 +27,7 @@ run "plan" {
     auth         = "none"
     package_path = "tests/package.zip"
     runtime      = "python3.14"
+    log_hash_key = "made-up"
   }
 }
 """

@@ -7,6 +7,8 @@ mock_provider "aws" {
 variables {
   stage        = "test"
   package_path = "../../terraform/tests/package.zip"
+
+  log_hash_key_parameter = "/household-test-log-hash-key"
 }
 
 run "the_backend_may_call_this_api_and_nothing_else" {

@@ -7,6 +7,8 @@ mock_provider "aws" {
 variables {
   stage        = "dev"
   package_path = "tests/package.zip"
+
+  log_hash_key_parameter = "/stream-limiter-dev-log-hash-key" # as `make deploy` gives it
 }
 
 run "it_can_be_deployed_and_is_not_open" {

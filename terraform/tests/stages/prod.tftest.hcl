@@ -7,6 +7,8 @@ mock_provider "aws" {
 variables {
   stage        = "prod"
   package_path = "tests/package.zip"
+
+  log_hash_key_parameter = "/stream-limiter-prod-log-hash-key" # as `make deploy` gives it
 }
 
 run "nothing_is_deployed_before_the_issuer_is_named" {

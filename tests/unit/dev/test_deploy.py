@@ -3,11 +3,13 @@
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from dev import deploy
 from dev.bootstrap import bootstrap
-from dev.deploy import chosen_stack, tidy_up
+from dev.deploy import chosen_stack, common_hash_key, tidy_up
 from dev.stack import STATES, StackError
 from dev.terraform import CONFIGURATION
 
@@ -29,6 +31,53 @@ def test_a_stage_has_the_settings_of_its_name(name: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("STAGE", name)
 
     assert chosen_stack().variable_files == [CONFIGURATION / "stages" / f"{name}.tfvars"]
+
+
+PARAMETER: Final = "TF_VAR_log_hash_key_parameter"
+
+
+def test_a_stage_has_a_common_hash_key(stage: str) -> None:
+    """Terraform has the name of the stage's own parameter, in the variable's weakest place."""
+    key = common_hash_key(stage)
+
+    assert key is not None
+    assert key.name == f"/stream-limiter-{stage}-log-hash-key"
+    assert chosen_stack().environment[PARAMETER] == key.name
+
+
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ('log_hash_key_parameter = "/ours"', 0),
+        ('  log_hash_key="pepper"', 0),
+        ('log_hash_key_parameter = ""', 0),
+        ('# log_hash_key_parameter = "/ours"', 1),
+        ('alarm_email = "log_hash_key=@example.com"', 1),
+    ],
+)
+def test_settings_that_name_a_hash_key_have_no_other(
+    line: str, keys: int, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even an empty one is a choice: then each process takes a random key."""
+    monkeypatch.setattr(deploy, "CONFIGURATION", tmp_path)
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages" / f"{stage}.tfvars").write_text(f'auth = "iam"\n{line}\n')
+
+    made = [key.name for key in [common_hash_key(stage)] if key]
+    given = [value for name, value in chosen_stack().environment.items() if name == PARAMETER]
+    assert len(made) == keys
+    assert given == made
+
+
+@pytest.mark.parametrize("name", ["log_hash_key", "log_hash_key_parameter"])
+def test_an_environment_that_names_a_hash_key_has_no_other(
+    name: str, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Terraform reads the variable from there."""
+    monkeypatch.setenv(f"TF_VAR_{name}", "/ours")
+
+    assert common_hash_key(stage) is None
+    assert chosen_stack().environment.get(PARAMETER) == ("/ours" if "parameter" in name else None)
 
 
 def test_without_a_name_it_is_dev(monkeypatch: pytest.MonkeyPatch) -> None:
