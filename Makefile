@@ -150,8 +150,8 @@ smoke: $(VENV) ## Check a deployed service with one stream, which it ends again 
 	@exec $(PY) -m dev.smoke
 
 .PHONY: streamctl
-streamctl: $(VENV) ## Look after one user's streams, or a whole table (ARGS="show 1", ARGS=--help)
-	@exec $(PY) -m entrypoints.streamctl $(ARGS)
+streamctl: $(VENV) ## Look after one user's streams, or a whole table (ARGS="show 1", ARGS=--help; STAGE=dev or TABLE_NAME=…)
+	@exec $(PY) -m dev.streamctl $(ARGS)
 
 .PHONY: restore
 restore: $(VENV) ## Put a table's items back as they were (TABLE_NAME=…, AT=2026-01-31T18:00:00Z)

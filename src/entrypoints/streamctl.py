@@ -1,22 +1,27 @@
-"""The operator's command line: `python -m entrypoints.streamctl show | end | audit`.
+"""The operator's command line: `python -m entrypoints.streamctl show | end | audit | hash`.
 
 Works on the table that TABLE_NAME names, with the operator's own AWS credentials and the service's
-settings from the environment. Exits with 1 when something is not as it should be.
+settings from the environment; `make streamctl` takes both from a stage. Exits with 1 when something is not
+as it should be.
 """
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import SecretStr
 
+from adapters.aws.api import aws_api
 from adapters.clock import SystemClock
 from adapters.dynamodb.census import DynamoDbCensus
+from adapters.parameter_store import ParameterUnavailable, parameter
 from adapters.store_calls import StoreCalls
 from domain import audit, group_counts
 from domain.errors import InvalidInput, StoreError
@@ -26,6 +31,7 @@ from domain.policy import Outcome, Policy
 from domain.ports import Census, Clock, Deadline, StreamRepository
 from domain.requests import EndNamed
 from entrypoints import bootstrap
+from entrypoints.event_log import EventLog
 from entrypoints.settings import Settings, SettingsError
 
 PROGRESS_WIDTH: Final = 30
@@ -55,12 +61,14 @@ class Operator:
         census: all of them.
         clock: tells the time.
         policy: what the service acts by.
+        user_hash: returns what stands for a user in events.
     """
 
     repository: StreamRepository
     census: Census
     clock: Clock
     policy: Policy
+    user_hash: Callable[[str], str]
 
     def show(self, user_id: str) -> Iterator[Line]:
         """Everything that is stored about a user, expired slots included."""
@@ -155,18 +163,25 @@ class Operator:
             f"{users} users, {found} not as they should be, {repaired} repaired",
         )
 
+    def hash(self, user_id: str) -> Iterator[Line]:
+        """Yield the hash under which events have a user."""
+        user = self.user_hash(user_id)
+        yield Line({"userId": user_id, "user": user}, user)
+
     def _deadline(self) -> Deadline:
         return Deadline.after(DEADLINE_SECONDS, self.clock)
 
 
 def run(operator: Operator, arguments: Sequence[str], out: TextIO, progress: TextIO) -> int:
     """Run one command; returns the exit code: 0 when all is well, 1 when something is not."""
-    options = _parser().parse_args(arguments)
+    options = parse(arguments)
     match options.command:
         case "show":
             lines = operator.show(options.user)
         case "end":
             lines = operator.end(options.user, options.stream)
+        case "hash":
+            lines = operator.hash(options.user)
         case _:
             lines = operator.audit(progress, repair=options.repair)
     well = True
@@ -176,19 +191,60 @@ def run(operator: Operator, arguments: Sequence[str], out: TextIO, progress: Tex
     return 0 if well else 1
 
 
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return what the arguments ask for; exits with the help, or with what is wrong about them."""
+    return _parser().parse_args(arguments)
+
+
 def main() -> None:
     """Run the command that the process was started with."""
+    parse(sys.argv[1:])  # the help and a typing error need no table and no credentials
+    if region := os.environ.get("AWS_REGION"):
+        os.environ["AWS_DEFAULT_REGION"] = region  # boto3 reads this one alone
     try:
+        check_account()
         settings = Settings.from_environment()
         operator = Operator(
             bootstrap.dynamodb_repository(settings, StoreCalls()),
             DynamoDbCensus(boto3.client("dynamodb"), settings.table_name),
             SystemClock(),
             settings.policy,
+            lambda user_id: common_log(settings).user_hash(user_id),
         )
         sys.exit(run(operator, sys.argv[1:], sys.stdout, sys.stderr))
-    except (SettingsError, StoreError, BotoCoreError, ClientError) as error:
+    except (SettingsError, StoreError, ParameterUnavailable, BotoCoreError, ClientError) as error:
         sys.exit(f"streamctl: {error}{_innermost_cause(error)}")
+
+
+def check_account() -> None:
+    """Check that there are a region and credentials to call AWS with.
+
+    Raises:
+        SettingsError: one of them is missing; the text says what to set.
+    """
+    session = boto3.Session()
+    if not session.region_name:
+        raise SettingsError("There is no AWS region: set AWS_REGION.")
+    if session.get_credentials() is None:
+        raise SettingsError("There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.")
+
+
+def common_log(settings: Settings) -> EventLog:
+    """Return the log of any of the service's processes: they hash users under one key.
+
+    Raises:
+        SettingsError: they have no common key.
+        ParameterUnavailable: the key could not be read out of its parameter.
+    """
+    key = settings.log_hash_key
+    if name := settings.log_hash_key_parameter:
+        key = SecretStr(parameter(name, aws_api("ssm", settings.store_client)))
+    if not key.get_secret_value():
+        raise SettingsError(
+            "A user has no common hash: each process has a random key. Set log_hash_key_parameter and deploy;"
+            " or name the key by LOG_HASH_KEY_PARAMETER or LOG_HASH_KEY."
+        )
+    return EventLog(settings.log_level, key)
 
 
 def _innermost_cause(error: BaseException) -> str:
@@ -209,6 +265,8 @@ def _parser() -> argparse.ArgumentParser:
     end = commands.add_parser("end", parents=[common], help="end a stream of a user, or all of them")
     end.add_argument("user", type=_checked(check_user_id))
     end.add_argument("stream", nargs="?", type=_checked(check_stream_id))
+    hash_command = commands.add_parser("hash", parents=[common], help="what stands for a user in events")
+    hash_command.add_argument("user", type=_checked(check_user_id))
     audit_command = commands.add_parser("audit", parents=[common], help="find what is not as it should be")
     audit_command.add_argument("--repair", action="store_true", help="mend what is found")
     return parser

@@ -16,7 +16,7 @@ import pytest
 from dev.emulator import environment_for, start_emulator
 from dev.local_service import LocalService
 from tests.e2e.deployed import need_the_tools
-from tests.support import skip_or_fail, succeed
+from tests.support import client_of, skip_or_fail, succeed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -52,7 +52,7 @@ ON_THE_EMULATOR: Final = (
     "make up",
     "make logs-start",
     "make deploy STAGE=dev",
-    'make streamctl TABLE_NAME=stream-limiter-dev ARGS="show 1"',
+    'make streamctl STAGE=dev ARGS="show 1"',
     "make undeploy STAGE=dev",
     "make down",
 )
@@ -164,6 +164,10 @@ def test_the_stack_comes_and_goes(clone: Path, account: dict[str, str]) -> None:
     assert "Destroy complete!" in undeployed
     assert "Down." in down
     assert list((clone / ".state").glob("local.*")) == []
+    for stage, command in (("local", up), ("dev", deployed)):
+        assert f"Made the key of the logs' hash: the SSM parameter /stream-limiter-{stage}-" in command
+    parameters = client_of(account["AWS_ENDPOINT_URL"], "ssm").describe_parameters()["Parameters"]
+    assert parameters == []
 
 
 @pytest.mark.long

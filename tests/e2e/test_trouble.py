@@ -316,6 +316,7 @@ def test_each_command_of_the_runbook(story: Story) -> None:
     assert '"outcome":"admitted"' in told("make logs-start")
     assert told("make smoke") == "It works.\n"
     assert told('"show ').startswith("reader: 2 live, 2 slots taken")
+    assert told('"hash reader"') == EventLog(LogLevel.INFO, SecretStr(HASH_KEY)).user_hash("reader") + "\n"
     assert told('"end reader"') == "reader: 2 ended\n"
     assert told('"end reader tv"') == "reader: 0 ended\n"
     assert told('"audit"').endswith(" 1 not as they should be, 0 repaired\n")

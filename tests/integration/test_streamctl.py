@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import boto3
 import pytest
+from pydantic import SecretStr
 
 from adapters.clock import SystemClock
 from adapters.dynamodb.census import DynamoDbCensus
@@ -21,6 +23,8 @@ from domain.limiter import StreamLimiter
 from domain.policy import Policy
 from domain.ports import Deadline
 from domain.requests import EndNamed, StartAnonymous, StartNamed
+from entrypoints.event_log import EventLog
+from entrypoints.settings import LogLevel
 from entrypoints.streamctl import Operator, run
 from tests.conftest import repository_over
 from tests.support import expire
@@ -40,7 +44,8 @@ def table(emulator_client: Any) -> str:
 def operator(emulator_client: Any, table: str) -> Operator:
     """An operator at that table."""
     repository = repository_over(emulator_client, table)
-    return Operator(repository, DynamoDbCensus(emulator_client, table), SystemClock(), Policy())
+    census = DynamoDbCensus(emulator_client, table)
+    return Operator(repository, census, SystemClock(), Policy(), lambda user_id: f"hash of {user_id}")
 
 
 @pytest.fixture
@@ -237,21 +242,37 @@ def test_wrong_arguments_are_told_in_words(
     assert said in capsys.readouterr().err
 
 
+def test_hash_prints_what_stands_for_a_user(streamctl: Streamctl) -> None:
+    """A script has both by their names."""
+    assert streamctl("hash", "u") == (0, [{"userId": "u", "user": "hash of u"}])
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run it as a command, with AWS credentials and these variables; an empty one is unset."""
+    given = {
+        **{name: value for name, value in os.environ.items() if name.startswith(("AWS_", "PATH"))},
+        "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **environment,
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "entrypoints.streamctl", *arguments],
+        env={name: value for name, value in given.items() if value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_it_runs_as_a_command_of_its_own(limiter: StreamLimiter, emulator_client: Any, table: str) -> None:
     """With a table that TABLE_NAME names, for people to read; without one it says what is missing."""
     limiter.start(StartNamed("u", "tv", 3, "living room"))
-    command = [sys.executable, "-m", "entrypoints.streamctl", "show", "u"]
-    environment = {
-        **{name: value for name, value in os.environ.items() if name.startswith(("AWS_", "PATH"))},
-        "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
-        "AWS_ENDPOINT_URL": emulator_client.meta.endpoint_url,
-    }
-    shown = subprocess.run(
-        command, env={**environment, "TABLE_NAME": table}, capture_output=True, text=True, check=True
-    )
+    endpoint = emulator_client.meta.endpoint_url
+    shown = command("show", "u", AWS_ENDPOINT_URL=endpoint, TABLE_NAME=table)
+    assert shown.returncode == 0
     assert "u: 1 live, 1 slots taken, 0 of them anonymous" in shown.stdout
     assert "tv  living room  since" in shown.stdout
-    refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    refused = command("show", "u", AWS_ENDPOINT_URL=endpoint)
     assert refused.returncode == 1
     assert refused.stderr == "streamctl: TABLE_NAME: Field required\n"
 
@@ -261,22 +282,74 @@ def test_it_runs_as_a_command_of_its_own(limiter: StreamLimiter, emulator_client
     [
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "http://127.0.0.1:1/"),
         ({"AWS_SECRET_ACCESS_KEY": ""}, "Partial credentials found"),
-        ({"AWS_DEFAULT_REGION": ""}, "You must specify a region"),
+        ({"AWS_DEFAULT_REGION": ""}, "streamctl: There is no AWS region: set AWS_REGION.\n"),
+        (
+            {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+            "streamctl: There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.\n",
+        ),
     ],
-    ids=["nobody there", "half of the credentials", "no region"],
+    ids=["nobody there", "half of the credentials", "no region", "no credentials"],
 )
-def test_the_operator_is_told_why_a_call_failed(variables: dict[str, str], told: str) -> None:
-    """The SDK's own text, which no caller of the service ever sees."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if name.startswith(("AWS_", "PATH"))},
-        "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
-        "TABLE_NAME": "streams",
-        **variables,
-    }
-    command = [sys.executable, "-m", "entrypoints.streamctl", "show", "u"]
-    given = {name: value for name, value in environment.items() if value}
-    failed = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+def test_the_operator_is_told_why_a_call_failed(variables: dict[str, str], told: str, tmp_path: Path) -> None:
+    """The SDK's own text, which no caller of the service ever sees, or what is to be set."""
+    failed = command("show", "u", TABLE_NAME="streams", HOME=str(tmp_path), **variables)
     assert failed.returncode == 1
     assert failed.stderr.startswith("streamctl: ")
     assert told in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["audit", "--help"]])
+def test_help_needs_nothing(arguments: list[str], tmp_path: Path) -> None:
+    """There is help without a table, a region and credentials."""
+    unset = dict.fromkeys([name for name in os.environ if name.startswith("AWS_")], "")
+    shown = command(*arguments, HOME=str(tmp_path), **unset)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("usage: streamctl ")
+
+
+@pytest.mark.parametrize("kept_in", ["setting", "parameter"])
+def test_hash_is_the_one_that_events_have(kept_in: str, localstack: Any) -> None:
+    """The key comes out of the settings, or out of the parameter that they name."""
+    endpoint = localstack.client("dynamodb").meta.endpoint_url
+    key = {"LOG_HASH_KEY": "pepper"}
+    if kept_in == "parameter":
+        name = f"/hash-key-{uuid.uuid4().hex[:8]}"
+        localstack.client("ssm").put_parameter(Name=name, Value="pepper", Type="SecureString")
+        key = {"LOG_HASH_KEY_PARAMETER": name}
+
+    shown = command("hash", "u", AWS_ENDPOINT_URL=endpoint, TABLE_NAME="streams", **key)
+
+    assert shown.stdout == EventLog(LogLevel.INFO, SecretStr("pepper")).user_hash("u") + "\n"
+
+
+def test_aws_region_is_the_region(localstack: Any) -> None:
+    """It counts before AWS_DEFAULT_REGION, as in Terraform and in other SDKs; boto3 alone ignores it."""
+    endpoint = localstack.client("dynamodb").meta.endpoint_url
+    name = f"/hash-key-{uuid.uuid4().hex[:8]}"
+    north = boto3.Session("test", "test", region_name="eu-north-1").client("ssm", endpoint_url=endpoint)
+    north.put_parameter(Name=name, Value="pepper", Type="SecureString")
+    key = {"AWS_ENDPOINT_URL": endpoint, "TABLE_NAME": "streams", "LOG_HASH_KEY_PARAMETER": name}
+
+    assert command("hash", "u", AWS_REGION="eu-north-1", **key).returncode == 0
+    assert "ParameterNotFound" in command("hash", "u", **key).stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        (
+            {},
+            "A user has no common hash: each process has a random key. Set log_hash_key_parameter and deploy",
+        ),
+        ({"LOG_HASH_KEY_PARAMETER": "/not-there"}, "ParameterNotFound"),
+    ],
+    ids=["no key", "no parameter"],
+)
+def test_without_a_common_key_there_is_no_hash(variables: dict[str, str], told: str, localstack: Any) -> None:
+    """A hash under another key would find nothing, or somebody else."""
+    endpoint = localstack.client("dynamodb").meta.endpoint_url
+    failed = command("hash", "u", AWS_ENDPOINT_URL=endpoint, TABLE_NAME="streams", **variables)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr.startswith("streamctl: ")
+    assert told in failed.stderr

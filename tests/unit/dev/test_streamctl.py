@@ -1,0 +1,129 @@
+"""`make streamctl`: which table it works on, by which settings, and what it says where it finds none."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from dev import ROOT, streamctl
+from dev.stack import StackError
+
+
+def python(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run it for an operator who has nothing set but this."""
+    return subprocess.run(
+        [sys.executable, "-m", "dev.streamctl", *arguments],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The settings of a deployed stage; empty ones where it is not deployed."""
+    settings = {
+        "TABLE_NAME": "streams-of-it",
+        "GRACE_SECONDS": "9",
+        "STORE_CLIENT": "lean",
+        "MAX_STREAMS": "5",
+    }
+    monkeypatch.setenv("STAGE", "prod")
+    monkeypatch.setattr(streamctl, "deployed_settings", lambda *_: settings)
+    monkeypatch.setattr("entrypoints.streamctl.main", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["streamctl", "show", "1"])
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    return settings
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["hash", "--help"]])
+def test_help_needs_nothing(tmp_path: Path, arguments: list[str]) -> None:
+    """There is help without a stage, a table, a region and credentials."""
+    run = python(tmp_path, *arguments)
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("usage: streamctl ")
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in."),
+        (
+            {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"},
+            "There is no AWS region: set AWS_REGION.",
+        ),
+    ],
+    ids=["no credentials", "no region"],
+)
+def test_what_is_missing_is_named(tmp_path: Path, environment: dict[str, str], said: str) -> None:
+    """One sentence says what to set, and there is no traceback."""
+    run = python(tmp_path, "show", "1", STAGE="prod", **environment)
+
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", f"streamctl: {said}\n")
+
+
+def test_the_stage_gives_table_and_settings(
+    deployed: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The operator tells live from over as the functions do; the client is the operator's own."""
+    assert deployed
+    assert streamctl.main() == 0
+
+    assert (os.environ["TABLE_NAME"], os.environ["GRACE_SECONDS"]) == ("streams-of-it", "9")
+    assert "STORE_CLIENT" not in os.environ
+    assert capsys.readouterr().err == "Stage prod, table streams-of-it\n"
+
+
+def test_the_environment_wins(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting that the operator gives counts; an empty one is none."""
+    assert deployed
+    monkeypatch.setenv("GRACE_SECONDS", "0")
+    monkeypatch.setenv("MAX_STREAMS", "")
+    streamctl.main()
+
+    assert (os.environ["GRACE_SECONDS"], os.environ["MAX_STREAMS"]) == ("0", "5")
+
+
+def test_a_table_that_is_named_is_taken(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No stage is looked for then, and none of its settings count."""
+    deployed.clear()
+    monkeypatch.setenv("TABLE_NAME", "restored")
+
+    assert streamctl.main() == 0
+    assert "GRACE_SECONDS" not in os.environ
+
+
+def test_a_stage_that_is_not_deployed_is_named(deployed: dict[str, str]) -> None:
+    """The sentence has both ways out."""
+    deployed.clear()
+
+    with pytest.raises(
+        StackError, match=r"prod is not deployed in .*: name another by STAGE=…, or the table"
+    ):
+        streamctl.settings_of("prod")
+
+
+def test_a_right_that_is_missing_is_named(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence has the action, and the way around it."""
+    assert deployed
+
+    def denied(*_: str) -> dict[str, str]:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetFunctionConfiguration")
+
+    monkeypatch.setattr(streamctl, "deployed_settings", denied)
+
+    with pytest.raises(
+        StackError, match=r"\(AccessDeniedException\): allow lambda:GetFunctionConf.*TABLE_NAME"
+    ):
+        streamctl.settings_of("prod")
