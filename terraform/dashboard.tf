@@ -110,9 +110,16 @@ locals {
     "what is slow"                  = <<-EOT
       stats pct(duration_ms, 50) as p50, pct(duration_ms, 99) as p99, pct(store_ms, 99) as store_p99 by route, cold_start
     EOT
-    "one user"                      = <<-EOT
-      filter user = "the hash from an event"
-      | fields @timestamp, route, outcome, stream_count, limit, store_calls, duration_ms | sort @timestamp desc
+    # Without the heartbeats that went well, which would be nearly all of it.
+    "one user's last day" = <<-EOT
+      filter user = "the hash by streamctl" and outcome != "extended"
+      | fields @timestamp, route, outcome, code, stream_count, limit, limit_group, reclaimed_slots, evicted_slots
+      | sort @timestamp asc | limit 10000
+    EOT
+    # What a plan's limit should be: at each number, `refused_more` of the users were refused one more.
+    "how many users reach each number of streams at once" = <<-EOT
+      filter ispresent(stream_count) | stats max(stream_count) as streams, max(refused) as was_refused by user
+      | stats count() as users, sum(was_refused) as refused_more by streams | sort streams asc
     EOT
   }
 

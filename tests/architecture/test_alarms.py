@@ -14,8 +14,8 @@ DASHBOARD = (ROOT / "terraform" / "dashboard.tf").read_text(encoding="utf-8")
 LOGS = (ROOT / "terraform" / "logs.tf").read_text(encoding="utf-8")
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 INSIGHTS = {
-    *("filter", "fields", "stats", "by", "sort", "desc", "limit", "as", "or"),
-    *("count", "sum", "max", "pct", "latest", "timestamp"),
+    *("filter", "fields", "stats", "by", "sort", "asc", "desc", "limit", "as", "and", "or"),
+    *("ispresent", "count", "sum", "max", "pct", "latest", "timestamp"),
 }
 """The words of the query language that the saved queries use."""
 
@@ -41,7 +41,7 @@ def access_log() -> dict[str, str]:
 
 def queries(text: str) -> dict[str, str]:
     """The saved queries by their names."""
-    return dict(re.findall(r'^    "([a-z ]+)" += <<-EOT\n(.*?)^    EOT', text, re.MULTILINE | re.DOTALL))
+    return dict(re.findall(r'^    "([a-z\' ]+)" += <<-EOT\n(.*?)^    EOT', text, re.MULTILINE | re.DOTALL))
 
 
 def watched() -> list[tuple[str, set[str]]]:
@@ -87,7 +87,7 @@ def test_the_dashboard_shows_metrics_that_are_made() -> None:
 def test_the_saved_queries_ask_for_fields_that_events_have() -> None:
     """A field of another name is empty in every row, and nobody is told."""
     of_events, _, of_the_access_log = DASHBOARD.partition("access_log_queries = {")
-    assert len(queries(of_events)) > 5
+    assert len(queries(of_events)) > 6
     assert len(queries(of_the_access_log)) == 1
     for text, fields in ((of_events, documented.FIELDS), (of_the_access_log, access_log())):
         for query in queries(text).values():
@@ -111,7 +111,7 @@ def test_the_access_log_is_documented() -> None:
 def test_the_runbook_names_queries_that_are_saved() -> None:
     """Each `query` that a section says to run is there."""
     saved = queries(DASHBOARD).keys()
-    named = set(re.findall(r"`([a-z]+(?: [a-z]+)+)`", " ".join(RUNBOOK.split())))
+    named = set(re.findall(r"`([a-z']+(?: [a-z']+)+)`", " ".join(RUNBOOK.split())))
     named = {name for name in named if not name.startswith("make ")}
     assert len(named) > 3
     assert named <= saved

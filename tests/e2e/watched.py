@@ -139,12 +139,18 @@ def environment(emulator: Emulator) -> dict[str, str]:
     }
 
 
-def _project(directory: Path, stage: str, settings: Mapping[str, Any]) -> Path:
-    """Copy the project, and add the stage."""
+def copied(directory: Path) -> Path:
+    """Copy the project there, without what is built or up; the environments are shared."""
     shutil.copytree(ROOT, directory, ignore=NOT_COPIED)
     for name in LINKED:
         (ROOT / name).mkdir(exist_ok=True)
         (directory / name).symlink_to(ROOT / name)
+    return directory
+
+
+def _project(directory: Path, stage: str, settings: Mapping[str, Any]) -> Path:
+    """Copy the project, and add the stage."""
+    copied(directory)
     terraform = directory / "terraform"
     (terraform / "queries_override.tf").write_text(WITHOUT_QUERIES, encoding="utf-8")
     (terraform / "stages").mkdir(exist_ok=True)
