@@ -113,6 +113,17 @@ def deployer_policy() -> Any:
     return json.loads(policy)
 
 
+def invoke_policies() -> dict[str, Any]:
+    """Return what docs/security.md lets a backend and an operator invoke, each by the statement's name."""
+    page = (DOCS / "security.md").read_text(encoding="utf-8")
+    blocks = [
+        json.loads(f"[{block}]")
+        for block in re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    ]
+    statements = [statement for block in blocks for statement in block]
+    return {one["Sid"]: one for one in statements if one["Action"] == "execute-api:Invoke"}
+
+
 def actions(policy: Any) -> set[str]:
     """What the policy allows."""
     return {action for statement in policy["Statement"] for action in statement["Action"]}

@@ -51,7 +51,7 @@ module "streams" {
   tags         = { example = "module" }
 }
 
-# Attach it to the role of the backend that speaks for its users: it may call the API, and nothing else.
+# Attach it to the role of the backend that speaks for its users: it may call the routes for backends, and nothing else.
 resource "aws_iam_policy" "backend" {
   name = "household-${var.stage}-backend"
 
@@ -60,7 +60,7 @@ resource "aws_iam_policy" "backend" {
     Statement = [{
       Effect   = "Allow"
       Action   = "execute-api:Invoke"
-      Resource = "${module.streams.api_execution_arn}/*"
+      Resource = module.streams.backend_arns
     }]
   })
 }
