@@ -296,7 +296,7 @@ SIGNATURES: Final = (
     by_backend("a limit in words, signed", START, json_of(userId=VICTIM, maxStreams="20")),
     by_backend("nobody, signed", START, json_of()),
     by_backend("a user with a line break, signed", START, json_of(userId="viewer-2\n")),
-    # The emulator asks for the permission first, and the backend's names routes; AWS finds no route first: 404.
+    # The emulator looks for the permission before the route, and a backend's permission names routes.
     as_me("a start by GET, signed", START, None, 403, None),
 )
 
