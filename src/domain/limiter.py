@@ -49,7 +49,6 @@ from domain.requests import (
     StartRequest,
 )
 from domain.streams import Lease, LiveStreams, Snapshot, SpentToken
-from domain.token_names import by_end
 from domain.writes import NOTHING, Admit, Freed, ReleaseAnonymous
 
 DEADLINE_SECONDS: Final = 2.5
@@ -179,13 +178,12 @@ class StreamLimiter:
         state = self._repository.read(request.user_id, self._deadline())
         answer = self._answer(Settled(Outcome.LISTED), state)
         over_since = self.policy.over_since(answer.at)
-        spent = state.spent.keys() - state.leases.keys()
-        unexpired = frozenset(name for name in spent if state.spent[name] > over_since)
+        unexpired = [(until, name) for name, until in state.spent.items() if until > over_since]
         has_anonymous = answer.live is not None and answer.live.anonymous_count > 0
         return replace(
             answer,
             anonymous_until=state.anonymous.expires_at if has_anonymous else None,
-            spent=tuple(by_end(state, unexpired)),
+            spent=tuple(SpentToken(name, until) for until, name in sorted(unexpired)),
         )
 
     def end_streams(self, request: EndStreams) -> Answer:
