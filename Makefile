@@ -14,6 +14,7 @@ LOCALSTACK := .venv-localstack/.installed
 HLS := dev/page/node_modules/.installed
 NODE_MODULES := $(HLS) $(addsuffix /node_modules/.installed, clients/js tests/edge \
 	tests/clients/projects/vite tests/clients/projects/webpack4)
+PLAYERS := tests/players/node_modules/.installed
 PY := .venv/bin/python
 export PYTHONPATH := src:.
 
@@ -32,16 +33,18 @@ install: $(VENV) $(EMULATOR) ## Make the environments that everyday work needs
 run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C (PORT=3000, CORS_ORIGINS=any on localhost); needs no AWS
 	@exec $(PY) -m dev.serve
 
-# Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process.
+# Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process. These wait,
+# for leases and for Terraform, about as long as they compute: three of them keep two cores busy.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
+IN_THREES := --numprocesses 3 --dist loadfile
 .PHONY: test
 test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs these and test-long
 	$(PY) -m pytest -m "not e2e" $(IN_PARALLEL) --dist worksteal
-	$(PY) -m pytest -m "e2e and not long" $(IN_PARALLEL) --dist loadfile
+	$(PY) -m pytest -m "e2e and not long" $(IN_THREES)
 
 .PHONY: test-long
-test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
-	$(PY) -m pytest -m long $(IN_PARALLEL) --dist loadfile
+test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
+	$(PY) -m pytest -m long $(IN_THREES)
 
 .PHONY: coverage
 coverage: $(VENV) $(EMULATOR) ## Tell which branches of src the tests miss; slower than make test
@@ -97,11 +100,11 @@ format: $(VENV) ## Format the sources, and mend what can be mended safely
 ## -- The whole service on the AWS emulator
 
 .PHONY: up
-up: package-local $(EMULATOR) ## Deploy to the emulator on this machine (EMULATOR_PORT=4566, AUTH=none, jwt or iam); prints the API's URL last
+up: package-local $(EMULATOR) ## Deploy to the emulator on this machine (EMULATOR_PORT=4566, AUTH=none, jwt or iam, USER_CLAIM=sub); prints the API's URL last
 	@$(PY) -m dev.stack up
 
 .PHONY: token
-token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1", or "viewer-1 5": with a limit)
+token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1", with a limit "viewer-1 5", with a claim "viewer-1 custom:household=smith")
 	@$(PY) -m dev.tokens $(ARGS)
 
 .PHONY: down
@@ -246,8 +249,9 @@ $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(LOCALSTACK) $(CRT):
 
 # One quick retry: offline, make run must not wait a minute for npm.
 NPM_CI := npm ci --silent --no-audit --no-fund --fetch-retries 1 --fetch-retry-mintimeout 1000
-# What builds and checks the JavaScript client, bundlers that projects build it with, a parser and another verifier for the edge, hls.js for the page of
-# make run; without npm the tests that need them are skipped, and the page has no video.
+# What builds and checks the JavaScript client, bundlers that projects build it with, the players that it is attached
+# to, a parser and another verifier for the edge, hls.js for the page of make run; without npm the tests that need them
+# are skipped, and the page has no video.
 %/node_modules/.installed: %/package-lock.json
 	@! command -v npm >/dev/null || (cd $* && $(NPM_CI) && touch node_modules/.installed) \
 		|| echo "npm cannot fetch what $*/package-lock.json names: go on without it."

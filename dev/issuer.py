@@ -83,7 +83,7 @@ class Issuer:
                 Bucket=BUCKET, Key=name, Body=json.dumps(document).encode(), ContentType="application/json"
             )
 
-    def claims(self, subject: object, **others: object) -> dict[str, object]:
+    def claims(self, subject: object, /, **others: object) -> dict[str, object]:
         """The claims of an ordinary token, with these others in place or besides; `None` leaves one out."""
         now = int(time.time())
         claims = {
@@ -95,7 +95,7 @@ class Issuer:
         }
         return {name: value for name, value in {**claims, **others}.items() if value is not None}
 
-    def token(self, subject: object, **others: object) -> str:
+    def token(self, subject: object, /, **others: object) -> str:
         """A token that API Gateway takes."""
         signed = unsigned(self.claims(subject, **others), alg="RS256", kid=KEY_ID)
         return f"{signed}.{_base64(sign(self.key, signed))}"

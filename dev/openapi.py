@@ -22,6 +22,13 @@ from entrypoints.request_models import RequestModel
 
 FILE: Final = ROOT / "docs" / "openapi.yaml"
 HEADER: Final = "# Made by `make openapi` out of the routes, the models and the table of problems.\n"
+DEFAULTS: Final = """\
+It describes a service with its default settings. Two of them change what is a valid request:
+
+- `unknown_fields = ignore`: fields that are not listed here are ignored, unless they are a listed field in
+  another spelling, such as `streamID`.
+- `anonymous = refuse`: a start needs a `streamId`.
+"""
 TAG: Final = {"name": "streams", "description": "A user's streams, and the slots that they hold."}
 OPERATORS_TAG: Final = {
     "name": "operator",
@@ -45,6 +52,7 @@ def description() -> dict[str, Any]:
             "title": project["name"],
             "version": project["version"],
             "summary": project["description"],
+            "description": DEFAULTS,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [SERVER],
@@ -205,7 +213,7 @@ def _security_schemes() -> dict[str, Any]:
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "`auth = jwt`: the user is the token's `sub`.",
+            "description": "`auth = jwt`: the user is the token's claim `user_claim`, by default `sub`.",
         },
         "iam": {
             "type": "apiKey",

@@ -38,7 +38,9 @@ from entrypoints.request_models import (
     RequestModel,
     StartBody,
 )
+from entrypoints.settings import Settings
 
+USER_CLAIM: Final = Settings.model_fields["user_claim"].default
 STARTED_AT: Final = 1795497579
 WATCHING: Final = LiveStreams((Lease("tv-1", STARTED_AT, STARTED_AT + 90, "living room"),), anonymous_count=2)
 HOLD: Final = {
@@ -72,7 +74,7 @@ EVERYWHERE: Final[Sequence[Exception]] = (
     StoreContended(),
     Exception(),
 )
-OF_TOKENS: Final[Sequence[Exception]] = (OtherUser(), InvalidSubject())
+OF_TOKENS: Final[Sequence[Exception]] = (OtherUser(USER_CLAIM), InvalidSubject(USER_CLAIM))
 """The problems of every route that takes tokens: the operator's take none."""
 
 

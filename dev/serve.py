@@ -27,6 +27,7 @@ from entrypoints import bootstrap
 from entrypoints.settings import (
     MOST_LEASE_SECONDS_WITH_TOKENS,
     NO_PLAYBACK_KEY,
+    Anonymous,
     Auth,
     Settings,
     SettingsError,
@@ -102,7 +103,7 @@ def _serve(listener: socket.socket, settings: Settings, origins: Origins) -> Non
 
     @asynccontextmanager
     async def announce(_: Starlette) -> AsyncIterator[None]:
-        print(f"Every caller is trusted here (no authentication). Try:\n{_example(port)}")
+        print(f"Every caller is trusted here (no authentication). Try:\n{_example(port, settings)}")
         print(f"  or open http://localhost:{port} and play with four screens")
         print(_about_video(settings))
         print(f"ready http://localhost:{port}", flush=True)
@@ -123,8 +124,10 @@ def _run(app: ASGIApp, listener: socket.socket) -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def _example(port: int) -> str:
-    return f"""  curl -X POST http://localhost:{port}/stream/start -d '{{"userId": "1"}}'"""
+def _example(port: int, settings: Settings) -> str:
+    """Return a start that these settings admit."""
+    name = ', "streamId": "tv-1"' if settings.anonymous is Anonymous.REFUSE else ""
+    return f"""  curl -X POST http://localhost:{port}/stream/start -d '{{"userId": "1"{name}}}'"""
 
 
 def _listen(port: str) -> socket.socket:

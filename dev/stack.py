@@ -47,6 +47,8 @@ class LocalStage:
     """The emulator that `up` started; None where one was there already."""
     auth: str = "none"
     """How callers are authenticated."""
+    user_claim: str = ""
+    """The claim of a token that is the user; empty: its subject."""
 
     @property
     def endpoint_url(self) -> str:
@@ -62,14 +64,15 @@ class LocalStage:
         port = record["port"]
         started = record["started"]
         emulator = Emulator(started["pid"], port, Path(started["directory"])) if started else None
-        return cls(port, emulator, record.get("auth", "none"))
+        return cls(port, emulator, record.get("auth", "none"), record.get("user_claim", ""))
 
     def write(self) -> None:
         """Leave the record."""
         STATES.mkdir(exist_ok=True)
         ours = self.emulator
         started = {"pid": ours.pid, "directory": str(ours.directory)} if ours else None
-        RECORD.write_text(json.dumps({"port": self.port, "started": started, "auth": self.auth}))
+        record = {"port": self.port, "started": started, "auth": self.auth, "user_claim": self.user_claim}
+        RECORD.write_text(json.dumps(record))
 
     def stack(self) -> Stack:
         """Give the Terraform side of it."""
@@ -95,7 +98,8 @@ class LocalStage:
     def _who_may_call(self) -> dict[str, str]:
         if self.auth == "jwt":
             url = f"{self.endpoint_url}/{BUCKET}"
-            return {"auth": "jwt", "jwt_issuer": url, "jwt_audience": json.dumps([AUDIENCE])}
+            claim = {"user_claim": self.user_claim} if self.user_claim else {}
+            return {"auth": "jwt", "jwt_issuer": url, "jwt_audience": json.dumps([AUDIENCE]), **claim}
         return {"auth": self.auth}
 
 
@@ -109,7 +113,9 @@ def up() -> None:
         local = None
     if local is None:
         local = _at(port)
-    local = replace(local, auth=os.environ.get("AUTH") or "none")
+    local = replace(
+        local, auth=os.environ.get("AUTH") or "none", user_claim=os.environ.get("USER_CLAIM") or ""
+    )
     local.write()
     if local.auth == "jwt":
         session = boto3.Session("test", "test", region_name=REGION)

@@ -1,21 +1,47 @@
 """`make token`: a token for a user of what `make up AUTH=jwt` brought up."""
 
 import sys
+from collections.abc import Sequence
+from typing import Final
 
 from dev.stack import LocalStage
 
+USAGE: Final = """\
+usage: make token ARGS="<userId> [<maxStreams>] [<claim>=<text> ...]"
 
-def main(arguments: list[str]) -> int:
+The token's subject is <userId>. Other claims are texts, such as custom:household=smith, which is the
+user where the stage was brought up by: make up AUTH=jwt USER_CLAIM=custom:household"""
+
+
+def claims(arguments: Sequence[str]) -> dict[str, str]:
+    """Return the claims that follow the subject.
+
+    Raises:
+        ValueError: more than one of them has no name, or a name is empty or given twice.
+    """
+    named = [argument if "=" in argument else f"maxStreams={argument}" for argument in arguments]
+    pairs = [(name, text) for name, _, text in (one.partition("=") for one in named)]
+    found = dict(pairs)
+    if len(found) < len(pairs) or "" in found:
+        raise ValueError("each claim has a name of its own")
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
     """Print it."""
+    if {"-h", "--help"} & set(arguments):
+        print(USAGE)
+        return 0
+    try:
+        subject, others = arguments[0], claims(arguments[1:])
+    except (IndexError, ValueError):
+        print(USAGE, file=sys.stderr)
+        return 2
     local = LocalStage.recorded()
     if local is None or local.auth != "jwt":
         print("Tokens are for `make up AUTH=jwt`.", file=sys.stderr)
         return 1
-    if not 1 <= len(arguments) <= 2:  # noqa: PLR2004 - a user, and perhaps a limit
-        print("usage: make token ARGS='<userId> [<maxStreams>]'", file=sys.stderr)
-        return 2
-    subject, *limit = arguments
-    print(local.issuer().token(subject, **({"maxStreams": limit[0]} if limit else {})))
+    print(local.issuer().token(subject, **others))
     return 0
 
 

@@ -4,7 +4,10 @@ locals {
   # src/entrypoints/settings.py reads these; an empty one means its default.
   environment = {
     AUTH              = var.auth
+    USER_CLAIM        = var.user_claim
     LIMIT_CLAIM       = var.limit_claim
+    UNKNOWN_FIELDS    = var.unknown_fields
+    ANONYMOUS         = var.anonymous
     TABLE_NAME        = aws_dynamodb_table.streams.name
     MAX_STREAMS       = var.max_streams
     LEASE_SECONDS     = var.lease_seconds

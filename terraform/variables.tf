@@ -143,7 +143,7 @@ variable "tracing" {
 # Who may call
 
 variable "auth" {
-  description = "How callers are authenticated: jwt (the user is the token's subject), iam (signed requests of a trusted backend) or none (only where the network keeps others out)."
+  description = "How callers are authenticated: jwt (a claim of the token is the user), iam (signed requests of a trusted backend) or none (only where the network keeps others out)."
   type        = string
   nullable    = false
 
@@ -195,6 +195,18 @@ variable "jwt_scopes" {
   validation {
     condition     = var.auth == "jwt" || length(var.jwt_scopes) == 0
     error_message = "jwt_scopes must be given with auth = jwt only."
+  }
+}
+
+variable "user_claim" {
+  description = "Claim of a token that is the user, such as custom:household: all tokens that share it share one limit. A token without it is refused."
+  type        = string
+  default     = "sub"
+  nullable    = false
+
+  validation {
+    condition     = length(var.user_claim) >= 1 && length(var.user_claim) <= 128
+    error_message = "user_claim must be 1 to 128 characters."
   }
 }
 
@@ -362,6 +374,30 @@ variable "anonymous_seconds" {
   validation {
     condition     = var.anonymous_seconds >= 0 && var.anonymous_seconds <= 31536000 && floor(var.anonymous_seconds) == var.anonymous_seconds
     error_message = "anonymous_seconds must be a whole number from 0 to 31536000."
+  }
+}
+
+variable "anonymous" {
+  description = "Whether a stream may be started without a streamId: allow only counts it, refuse answers 400. Those that are there can be ended either way."
+  type        = string
+  default     = "allow"
+  nullable    = false
+
+  validation {
+    condition     = contains(["allow", "refuse"], var.anonymous)
+    error_message = "anonymous must be allow or refuse."
+  }
+}
+
+variable "unknown_fields" {
+  description = "What a request with fields that the API does not know gets: refuse answers 400, ignore leaves them out. A field of the API in another spelling, such as streamID, is refused either way."
+  type        = string
+  default     = "refuse"
+  nullable    = false
+
+  validation {
+    condition     = contains(["refuse", "ignore"], var.unknown_fields)
+    error_message = "unknown_fields must be refuse or ignore."
   }
 }
 

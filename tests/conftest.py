@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, Final
 
+import boto3
 import localstack_client.session
 import pytest
 from botocore.client import BaseClient
@@ -85,6 +86,12 @@ def deadline() -> Deadline:
 
 
 @pytest.fixture(scope="session")
+def sdk_session() -> boto3.Session:
+    """What makes boto3's clients: it reads the description of DynamoDB, which takes a while, once."""
+    return boto3.Session("test", "test", region_name=REGION)
+
+
+@pytest.fixture(scope="session")
 def embedded() -> Iterator[localstack_client.session.Session]:
     """The embedded emulator, wherever LOCALSTACK_HOST points."""
     with start_emulator() as emulator:
@@ -124,17 +131,19 @@ def emulator_client(localstack: localstack_client.session.Session) -> Any:
 
 
 @pytest.fixture
-def dynamodb_local_client(dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+def dynamodb_local_client(
+    dynamodb_local_url: str, sdk_session: boto3.Session, monkeypatch: pytest.MonkeyPatch
+) -> Any:
     """boto3's client of DynamoDB Local."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local_url)
-    return sdk_client("dynamodb", timeouts=PATIENT)
+    return sdk_client("dynamodb", sdk_session, PATIENT)
 
 
 @pytest.fixture
-def moto_client() -> Iterator[Any]:
+def moto_client(sdk_session: boto3.Session) -> Iterator[Any]:
     """boto3's client of moto: in this process, fast, and not atomic across threads."""
     with mock_aws():
-        client = sdk_client("dynamodb")
+        client = sdk_client("dynamodb", sdk_session)
         ensure_table(client, TABLE)
         yield client
 

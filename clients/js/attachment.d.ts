@@ -25,10 +25,21 @@ export interface Attached {
   detach(): void;
 }
 
+/** What is used of a <video>. */
+export interface Video {
+  readonly paused: boolean;
+  readonly ended: boolean;
+  play(): Promise<void> | undefined;
+  pause(): void;
+  addEventListener(kind: string, listener: (event: any) => void): void;
+  removeEventListener(kind: string, listener: (event: any) => void): void;
+}
+
 /** What the entries of all players have in common; they use it, and players do not. */
 export class Attachment implements Attached {
-  constructor(video: HTMLVideoElement, stream: Stream, options?: AttachOptions & { clock?: Clock });
+  constructor(video: Video | null | undefined, stream: Stream, options?: AttachOptions & { clock?: Clock });
   readonly tokenIn: "header" | "query" | "cookie";
+  watch(video: Video): void;
   detach(): void;
   undoes(undo: () => void): void;
   request(options?: { isFirst?: boolean }): Promise<string | undefined>;

@@ -12,7 +12,9 @@ const NEXT_EPISODE_MS = 1000; // one that begins within this time goes on in the
 
 /** A stream that is tied to a video: what all players have in common. */
 export class Attachment {
+  /** @type {api.Video | undefined} */
   #video;
+  #unwatch = () => {};
   #stream;
   #holdPaused;
   #whenLapsed;
@@ -27,13 +29,12 @@ export class Attachment {
   #undone = [];
 
   /**
-   * @param {HTMLVideoElement} video
+   * @param {api.Video | null | undefined} video none yet where a player gets its video later: see `watch`
    * @param {Stream} stream
    * @param {api.AttachOptions & { clock?: import("./index.js").Clock }} [options]
    */
   constructor(video, stream, options = {}) {
     const { holdPaused = true, whenLapsed = "pause", onError = () => {}, clock = systemClock } = options;
-    this.#video = video;
     this.#stream = stream;
     this.#holdPaused = holdPaused;
     this.#whenLapsed = whenLapsed;
@@ -41,11 +42,6 @@ export class Attachment {
     this.#clock = clock;
     this.tokenIn = options.tokenIn ?? "header";
     this.#undone.push(
-      listen(video, {
-        play: () => this.#afterPlay(),
-        pause: () => this.#afterPause(),
-        ended: () => this.#endAfter(NEXT_EPISODE_MS),
-      }),
       listen(stream, {
         admitted: () => this.#afterAdmitted(),
         refused: () => this.#afterLoss(),
@@ -55,12 +51,26 @@ export class Attachment {
       }),
     );
     if (stream.playbackToken) this.#afterToken(options.cookieDomain);
+    if (video) this.watch(video);
+  }
+
+  /** From now on, this is the player's video. @param {api.Video} video */
+  watch(video) {
+    if (video === this.#video) return;
+    this.#unwatch();
+    this.#video = video;
+    this.#unwatch = listen(video, {
+      play: () => this.#afterPlay(),
+      pause: () => this.#afterPause(),
+      ended: () => this.#endAfter(NEXT_EPISODE_MS),
+    });
     if (!video.paused) this.#afterPlay();
   }
 
   /** Let go of the video; the stream goes on as it is. */
   detach() {
     this.#cancelEnd();
+    this.#unwatch();
     for (const undo of this.#undone.splice(0)) undo();
     this.#goOn();
   }
@@ -76,7 +86,7 @@ export class Attachment {
    *   before they play
    */
   async request({ isFirst = false } = {}) {
-    if (isFirst && !this.#isHeld()) this.#ask();
+    if (isFirst) this.#afterLoad();
     while (this.#undone.length > 0 && !this.#mayRequest()) {
       await new Promise((/** @type {(value?: undefined) => void} */ resolve) => this.#waiting.push(resolve));
     }
@@ -98,8 +108,15 @@ export class Attachment {
     if (!this.#isHeld()) this.#ask();
   }
 
+  /** A film that loads goes on in the slot of the one before, which may have ended. */
+  #afterLoad() {
+    this.#cancelEnd();
+    if (!this.#isHeld()) this.#ask();
+    else if (this.#isPaused()) this.#endWhenPausedForLong();
+  }
+
   #afterPause() {
-    if (this.#isStopped || this.#video.ended) return;
+    if (this.#isStopped || this.#video?.ended) return;
     if (this.#holdPaused === false) this.#endAfter(0);
     else this.#endWhenPausedForLong();
   }
@@ -107,7 +124,7 @@ export class Attachment {
   #afterAdmitted() {
     this.#goOn();
     if (this.#isStopped) this.#resume();
-    else if (this.#video.paused) this.#endWhenPausedForLong();
+    else if (this.#isPaused()) this.#endWhenPausedForLong();
   }
 
   #afterLoss() {
@@ -127,14 +144,22 @@ export class Attachment {
     return state === "starting" || state === "admitted" || state === "lapsed";
   }
 
+  #isPaused() {
+    return this.#video?.paused ?? true;
+  }
+
   #mayPlay() {
     const { state } = this.#stream;
     return state === "admitted" || (state === "lapsed" && this.#whenLapsed === "play");
   }
 
-  /** A token that is over opens nothing, so a request waits for the next one. */
+  /**
+   * A token that is over opens nothing, so a request waits for the next one, also where the stream has not noticed yet
+   * that its lease ran out: timers stand still while a laptop sleeps.
+   */
   #mayRequest() {
-    return this.#stream.state === "admitted" || (this.#mayPlay() && !this.#hasToken);
+    const isLeased = this.#stream.state === "admitted" && this.#stream.leaseMs > 0;
+    return isLeased || (this.#mayPlay() && !this.#hasToken);
   }
 
   #ask() {
@@ -142,14 +167,14 @@ export class Attachment {
   }
 
   #stop() {
-    if (this.#video.paused) return;
+    if (this.#isPaused()) return;
     this.#isStopped = true;
-    this.#video.pause();
+    this.#video?.pause();
   }
 
   #resume() {
     this.#isStopped = false;
-    this.#video.play()?.catch(() => {}); // the browser wants a gesture: then the viewer presses play
+    this.#video?.play()?.catch(() => {}); // the browser wants a gesture: then the viewer presses play
   }
 
   #goOn() {
@@ -185,7 +210,7 @@ export function withToken(url, token) {
  */
 function setCookie(token = "", leaseMs, domain) {
   const { document, location } = scope;
-  const parts = [`${TOKEN_NAME}=${token}`, "Path=/", `Max-Age=${Math.floor(leaseMs / 1000)}`, "SameSite=Lax"];
+  const parts = [`${TOKEN_NAME}=${token}`, "Path=/", `Max-Age=${Math.ceil(leaseMs / 1000)}`, "SameSite=Lax"];
   if (domain) parts.push(`Domain=${domain}`);
   if (location.protocol === "https:") parts.push("Secure");
   document.cookie = parts.join("; ");

@@ -48,7 +48,7 @@ export const Abort = scope.AbortController ?? /** @type {any} */ (SimpleAbort);
 
 /**
  * Hear events until the function that is returned is called; listeners with a `signal` are of Chromium 90.
- * @param {EventTarget} target
+ * @param {Pick<EventTarget, "addEventListener" | "removeEventListener">} target
  * @param {Record<string, (event: any) => void>} listeners by the kind of event
  */
 export function listen(target, listeners) {

@@ -68,15 +68,17 @@ export class StreamLimiter {
    * POST, again and again until it is answered, refused for good, aborted, or patience has run out.
    * @param {string} path
    * @param {object} body
-   * @param {{ signal?: AbortSignal, patienceMs?: number }} [options]
+   * @param {{ signal?: AbortSignal, patienceMs?: number, check?: (answer: any) => void }} [options]
    */
-  async post(path, body, { signal, patienceMs = this.patienceMs } = {}) {
+  async post(path, body, { signal, patienceMs = this.patienceMs, check = () => {} } = {}) {
     const beganAt = this.clock.now();
     for (let failures = 1; ; failures += 1) {
       try {
-        return await this.send("POST", path, body, signal);
+        const answered = await this.send("POST", path, body, signal);
+        check(answered.answer);
+        return answered;
       } catch (reason) {
-        const error = await this.#explain(/** @type {ServiceError} */ (reason), signal); // send throws nothing else
+        const error = await this.#explain(/** @type {ServiceError} */ (reason), signal); // both throw nothing else
         const delay = this.delay(failures, error);
         const patience = error.code === HIDDEN.code ? patienceMs * HIDDEN_SHARE : patienceMs;
         const isHopeless = !error.isPassing || this.clock.now() + delay > beganAt + patience;

@@ -78,7 +78,7 @@ export class Stream extends Events {
    * @param {{ replaces?: string, groups?: string[] }} [options]
    */
   start({ replaces, groups } = {}) {
-    if (this.#state !== "admitted") this.#open();
+    if (this.#state !== "admitted" && this.#state !== "lapsed") this.#open();
     return this.#takeSlot({ replaces: replaces ?? this.#replaces, groups });
   }
 
@@ -118,7 +118,7 @@ export class Stream extends Events {
       this.streamId = name;
       const other = replaces === name ? undefined : replaces;
       const body = { ...this.#body(), device: this.#device, replaces: other, groups: given(groups) };
-      const held = await this.#limiter.post("/stream/start", body, { signal, patienceMs });
+      const held = await this.#limiter.post("/stream/start", body, { signal, patienceMs, check: checkHold });
       if (signal.aborted) return false;
       this.#hold(held, other);
       this.#groups = groups;
@@ -133,7 +133,8 @@ export class Stream extends Events {
         else this.#lose("refused", error.problem);
         return false;
       }
-      if (this.#state === "starting") this.#close("idle"); // the name stays claimed: the start may have landed
+      if (this.#state === "lapsed" && error.isPassing) this.#startAgain({ replaces, state: "lapsed" });
+      else if (this.#state !== "admitted") this.#close("idle"); // the name stays claimed: the start may have landed
       throw error;
     } finally {
       if (asking === this.#asking) this.#asking = undefined;
@@ -166,10 +167,7 @@ export class Stream extends Events {
 
   /** @param {{ answer: api.Hold, askedAt: number }} held @param {string} [replaced] */
   #hold({ answer, askedAt }, replaced = this.#replaces) {
-    const { expiresInSeconds, heartbeatSeconds, playbackToken } = answer ?? {};
-    const isLease = expiresInSeconds >= 0 && expiresInSeconds <= LONGEST_LEASE_S;
-    const isOurs = isLease && heartbeatSeconds > 0 && heartbeatSeconds <= LONGEST_LEASE_S;
-    if (!isOurs) throw new ServiceError(0, { detail: "What answered is not the service." });
+    const { expiresInSeconds, heartbeatSeconds, playbackToken } = answer;
     this.#failures = 0;
     this.#heartbeatMs = heartbeatSeconds * 1000;
     // Not after what the service means, which it rounds down: a lease of no time would lapse at once, and again and again.
@@ -212,8 +210,10 @@ export class Stream extends Events {
     const life = this.#life;
     try {
       const held = await this.#limiter.send("POST", "/stream/heartbeat", this.#body(), life.signal);
-      if (!life.signal.aborted) this.#hold(held);
-      return !life.signal.aborted;
+      if (life.signal.aborted) return false;
+      checkHold(held.answer);
+      this.#hold(held);
+      return true;
     } catch (reason) {
       if (life.signal.aborted) return false;
       const error = /** @type {ServiceError} */ (reason);
@@ -232,7 +232,7 @@ export class Stream extends Events {
    * will tell.
    */
   #lapse() {
-    if (this.#asking) this.#letGo("starting");
+    if (this.#asking) this.#letGo("lapsed");
     else this.#startAgain({ replaces: this.#replaces, state: "lapsed" });
     this.#tell("lapsed", {});
   }
@@ -255,6 +255,8 @@ export class Stream extends Events {
     this.#asking?.abort();
     this.#asking = undefined;
     this.#unwatchPage();
+    this.#replaces = undefined;
+    this.#hasLeftPage = false;
     this.#letGo(state);
   }
 
@@ -270,8 +272,6 @@ export class Stream extends Events {
     this.#beating = undefined;
     this.#failures = 0;
     this.#leaseUntil = 0;
-    this.#replaces = undefined;
-    this.#hasLeftPage = false;
     this.#state = state;
     this.#setToken();
   }
@@ -346,4 +346,15 @@ export class Stream extends Events {
  */
 function given(groups) {
   return groups.length ? groups : undefined;
+}
+
+/**
+ * Throws where this is no answer to a start or a heartbeat, as that of a hotel's network that wants a login.
+ * @param {api.Hold | undefined} answer
+ */
+function checkHold(answer) {
+  const { expiresInSeconds = NaN, heartbeatSeconds = NaN } = answer ?? {};
+  const isLease = expiresInSeconds >= 0 && expiresInSeconds <= LONGEST_LEASE_S;
+  const isOurs = isLease && heartbeatSeconds > 0 && heartbeatSeconds <= LONGEST_LEASE_S;
+  if (!isOurs) throw new ServiceError(0, { detail: "What answered is not the service." });
 }

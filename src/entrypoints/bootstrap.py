@@ -29,7 +29,7 @@ from domain.ports import Clock, StreamRepository, TokenIssuer
 from entrypoints.callers import Callers
 from entrypoints.event_log import EventLog, emergency_log
 from entrypoints.http_request import KEY_BYTES
-from entrypoints.settings import Settings, SettingsError
+from entrypoints.settings import Settings, SettingsError, UnknownFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Service:
         new_key: makes an idempotency key for an anonymous call whose player gave none.
         store_calls: what the request at hand has asked of the store.
         cookie_domain: for which domain answers set the playback token as a cookie; empty: none.
+        ignores_unknown_fields: whether a request may have fields that its route does not know.
     """
 
     limiter: StreamLimiter
@@ -53,6 +54,7 @@ class Service:
     new_key: Callable[[], str]
     store_calls: StoreCalls
     cookie_domain: str
+    ignores_unknown_fields: bool
 
 
 def random_key() -> str:
@@ -80,14 +82,25 @@ def build(
     limiter = StreamLimiter(repository, clock, settings.policy, _tokens(settings, clock, log, ssm))
     callers = Callers(
         settings.auth,
+        settings.user_claim,
         settings.limit_claim,
         settings.max_streams,
+        settings.anonymous,
         settings.issues_tokens,
         settings.groups,
         settings.group_limits_claim,
         settings.group_limits,
     )
-    return Service(limiter, callers, clock, log, random_key, store_calls, settings.playback_cookie_domain)
+    return Service(
+        limiter,
+        callers,
+        clock,
+        log,
+        random_key,
+        store_calls,
+        settings.playback_cookie_domain,
+        ignores_unknown_fields=settings.unknown_fields is UnknownFields.IGNORE,
+    )
 
 
 def _tokens(settings: Settings, clock: Clock, log: EventLog, ssm: AwsApi | None) -> TokenIssuer | None:

@@ -11,9 +11,16 @@ from domain.names import check_user_id
 from domain.streams import CEILING
 from entrypoints.groups import parse_limits
 from entrypoints.http_request import HttpRequest
-from entrypoints.settings import Auth
+from entrypoints.settings import Anonymous, Auth
 
 LIMIT: Final = re.compile(r"0|[1-9][0-9]?")
+
+NOT_A_TEXT: Final = re.compile(r"(map)?\[.*\]|\{.*\}|null|<nil>")
+"""What API Gateway's text of a claim looks like where the token has an array, an object or a null.
+
+An array is its items in brackets, such as `[admin staff]`: the members of a group would share one limit. AWS
+documents none of these forms, so those of other encoders are refused as well.
+"""
 
 
 class NotAllowed(Exception):
@@ -25,11 +32,27 @@ class Unauthenticated(NotAllowed):
 
 
 class InvalidSubject(NotAllowed):
-    """The token's subject is no valid user id."""
+    """The token's claim that should be the user is not a valid user id, or is not there.
+
+    Attributes:
+        claim: the name of the claim, as it is configured.
+    """
+
+    def __init__(self, claim: str) -> None:
+        super().__init__(f"the token's claim {claim} is not a valid user id")
+        self.claim = claim
 
 
 class OtherUser(NotAllowed):
-    """The request names another user than its token."""
+    """The request names another user than its token.
+
+    Attributes:
+        claim: the name of the claim that is the user, as it is configured.
+    """
+
+    def __init__(self, claim: str) -> None:
+        super().__init__(f"the request names another user than its token's claim {claim}")
+        self.claim = claim
 
 
 class InvalidLimitClaim(NotAllowed):
@@ -50,8 +73,10 @@ class Callers:
 
     Attributes:
         auth: how callers are authenticated.
+        user_claim: the token's claim that is the user.
         limit_claim: the token's claim that holds the user's limit.
         default_limit: the limit of a user that has no other.
+        anonymous: whether a stream may be started without a name.
         issues_tokens: whether streams have playback tokens.
         groups: the groups that a stream can be in.
         group_limits_claim: the token's claim that holds the user's own limits of groups.
@@ -59,8 +84,10 @@ class Callers:
     """
 
     auth: Auth
+    user_claim: str
     limit_claim: str
     default_limit: int
+    anonymous: Anonymous = Anonymous.ALLOW
     issues_tokens: bool = False
     groups: frozenset[str] = frozenset()
     group_limits_claim: str = ""
@@ -78,9 +105,9 @@ class Callers:
             InvalidInput: nobody is named, and somebody must be.
         """
         if self.auth is Auth.JWT:
-            subject = _subject(_claims(request))
+            subject = _subject(_claims(request), self.user_claim)
             if named not in {"", subject}:
-                raise OtherUser("the request names another user than its token")
+                raise OtherUser(self.user_claim)
             return subject
         if self.auth is Auth.IAM and not request.authorizer("iam"):
             raise Unauthenticated("no signature was checked")
@@ -146,6 +173,15 @@ class Callers:
         except ValueError:
             raise InvalidGroupLimitsClaim("the token's limits of groups are not valid") from None
 
+    def may_start_anonymously(self) -> None:
+        """Return if a stream may be started without a name.
+
+        Raises:
+            InvalidInput: it needs one.
+        """
+        if self.anonymous is Anonymous.REFUSE:
+            raise InvalidInput("streamId", "is required")
+
     def may_ask_for_path(self) -> None:
         """Return if the caller may choose the path that a stream's playback tokens open.
 
@@ -165,12 +201,15 @@ def _claims(request: HttpRequest) -> Mapping[str, Any]:
     return claims
 
 
-def _subject(claims: Mapping[str, Any]) -> str:
-    subject = claims.get("sub")
+def _subject(claims: Mapping[str, Any], name: str) -> str:
+    """Return the user that the claim of this name is."""
+    subject = claims.get(name)
+    if not isinstance(subject, str) or NOT_A_TEXT.fullmatch(subject):
+        raise InvalidSubject(name)
     try:
-        return check_user_id(subject if isinstance(subject, str) else "")
+        return check_user_id(subject)
     except InvalidInput:
-        raise InvalidSubject("the token's subject is no valid user id") from None
+        raise InvalidSubject(name) from None
 
 
 def _claimed_limit(claim: object) -> int:

@@ -53,9 +53,11 @@ class HttpRequest:
 
     Attributes:
         event: the event as API Gateway made it.
+        ignores_unknown_fields: whether fields that the model does not know count as left out.
     """
 
     event: Mapping[str, Any]
+    ignores_unknown_fields: bool = False
 
     @property
     def request_id(self) -> str:
@@ -89,7 +91,7 @@ class HttpRequest:
             InvalidFields: it is not what the model asks for.
             BodyTooLarge: it is longer than any valid one.
         """
-        return _validate(model, _parse(self._body_bytes()), whole="body")
+        return self._validate(model, _parse(self._body_bytes()), whole="body")
 
     def query(self, model: type[Model]) -> Model:
         """The query string.
@@ -106,7 +108,15 @@ class HttpRequest:
             pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
         except ValueError:
             raise InvalidInput("query", "must be valid UTF-8, percent-encoded") from None
-        return _validate(model, _unique(pairs), whole="query")
+        return self._validate(model, _unique(pairs), whole="query")
+
+    def _validate(self, model: type[Model], given: Any, *, whole: str) -> Model:
+        if self.ignores_unknown_fields and isinstance(given, dict):
+            given = model.without_unknown(given)
+        try:
+            return model.model_validate(given)
+        except ValidationError as error:
+            raise InvalidFields(*(_invalid(details, whole) for details in error.errors())) from None
 
     def _context(self) -> Mapping[str, Any]:
         return self.event.get("requestContext") or {}
@@ -153,13 +163,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _decoder: Final = json.JSONDecoder(object_pairs_hook=_unique)
 """Made once: `json.loads` with a hook makes one each time."""
-
-
-def _validate(model: type[Model], value: Any, *, whole: str) -> Model:
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise InvalidFields(*(_invalid(details, whole) for details in error.errors())) from None
 
 
 def _invalid(details: Mapping[str, Any], whole: str) -> InvalidInput:

@@ -144,14 +144,14 @@ RULES: Final[dict[type, Rule]] = {
         HTTPStatus.FORBIDDEN,
         "invalid_subject",
         "The token names no user",
-        _always("The token's subject is not a valid userId."),
+        lambda error: f"The token's claim {error.claim} is missing or is not a valid userId.",
         "denied",
     ),
     OtherUser: Rule(
         HTTPStatus.FORBIDDEN,
         "other_user",
         "The token is for another user",
-        _always("userId must be the token's subject, or be left out."),
+        lambda error: f"userId must be the token's claim {error.claim}, or be left out.",
         "denied",
     ),
     InvalidLimitClaim: Rule(

@@ -1,7 +1,8 @@
 """What callers send, as pydantic models: the contract's JSON, field by field."""
 
 import re
-from typing import Annotated, Final, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -101,6 +102,16 @@ class RequestModel(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
 
+    @classmethod
+    def without_unknown(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields without those that the API does not know, which would be refused.
+
+        A field of the API in another spelling stays, to be refused: without its `streamID`, for one, a named
+        stream would be anonymous. A field of other routes goes: a later release may have it here too.
+        """
+        known = _names(cls)
+        return {name: value for name, value in given.items() if name in known or _is_misspelt(name)}
+
 
 _OF_NAMED_STREAMS: Final = ("replaces", "device", "play", "pathPrefix", "groups")
 
@@ -197,3 +208,22 @@ class ListQuery(RequestModel):
 
     user_id: UserId
     max_streams: Annotated[MaxStreams, BeforeValidator(_number)] | None = None
+
+
+def _names(model: type[RequestModel]) -> frozenset[str]:
+    """Return the names of the fields that a model has."""
+    return frozenset(str(field.alias) for field in model.model_fields.values())
+
+
+def _letters(name: str) -> str:
+    """Return what all spellings of a field's name have in common."""
+    return name.casefold().replace("_", "").replace("-", "")
+
+
+FIELDS: Final = {_letters(name): name for name in _names(StartBody)}
+"""Every field of the API by its letters: a start has all of them."""
+
+
+def _is_misspelt(name: str) -> bool:
+    """Return whether this is a field of the API in another spelling than its own."""
+    return FIELDS.get(_letters(name), name) != name

@@ -59,7 +59,7 @@ class Route(Generic[CommandT]):
         """Answer one event with this service."""
         started = service.clock.monotonic()
         service.store_calls.reset()
-        request = HttpRequest(event)
+        request = HttpRequest(event, service.ignores_unknown_fields)
         record = self._record(request, context, service.log)
         failure: Exception | None = None
         full = None

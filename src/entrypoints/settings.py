@@ -42,9 +42,25 @@ class Auth(StrEnum):
     NONE = "none"
     """Not at all: the request names the user. For local use and private networks."""
     JWT = "jwt"
-    """By a token: the user is its subject."""
+    """By a token, whose claim names the user."""
     IAM = "iam"
     """By a signature of a trusted backend, which names the user and may name the limit."""
+
+
+class UnknownFields(StrEnum):
+    """What becomes of a request with fields that its route does not know."""
+
+    REFUSE = "refuse"
+    IGNORE = "ignore"
+    """They count as left out, unless they are fields of the API in another spelling."""
+
+
+class Anonymous(StrEnum):
+    """Whether a stream may be started without a name."""
+
+    ALLOW = "allow"
+    REFUSE = "refuse"
+    """It may not, but those that were started before can be ended."""
 
 
 class LogLevel(StrEnum):
@@ -81,7 +97,11 @@ class Settings(BaseModel):
 
     auth: Auth = Auth.JWT
     """Not given, a caller without a verified token is refused: trust is never a default."""
+    user_claim: Annotated[str, Field(min_length=1, max_length=128)] = "sub"
+    """The token's claim that is the user, such as a household: all tokens that share it share one limit."""
     limit_claim: Annotated[str, Field(min_length=1, max_length=128)] = "maxStreams"
+    unknown_fields: UnknownFields = UnknownFields.REFUSE
+    anonymous: Anonymous = Anonymous.ALLOW
     table_name: Annotated[str, Field(min_length=3, max_length=1024)]
     max_streams: Annotated[int, Field(ge=0, le=CEILING)] = MAX_STREAMS
     lease_seconds: Annotated[int, Field(ge=1, le=86_400)] = DEFAULT.lease_seconds

@@ -17,6 +17,7 @@ def decode(request: HttpRequest, service: Service) -> StartRequest:
     limit = service.callers.limit(request, body.max_streams)
     key = request.idempotency_key()  # checked beside a name too, which needs none
     if body.stream_id is None:
+        service.callers.may_start_anonymously()
         return StartAnonymous(user_id, key or service.new_key(), limit)
     if body.path_prefix is not None:
         service.callers.may_ask_for_path()

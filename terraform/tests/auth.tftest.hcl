@@ -36,6 +36,7 @@ run "tokens" {
     jwt_issuer   = "https://login.example.com/"
     jwt_audience = ["streams"]
     jwt_scopes   = ["watch"]
+    user_claim   = "custom:household"
     limit_claim  = "plan_streams"
     cors_origins = ["https://watch.example.com"]
   }
@@ -72,6 +73,7 @@ run "tokens" {
     condition = alltrue([
       for function in aws_lambda_function.route :
       nonsensitive(function.environment[0].variables)["AUTH"] == "jwt"
+      && nonsensitive(function.environment[0].variables)["USER_CLAIM"] == "custom:household"
       && nonsensitive(function.environment[0].variables)["LIMIT_CLAIM"] == "plan_streams"
     ])
     error_message = "A function is not told how callers are authenticated."
@@ -151,11 +153,12 @@ run "tokens_from_an_open_line" {
     auth         = "jwt"
     jwt_issuer   = "http://login.example.com"
     jwt_audience = [""]
+    user_claim   = ""
     limit_claim  = ""
     cors_origins = ["*"]
   }
 
-  expect_failures = [var.jwt_issuer, var.jwt_audience, var.limit_claim, var.cors_origins]
+  expect_failures = [var.jwt_issuer, var.jwt_audience, var.user_claim, var.limit_claim, var.cors_origins]
 }
 
 run "token_settings_that_nothing_reads" {

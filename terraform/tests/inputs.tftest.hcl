@@ -62,6 +62,7 @@ run "too_large" {
     lease_seconds     = 86401
     grace_seconds     = 61
     anonymous_seconds = 31536001
+    user_claim        = join("", [for _ in range(129) : "x"])
     limit_claim       = join("", [for _ in range(129) : "x"])
 
     group_limits_claim = join("", [for _ in range(129) : "x"])
@@ -82,6 +83,7 @@ run "too_large" {
     var.lease_seconds,
     var.grace_seconds,
     var.anonymous_seconds,
+    var.user_claim,
     var.limit_claim,
     var.group_limits_claim,
     var.reserved_concurrency,
@@ -125,6 +127,8 @@ run "not_on_offer" {
     architecture       = "amd64"
     log_retention_days = 2
     on_limit           = "evict"
+    anonymous          = "never"
+    unknown_fields     = "warn"
     enforcement        = "off"
     on_store_failure   = "ajar"
     store_client       = "boto2"
@@ -136,6 +140,8 @@ run "not_on_offer" {
     var.architecture,
     var.log_retention_days,
     var.on_limit,
+    var.anonymous,
+    var.unknown_fields,
     var.enforcement,
     var.on_store_failure,
     var.store_client,

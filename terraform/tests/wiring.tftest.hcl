@@ -116,6 +116,8 @@ run "functions_are_told_the_settings" {
     heartbeat_seconds = 0.5
     grace_seconds     = 3
     anonymous_seconds = 0
+    anonymous         = "refuse"
+    unknown_fields    = "ignore"
     on_limit          = "evict_oldest"
     enforcement       = "shadow"
     on_store_failure  = "open"
@@ -138,7 +140,10 @@ run "functions_are_told_the_settings" {
     condition = alltrue([
       for function in aws_lambda_function.route : nonsensitive(function.environment[0].variables) == tomap({
         AUTH              = "none"
+        USER_CLAIM        = "sub"
         LIMIT_CLAIM       = "maxStreams"
+        UNKNOWN_FIELDS    = "ignore"
+        ANONYMOUS         = "refuse"
         TABLE_NAME        = "stream-limiter-test"
         MAX_STREAMS       = "5"
         LEASE_SECONDS     = "60"

@@ -1,6 +1,7 @@
 """The clients as their users get them: built, installed into a folder of their own, and with examples."""
 
 import atexit
+import os
 import re
 import shutil
 import subprocess
@@ -12,15 +13,25 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from dev.cache import CannotFetch
+from dev.dynamodb_local import java
 from tests.support import skip_or_fail, succeed
 
 HERE: Final = Path(__file__).parent
 CLIENTS: Final = HERE.parents[1] / "clients"
 
 
+GUIDE: Final = CLIENTS.parent / "docs" / "integrate.md"
+
+
 def examples(client: str, language: str) -> list[str]:
     """Return the blocks of this language in the README of a client."""
-    text = (CLIENTS / client / "README.md").read_text(encoding="utf-8")
+    return blocks(CLIENTS / client / "README.md", language)
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    """Return the blocks of this language in a document."""
+    text = document.read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
@@ -93,3 +104,38 @@ def _packed(client: Path, folder: Path, *options: str) -> Path:
     succeed(npm(), "pack", "--silent", "--offline", "--pack-destination", folder, *options, cwd=client)
     (tarball,) = folder.glob("*.tgz")
     return tarball
+
+
+def java_home() -> Path:
+    """Return where the JDK's commands are; without one the test is skipped."""
+    try:
+        java()
+    except CannotFetch:
+        skip_or_fail("Java is not installed: the Java client needs it.")
+    compiler = shutil.which("javac")
+    if compiler is None:
+        skip_or_fail("javac is not installed (a JDK): it compiles the Java client.")
+    return Path(compiler).parent
+
+
+STRICTLY: Final = ("-Xlint:all,-options", "-Werror")  # -options: newer compilers warn of Java 8 as such
+
+
+def java_client(folder: Path) -> Path:
+    """Make its jar by the commands of its README, from a copy; gives the jar."""
+    home, copy = java_home(), folder / "client"
+    shutil.copytree(CLIENTS / "java", copy, ignore=shutil.ignore_patterns("build"))
+    (commands,) = examples("java", "sh")
+    path = f"{home}{os.pathsep}{os.environ['PATH']}"
+    succeed(*("bash", "-ec", commands), cwd=copy, env={"PATH": path, "JDK_JAVAC_OPTIONS": " ".join(STRICTLY)})
+    (jar,) = copy.glob("build/*.jar")
+    return jar
+
+
+def java_program(folder: Path, jar: Path, *sources: Path) -> list[str]:
+    """Compile a program over that jar; gives what starts it, but for the name of its class."""
+    classes = folder / "program"
+    level = ("--release", "8", "-encoding", "UTF-8")
+    succeed(java_home() / "javac", *level, *STRICTLY, "-cp", jar, "-d", classes, *sources)
+    quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx64m")
+    return [java(), *quick, "-cp", f"{jar}{os.pathsep}{classes}"]

@@ -12,6 +12,7 @@ __all__ = ["outage", "plan", "service", "store", "tokens"]  # fixtures
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 class TestAsyncio(Behaviour):
     """Its heartbeats come from a task."""
 

@@ -11,7 +11,15 @@ import httpx
 import pytest
 
 from dev.local_service import LocalService
-from tests.clients.installed import examples, javascript_client, python_client
+from tests.clients.installed import (
+    GUIDE,
+    blocks,
+    examples,
+    java_client,
+    java_program,
+    javascript_client,
+    python_client,
+)
 from tests.support import skip_or_fail, succeed
 
 pytestmark = pytest.mark.e2e
@@ -37,6 +45,29 @@ class player:
     turns = iter([True, True, False])
     plays = staticmethod(lambda: next(player.turns))
     pause = resume = stop = staticmethod(lambda: None)
+"""
+
+JAVA: Final = """
+class Example {
+    public static void main(String[] args) throws Exception {
+        Screen.Video video = new Screen.Video() {
+            public void play() { System.out.println("plays"); }
+            public void pause() { System.out.println("pauses"); }
+        };
+        java.util.concurrent.ExecutorService mainThread =
+            java.util.concurrent.Executors.newSingleThreadExecutor();
+        Screen screen = new Screen(() -> "token", null, mainThread, video);
+        StreamLimiter limiter = StreamLimiter.at("https://api.example.com").build();
+        mainThread.submit(screen::play).get();
+        while (limiter.streams("1").size() < 2) Thread.sleep(20);
+        while (screen.stream.state() != Stream.State.ADMITTED) Thread.sleep(20);
+        mainThread.submit(() -> screen.stream.startInBackground("other", null)).get();
+        while (limiter.streams("1").size() > 1) Thread.sleep(20);
+        mainThread.submit(screen::stop).get();
+        while (!limiter.streams("1").isEmpty()) Thread.sleep(20);
+        mainThread.shutdown();
+    }
+}
 """
 
 
@@ -75,3 +106,51 @@ def test_the_python_examples(service: LocalService, tmp_path: Path) -> None:
     assert run([sys.executable], tmp_path / "example.py", PYTHON + both, service) == ""
     streams = httpx.get(f"{service.url}/stream", params={"userId": "1"}).json()["streams"]
     assert [stream["device"] for stream in streams] == ["somebody's"]
+
+
+def test_the_java_example(service: LocalService, tmp_path: Path) -> None:
+    """It plays, takes over the other stream's slot, and ends: nobody is left."""
+    (example,) = examples("java", "java")
+    text = (example + JAVA).replace("https://api.example.com", service.url)
+    source = tmp_path / "Example.java"
+    # The service here has no token that says who the user is.
+    source.write_text(
+        text.replace("new StreamOptions()", 'new StreamOptions().userId("1")'), encoding="utf-8"
+    )
+    program = java_program(tmp_path, java_client(tmp_path), source)
+    said = succeed(*program, "Example", seconds=60).split()
+    assert said == ["plays", "plays", "pauses"]
+    assert httpx.get(f"{service.url}/stream", params={"userId": "1"}).json()["streamCount"] == 0
+
+
+def test_the_guides_python(service: LocalService, tmp_path: Path) -> None:
+    """It holds a slot for as long as its block runs."""
+    python_client(tmp_path)
+    (example,) = blocks(GUIDE, "python")
+    once = example.replace("...", "print(stream.playback_token is None); break")
+    script = f"from stream_limiter_client import StreamLimiter\n{once}"
+    assert run([sys.executable], tmp_path / "guide.py", script, service) == "False\n"
+
+
+def test_the_guides_way_to_watch_here(service: LocalService, tmp_path: Path) -> None:
+    """It takes over the other screen's slot, and shows why a start has failed."""
+    node = shutil.which("node")
+    if node is None:
+        skip_or_fail("Node is not installed (20 or later): the JavaScript client needs it.")
+    javascript_client(tmp_path)
+    (example,) = (block for block in blocks(GUIDE, "js") if "watchHere" in block)
+    script = f"""import {{ StreamLimiter }} from "stream-limiter-client";
+const limiter = new StreamLimiter({{ url: "https://api.example.com" }});
+const stream = limiter.stream({{ userId: "1", device: "here" }});
+const showNotice = (text) => console.log(text);
+{example}
+await watchHere("other");
+console.log(stream.state);
+await watchHere("not a name!");
+process.exit();
+"""
+    shown = run([node], tmp_path / "guide.mjs", script, service).splitlines()
+    assert shown[0] == "admitted"
+    assert shown[1].startswith("replaces ")
+    streams = httpx.get(f"{service.url}/stream", params={"userId": "1"}).json()["streams"]
+    assert [stream["device"] for stream in streams] == ["here"]

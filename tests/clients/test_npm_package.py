@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from dev import ROOT
 from dev.browser import MISSING, chromium, find
-from tests.clients.installed import examples, javascript_package, npm
+from tests.clients.installed import GUIDE, blocks, examples, javascript_package, npm
 from tests.clients.pages import Pages, serving
 from tests.support import skip_or_fail, succeed
 
@@ -132,6 +132,7 @@ def test_the_example_for_televisions(package: Path, page: Page, tmp_path: Path) 
     with tarfile.open(package) as archive:
         archive.extractall(tmp_path, filter="data")
     (example,) = examples("js", "html")
+    assert blocks(GUIDE, "html") == [example]
     handler = site()
     with serving(functools.partial(handler, directory=tmp_path / "package" / "dist")) as origin:
         html = TELEVISION + example.replace("https://api.example.com", origin)

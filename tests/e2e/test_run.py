@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 from dev import ROOT
 from dev.local_service import LocalService
-from tests.support import check_original_contract
+from tests.support import check_original_contract, succeed
 from tests.terminal import COLOUR, terminal
 
 pytestmark = pytest.mark.e2e
@@ -70,6 +71,16 @@ def test_named_streams_are_listed(service: LocalService) -> None:
     assert post(service, "/stream/heartbeat", userId="2", streamId="tv").is_success
     listed = httpx.get(f"{service.url}/stream", params={"userId": "2"}).json()
     assert [(stream["streamId"], stream["device"]) for stream in listed["streams"]] == [("tv", "living room")]
+
+
+def test_it_heeds_what_a_stage_asks_of_its_players() -> None:
+    """Unknown fields are ignored and a start without a name is refused; the curl to try is one that works."""
+    with LocalService({"UNKNOWN_FIELDS": "ignore", "ANONYMOUS": "refuse"}) as service:
+        assert post(service, "/stream/start", userId="1", streamId="pc", appVersion="4.2").is_success
+        refused = post(service, "/stream/start", userId="1", appVersion="4.2")
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "streamId")
+        (example,) = (line for line in service.lines if "curl -X POST" in line)
+        assert '"streamCount":2' in succeed(*shlex.split(example), "--silent").replace(" ", "")
 
 
 def test_a_groups_limit_refuses_what_the_limit_of_all_streams_admits(service: LocalService) -> None:

@@ -3,15 +3,19 @@
 import json
 import re
 import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dev import ROOT
+from dev.servers import end
 from dev.terraform import CONFIGURATION, REGISTRY, TerraformError, binary, plugin_options, said
 from tests.support import skip_or_fail
 
 ROOTS = ["terraform", "terraform/bootstrap", "terraform/edge", "examples/module", "examples/cloudfront"]
+FILES = [(root, file.name) for root in ROOTS for file in sorted((ROOT / root / "tests").glob("*.tftest.hcl"))]
 PLAN_FOR_NEWEST_RUNTIME = """
 mock_provider "aws" {}
 
@@ -41,17 +45,43 @@ def working_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+@pytest.fixture(scope="module")
+def reattach(working_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where Terraform finds a provider that runs: it would start one, of 700 MB, for each run of a test."""
+    root = working_copy / "terraform"
+    said(root, "init", "-backend=false", *plugin_options())
+    (provider,) = (root / ".terraform" / "providers").glob("*/hashicorp/aws/*/*/terraform-provider-aws*")
+    with subprocess.Popen(
+        [provider, "-debug"],
+        env={"TMPDIR": str(tmp_path_factory.mktemp("provider"))},  # for its socket
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout
+        said_where = (re.search(b"TF_REATTACH_PROVIDERS='(.*)'", line) for line in process.stdout)
+        try:
+            yield next(found[1].decode() for found in said_where if found)
+        finally:
+            end(process)
+
+
+@pytest.fixture
+def provider(reattach: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The AWS provider, which runs already: `init` need not install it."""
+    monkeypatch.setenv("TF_REATTACH_PROVIDERS", reattach)
+
+
 def test_is_formatted(working_copy: Path) -> None:
     """`terraform fmt` would change nothing."""
     said(working_copy, "fmt", "-check", "-recursive")
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("root", ROOTS)
-def test_keeps_its_promises(root: str, working_copy: Path) -> None:
+@pytest.mark.usefixtures("provider")
+@pytest.mark.parametrize(("root", "file"), FILES)
+def test_keeps_its_promises(root: str, file: str, working_copy: Path) -> None:
     """Wiring, least privilege and refused inputs hold (some fifty plans and applies on a mock)."""
-    said(working_copy / root, "init", "-backend=false", *plugin_options())
-    said(working_copy / root, "test")
+    said(working_copy / root, "init", "-backend=false")
+    said(working_copy / root, "test", f"-filter=tests/{file}")
 
 
 def test_each_wrong_group_is_refused(working_copy: Path, tmp_path: Path) -> None:
@@ -93,13 +123,14 @@ def test_takes_no_other_provider(version: str, working_copy: Path, tmp_path: Pat
         said(here / "terraform", "init", "-backend=false", f"-plugin-dir={mirror_of(version, tmp_path)}")
 
 
+@pytest.mark.usefixtures("provider")
 def test_the_newest_runtime_is_up_to_the_provider(working_copy: Path) -> None:
     """The variable admits it; a provider that is older than the runtime refuses it, and names both."""
     folder = working_copy / "terraform"
     newest = folder / "tests" / "newest" / "runtime.tftest.hcl"
     newest.parent.mkdir()
     newest.write_text(PLAN_FOR_NEWEST_RUNTIME)
-    said(folder, "init", "-backend=false", *plugin_options(), "-test-directory=tests/newest")
+    said(folder, "init", "-backend=false", "-test-directory=tests/newest")
     try:
         said(folder, "test", "-no-color", "-test-directory=tests/newest")
         refusal = None
@@ -109,11 +140,12 @@ def test_the_newest_runtime_is_up_to_the_provider(working_copy: Path) -> None:
     assert refusal is None or re.search("expected runtime to be one of .* got python3.14", refusal)
 
 
+@pytest.mark.usefixtures("provider")
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_each_stage_is_what_it_should_be(stage: str, working_copy: Path) -> None:
     """The settings that come with the repository make a stage that is safe for what it is for."""
     folder = working_copy / "terraform"
-    said(folder, "init", "-backend=false", *plugin_options())
+    said(folder, "init", "-backend=false")
     said(
         folder,
         "test",

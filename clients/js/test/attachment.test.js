@@ -2,9 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Attachment, withToken } from "../attachment.js";
-import { AWAY, FakeVideo, FULL, GONE, HOLD, SOON, holdWith, player, refusing, settled } from "./fakes.js";
-
-const LOST = new TypeError("fetch failed");
+import { AWAY, FakeVideo, FULL, GONE, HOLD, LOST, SOON, holdWith, player, refusing, settled } from "./fakes.js";
 
 /** A stream that is tied to a video, and the requests that came through. */
 function attached(options = {}, playerOptions = {}) {
@@ -49,6 +47,22 @@ test("a video that plays already when it is attached is stopped until it is admi
   new Attachment(video, stream, { clock });
   await settled();
   assert.deepEqual([video.paused, stream.state], [true, "refused"]);
+});
+
+test("a player may get its video later, or another one", async () => {
+  const { stream, service, clock } = player();
+  const [video, other] = [new FakeVideo(), new FakeVideo()];
+  const attachment = new Attachment(undefined, stream, { clock });
+  attachment.watch(video);
+  await video.play();
+  await settled();
+  assert.deepEqual([video.paused, stream.state], [false, "admitted"]);
+  attachment.watch(other);
+  other.play();
+  await settled();
+  service.answer(GONE);
+  await clock.pass(30_000);
+  assert.deepEqual([video.paused, other.paused], [false, true]);
 });
 
 test("a refused video stays stopped, and asks again when the viewer presses play", async () => {
@@ -218,6 +232,26 @@ test("the first request of a film asks for a slot by itself, and the others do n
   assert.deepEqual(passed, ["token", "token", "token"]);
 });
 
+test("a film that loads as soon as the one before has ended goes on in its slot", async () => {
+  const { clock, service, stream, video, request } = await playing();
+  video.end();
+  await clock.pass(999);
+  request({ isFirst: true });
+  await clock.pass(10_000);
+  assert.deepEqual([stream.state, service.paths], ["admitted", ["/api/stream/start"]]);
+});
+
+test("a film that loads and is not played gives the slot back like a pause", async () => {
+  const { clock, stream, video, request } = await playing({ holdPaused: 60_000 });
+  video.end();
+  await settled();
+  request({ isFirst: true });
+  await clock.pass(59_999);
+  assert.equal(stream.state, "admitted");
+  await clock.pass(1);
+  assert.equal(stream.state, "ended");
+});
+
 test("requests of a refused film wait until it is admitted", async () => {
   const { service, stream, passed, request } = attached();
   service.answer(FULL, holdWith("token"));
@@ -238,6 +272,18 @@ test("requests of a lapsed stream wait for the next token, also while the video 
   assert.deepEqual(passed, []);
   service.answer(holdWith("second"));
   await clock.pass(10_000);
+  assert.deepEqual(passed, ["second"]);
+});
+
+test("a request waits for the next token where its laptop has slept for longer than the lease", async () => {
+  const { clock, page, service, passed, request } = await playing({}, holdWith("first"));
+  clock.freeze(90_000);
+  request();
+  await settled();
+  assert.deepEqual(passed, []);
+  service.answer(holdWith("second"));
+  page.dispatchEvent(new Event("online"));
+  await settled();
   assert.deepEqual(passed, ["second"]);
 });
 
@@ -277,7 +323,8 @@ test("a cookie holds the newest token for as long as it is good", async () => {
   globalThis.document = {};
   globalThis.location = new URL("https://watch.example.com/film");
   try {
-    const { clock } = await playing({ tokenIn: "cookie", cookieDomain: "example.com" }, holdWith("token"));
+    const held = [200, { ...holdWith("token")[1], expiresInSeconds: 89.4 }]; // a second that has begun counts
+    const { clock } = await playing({ tokenIn: "cookie", cookieDomain: "example.com" }, held);
     const kept = "Path=/; Max-Age=90; SameSite=Lax; Domain=example.com; Secure";
     assert.equal(globalThis.document.cookie, `CAT=token; ${kept}`);
     await clock.pass(0);

@@ -100,6 +100,7 @@ export function pageOf(stored, locks = undefined) {
 }
 
 export const NEVER = Symbol("never");
+export const LOST = new TypeError("fetch failed");
 export const HOLD = [200, { streamCount: 1, maxStreams: 3, expiresInSeconds: 90, heartbeatSeconds: 30 }];
 export const LONG_HOLD = [200, { ...HOLD[1], expiresInSeconds: 86_400 }];
 export const holdWith = (playbackToken) => [200, { ...HOLD[1], playbackToken }];
@@ -140,6 +141,7 @@ export class FakeVideo extends EventTarget {
   paused = true;
   ended = false;
   forbidden = false; // whether the browser wants a gesture of the viewer
+  #film = 0;
 
   play() {
     if (this.forbidden) return Promise.reject(new DOMException("no gesture", "NotAllowedError"));
@@ -161,7 +163,13 @@ export class FakeVideo extends EventTarget {
     this.#happens("ended");
   }
 
+  /** Another film is loaded: what would happen to this one does not. */
+  forget() {
+    this.#film += 1;
+  }
+
   #happens(kind) {
-    queueMicrotask(() => this.dispatchEvent(new Event(kind)));
+    const film = this.#film;
+    queueMicrotask(() => film === this.#film && this.dispatchEvent(new Event(kind)));
   }
 }

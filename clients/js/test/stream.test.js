@@ -8,6 +8,7 @@ import {
   GONE,
   HOLD,
   LONG_HOLD,
+  LOST,
   NEVER,
   SOON,
   THROTTLED,
@@ -18,8 +19,6 @@ import {
   refusing,
   settled,
 } from "./fakes.js";
-
-const LOST = new TypeError("fetch failed");
 
 test("a start takes a slot under a fresh name, and heartbeats follow as often as the service says", async () => {
   const { clock, service, stream, kinds } = player();
@@ -161,8 +160,29 @@ test("a 200 of something that is not the service keeps no slot, and is asked aga
   await clock.pass(30_000 + 600 + 1_200 + 2_400 + 4_800);
   assert.deepEqual(service.paths.slice(1), Array(5).fill("/api/stream/heartbeat"));
   assert.equal(stream.leaseMs, 90_000);
-  service.answer([200, {}]);
-  await assert.rejects(stream.start(), { status: 0 });
+});
+
+test("a start that something else answers is repeated, as one without an answer is", async () => {
+  const { clock, service, stream } = player();
+  service.answer([200, { hotel: "Please sign in" }]);
+  const started = assert.rejects(stream.start(), { status: 0, message: "What answered is not the service." });
+  await clock.pass(60_000);
+  await started;
+  assert.deepEqual([service.requests.length, stream.state], [5, "idle"]);
+});
+
+test("a lapsed stream is not stopped by what else answers, and asks again with pauses", async () => {
+  const { clock, service, stream } = player();
+  await stream.start();
+  service.answer(LOST);
+  await clock.pass(89_999);
+  const { length } = service.requests;
+  service.answer([200, null]);
+  await clock.pass(60_001);
+  assert.equal(service.requests.length, length + 10); // after 0, 0.6, 1.8, 4.2, 9.0, 18.6, 28.6, 38.6, 48.6, 58.6 s
+  service.answer(HOLD);
+  await clock.pass(10_000);
+  assert.equal(stream.state, "admitted");
 });
 
 test("a start that the service takes for wrong is not repeated", async () => {
@@ -310,20 +330,47 @@ for (const kind of ["visibilitychange", "pageshow", "online"]) {
   });
 }
 
-test("a start that is under way when the lease runs out decides, and no other one is sent", async () => {
+test("a start that is under way when the lease runs out goes on, and if it fails the stream tries by itself", async () => {
   const { clock, service, stream, kinds } = player();
   await stream.start();
   service.answer(LOST);
   await clock.pass(85_000);
-  const started = assert.rejects(stream.start(), { status: 0 });
+  const started = assert.rejects(stream.start({ replaces: "tv-1" }), { status: 0 });
   await clock.pass(5_000);
-  assert.deepEqual([stream.state, kinds()], ["starting", ["admitted", "lapsed"]]);
+  assert.deepEqual([stream.state, kinds()], ["lapsed", ["admitted", "lapsed"]]);
   await clock.pass(60_000);
   await started;
-  assert.equal(stream.state, "idle");
+  assert.equal(stream.state, "lapsed");
+  service.answer(HOLD);
+  await clock.pass(10_000);
+  assert.equal(service.requests.at(-1).body.replaces, "tv-1");
+  assert.deepEqual([stream.state, kinds()], ["admitted", ["admitted", "lapsed", "admitted"]]);
+});
+
+test("a start of a lapsed stream is one more try: if it fails, the stream is lapsed still", async () => {
+  const { clock, service, stream, kinds } = player();
+  await stream.start();
+  service.answer(LOST);
+  await clock.pass(95_000);
+  const failed = assert.rejects(stream.start(), { status: 0 });
+  await clock.pass(60_000);
+  await failed;
+  assert.deepEqual([stream.state, kinds()], ["lapsed", ["admitted", "lapsed"]]);
+  service.answer(HOLD);
+  assert.equal(await stream.start(), true);
+  assert.deepEqual([stream.state, kinds()], ["admitted", ["admitted", "lapsed", "admitted"]]);
+});
+
+test("a start of a lapsed stream that the service takes for wrong ends it", async () => {
+  const { clock, service, stream } = player();
+  await stream.start();
+  service.answer(LOST);
+  await clock.pass(95_000);
+  service.answer([400, { code: "invalid_request", detail: "no" }]);
+  await assert.rejects(stream.start(), { status: 400 });
   const { length } = service.requests;
   await clock.pass(300_000);
-  assert.equal(service.requests.length, length);
+  assert.deepEqual([stream.state, service.requests.length], ["idle", length]);
 });
 
 test("a heartbeat that is asked for extends the lease at once, and says so", async () => {

@@ -1,19 +1,30 @@
 import base64
 import json
+import re
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import RecordingRepository
-from tests.unit.entrypoints.calls import Api
+from tests.unit.entrypoints.calls import Api, HttpAnswer
 
 NAMES = st.sampled_from(["userId", "streamId", "device", "replaces", "", "maxStreams"])
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text() | NAMES, inner),
     max_leaves=20,
+)
+SMALL_VALUES = st.text(max_size=8) | st.integers() | st.lists(st.text(max_size=4), max_size=3) | st.none()
+OF_EVERY_ROUTE = st.fixed_dictionaries(
+    {},
+    optional={
+        "userId": st.sampled_from(["1", "2", ""]) | SMALL_VALUES,
+        "streamId": st.sampled_from(["a", "b", ""]) | SMALL_VALUES,
+        "play": st.sampled_from(["a", "b", ""]) | SMALL_VALUES,
+    },
 )
 NEARLY_VALID = st.fixed_dictionaries(
     {"userId": st.text(max_size=8) | JSON_VALUES},
@@ -37,12 +48,55 @@ PATIENT = settings(deadline=None)  # a busy machine is no failure
 
 BAD_INPUT = {400, 413}
 NOTHING_TO_DO = {"start": 403, "end": 403, "heartbeat": 410}
+FIELDS = [
+    "userId",
+    "streamId",
+    "device",
+    "replaces",
+    "play",
+    "pathPrefix",
+    "groups",
+    "maxStreams",
+    "groupLimits",
+]
 
 
-def check(route: str, *, body: str, isBase64Encoded: bool) -> None:  # noqa: N803 - the event's own name
+def letters(name: str) -> str:
+    """Return a name as it is when neither case nor `_` and `-` count."""
+    return re.sub("[_-]", "", name).casefold()
+
+
+UNKNOWN = st.text(alphabet=st.characters(exclude_categories=()), max_size=12).filter(
+    lambda name: letters(name) not in map(letters, FIELDS)
+)
+"""Names that are no spelling of any field."""
+
+
+@st.composite
+def spellings(draw: st.DrawFn) -> str:
+    """Give another spelling of a field's name."""
+    name = draw(st.sampled_from(FIELDS))
+    parts = [
+        draw(st.sampled_from([letter.lower(), letter.upper()]))
+        + draw(st.sampled_from(["", "", "", "_", "-"]))
+        for letter in name
+    ]
+    spelling = draw(st.sampled_from(["", "_", "-"])) + "".join(parts)
+    assume(spelling != name)
+    return spelling
+
+
+def check(
+    route: str,
+    *,
+    body: str,
+    isBase64Encoded: bool,  # noqa: N803 - the event's own name
+    unknown_fields: str = "refuse",
+) -> None:
     """Whatever the body, the answer is a sound one, and bad input changes nothing."""
     repository = RecordingRepository()
-    answer = Api(repository, LOG_LEVEL="error").call(route, body=body, isBase64Encoded=isBase64Encoded)
+    api = Api(repository, LOG_LEVEL="error", UNKNOWN_FIELDS=unknown_fields)
+    answer = api.call(route, body=body, isBase64Encoded=isBase64Encoded)
 
     assert answer.status in {200, NOTHING_TO_DO[route], *BAD_INPUT}
     assert (repository.writes == []) is (answer.status in BAD_INPUT)
@@ -57,6 +111,42 @@ def check(route: str, *, body: str, isBase64Encoded: bool) -> None:  # noqa: N80
 def test_any_text_is_answered(route: str, body: str) -> None:
     """No text as a body brings the service down, and one that breaks the contract writes nothing."""
     check(route, body=body, isBase64Encoded=False)
+
+
+@pytest.mark.parametrize("route", NOTHING_TO_DO)
+@PATIENT
+@given(body=TEXTS)
+def test_any_text_is_answered_where_unknown_fields_are_ignored(route: str, body: str) -> None:
+    """The same holds under `UNKNOWN_FIELDS=ignore`."""
+    check(route, body=body, isBase64Encoded=False, unknown_fields="ignore")
+
+
+@pytest.mark.parametrize("route", NOTHING_TO_DO)
+@PATIENT
+@given(fields=OF_EVERY_ROUTE, unknown=st.dictionaries(UNKNOWN, SMALL_VALUES, max_size=4))
+def test_ignored_fields_change_no_answer(route: str, fields: dict[str, Any], unknown: dict[str, Any]) -> None:
+    """Whatever else a body holds, it is answered, and written, as it would be without that."""
+
+    def send(sent: dict[str, Any], unknown_fields: str) -> tuple[HttpAnswer, list[str]]:
+        repository = RecordingRepository()
+        api = Api(repository, LOG_LEVEL="error", UNKNOWN_FIELDS=unknown_fields)
+        return api.call(route, body=json.dumps(sent)), [write.user_id for write in repository.writes]
+
+    assert send({**unknown, **fields}, "ignore") == send(fields, "refuse")
+
+
+@pytest.mark.parametrize("route", NOTHING_TO_DO)
+@PATIENT
+@given(name=spellings(), value=st.sampled_from(["a", "1", ["uhd"], 1, None]), is_named=st.booleans())
+def test_no_spelling_of_a_field_is_ignored(route: str, name: str, value: object, *, is_named: bool) -> None:
+    """A named stream never becomes an anonymous one, nor one user another, by how a field is spelt."""
+    repository = RecordingRepository()
+    fields = {"userId": "1", **({"streamId": "a"} if is_named else {}), name: value}
+    answer = Api(repository, LOG_LEVEL="error", UNKNOWN_FIELDS="ignore").call(route, body=json.dumps(fields))
+
+    assert answer.status == 400
+    assert name in [error["field"] for error in answer.body["errors"]]
+    assert repository.writes == []
 
 
 @pytest.mark.parametrize("route", NOTHING_TO_DO)

@@ -25,6 +25,32 @@ UNFIT_LIMITS = [
 ]
 
 
+HOUSEHOLD_CLAIMS = ["custom:household", "https://example.com/account", "household.id"]
+NO_USERS = [
+    None,
+    "",
+    " ",
+    "a" * 129,
+    "ë" * 65,
+    "a\nb",
+    "\x00",
+    "a\x7f",
+    "\ud800",
+    1,
+    True,
+    ["viewer-1"],
+    {"id": "viewer-1"},
+    "[]",
+    "[viewer-1]",
+    "[viewer-1 viewer-2]",
+    "map[id:viewer-1]",
+    '{"id": "viewer-1"}',
+    "null",
+    "<nil>",
+]
+"""No users: the last ones are texts that stand for an array, an object or a null in the token."""
+
+
 def told_by(kind: str, **found: Any) -> dict[str, Any]:
     """What API Gateway adds to a request that its authorizer let through."""
     return {**event("start")["requestContext"], "authorizer": {kind: found}}
@@ -83,7 +109,7 @@ def test_a_token_speaks_for_no_other(name: str, other: str, repository: Recordin
 
 
 @pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("subject", [None, "", " ", "a" * 129, "a\nb", 1, ["viewer-1"]])
+@pytest.mark.parametrize("subject", NO_USERS)
 def test_a_subject_is_a_user(name: str, subject: object, repository: RecordingRepository) -> None:
     """A token whose subject could be no user is refused, whomever the request names."""
     for named in (None, "viewer-1"):
@@ -92,6 +118,77 @@ def test_a_subject_is_a_user(name: str, subject: object, repository: RecordingRe
         )
         assert refusal(answer) == (403, "invalid_subject")
     assert repository.writes == []
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("household", [*NO_USERS, "absent"])
+def test_a_household_is_a_user(name: str, household: object, repository: RecordingRepository) -> None:
+    """Where another claim is the user, the subject does not stand in for it, whatever is wrong with it.
+
+    The refusal names the claim by its setting, and shows nothing of the token.
+    """
+    claims = {} if household == "absent" else {"custom:household": household}
+    api = Api(repository, AUTH="jwt", USER_CLAIM="custom:household")
+    for named in (None, SUBJECT):
+        answer = api.call(name, requestContext=token(**claims), **naming(named, name))
+        assert refusal(answer) == (403, "invalid_subject")
+        assert answer.body["detail"] == (
+            "The token's claim custom:household is missing or is not a valid userId."
+        )
+    assert repository.writes == []
+
+
+@pytest.mark.parametrize("claim", HOUSEHOLD_CLAIMS)
+def test_members_of_a_household_share_its_limit(claim: str, repository: RecordingRepository) -> None:
+    """Two subjects with one household are one user: they fill one limit, each seeing the other's streams."""
+    api = Api(repository, AUTH="jwt", USER_CLAIM=claim, MAX_STREAMS="2")
+
+    def start(subject: str, household: str, stream: str) -> HttpAnswer:
+        context = token(sub=subject, **{claim: household})
+        return api.call("start", requestContext=context, body=json.dumps({"streamId": stream}))
+
+    assert start("parent", "smith", "tv").status == 200
+    assert start("child", "smith", "tablet").status == 200
+    refused = start("parent", "smith", "phone")
+    assert refusal(refused) == (403, "limit_reached")
+    assert {stream["streamId"] for stream in refused.body["streams"]} == {"tv", "tablet"}
+    assert start("parent", "jones", "phone").status == 200
+    assert {write.user_id for write in repository.writes} == {"smith", "jones"}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("other", [SUBJECT, "Smith", "jones"])
+def test_a_household_speaks_for_no_other(name: str, other: str, repository: RecordingRepository) -> None:
+    """A request may name the household, and nobody else: not the token's own subject either."""
+    api = Api(repository, AUTH="jwt", USER_CLAIM="custom:household")
+    context = token(**{"custom:household": "smith"})
+
+    answer = api.call(name, requestContext=context, **naming(other, name))
+    assert refusal(answer) == (403, "other_user")
+    assert answer.body["detail"] == "userId must be the token's claim custom:household, or be left out."
+    assert repository.writes == []
+    assert api.call("start", requestContext=context, **naming("smith", "start")).status == 200
+
+
+@pytest.mark.parametrize(
+    "user", ["a" * 128, "ë" * 64, " a ", "[a", "a]", "a[b]", "nullable", "42", "auth0|5fe4"]
+)
+def test_a_claim_is_taken_as_it_is(user: str, repository: RecordingRepository) -> None:
+    """Whatever is a valid user id is the user unchanged, at its longest and with brackets inside too."""
+    answer = Api(repository, AUTH="jwt", USER_CLAIM="household").call(
+        "start", requestContext=token(household=user), **naming(None, "start")
+    )
+
+    assert answer.status == 200
+    assert [write.user_id for write in repository.writes] == [user]
+
+
+@pytest.mark.parametrize("auth", ["none", "iam"])
+def test_a_user_claim_is_of_tokens_alone(auth: str) -> None:
+    """Where no token says it, the request names the user as before."""
+    api = Api(AUTH=auth, USER_CLAIM="custom:household")
+
+    assert api.call("start", requestContext=SIGNED, **naming("1", "start")).status == 200
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -221,6 +221,16 @@ def test_a_stream_that_no_player_can_name_is_refused() -> None:
         assert answer.body["errors"][0]["field"] == "streamId"
 
 
+@pytest.mark.parametrize("name", ["streamID", "stream_id", "STREAMID", "stream-id"])
+def test_a_misspelt_stream_never_ends_all(name: str, clock: FakeClock) -> None:
+    """Where unknown fields are ignored, too: without its stream, an end would be of all of them."""
+    api = Api(clock=clock, UNKNOWN_FIELDS="ignore")
+    api.start("1", streamId="tv")
+
+    assert_problem(api.call("operator_end", rawQueryString=f"userId=1&{name}=tv"), 400, "invalid_request")
+    assert api.call("operator_end", rawQueryString="userId=1&trace=5").body["endedStreams"] == ["tv"]
+
+
 def test_a_user_that_is_no_path_can_be_named(api: Api) -> None:
     """As the user is in the query, and not in the path."""
     for user, query in (("..", ".."), ("a/b", "a%2Fb"), ("é&=", "%C3%A9%26%3D")):

@@ -56,8 +56,8 @@ EXAMPLES: dict[type[Exception], Exception] = {
         SettingsError("s3cret"),
         NotAllowed("s3cret"),
         Unauthenticated("s3cret"),
-        InvalidSubject("s3cret"),
-        OtherUser("s3cret"),
+        InvalidSubject("custom:household"),
+        OtherUser("custom:household"),
         InvalidLimitClaim("s3cret"),
         InvalidGroupLimitsClaim("s3cret"),
     )

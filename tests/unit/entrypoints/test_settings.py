@@ -3,12 +3,15 @@ import pytest
 from adapters.aws.api import StoreClient
 from domain.policy import Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
-from entrypoints.settings import Auth, LogLevel, Settings, SettingsError
+from entrypoints.settings import Anonymous, Auth, LogLevel, Settings, SettingsError, UnknownFields
 
 KEY = f"2026-a:{'k' * 43}"
 ALL = {
     "AUTH": "iam",
+    "USER_CLAIM": "custom:household",
     "LIMIT_CLAIM": "plan",
+    "UNKNOWN_FIELDS": "ignore",
+    "ANONYMOUS": "refuse",
     "TABLE_NAME": "streams-prod",
     "MAX_STREAMS": "5",
     "LEASE_SECONDS": "60",
@@ -58,7 +61,10 @@ def test_every_variable_is_read() -> None:
 
     assert {*ALL, *ELSEWHERE} == {name.upper() for name in Settings.model_fields}
     assert settings.auth is Auth.IAM
+    assert settings.user_claim == "custom:household"
     assert settings.limit_claim == "plan"
+    assert settings.unknown_fields is UnknownFields.IGNORE
+    assert settings.anonymous is Anonymous.REFUSE
     assert settings.table_name == "streams-prod"
     assert settings.max_streams == 5
     assert settings.policy == Policy(
@@ -148,7 +154,12 @@ def test_a_table_must_be_named(environment: dict[str, str]) -> None:
     [
         ("AUTH", "basic"),
         ("AUTH", "NONE"),
+        ("USER_CLAIM", "x" * 129),
         ("LIMIT_CLAIM", "x" * 129),
+        ("UNKNOWN_FIELDS", "drop"),
+        ("UNKNOWN_FIELDS", "IGNORE"),
+        ("ANONYMOUS", "false"),
+        ("ANONYMOUS", "REFUSE"),
         ("GROUP_LIMITS_CLAIM", "x" * 129),
         ("GROUP_LIMITS", "uhd"),
         ("GROUP_LIMITS", "uhd="),

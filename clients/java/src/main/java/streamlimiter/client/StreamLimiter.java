@@ -1,0 +1,210 @@
+package streamlimiter.client;
+
+import java.io.IOException;
+import java.io.UnsupportedEncodingException;
+import java.net.URLEncoder;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
+
+/** The service, as one player or many speak to it. It may be used by any number of threads. */
+public final class StreamLimiter {
+    private static final long FIRST_DELAY_MILLIS = 300;
+    private static final long LONGEST_DELAY_MILLIS = 10_000;
+    private static final int MOST_DOUBLINGS = 8; // more of them make no longer delay
+    private static final long LONGEST_RETRY_AFTER_SECONDS = 300; // a heartbeat is not put off for longer
+    private static final int MOST_RETRY_AFTER_DIGITS = 9;
+
+    private static final int STATUS_CLASS = 100;
+    private static final int SUCCESS = 2;
+    private static final int REDIRECTION = 3;
+
+    final Clock clock;
+    final Executor callbacks;
+    final long patienceMillis;
+    /** Heartbeats, the watch over a lease, and starts that a stream makes by itself: daemons, which end when they idle. */
+    final Executor threads = Executors.newCachedThreadPool(StreamLimiter::daemon);
+
+    private final String url;
+    private final Callable<String> token;
+    private final Transport transport;
+    private final Random random;
+
+    private StreamLimiter(Builder builder) {
+        this.url = builder.url;
+        this.token = builder.token;
+        this.transport = builder.transport;
+        this.clock = builder.clock;
+        this.callbacks = builder.callbacks;
+        this.random = builder.random;
+        this.patienceMillis = builder.patienceMillis;
+    }
+
+    /** Begin to describe the service at this address, such as {@code https://api.example.com}. */
+    public static Builder at(String url) {
+        return new Builder(url);
+    }
+
+    /** Make a screen's stream, for one play after the other; nothing is sent before its {@code start()}. */
+    public Stream stream(StreamOptions options, StreamListener listener) {
+        return new Stream(this, options, listener);
+    }
+
+    /**
+     * List the user's live streams that have a name, the oldest first.
+     *
+     * @param userId whose they are; {@code null} where the token says so
+     * @throws ServiceException if the service does not answer, or not with a list
+     */
+    public List<StreamView> streams(String userId) throws ServiceException {
+        String query = userId == null ? "" : "?userId=" + encoded(userId);
+        return StreamView.listOf(send("GET", "/stream" + query, headers(), null).get("streams"));
+    }
+
+    /** Send a start or a heartbeat, once. */
+    Lease lease(String path, Map<String, ?> body) throws ServiceException {
+        Map<String, String> headers = headers();
+        long askedAt = clock.now();
+        return new Lease(send("POST", path, headers, body), askedAt);
+    }
+
+    /** Send an end, once; return true. */
+    boolean end(Map<String, ?> body) throws ServiceException {
+        send("POST", "/stream/end", headers(), body);
+        return true;
+    }
+
+    /** Return how long to wait after so many failures in a row: doubled each time, with jitter. */
+    long delay(int failures, ServiceException error, long longest) {
+        long doubled = FIRST_DELAY_MILLIS << Math.min(failures, MOST_DOUBLINGS);
+        long most = Math.min(doubled, Math.min(LONGEST_DELAY_MILLIS, longest));
+        return Math.max(error.retryAfterMillis(), Math.round(most * (0.5 + random.nextDouble() / 2)));
+    }
+
+    private Map<?, ?> send(String method, String path, Map<String, String> headers, Map<String, ?> body)
+            throws ServiceException {
+        Transport.Response response;
+        try {
+            response = transport.send(method, url + path, headers, body == null ? null : Json.write(body));
+        } catch (IOException reason) {
+            throw new ServiceException("The service did not answer.", reason);
+        }
+        Object answer = null;
+        try {
+            answer = Json.read(response.body);
+        } catch (Json.MalformedException ignored) { // an error is one all the same, and a 200 is not the service's
+        }
+        Map<?, ?> fields = answer instanceof Map ? (Map<?, ?>) answer : null;
+        switch (response.status / STATUS_CLASS) {
+            case SUCCESS:
+                if (fields == null) {
+                    throw new ServiceException(ServiceException.NOT_THE_SERVICE, null);
+                }
+                return fields;
+            case REDIRECTION: // of a network that asks to sign in
+                throw new ServiceException(ServiceException.NOT_THE_SERVICE, null);
+            default:
+                Map<?, ?> problem = fields == null ? Collections.emptyMap() : fields;
+                throw new ServiceException(response.status, problem, retryAfterMillis(response.retryAfter));
+        }
+    }
+
+    private Map<String, String> headers() throws ServiceException {
+        Map<String, String> headers = new LinkedHashMap<>();
+        headers.put("Content-Type", "application/json");
+        try {
+            String current = token.call();
+            if (current != null) {
+                headers.put("Authorization", "Bearer " + current);
+            }
+        } catch (Exception reason) {
+            throw new ServiceException("The token could not be had.", reason);
+        }
+        return headers;
+    }
+
+    private static long retryAfterMillis(String header) {
+        if (header == null || !header.matches("[0-9]+")) {
+            return 0;
+        }
+        boolean isLong = header.length() > MOST_RETRY_AFTER_DIGITS;
+        return 1000 * (isLong ? LONGEST_RETRY_AFTER_SECONDS : Math.min(Long.parseLong(header), LONGEST_RETRY_AFTER_SECONDS));
+    }
+
+    private static String encoded(String text) {
+        try {
+            return URLEncoder.encode(text, "UTF-8").replace("+", "%20");
+        } catch (UnsupportedEncodingException impossible) {
+            throw new AssertionError(impossible);
+        }
+    }
+
+    private static Thread daemon(Runnable work) {
+        Thread thread = new Thread(work, "stream-limiter");
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    /** Where the service is, and how it is spoken to; all but the address has a default. */
+    public static final class Builder {
+        private static final long PATIENCE_MILLIS = 15_000;
+
+        private final String url;
+        private Callable<String> token = () -> null;
+        private Transport transport = new UrlConnectionTransport();
+        private Clock clock = new DeviceClock();
+        private Executor callbacks = Runnable::run;
+        private Random random = new Random();
+        private long patienceMillis = PATIENCE_MILLIS;
+
+        private Builder(String url) {
+            this.url = url.replaceAll("/+$", "");
+        }
+
+        /** Set what gives the caller's JWT: it is asked before every request, by the thread that sends it. */
+        public Builder token(Callable<String> token) {
+            this.token = token;
+            return this;
+        }
+
+        /** Set what calls the listeners, such as Android's main thread: {@code new Handler(getMainLooper())::post}. */
+        public Builder callbacks(Executor callbacks) {
+            this.callbacks = callbacks;
+            return this;
+        }
+
+        /** Set another HTTP client. */
+        public Builder transport(Transport transport) {
+            this.transport = transport;
+            return this;
+        }
+
+        /** Set another clock. By default it is Android's, which goes on while the device sleeps, or {@code System.nanoTime()}. */
+        public Builder clock(Clock clock) {
+            this.clock = clock;
+            return this;
+        }
+
+        /** Set where the chance in the delays comes from. */
+        public Builder random(Random random) {
+            this.random = random;
+            return this;
+        }
+
+        /** Set how long a call is repeated while nothing answers: 15 seconds by default. */
+        public Builder patienceMillis(long patienceMillis) {
+            this.patienceMillis = patienceMillis;
+            return this;
+        }
+
+        /** Make it; nothing is sent. */
+        public StreamLimiter build() {
+            return new StreamLimiter(this);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+"""The guides for logins are about the tokens that the tests mint."""
+
+import json
+import shutil
+from typing import Any, Final
+
+import pytest
+
+from dev import ROOT
+from tests.e2e.token_shapes import SHAPES, Shape, guide_code, guide_settings
+from tests.support import skip_or_fail, succeed
+
+every_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.guide)
+
+
+def test_each_guide_has_a_shape() -> None:
+    """No guide gives settings that no test deploys."""
+    assert list(guide_settings()) == [shape.guide for shape in SHAPES]
+
+
+@every_shape
+def test_a_guide_names_issuer_and_audience_as_its_tokens_have_them(shape: Shape) -> None:
+    """The issuer is equal to the letter, and the audience is the token's, or its client where it has none."""
+    settings = guide_settings()[shape.guide]
+    assert settings["jwt_issuer"] == shape.claims["iss"]
+    audience = shape.claims["aud"] or shape.claims["client_id"]
+    assert set(settings["jwt_audience"]) & set(audience if isinstance(audience, list) else [audience])
+
+
+@every_shape
+def test_a_guide_names_claims_that_its_tokens_have(shape: Shape) -> None:
+    """The plan's limit, its limits of groups and the household stand under the names of the settings."""
+    settings = guide_settings()[shape.guide]
+    named = {settings[name] for name in ("limit_claim", "group_limits_claim", "user_claim")}
+    assert len(named) == 3
+    assert named <= set(shape.claims)
+
+
+@every_shape
+def test_a_guide_sets_variables_that_there_are(shape: Shape) -> None:
+    """Each setting is a variable of the Terraform."""
+    variables = (ROOT / "terraform" / "variables.tf").read_text(encoding="utf-8")
+    settings = guide_settings()[shape.guide]
+    assert [name for name in settings if f'variable "{name}"' not in variables] == []
+
+
+COGNITO_CALL: Final = """
+const event = {request: {userAttributes: %s}};
+console.log(JSON.stringify(
+  (await handler(event)).response.claimsAndScopeOverrideDetails.accessTokenGeneration.claimsToAddOrOverride));
+"""
+AUTH0_CALL: Final = """
+const added = {};
+const api = {accessToken: {setCustomClaim: (name, value) => { added[name] = value ?? null; }}};
+await exports.onExecutePostLogin({user: {app_metadata: %s}}, api);
+console.log(JSON.stringify(added));
+"""
+
+
+def added(code: str, call: str, plan: dict[str, object]) -> dict[str, Any]:
+    """Run a guide's function for a user with this plan, and return the claims that it adds."""
+    node = shutil.which("node")
+    if node is None:
+        skip_or_fail("Node is not installed: it runs the functions of the guides.")
+    script = "const exports = {};\n" + code.replace("export const", "const") + call % json.dumps(plan)
+    claims: dict[str, Any] = json.loads(succeed(node, "--input-type=module", "--eval", script))
+    return claims
+
+
+@pytest.mark.parametrize(
+    ("heading", "call", "prefix", "household"),
+    [
+        ("Amazon Cognito: access tokens", COGNITO_CALL, "custom:", "household"),
+        ("Auth0", AUTH0_CALL, "", "account"),
+    ],
+)
+def test_a_guides_function_adds_the_claims_that_the_guide_names(
+    heading: str, call: str, prefix: str, household: str
+) -> None:
+    """It adds each claim of a user's plan under the name in the settings, and none that a user lacks."""
+    settings = guide_settings()[heading]
+    plan: dict[str, object] = {f"{prefix}max_streams": "4", f"{prefix}group_limits": "uhd=1"}
+    limits = {settings["limit_claim"]: "4", settings["group_limits_claim"]: "uhd=1"}
+    code = guide_code(heading, "js")
+
+    assert added(code, call, {}) == {}
+    assert added(code, call, plan) == limits
+    with_household = {**plan, f"{prefix}{household}": "household-17"}
+    assert added(code, call, with_household) == {**limits, settings["user_claim"]: "household-17"}

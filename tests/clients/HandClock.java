@@ -1,0 +1,70 @@
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+import streamlimiter.client.Clock;
+
+/** A clock that stands still until it is moved to the moment that a thread waits for. */
+final class HandClock implements Clock {
+    private final Map<Thread, Long> waiting = new HashMap<>(); // until when
+    private final Map<Thread, Object> monitors = new HashMap<>();
+    private long now;
+
+    @Override
+    public synchronized long now() {
+        return now;
+    }
+
+    @Override
+    public void await(Object monitor, long milliseconds) throws InterruptedException {
+        Thread thread = Thread.currentThread();
+        synchronized (this) {
+            waiting.put(thread, now + milliseconds);
+            monitors.put(thread, monitor);
+            notifyAll();
+        }
+        try {
+            monitor.wait();
+        } finally {
+            synchronized (this) {
+                waiting.remove(thread);
+                monitors.remove(thread);
+            }
+        }
+    }
+
+    /**
+     * Wait until this is the next moment that a thread waits for; return that moment, or the one for which a thread waits
+     * instead; -1 if none waits.
+     */
+    synchronized long due(long moment, long withinMilliseconds) throws InterruptedException {
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(withinMilliseconds);
+        for (long left = deadline - System.nanoTime(); next() != moment && left > 0; left = deadline - System.nanoTime()) {
+            TimeUnit.NANOSECONDS.timedWait(this, left);
+        }
+        return next();
+    }
+
+    /** Move to this moment once it is due; return as {@link #due} does. */
+    long passTo(long moment, long withinMilliseconds) throws InterruptedException {
+        Map<Thread, Object> woken;
+        synchronized (this) {
+            long next = due(moment, withinMilliseconds);
+            if (next != moment) {
+                return next;
+            }
+            now = moment;
+            woken = new HashMap<>(monitors);
+        }
+        for (Object monitor : woken.values()) {
+            synchronized (monitor) {
+                monitor.notifyAll();
+            }
+        }
+        return moment;
+    }
+
+    private long next() {
+        return waiting.values().stream().min(Long::compare).orElse(-1L);
+    }
+}

@@ -1,0 +1,119 @@
+"""A service that answers as a script says, for what a client makes of it."""
+
+import contextlib
+import json
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar, Final, Self
+
+WITHIN_SECONDS: Final = 20
+
+
+@dataclass
+class Answer:
+    """An answer to one request; one that is held back waits until it is let go."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_let_go: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.is_let_go.set()
+
+    def held_back(self) -> Self:
+        """Return it, to be sent when `is_let_go` is set."""
+        self.is_let_go.clear()
+        return self
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes: a body that is not bytes is written as JSON."""
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it came."""
+
+    path: str
+    body: Any
+    authorization: str | None
+    connection: object
+
+
+class ScriptedService:
+    """A service on loopback; the last answer of its script is given to all requests after it."""
+
+    def __init__(self) -> None:
+        self._script: list[Answer] = []
+        self._requests: queue.Queue[Request] = queue.Queue()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def answers(self, *script: Answer) -> None:
+        """Give these from now on, one after the other."""
+        with self._lock:
+            self._script = list(script)
+
+    def asked(self) -> Request:
+        """Wait for the next request."""
+        return self._requests.get(timeout=WITHIN_SECONDS)
+
+    def is_idle(self) -> bool:
+        """Return whether every request was asked for."""
+        return self._requests.empty()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _next(self) -> Answer:
+        with self._lock:
+            return self._script.pop(0) if len(self._script) > 1 else self._script[0]
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm: ClassVar[bool] = True
+
+            def do_GET(self) -> None:
+                self._answer(None)
+
+            def do_POST(self) -> None:
+                self._answer(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+
+            def _answer(self, body: Any) -> None:
+                answer = service._next()
+                service._requests.put(
+                    Request(self.path, body, self.headers["authorization"], self.connection)
+                )
+                answer.is_let_go.wait(WITHIN_SECONDS)
+                self.send_response(answer.status)
+                for name, value in {"content-length": str(len(answer.content)), **answer.headers}.items():
+                    self.send_header(name, value)
+                with contextlib.suppress(OSError):  # the client may be gone, or read no further
+                    self.end_headers()
+                    self.wfile.write(answer.content)
+
+            def log_message(self, *_: object) -> None:
+                """Write nothing."""
+
+        return Handler

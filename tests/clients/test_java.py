@@ -1,0 +1,707 @@
+"""The Java client's rules: its clock is moved by hand, and a script answers it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.clients.behaviour import Player
+from tests.clients.installed import HERE, java_client, java_home, java_program
+from tests.clients.scripted import Answer, Request, ScriptedService
+from tests.support import succeed
+
+HEARTBEAT_MS: Final = 30_000
+LEASE_MS: Final = 90_000
+HOLD: Final = {"expiresInSeconds": 90, "heartbeatSeconds": 30, "streamId": "mine"}
+LONG: Final = HOLD | {"expiresInSeconds": 3600}
+UNVERIFIED: Final = HOLD | {"verified": False}
+GONE: Final = {"code": "stream_gone", "detail": "gone"}
+FULL: Final = {"code": "limit_reached", "streams": [{"streamId": "other", "device": "phone"}]}
+FULL_GROUP: Final = {
+    "code": "limit_reached",
+    "streams": [{"streamId": "mine", "device": "tv"}],
+    "limit": {"group": "uhd", "max": 1},
+}
+PUT_OFF: Final = {"code": "too_many_starts"}
+
+
+def held(answer: dict[str, Any] = HOLD) -> Answer:
+    """An answer that admits, or extends."""
+    return Answer(200, answer)
+
+
+def failing(status: int = 503, retry_after: str | None = None) -> Answer:
+    """A failure that passes."""
+    return Answer(status, {}, {} if retry_after is None else {"retry-after": retry_after})
+
+
+class World:
+    """A player, the moment by its clock, and the service that it speaks to."""
+
+    def __init__(self, player: Player, service: ScriptedService) -> None:
+        self.player = player
+        self.service = service
+        self._heard: list[dict[str, Any]] = []
+
+    def hears(self, event: str) -> dict[str, Any]:
+        """Wait for the event; what came before it is kept."""
+        while True:
+            for told in self._heard:
+                if told["event"] == event:
+                    self._heard.remove(told)
+                    return told
+            self._heard.append(self.player.told())
+
+    def does(self, event: str, action: str, **options: str | list[str]) -> dict[str, Any]:
+        """Let the player do something, of which this must come."""
+        self.player.begin(action, **options)
+        return self.hears(event)
+
+    def admitted(self, answer: dict[str, Any] = HOLD, **options: str | list[str]) -> Request:
+        """Start a stream; gives the request."""
+        self.service.answers(held(answer))
+        self.does("admitted", "start", **options)
+        return self.asked("start")
+
+    def passes_to(self, moment: int) -> None:
+        """Let time pass to the next moment at which something is due, which must be this one."""
+        assert self.does("passed", "pass", to=str(moment))["to"] == moment
+
+    def asked(self, route: str) -> Request:
+        """Wait for the next request, which must be of this route."""
+        request = self.service.asked()
+        assert request.path == f"/stream/{route}"
+        return request
+
+    def beats_at(self, moment: int, answer: Answer) -> Request:
+        """Let time pass to the next heartbeat, due at this moment, which is answered so."""
+        self.service.answers(answer)
+        self.passes_to(moment)
+        return self.asked("heartbeat")
+
+    def looks(self) -> tuple[str, str | None]:
+        """Return the state and the playback token."""
+        seen = self.does("seen", "look")
+        return seen["state"], seen["token"]
+
+    def is_over(self) -> bool:
+        """Return whether nothing was said or sent that no test has seen."""
+        return not self._heard and self.player.is_silent() and self.service.is_idle()
+
+
+@pytest.fixture(scope="module")
+def jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client."""
+    return java_client(tmp_path_factory.mktemp("client"))
+
+
+@pytest.fixture(scope="module")
+def program(jar: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What starts a player."""
+    return java_program(tmp_path_factory.mktemp("player"), jar, HERE / "Player.java", HERE / "HandClock.java")
+
+
+@pytest.fixture
+def worlds(program: list[str]) -> Iterator[Any]:
+    """Makes worlds, of a chance and more properties."""
+    with ScriptedService() as service, ExitStack() as players:
+
+        def world(chance: float = 1.0, *properties: str) -> World:
+            command = [*program, f"-Dchance={chance}", *properties, "Player", service.url, "1", "tv", "mine"]
+            player = Player(command)
+            players.callback(player.crash)
+            return World(player, service)
+
+        yield world
+
+
+@pytest.fixture
+def world(worlds: Any) -> World:
+    """A world in which chance makes each delay as long as it may be."""
+    made: World = worlds()
+    return made
+
+
+def test_a_lease_lapses_at_its_end_also_while_a_heartbeat_waits_for_its_answer(world: World) -> None:
+    """The stream then starts again by itself, as the same play, and its token is over."""
+    first = world.admitted(HOLD | {"playbackToken": "t"})
+    world.beats_at(HEARTBEAT_MS, held().held_back())
+    start = held().held_back()
+    world.service.answers(start)
+    world.passes_to(LEASE_MS)
+    world.hears("lapsed")
+    assert world.asked("start").body == first.body
+    assert world.looks() == ("LAPSED", None)
+    start.is_let_go.set()
+    world.hears("resumed")
+    assert world.looks() == ("ADMITTED", None)
+    world.beats_at(LEASE_MS + HEARTBEAT_MS, held())
+    assert world.is_over()
+
+
+def test_a_lapsed_stream_starts_again_for_as_long_as_it_takes(world: World) -> None:
+    """Long after patience with a caller's start would have run out."""
+    world.admitted(HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 1})
+    world.service.answers(failing())
+    world.passes_to(1000)
+    world.asked("start")
+    now = 1000
+    for delay in [600, 1200, 2400, 4800, 9600, *[10_000] * 20]:
+        now += delay
+        world.passes_to(now)
+        world.asked("start")
+    world.service.answers(held())
+    world.passes_to(now + 10_000)
+    world.asked("start")
+    world.hears("lapsed")
+    world.hears("resumed")
+    assert world.is_over()
+
+
+def test_a_lapse_leaves_a_start_that_waits_for_its_answer(world: World) -> None:
+    """It may ask for other groups; if it fails, the stream starts again in those that it had."""
+    first = world.admitted(UNVERIFIED, groups=["hd"], replaces="old")
+    world.service.answers(failing())
+    now, delay = HEARTBEAT_MS, 600
+    while now + delay < LEASE_MS:
+        world.passes_to(now)
+        world.asked("heartbeat")
+        now, delay = now + delay, min(2 * delay, 10_000)
+    start = failing(400).held_back()
+    world.service.answers(start)
+    world.player.begin("start", groups=["uhd"])
+    assert world.asked("start").body["groups"] == ["uhd"]
+    world.service.answers(failing())
+    world.passes_to(now)
+    world.asked("heartbeat")
+    world.passes_to(LEASE_MS)
+    world.hears("lapsed")
+    assert world.looks() == ("LAPSED", None)
+    assert world.is_over()
+    world.service.answers(held())
+    start.is_let_go.set()
+    assert world.hears("error")["status"] == 400
+    assert world.asked("start").body == first.body
+    world.hears("resumed")
+    assert world.is_over()
+
+
+def test_a_lease_of_no_time_runs_until_the_next_heartbeat(world: World) -> None:
+    """The service rounds down: the stream would lapse and start again without a pause."""
+    world.admitted(HOLD | {"expiresInSeconds": 0})
+    world.service.answers(held())
+    world.passes_to(HEARTBEAT_MS)
+    world.asked("start")
+    world.hears("lapsed")
+    world.hears("resumed")
+    assert world.is_over()
+
+
+def test_a_start_of_a_lapsed_stream_that_fails_leaves_it_lapsed(world: World) -> None:
+    """It goes on starting by itself; one that succeeds ends the lapse."""
+    world.admitted(HOLD | {"expiresInSeconds": 30})
+    waiting = held().held_back()
+    world.service.answers(waiting, Answer(429, PUT_OFF, {"retry-after": "60"}), held())
+    world.passes_to(30_000)
+    world.asked("start")
+    world.hears("lapsed")
+    world.does("put off", "start")
+    world.asked("start")
+    world.asked("start")
+    world.hears("resumed")
+    assert world.looks() == ("ADMITTED", None)
+    waiting.is_let_go.set()
+    world.beats_at(60_000, held())
+    assert world.is_over()
+
+
+@pytest.mark.parametrize(
+    ("answer", "event", "state"),
+    [
+        (Answer(403, FULL), "refused", "REFUSED"),
+        (Answer(403, {"code": "other_user"}), "gone", "GONE"),
+    ],
+    ids=["refused", "wrong"],
+)
+def test_a_lapsed_stream_that_may_not_start_again_stops(
+    world: World, answer: Answer, event: str, state: str
+) -> None:
+    """It says so, sends nothing more, and has nothing to end."""
+    world.admitted(HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 1})
+    world.service.answers(answer)
+    world.passes_to(1000)
+    world.asked("start")
+    world.hears("lapsed")
+    world.hears(event)
+    assert world.looks() == (state, None)
+    world.does("ended", "end")
+    assert world.is_over()
+
+
+def test_an_end_of_a_lapsed_stream_is_sent_and_stops_its_starts(world: World) -> None:
+    """One of them may have taken the slot, unheard."""
+    first = world.admitted(HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 1})
+    world.service.answers(failing(), held())
+    world.passes_to(1000)
+    world.asked("start")
+    world.hears("lapsed")
+    world.does("ended", "end")
+    assert world.asked("end").body == {name: first.body[name] for name in ("userId", "streamId", "play")}
+    assert world.looks() == ("ENDED", None)
+    assert world.is_over()
+
+
+def test_a_caller_is_told_when_patience_has_run_out(worlds: Any) -> None:
+    """After 15 seconds; the delays are doubled, and chance halves them at most."""
+    for chance, moments in [(1.0, [600, 1800, 4200, 9000]), (0.0, [300, 900, 2100, 4500, 9300, 14_300])]:
+        world = worlds(chance)
+        world.service.answers(failing())
+        world.player.begin("start")
+        world.asked("start")
+        for moment in moments:
+            world.passes_to(moment)
+            world.asked("start")
+        assert world.hears("error")["status"] == 503
+        assert world.looks() == ("IDLE", None)
+        assert world.is_over()
+
+
+def test_a_heartbeat_that_fails_is_repeated_later_each_time(world: World) -> None:
+    """Up to ten seconds; an answer begins anew."""
+    world.admitted(LONG)
+    now = HEARTBEAT_MS
+    for delay in [600, 1200, 2400, 4800, 9600, 10_000, 10_000]:
+        world.beats_at(now, failing())
+        now += delay
+    world.beats_at(now, held(LONG))
+    world.beats_at(now + HEARTBEAT_MS, failing())
+    world.beats_at(now + HEARTBEAT_MS + 600, held(LONG))
+
+
+def test_a_heartbeat_that_fails_is_repeated_at_least_as_often_as_ever(world: World) -> None:
+    """Where heartbeats are more frequent than the delays grow."""
+    world.admitted(LONG | {"heartbeatSeconds": 1})
+    now = 1000
+    for delay in [600, 1000, 1000]:
+        world.beats_at(now, failing())
+        now += delay
+    world.beats_at(now, held(LONG))
+
+
+def test_retry_after_is_heeded_within_bounds(world: World) -> None:
+    """No proxy silences the heartbeats for good, or by what is no number of seconds."""
+    world.admitted(LONG)
+    now = HEARTBEAT_MS
+    for asked, seconds in [("20", 20), ("9" * 400, 300), ("301", 300)]:
+        world.beats_at(now, failing(429, asked))
+        now += seconds * 1000
+    world.beats_at(now, held(LONG))
+    now += HEARTBEAT_MS
+    for asked, delay in [("soon", 600), ("-5", 1200), ("1.5", 2400)]:
+        world.beats_at(now, failing(503, asked))
+        now += delay
+    world.beats_at(now, held(LONG))
+
+
+def test_a_start_that_is_put_off_loses_nothing_that_is_held(world: World) -> None:
+    """It is not repeated where that would be too late, and is where it is not."""
+    world.admitted()
+    world.service.answers(Answer(429, PUT_OFF, {"retry-after": "60"}))
+    assert world.does("put off", "start")["seconds"] == 60
+    world.asked("start")
+    world.service.answers(Answer(429, PUT_OFF, {"retry-after": "5"}), held())
+    world.player.begin("start")
+    world.asked("start")
+    world.passes_to(5000)
+    world.asked("start")
+    world.hears("admitted")
+    world.beats_at(5000 + HEARTBEAT_MS, held())
+    assert world.is_over()
+
+
+def test_a_stream_that_lost_its_slot_while_its_lease_ran_stops(world: World) -> None:
+    """It was evicted: two players must not evict each other for ever."""
+    world.admitted()
+    world.beats_at(HEARTBEAT_MS, Answer(410, GONE))
+    world.hears("gone")
+    assert world.looks() == ("GONE", None)
+    assert world.is_over()
+
+
+def test_a_stream_that_was_admitted_unverified_starts_again_after_a_410(world: World) -> None:
+    """The store may know nothing of it, nor of what it replaced; a verified answer makes the lease real."""
+    first = world.admitted(UNVERIFIED, replaces="old")
+    assert first.body["replaces"] == "old"
+    world.beats_at(HEARTBEAT_MS, held(UNVERIFIED))
+    world.service.answers(Answer(410, GONE), held())
+    world.passes_to(2 * HEARTBEAT_MS)
+    world.asked("heartbeat")
+    assert world.asked("start").body == first.body
+    world.beats_at(3 * HEARTBEAT_MS, Answer(410, GONE))
+    world.hears("gone")
+    assert world.is_over()
+
+
+def test_a_late_end_is_of_the_play_that_it_ends(world: World) -> None:
+    """The next episode is of the same play; a start after an end has a nonce of its own, and goes first."""
+    plays = [world.admitted().body["play"], world.admitted().body["play"]]
+    end = Answer(200, {}).held_back()
+    world.service.answers(end, held())
+    world.player.begin("end")
+    plays.append(world.asked("end").body["play"])
+    world.does("admitted", "start")
+    last = world.asked("start").body["play"]
+    end.is_let_go.set()
+    world.hears("ended")
+    assert world.looks() == ("ADMITTED", None)
+    assert world.beats_at(HEARTBEAT_MS, held()).body["play"] == last
+    assert len({*plays}) == 1
+    assert last not in plays
+
+
+def test_an_end_ends_a_start_that_is_not_answered(world: World) -> None:
+    """Whether it waits for its next try or for an answer, it comes to nothing."""
+    world.service.answers(failing(), held())
+    world.player.begin("start")
+    world.asked("start")
+    world.does("ended", "end")
+    world.hears("came to nothing")
+    world.asked("end")
+    start = held().held_back()
+    world.service.answers(start, held())
+    world.player.begin("start")
+    world.asked("start")
+    world.does("ended", "end")
+    world.asked("end")
+    start.is_let_go.set()
+    world.hears("came to nothing")
+    assert world.looks() == ("ENDED", None)
+    assert world.is_over()
+
+
+def test_an_abandoned_stream_sends_nothing_more(world: World) -> None:
+    """Not an end, and no heartbeat."""
+    world.admitted()
+    world.does("abandoned", "abandon")
+    world.does("ended", "end")
+    assert world.does("passed", "pass", to=str(HEARTBEAT_MS), within="500")["to"] == -1
+    assert world.is_over()
+
+
+def test_a_held_stream_that_is_refused_other_groups_goes_on(world: World) -> None:
+    """In those that it has, with its heartbeats as they were due; its end names them."""
+    world.admitted(groups=["hd"])
+    world.service.answers(Answer(403, FULL_GROUP))
+    refused = world.does("refused", "start", groups=["uhd", "hdr"])
+    assert (refused["limit"], refused["holders"]) == ({"group": "uhd", "max": 1}, ["tv"])
+    assert world.asked("start").body["groups"] == ["uhd", "hdr"]
+    assert world.looks() == ("ADMITTED", None)
+    world.beats_at(HEARTBEAT_MS, held())
+    world.does("ended", "end")
+    assert world.asked("end").body["groups"] == ["hd"]
+    assert world.is_over()
+
+
+def test_a_held_stream_that_is_refused_stops(world: World) -> None:
+    """Where the refusal does not list it, its slot was gone already."""
+    world.admitted(HOLD | {"playbackToken": "t"})
+    world.service.answers(Answer(403, FULL))
+    assert world.does("refused", "start")["holders"] == ["phone"]
+    world.asked("start")
+    assert world.looks() == ("REFUSED", None)
+    world.does("ended", "end")
+    assert world.is_over()
+
+
+def test_while_a_start_is_not_answered_its_answer_decides(world: World) -> None:
+    """A 410 to a heartbeat does not: the start may have taken the slot anew."""
+    world.admitted()
+    start = held().held_back()
+    world.service.answers(start, Answer(410, GONE))
+    world.player.begin("start")
+    world.asked("start")
+    world.passes_to(HEARTBEAT_MS)
+    world.asked("heartbeat")
+    world.service.answers(held())
+    world.passes_to(HEARTBEAT_MS + 600)
+    world.asked("heartbeat")
+    start.is_let_go.set()
+    world.hears("admitted")
+    assert world.looks() == ("ADMITTED", None)
+    assert world.is_over()
+
+
+@pytest.mark.parametrize(
+    "late", [held(HOLD | {"playbackToken": "old"}), Answer(410, GONE)], ids=["200", "410"]
+)
+def test_a_heartbeat_from_before_a_start_does_not_count_after_it(world: World, late: Answer) -> None:
+    """Its token is older than that of the start, and its 410 is of the slot before."""
+    world.admitted()
+    world.beats_at(HEARTBEAT_MS, late.held_back())
+    world.service.answers(held(HOLD | {"playbackToken": "new"}))
+    world.does("admitted", "start")
+    world.asked("start")
+    late.is_let_go.set()
+    world.beats_at(2 * HEARTBEAT_MS, held())
+    assert world.looks() == ("ADMITTED", "new")
+    assert world.is_over()
+
+
+def test_a_token_is_over_with_its_lease(worlds: Any) -> None:
+    """Heartbeats that bring none do not prolong it. The listener hears of each change, of the token first."""
+    world = worlds(1.0, "-Dtokens=true")
+    world.service.answers(held(HOLD | {"playbackToken": "first"}))
+    world.player.begin("start")
+    assert [world.player.told()["event"] for _ in range(2)] == ["token", "admitted"]
+    world.asked("start")
+    world.beats_at(HEARTBEAT_MS, held(LONG | {"playbackToken": "second", "heartbeatSeconds": 60}))
+    assert world.hears("token")["token"] == "second"
+    world.beats_at(HEARTBEAT_MS + 60_000, held(LONG | {"playbackToken": "second", "expiresInSeconds": 90}))
+    world.beats_at(2 * HEARTBEAT_MS + 60_000, held(LONG | {"heartbeatSeconds": 70}))
+    assert world.looks() == ("ADMITTED", "second")
+    world.passes_to(HEARTBEAT_MS + 60_000 + LEASE_MS)
+    assert world.hears("token")["token"] is None
+    assert world.looks() == ("ADMITTED", None)
+    world.beats_at(2 * HEARTBEAT_MS + 130_000, held(LONG))
+    assert world.is_over()
+
+
+DEEP: Final = b'{"expiresInSeconds": 90, "heartbeatSeconds": 30, "more": %s}'
+NOT_THE_SERVICE: Final = [
+    b"",
+    b"[]",
+    b"<html>Please sign in</html>",
+    b'{"expiresInSeconds": 90}',
+    b'{"expiresInSeconds": "90", "heartbeatSeconds": 30}',
+    b'{"expiresInSeconds": 90, "heartbeatSeconds": 0}',
+    b'{"expiresInSeconds": -1, "heartbeatSeconds": 30}',
+    b'{"expiresInSeconds": 90, "heartbeatSeconds": 1e999}',
+    b'{"expiresInSeconds": 86401, "heartbeatSeconds": 30}',
+    b'{"expiresInSeconds": 90, "heartbeatSeconds": 30,}',
+    b'{"expiresInSeconds": 90, "heartbeatSeconds": 30} {}',
+    b'{"expiresInSeconds": 90, "heartbeatSeconds": 30',
+    b'{"expiresInSeconds": 090, "heartbeatSeconds": 30}',
+    b'{"expiresInSeconds": 90., "heartbeatSeconds": 30}',
+    b'{"expiresInSeconds": +90, "heartbeatSeconds": 30}',
+    b'{expiresInSeconds: 90, "heartbeatSeconds": 30}',
+    *(
+        DEEP % more
+        for more in (
+            *(
+                b"NaN",
+                b"nul",
+                b"-",
+                b"1e",
+                b"'a'",
+                b"[1,]",
+                b"[,]",
+                b"[1",
+                b"{1:2}",
+                b'{"a"}',
+                b"\x0b1",
+                b"1 2",
+            ),
+            *(b'"a', b'"\\x"', b'"\\u12g4"', b'"\\u12"', b'"\t"', b'"\\', b"", b"[" * 32 + b"]" * 32),
+            '"\\u\u0661\u0661\u0661\u0661"'.encode(),
+            b"[" * 100_000,
+            b'"%s"' % (b"x" * (1 << 20)),
+        )
+    ),
+]
+
+
+def test_what_is_not_the_service_extends_no_lease(world: World) -> None:
+    """A heartbeat that is answered so has failed, and is repeated."""
+    world.admitted(LONG)
+    now = HEARTBEAT_MS
+    for failures, body in enumerate(NOT_THE_SERVICE, 1):
+        world.beats_at(now, Answer(200, body))
+        now += min(300 * 2**failures, 10_000)
+    world.beats_at(now, held())
+    world.beats_at(now + HEARTBEAT_MS, held())
+    assert world.is_over()
+
+
+def test_unusual_json_is_read_as_it_is_meant(world: World) -> None:
+    """Space, exponents, escapes, and as many levels as are allowed."""
+    more = "[{}, [ ], -0, 1.5e-3, true, false, null, " + "[" * 30 + "]" * 31
+    text = f'\r\n\t {{ "expiresInSeconds" :36e2 , "heartbeatSeconds": 0.03E+3, "more": {more} }} '
+    world.service.answers(Answer(200, text.encode()))
+    world.does("admitted", "start")
+    world.asked("start")
+    body = FULL_GROUP | {"streams": [{"streamId": "mine", "device": '"\\/\b\f\n\r\t\u00e9\U0001f4fa'}]}
+    world.service.answers(Answer(403, body))
+    assert world.does("refused", "start")["holders"] == ['"\\/\b\f\n\r\t\u00e9\U0001f4fa']
+    world.asked("start")
+    world.beats_at(HEARTBEAT_MS, held())
+
+
+@pytest.mark.parametrize("name", ['"quoted\\"', "\x01\x1f\x7f", "\u00e9 \U0001f4fa", "\ud800"], ids=ascii)
+def test_any_text_is_sent_as_it_is(world: World, name: str) -> None:
+    """Half a pair too, which would be another name if it were replaced."""
+    assert world.admitted(replaces=name).body["replaces"] == name
+
+
+def test_a_list_asks_for_the_user(world: World) -> None:
+    """By a query in which a space and a plus sign are what they are."""
+    world.service.answers(Answer(200, {"streams": [{"device": "tv"}, 1, {"device": 2}]}))
+    assert world.does("listed", "list", userId="a b+c/\u00e9")["holders"] == ["tv", ""]
+    assert world.service.asked().path == "/stream?userId=a%20b%2Bc%2F%C3%A9"
+    world.does("listed", "list")
+    assert world.service.asked().path == "/stream"
+
+
+def test_the_token_is_asked_before_every_request(world: World) -> None:
+    """While none can be had, heartbeats fail, and go on."""
+    assert world.admitted(LONG).authorization is None
+    world.does("set", "set", name="token", value="first")
+    assert world.beats_at(HEARTBEAT_MS, held(LONG)).authorization == "Bearer first"
+    world.does("set", "set", name="token", value="none")
+    for moment in (2 * HEARTBEAT_MS, 2 * HEARTBEAT_MS + 600):
+        world.passes_to(moment)
+        world.hears("no token")
+    world.does("set", "set", name="token", value="second")
+    assert world.beats_at(2 * HEARTBEAT_MS + 1800, held(LONG)).authorization == "Bearer second"
+
+
+def test_heartbeats_go_on_whatever_is_raised_on_their_way(world: World) -> None:
+    """As by a header that cannot be sent; a caller's start throws it, and what is held is held still."""
+    world.admitted(LONG)
+    world.does("set", "set", name="token", value="two\nlines")
+    assert "IllegalArgumentException" in world.does("mistake", "start")["message"]
+    world.passes_to(HEARTBEAT_MS)
+    world.passes_to(HEARTBEAT_MS + 600)
+    assert world.does("due", "due", at=str(HEARTBEAT_MS + 1800))["at"] == HEARTBEAT_MS + 1800
+    world.does("set", "set", name="token", value="one")
+    assert world.beats_at(HEARTBEAT_MS + 1800, held(LONG)).authorization == "Bearer one"
+    assert world.looks() == ("ADMITTED", None)
+
+
+def test_a_redirect_is_not_followed(world: World) -> None:
+    """The token goes to no other host. It may pass: networks that ask to sign in answer so."""
+    world.does("set", "set", name="token", value="secret")
+    elsewhere = Answer(302, {}, {"location": f"{world.service.url}/elsewhere"})
+    world.service.answers(elsewhere, held(LONG))
+    world.player.begin("start")
+    world.asked("start")
+    world.passes_to(600)
+    world.asked("start")
+    world.hears("admitted")
+    world.beats_at(600 + HEARTBEAT_MS, elsewhere)
+    world.beats_at(1200 + HEARTBEAT_MS, held(LONG))
+    assert world.is_over()
+
+
+def test_a_connection_serves_one_call_after_the_other(world: World) -> None:
+    """Whatever the answers are; a handshake for each heartbeat would be most of its cost."""
+    connections = {world.admitted(LONG).connection}
+    answers = [held(LONG), failing(), Answer(503, b""), held(LONG)]
+    moments = [HEARTBEAT_MS, 2 * HEARTBEAT_MS, 2 * HEARTBEAT_MS + 600, 2 * HEARTBEAT_MS + 1800]
+    for moment, answer in zip(moments, answers, strict=True):
+        connections.add(world.beats_at(moment, answer).connection)
+    assert len(connections) == 1
+
+
+def test_a_listener_that_throws_stops_no_heartbeat(worlds: Any) -> None:
+    """Nor the start in whose thread it was called."""
+    world = worlds(1.0, "-Dthrows=true")
+    world.admitted()
+    world.beats_at(HEARTBEAT_MS, held())
+    world.beats_at(2 * HEARTBEAT_MS, held())
+
+
+def test_a_start_in_the_background_ends_with_its_caller_told(world: World) -> None:
+    """By the listener, when patience has run out or something else is wrong; what is held is held still."""
+    world.service.answers(Answer(400, {"detail": "A mistake."}))
+    failed = world.does("failed in background", "start in background")
+    assert (failed["status"], failed["message"]) == (400, "A mistake.")
+    world.asked("start")
+    assert world.looks() == ("IDLE", None)
+    world.admitted()
+    world.service.answers(Answer(429, PUT_OFF, {"retry-after": "60"}))
+    assert world.does("failed in background", "start in background")["status"] == 429
+    world.asked("start")
+    world.beats_at(HEARTBEAT_MS, held())
+    assert world.is_over()
+
+
+def test_an_end_in_the_background_is_repeated_until_it_is_heard(world: World) -> None:
+    """The stream is ended at once, and a start in the background with it."""
+    start = held().held_back()
+    world.service.answers(start, failing(), Answer(200, {}))
+    world.player.begin("start in background")
+    play = world.asked("start").body["play"]
+    world.player.begin("end in background")
+    assert world.asked("end").body["play"] == play
+    world.passes_to(600)
+    assert world.asked("end").body["play"] == play
+    start.is_let_go.set()
+    assert world.looks() == ("ENDED", None)
+    assert world.is_over()
+
+
+def test_a_device_that_slept_finds_what_is_due(jar: Path, tmp_path: Path) -> None:
+    """By Android's clock, which goes on while its timers stand still."""
+    sources = (HERE / "Player.java", HERE / "HandClock.java", HERE / "SystemClock.java")
+    command = [*java_program(tmp_path, jar, *sources), "Player"]
+    with ScriptedService() as service, ExitStack() as players:
+        player = Player([*command, service.url, "1", "tv", "mine"])
+        players.callback(player.crash)
+        world = World(player, service)
+        world.admitted({"expiresInSeconds": 7200, "heartbeatSeconds": 3600})
+        world.does("set", "set", name="slept", value="3600000")
+        world.asked("heartbeat")
+        world.does("set", "set", name="slept", value="10801000")
+        world.hears("lapsed")
+        world.asked("start")
+        world.hears("resumed")
+
+
+IN_ANDROID_5: Final = {
+    "java.io": "ByteArrayOutputStream IOException InputStream OutputStream UnsupportedEncodingException",
+    "java.lang": (
+        "AssertionError Boolean Byte Character Class ClassNotFoundException Double Enum Exception"
+        " IllegalAccessException IllegalStateException Integer InterruptedException Long Math"
+        " NoSuchMethodException Object ReflectiveOperationException Runnable RuntimeException String"
+        " StringBuilder System Thread Thread$UncaughtExceptionHandler Throwable"
+    ),
+    "java.lang.reflect": "InvocationTargetException Method",
+    "java.net": "HttpURLConnection URL URLEncoder",
+    "java.nio.charset": "StandardCharsets",
+    "java.security": "SecureRandom",
+    "java.util": (
+        "ArrayDeque ArrayList Arrays Collection Collections Iterator LinkedHashMap List Map Map$Entry Queue"
+        " Random Set"
+    ),
+    "java.util.concurrent": "Callable Executor Executors",
+    # What the compiler makes of a lambda: Android's build tools translate it.
+    "java.lang.invoke": "LambdaMetafactory MethodHandles MethodHandles$Lookup",
+}
+"""Classes of API level 21 and before: https://developer.android.com/reference/classes."""
+NEW_IN_JAVA_8: Final = re.compile(
+    r"String\.(join|chars|codePoints)"
+    r"|\w*(Map|List|Deque|Queue|Set|Collection|Iterator|Arrays|Entry)\."
+    r"(getOrDefault|putIfAbsent|compute\w*|merge|replace\w*|removeIf|sort|forEach\w*|stream|spliterator"
+    r"|comparing\w*|setAll|parallel\w*)"
+    r"|(Boolean|Byte|Character|Double|Integer|Long)\.(hashCode|sum|max|min|is\w*Finite|logical\w*|\w*[uU]nsigned\w*)"
+    r"|Math\.(\w+Exact|floor(Div|Mod)|nextDown)|Random\.(ints|longs|doubles)|Executors\.newWorkStealingPool"
+)
+
+
+def test_the_client_calls_nothing_that_android_5_lacks(jar: Path) -> None:
+    """No class of a later API level, and no method that Java 8 added to one of these."""
+    listed = succeed(java_home() / "jar", "--list", "--file", jar).split()
+    classes = [name.removesuffix(".class") for name in listed if name.endswith(".class")]
+    pool = succeed(
+        java_home() / "javap", "-v", "-p", "-cp", jar, *(name.replace("/", ".") for name in classes)
+    )
+    used = set(re.findall(r"= Class .*// (java[\w/$]+)", pool))
+    known = {f"{package}.{name}" for package, names in IN_ANDROID_5.items() for name in names.split()}
+    assert "java/net/HttpURLConnection" in used
+    assert {name.replace("/", ".") for name in used} - known == set()
+    methods = set(re.findall(r"Methodref .*// java/[\w/]*?([\w$]+\.\w+):", pool))
+    assert {"Map.get", "Thread.setDaemon"} < methods
+    assert {method for method in methods if NEW_IN_JAVA_8.fullmatch(method)} == set()

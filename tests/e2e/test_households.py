@@ -1,0 +1,125 @@
+"""A deployed service whose user is a household, for players that cannot be changed."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, Final
+
+import httpx
+import pytest
+from botocore.credentials import Credentials
+
+from dev.emulator import start_emulator
+from dev.issuer import AUDIENCE, Issuer
+from tests.e2e.attacked import START, World
+from tests.e2e.deployed import need_the_tools, stage
+from tests.logs import log_lines, telling
+from tests.support import client_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
+
+CLAIM: Final = "custom:household"
+SMITH: Final = "viewer-household-smith"
+PARENT: Final = "viewer-parent"
+CHILD: Final = "viewer-child"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A service whose user is the household; it ignores unknown fields and refuses anonymous starts."""
+    need_the_tools()
+    directory = tmp_path_factory.mktemp("households")
+    with start_emulator(enforce_iam=True) as emulator:
+        account = partial(client_of, emulator.endpoint_url)
+        issuer = Issuer.at(emulator.endpoint_url, directory / "issuer.pem")
+        issuer.publish(account("s3"))
+        tokens = {"auth": "jwt", "jwt_issuer": issuer.url, "jwt_audience": json.dumps([AUDIENCE])}
+        rules = {"user_claim": CLAIM, "max_streams": "2", "anonymous": "refuse", "unknown_fields": "ignore"}
+        _, url = stage(emulator, directory / "stage", **tokens, **rules)
+        yield World("jwt", url, issuer, account, Credentials("test", "test"))
+
+
+def call(
+    world: World, path: str, subject: str, claims: Mapping[str, object], **fields: object
+) -> httpx.Response:
+    """Send one request of a member of a household."""
+    token = world.issuer.token(subject, **claims)
+    body = None if path.startswith("/stream?") or path == "/stream" else json.dumps(fields).encode()
+    return world.send(path, body, {"authorization": f"Bearer {token}"})
+
+
+def problem(answer: httpx.Response) -> tuple[int, str, str]:
+    """Return the status, the code and the text of a problem."""
+    told: dict[str, Any] = answer.json()
+    return answer.status_code, told["code"], told["detail"]
+
+
+def test_a_household_shares_one_limit(world: World) -> None:
+    """Two subjects fill the one limit, are refused by each other's streams, and end them."""
+    smith = {CLAIM: SMITH}
+    assert call(world, START, PARENT, smith, streamId="tv").json()["streamCount"] == 1
+    assert call(world, START, CHILD, smith, streamId="tablet").json()["streamCount"] == 2
+
+    refused = call(world, START, CHILD, smith, streamId="phone", userId=SMITH)
+    assert refused.status_code == 403
+    assert {stream["streamId"] for stream in refused.json()["streams"]} == {"tv", "tablet"}
+    assert call(world, "/stream", PARENT, smith).json()["streamCount"] == 2
+    assert call(world, START, CHILD, {CLAIM: "viewer-household-jones"}, streamId="phone").status_code == 200
+
+    assert call(world, "/stream/end", PARENT, smith, streamId="tablet").json()["ended"] is True
+    assert call(world, "/stream/heartbeat", CHILD, smith, streamId="tablet").status_code == 410
+    assert call(world, START, CHILD, smith, streamId="phone").json()["streamCount"] == 2
+
+
+@pytest.mark.parametrize(
+    "household",
+    [None, "", " ", "x" * 129, "viewer\n1", [], [SMITH], [SMITH, "viewer-household-jones"], {"id": SMITH}],
+    ids=["absent", "empty", "blank", "too long", "line break", "no item", "one item", "two items", "object"],
+)
+def test_a_token_without_a_household_is_refused(household: object, world: World) -> None:
+    """Its subject does not stand in for it, and a list is not taken for a name, as API Gateway writes it."""
+    assert problem(call(world, START, SMITH, {CLAIM: household}, streamId="tv")) == (
+        403,
+        "invalid_subject",
+        f"The token's claim {CLAIM} is missing or is not a valid userId.",
+    )
+
+
+def test_no_member_speaks_for_another_household(world: World) -> None:
+    """A request that names another household is refused, and so is one that names the token's own subject."""
+    for named in ("viewer-household-jones", PARENT):
+        assert problem(call(world, START, PARENT, {CLAIM: SMITH}, userId=named, streamId="tv")) == (
+            403,
+            "other_user",
+            f"userId must be the token's claim {CLAIM}, or be left out.",
+        )
+
+
+def test_players_that_send_more_are_served(world: World) -> None:
+    """Fields that the service does not know do no harm, and those that it knows must be spelt right."""
+    claims = {CLAIM: "viewer-household-old"}
+    more = {"appVersion": "4.2", "user": {"id": 1}}
+    assert call(world, START, PARENT, claims, streamId="tv", **more).status_code == 200
+    assert call(world, "/stream/end", PARENT, claims, streamId="tv", **more).json()["ended"] is True
+    for spelling in ("streamID", "stream_id", "user_id"):
+        status, code, detail = problem(call(world, START, PARENT, claims, **{spelling: "tv"}))
+        assert (status, code) == (400, "invalid_request")
+        assert detail == f"{spelling} is not a known field."
+    assert call(world, "/stream?deviceId=a1", PARENT, claims).status_code == 200
+    assert call(world, "/stream?user_id=a1", PARENT, claims).status_code == 400
+
+
+def test_an_anonymous_start_is_refused(world: World) -> None:
+    """A start without a name is a 400 that names the field; an end without one is answered as ever."""
+    claims = {CLAIM: "viewer-household-nameless"}
+    assert problem(call(world, START, PARENT, claims)) == (
+        400,
+        "invalid_request",
+        "streamId is required.",
+    )
+    assert problem(call(world, "/stream/end", PARENT, claims))[:2] == (403, "no_active_stream")
+
+
+def test_no_line_of_a_log_names_a_member_or_a_household(world: World) -> None:
+    """Runs last: the logs hold hashes of households."""
+    assert telling(log_lines(world.account("logs"))) == []

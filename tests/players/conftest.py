@@ -1,0 +1,88 @@
+"""A browser, a service with short leases, and a dev server of another origin with a page for each player."""
+
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser
+
+from dev import ROOT
+from dev.browser import MISSING, chromium, find
+from dev.local_service import LocalService
+from tests.players.screen import SETTINGS, Rival, Screen, opened
+from tests.support import skip_or_fail
+
+HERE: Final = ROOT / "tests" / "players"
+FOLDERS: Final = {"/client/": ROOT / "clients" / "js", "/": HERE}
+PLAYERS: Final = HERE / "node_modules"
+
+
+class Pages(SimpleHTTPRequestHandler):
+    """The pages, the client and the players, as a dev server has them."""
+
+    def translate_path(self, path: str) -> str:
+        """Return the file of a path."""
+        prefix, folder = next(one for one in FOLDERS.items() if path.startswith(one[0]))
+        return str(folder / path.partition("?")[0].removeprefix(prefix))
+
+    def end_headers(self) -> None:
+        """Let the browser keep nothing."""
+        self.send_header("cache-control", "no-store")
+        super().end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium that is installed on this machine."""
+    path = find()
+    if path is None:
+        skip_or_fail(MISSING)
+    if not PLAYERS.exists():
+        skip_or_fail("The players are not installed: `make test-long` fetches them with npm.")
+    with chromium(path) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[LocalService]:
+    """A service with short leases, which lets each user play once."""
+    with LocalService(SETTINGS) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[str]:
+    """The origin of the pages."""
+    with ThreadingHTTPServer(("localhost", 0), Pages) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://localhost:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def rival(service: LocalService, user_id: str) -> Rival:
+    """Another screen of the user."""
+    return Rival(service.url, user_id)
+
+
+@pytest.fixture
+def playing_rival(rival: Rival) -> None:
+    """It has the user's only slot."""
+    rival.start()
+
+
+@pytest.fixture
+def screen(
+    request: pytest.FixtureRequest, browser: Browser, service: LocalService, origin: str, user_id: str
+) -> Iterator[Screen]:
+    """A screen with the player of the test's class, which has not played yet."""
+    options = getattr(request, "param", {})
+    with opened(browser, f"{origin}/{request.cls.page}", service.url, user_id, options) as screen:
+        yield screen

@@ -1,0 +1,193 @@
+"""What each player goes through with its viewer, its household and its network."""
+
+from typing import ClassVar, Final
+
+import pytest
+
+from tests.players.screen import EPISODE, GRACE_SECONDS, HD, LEASE_SECONDS, RIVAL, UHD, Rival, Screen, asking
+
+OUTLASTING: Final = LEASE_SECONDS + GRACE_SECONDS + 0.5
+"""Seconds after which a stream that sent nothing is over."""
+
+
+class Scenarios:
+    """The scenarios of every player. A player's class names its page in `page`."""
+
+    page: ClassVar[str]
+
+    def test_a_paused_video_keeps_its_slot(self, screen: Screen) -> None:
+        """For longer than a lease, and it goes on without asking."""
+        screen.play()
+        screen.wait_for_film()
+        screen.pause()
+        screen.assert_paused()
+        screen.page.wait_for_timeout(1000 * OUTLASTING)
+        assert screen.streams == [screen.stream_id]
+        screen.assert_paused()
+        screen.play()
+        screen.wait_for_film()
+        assert screen.events == ["admitted"], screen.events
+
+    @asking(holdPaused=False)
+    def test_a_paused_video_gives_its_slot_back_where_it_is_not_to_hold_it(self, screen: Screen) -> None:
+        """At once; another play asks again, and goes on where the film stopped."""
+        screen.play()
+        screen.wait_for_film()
+        screen.pause()
+        screen.wait_for_streams([])
+        screen.assert_paused()
+        position = screen.position
+        screen.play()
+        screen.wait_for_film()
+        assert screen.events == ["admitted", "admitted"], screen.events
+        assert screen.position > position
+
+    def test_a_viewer_seeks(self, screen: Screen) -> None:
+        """Far behind what has been loaded, and back."""
+        screen.play()
+        screen.wait_for_film()
+        for position in (18, 8):
+            screen.seek(position)
+            screen.wait_for_film()
+            assert position < screen.position < position + 5
+        assert screen.events == ["admitted"], screen.events
+
+    def test_the_next_film_is_played_by_the_same_stream(self, screen: Screen) -> None:
+        """Whether it comes in the middle of the one before, or as soon as that has ended."""
+        screen.play()
+        screen.wait_for_film()
+        screen.do("load(given)", EPISODE)
+        screen.play()
+        screen.wait_for_film()
+        screen.do("follow(given)", EPISODE)
+        screen.seek(23.5)
+        screen.page.wait_for_function("player.video.currentTime < 20")
+        screen.wait_for_film()
+        assert screen.events == ["admitted"], screen.events
+        assert screen.calls == ["start"]
+
+    def test_a_film_that_has_ended_gives_its_slot_back(self, screen: Screen) -> None:
+        """Another play takes one again."""
+        screen.play()
+        screen.wait_for_film()
+        screen.seek(23.5)
+        screen.wait_for_streams([])
+        screen.play()
+        screen.wait_for_film()
+        assert screen.events == ["admitted", "admitted"], screen.events
+
+    @pytest.mark.usefixtures("playing_rival")
+    def test_a_video_that_is_refused_shows_nothing(self, rival: Rival, screen: Screen) -> None:
+        """It asks the edge for nothing, and plays once the viewer tries again and there is a slot."""
+        screen.play()
+        screen.wait_for_event("refused")
+        screen.assert_paused()
+        assert (screen.position, screen.asked) == (0, [])
+        rival.end()
+        screen.play()
+        screen.wait_for_film()
+
+    def test_a_video_whose_slot_is_taken_over_stops(self, rival: Rival, screen: Screen) -> None:
+        """It goes on where it stopped once the page has taken the slot back."""
+        screen.play()
+        screen.wait_for_film()
+        rival.start(replaces=screen.stream_id)
+        screen.wait_for_event("gone")
+        screen.assert_paused()
+        assert screen.streams == [RIVAL]
+        screen.do("stream.start({ replaces: given })", RIVAL)
+        screen.wait_for_film()
+        assert screen.streams == [screen.stream_id]
+
+    def test_a_video_stops_with_its_lease_and_goes_on_with_the_next(self, screen: Screen) -> None:
+        """As under an ad blocker: it cannot know whether it has a slot, and another screen may have it."""
+        screen.play()
+        screen.wait_for_film()
+        screen.block_api()
+        screen.wait_for_event("lapsed")
+        screen.assert_paused()
+        screen.unblock_api()
+        screen.wait_for_film()
+        assert screen.events == ["admitted", "lapsed", "admitted"]
+
+    def test_a_video_that_its_viewer_paused_is_not_started_by_the_next_lease(self, screen: Screen) -> None:
+        """Only what stopped with the lease goes on with it."""
+        screen.play()
+        screen.wait_for_film()
+        screen.pause()
+        screen.block_api()
+        screen.wait_for_event("lapsed")
+        screen.unblock_api()
+        screen.wait_for_event("admitted")
+        screen.assert_paused()
+
+    def test_a_video_comes_back_after_its_network_was_gone(self, screen: Screen) -> None:
+        """For longer than a lease, by itself."""
+        screen.play()
+        screen.wait_for_film()
+        screen.page.context.set_offline(True)
+        screen.wait_for_event("lapsed")
+        screen.assert_paused()
+        screen.page.wait_for_timeout(1000 * GRACE_SECONDS)
+        screen.page.context.set_offline(False)
+        screen.wait_for_film()
+        assert screen.events == ["admitted", "lapsed", "admitted"]
+
+    def test_a_video_comes_back_after_its_laptop_slept(self, screen: Screen) -> None:
+        """For longer than a lease, by itself."""
+        screen.play()
+        screen.wait_for_film()
+        screen.sleep(OUTLASTING)
+        screen.wait_for_event("admitted")
+        screen.wait_for_film()
+        assert screen.streams == [screen.stream_id]
+
+    def test_a_reloaded_page_plays_in_the_slot_that_it_had(self, screen: Screen) -> None:
+        """Under the same name, so that its tokens count as those of one stream."""
+        screen.play()
+        screen.wait_for_film()
+        name = screen.stream_id
+        screen.reload()
+        screen.play()
+        screen.wait_for_film()
+        assert (screen.stream_id, screen.streams) == (name, [name])
+        assert screen.token_names == [name]
+
+    def test_a_token_that_the_edge_takes_for_expired_is_renewed_once(self, screen: Screen) -> None:
+        """By one heartbeat; the request is repeated, and the viewer notices nothing."""
+        screen.play()
+        screen.wait_for_film()
+        refused = screen.expire_once()
+        screen.seek(14)
+        screen.wait_for_film()
+        assert len(refused) == 1
+        assert [request.url.partition("?")[0] for request in screen.asked].count(
+            refused[0].partition("?")[0]
+        ) == 2
+        assert screen.events == ["admitted"], screen.events
+
+
+class ChoosingQualities:
+    """The scenario of players that let a page choose the quality."""
+
+    def test_a_viewer_chooses_another_quality(self, screen: Screen) -> None:
+        """Its requests have tokens as well."""
+        screen.play()
+        screen.wait_for_film(HD)
+        screen.do("choose(given)", UHD)
+        screen.wait_for_film(UHD)
+        assert screen.events == ["admitted"], screen.events
+
+
+class CarryingTokens:
+    """The scenario of players that put the token where they are asked to."""
+
+    @pytest.mark.parametrize("screen", [{"tokenIn": "query"}, {"tokenIn": "cookie"}], indirect=True)
+    def test_a_video_plays_wherever_its_token_is(self, screen: Screen) -> None:
+        """Also beyond the first lease."""
+        screen.play()
+        screen.wait_for_film()
+        screen.page.wait_for_timeout(1000 * LEASE_SECONDS)
+        screen.seek(14)
+        screen.wait_for_film()
+        assert screen.events == ["admitted"], screen.events

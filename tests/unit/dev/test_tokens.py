@@ -1,0 +1,81 @@
+"""`make token`: which claims a token has."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev import stack, tokens
+from dev.issuer import Issuer
+from dev.stack import LocalStage
+
+
+@pytest.fixture
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage under `auth = jwt` that was brought up for households; no emulator is needed to sign."""
+    monkeypatch.setattr(stack, "STATES", tmp_path)
+    monkeypatch.setattr(stack, "RECORD", tmp_path / "local.json")
+    LocalStage(4566, None, "jwt", "custom:household").write()
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """Read a token's claims, whoever signed it."""
+    read: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    return read
+
+
+@pytest.mark.usefixtures("record")
+@pytest.mark.parametrize(
+    ("arguments", "claims"),
+    [
+        (["viewer-1"], {}),
+        (["viewer-1", "5"], {"maxStreams": "5"}),
+        (
+            ["viewer-1", "5", "custom:household=smith"],
+            {"maxStreams": "5", "custom:household": "smith"},
+        ),
+        (["viewer-1", "groupLimits=uhd=2,away=1"], {"groupLimits": "uhd=2,away=1"}),
+        (
+            ["a=b", "https://example.com/account=", "subject=x"],
+            {"https://example.com/account": "", "subject": "x"},
+        ),
+    ],
+)
+def test_a_token_has_the_claims_that_are_asked_for(
+    arguments: list[str], claims: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first argument is the subject, one without a name the limit, and each other one a claim."""
+    assert tokens.main(arguments) == 0
+    told = claims_of(capsys.readouterr().out)
+
+    assert told.pop("sub") == arguments[0]
+    assert {name: told[name] for name in told.keys() - {"iss", "aud", "iat", "exp"}} == claims
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["viewer-1", "5", "6"], ["viewer-1", "=x"], ["viewer-1", "a=1", "a=2"]]
+)
+def test_what_could_mean_either_is_told_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is printed that could be taken for a token."""
+    assert tokens.main(arguments) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", f"{tokens.USAGE}\n")
+
+
+def test_help_needs_no_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    """It says how a claim is given."""
+    assert tokens.main(["--help"]) == 0
+    assert "custom:household=smith" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("record")
+def test_a_stage_is_remembered_with_its_users_claim() -> None:
+    """So a second `make up` and `make down` apply what the first one did."""
+    local = LocalStage.recorded()
+    assert local is not None
+    assert local.stack().variables["user_claim"] == "custom:household"
+    assert isinstance(local.issuer(), Issuer)
