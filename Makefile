@@ -127,19 +127,20 @@ bootstrap: $(VENV) ## Keep a stage's Terraform state in S3, in a bucket that is 
 
 ## -- Whichever of the two is up
 
-LOGS := logs-start logs-end logs-heartbeat logs-list
+LOGS := logs-start logs-end logs-heartbeat logs-list logs-operator
 .PHONY: $(LOGS)
 $(LOGS): logs-%: $(VENV)
 	@exec $(PY) -m dev.logs $*
 
 .PHONY: logs
 logs: $(VENV) ## Follow the logs of all functions: coloured on a terminal, JSON in a pipe
-	@exec $(PY) -m dev.logs start end heartbeat list
+	@exec $(PY) -m dev.logs start end heartbeat list operator
 
 logs-start: ## Follow the log of POST /stream/start (STAGE=dev; FOLLOW=0: only what is there)
 logs-end: ## Follow the log of POST /stream/end
 logs-heartbeat: ## Follow the log of POST /stream/heartbeat
 logs-list: ## Follow the log of GET /stream
+logs-operator: ## Follow the log of the operator's routes, which names who called
 
 .PHONY: rollback
 rollback: $(VENV) ## Let the API call the release before again, at once (STAGE=dev)

@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Lifespan
 
 from dev.cors import Origins
-from entrypoints import stream_end, stream_heartbeat, stream_list, stream_start
+from entrypoints import operator_end, operator_list, stream_end, stream_heartbeat, stream_list, stream_start
+from entrypoints.operators import OperatorRoute
 from entrypoints.route import Route
 
 ROUTES: Final[tuple[Route[Any], ...]] = (
@@ -24,7 +25,12 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     stream_heartbeat.handler,
     stream_end.handler,
     stream_list.handler,
+    operator_list.handler,
+    operator_end.handler,
 )
+OPERATOR: Final = {"iam": {"userArn": "arn:aws:iam::000000000000:user/local"}}
+"""What API Gateway adds to a signed request. Here it is added to every request of an operator's."""
+
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
 """Bodies of these content types reach a handler as text, all others in base64."""
 
@@ -60,6 +66,8 @@ def _route(route: Route[Any]) -> routing.Route:
 
     async def serve(request: Request) -> Response:
         event = _event(request, await request.body(), route.key)
+        if isinstance(route, OperatorRoute):
+            event["requestContext"]["authorizer"] = OPERATOR
         # Lambda runs a handler in a process of its own; here a thread keeps it off the event loop.
         answer = await run_in_threadpool(route, event, LambdaContext())
         response = Response(answer["body"], answer["statusCode"], answer["headers"])

@@ -69,7 +69,7 @@ def readable(line: str) -> str:
         return f"{GREY}{line}{PLAIN}"
     time_of_day = str(event.get("timestamp", ""))[11:23]
     text = (
-        f"{GREY}{time_of_day}{PLAIN} {event.get('route', ''):23} {colour}{event['outcome']:13}{PLAIN}"
+        f"{GREY}{time_of_day}{PLAIN} {event.get('route', ''):24} {colour}{event['outcome']:13}{PLAIN}"
         f" {event.get('status', '')} {event.get('user', '-'):16} streams {event.get('stream_count', '-')}"
         f" {GREY}{event.get('duration_ms', '-')} ms, {event.get('store_calls', '-')} calls{PLAIN}"
     )

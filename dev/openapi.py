@@ -13,12 +13,12 @@ from pydantic.json_schema import models_json_schema
 
 from dev import ROOT
 from dev.gateway import ROUTES
-from dev.openapi_operations import EVERYWHERE, GATEWAY, OPERATIONS, Operation
+from dev.openapi_operations import EVERYWHERE, GATEWAY, OF_TOKENS, OPERATIONS, Operation
 from domain.names import IDEMPOTENCY_KEY_PATTERN
 from entrypoints.answer_models import AnswerModel, Problem
 from entrypoints.http_request import BodyTooLarge
 from entrypoints.problems import RETRY_AFTER_SECONDS, problem_for
-from entrypoints.request_models import ListQuery, RequestModel
+from entrypoints.request_models import RequestModel
 
 FILE: Final = ROOT / "docs" / "openapi.yaml"
 HEADER: Final = "# Made by `make openapi` out of the routes, the models and the table of problems.\n"
@@ -30,6 +30,11 @@ It describes a service with its default settings. Two of them change what is a v
 - `anonymous = refuse`: a start needs a `streamId`.
 """
 TAG: Final = {"name": "streams", "description": "A user's streams, and the slots that they hold."}
+OPERATORS_TAG: Final = {
+    "name": "operator",
+    "description": "Any user's streams, for those who operate the service. Signed by IAM under every `auth`; "
+    "`make run` takes them unsigned.",
+}
 SERVER: Final = {
     "url": "http://localhost:{port}",
     "description": "`make run`",
@@ -51,7 +56,7 @@ def description() -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [SERVER],
-        "tags": [TAG],
+        "tags": [TAG, OPERATORS_TAG],
         "security": [{}, {"jwt": []}, {"iam": []}],
         "paths": _paths(),
         "components": {"schemas": _schemas(), "securitySchemes": _security_schemes()},
@@ -75,12 +80,15 @@ def _paths() -> dict[str, dict[str, Any]]:
 def _operation(operation: Operation, method: str) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name,
-        "tags": [TAG["name"]],
+        "tags": [(OPERATORS_TAG if operation.is_operators else TAG)["name"]],
         "summary": operation.summary,
     }
+    if operation.is_operators:
+        described["security"] = [{}, {"iam": []}]
+    has_body = method == "POST"
     if doc := operation.takes.__doc__:
         described["description"] = doc
-    if method == "GET":
+    if not has_body:
         described["parameters"] = _query_parameters(operation.takes)
     else:
         if operation.is_repeatable:
@@ -89,13 +97,16 @@ def _operation(operation: Operation, method: str) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": _content(operation.takes, operation.asked)},
         }
-    problems = [*EVERYWHERE, *operation.refusals, *([] if method == "GET" else [BodyTooLarge()])]
+    of_tokens = () if operation.is_operators else OF_TOKENS
+    problems = [*EVERYWHERE, *of_tokens, *operation.refusals, *([BodyTooLarge()] if has_body else [])]
     ok = {
         "description": "Done.",
         "content": {"application/json": _content(operation.answers, operation.told)},
     }
     described["responses"] = {"200": ok, **_problems(problems)}
     for status, (text, message) in GATEWAY.items():
+        if operation.is_operators and status == str(int(HTTPStatus.UNAUTHORIZED)):
+            continue  # the answer to a wrong token, and these routes take none
         response = described["responses"].setdefault(status, {"description": "", "content": {}})
         response["description"] = f"{response['description']}. {text}".lstrip(". ")
         response["content"]["application/json"] = {
@@ -144,7 +155,7 @@ def _problems(errors: Sequence[Exception]) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    takes = {operation.takes for operation in OPERATIONS.values()} - {ListQuery}
+    takes = {operation.takes for key, operation in OPERATIONS.items() if key.startswith("POST ")}
     answers = {operation.answers for operation in OPERATIONS.values()} | {Problem}
     _, requests = models_json_schema([(model, "validation") for model in takes], ref_template=SCHEMAS)
     _, replies = models_json_schema([(model, "serialization") for model in answers], ref_template=SCHEMAS)
@@ -208,7 +219,7 @@ def _security_schemes() -> dict[str, Any]:
             "type": "apiKey",
             "in": "header",
             "name": "Authorization",
-            "description": "`auth = iam`: AWS Signature Version 4 of a trusted backend.",
+            "description": "AWS Signature Version 4: an operator, or under `auth = iam` a trusted backend.",
             "x-amazon-apigateway-authtype": "awsSigv4",
         },
     }

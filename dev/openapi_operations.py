@@ -17,10 +17,27 @@ from domain.errors import (
     TokensUnavailable,
     TooManyStarts,
 )
-from domain.streams import Lease, LiveStreams
-from entrypoints.answer_models import AnswerModel, EndAnswer, HoldAnswer, StreamsAnswer
+from domain.limiter import Answer
+from domain.policy import Outcome
+from domain.streams import Lease, LiveStreams, SpentToken
+from entrypoints.answer_models import (
+    AnswerModel,
+    EndAnswer,
+    HoldAnswer,
+    OperatorEndAnswer,
+    OperatorStreamsAnswer,
+    StreamsAnswer,
+)
 from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser
-from entrypoints.request_models import EndBody, HeartbeatBody, ListQuery, RequestModel, StartBody
+from entrypoints.request_models import (
+    EndBody,
+    HeartbeatBody,
+    ListQuery,
+    OperatorEndQuery,
+    OperatorListQuery,
+    RequestModel,
+    StartBody,
+)
 from entrypoints.settings import Settings
 
 USER_CLAIM: Final = Settings.model_fields["user_claim"].default
@@ -39,16 +56,26 @@ UNVERIFIED: Final = {name: value for name, value in HOLD.items() if name != "str
 ISSUED: Final = {"playbackToken": "2D3RhEOhAQWhBEYyMDI2LWFY …"}
 """The beginning of a playback token, which has about 180 characters."""
 
+SHOWN: Final = Answer(
+    Outcome.LISTED,
+    WATCHING,
+    None,
+    STARTED_AT,
+    anonymous_until=STARTED_AT + 43_200,
+    spent=(SpentToken("pc-1", STARTED_AT + 20),),
+)
+ENDED: Final = Answer(Outcome.ENDED, LiveStreams(), None, STARTED_AT, ended=("tv-1",), ended_anonymous=2)
+
 EVERYWHERE: Final[Sequence[Exception]] = (
     InvalidInput("userId", "is required"),
     NotAllowed(),
-    OtherUser(USER_CLAIM),
-    InvalidSubject(USER_CLAIM),
     StoreUnavailable(),
     StoreThrottled(),
     StoreContended(),
     Exception(),
 )
+OF_TOKENS: Final[Sequence[Exception]] = (OtherUser(USER_CLAIM), InvalidSubject(USER_CLAIM))
+"""The problems of every route that takes tokens: the operator's take none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +91,7 @@ class Operation:
         told: an example of an answer by its name.
         refusals: the problems that only this route has.
         is_repeatable: whether it takes an `Idempotency-Key`.
+        is_operators: whether it is signed by IAM under every `auth`.
     """
 
     name: str
@@ -74,6 +102,7 @@ class Operation:
     told: Mapping[str, Any]
     refusals: Sequence[Exception] = ()
     is_repeatable: bool = field(default=False)
+    is_operators: bool = field(default=False)
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -143,12 +172,30 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         told={"listed": json.loads(StreamsAnswer.of(WATCHING, 3).to_json())},
         refusals=(InvalidLimitClaim(),),
     ),
+    "GET /operator/streams": Operation(
+        "showStreams",
+        "See what keeps a user from starting a stream",
+        OperatorListQuery,
+        OperatorStreamsAnswer,
+        asked={},
+        told={"shown": json.loads(OperatorStreamsAnswer.of(SHOWN).to_json())},
+        is_operators=True,
+    ),
+    "DELETE /operator/streams": Operation(
+        "endStreams",
+        "End one stream of a user, or all of them",
+        OperatorEndQuery,
+        OperatorEndAnswer,
+        asked={},
+        told={"all": json.loads(OperatorEndAnswer.of(ENDED).to_json())},
+        is_operators=True,
+    ),
 }
 
 GATEWAY: Final = {
     "401": ("API Gateway's own answer to a missing or invalid token under `auth = jwt`.", "Unauthorized"),
     "403": (
-        "`application/json` is API Gateway's own answer to a missing or wrong signature under `auth = iam`.",
+        "`application/json` is API Gateway's own answer to a missing or wrong signature where one is needed.",
         "Forbidden",
     ),
     "429": ("API Gateway's own answer when the stage's rate is used up.", "Too Many Requests"),

@@ -58,30 +58,40 @@ class Function:
         """The versions without those that were withdrawn. One that was deployed again is live."""
         return [one for one in self.versions if one == self.live or str(one.number) not in self.withdrawn]
 
+    def is_newer_than(self, version: Version) -> bool:
+        """Return whether the function did not exist yet when that version of another one was published."""
+        first = self.versions[-1]
+        return first.number == 1 and first.release != version.release and first.published > version.published
+
 
 def release_before(functions: Sequence[Function]) -> list[tuple[Function, Version]]:
     """Say which functions go back to which version.
 
     All go to one release, the newest before the one that is live. Where a deployment moved only some of the
-    functions before it failed, only those go back.
+    functions before it failed, only those go back. A function that is newer than that release stays as it is:
+    what the API calls of it is not called by the others.
 
     Raises:
         RollbackError: there is none that every function has.
     """
-    newest = max(functions, key=lambda function: function.live.published)
+    # One that has no version before its live one says nothing of the release before.
+    with_past = [function for function in functions if function.live.number > 1]
+    newest = max(with_past or functions, key=lambda function: function.live.published)
 
     def choices(function: Function) -> list[Version]:
         was_moved = function.live.release == newest.live.release
         last = function.live.number - 1 if was_moved else function.live.number
         return [one for one in function.sound if one.number <= last]
 
-    for candidate in choices(newest):
+    candidates = (one for function in functions for one in choices(function))
+    for candidate in sorted(candidates, key=lambda one: one.published, reverse=True):
+        known = [function for function in functions if not function.is_newer_than(candidate)]
         chosen = [
             (function, one)
-            for function in functions
+            for function in known
             for one in [one for one in choices(function) if one.release == candidate.release][:1]
         ]
-        if len(chosen) == len(functions):
+        if len(chosen) == len(known):
             return [(function, one) for function, one in chosen if one != function.live]
     raise RollbackError(
         "There is no release before this one that all functions have: deploy an older commit."

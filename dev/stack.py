@@ -27,7 +27,7 @@ HOW_TO_CALL = {
     "jwt": "Callers need a token: `make token ARGS=<userId>` prints one, for `Authorization: Bearer …`.",
     "iam": "Callers sign: `curl --user test:test --aws-sigv4 aws:amz:us-east-1:execute-api …` does.",
 }
-FUNCTIONS = ("start", "end", "heartbeat", "list")
+FUNCTIONS = ("start", "end", "heartbeat", "list", "operator")
 """The functions of a stage, by their keys in terraform/main.tf."""
 DESTROYED_WITHIN_SECONDS = 180
 """An emulator that cannot start functions may never delete one: the provider waits ten minutes for each."""

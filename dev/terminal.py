@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dev.cdn import PATH as CDN
 from dev.logs import GREEN, GREY, PLAIN, RED, YELLOW, readable
 
-API: Final = ("/stream", "/stream/")
+API: Final = ("/stream", "/stream/", "/operator/")
 LONGEST_USER: Final = 16
 LONGEST_STREAM: Final = 8
 
@@ -61,7 +61,7 @@ class _Exchange:
         """Whether it was refused, or is a player's call: not a part of a video, nor our own page's list."""
         if self.status >= HTTPStatus.BAD_REQUEST:
             return True
-        if not (self.path == API[0] or self.path.startswith(API[1])) or self.scope["method"] == "OPTIONS":
+        if not (self.path == API[0] or self.path.startswith(API[1:])) or self.scope["method"] == "OPTIONS":
             return False
         is_list = self.scope["method"] == "GET"
         return not (is_list and Headers(scope=self.scope).get("sec-fetch-site") == "same-origin")
@@ -118,7 +118,7 @@ class RequestLines:
         limit = answer.get("maxStreams", self._max_streams)
         parts = [
             f"{GREY}{datetime.now().astimezone():%H:%M:%S}{PLAIN}",
-            f"{exchange.scope['method'] + ' ' + _printable(exchange.path):22}",
+            f"{exchange.scope['method'] + ' ' + _printable(exchange.path):24}",
             f"{colour}{exchange.status}{PLAIN}",
             f"{_shortened(asked.get('userId', '-'), LONGEST_USER):{LONGEST_USER}}",
             f"{_shortened(asked.get('streamId', '-'), LONGEST_STREAM):{LONGEST_STREAM}}",

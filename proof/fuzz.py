@@ -20,7 +20,7 @@ from adapters.clock import SystemClock
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
 from dev import openapi
-from dev.gateway import ROUTES
+from dev.gateway import OPERATOR, ROUTES
 from entrypoints import bootstrap
 from entrypoints.route import Route
 from entrypoints.settings import Settings
@@ -70,7 +70,7 @@ _BASE64: Final = (_TEXTS.map(lambda text: text.encode(errors="surrogatepass")) |
     lambda content: base64.b64encode(content).decode()
 )
 _QUERIES: Final = (
-    st.sampled_from(["userId=1", "userId=2", "", "userId=%zz", "userId=1&userId=2"])
+    st.sampled_from(["userId=1", "userId=2", "userId=1&streamId=a", "", "userId=%zz", "userId=1&userId=2"])
     | st.text(alphabet="userId=%&+;0aF", max_size=20)
     | _ANY_TEXT
 )
@@ -84,7 +84,9 @@ EVENTS: Final = st.fixed_dictionaries(
         "version": st.just("2.0"),
         "rawQueryString": _QUERIES,
         "headers": _HEADERS,
-        "requestContext": st.fixed_dictionaries({"requestId": st.uuids().map(str)}),
+        "requestContext": st.fixed_dictionaries(
+            {"requestId": st.uuids().map(str)}, optional={"authorizer": st.just(OPERATOR)}
+        ),
     },
     optional={"cookies": st.lists(_ANY_TEXT, max_size=2)},
 ).flatmap(

@@ -34,6 +34,18 @@ resource "aws_apigatewayv2_stage" "default" {
     throttling_burst_limit = var.throttling_burst
   }
 
+  # Enough for a support desk of hundreds, and too little for a script to take the table's or the functions' capacity
+  # from players. The route is referred to, not named: API Gateway refuses settings of a route that is not there yet.
+  dynamic "route_settings" {
+    for_each = local.operator_routes
+
+    content {
+      route_key              = aws_apigatewayv2_route.function[route_settings.key].route_key
+      throttling_rate_limit  = 5 # requests a second
+      throttling_burst_limit = 10
+    }
+  }
+
   # What operating the service takes, and nothing about the caller: no user, no token, no address.
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.api.arn
@@ -60,17 +72,25 @@ resource "aws_apigatewayv2_integration" "function" {
   payload_format_version = "2.0"
 }
 
+locals {
+  # Players and backends as var.auth says; operators sign under each value of it.
+  authorization = {
+    for key, route in local.routes : key =>
+    contains(keys(local.operator_routes), key) ? "AWS_IAM" : { none = "NONE", jwt = "JWT", iam = "AWS_IAM" }[var.auth]
+  }
+}
+
 resource "aws_apigatewayv2_route" "function" {
   # checkov:skip=CKV_AWS_309:It does, by var.auth, which has no default; checkov reads no map of the modes.
-  for_each = local.functions
+  for_each = local.routes
 
   api_id    = aws_apigatewayv2_api.streams.id
-  route_key = each.value.route
-  target    = "integrations/${aws_apigatewayv2_integration.function[each.key].id}"
+  route_key = each.value.key
+  target    = "integrations/${aws_apigatewayv2_integration.function[each.value.function].id}"
 
-  authorization_type   = { none = "NONE", jwt = "JWT", iam = "AWS_IAM" }[var.auth]
-  authorizer_id        = var.auth == "jwt" ? aws_apigatewayv2_authorizer.jwt[0].id : null
-  authorization_scopes = var.auth == "jwt" && length(var.jwt_scopes) > 0 ? var.jwt_scopes : null
+  authorization_type   = local.authorization[each.key]
+  authorizer_id        = local.authorization[each.key] == "JWT" ? aws_apigatewayv2_authorizer.jwt[0].id : null
+  authorization_scopes = local.authorization[each.key] == "JWT" && length(var.jwt_scopes) > 0 ? var.jwt_scopes : null
 }
 
 # Checks signature, issuer, audience and times of every token, before a function is invoked.
@@ -96,12 +116,13 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
 
 # This route of this API may invoke what is live of the function, and nothing else may.
 resource "aws_lambda_permission" "api" {
-  for_each = local.functions
+  for_each = local.routes
 
-  statement_id  = "AllowRoute"
+  # The statements of one function differ in their names.
+  statement_id  = each.key == each.value.function ? "AllowRoute" : "AllowRoute-${each.key}"
   action        = "lambda:InvokeFunction"
-  function_name = aws_lambda_function.route[each.key].function_name
-  qualifier     = aws_lambda_alias.live[each.key].name
+  function_name = aws_lambda_function.route[each.value.function].function_name
+  qualifier     = aws_lambda_alias.live[each.value.function].name
   principal     = "apigateway.amazonaws.com"
-  source_arn    = "${aws_apigatewayv2_stage.default.execution_arn}/${replace(each.value.route, " ", "")}"
+  source_arn    = "${aws_apigatewayv2_stage.default.execution_arn}/${replace(each.value.key, " ", "")}"
 }

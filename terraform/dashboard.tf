@@ -33,6 +33,10 @@ locals {
           ["StreamLimiter", "unauthorized", "ApiId", aws_apigatewayv2_api.streams.id],
           ["AWS/ApiGateway", "Count", "ApiId", aws_apigatewayv2_api.streams.id, { stat = "SampleCount" }],
         ] }
+        "Operators: streams shown and ended" = { stat = "Sum", metrics = [
+          for outcome in ["listed", "ended", "already_ended"] :
+          ["StreamLimiter", "requests", "function", local.function_names.operator, "outcome", outcome]
+        ] }
         "Above the admitted rate: 429, of all requests" = { stat = "Sum", metrics = [
           ["StreamLimiter", "throttled", "ApiId", aws_apigatewayv2_api.streams.id],
           ["AWS/ApiGateway", "Count", "ApiId", aws_apigatewayv2_api.streams.id, { stat = "SampleCount" }],

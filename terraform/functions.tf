@@ -56,7 +56,7 @@ resource "aws_lambda_function" "route" {
   for_each = local.functions
 
   function_name    = local.function_names[each.key]
-  description      = each.value.route
+  description      = join(", ", [for route in local.routes : route.key if route.function == each.key])
   role             = aws_iam_role.function[each.key].arn
   handler          = each.value.handler
   runtime          = var.runtime

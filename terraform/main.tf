@@ -2,29 +2,43 @@ locals {
   # Every name in the account starts with this, so that stages live side by side.
   prefix = "${var.name}-${var.stage}"
 
-  # One function per route: what answers it, and the one thing that it may do to the table.
+  # Each function, and what it may do to the table. Players' functions have one route and one action each; an
+  # operator's look and its end are for the same people, and an end reads first.
   functions = {
     start = {
-      route   = "POST /stream/start"
       handler = "entrypoints.stream_start.handler"
-      action  = "dynamodb:UpdateItem"
+      actions = ["dynamodb:UpdateItem"]
     }
     end = {
-      route   = "POST /stream/end"
       handler = "entrypoints.stream_end.handler"
-      action  = "dynamodb:UpdateItem"
+      actions = ["dynamodb:UpdateItem"]
     }
     heartbeat = {
-      route   = "POST /stream/heartbeat"
       handler = "entrypoints.stream_heartbeat.handler"
-      action  = "dynamodb:UpdateItem"
+      actions = ["dynamodb:UpdateItem"]
     }
     list = {
-      route   = "GET /stream"
       handler = "entrypoints.stream_list.handler"
-      action  = "dynamodb:GetItem"
+      actions = ["dynamodb:GetItem"]
+    }
+    operator = {
+      handler = "entrypoints.operator_routes.handler"
+      actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
     }
   }
+
+  # Each route, and the function that answers it.
+  player_routes = {
+    start     = { function = "start", key = "POST /stream/start" }
+    end       = { function = "end", key = "POST /stream/end" }
+    heartbeat = { function = "heartbeat", key = "POST /stream/heartbeat" }
+    list      = { function = "list", key = "GET /stream" }
+  }
+  operator_routes = {
+    operator-list = { function = "operator", key = "GET /operator/streams" }
+    operator-end  = { function = "operator", key = "DELETE /operator/streams" }
+  }
+  routes = merge(local.player_routes, local.operator_routes)
 
   # Those whose answers have a playback token, which is signed with a key.
   issue_tokens = ["start", "heartbeat"]

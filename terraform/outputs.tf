@@ -4,8 +4,23 @@ output "api_url" {
 }
 
 output "api_execution_arn" {
-  description = "What an IAM policy calls the API's stage: with /* after it, every route, for execute-api:Invoke."
+  description = "What an IAM policy calls the API's stage. Give a backend `backend_arns` and an operator `operator_arns`: with /* after it, this covers both."
   value       = aws_apigatewayv2_stage.default.execution_arn
+}
+
+# Method and path in full: a * of IAM's matches slashes too, so that /*/stream* would cover GET/operator/streams.
+output "backend_arns" {
+  description = "The routes that a backend calls under auth = iam, for execute-api:Invoke; not those of operators."
+  value = [
+    for route in local.player_routes : "${aws_apigatewayv2_stage.default.execution_arn}/${replace(route.key, " ", "")}"
+  ]
+}
+
+output "operator_arns" {
+  description = "The routes that show any user's streams and end them, for execute-api:Invoke under every auth."
+  value = [
+    for route in local.operator_routes : "${aws_apigatewayv2_stage.default.execution_arn}/${replace(route.key, " ", "")}"
+  ]
 }
 
 output "table_name" {
@@ -19,7 +34,7 @@ output "deletion_protection" {
 }
 
 output "function_names" {
-  description = "Names of the Lambda functions by their key: start, end, heartbeat, list."
+  description = "Names of the Lambda functions by their key: start, end, heartbeat, list, operator."
   value       = { for key, function in aws_lambda_function.route : key => function.function_name }
 }
 

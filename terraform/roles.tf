@@ -1,4 +1,4 @@
-# Least privilege: a role per function, which may do one thing to the table and write its own log.
+# Least privilege: a role per function, which may do its part with the table and write its own log.
 
 locals {
   # The parameters that each function reads.
@@ -63,7 +63,7 @@ resource "aws_iam_role_policy" "function" {
     Statement = concat([
       {
         Effect   = "Allow"
-        Action   = each.value.action
+        Action   = each.value.actions
         Resource = aws_dynamodb_table.streams.arn
       },
       {

@@ -58,6 +58,12 @@ _SCHEMA: Final = jsonschema_rs.validator_for(
 MAX_BYTES: Final = 256 * 1024
 """The longest event that CloudWatch reads metrics out of."""
 
+
+def _is_operators(event: Any) -> bool:
+    """Return whether the event is of one of the operator's routes."""
+    return "/operator/" in event["route"]
+
+
 _NOTHING_OF_THE_USER: Final = {"invalid", "denied"}
 _NO_STATE: Final = {*_NOTHING_OF_THE_USER, "gone", "unverified", "failed"}
 _ROUTES_WITH_A_LIMIT: Final = {"POST /stream/start", "GET /stream"}
@@ -76,7 +82,7 @@ _WHEN: Final[Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]]] 
         lambda event: event["outcome"] not in _NO_STATE,
     ),
     "starts, lists": (
-        lambda event: event["outcome"] in _OUTCOMES_WITH_A_LIMIT,
+        lambda event: event["outcome"] in _OUTCOMES_WITH_A_LIMIT and not _is_operators(event),
         lambda event: event["route"] in _ROUTES_WITH_A_LIMIT and event["outcome"] not in _NOTHING_OF_THE_USER,
     ),
     "slots freed": (
@@ -85,6 +91,10 @@ _WHEN: Final[Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]]] 
     ),
     "a group was full": (lambda _: False, lambda event: event["outcome"] in {"refused", "would_refuse"}),
     "in Lambda": (lambda _: False, lambda _: True),
+    "operator known": (
+        lambda event: _is_operators(event) and event.get("code") != "not_allowed",
+        _is_operators,
+    ),
 }
 
 
@@ -101,6 +111,17 @@ def deployer_policy() -> Any:
     page = (DOCS / "deploy.md").read_text(encoding="utf-8")
     (policy,) = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     return json.loads(policy)
+
+
+def invoke_policies() -> dict[str, Any]:
+    """Return what docs/security.md lets a backend and an operator invoke, each by the statement's name."""
+    page = (DOCS / "security.md").read_text(encoding="utf-8")
+    blocks = [
+        json.loads(f"[{block}]")
+        for block in re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    ]
+    statements = [statement for block in blocks for statement in block]
+    return {one["Sid"]: one for one in statements if one["Action"] == "execute-api:Invoke"}
 
 
 def actions(policy: Any) -> set[str]:

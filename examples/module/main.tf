@@ -59,7 +59,7 @@ module "streams" {
   log_hash_key_parameter = var.log_hash_key_parameter
 }
 
-# Attach it to the role of the backend that speaks for its users: it may call the API, and nothing else.
+# Attach it to the role of the backend that speaks for its users: it may call the routes for backends, and nothing else.
 resource "aws_iam_policy" "backend" {
   name = "household-${var.stage}-backend"
 
@@ -68,7 +68,7 @@ resource "aws_iam_policy" "backend" {
     Statement = [{
       Effect   = "Allow"
       Action   = "execute-api:Invoke"
-      Resource = "${module.streams.api_execution_arn}/*"
+      Resource = module.streams.backend_arns
     }]
   })
 }

@@ -13,7 +13,7 @@ from domain.policy import Policy
 from domain.ports import Deadline, Landed, StreamRepository
 from domain.streams import Snapshot
 from domain.token_names import recount
-from domain.writes import Ended, Freed, Repair, group_names
+from domain.writes import NOTHING, Ended, Freed, Repair, group_names
 
 ROUNDS = 5
 """Attempts at a repair, when the state moves under it."""
@@ -73,11 +73,11 @@ def repair(
 
 def end_all(
     repository: StreamRepository, user_id: str, policy: Policy, now: float, deadline: Deadline
-) -> int | None:
+) -> Freed | None:
     """End every stream of a user, live or not, in one write. Their playback tokens stay counted.
 
     Returns:
-        How many slots were taken before; `None` when the state kept moving.
+        The slots that were given back; `None` when the state kept moving.
     """
 
     def plan(state: Snapshot) -> Repair | None:
@@ -117,19 +117,19 @@ def _give_back(
     user_id: str,
     plan: Callable[[Snapshot], Repair | None],
     deadline: Deadline,
-) -> int | None:
+) -> Freed | None:
     """Make the planned repair, planned anew when the state moves under it.
 
     Returns:
-        How many slots it gave back; `None` when the state kept moving.
+        The slots that it gave back; `None` when the state kept moving.
     """
     state = repository.read(user_id, deadline)
     for _ in range(ROUNDS):
         write = plan(state)
         if write is None:
-            return 0
+            return NOTHING
         result = repository.apply(write, deadline)
         if isinstance(result, Landed):
-            return write.freed.slots
+            return write.freed
         state = result.state
     return None

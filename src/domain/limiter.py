@@ -1,4 +1,4 @@
-"""The use cases: start, heartbeat, end and list, over a repository, a clock and a policy.
+"""The use cases of players and operators, over a repository, a clock and a policy.
 
 Each makes its first write blind; only a write that was refused is decided upon, from the state
 that the refusal itself brings. So an ordinary call is one write and no read.
@@ -6,10 +6,11 @@ that the refusal itself brings. So an ordinary call is one write and no read.
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from typing import Final
 
+from domain import audit
 from domain.bounds import Bound
 from domain.decisions import (
     Gone,
@@ -39,13 +40,15 @@ from domain.requests import (
     EndAnonymous,
     EndNamed,
     EndRequest,
+    EndStreams,
     Heartbeat,
     ListStreams,
+    ShowStreams,
     StartAnonymous,
     StartNamed,
     StartRequest,
 )
-from domain.streams import Lease, LiveStreams, Snapshot
+from domain.streams import Lease, LiveStreams, Snapshot, SpentToken
 from domain.writes import NOTHING, Admit, Freed, ReleaseAnonymous
 
 DEADLINE_SECONDS: Final = 2.5
@@ -68,6 +71,10 @@ class Answer:
         evicted: slots of live streams that had to make room.
         full: the limit that would have refused it, where limits are not enforced.
         token: the playback token of the named stream, good until its lease ends; `None` where none is issued.
+        anonymous_until: when the user's anonymous streams are presumed over, for an operator.
+        spent: the playback tokens that outlive their streams, for an operator; the first to end comes first.
+        ended: the names of the streams that an operator ended.
+        ended_anonymous: how many anonymous streams an operator ended.
     """
 
     outcome: Outcome
@@ -78,6 +85,10 @@ class Answer:
     evicted: int = 0
     full: Bound | None = None
     token: str | None = None
+    anonymous_until: int | None = None
+    spent: tuple[SpentToken, ...] = ()
+    ended: tuple[str, ...] = ()
+    ended_anonymous: int = 0
 
 
 class StreamLimiter:
@@ -161,6 +172,36 @@ class StreamLimiter:
         """The user's live streams, with every write that was answered before this call."""
         state = self._repository.read(request.user_id, self._deadline())
         return self._answer(Settled(Outcome.LISTED), state)
+
+    def show_streams(self, request: ShowStreams) -> Answer:
+        """Return the user's live streams, and what else an operator needs to explain a refusal."""
+        state = self._repository.read(request.user_id, self._deadline())
+        answer = self._answer(Settled(Outcome.LISTED), state)
+        over_since = self.policy.over_since(answer.at)
+        unexpired = [(until, name) for name, until in state.spent.items() if until > over_since]
+        has_anonymous = answer.live is not None and answer.live.anonymous_count > 0
+        return replace(
+            answer,
+            anonymous_until=state.anonymous.expires_at if has_anonymous else None,
+            spent=tuple(SpentToken(name, until) for until, name in sorted(unexpired)),
+        )
+
+    def end_streams(self, request: EndStreams) -> Answer:
+        """End one stream of a user, or all of them, for an operator. Their playback tokens stay counted.
+
+        Ending them again is harmless: `Outcome.ALREADY_ENDED`.
+        """
+        if request.stream_id is not None:
+            answer = self.end(EndNamed(request.user_id, request.stream_id))
+            return replace(answer, ended=(request.stream_id,)) if answer.outcome is Outcome.ENDED else answer
+        now = self._clock.now()
+        freed = audit.end_all(self._repository, request.user_id, self.policy, now, self._deadline())
+        if freed is None:
+            raise StoreContended
+        outcome = Outcome.ENDED if freed.slots else Outcome.ALREADY_ENDED
+        return Answer(
+            outcome, LiveStreams(), None, now, ended=freed.names, ended_anonymous=freed.anonymous.count
+        )
 
     def _start(self, request: StartRequest, deadline: Deadline) -> Answer:
         def decide(state: Snapshot) -> Try | Settled:

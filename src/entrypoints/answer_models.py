@@ -130,6 +130,66 @@ class StreamsAnswer(AnswerModel):
         )
 
 
+class SpentTokenView(AnswerModel):
+    """A stream that is over, and still has an unexpired playback token."""
+
+    stream_id: str
+    token_expires_at: datetime
+
+
+class OperatorStreamsAnswer(AnswerModel):
+    """Everything that takes one of the user's slots, or keeps the user from starting again.
+
+    Attributes:
+        stream_count: the user's live streams.
+        anonymous_expires_at: when the anonymous streams are presumed over; left out where that is unknown.
+        spent_tokens: streams that are over and count towards the token bound, until the token ends.
+    """
+
+    stream_count: int
+    anonymous_count: int
+    anonymous_expires_at: datetime | None = None
+    streams: tuple[StreamView, ...]
+    spent_tokens: tuple[SpentTokenView, ...]
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        """Return what an operator sees of a user."""
+        live = answer.live or LiveStreams()
+        return cls(
+            stream_count=live.count,
+            anonymous_count=live.anonymous_count,
+            anonymous_expires_at=None if answer.anonymous_until is None else _time(answer.anonymous_until),
+            streams=tuple(StreamView.of(lease) for lease in live.leases),
+            spent_tokens=tuple(
+                SpentTokenView(stream_id=token.stream_id, token_expires_at=_time(token.expires_at))
+                for token in answer.spent
+            ),
+        )
+
+
+class OperatorEndAnswer(AnswerModel):
+    """What an operator has ended.
+
+    Attributes:
+        stream_count: the user's live streams after it.
+        ended_streams: the named streams that this call ended, live or expired; empty where there was none.
+        ended_anonymous: how many anonymous streams it ended.
+    """
+
+    stream_count: int
+    ended_streams: tuple[str, ...]
+    ended_anonymous: int
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        """Return what an operator sees of an end."""
+        live = answer.live or LiveStreams()
+        return cls(
+            stream_count=live.count, ended_streams=answer.ended, ended_anonymous=answer.ended_anonymous
+        )
+
+
 class FieldError(AnswerModel):
     """One thing that is wrong with the input."""
 

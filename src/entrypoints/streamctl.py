@@ -24,12 +24,12 @@ from adapters.dynamodb.census import DynamoDbCensus
 from adapters.parameter_store import ParameterUnavailable, parameter
 from adapters.store_calls import StoreCalls
 from domain import audit, group_counts
-from domain.errors import InvalidInput, StoreError
+from domain.errors import InvalidInput, StoreContended, StoreError
 from domain.limiter import DEADLINE_SECONDS, StreamLimiter
 from domain.names import check_stream_id, check_user_id
-from domain.policy import Outcome, Policy
+from domain.policy import Policy
 from domain.ports import Census, Clock, Deadline, StreamRepository
-from domain.requests import EndNamed
+from domain.requests import EndStreams
 from entrypoints import bootstrap
 from entrypoints.event_log import EventLog
 from entrypoints.settings import Settings, SettingsError
@@ -113,12 +113,12 @@ class Operator:
 
     def end(self, user_id: str, stream_id: str | None) -> Iterator[Line]:
         """End one stream of a user, or all of them."""
-        ended: int | None
-        if stream_id is None:
-            ended = audit.end_all(self.repository, user_id, self.policy, self.clock.now(), self._deadline())
-        else:
-            answer = StreamLimiter(self.repository, self.clock, self.policy).end(EndNamed(user_id, stream_id))
-            ended = int(answer.outcome is Outcome.ENDED)
+        limiter = StreamLimiter(self.repository, self.clock, self.policy)
+        try:
+            answer = limiter.end_streams(EndStreams(user_id, stream_id))
+            ended = len(answer.ended) + answer.ended_anonymous
+        except StoreContended:
+            ended = None
         yield Line(
             {"userId": user_id, "streamId": stream_id, "ended": ended},
             f"{user_id}: {'it kept changing, try again' if ended is None else f'{ended} ended'}",

@@ -88,6 +88,7 @@ run "only_what_issues_tokens_reads_their_keys" {
         end       = ["log-hash-key"]
         heartbeat = ["log-hash-key", "playback-key"]
         list      = ["log-hash-key"]
+        operator  = ["log-hash-key"]
         } : key => [
         for parameter in parameters :
         "ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/stream-limiter/${parameter}"
@@ -107,7 +108,7 @@ run "a_key_decrypts_the_keys_of_tokens_only_for_what_issues_them" {
     condition = {
       for key, policy in aws_iam_role_policy.function :
       key => length(jsondecode(policy.policy).Statement[2].Condition.StringEquals["kms:ViaService"])
-    } == { start = 2, end = 1, heartbeat = 2, list = 1 }
+    } == { start = 2, end = 1, heartbeat = 2, list = 1, operator = 1 }
     error_message = "The key is let be used through SSM by a function that reads no parameter."
   }
 }

@@ -16,8 +16,13 @@ run "none_is_asked_for" {
   }
 
   assert {
-    condition     = alltrue([for route in aws_apigatewayv2_route.function : route.authorization_type == "NONE"])
+    condition     = alltrue([for key, route in aws_apigatewayv2_route.function : route.authorization_type == "NONE" if !startswith(key, "operator-")])
     error_message = "A route authenticates although nobody asked for it."
+  }
+
+  assert {
+    condition     = alltrue([for key in ["operator-list", "operator-end"] : aws_apigatewayv2_route.function[key].authorization_type == "AWS_IAM"])
+    error_message = "An operator's route can be called without a signature."
   }
 
   assert {
@@ -39,12 +44,21 @@ run "tokens" {
 
   assert {
     condition = alltrue([
-      for route in aws_apigatewayv2_route.function :
+      for key, route in aws_apigatewayv2_route.function :
       route.authorization_type == "JWT"
       && route.authorizer_id == aws_apigatewayv2_authorizer.jwt[0].id
       && route.authorization_scopes == toset(["watch"])
+      if !startswith(key, "operator-")
     ])
     error_message = "A route can be called without a token."
+  }
+
+  assert {
+    condition = alltrue([
+      for route in [aws_apigatewayv2_route.function["operator-list"], aws_apigatewayv2_route.function["operator-end"]] :
+      route.authorization_type == "AWS_IAM" && route.authorizer_id == null && route.authorization_scopes == null
+    ])
+    error_message = "A viewer's token opens an operator's route."
   }
 
   assert {

@@ -1,4 +1,4 @@
-# Who may do what: one action on one table, one log, one route. Nothing is created; the provider is mocked.
+# Who may do what: its actions on one table, its log, its routes. Nothing is created; the provider is mocked.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -11,21 +11,22 @@ variables {
   log_hash_key = "made-up"
 }
 
-run "one_action_on_one_table" {
+run "its_own_actions_on_one_table" {
   assert {
     condition = { for key, policy in aws_iam_role_policy.function : key => jsondecode(policy.policy).Statement[0] } == {
-      for key, action in {
-        start     = "dynamodb:UpdateItem"
-        end       = "dynamodb:UpdateItem"
-        heartbeat = "dynamodb:UpdateItem"
-        list      = "dynamodb:GetItem"
+      for key, actions in {
+        start     = ["dynamodb:UpdateItem"]
+        end       = ["dynamodb:UpdateItem"]
+        heartbeat = ["dynamodb:UpdateItem"]
+        list      = ["dynamodb:GetItem"]
+        operator  = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
         } : key => {
         Effect   = "Allow"
-        Action   = action
+        Action   = actions
         Resource = aws_dynamodb_table.streams.arn
       }
     }
-    error_message = "A function may do more or less to the table than its one action."
+    error_message = "A function may do more or less to the table than it needs to."
   }
 }
 
@@ -97,6 +98,9 @@ run "only_its_route_may_invoke_a_function" {
       end       = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/POST/stream/end"
       heartbeat = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/POST/stream/heartbeat"
       list      = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/GET/stream"
+
+      operator-list = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/GET/operator/streams"
+      operator-end  = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/DELETE/operator/streams"
     }
     error_message = "Something else than its route may invoke a function."
   }
@@ -104,5 +108,28 @@ run "only_its_route_may_invoke_a_function" {
   assert {
     condition     = alltrue([for permission in aws_lambda_permission.api : permission.qualifier == "live"])
     error_message = "The API may invoke a version that is not live."
+  }
+
+  assert {
+    condition = length(distinct([
+      for permission in aws_lambda_permission.api : "${permission.function_name} ${permission.statement_id}"
+    ])) == 6
+    error_message = "Two permissions of one function have one name: Lambda would refuse the second."
+  }
+}
+
+run "who_may_call_which_routes_is_told_apart" {
+  assert {
+    condition = toset([for arn in output.backend_arns : trimprefix(arn, output.api_execution_arn)]) == toset([
+      "/POST/stream/start", "/POST/stream/end", "/POST/stream/heartbeat", "/GET/stream",
+    ])
+    error_message = "A backend's ARNs are not the routes that it calls."
+  }
+
+  assert {
+    condition = toset([for arn in output.operator_arns : trimprefix(arn, output.api_execution_arn)]) == toset([
+      "/GET/operator/streams", "/DELETE/operator/streams",
+    ])
+    error_message = "An operator's ARNs are not the operator's routes."
   }
 }

@@ -19,6 +19,9 @@ run "each_route_has_its_function" {
       end       = "POST /stream/end"
       heartbeat = "POST /stream/heartbeat"
       list      = "GET /stream"
+
+      operator-list = "GET /operator/streams"
+      operator-end  = "DELETE /operator/streams"
     }
     error_message = "The routes are not those of the contract."
   }
@@ -29,14 +32,23 @@ run "each_route_has_its_function" {
       end       = "entrypoints.stream_end.handler"
       heartbeat = "entrypoints.stream_heartbeat.handler"
       list      = "entrypoints.stream_list.handler"
+      operator  = "entrypoints.operator_routes.handler"
     }
     error_message = "A function has the wrong handler."
   }
 
   assert {
+    condition = (
+      aws_lambda_function.route["start"].description == "POST /stream/start"
+      && aws_lambda_function.route["operator"].description == "DELETE /operator/streams, GET /operator/streams"
+    )
+    error_message = "A function is not described by the routes that it answers."
+  }
+
+  assert {
     condition = alltrue([
       for key, route in aws_apigatewayv2_route.function :
-      route.target == "integrations/${aws_apigatewayv2_integration.function[key].id}"
+      route.target == "integrations/${aws_apigatewayv2_integration.function[startswith(key, "operator-") ? "operator" : key].id}"
     ])
     error_message = "A route leads to another route's integration."
   }
@@ -47,6 +59,24 @@ run "each_route_has_its_function" {
       integration.payload_format_version == "2.0" && integration.integration_uri == aws_lambda_alias.live[key].invoke_arn
     ])
     error_message = "An integration does not hand its function events of format 2.0."
+  }
+}
+
+run "operators_have_a_rate_of_their_own" {
+  variables {
+    throttling_rate  = 20000
+    throttling_burst = 5000
+  }
+
+  assert {
+    condition = {
+      for settings in aws_apigatewayv2_stage.default.route_settings :
+      settings.route_key => [settings.throttling_rate_limit, settings.throttling_burst_limit]
+      } == {
+      "GET /operator/streams"    = [5, 10]
+      "DELETE /operator/streams" = [5, 10]
+    }
+    error_message = "An operator's script could take the capacity from players, or a player's route has another rate."
   }
 }
 

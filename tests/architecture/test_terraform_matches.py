@@ -19,7 +19,9 @@ from dev.gateway import ROUTES
 from dev.stack import FUNCTIONS, function_name
 from domain.names import GROUP_PATTERN, MAX_PATH_PREFIX, PATH_PREFIX_PATTERN
 from domain.streams import CEILING
+from entrypoints import operator_routes
 from entrypoints.groups import MOST_GROUPS_IN_ALL
+from entrypoints.operators import OperatorRoute
 from entrypoints.route import Route
 from entrypoints.settings import MOST_LEASE_SECONDS_WITH_TOKENS, Settings
 
@@ -54,10 +56,18 @@ def environment() -> dict[str, str]:
     return dict(re.findall(r"^ +(\w+) += (.+)$", block(read("functions.tf"), "environment ="), re.MULTILINE))
 
 
-def functions() -> dict[str, str]:
-    """The handler of each route."""
+def handlers() -> dict[str, str]:
+    """Return the handler of each function."""
     text = block(read("main.tf"), "functions =")
-    return dict(re.findall(r'route += "(.+)"\n +handler += "(.+)"', text))
+    return dict(re.findall(r'^    (\w+) = \{\n +handler = "(.+)"$', text, re.MULTILINE))
+
+
+def routes() -> dict[str, str]:
+    """Return the handler that Terraform sends each route to."""
+    main = read("main.tf")
+    text = block(main, "player_routes =") + block(main, "operator_routes =")
+    found = re.findall(r'^    [\w-]+ += \{ function = "(\w+)", key = "(.+)" \}$', text, re.MULTILINE)
+    return {key: handlers()[function] for function, key in found}
 
 
 def bounds_in_terraform(name: str) -> set[tuple[str, float]]:
@@ -183,10 +193,16 @@ def test_a_lease_is_short_with_playback_tokens_on_both_sides() -> None:
 
 def test_terraform_routes_to_every_handler_and_to_no_other() -> None:
     """What Terraform deploys is what the code has, and what `make run` serves."""
-    handlers = {path.stem for path in (TERRAFORM.parent / "src" / "entrypoints").glob("stream_*.py")}
+    entrypoints = TERRAFORM.parent / "src" / "entrypoints"
+    players = {path.stem for path in entrypoints.glob("stream_*.py")}
 
-    assert {handler.split(".")[1] for handler in functions().values()} == handlers
-    assert functions().keys() == {route.key for route in ROUTES}
+    assert {handler.split(".")[1] for handler in handlers().values()} == players | {"operator_routes"}
+    assert routes().keys() == {route.key for route in ROUTES}
+    assert {
+        route.key for route in ROUTES if isinstance(route, OperatorRoute)
+    } == operator_routes.ROUTES.keys()
+    operators = re.findall(r'key = "(.+)"', block(read("main.tf"), "operator_routes ="))
+    assert set(operators) == operator_routes.ROUTES.keys()
 
 
 def test_make_run_lets_pages_do_what_terraform_lets_them_do() -> None:
@@ -201,14 +217,15 @@ def test_make_run_lets_pages_do_what_terraform_lets_them_do() -> None:
     assert int(configured["max_age"]) == cors.MAX_AGE_SECONDS
 
 
-@pytest.mark.parametrize(("key", "path"), functions().items())
+@pytest.mark.parametrize(("key", "path"), routes().items())
 def test_each_route_leads_to_its_own_handler(key: str, path: str) -> None:
     """The handler that Lambda will look up is there, and says that it is of this route."""
     module, _, name = path.rpartition(".")
     handler = getattr(importlib.import_module(module), name)
+    route = operator_routes.ROUTES[key] if handler is operator_routes.handler else handler
 
-    assert isinstance(handler, Route)
-    assert handler.key == key
+    assert isinstance(route, Route)
+    assert route.key == key
     assert callable(handler)
 
 
@@ -217,7 +234,7 @@ def test_the_functions_that_are_looked_for_are_those_that_are_deployed(
 ) -> None:
     """`make logs` and `make rollback` call each function by the name that Terraform gives it."""
     main = read("main.tf")
-    assert set(FUNCTIONS) == set(re.findall(r"^    (\w+) = \{$", block(main, "functions ="), re.MULTILINE))
+    assert set(FUNCTIONS) == handlers().keys()
 
     monkeypatch.setenv("TF_VAR_name", "${var.name}")
     name = function_name("${var.stage}", "${key}").replace("${var.name}-${var.stage}", "${local.prefix}")

@@ -12,6 +12,7 @@ from botocore.credentials import Credentials
 
 from dev.emulator import REGION
 from dev.issuer import Issuer
+from tests.documented import invoke_policies
 
 ME: Final = "viewer-1"
 VICTIM: Final = "viewer-2"
@@ -44,11 +45,12 @@ class World:
         """The API's name in ARNs."""
         return self.url.rpartition("/")[2]
 
-    def send(self, path: str, body: bytes | None, headers: Mapping[str, str]) -> httpx.Response:
-        """One request; without a body it is a GET."""
+    def send(
+        self, path: str, body: bytes | None, headers: Mapping[str, str], method: str = ""
+    ) -> httpx.Response:
+        """One request; without a body and a method it is a GET."""
         sent = {"content-type": "application/json", **headers}
-        method = "GET" if body is None else "POST"
-        return httpx.request(method, self.url + path, content=body, headers=sent, timeout=30)
+        return httpx.request(method or _method(body), self.url + path, content=body, headers=sent, timeout=30)
 
     def send_as_me(self, path: str, body: bytes | None, headers: Mapping[str, str]) -> httpx.Response:
         """One request that is authenticated as it should be: of an ordinary viewer, or of a backend."""
@@ -73,13 +75,15 @@ class World:
         answer = self.send_for(user, None, START, **fields)
         return str(answer.json()["playbackToken"])
 
-    def signed(self, path: str, body: bytes | None, by: Credentials, *, at: str = "") -> dict[str, str]:
+    def signed(
+        self, path: str, body: bytes | None, by: Credentials, *, at: str = "", method: str = ""
+    ) -> dict[str, str]:
         """The headers of a signature (of now, or of this time)."""
-        request = AWSRequest("GET" if body is None else "POST", self.url + path, {}, body)
-        signer = SigV4Auth(by, "execute-api", REGION)
+        method, url = method or _method(body), self.url + path
         if not at:
-            signer.add_auth(request)
-            return dict(request.headers)
+            return signature(method, url, body, by)
+        request = AWSRequest(method, url, {}, body)
+        signer = SigV4Auth(by, "execute-api", REGION)
         request.context["timestamp"] = at
         request.headers["X-Amz-Date"] = at
         canonical = signer.canonical_request(request)
@@ -87,12 +91,12 @@ class World:
         signer._inject_signature_to_request(request, signer.signature(to_sign, request))  # noqa: SLF001 - botocore signs for now alone
         return dict(request.headers)
 
-    def user_with(self, name: str, resource: str | None) -> Credentials:
-        """A user of the account who may invoke this, or nothing."""
+    def user_with(self, name: str, *resources: str) -> Credentials:
+        """A user of the account who may invoke these, or nothing."""
         iam = self.account("iam")
         iam.create_user(UserName=name)
-        if resource:
-            allow = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resource}
+        if resources:
+            allow = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resources}
             policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
             iam.put_user_policy(UserName=name, PolicyName="invoke", PolicyDocument=policy)
         key = iam.create_access_key(UserName=name)["AccessKey"]
@@ -101,3 +105,21 @@ class World:
     def arn(self, what: str) -> str:
         """What a policy calls a part of an API."""
         return f"arn:aws:execute-api:{REGION}:000000000000:{what}"
+
+    def documented_arns(self, who: str) -> list[str]:
+        """Return what docs/security.md lets a `backend` or an `operator` invoke of this API."""
+        return [
+            arn.replace("<region>", REGION).replace("<account>", "000000000000").replace("<api>", self.api_id)
+            for arn in invoke_policies()[who]["Resource"]
+        ]
+
+
+def signature(method: str, url: str, body: bytes | None, by: Credentials) -> dict[str, str]:
+    """Return the headers of a signature of now."""
+    request = AWSRequest(method, url, {}, body)
+    SigV4Auth(by, "execute-api", REGION).add_auth(request)
+    return dict(request.headers)
+
+
+def _method(body: bytes | None) -> str:
+    return "GET" if body is None else "POST"

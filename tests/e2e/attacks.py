@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -157,6 +157,7 @@ OTHERS: Final = (
     ),
     as_me("a limit of one's own", START, json_of(maxStreams=20), 400, "invalid_request"),
     as_me("a limit of one's own, in a query", "/stream?maxStreams=20", None, 400, "invalid_request"),
+    as_me("a start by GET", START, None, 404, None),
 )
 
 
@@ -233,7 +234,6 @@ INPUTS: Final = (
         "a key with a space", START, json_of(userId=ME), 400, "invalid_request", **{"idempotency-key": "a b"}
     ),
     as_me("a route that is not there", "/stream/delete", json_of(userId=ME), 404, None),
-    as_me("a start by GET", START, None, 404, None),
 )
 # Where nobody is asked who they are, nobody sets a limit either.
 OPEN: Final = (
@@ -248,6 +248,7 @@ OPEN: Final = (
     as_me("a query that is no text", "/stream?userId=%c0%ae", None, 400, "invalid_request"),
     as_me("a query that encodes nothing", "/stream?userId=%zz", None, 400, "invalid_request"),
     as_me("nobody, unasked", START, json_of(), 400, "invalid_request"),
+    as_me("a start by GET, unasked", START, None, 404, None),
 )
 
 
@@ -281,9 +282,7 @@ SIGNATURES: Final = (
     ),
     signing("another route's signature", lambda w: w.signed("/stream/end", BODY, w.backend)),
     signing("a signature of last year", lambda w: w.signed(START, BODY, w.backend, at="20200101T000000Z")),
-    signing(
-        "a user of the account who may nothing", lambda w: w.signed(START, BODY, w.user_with("none", None))
-    ),
+    signing("a user of the account who may nothing", lambda w: w.signed(START, BODY, w.user_with("none"))),
     signing(
         "a user who may call another API",
         lambda w: w.signed(START, BODY, w.user_with("other", w.arn("abcdef12/*"))),
@@ -297,4 +296,93 @@ SIGNATURES: Final = (
     by_backend("a limit in words, signed", START, json_of(userId=VICTIM, maxStreams="20")),
     by_backend("nobody, signed", START, json_of()),
     by_backend("a user with a line break, signed", START, json_of(userId="viewer-2\n")),
+    # The emulator looks for the permission before the route, and a backend's permission names routes.
+    as_me("a start by GET, signed", START, None, 403, None),
+)
+
+
+OPERATORS_PATH: Final = f"/operator/streams?userId={VICTIM}"
+
+
+def on_operators(
+    name: str,
+    how: Callable[[World, str, str], dict[str, str]],
+    ends: tuple[int, str | None] = (403, None),
+    path: str = OPERATORS_PATH,
+    methods: Sequence[str] = ("GET", "DELETE"),
+) -> list[Attack]:
+    """A call by each of these methods, with the headers that `how` makes for a path and a method."""
+
+    def by(method: str) -> Callable[[World], httpx.Response]:
+        return lambda world: world.send(path, None, how(world, path, method), method)
+
+    return [Attack(f"{name}: {method}", by(method), *ends) for method in methods]
+
+
+def with_login(world: World, *_: str) -> dict[str, str]:
+    """The headers of the victim's own login, which is good for every route of players under `jwt`."""
+    return {"authorization": f"Bearer {world.issuer.token(VICTIM)}"}
+
+
+def with_overrides(world: World, *_: str) -> dict[str, str]:
+    """The headers by which some servers take another method or path."""
+    paths = dict.fromkeys(("x-original-url", "x-rewrite-url", "x-forwarded-prefix"), OPERATORS_PATH)
+    methods = ("x-http-method-override", "x-http-method", "x-method-override")
+    return {**with_login(world), **paths, **dict.fromkeys(methods, "DELETE")}
+
+
+def by_user(name: str, *arns: str, documented: bool = False) -> Callable[[World, str, str], dict[str, str]]:
+    """Sign by a user who may invoke these parts of the API, or what is documented for a backend."""
+
+    def how(world: World, path: str, method: str) -> dict[str, str]:
+        given = [world.arn(f"{world.api_id}/{arn}") for arn in arns]
+        resources = world.documented_arns("backend") if documented else given
+        user = world.user_with(f"{name}-{world.auth}-{method.lower()}", *resources)
+        return world.signed(path, None, user, method=method)
+
+    return how
+
+
+def an_operator(world: World, name: str, method: str) -> Credentials:
+    """Return the credentials of a user who may do what an operator may: to be misused."""
+    arns = world.documented_arns("operator")
+    return world.user_with(f"operator-{name}-{world.auth}-{method.lower()}", *arns)
+
+
+NOT_ROUTED: Final = (404, None)
+BY_FUNCTION: Final = (403, "not_allowed")
+"""The emulator lets a bearer through to a route that asks for a signature; AWS refuses it first."""
+
+# On the operator's routes, in every mode.
+OPERATOR: Final = (
+    *on_operators("an operator without a signature", lambda *_: {}),
+    *on_operators("a viewer as an operator", with_login, BY_FUNCTION),
+    *on_operators("a backend as an operator", by_user("backend-op", documented=True)),
+    *on_operators("a user of the account as an operator", by_user("nobody-op")),
+    *on_operators(
+        "an operator who may only look",
+        by_user("half-op", "$default/GET/operator/streams"),
+        methods=["DELETE"],
+    ),
+    *on_operators(
+        "an operator with a wrong secret",
+        lambda w, path, method: w.signed(
+            path, None, Credentials(an_operator(w, "wrong", method).access_key, "wrong"), method=method
+        ),
+    ),
+    *on_operators(
+        "a look's signature for an end",
+        lambda w, path, method: w.signed(path, None, an_operator(w, "look", method), method="GET"),
+        methods=["DELETE"],
+    ),
+    *on_operators(
+        "another method in the place of an end", with_overrides, NOT_ROUTED, methods=["POST", "PUT", "PATCH"]
+    ),
+    *on_operators("the path in capitals", with_login, NOT_ROUTED, "/Operator/Streams?userId=1"),
+    *on_operators("the path and a slash", with_login, NOT_ROUTED, "/operator/streams/?userId=1"),
+    *on_operators("the path after two slashes", with_login, BY_FUNCTION, f"/{OPERATORS_PATH}"),
+    *on_operators("the path, encoded", with_login, BY_FUNCTION, "/operator%2fstreams?userId=1"),
+    *on_operators("below the path", with_login, NOT_ROUTED, "/operator/streams/1"),
+    *on_operators("the path by a detour", with_login, NOT_ROUTED, "/stream/%2e%2e/operator/streams?userId=1"),
+    *on_operators("an end by a player's path", with_login, NOT_ROUTED, "/stream", methods=["DELETE"]),
 )

@@ -1,17 +1,15 @@
-"""The commands of docs/runbook.md."""
+"""The commands of docs/runbook.md and docs/support.md."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
+from tests.documented import DOCS
 from tests.e2e.watched import WatchedStage
-
-PAGE = Path(__file__).parents[2] / "docs" / "runbook.md"
 
 
 def commands(stage: WatchedStage, user: str, stream: str) -> list[str]:
-    """Give every command, about this stage, user and stream; each knows what its block exports."""
-    text = PAGE.read_text(encoding="utf-8")
+    """Return every command of the runbook, about this stage, user and stream."""
     meant = {
         "stage": stage.stage,
         "api_url": stage.api_url,
@@ -20,6 +18,12 @@ def commands(stage: WatchedStage, user: str, stream: str) -> list[str]:
         "kvs_arn": "none",
         "moment": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    return commands_of("runbook.md", meant)
+
+
+def commands_of(page: str, meant: Mapping[str, str]) -> list[str]:
+    """Return every command of a page with these names replaced; each knows what its block exports."""
+    text = (DOCS / page).read_text(encoding="utf-8")
     found = []
     for block in re.findall(r"^ *```(?:sh|bash|console)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
         exported = ""

@@ -15,8 +15,10 @@ from http import HTTPStatus
 from typing import Any
 
 import httpx
+from botocore.credentials import Credentials
 
 from adapters.dynamodb.items import STREAM_PREFIX, key
+from tests.e2e.attacked import signature
 from tests.e2e.cloudwatch import Metric, Metrics, Monitoring, State
 from tests.e2e.watched import WatchedStage
 from tests.support import expire
@@ -24,11 +26,12 @@ from tests.support import expire
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a player's."""
+    """A call of a player's; by another method than POST, of an operator's, about all of a user's streams."""
 
     route: str
     user: str
     stream: str
+    method: str = "POST"
 
 
 @dataclass
@@ -131,7 +134,9 @@ class Story:
         for name, value in {"Count": 1, "5xx": int(status >= 500), "Latency": took}.items():
             self.metrics.put(self.minutes, Metric.of("AWS/ApiGateway", name, ApiId=api), value)
         invoked = {"integrationStatus": "200"} if is_invoked else {}
-        line = self.monitoring.line(apiId=api, routeKey=f"POST {call.route}", status=str(status), **invoked)
+        line = self.monitoring.line(
+            apiId=api, routeKey=f"{call.method} {call.route}", status=str(status), **invoked
+        )
         for metric in (one.count(line) for one in self.monitoring.filters):
             if metric:
                 self.metrics.put(self.minutes, metric, 1)
@@ -144,8 +149,13 @@ class Story:
         self._called += 1
         if self.admits is not None and self._called > self.admits:
             return HTTPStatus.TOO_MANY_REQUESTS, False
-        body = {"userId": call.user, "streamId": call.stream}
-        status = self.http.post(f"{self.stage.api_url}{call.route}", json=body).status_code
+        url = f"{self.stage.api_url}{call.route}"
+        if call.method == "POST":
+            status = self.http.post(url, json={"userId": call.user, "streamId": call.stream}).status_code
+        else:
+            url = f"{url}?userId={call.user}"
+            signed = signature(call.method, url, None, Credentials("test", "test"))
+            status = self.http.request(call.method, url, headers=signed).status_code
         return status, status != HTTPStatus.UNAUTHORIZED
 
     def _read_logs(self) -> None:

@@ -22,7 +22,17 @@ from dev.smoke import USER, SmokeError, signature, smoke
 from stream_limiter_client import AsyncStreamLimiter, LimitReached, ServiceError, StreamLimiter
 from tests.clients.installed import examples, python_client
 from tests.e2e.attacked import SCRIPT, START, World
-from tests.e2e.attacks import CLAIMS, INPUTS, OTHERS, PLAYBACK, SIGNATURES, TOKENS, Attack, json_of
+from tests.e2e.attacks import (
+    CLAIMS,
+    INPUTS,
+    OPERATOR,
+    OTHERS,
+    PLAYBACK,
+    SIGNATURES,
+    TOKENS,
+    Attack,
+    json_of,
+)
 from tests.e2e.deployed import need_the_tools, stage
 from tests.e2e.token_attacks import (
     CIRCLES,
@@ -62,7 +72,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World
         root = Credentials("test", "test")
         jwt = World("jwt", stage(emulator, directory / "jwt", **tokens)[1], issuer, account, root)
         iam = World("iam", stage(emulator, directory / "iam", **signatures)[1], issuer, account, root)
-        backend = iam.user_with("backend", iam.arn(f"{iam.api_id}/$default/*"))
+        backend = iam.user_with("backend", *iam.documented_arns("backend"))
         yield {"jwt": jwt, "iam": replace(iam, backend=backend)}
 
 
@@ -152,6 +162,7 @@ def test_both_python_clients_sign_and_name_the_limit(worlds: dict[str, World]) -
     [
         *(("jwt", attack) for attack in (*TOKENS, *CLAIMS, *OTHERS, *PLAYBACK, *INPUTS)),
         *(("iam", attack) for attack in (*SIGNATURES, *INPUTS)),
+        *((auth, attack) for auth in ("jwt", "iam") for attack in OPERATOR),
     ],
     ids=lambda value: value.name if isinstance(value, Attack) else value,
 )

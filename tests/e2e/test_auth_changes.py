@@ -25,6 +25,9 @@ MODES: Final = {
     "none": {"auth": "none"},
 }
 ROUTES: Final = {"jwt": "JWT", "another issuer": "JWT", "iam": "AWS_IAM", "none": "NONE"}
+OPERATORS: Final = [("AWS_IAM", None)] * 2
+"""How the operator's routes authenticate, whatever the mode."""
+
 STRANGER: Final = {"jwt": 401, "another issuer": 401, "iam": 403, "none": 200}
 WALK: Final = ("jwt", "iam", "jwt", "none", "iam", "none", "jwt", "another issuer")
 """Every change from one mode to another, each once."""
@@ -74,7 +77,7 @@ def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChangingStage
 
 @pytest.mark.parametrize(("before", "after"), list(pairwise(WALK)))
 def test_each_change_of_mode_can_be_applied(before: str, after: str, changing: ChangingStage) -> None:
-    """No authorizer is deleted while a route refers to it, and then every route asks for the new mode."""
+    """No authorizer is deleted while a route refers to it; routes for players have the new mode."""
     if changing.mode != before:
         changing.change_to(before)
     old, deleted = changing.authorizers(), len(changing.gateway.deleted)
@@ -84,8 +87,10 @@ def test_each_change_of_mode_can_be_applied(before: str, after: str, changing: C
     new = changing.authorizers()
     assert list(new.values()) == [MODES[after][name] for name in ["jwt_issuer"] if name in MODES[after]]
     assert changing.gateway.deleted[deleted:] == [one for one in old if one not in new]
-    assert changing.routes() == [(ROUTES[after], next(iter(new), None))] * 4
+    of_players = [(ROUTES[after], next(iter(new), None))] * 4
+    assert sorted(changing.routes(), key=str) == sorted([*of_players, *OPERATORS], key=str)
     assert httpx.get(f"{changing.url}/stream?userId=1", timeout=30).status_code == STRANGER[after]
+    assert httpx.get(f"{changing.url}/operator/streams?userId=1", timeout=30).status_code == 403
 
 
 def test_a_stage_with_an_authorizer_can_be_undeployed(changing: ChangingStage) -> None:

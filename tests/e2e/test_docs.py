@@ -85,10 +85,15 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def test_the_site_is_drawn_in_a_browser(page: Page, address: str) -> None:
-    """The description with its four routes, and the diagram of a lease."""
+    """The description with its six routes, and the diagram of a lease."""
     page.goto(f"{address}/api-reference.html")
     operations = page.frame_locator("iframe").locator(".opblock-summary-path")
-    expect(operations).to_have_text(["/stream/start", "/stream/heartbeat", "/stream/end", "/stream"])
+    expect(operations).to_have_text(
+        [
+            *("/stream/start", "/stream/heartbeat", "/stream/end", "/stream"),
+            *("/operator/streams", "/operator/streams"),
+        ]
+    )
     page.goto(f"{address}/leases.html")
     expect(page.locator("div.mermaid")).to_be_visible()
 

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 import httpx
 import pytest
+from botocore.credentials import Credentials
 
 from dev.emulator import start_emulator
 from dev.terraform import Stack, TerraformError
+from tests.e2e.attacked import signature
 from tests.e2e.deployed import need_the_tools, stage
 from tests.logs import log_lines, telling
 from tests.support import client_of
@@ -21,11 +23,21 @@ pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 VIEWER: Final = "viewer-1"
 CALLS: Final = {
-    "start": ("POST", "/stream/start"),
-    "heartbeat": ("POST", "/stream/heartbeat"),
-    "end": ("POST", "/stream/end"),
-    "list": ("GET", f"/stream?userId={VIEWER}"),
+    "start": [("POST", "/stream/start")],
+    "heartbeat": [("POST", "/stream/heartbeat")],
+    "end": [("POST", "/stream/end")],
+    "list": [("GET", f"/stream?userId={VIEWER}")],
+    "operator": [
+        ("GET", f"/operator/streams?userId={VIEWER}"),
+        ("DELETE", f"/operator/streams?streamId=tv&userId={VIEWER}"),
+    ],
 }
+"""An ordinary call of each route of a function: together they make every call that the function needs."""
+
+ACTIONS: Final = [
+    *((function, "dynamodb:UpdateItem") for function in ("start", "heartbeat", "end", "operator")),
+    *((function, "dynamodb:GetItem") for function in ("list", "operator")),
+]
 POLICY: Final = "table-and-log"
 PARAMETER: Final = "/stream-limiter/log-hash-key"
 KEY: Final = "pepper"
@@ -57,18 +69,34 @@ class Granted:
         """A client of the account's root user."""
         return client_of(self.endpoint_url, service)
 
+    def answers(self, function: str) -> list[httpx.Response]:
+        """Send the function an ordinary request along each of its routes, and return its answers."""
+        body = {"userId": VIEWER, "streamId": "tv"}
+        return [
+            self.send(method, path, json.dumps(body).encode() if method == "POST" else None)
+            for method, path in CALLS[function]
+        ]
+
     def answer(self, function: str) -> httpx.Response:
-        """Send the function an ordinary request, and return its answer."""
-        method, path = CALLS[function]
-        body = None if method == "GET" else {"userId": VIEWER, "streamId": "tv"}
-        return httpx.request(method, self.url + path, json=body, timeout=30)
+        """Send the one route of the function an ordinary request, and return its answer."""
+        (answer,) = self.answers(function)
+        return answer
+
+    def send(self, method: str, path: str, body: bytes | None) -> httpx.Response:
+        """Send a request, signed by the account's root user."""
+        url = self.url + path
+        headers = {
+            "content-type": "application/json",
+            **signature(method, url, body, Credentials("test", "test")),
+        }
+        return httpx.request(method, url, content=body, headers=headers, timeout=30)
 
     def call(self, function: str) -> int:
-        """Send the function an ordinary request, and return the status."""
-        return self.answer(function).status_code
+        """Send the function its ordinary requests, and return the worst status."""
+        return max(answer.status_code for answer in self.answers(function))
 
     def call_anew(self, function: str) -> int:
-        """Send the function an ordinary request in a new process, and return the status."""
+        """Send the function its ordinary requests in a new process, and return the worst status."""
         self.restart(function)
         return self.call(function)
 
@@ -114,10 +142,10 @@ def actions(statement: Any) -> set[str]:
 
 
 def without(policy: Any, action: str) -> Any:
-    """The policy without the statement that allows this."""
-    left = [statement for statement in policy["Statement"] if action not in actions(statement)]
-    assert len(left) == len(policy["Statement"]) - 1
-    return {**policy, "Statement": left}
+    """Return the policy without this action, and without a statement that allows nothing else."""
+    assert sum(action in actions(statement) for statement in policy["Statement"]) == 1
+    left = [{**one, "Action": sorted(actions(one) - {action})} for one in policy["Statement"]]
+    return {**policy, "Statement": [one for one in left if one["Action"]]}
 
 
 def without_parameter(policy: Any, name: str) -> Any:
@@ -168,11 +196,11 @@ def test_what_a_function_may_do_is_what_it_does(function: str, granted: Granted)
     assert granted.client("iam").list_role_policies(RoleName=role)["PolicyNames"] == [POLICY]
 
 
-@pytest.mark.parametrize("function", CALLS)
-def test_each_call_needs_its_permission(function: str, granted: Granted) -> None:
-    """With its one permission on the table taken away a function fails, and with it back it works."""
+@pytest.mark.parametrize(("function", "action"), ACTIONS)
+def test_each_call_needs_its_permission(function: str, action: str, granted: Granted) -> None:
+    """With a permission on the table taken away a function fails, and with it back it works."""
     policy = granted.policy(function)
-    (action,) = actions(policy["Statement"][0])
+    assert actions(policy["Statement"][0]) == {one for of, one in ACTIONS if of == function}
     assert granted.call(function) < 500
 
     granted.allow(function, without(policy, action))
@@ -271,10 +299,11 @@ def test_a_protected_stage_is_not_undeployed(granted: Granted) -> None:
 
 def test_no_line_of_a_log_names_the_user(granted: Granted) -> None:
     """Whatever was called, and whatever failed, the functions' logs hold hashes."""
-    for function, (method, path) in CALLS.items():
-        for body in ({"userId": VIEWER, "streamId": "tv"}, {"userId": VIEWER, "streamId": "not valid"}):
-            json_body = None if function == "list" else body
-            httpx.request(method, granted.url + path, json=json_body, timeout=30)
+    for method, path in (call for calls in CALLS.values() for call in calls):
+        for stream in ("tv", "not valid"):
+            body = json.dumps({"userId": VIEWER, "streamId": stream}).encode()
+            granted.send(method, path, body if method == "POST" else None)
+        granted.send(method, f"{path}&userId={VIEWER}", None)
     policy = granted.policy("start")
     granted.allow("start", without(policy, "dynamodb:UpdateItem"))
     headers = {"authorization": "Bearer eyJhbGciOi"}

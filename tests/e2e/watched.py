@@ -16,7 +16,7 @@ from dev import ROOT
 from dev.emulator import Emulator, start_emulator
 from dev.package import THIS_PYTHON
 from dev.servers import free_port
-from dev.stack import emulated_api_url, emulated_environment
+from dev.stack import FUNCTIONS, emulated_api_url, emulated_environment
 from tests.e2e.faulty_store import FaultyStore
 from tests.support import client_of, succeed
 from tests.terminal import terminal
@@ -62,7 +62,7 @@ class WatchedStage:
     @property
     def functions(self) -> list[str]:
         """The names of the functions."""
-        return [f"{self.prefix}-{route}" for route in ("start", "end", "heartbeat", "list")]
+        return [f"{self.prefix}-{route}" for route in FUNCTIONS]
 
     @property
     def package(self) -> Path:

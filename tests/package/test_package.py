@@ -72,7 +72,7 @@ sys.path.insert(0, sys.argv[1])
 import boto3
 import pydantic, structlog
 import entrypoints.stream_start, entrypoints.stream_end
-import entrypoints.stream_heartbeat, entrypoints.stream_list
+import entrypoints.stream_heartbeat, entrypoints.stream_list, entrypoints.operator_routes
 client = boto3.client("dynamodb", region_name="eu-central-1")
 assert client.meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com", client.meta.endpoint_url
 assert client.exceptions.ConditionalCheckFailedException

@@ -11,14 +11,17 @@ variables {
   log_hash_key_parameter = "/household-test-log-hash-key"
 }
 
-run "the_backend_may_call_this_api_and_nothing_else" {
+run "the_backend_may_call_its_routes_of_this_api_and_nothing_else" {
   assert {
     condition = jsondecode(aws_iam_policy.backend.policy).Statement == [{
-      Effect   = "Allow"
-      Action   = "execute-api:Invoke"
-      Resource = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/*"
+      Effect = "Allow"
+      Action = "execute-api:Invoke"
+      Resource = [
+        for route in ["POST/stream/end", "POST/stream/heartbeat", "GET/stream", "POST/stream/start"] :
+        "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/${route}"
+      ]
     }]
-    error_message = "The backend may do more or less than call the API."
+    error_message = "The backend may do more or less than call its routes."
   }
 
   assert {

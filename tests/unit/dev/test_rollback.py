@@ -102,6 +102,42 @@ def test_the_first_release_has_none_before_it() -> None:
     assert first.live() == ["a", "a"]
 
 
+def test_a_function_that_came_with_the_release_stays(stage: Lambda) -> None:
+    """The release before has no version of it; the others go back without it, and again the next time."""
+    stage.versions["operator"], stage.aliases["operator"] = [], {}
+    stage.deploy("c")
+
+    stage.roll_back()
+    assert stage.live() == ["b", "b", "c"]
+
+    stage.roll_back()
+    assert stage.live() == ["a", "a", "c"]
+
+
+def test_a_function_that_came_goes_back_with_the_others_afterwards(stage: Lambda) -> None:
+    """To a release that has it, and past a withdrawn one to a release that has not."""
+    stage.versions["operator"], stage.aliases["operator"] = [], {}
+    stage.deploy("c")
+    stage.deploy("d")
+
+    stage.roll_back()
+    assert stage.live() == ["c", "c", "c"]
+
+    stage.roll_back()
+    stage.deploy("e")
+    stage.roll_back()
+    assert stage.live()[:2] == ["b", "b"]
+
+
+def test_a_function_whose_past_is_deleted_is_not_taken_for_a_new_one(stage: Lambda) -> None:
+    """Its first version is gone, so it was there: nothing goes back without it."""
+    stage.deploy("c")
+    del stage.versions["end"][:2]
+
+    with pytest.raises(RollbackError, match="no release before"):
+        stage.roll_back()
+
+
 def test_what_was_never_deployed_has_nothing_live() -> None:
     """Functions of an older form of this service are told from those that can go back."""
     with pytest.raises(RollbackError, match="start has no alias `live`: deploy it first"):

@@ -27,8 +27,9 @@ def mend(store: StreamRepository) -> bool:
 
 
 def clear(store: StreamRepository) -> int | None:
-    """End all of the user's streams."""
-    return end_all(store, USER, POLICY, NOW, DEADLINE)
+    """End all of the user's streams, and return how many slots that gave back."""
+    freed = end_all(store, USER, POLICY, NOW, DEADLINE)
+    return None if freed is None else freed.slots
 
 
 def store_of(*writes: Write) -> RecordingRepository:
@@ -196,7 +197,9 @@ def test_a_repair_counts_names_anew(policy: Policy) -> None:
 def test_ending_all_leaves_the_tokens_counted(policy: Policy) -> None:
     """A token of an ended stream is good until it ends; one of a lease that is over is not."""
     store = tokens_store()
-    assert end_all(store, USER, policy, NOW, DEADLINE) == 2
+    freed = end_all(store, USER, policy, NOW, DEADLINE)
+    assert freed is not None
+    assert freed.names == ("b", "a")
     left = store.read(USER, DEADLINE)
     assert (left.stream_count, left.tokens) == (0, frozenset("at"))
     assert left.spent == {"a": NOW + 90, "t": NOW + 50}

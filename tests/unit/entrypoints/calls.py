@@ -9,20 +9,21 @@ from typing import Any, Final
 from adapters.aws.api import AwsApi
 from adapters.in_memory import InMemoryStreamRepository
 from adapters.store_calls import StoreCalls
+from dev import gateway
 from domain.ports import Clock, StreamRepository
-from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
+from entrypoints import bootstrap
 from entrypoints.route import Route
 from entrypoints.settings import Settings
 from proof.fuzz import is_described
 from tests.fakes import FakeClock
 
 EVENTS: Final = Path(__file__).parents[2] / "events"
-ROUTES: Final[dict[str, Route[Any]]] = {
-    handler.key: handler
-    for handler in (stream_start.handler, stream_heartbeat.handler, stream_end.handler, stream_list.handler)
-}
+ROUTES: Final[dict[str, Route[Any]]] = {route.key: route for route in gateway.ROUTES}
 CALLS: Final = ("start", "start_named", "heartbeat", "end", "end_named", "list")
-"""An ordinary call of each kind, by the name of its event."""
+"""An ordinary call of each kind that a player or a backend makes, by the name of its event."""
+
+OPERATOR_CALLS: Final = ("operator_list", "operator_end", "operator_end_named")
+"""An ordinary call of each kind that an operator makes."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def event(name: str, **changes: Any) -> dict[str, Any]:
 
 
 class Api:
-    """The four routes over one service.
+    """The routes over one service.
 
     Args:
         repository: keeps the streams; by default one in memory.

@@ -6,10 +6,10 @@ import pytest
 
 from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled, StoreUnavailable
 from tests.fakes import FailingRepository, FakeClock
-from tests.unit.entrypoints.calls import CALLS, Api, assert_problem, event, in_seconds, moment
+from tests.unit.entrypoints.calls import CALLS, OPERATOR_CALLS, Api, assert_problem, event, in_seconds, moment
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", [*CALLS, *OPERATOR_CALLS])
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -50,7 +50,7 @@ def test_an_open_service_admits_unverified(clock: FakeClock) -> None:
         assert answer.body["heartbeatSeconds"] == 30
 
 
-@pytest.mark.parametrize("name", ["end", "end_named", "list"])
+@pytest.mark.parametrize("name", ["end", "end_named", "list", *OPERATOR_CALLS])
 def test_an_open_service_makes_nothing_else_up(name: str) -> None:
     """What is no start or heartbeat fails in open mode as well."""
     api = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open")
@@ -58,7 +58,7 @@ def test_an_open_service_makes_nothing_else_up(name: str) -> None:
     assert_problem(api.call(name), 503, "store_unavailable")
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", [*CALLS, *OPERATOR_CALLS])
 def test_throttling_is_no_way_in(name: str) -> None:
     """A caller that throttles its own user is not admitted for it, in open mode either."""
     api = Api(FailingRepository(StoreThrottled()), ON_STORE_FAILURE="open")
@@ -71,7 +71,7 @@ def test_verified_is_not_said_of_what_is(api: Api) -> None:
     assert "verified" not in api.call("start_named").body
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", [*CALLS, *OPERATOR_CALLS])
 @pytest.mark.parametrize("error", [ZeroDivisionError("s3cret detail"), StoreFault("s3cret detail")])
 def test_the_unexpected_is_opaque(name: str, error: Exception) -> None:
     """A failure that nobody foresaw tells its caller nothing but where to look it up."""

@@ -14,7 +14,7 @@ from entrypoints.problems import RULES
 from entrypoints.settings import Settings
 from tests import documented
 from tests.fakes import FailingRepository, FakeClock
-from tests.unit.entrypoints.calls import ROUTES, Api, LambdaContext, event
+from tests.unit.entrypoints.calls import CALLS, OPERATOR_CALLS, ROUTES, Api, LambdaContext, event
 
 Output = pytest.CaptureFixture[str]
 Event = dict[str, Any]
@@ -36,6 +36,8 @@ def events(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     clock.advance(200)
     api.start("1", streamId="c")
     api.call("list", rawQueryString="userId=1")
+    for name in OPERATOR_CALLS:
+        api.call(name)
     api.end("1", streamId="c")
     api.end("1", streamId="c")
     api.end("1")
@@ -62,14 +64,15 @@ def events(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
         failing.start("1")
         failing.heartbeat("1", **named)
         failing.end("1")
-        failing.call("list")
+        for name in ("list", *OPERATOR_CALLS):
+            failing.call(name)
     Api(AUTH="jwt").start("1")
     subject = {"jwt": {"claims": {"sub": "2"}}}
     Api(AUTH="jwt").call("start", requestContext={"requestId": "r", "authorizer": subject})
     monkeypatch.delenv("TABLE_NAME", raising=False)
     bootstrap.service.cache_clear()
-    for route in ROUTES.values():
-        route(event("start"), LambdaContext())
+    for sent in map(event, (*CALLS, *OPERATOR_CALLS)):
+        ROUTES[sent["routeKey"]](sent, LambdaContext())
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 

@@ -1,0 +1,36 @@
+"""What the operator's routes have in common: API Gateway checks a signature for them in every mode of `AUTH`.
+
+An operator may look at any user's streams and end them. Each event names the operator.
+"""
+
+from typing import Any
+
+from entrypoints.callers import Unauthenticated
+from entrypoints.event_log import EventLog
+from entrypoints.http_request import HttpRequest
+from entrypoints.route import CommandT, Route
+
+
+class OperatorRoute(Route[CommandT]):
+    """A route of the operator's, whose events have the operator's ARN."""
+
+    __slots__ = ()
+
+    def _record(self, request: HttpRequest, context: Any, log: EventLog) -> dict[str, Any]:
+        operator = _arn(request)
+        return super()._record(request, context, log) | ({"operator": operator} if operator else {})
+
+
+def require_operator(request: HttpRequest) -> None:
+    """Return if API Gateway has checked the caller's signature and permission.
+
+    Raises:
+        Unauthenticated: it has not. No setting turns this off: `make run` names an operator of its own.
+    """
+    if not _arn(request):
+        raise Unauthenticated("no signature of an operator was checked")
+
+
+def _arn(request: HttpRequest) -> str:
+    """Return the ARN of the IAM principal that signed the request; empty where none did."""
+    return str(request.authorizer("iam").get("userArn") or "")
