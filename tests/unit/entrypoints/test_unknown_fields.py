@@ -111,7 +111,7 @@ def test_bodies_of_old_players_are_answered_as_documented(row: list[str], conten
 
 
 @pytest.mark.parametrize("route", ROUTES)
-@pytest.mark.parametrize("name", UNKNOWN.keys() - {"\udfff"})
+@pytest.mark.parametrize("name", [name for name in UNKNOWN if name != "\udfff"])
 @pytest.mark.parametrize("variable", ["", "refuse"])
 def test_unknown_fields_are_refused_by_default(route: str, name: str, variable: str) -> None:
     """By a 400 that names the field."""
