@@ -242,8 +242,7 @@ $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(LOCALSTACK) $(CRT):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 or newer, or name it with make PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name another with make PYTHON=…" % sys.version_info[:2])'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv), or name another Python with make PYTHON=…" >&2; exit 1; }
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(PYTHON) -m dev.environment $(@D) $<
 	@touch $@
 
 # One quick retry: offline, make run must not wait a minute for npm.
@@ -252,5 +251,5 @@ NPM_CI := npm ci --silent --no-audit --no-fund --fetch-retries 1 --fetch-retry-m
 # to, a parser and another verifier for the edge, hls.js for the page of make run; without npm the tests that need them
 # are skipped, and the page has no video.
 %/node_modules/.installed: %/package-lock.json
-	@! command -v npm >/dev/null || (cd $* && $(NPM_CI) && touch node_modules/.installed) \
+	@! command -v npm >/dev/null || (echo "$*/node_modules: fetching what package-lock.json names …" && cd $* && $(NPM_CI) && touch node_modules/.installed) \
 		|| echo "npm cannot fetch what $*/package-lock.json names: go on without it."
