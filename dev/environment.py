@@ -22,7 +22,8 @@ def main(folder: str, lock: str) -> int:
     pinned = len(_PINNED.findall(Path(lock).read_text(encoding="utf-8")))
     print(f"{folder}: made of {pinned} packages, which {lock} names …", flush=True)
     began = time.monotonic()
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    if code := subprocess.run([sys.executable, "-m", "venv", folder], check=False).returncode:
+        return code
     install = ["install", "--disable-pip-version-check", "--progress-bar=off", "--require-hashes", "-r", lock]
     said: list[str] = []
     with subprocess.Popen(
