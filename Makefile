@@ -223,7 +223,7 @@ bench: package-local $(PLOTTER) ## Measure against the bare SDK: build/bench.jso
 	@$(if $(SHORT),:,.venv-bench/bin/python -m bench.plots)
 
 .PHONY: capacity
-capacity: $(VENV) ## Show what an audience asks of an account, and costs (VIEWERS=1000000, HEARTBEAT=60, PLAY_MINUTES=60, SEGMENT_SECONDS=6)
+capacity: $(VENV) ## Show what an audience asks of an account, and costs (VIEWERS=1000000, HEARTBEAT=60, PLAY_MINUTES=60, …)
 	@$(PY) -m dev.capacity
 
 .PHONY: clean
