@@ -1,7 +1,7 @@
 """Capacity and cost by number of viewers: `make capacity VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60`.
 
 `SEGMENT_SECONDS=6` says how much video one request to the edge brings, for what playback tokens cost there.
-`CURVE=` and `WATCH_HOURS=2` say how a month is watched: how many at each hour, and how long a subscriber a day.
+`CURVE=` and `WATCH_HOURS=2` say how a month is watched: how many at each hour, how long a subscriber a day.
 A model, not a measurement: docs/scaling.md says what it assumes, and what changes with each power of ten.
 """
 

@@ -200,7 +200,7 @@ def test_the_model_counts_as_many_calls_as_a_simulated_audience_makes() -> None:
     # Everybody is somewhere in a play, more often in a long one: when its end comes, and a heartbeat.
     began = clock.now()
     agenda = []
-    for player in range(audience.viewers):
+    for player in range(10_000):
         (this_length,) = chance.choices(lengths := [length() for _ in range(10)], lengths)
         ends = began + chance.random() * this_length
         beats = began + chance.random() * audience.heartbeat_seconds
