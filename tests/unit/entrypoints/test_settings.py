@@ -169,6 +169,11 @@ A_KEY: Final = (
 WRONG: Final = [
     ("AUTH", "basic", "must be none, jwt or iam"),
     ("AUTH", "NONE", "must be none, jwt or iam"),
+    ("USER_CLAIM", "x" * 129, "must have at most 128 characters"),
+    ("UNKNOWN_FIELDS", "drop", "must be refuse or ignore"),
+    ("UNKNOWN_FIELDS", "IGNORE", "must be refuse or ignore"),
+    ("ANONYMOUS", "false", "must be allow or refuse"),
+    ("ANONYMOUS", "REFUSE", "must be allow or refuse"),
     ("LIMIT_CLAIM", "x" * 129, "must have at most 128 characters"),
     ("LIMIT_CLAIM", NO_TEXT, "must be valid Unicode text"),
     ("GROUP_LIMITS_CLAIM", "x" * 129, "must have at most 128 characters"),
