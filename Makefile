@@ -1,4 +1,4 @@
-# The one interface of this repository: `make` lists what there is.
+# The one interface of this repository: `make` lists what people need, `make help-all` all there is.
 # Variables are given on the command line, as in `make run PORT=3001`, and reach every command.
 
 PYTHON ?= python3
@@ -22,15 +22,23 @@ export PYTHONPATH := src:.
 
 ## -- Everyday
 
+USUAL := run test up down deploy smoke logs rollback streamctl capacity
 .PHONY: help
-help: ## List the targets
+help: ## List the targets that people need
+	@echo "make TARGET VARIABLE=value …"
+	@awk -F ':.*## ' -v usual=' $(USUAL) ' '/^[a-z0-9-]+:.*## / && index(usual, " " $$1 " ") \
+		{sub(/ \(/, sprintf("\n%13s(", ""), $$2); printf "  %-11s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "make help-all lists the others too."
+
+.PHONY: help-all
+help-all: ## List all targets
 	@awk -F ':.*## ' '/^## -- /{print substr($$0, 6)} /^[a-z0-9-]+:.*## /{printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(VENV) $(EMULATOR) ## Make the environments that everyday work needs
 
 .PHONY: run
-run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C (PORT=3000, CORS_ORIGINS=any on localhost); needs no AWS
+run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C; needs no AWS (PORT=3000, CORS_ORIGINS=any on localhost)
 	@exec $(PY) -m dev.serve
 
 # Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process. These wait,
@@ -38,7 +46,7 @@ run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C (
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
 IN_THREES := --numprocesses 3 --dist loadfile
 .PHONY: test
-test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs these and test-long
+test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs test-long too
 	$(PY) -m pytest -m "not e2e" $(IN_PARALLEL) --dist worksteal
 	$(PY) -m pytest -m "e2e and not long" $(IN_THREES)
 
@@ -100,7 +108,7 @@ format: $(VENV) ## Format the sources, and mend what can be mended safely
 ## -- The whole service on the AWS emulator
 
 .PHONY: up
-up: package-local $(EMULATOR) ## Deploy to the emulator on this machine (EMULATOR_PORT=4566, AUTH=none, jwt or iam, USER_CLAIM=sub); prints the API's URL last
+up: package-local $(EMULATOR) ## Deploy to the emulator on this machine; prints the API's URL last (EMULATOR_PORT=4566, AUTH=none, jwt or iam, USER_CLAIM=sub)
 	@$(PY) -m dev.stack up
 
 .PHONY: token
@@ -108,13 +116,13 @@ token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1",
 	@$(PY) -m dev.tokens $(ARGS)
 
 .PHONY: down
-down: $(VENV) ## Take all of it away again
+down: $(VENV) ## Take all away again that make up has deployed
 	@$(PY) -m dev.stack down
 
 ## -- On AWS, with your own credentials
 
 .PHONY: deploy
-deploy: package ## Deploy with Terraform, which shows the plan and asks (STAGE=dev, AUTO_APPROVE=1, KEEP_VERSIONS=3, BACKEND_CONFIG=file)
+deploy: package ## Deploy to AWS with Terraform, which shows the plan and asks (STAGE=dev, AUTO_APPROVE=1, KEEP_VERSIONS=3, BACKEND_CONFIG=file)
 	@exec $(PY) -m dev.deploy deploy
 
 .PHONY: undeploy
@@ -127,27 +135,22 @@ bootstrap: $(VENV) ## Keep a stage's Terraform state in S3, in a bucket that is 
 
 ## -- Whichever of the two is up
 
-LOGS := logs-start logs-end logs-heartbeat logs-list logs-operator
+.PHONY: logs
+logs: $(VENV) ## Follow the functions' logs: colours on a terminal, JSON in a pipe (STAGE=dev, FN=start: one of them, FOLLOW=0, ALL=1: Lambda's lines)
+	@exec $(PY) -m dev.logs $(FN)
+
+# Their names until FN came: commands that people know by heart.
+LOGS := logs-start logs-end logs-heartbeat logs-list
 .PHONY: $(LOGS)
 $(LOGS): logs-%: $(VENV)
 	@exec $(PY) -m dev.logs $*
-
-.PHONY: logs
-logs: $(VENV) ## Follow the logs of all functions: coloured on a terminal, JSON in a pipe
-	@exec $(PY) -m dev.logs start end heartbeat list operator
-
-logs-start: ## Follow the log of POST /stream/start (STAGE=dev; FOLLOW=0: only what is there)
-logs-end: ## Follow the log of POST /stream/end
-logs-heartbeat: ## Follow the log of POST /stream/heartbeat
-logs-list: ## Follow the log of GET /stream
-logs-operator: ## Follow the log of the operator's routes, which names who called
 
 .PHONY: rollback
 rollback: $(VENV) ## Let the API call the release before again, at once (STAGE=dev)
 	@exec $(PY) -m dev.rollback
 
 .PHONY: smoke
-smoke: $(VENV) ## Check a deployed service with one stream, which it ends again (URL=…; TOKEN=… or AUTH=iam where it asks)
+smoke: $(VENV) ## Check a deployed service with one stream, which it ends again (URL=…, and TOKEN=… or AUTH=iam where it asks)
 	@exec $(PY) -m dev.smoke
 
 .PHONY: streamctl
@@ -220,7 +223,7 @@ bench: package-local $(PLOTTER) ## Measure against the bare SDK: build/bench.jso
 	@$(if $(SHORT),:,.venv-bench/bin/python -m bench.plots)
 
 .PHONY: capacity
-capacity: $(VENV) ## What an audience asks of an account, and costs (VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60 SEGMENT_SECONDS=6)
+capacity: $(VENV) ## Show what an audience asks of an account, and costs (VIEWERS=1000000, HEARTBEAT=60, PLAY_MINUTES=60, …)
 	@$(PY) -m dev.capacity
 
 .PHONY: clean
@@ -243,8 +246,7 @@ $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(LOCALSTACK) $(CRT):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 or newer, or name it with make PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name another with make PYTHON=…" % sys.version_info[:2])'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv), or name another Python with make PYTHON=…" >&2; exit 1; }
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(PYTHON) -m dev.environment $(@D) $<
 	@touch $@
 
 # One quick retry: offline, make run must not wait a minute for npm.
@@ -253,5 +255,5 @@ NPM_CI := npm ci --silent --no-audit --no-fund --fetch-retries 1 --fetch-retry-m
 # to, a parser and another verifier for the edge, hls.js for the page of make run; without npm the tests that need them
 # are skipped, and the page has no video.
 %/node_modules/.installed: %/package-lock.json
-	@! command -v npm >/dev/null || (cd $* && $(NPM_CI) && touch node_modules/.installed) \
+	@! command -v npm >/dev/null || (echo "$*/node_modules: fetching what package-lock.json names …" && cd $* && $(NPM_CI) && touch node_modules/.installed) \
 		|| echo "npm cannot fetch what $*/package-lock.json names: go on without it."

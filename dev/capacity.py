@@ -1,6 +1,7 @@
 """Capacity and cost by number of viewers: `make capacity VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60`.
 
 `SEGMENT_SECONDS=6` says how much video one request to the edge brings, for what playback tokens cost there.
+`CURVE=` and `WATCH_HOURS=2` say how a month is watched: how many at each hour, how long a subscriber a day.
 A model, not a measurement: docs/scaling.md says what it assumes, and what changes with each power of ten.
 """
 
@@ -9,7 +10,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,16 @@ MILLION: Final = 1_000_000
 THROTTLING_RATE: Final = 1000
 """Requests per second that a stage admits, unless Terraform's variable says otherwise."""
 
+DAY_HOURS: Final = 24
+EVENING: Final = (
+    *(60, 40, 28, 22, 20, 20, 22, 26, 30, 33, 36, 39),
+    *(43, 45, 46, 48, 52, 60, 72, 86, 98, 100, 96, 78),
+)
+"""How many watch in each hour from midnight on, as percentages of the peak: an assumption, 50 on average.
+
+Two of its points are published, as docs/scaling.md says: a trough of a fifth, and a peak from 8 to 10 p.m.
+"""
+
 RAMP_MINUTES: Final = 30
 """An on-demand table takes twice its former peak at once, and as much again after so many minutes."""
 
@@ -29,7 +40,7 @@ class Audience:
     """Who watches, and how the service is set up.
 
     Attributes:
-        viewers: streams that are watched at the same time.
+        viewers: streams that are watched at the same time; a mean need not be whole.
         heartbeat_seconds: between two heartbeats of a player.
         play_seconds: how long one is watched, on average.
         streams_per_user: how many of them one user has.
@@ -41,7 +52,7 @@ class Audience:
         segment_seconds: how much video one request to the edge brings.
     """
 
-    viewers: int
+    viewers: float
     heartbeat_seconds: float = 30
     play_seconds: float = HOUR
     streams_per_user: int = 3
@@ -95,6 +106,30 @@ class Capacity:
     def dollars_million_requests(self) -> float:
         """All services together."""
         return self.dollars / (self.requests_second * HOUR / MILLION)
+
+
+@dataclass(frozen=True)
+class Month:
+    """What a month costs, where as many as an audience's viewers watch at its busiest hour.
+
+    Attributes:
+        mean_viewers: over the hours of a day.
+        constant_dollars: were every hour like the busiest.
+        dollars: on the curve, of the service.
+        edge_dollars: on the curve, of the edge's checks of requests for video on demand.
+        subscribers: who make such an audience.
+    """
+
+    mean_viewers: float
+    constant_dollars: float
+    dollars: float
+    edge_dollars: float
+    subscribers: float
+
+    @property
+    def dollars_subscriber(self) -> float:
+        """The service's, on the curve."""
+        return self.dollars / self.subscribers
 
 
 def charge_hour(use_hour: float, tiers: Sequence[Mapping[str, float]]) -> float:
@@ -160,18 +195,46 @@ def capacity(audience: Audience, prices: Mapping[str, Any]) -> Capacity:
     )
 
 
+def month(
+    audience: Audience,
+    prices: Mapping[str, Any],
+    curve: Sequence[float] = EVENING,
+    watch_hours: float = 2,
+) -> Month:
+    """Return what a month of such days costs.
+
+    All is paid by use, and the tiers are of a month's use: only the mean of the curve counts.
+
+    Args:
+        audience: at the busiest hour.
+        prices: of the table.
+        curve: how many watch in each hour of a day, on any scale.
+        watch_hours: how much a subscriber watches in a day, on all screens together.
+    """
+    mean = audience.viewers * sum(curve) / len(curve) / max(curve)
+    on_average = capacity(replace(audience, viewers=mean), prices)
+    return Month(
+        mean_viewers=mean,
+        constant_dollars=capacity(audience, prices).dollars * MONTH_HOURS,
+        dollars=on_average.dollars * MONTH_HOURS,
+        edge_dollars=on_average.edge_dollars_hour * MONTH_HOURS,
+        subscribers=mean * DAY_HOURS / watch_hours,
+    )
+
+
 def load_prices() -> dict[str, Any]:
     """The table of prices and quotas."""
     return tomllib.loads(PRICES.read_text(encoding="utf-8"))
 
 
-def report(audience: Audience, needed: Capacity, as_of: str) -> str:
+def report(audience: Audience, needed: Capacity, a_month: Month, as_of: str) -> str:
     """The figures for people."""
     raised = [f"  raise {name}: {need:,.0f}, there are {there:,}" for name, need, there in needed.quotas]
     dollars = ", ".join(f"{name} ${dollars:,.2f}" for name, dollars in needed.dollars_hour.items())
     edge = (
         f"${needed.edge_dollars_hour:,.2f} more per hour on demand, ${2 * needed.edge_dollars_hour:,.2f} live"
     )
+    on_the_curve = f"${a_month.dollars:,.2f}, and the edge ${a_month.edge_dollars:,.2f}"
     lines = (
         f"{audience.viewers:,} viewers, a heartbeat every {audience.heartbeat_seconds:g} s",
         f"  {needed.requests_second:,.1f} requests/s, {needed.write_units_second:,.1f} write units/s",
@@ -186,6 +249,9 @@ def report(audience: Audience, needed: Capacity, as_of: str) -> str:
         f"  by a REST API that calls the table itself: ${needed.direct_dollars_hour:,.2f} per hour",
         f"  by function URLs: ${needed.dollars - needed.dollars_hour['API Gateway']:,.2f} per hour",
         f"  with playback tokens, the edge: {edge}, with segments of {audience.segment_seconds:g} s",
+        f"  a month with every hour like this: ${a_month.constant_dollars:,.2f}",
+        f"  a month with this at the peak, {a_month.mean_viewers:,.0f} viewers on average: {on_the_curve}",
+        f"  of {a_month.subscribers:,.0f} subscribers, each ${a_month.dollars_subscriber:.4f} a month",
         f"  (list prices of {as_of}, us-east-1)",
     )
     return "\n".join(lines)
@@ -202,15 +268,34 @@ def _given(name: str, default: float) -> float:
     return value
 
 
+def _given_curve() -> Sequence[float]:
+    text = os.environ.get("CURVE")
+    if not text:
+        return EVENING
+    try:
+        curve = [float(part) for part in text.split(",")]
+    except ValueError:
+        curve = []
+    if len(curve) != DAY_HOURS or not all(0 <= share < math.inf for share in curve) or not any(curve):
+        sys.exit(
+            "make capacity: CURVE is 24 numbers with commas between them, one for each hour from midnight on"
+        )
+    return curve
+
+
 def main() -> None:
     """Read the variables, and print the report; without VIEWERS one for each power of ten."""
     prices = load_prices()
+    curve, watch_hours = _given_curve(), _given("WATCH_HOURS", 2)
+    if watch_hours > DAY_HOURS:
+        sys.exit(f"make capacity: WATCH_HOURS is of a day, and not {watch_hours:g}")
     heartbeat, play = _given("HEARTBEAT", 30), _given("PLAY_MINUTES", 60) * 60
     segment = _given("SEGMENT_SECONDS", 6)
     viewers = [round(_given("VIEWERS", 1))] if os.environ.get("VIEWERS") else [10**n for n in range(3, 9)]
     for count in viewers:
         audience = Audience(count, heartbeat, play, segment_seconds=segment)
-        print(report(audience, capacity(audience, prices), prices["as_of"]))
+        a_month = month(audience, prices, curve, watch_hours)
+        print(report(audience, capacity(audience, prices), a_month, prices["as_of"]))
 
 
 if __name__ == "__main__":

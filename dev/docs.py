@@ -16,6 +16,8 @@ SITE: Final = ROOT / "build" / "site"
 MERMAID: Final = "mermaid@11.4.1"
 MERMAID_SHA256: Final = "ec7b61b391aaa24bf666fd20e48d0a626eeb4a95b95bc6b3016a122d7f0bc2af"
 SCRIPT: Final = "mermaid.min.js"
+PORT: Final = 8000
+"""Where the command that is printed serves the site."""
 
 
 def main() -> int:
@@ -31,7 +33,12 @@ def main() -> int:
     if code := subprocess.run(build, cwd=ROOT, env=environment, check=False).returncode:
         return code
     shutil.copy(script, SITE / "assets" / SCRIPT)
-    print(f"file://{SITE / 'index.html'}, or with the API call by call: python3 -m http.server -d build/site")
+    print(
+        f"http://localhost:{PORT} has it after: python3 -m http.server --bind 127.0.0.1 -d build/site {PORT}"
+    )
+    print(
+        f"file://{SITE / 'index.html'} needs no server, and is without the search and the API call by call."
+    )
     return 0
 
 

@@ -1,11 +1,15 @@
-"""`make logs`, `logs-start`, `-end`, …: follow the functions' logs, on the emulator or on AWS."""
+"""`make logs`, `make logs FN=start`: follow the functions' logs, on the emulator or on AWS.
+
+Our events are shown, and what breaks a function; Lambda's lines about each invocation only with ALL=1.
+"""
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,34 +25,48 @@ POLLS_EVERY_SECONDS = 2
 # CloudWatch shows an event some seconds after it happened, and not always in order.
 LATE_BY_SECONDS = 60
 
+_OF_AN_INVOCATION: Final = re.compile(r"(START|END|REPORT|(INIT|RESTORE)_(START|REPORT)) ")
+"""https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html"""
+
 
 def main(arguments: list[str]) -> int:
     """Print the logs of these functions from ten minutes ago on, until Ctrl-C; with FOLLOW=0 only up to now.
 
-    For a terminal: a coloured line per event. Else JSON: an object per line.
+    Without arguments: of all. For a terminal: a coloured line per event. Else JSON: an object per line.
     """
-    if not arguments or not set(arguments) <= set(FUNCTIONS):
-        print(f"usage: python -m dev.logs {'|'.join(FUNCTIONS)} …", file=sys.stderr)
+    functions = arguments or FUNCTIONS
+    if unknown := set(functions) - set(FUNCTIONS):
+        print(
+            f"There is no function {', '.join(sorted(unknown))}: FN is {', '.join(FUNCTIONS)}.",
+            file=sys.stderr,
+        )
         return 2
     try:
         stage = enter_stage()
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
-    groups = [f"/aws/lambda/{function_name(stage, key)}" for key in arguments]  # as terraform/logs.tf has it
+    groups = [f"/aws/lambda/{function_name(stage, key)}" for key in functions]  # as terraform/logs.tf has it
     shown = readable if sys.stdout.isatty() else as_json
     try:
         # Terraform and other SDKs read AWS_REGION; boto3 alone does not.
         client = boto3.client("logs", region_name=os.environ.get("AWS_REGION"))
         print(f"Log group {', '.join(groups)} at {client.meta.endpoint_url}", file=sys.stderr)
+        shows_all = os.environ.get("ALL") == "1"
         for message in messages(client, groups, follow=os.environ.get("FOLLOW") != "0"):
-            print(shown(message.rstrip("\n")), flush=True)
+            if shows_all or not is_of_an_invocation(message):
+                print(shown(message.rstrip("\n")), flush=True)
     except (BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(file=sys.stderr)
     return 0
+
+
+def is_of_an_invocation(line: str) -> bool:
+    """Return whether Lambda wrote the line about an invocation, or about the start of a process."""
+    return _OF_AN_INVOCATION.match(line) is not None
 
 
 def as_json(line: str) -> str:

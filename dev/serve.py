@@ -47,6 +47,8 @@ def main() -> None:
     try:
         origins = parse_origins(os.environ.get(CORS_ORIGINS))
         listener = _listen(os.environ.get("PORT") or DEFAULT_PORT)
+        if os.environ.get("AUTH") not in {None, "", Auth.NONE}:
+            print("AUTH has no effect: make run authenticates nobody, and make up AUTH=jwt or iam does.")
         with _store():
             _settle_groups()
             settings = _settle_playback_key()

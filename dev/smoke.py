@@ -1,6 +1,7 @@
 """`make smoke URL=…`: start, keep, list and end one stream of a user of its own; no stream is left.
 
-What remains is the item of that one user, without a stream, and the same for every check.
+A service that refuses the stream because its user has no slot left is right: then the other routes must not
+know the stream. What remains is the item of that one user, without a stream, and the same for every check.
 """
 
 import base64
@@ -27,8 +28,10 @@ class SmokeError(Exception):
     """The service does not do what it should; the message is one sentence."""
 
 
-def smoke(url: str, *, token: str | None = None, sign: Sign | None = None) -> None:
+def smoke(url: str, *, token: str | None = None, sign: Sign | None = None) -> str | None:
     """Check the service at this URL, as the bearer of this token or under a signature where it asks for one.
+
+    Return why the service refused the stream where that is right, and `None` where it admitted the stream.
 
     Raises:
         SmokeError: a call was not answered as it should be.
@@ -40,14 +43,23 @@ def smoke(url: str, *, token: str | None = None, sign: Sign | None = None) -> No
         base_url=url.rstrip("/"), headers=headers, auth=sign, timeout=ANSWERS_WITHIN_SECONDS
     ) as api:
         try:
-            for path in ("/stream/start", "/stream/heartbeat"):
-                _expect(api.post(path, json=stream | user))
-            if stream["streamId"] not in _expect(api.get("/stream", params=user)).text:
-                raise SmokeError("GET /stream does not list the stream that was started.")
+            started = api.post("/stream/start", json=stream | user)
+            refusal = _right_refusal(started)
+            if refusal is None:
+                _expect(started)
+            kept = api.post("/stream/heartbeat", json=stream | user)
+            _expect(kept, httpx.codes.OK if refusal is None else httpx.codes.GONE)
+            is_listed = stream["streamId"] in _expect(api.get("/stream", params=user)).text
         finally:
             ended = api.post("/stream/end", json=stream | user)
-        if not _expect(ended).json()["ended"]:
-            raise SmokeError("POST /stream/end found nothing to end.")
+        has_ended = _expect(ended).json()["ended"]
+    if refusal is None and not is_listed:
+        raise SmokeError("GET /stream does not list the stream that was started.")
+    if refusal is None and not has_ended:
+        raise SmokeError("POST /stream/end found nothing to end.")
+    if refusal is not None and (is_listed or has_ended):
+        raise SmokeError("POST /stream/start took a slot for a stream that it refused.")
+    return refusal
 
 
 def signature() -> Sign:
@@ -72,8 +84,19 @@ def signature() -> Sign:
     return sign
 
 
-def _expect(answer: httpx.Response) -> httpx.Response:
-    if not answer.is_success:
+def _right_refusal(started: httpx.Response) -> str | None:
+    """Return why a start was refused, if no slot is free by the refusal's own figures, or no further name."""
+    try:
+        refusal = started.json()
+        is_full = refusal["streamCount"] >= refusal["maxStreams"]
+        is_right = refusal["code"] == "too_many_starts" or (refusal["code"] == "limit_reached" and is_full)
+        return str(refusal["detail"]) if is_right else None
+    except (ValueError, TypeError, KeyError):  # an answer that is none of these refusals
+        return None
+
+
+def _expect(answer: httpx.Response, status: int = httpx.codes.OK) -> httpx.Response:
+    if answer.status_code != status:
         request = answer.request
         failure = f"{request.method} {request.url.path} answered {answer.status_code}: {answer.text}"
         if challenge := answer.headers.get("www-authenticate"):  # API Gateway's reason stands here alone
@@ -113,11 +136,11 @@ def main() -> int:
         return 2
     try:
         sign = signature() if os.environ.get("AUTH") == "iam" else None
-        smoke(url, token=os.environ.get("TOKEN"), sign=sign)
+        refusal = smoke(url, token=os.environ.get("TOKEN"), sign=sign)
     except (SmokeError, httpx.HTTPError) as error:
         print(f"It does not work: {error}", file=sys.stderr)
         return 1
-    print("It works.")
+    print("It works." if refusal is None else f"It works, and rightly refuses another stream: {refusal}")
     return 0
 
 

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from domain.errors import InvalidInput
 from domain.names import GROUP_PATTERN, check_path_prefix
 from domain.streams import CEILING
 
@@ -59,7 +60,10 @@ def parse_paths(text: str) -> dict[str, str]:
         prefix, _, name = part.partition("=")
         if not _NAME.fullmatch(name):
             raise ValueError(f"entry {number} is not of the form /prefix/=name")
-        paths[check_path_prefix(prefix)] = name
+        try:
+            paths[check_path_prefix(prefix)] = name
+        except InvalidInput as error:
+            raise ValueError(f"the path of entry {number} {error.reason}") from None
     if len(paths) < len(parts):
         raise ValueError("a path prefix is named twice")
     return paths

@@ -85,7 +85,7 @@ def _limit_reached(error: LimitReached) -> str:
     of_group = "" if group is None else f" in the group {group}"
     if limit == 0:
         return f"This user may not watch any stream{of_group}."
-    streams = "streams" if group is None or limit > 1 else "stream"
+    streams = "stream" if limit == 1 else "streams"
     return f"The maximum of {limit} simultaneous {streams}{of_group} is reached."
 
 

@@ -21,6 +21,7 @@ from adapters.playback_keys import PlaybackKey, parse_keys
 from domain.policy import MAX_STREAMS, Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
 from entrypoints.groups import MOST_GROUPS_IN_ALL, MOST_PATHS, parse_labels, parse_limits, parse_paths
+from entrypoints.setting_problems import sentence
 
 DEFAULT: Final = Policy()
 
@@ -73,7 +74,7 @@ class LogLevel(StrEnum):
 
 
 class SettingsError(Exception):
-    """The environment does not make valid settings; the text names each variable and what is wrong."""
+    """The environment does not make valid settings; the text has a sentence for each wrong variable."""
 
 
 def _keys(text: SecretStr) -> tuple[PlaybackKey, ...]:
@@ -209,11 +210,11 @@ class Settings(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             problems = (
-                f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
+                sentence(problem, {DOMAIN_PATTERN: "a domain of two labels or more, such as example.com"})
                 for problem in error.errors(include_input=False, include_url=False)
                 if problem["type"] != "default_factory_not_called"  # follows from another problem
             )
-            raise SettingsError("; ".join(problems)) from None
+            raise SettingsError(" ".join(problems)) from None
 
     @property
     def policy(self) -> Policy:

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.dynamodb import items
 from dev import terraform_docs
-from dev.capacity import Audience, capacity, load_prices
+from dev.capacity import EVENING, Audience, capacity, load_prices, month
 from domain.group_counts import RECOUNTS
 from entrypoints.problems import RULES
 from entrypoints.settings import Settings
@@ -95,6 +95,23 @@ def test_what_an_audience_asks_for_is_what_the_model_says(row: list[str]) -> Non
     hour, million = needed.dollars, needed.dollars_million_requests
     model = [needed.requests_second, needed.concurrency, hour, million, hour / viewers]
     assert figures == pytest.approx(model, rel=0.025)
+
+
+@pytest.mark.parametrize("row", rows("scaling.md", "viewers at the busiest hour"), ids=lambda row: row[0])
+def test_what_a_month_costs_is_what_the_model_says(row: list[str]) -> None:
+    """To two digits: `make capacity` prints the same."""
+    viewers, *figures = (float(cell.replace(",", "")) for cell in row)
+    of = month(Audience(int(viewers)), load_prices())
+    spent = [of.constant_dollars, of.dollars, of.edge_dollars]
+    assert figures == pytest.approx(
+        [of.mean_viewers, *spent, of.subscribers, of.dollars_subscriber], rel=0.03
+    )
+
+
+def test_the_evening_curve_is_the_models() -> None:
+    """Hour by hour."""
+    shares = [float(share) for row in rows("scaling.md", "hours") for share in row[1].split(",")]
+    assert tuple(shares) == EVENING
 
 
 @pytest.mark.parametrize("row", rows("scaling.md", "streams at once"), ids=lambda row: row[0])

@@ -2,34 +2,63 @@
 
 import re
 import shutil
+import subprocess
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Final, Literal
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from dev import ROOT
 from dev.browser import MISSING, chromium, find
-from dev.docs import MKDOCS, SITE
+from dev.docs import MKDOCS, PORT, SITE
 from dev.local_service import LocalService
+from dev.servers import free_port
 from tests.support import skip_or_fail, succeed
 
 CLIENTS = sorted(readme.parent.name for readme in ROOT.glob("clients/*/README.md"))
+
+DOCS: Final = ROOT / "docs"
+DECISIONS: Final = [page for page in sorted(DOCS.glob("adr/*.md")) if page.stem != "README"]
+PAGES: Final = [
+    "404.html",
+    *(f"clients/{client}.html" for client in CLIENTS),
+    *(page.with_suffix(".html").name for page in sorted(DOCS.glob("*.md"))),
+    "adr/index.html",
+]
+EVERY_PAGE: Final = [
+    *PAGES,
+    *(pytest.param(f"adr/{page.stem}.html", marks=pytest.mark.long) for page in DECISIONS),
+]
+LOOKS: Final[dict[Literal["light", "dark"], str]] = {"light": "default", "dark": "slate"}
+"""What the theme calls the colours of a system."""
+GRAVE: Final = ("serious", "critical")
+DESK: Final[ViewportSize] = {"width": 1280, "height": 800}
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def site() -> Path:
-    """The site, built strictly: a link to a page or a heading that is not there fails it."""
+def built() -> str:
+    """What `make docs` prints, when the site is built strictly: a link that leads nowhere fails it."""
     if not MKDOCS.exists():
         skip_or_fail("MkDocs is not installed: `make docs` installs it.")
     if shutil.which("npm") is None:
         skip_or_fail("npm is not installed: it fetches the diagrams' script.")
-    succeed("make", "docs")
+    return succeed("make", "docs")
+
+
+@pytest.fixture(scope="module")
+def site(built: str) -> Path:
+    """The site."""
+    assert built
     return SITE
 
 
@@ -56,7 +85,7 @@ def test_the_readme_of_each_client_is_a_page(site: Path, client: str) -> None:
     assert f'href="clients/{client}.html"' in (site / "index.html").read_text(encoding="utf-8")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
     """Where the site is served."""
     quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
@@ -112,3 +141,100 @@ def test_the_site_calls_make_run(page: Page, address: str) -> None:
         answer = start.locator(".live-responses-table .response").first
         expect(answer).to_contain_text("200")
         expect(answer).to_contain_text('"maxStreams": 3')
+
+
+def test_the_first_address_that_is_printed_is_a_served_one(built: str) -> None:
+    """The command beside it serves all of the site: a file needs no server, but the API call by call does."""
+    served, file = built.splitlines()[-2:]
+    found = re.fullmatch(
+        rf"http://localhost:{PORT} has it after: (python3 -m http\.server .* {PORT})", served
+    )
+    assert found
+    assert file.startswith(f"file://{SITE}/index.html ")
+    port = str(free_port())
+    command = found[1].removesuffix(str(PORT)) + port
+    with subprocess.Popen(command.split(), cwd=ROOT, stderr=subprocess.DEVNULL) as server:
+        try:
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    answer = httpx.get(f"http://localhost:{port}/api-reference.html")
+                    break
+                except httpx.TransportError:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.1)
+        finally:
+            server.terminate()
+    assert answer.status_code == 200
+
+
+def test_the_home_page_says_what_it_is(page: Page, address: str) -> None:
+    """Beneath its name and above the picture; the quick start is a page of its own."""
+    page.goto(address)
+    expect(page.locator("h1")).to_have_text(re.compile("^stream-limiter"))
+    expect(page.locator("article p").first).to_contain_text(
+        "No subscriber watches on more than N screens at once."
+    )
+    expect(page.get_by_role("img", name="Four screens")).to_be_visible()
+    page.get_by_role("link", name="Quick start").first.click()
+    expect(page.locator("h1")).to_have_text(re.compile("^Quick start"))
+
+
+def test_there_are_five_sections(page: Page, address: str) -> None:
+    """Beside the home page; in each of them no more entries than a reader takes in at once."""
+    page.set_viewport_size(DESK)
+    page.goto(address)
+    tabs = page.locator(".md-tabs__link")
+    expect(tabs).to_have_text(["Home", "Start", "Guides", "Reference", "Reasons", "Project"])
+    for section in tabs.all_inner_texts()[1:]:
+        tabs.filter(has_text=re.compile(rf"^\s*{section}\s*$")).click()
+        expect(page.locator(".md-tabs__item--active")).to_have_text(section)
+        assert 1 < page.locator(".md-nav--primary .md-nav__item--active .md-nav__item:visible").count() < 10
+
+
+def test_the_site_has_a_logo_and_leads_to_its_repository(page: Page, address: str) -> None:
+    """Both in the header, on a desk."""
+    page.set_viewport_size(DESK)
+    page.goto(address)
+    logo = page.locator(".md-header__button.md-logo img")
+    expect(logo).to_be_visible()
+    assert logo.evaluate("image => image.naturalWidth") > 0
+    repository = page.locator(".md-header__source").get_by_role("link")
+    expect(repository).to_have_attribute("href", "https://example.com/stream-limiter")
+
+
+def test_the_search_finds_a_page(page: Page, address: str) -> None:
+    """By a word of its text."""
+    page.set_viewport_size(DESK)
+    page.goto(address)
+    page.get_by_placeholder("Search").press_sequentially("evening curve")
+    expect(page.locator(".md-search-result__link").first).to_contain_text("Scaling")
+
+
+def test_the_colours_follow_the_system_and_the_reader(page: Page, address: str) -> None:
+    """Dark where the system is, until the reader says otherwise; plots are dark then too."""
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{address}/scaling.html")
+    body, plot = page.locator("body"), page.get_by_role("img", name="what an audience asks for")
+    expect(body).to_have_attribute("data-md-color-scheme", "slate")
+    expect(plot).to_have_css("filter", re.compile(r"^invert\(0\.88\)"))
+    page.get_by_title("Switch to light colours").click()
+    expect(body).to_have_attribute("data-md-color-scheme", "default")
+    expect(plot).to_have_css("filter", "none")
+    page.get_by_title("Switch to dark colours").click()
+    expect(body).to_have_attribute("data-md-color-scheme", "slate")
+
+
+@pytest.mark.parametrize("path", EVERY_PAGE)
+def test_everybody_can_read_it(browser: Browser, address: str, path: str) -> None:
+    """On a desk axe-core has nothing serious to say of a page, by day or night, and each table fits it."""
+    for scheme, look in LOOKS.items():
+        with browser.new_page(color_scheme=scheme, viewport=DESK) as page:
+            page.goto(f"{address}/{path}")
+            expect(page.locator("body")).to_have_attribute("data-md-color-scheme", look)
+            found = Axe().run(page, options={"resultTypes": ["violations"]})
+            assert [each for each in found.response["violations"] if each["impact"] in GRAVE] == []
+            tables = page.locator(".md-typeset__scrollwrap")
+            expect(tables).to_have_count(page.locator("article table:not([class])").count())
+            assert not any(tables.evaluate_all("all => all.map(each => each.scrollWidth > each.clientWidth)"))
+            assert page.evaluate("document.documentElement.scrollWidth") <= DESK["width"]

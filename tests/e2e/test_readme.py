@@ -50,7 +50,7 @@ ENVIRONMENT: Final = {
 RUN: Final = ("make run", "make run LEASE_SECONDS=15")
 ON_THE_EMULATOR: Final = (
     "make up",
-    "make logs-start",
+    "make logs FN=start",
     "make deploy STAGE=dev",
     'make streamctl STAGE=dev ARGS="show 1"',
     "make undeploy STAGE=dev",
@@ -60,6 +60,7 @@ MEASURING: Final = ("make bench", "make prove")
 ELSEWHERE: Final = {
     "make test": "this very run",
     "make docs": "test_docs.py",
+    "make help-all": "test_help.py",
     "make bootstrap": "test_rollout.py",
     "make playback-key": "test_playback_key.py",
     "make rollback STAGE=dev": "test_rollout.py, which has a release to go back to",
@@ -94,7 +95,7 @@ def test_no_command_is_left_out() -> None:
     """A command that comes into the README needs a test here, and the quick start has no others."""
     makes = {command for command in commands() if not command.startswith("curl ")}
     assert makes == {*RUN, *ON_THE_EMULATOR, *MEASURING, *ELSEWHERE}
-    assert set(commands("docs/index.md")) <= set(commands())
+    assert set(commands("docs/quick-start.md")) <= set(commands())
 
 
 def test_each_curl_is_answered() -> None:

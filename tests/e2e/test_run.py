@@ -195,10 +195,19 @@ def test_a_port_that_is_taken_is_told_in_one_sentence() -> None:
 def test_a_wrong_setting_is_told_by_its_name() -> None:
     """Before the first request."""
     with (
-        pytest.raises(AssertionError, match="MAX_STREAMS: Input should be less than or equal to 20"),
+        pytest.raises(AssertionError, match="make run: MAX_STREAMS must be at most 20\\."),
         LocalService({"MAX_STREAMS": "21"}),
     ):
         pass
+
+
+@pytest.mark.parametrize(("auth", "times"), [("jwt", 1), ("iam", 1), ("none", 0), ("", 0)])
+def test_a_way_to_authenticate_has_no_effect_and_is_told_so(auth: str, times: int) -> None:
+    """`make run` authenticates nobody: the user that a caller names is the user."""
+    sentence = "AUTH has no effect: make run authenticates nobody, and make up AUTH=jwt or iam does."
+    with LocalService({"AUTH": auth}) as service:
+        assert service.lines.count(sentence) == times
+        assert post(service, "/stream/start", userId="1").status_code == 200
 
 
 def test_a_wrong_origin_is_told_by_its_setting() -> None:

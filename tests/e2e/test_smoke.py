@@ -1,12 +1,14 @@
 """`make smoke URL=…`."""
 
 import os
+import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -63,13 +65,116 @@ def test_each_route_is_asked() -> None:
     assert asked == ["POST /stream/start", "POST /stream/heartbeat", "GET /stream", "POST /stream/end"]
 
 
-def test_a_service_that_refuses_everybody_fails() -> None:
-    """The call that failed is named, with its answer."""
-    with LocalService({"MAX_STREAMS": "0"}) as service:
+@pytest.mark.parametrize(
+    ("settings", "started", "refusal"),
+    [
+        ({"MAX_STREAMS": "0"}, 0, "This user may not watch any stream."),
+        ({"MAX_STREAMS": "0", "ON_LIMIT": "evict_oldest"}, 0, "This user may not watch any stream."),
+        ({"MAX_STREAMS": "1"}, 1, "The maximum of 1 simultaneous stream is reached."),
+        ({"MAX_STREAMS": "3"}, 3, "The maximum of 3 simultaneous streams is reached."),
+        ({"TOKEN_OVERLAP": "1"}, -4, "Too many streams were started in a short time. Try again in "),
+    ],
+    ids=["nobody may watch", "nor by eviction", "one stream", "all of three", "too many names"],
+)
+def test_a_right_refusal_is_no_failure_of_the_release(
+    settings: dict[str, str], started: int, refusal: str
+) -> None:
+    """The user has no slot left, or (below zero: of streams that are over) no name: the release stays."""
+    with LocalService(settings) as service:
+        for number in range(abs(started)):
+            stream = {"userId": smoke.USER, "streamId": f"tv-{number}"}
+            assert httpx.post(f"{service.url}/stream/start", json=stream).is_success
+            if started < 0:
+                assert httpx.post(f"{service.url}/stream/end", json=stream).is_success
         done = run(service.url)
 
-    assert done.returncode == 1
-    assert "POST /stream/start answered 403" in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"It works, and rightly refuses another stream: {refusal}")
+
+
+def test_in_shadow_a_full_user_is_no_failure_either() -> None:
+    """The stream over the limit is admitted, kept, listed and ended."""
+    with LocalService({"MAX_STREAMS": "0", "ENFORCEMENT": "shadow"}) as service:
+        assert run(service.url).stdout == "It works.\n"
+
+
+REFUSED: Final = {
+    "code": "limit_reached",
+    "detail": "The maximum is reached.",
+    "streamCount": 3,
+    "maxStreams": 3,
+}
+Answers = Mapping[str, tuple[int, dict[str, Any]]]
+REFUSING: Final[Answers] = {
+    "start": (403, REFUSED),
+    "heartbeat": (410, {"code": "stream_gone"}),
+    "stream": (200, {"streams": []}),
+    "end": (200, {"ended": False}),
+}
+"""What each route answers where the user has no slot left."""
+
+
+def check(
+    monkeypatch: pytest.MonkeyPatch, answers: Answers, token: str | None = None
+) -> tuple[str | None, list[httpx.Request]]:
+    """Check a service that refuses, but for these answers; return the check's result and its requests."""
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        status, body = {**REFUSING, **answers}[request.url.path.rpartition("/")[2]]
+        return httpx.Response(status, json=body)
+
+    client = partial(httpx.Client, transport=httpx.MockTransport(answer))
+    monkeypatch.setattr(httpx, "Client", client)
+    monkeypatch.setattr(secrets, "token_hex", lambda _: "1")
+    return smoke.smoke("http://service", token=token), asked
+
+
+def test_the_other_routes_agree_with_a_right_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream is gone for a heartbeat, is not listed, and there is nothing to end: all four are asked."""
+    refusal, asked = check(monkeypatch, {})
+    assert refusal == "The maximum is reached."
+    assert len(asked) == len(REFUSING)
+
+
+def test_under_a_token_no_other_user_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the check itself never causes a 403 `other_user`."""
+    _, asked = check(monkeypatch, {}, token="e30.e30.")
+    assert not any(b"userId" in request.content or b"userId" in request.url.query for request in asked)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"start": (403, REFUSED | {"streamCount": 2})},
+        {"start": (403, REFUSED | {"code": "no_active_stream"})},
+        {"start": (403, {"code": "invalid_subject", "detail": "…"})},
+        {"start": (403, {"message": "Forbidden"})},
+        {"heartbeat": (200, {})},
+        {"heartbeat": (403, REFUSED)},
+        {"stream": (200, {"streams": [{"streamId": "smoke-1"}]})},
+        {"stream": (503, {})},
+        {"end": (200, {"ended": True})},
+        {"end": (500, {})},
+    ],
+    ids=[
+        "a slot is free",
+        "another code",
+        "every token is refused",
+        "API Gateway lets nobody in",
+        "the refused stream is kept",
+        "a heartbeat is refused",
+        "the refused stream is listed",
+        "no list",
+        "the refused stream had a slot",
+        "no end",
+    ],
+)
+def test_a_wrong_refusal_is_a_failure(wrong: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a refusal that its own figures belie, nor a right one beside another answer that is wrong."""
+    with pytest.raises(smoke.SmokeError):
+        check(monkeypatch, wrong)
 
 
 def test_a_service_that_is_not_there_fails() -> None:

@@ -182,7 +182,7 @@ def test_the_log_says_who_looked_and_who_ended(desk: Desk) -> None:
     desk.run(look)
     for command in ends:
         desk.run(command)
-    (log,) = desk.commands("make logs-operator")
+    (log,) = desk.commands("make logs FN=operator")
     lines = _eventually(desk, log)
 
     assert {event["operator"] for event in lines} == {f"arn:aws:sts::000000000000:assumed-role/{ROLE}/{DESK}"}

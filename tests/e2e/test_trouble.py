@@ -1,6 +1,7 @@
 """An hour of trouble: events, metrics and alarms tell what happened, and whoever is on call is told why."""
 
 import json
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from dev.logs import GREEN
+from dev.logs import GREEN, is_of_an_invocation
 from dev.package import SOURCES
 from entrypoints.event_log import EventLog
 from entrypoints.metrics import NAMESPACE
@@ -292,18 +293,31 @@ def test_the_dashboard_reads_from_top_to_bottom(story: Story) -> None:
                 assert Metric.of(namespace, name, **dimensions) in story.metrics
 
 
-@pytest.mark.parametrize("target", ["logs", "logs-start", "logs-end"])
+@pytest.mark.parametrize("target", ["logs", "logs FN=start", "logs FN=end", "logs-end"])
 def test_logs_suit_whoever_looks(story: Story, target: str) -> None:
     """A terminal gets colours, and no JSON; a pipe gets an object of JSON per line, and no colour."""
     command = f"make {target} STAGE={story.stage.stage}"
     piped = [json.loads(line) for line in story.stage.shell(command).splitlines()]
-    assert all(line.keys() == {"message"} for line in piped if "outcome" not in line)
-    function = f"{story.stage.prefix}-{target[5:] or 'start'}"
-    assert function in {line.get("function") for line in piped}
+    assert not any(is_of_an_invocation(line.get("message", "")) for line in piped)
+    functions = {line.get("function") for line in piped}
+    asked = re.fullmatch("logs(?:-| FN=)?(.*)", target)
+    assert asked
+    assert f"{story.stage.prefix}-{asked[1] or 'start'}" in functions
+    assert asked[1] == "" or functions == {f"{story.stage.prefix}-{asked[1]}"}
 
     shown = story.stage.terminal(command)
     assert shown.count(f"{GREEN}admitted") + shown.count(f"{GREEN}ended") > 0
     assert '{"' not in shown
+
+
+def test_lambdas_own_lines_are_shown_on_demand(story: Story) -> None:
+    """With ALL=1, as objects of JSON too: in the midst of the events."""
+    piped = story.stage.shell(f"make logs FN=end ALL=1 STAGE={story.stage.stage}").splitlines()
+    lines = [json.loads(line) for line in piped]
+    (kinds,) = {frozenset(line) for line in lines if "outcome" not in line}
+    assert kinds == {"message"}
+    assert any(is_of_an_invocation(line.get("message", "")) for line in lines)
+    assert any("outcome" in line for line in lines)
 
 
 def test_each_command_of_the_runbook(story: Story) -> None:
@@ -321,7 +335,7 @@ def test_each_command_of_the_runbook(story: Story) -> None:
 
     assert "API_URL=" in told("make deploy")
     assert '"outcome":"ended"' in told("make logs STAGE")
-    assert '"outcome":"admitted"' in told("make logs-start")
+    assert '"outcome":"admitted"' in told("make logs FN=start")
     assert told("make smoke") == "It works.\n"
     assert told('"show ').startswith("reader: 2 live, 2 slots taken")
     assert told('"hash reader"') == EventLog(LogLevel.INFO, SecretStr(HASH_KEY)).user_hash("reader") + "\n"

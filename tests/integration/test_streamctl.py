@@ -274,7 +274,7 @@ def test_it_runs_as_a_command_of_its_own(limiter: StreamLimiter, emulator_client
     assert "tv  living room  since" in shown.stdout
     refused = command("show", "u", AWS_ENDPOINT_URL=endpoint)
     assert refused.returncode == 1
-    assert refused.stderr == "streamctl: TABLE_NAME: Field required\n"
+    assert refused.stderr == "streamctl: TABLE_NAME is required.\n"
 
 
 @pytest.mark.parametrize(

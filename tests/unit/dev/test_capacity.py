@@ -10,7 +10,8 @@ from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
 from bench.calls import ENVIRONMENT, Handlers, StubTransport, lean_client_over
 from dev import ROOT
-from dev.capacity import THROTTLING_RATE, Audience, capacity, charge_hour, load_prices, report
+from dev import capacity as command
+from dev.capacity import EVENING, THROTTLING_RATE, Audience, capacity, charge_hour, load_prices, month, report
 from domain.limiter import StreamLimiter
 from domain.policy import Policy
 from domain.requests import EndNamed, Heartbeat, StartNamed
@@ -65,8 +66,76 @@ def test_the_edge_costs_what_a_hand_computes(segment_seconds: float, requests: i
 def test_the_report_has_the_edge_on_demand_and_live() -> None:
     """A live player loads its playlist again with each segment: twice the requests."""
     audience = Audience(1_000_000, segment_seconds=4)
-    printed = report(audience, capacity(audience, PRICES), "2025-11")
+    printed = report(audience, capacity(audience, PRICES), month(audience, PRICES), "2025-11")
     assert "the edge: $117.00 more per hour on demand, $234.00 live, with segments of 4 s" in printed
+
+
+def test_a_month_of_evenings_costs_what_a_hand_computes() -> None:
+    """A million at the peak are 500,000 on average: 30.75 million requests an hour, 22,447.5 in a month."""
+    evenings = month(Audience(1_000_000, heartbeat_seconds=60), PRICES)
+
+    gateway = 300 * 1.00 + 22_147.5 * 0.90
+    functions = 22_447.5 * 0.20 + 112_237_500 * 0.0000133334  # 22,447.5 million times 10 ms times half a GB
+    logs = 10_000 * 0.50 + 20_000 * 0.25 + 1_426.5 * 0.10  # 31,426.5 GB
+    assert evenings.dollars == pytest.approx(gateway + 22_447.5 * 0.625 + functions + logs + 12.6)
+    assert evenings.constant_dollars == pytest.approx(730 * 127.5646, abs=0.1)
+    assert evenings.mean_viewers == 500_000
+    assert evenings.edge_dollars == pytest.approx(500_000 * 600 * 730 / 1_000_000 * 0.13)
+    assert evenings.subscribers == 6_000_000  # 12 million hours a day, two for each
+    assert evenings.dollars_subscriber == pytest.approx(0.0084, abs=0.00001)
+
+
+def test_a_month_follows_its_own_curve() -> None:
+    """6 hours at 200 and 18 at none: a quarter of the peak on average; a subscriber watches 4 hours a day."""
+    some = month(Audience(1000), PRICES, (0,) * 18 + (200,) * 6, watch_hours=4)
+    millions = 0.03375 * 250 * 3600 * 730 / 1_000_000  # as many as 250 viewers ask for in 730 hours
+
+    assert some.mean_viewers == 250
+    assert some.subscribers == 1500
+    request = 1.00 + 0.625 + 0.20 + 5000 * 0.0000133334 + 1.4 * 0.50
+    assert some.dollars == pytest.approx(millions * request + 12.6)
+    assert some.constant_dollars == pytest.approx(4 * millions * request + 12.6)
+
+
+def test_the_evening_curve_has_the_published_points() -> None:
+    """A fifth at the bottom, the top from 8 to 10 p.m., and half of it on average."""
+    assert (len(EVENING), sum(EVENING) / 24, min(EVENING)) == (24, 50, 20)
+    assert sorted(sorted(range(24), key=EVENING.__getitem__)[-2:]) == [20, 21]
+
+
+def test_the_report_has_the_month(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the busiest hour's load throughout, on the curve, and for one subscriber; both can be given."""
+    monkeypatch.setenv("VIEWERS", "1000")
+    monkeypatch.setenv("CURVE", ",".join(["0"] * 18 + ["200"] * 6))
+    monkeypatch.setenv("WATCH_HOURS", "4")
+    command.main()
+    printed = capsys.readouterr().out
+    assert "a month with every hour like this: $242.47\n" in printed
+    assert "a month with this at the peak, 250 viewers on average: $70.07, and the edge $14.23\n" in printed
+    assert "of 1,500 subscribers, each $0.0467 a month\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("CURVE", "1,2", "CURVE is 24 numbers"),
+        ("CURVE", ",".join(["0"] * 24), "CURVE is 24 numbers"),
+        ("CURVE", ",".join(["-1"] + ["1"] * 23), "CURVE is 24 numbers"),
+        ("CURVE", ",".join(["nan"] + ["1"] * 23), "CURVE is 24 numbers"),
+        ("CURVE", "evening", "CURVE is 24 numbers"),
+        ("WATCH_HOURS", "0", "WATCH_HOURS is a number above 0"),
+        ("WATCH_HOURS", "25", "WATCH_HOURS is of a day"),
+    ],
+)
+def test_a_day_that_cannot_be_is_told(
+    name: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is computed out of it."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=f"make capacity: {why}"):
+        command.main()
 
 
 def test_a_thousand_viewers_need_nothing_special() -> None:
@@ -131,7 +200,7 @@ def test_the_model_counts_as_many_calls_as_a_simulated_audience_makes() -> None:
     # Everybody is somewhere in a play, more often in a long one: when its end comes, and a heartbeat.
     began = clock.now()
     agenda = []
-    for player in range(audience.viewers):
+    for player in range(10_000):
         (this_length,) = chance.choices(lengths := [length() for _ in range(10)], lengths)
         ends = began + chance.random() * this_length
         beats = began + chance.random() * audience.heartbeat_seconds

@@ -1,17 +1,21 @@
 """What a newcomer lacks is told in one sentence that says what to do."""
 
+import hashlib
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from dev import ROOT
+from dev import ROOT, environment
 
 
 def python(root: Path, module: str, /, *arguments: str, **environment: str) -> str:
@@ -96,6 +100,79 @@ def test_a_python_that_makes_no_environments_is_told(tmp_path: Path) -> None:
         f"{bare} has no venv module: install it (Debian: apt-get install python3-venv), "
         "or name another Python with make PYTHON=…"
     )
+
+
+def make_environment(tmp_path: Path, *, digest: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Make one of the environments of a package that is on this machine, by this digest of it."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    copy(tmp_path)
+    wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("tiny.py", "")
+        archive.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        archive.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("tiny-1.0.dist-info/RECORD", "")
+    digest = digest or hashlib.sha256(wheel.read_bytes()).hexdigest()
+    lock = tmp_path / "requirements" / "docs.txt"
+    lock.parent.mkdir()
+    lock.write_text(f"--no-index\n--find-links {tmp_path}\ntiny==1.0 --hash=sha256:{digest}\n")
+    make = ["make", ".venv-docs/.installed", f"PYTHON={sys.executable}"]
+    return subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+
+def test_an_environment_says_how_far_it_is(tmp_path: Path) -> None:
+    """Before the first silence, before the second one, and when it is there; pip itself is not heard."""
+    run = make_environment(tmp_path)
+    assert run.returncode == 0, run.stderr
+    begun, installing, ready = run.stdout.splitlines()
+    assert begun == ".venv-docs: made of 1 packages, which requirements/docs.txt names …"
+    assert installing == ".venv-docs: installing 1 packages …"
+    assert re.fullmatch(r"\.venv-docs: ready after \d+ s", ready)
+    assert list(tmp_path.glob(".venv-docs/lib/*/site-packages/tiny.py"))
+
+
+def test_an_environment_that_cannot_be_made_shows_why(tmp_path: Path) -> None:
+    """Then pip is heard, and the environment counts as not there."""
+    run = make_environment(tmp_path, digest="0" * 64)
+    assert run.returncode != 0
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in run.stderr
+    assert "ready" not in run.stdout
+    assert not (tmp_path / ".venv-docs" / ".installed").exists()
+
+
+def test_a_slow_network_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every three seconds a line says how many packages there are, of those that this machine needs."""
+    lines = [
+        "Ignoring winloop: markers",
+        "Collecting a==1",
+        "  Downloading a.whl",
+        "Processing b.whl",
+        "Installing collected packages: a, b",
+    ]
+    ticks = iter([0, 1, 2, 3, 3, 4])
+    monkeypatch.setattr(time, "monotonic", lambda: next(ticks))
+    assert list(environment.progress(lines, pinned=3)) == ["1 of 2 packages", "installing 2 packages"]
+
+
+def test_fetching_from_npm_is_not_silent(tmp_path: Path) -> None:
+    """The folder is named before npm begins, which is quiet itself."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text("#!/bin/sh\nmkdir node_modules\n")
+    npm.chmod(0o755)
+    lock = tmp_path / "dev" / "page" / "package-lock.json"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    run = subprocess.run(
+        ["make", "dev/page/node_modules/.installed"],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{npm.parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "dev/page/node_modules: fetching what package-lock.json names …\n"
 
 
 def test_a_port_that_is_taken_is_told_by_make_run() -> None:

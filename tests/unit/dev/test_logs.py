@@ -1,11 +1,15 @@
 """What `make logs` shows."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
+from dev import logs
 from dev.logs import GREEN, GREY, RED, YELLOW, as_json, messages, readable
+from dev.stack import FUNCTIONS
 
 EVENT = {
     "timestamp": "2026-11-24T06:58:50.014018Z",
@@ -19,6 +23,8 @@ EVENT = {
 
 class Logs:
     """CloudWatch's logs: the events of each group."""
+
+    meta = SimpleNamespace(endpoint_url="https://logs")
 
     def __init__(self, **groups: list[dict[str, Any]]) -> None:
         self._groups = groups
@@ -81,3 +87,64 @@ def test_several_logs_are_one_in_the_order_of_time() -> None:
     )
 
     assert list(messages(logs, ["a", "b"], follow=False)) == ["one", "two", "three"]
+
+
+START = "START RequestId: 8f5 Version: 7"
+BROKEN = "2026-11-24T06:58:55.020Z 8f5 Task timed out after 5.01 seconds"
+LINES = [
+    "INIT_START Runtime Version: python:3.13.v60",
+    START,
+    json.dumps(EVENT),
+    BROKEN,
+    "END RequestId: 8f5",
+    "REPORT RequestId: 8f5\tDuration: 10 ms",
+    "RESTORE_START Runtime Version: python:3.13.v60",
+    "RESTORE_REPORT Restore Duration: 400 ms",
+    "INIT_REPORT Init Duration: 300 ms",
+]
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage whose start has broken once, and whose other functions nobody has called."""
+    lines = [{"timestamp": at, "message": f"{line}\n"} for at, line in enumerate(LINES)]
+    groups = {f"/aws/lambda/s-{name}": lines if name == "start" else [] for name in FUNCTIONS}
+    client = Logs(**groups)
+    monkeypatch.setattr(logs, "enter_stage", lambda: "s")
+    monkeypatch.setattr(logs, "function_name", lambda stage, key: f"{stage}-{key}")
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
+    monkeypatch.setenv("FOLLOW", "0")
+
+
+@pytest.mark.usefixtures("stage")
+def test_what_lambda_says_of_each_call_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Our events are shown, and the line that says why a function broke."""
+    assert logs.main([]) == 0
+    assert capsys.readouterr().out.splitlines() == [json.dumps(EVENT), as_json(BROKEN)]
+
+
+@pytest.mark.usefixtures("stage")
+def test_all_lines_are_shown_on_demand(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With ALL=1, in their order."""
+    monkeypatch.setenv("ALL", "1")
+    assert logs.main(["start"]) == 0
+    assert capsys.readouterr().out.splitlines() == [as_json(line) for line in LINES]
+
+
+@pytest.mark.usefixtures("stage")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_one_function_is_chosen_by_its_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its log group alone is read."""
+    assert logs.main([name]) == 0
+    read = capsys.readouterr()
+    assert f"Log group /aws/lambda/s-{name} at" in read.err
+    assert bool(read.out) is (name == "start")
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_function_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the names that there are."""
+    assert logs.main(["stop"]) == 2
+    assert capsys.readouterr().err == f"There is no function stop: FN is {', '.join(FUNCTIONS)}.\n"

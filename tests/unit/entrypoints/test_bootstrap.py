@@ -38,7 +38,7 @@ def test_wrong_settings_stop_every_call(
         assert "TABLE_NAME" not in answer["body"]
         told = json.loads(capsys.readouterr().out)
         assert (told["level"], told["code"], told["route"]) == ("error", "wrong_settings", "GET /stream")
-        assert told["exception"].startswith("SettingsError: TABLE_NAME: ")
+        assert told["exception"].startswith("SettingsError: TABLE_NAME is required.")
 
 
 @pytest.mark.parametrize("client", ["lean", "boto3"])

@@ -40,6 +40,23 @@ def test_the_second_stream_of_a_full_group_is_refused(api: Api) -> None:
     assert api.start("1", streamId="phone", groups=["uhd"]).status == 200
 
 
+@pytest.mark.parametrize(
+    ("limit", "groups", "detail"),
+    [
+        (0, [], "This user may not watch any stream."),
+        (0, ["uhd"], "This user may not watch any stream."),
+        (1, [], "The maximum of 1 simultaneous stream is reached."),
+        (2, [], "The maximum of 2 simultaneous streams is reached."),
+    ],
+)
+def test_a_refusal_counts_in_words_that_fit(limit: int, groups: list[str], detail: str) -> None:
+    """One stream, two streams; a limit of nought has no maximum that a stream could reach."""
+    api = Api(MAX_STREAMS=str(limit), GROUP_LIMITS="uhd=1")
+    for number in range(limit):
+        assert api.start("1", streamId=f"tv-{number}").status == 200
+    assert api.start("1", streamId="tablet", groups=groups).body["detail"] == detail
+
+
 def test_a_full_limit_of_all_streams_names_no_group(api: Api) -> None:
     """`limit` is left out where it is the total, also for a stream in a group that is full as well."""
     api.start("1", streamId="a", groups=["uhd"])

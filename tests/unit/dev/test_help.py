@@ -1,0 +1,50 @@
+"""`make` and `make help-all`."""
+
+import os
+import re
+import subprocess
+from typing import Final
+
+from dev import ROOT
+
+COLUMNS: Final = 80
+LINES: Final = 24
+TARGET: Final = re.compile(r"^  ([a-z][a-z0-9-]*) +\S", re.MULTILINE)
+OLD_NAMES: Final = {"logs-start", "logs-end", "logs-heartbeat", "logs-list"}
+
+
+def make(*arguments: str) -> str:
+    """Return what make prints."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    run = subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    return run.stdout
+
+
+def test_help_fits_a_screen() -> None:
+    """Ten targets with their variables, and where the others are, on a terminal of the usual size."""
+    shown = make()
+    assert shown == make("help")
+    assert len(TARGET.findall(shown)) == 10
+    assert "make help-all" in shown
+    lines = shown.splitlines()
+    assert len(lines) < LINES  # the prompt has one
+    assert [line for line in lines if len(line) > COLUMNS] == []
+
+
+def test_help_all_has_every_target() -> None:
+    """Each that a person may ask for, but for the old names of `make logs`."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = set(re.findall(r"^\.PHONY: ([a-z0-9-]+)$", makefile, re.MULTILINE))
+    shown = TARGET.findall(make("help-all"))
+    assert set(shown) == phony
+    assert len(shown) == len(phony) > 30
+    assert set(TARGET.findall(make("help"))) < phony
+
+
+def test_the_old_names_still_do_what_they_did() -> None:
+    """They run the same program as `make logs FN=…`."""
+    for name in OLD_NAMES:
+        new = make("--dry-run", "logs", f"FN={name.removeprefix('logs-')}")
+        assert make("--dry-run", name) == new
