@@ -26,17 +26,18 @@ from tests.support import skip_or_fail, succeed
 CLIENTS = sorted(readme.parent.name for readme in ROOT.glob("clients/*/README.md"))
 
 DOCS: Final = ROOT / "docs"
-DECISIONS: Final = [page for page in sorted(DOCS.glob("adr/*.md")) if page.stem != "README"]
 PAGES: Final = [
     "404.html",
     *(f"clients/{client}.html" for client in CLIENTS),
     *(page.with_suffix(".html").name for page in sorted(DOCS.glob("*.md"))),
     "adr/index.html",
+    *(f"adr/{page.stem}.html" for page in sorted(DOCS.glob("adr/*.md")) if page.stem != "README"),
 ]
+OF_EVERY_KIND: Final = {"index.html", "api-reference.html", "configuration.html"}
 EVERY_PAGE: Final = [
-    *PAGES,
-    *(pytest.param(f"adr/{page.stem}.html", marks=pytest.mark.long) for page in DECISIONS),
+    page if page in OF_EVERY_KIND else pytest.param(page, marks=pytest.mark.long) for page in PAGES
 ]
+"""All of them take minutes."""
 LOOKS: Final[dict[Literal["light", "dark"], str]] = {"light": "default", "dark": "slate"}
 """What the theme calls the colours of a system."""
 GRAVE: Final = ("serious", "critical")
