@@ -24,7 +24,7 @@ run "it_is_watched_and_kept" {
   }
 
   assert {
-    condition     = alltrue([for route in aws_apigatewayv2_route.function : route.authorization_type == "JWT"])
+    condition     = alltrue([for key, route in aws_apigatewayv2_route.function : route.authorization_type == (startswith(key, "operator-") ? "AWS_IAM" : "JWT")])
     error_message = "A route can be called without a token."
   }
 

@@ -116,7 +116,7 @@ def make_environment(tmp_path: Path, *, digest: str | None = None) -> subprocess
     lock = tmp_path / "requirements" / "docs.txt"
     lock.parent.mkdir()
     lock.write_text(f"--no-index\n--find-links {tmp_path}\ntiny==1.0 --hash=sha256:{digest}\n")
-    make = ["make", ".venv-docs/.installed", f"PYTHON={sys.executable}"]
+    make = ["make", "--no-print-directory", ".venv-docs/.installed", f"PYTHON={sys.executable}"]
     return subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=False)
 
 
@@ -165,7 +165,7 @@ def test_fetching_from_npm_is_not_silent(tmp_path: Path) -> None:
     lock.parent.mkdir(parents=True)
     lock.touch()
     run = subprocess.run(
-        ["make", "dev/page/node_modules/.installed"],
+        ["make", "--no-print-directory", "dev/page/node_modules/.installed"],
         cwd=tmp_path,
         env=os.environ | {"PATH": f"{npm.parent}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
