@@ -460,12 +460,13 @@ def test_a_token_is_over_with_its_lease(worlds: Any) -> None:
     world.beats_at(HEARTBEAT_MS, held(LONG | {"playbackToken": "second", "heartbeatSeconds": 60}))
     assert world.hears("token")["token"] == "second"
     world.beats_at(HEARTBEAT_MS + 60_000, held(LONG | {"playbackToken": "second", "expiresInSeconds": 90}))
-    world.beats_at(2 * HEARTBEAT_MS + 60_000, held(LONG | {"heartbeatSeconds": 70}))
+    world.beats_at(2 * HEARTBEAT_MS + 60_000, held(LONG | {"heartbeatSeconds": 30}))
+    world.beats_at(3 * HEARTBEAT_MS + 60_000, held(LONG | {"heartbeatSeconds": 70}))
     assert world.looks() == ("ADMITTED", "second")
     world.passes_to(HEARTBEAT_MS + 60_000 + LEASE_MS)
     assert world.hears("token")["token"] is None
     assert world.looks() == ("ADMITTED", None)
-    world.beats_at(2 * HEARTBEAT_MS + 130_000, held(LONG))
+    world.beats_at(3 * HEARTBEAT_MS + 130_000, held(LONG))
     assert world.is_over()
 
 

@@ -18,6 +18,10 @@ import pytest
 from dev import ROOT, environment
 
 
+# As on a newcomer's terminal, where no other make has set anything.
+WITHOUT_MAKE = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+
+
 def python(root: Path, module: str, /, *arguments: str, **environment: str) -> str:
     """Run one of the commands for a newcomer, which must fail; gives all that it says."""
     run = subprocess.run(
@@ -63,7 +67,12 @@ def install(tmp_path: Path, python: Path) -> str:
     shutil.copy(ROOT / "Makefile", tmp_path)
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
     run = subprocess.run(
-        ["make", "install", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True, check=False
+        ["make", "install", f"PYTHON={python}"],
+        cwd=tmp_path,
+        env=WITHOUT_MAKE,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode != 0
     assert not (tmp_path / ".venv").exists()
@@ -116,8 +125,8 @@ def make_environment(tmp_path: Path, *, digest: str | None = None) -> subprocess
     lock = tmp_path / "requirements" / "docs.txt"
     lock.parent.mkdir()
     lock.write_text(f"--no-index\n--find-links {tmp_path}\ntiny==1.0 --hash=sha256:{digest}\n")
-    make = ["make", "--no-print-directory", ".venv-docs/.installed", f"PYTHON={sys.executable}"]
-    return subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=False)
+    make = ["make", ".venv-docs/.installed", f"PYTHON={sys.executable}"]
+    return subprocess.run(make, cwd=tmp_path, env=WITHOUT_MAKE, capture_output=True, text=True, check=False)
 
 
 def test_an_environment_says_how_far_it_is(tmp_path: Path) -> None:
@@ -165,9 +174,9 @@ def test_fetching_from_npm_is_not_silent(tmp_path: Path) -> None:
     lock.parent.mkdir(parents=True)
     lock.touch()
     run = subprocess.run(
-        ["make", "--no-print-directory", "dev/page/node_modules/.installed"],
+        ["make", "dev/page/node_modules/.installed"],
         cwd=tmp_path,
-        env=os.environ | {"PATH": f"{npm.parent}{os.pathsep}{os.environ['PATH']}"},
+        env=WITHOUT_MAKE | {"PATH": f"{npm.parent}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=True,
