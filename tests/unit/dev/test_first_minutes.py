@@ -17,7 +17,6 @@ import pytest
 
 from dev import ROOT, environment
 
-
 # As on a newcomer's terminal, where no other make has set anything.
 WITHOUT_MAKE = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 
