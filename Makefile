@@ -47,7 +47,7 @@ IN_PARALLEL := --numprocesses auto --maxprocesses 4
 IN_THREES := --numprocesses 3 --dist loadfile
 .PHONY: test
 test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs test-long too
-	$(PY) -m pytest -m "not e2e" $(IN_PARALLEL) --dist worksteal
+	$(PY) -m pytest -m "not e2e and not long" $(IN_PARALLEL) --dist worksteal
 	$(PY) -m pytest -m "e2e and not long" $(IN_THREES)
 
 .PHONY: test-long

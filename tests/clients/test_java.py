@@ -13,6 +13,8 @@ from tests.clients.installed import HERE, java_client, java_home, java_program
 from tests.clients.scripted import Answer, Request, ScriptedService
 from tests.support import succeed
 
+pytestmark = pytest.mark.long
+
 HEARTBEAT_MS: Final = 30_000
 LEASE_MS: Final = 90_000
 HOLD: Final = {"expiresInSeconds": 90, "heartbeatSeconds": 30, "streamId": "mine"}

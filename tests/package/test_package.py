@@ -38,6 +38,7 @@ def zipped() -> Path:
     return package.build("local")
 
 
+@pytest.mark.long
 def test_another_checkout_makes_the_same_bytes(zipped: Path, tmp_path: Path) -> None:
     """It does not show where and when it is built, nor under which umask; and the caches are not needed."""
     for folder in ("dev", "requirements", "src"):
@@ -198,6 +199,7 @@ def test_a_zip_with_bytecode_says_nothing(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["3.13", "3.14"])
 @pytest.mark.parametrize("architecture", ELF_MACHINES)
 def test_the_lambda_zip_is_for_its_processor(
