@@ -42,17 +42,17 @@ run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C; 
 	@exec $(PY) -m dev.serve
 
 # Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process. These wait,
-# for leases and for Terraform, about as long as they compute: three of them keep two cores busy.
+# for leases and for Terraform, longer than they compute: four of them keep two cores busy.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
-IN_THREES := --numprocesses 3 --dist loadfile
+IN_FOURS := --numprocesses 4 --dist loadfile
 .PHONY: test
 test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs test-long too
 	$(PY) -m pytest -m "not e2e and not long" $(IN_PARALLEL) --dist worksteal
-	$(PY) -m pytest -m "e2e and not long" $(IN_THREES)
+	$(PY) -m pytest -m "e2e and not long" $(IN_FOURS)
 
 .PHONY: test-long
 test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
-	$(PY) -m pytest -m long $(IN_THREES)
+	$(PY) -m pytest -m long $(IN_FOURS)
 
 .PHONY: coverage
 coverage: $(VENV) $(EMULATOR) ## Tell which branches of src the tests miss; slower than make test
