@@ -43,8 +43,9 @@ run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C; 
 
 # Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process. These wait,
 # for leases and for Terraform, longer than they compute: four of them keep two cores busy.
+# A file of few tests may take minutes, so they come in the order of their names, not by the number of their tests.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
-IN_FOURS := --numprocesses 4 --dist loadfile
+IN_FOURS := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 .PHONY: test
 test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs test-long too
 	$(PY) -m pytest -m "not e2e and not long" $(IN_PARALLEL) --dist worksteal
