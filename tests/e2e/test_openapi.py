@@ -9,7 +9,7 @@ from dev import ROOT
 from dev.local_service import LocalService
 from tests.support import skip_or_fail, succeed
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 TOOLS: Final = ROOT / ".venv-openapi" / "bin"
 CHECKS: Final = (

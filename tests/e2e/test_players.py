@@ -14,7 +14,7 @@ import pytest
 
 from dev.local_service import LocalService
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.long]
 
 PLAYERS: Final = 64
 LIMIT: Final = 3

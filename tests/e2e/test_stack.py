@@ -21,7 +21,7 @@ from tests.e2e.deployed import need_the_tools, stage
 from tests.logs import log_lines, telling
 from tests.support import check_original_contract, client_of
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.long]
 
 
 @dataclass(frozen=True)

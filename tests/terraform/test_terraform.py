@@ -77,6 +77,7 @@ def test_is_formatted(working_copy: Path) -> None:
     said(working_copy, "fmt", "-check", "-recursive")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("provider")
 @pytest.mark.parametrize(("root", "file"), FILES)
 def test_keeps_its_promises(root: str, file: str, working_copy: Path) -> None:
