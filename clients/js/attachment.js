@@ -133,9 +133,10 @@ export class Attachment {
 
   /** @param {string | undefined} cookieDomain */
   #afterToken(cookieDomain) {
-    const { playbackToken, leaseMs } = this.#stream;
+    const { playbackToken, state } = this.#stream;
     this.#hasToken ||= playbackToken !== undefined;
-    if (this.tokenIn === "cookie") setCookie(playbackToken, leaseMs, cookieDomain);
+    // After a lapse the old one stays: a browser that fetches ahead is then told `expired`, and not that it has none.
+    if (this.tokenIn === "cookie" && (playbackToken || state !== "lapsed")) setCookie(playbackToken, cookieDomain);
   }
 
   /** Held, or about to be. */
@@ -205,12 +206,12 @@ export function withToken(url, token) {
 
 /**
  * @param {string | undefined} token undefined takes it away
- * @param {number} leaseMs
  * @param {string} [domain]
  */
-function setCookie(token = "", leaseMs, domain) {
+function setCookie(token, domain) {
   const { document, location } = scope;
-  const parts = [`${TOKEN_NAME}=${token}`, "Path=/", `Max-Age=${Math.ceil(leaseMs / 1000)}`, "SameSite=Lax"];
+  const parts = [`${TOKEN_NAME}=${token ?? ""}`, "Path=/", "SameSite=Lax"];
+  if (token === undefined) parts.push("Max-Age=0");
   if (domain) parts.push(`Domain=${domain}`);
   if (location.protocol === "https:") parts.push("Secure");
   document.cookie = parts.join("; ");

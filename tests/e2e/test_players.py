@@ -99,7 +99,8 @@ def _expiry(answer: httpx.Response) -> float:
 
 
 async def _play(url: str) -> Household:
-    limits = httpx.Limits(max_connections=PLAYERS)
+    # Idle connections are left before the server closes them, which takes it five seconds.
+    limits = httpx.Limits(max_connections=PLAYERS, keepalive_expiry=2)
     async with httpx.AsyncClient(base_url=url, timeout=10, limits=limits) as client:
         household = Household(client, seed=64)
         until = time.time() + SECONDS

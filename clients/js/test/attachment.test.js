@@ -319,15 +319,21 @@ test("an expired token of a lapsed stream waits until it is admitted again", asy
   assert.equal(await expired, "second");
 });
 
-test("a cookie holds the newest token for as long as it is good", async () => {
+test("a cookie holds the newest token, after a lapse too, until the stream is over", async () => {
   globalThis.document = {};
   globalThis.location = new URL("https://watch.example.com/film");
   try {
-    const held = [200, { ...holdWith("token")[1], expiresInSeconds: 89.4 }]; // a second that has begun counts
-    const { clock } = await playing({ tokenIn: "cookie", cookieDomain: "example.com" }, held);
-    const kept = "Path=/; Max-Age=90; SameSite=Lax; Domain=example.com; Secure";
+    const { clock, service, stream } = await playing({ tokenIn: "cookie", cookieDomain: "example.com" }, holdWith("token"));
+    const kept = "Path=/; SameSite=Lax; Domain=example.com; Secure";
     assert.equal(globalThis.document.cookie, `CAT=token; ${kept}`);
-    await clock.pass(0);
+    service.answer(LOST);
+    await clock.pass(90_000);
+    assert.deepEqual([stream.state, globalThis.document.cookie], ["lapsed", `CAT=token; ${kept}`]);
+    service.answer(holdWith("next"));
+    await clock.pass(10_000);
+    assert.equal(globalThis.document.cookie, `CAT=next; ${kept}`);
+    stream.abandon();
+    assert.equal(globalThis.document.cookie, "CAT=; Path=/; SameSite=Lax; Max-Age=0; Domain=example.com; Secure");
   } finally {
     delete globalThis.document;
     delete globalThis.location;
