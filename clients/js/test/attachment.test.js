@@ -111,6 +111,17 @@ test("a video that the viewer paused is not started, whatever comes and goes", a
   assert.equal(video.paused, true);
 });
 
+test("a refused video that the viewer plays and pauses again stays paused, whatever comes", async () => {
+  const { service, stream, video } = attached();
+  service.answer(FULL, HOLD);
+  video.play();
+  await settled();
+  video.play();
+  video.pause(); // before the page hears of either
+  await settled();
+  assert.deepEqual([stream.state, video.paused], ["admitted", true]);
+});
+
 test("a video plays on through a lapse where that is asked for, and stops if it is refused then", async () => {
   const { clock, service, video } = await playing({ whenLapsed: "play" });
   service.answer(LOST);
@@ -180,6 +191,17 @@ test("a film that ends gives its slot back, unless the next episode begins", asy
   await clock.pass(10_000);
   assert.equal(stream.state, "admitted");
   video.end();
+  await clock.pass(1_000);
+  assert.equal(stream.state, "ended");
+});
+
+test("the pause in which a film ends gives nothing back at once: the next episode may begin", async () => {
+  const { clock, stream, video } = await playing({ holdPaused: false });
+  Object.assign(video, { paused: true, ended: true });
+  video.dispatchEvent(new Event("pause"));
+  await clock.pass(500);
+  assert.equal(stream.state, "admitted");
+  video.dispatchEvent(new Event("ended"));
   await clock.pass(1_000);
   assert.equal(stream.state, "ended");
 });

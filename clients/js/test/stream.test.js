@@ -198,6 +198,16 @@ test("an error that says nothing is an error still", async () => {
   await assert.rejects(stream.start(), { status: 404, message: "HTTP 404", code: undefined });
 });
 
+test("a request that hangs is given up also where `fetch` heeds no signal, as in old televisions", async () => {
+  let asked = 0;
+  const fetch = () => ((asked += 1), new Promise(() => {}));
+  const { clock, stream } = player({ fetch, patienceMs: 8_000 });
+  const failed = assert.rejects(stream.start(), { status: 0 });
+  await clock.pass(60_000);
+  await failed;
+  assert.equal(asked, 2);
+});
+
 test("a request that hangs is given up, and repeated", async () => {
   const { clock, service, stream } = player();
   service.answer(NEVER, HOLD);
@@ -290,6 +300,19 @@ test("a lapsed stream replaces again what an unverified start was to replace", a
   await stream.start({ replaces: "tv-1" });
   service.answer(LOST);
   await clock.pass(90_000);
+  assert.equal(service.requests.at(-1).body.replaces, "tv-1");
+});
+
+test("a lapsed stream that starts again on a wake replaces again what it was to replace", async () => {
+  const { clock, page, service, stream } = player();
+  service.answer(UNVERIFIED);
+  await stream.start({ replaces: "tv-1" });
+  service.answer(LOST);
+  await clock.pass(290_000);
+  const { length } = service.requests;
+  page.dispatchEvent(new Event("online"));
+  await settled();
+  assert.equal(service.requests.length, length + 1);
   assert.equal(service.requests.at(-1).body.replaces, "tv-1");
 });
 
