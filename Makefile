@@ -19,6 +19,8 @@ PY := .venv/bin/python
 export PYTHONPATH := src:.
 
 .DEFAULT_GOAL := help
+# A make that a test runs prints what one on a terminal prints.
+MAKEFLAGS += --no-print-directory
 
 ## -- Everyday
 
