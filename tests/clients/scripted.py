@@ -6,8 +6,10 @@ import queue
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar, Final, Self
+
+from tests.loopback import LoopbackServer
 
 WITHIN_SECONDS: Final = 20
 
@@ -45,21 +47,14 @@ class Request:
     connection: object
 
 
-class ScriptedService:
+class ScriptedService(LoopbackServer):
     """A service on loopback; the last answer of its script is given to all requests after it."""
 
     def __init__(self) -> None:
         self._script: list[Answer] = []
         self._requests: queue.Queue[Request] = queue.Queue()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._lock = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(self._handler())
 
     def answers(self, *script: Answer) -> None:
         """Give these from now on, one after the other."""
@@ -73,15 +68,6 @@ class ScriptedService:
     def is_idle(self) -> bool:
         """Return whether every request was asked for."""
         return self._requests.empty()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def _next(self) -> Answer:
         with self._lock:

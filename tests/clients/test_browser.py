@@ -11,10 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dev import ROOT
-from dev.browser import MISSING, chromium, find
 from dev.servers import free_port
-from tests.clients.pages import LOOPBACK, Pages, serving
-from tests.support import skip_or_fail
+from tests.browser import installed_browser
+from tests.loopback import LOOPBACK, LoopbackServer, Pages
 
 pytestmark = pytest.mark.e2e
 
@@ -101,19 +100,16 @@ class Gateway(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium that is installed on this machine."""
-    path = find()
-    if path is None:
-        skip_or_fail(MISSING)
-    with chromium(path) as browser:
+    with installed_browser() as browser:
         yield browser
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that may load the client."""
-    with serving(functools.partial(Pages, directory=CLIENT)) as origin:
+    with LoopbackServer(functools.partial(Pages, directory=CLIENT)) as pages:
         page = browser.new_page()
-        page.goto(origin)
+        page.goto(pages.url)
         yield page
         page.close()
 
@@ -126,8 +122,8 @@ def gateway(*, admits: bool) -> type[Gateway]:
 def test_a_401_without_cors_headers_is_not_repeated_for_long(page: Page) -> None:
     """Three times at most, where a network that is away is worth five; the error says what it can be."""
     refusing = gateway(admits=False)
-    with serving(refusing) as url:
-        failed = page.evaluate(PLAY, [url, 15_000])
+    with LoopbackServer(refusing) as server:
+        failed = page.evaluate(PLAY, [server.url, 15_000])
     assert (failed["status"], failed["code"]) == (0, "answer_hidden")
     assert 1 <= refusing.asked.count("POST") <= 3
 
@@ -140,8 +136,8 @@ def test_a_network_that_is_away_is_not_taken_for_a_hidden_answer(page: Page) -> 
 
 def test_a_page_of_another_origin_reads_how_long_to_wait(page: Page) -> None:
     """`Retry-After` is among the headers that Terraform lets pages read."""
-    with serving(gateway(admits=True)) as url:
-        failed = page.evaluate(PLAY, [url, 1_000])
+    with LoopbackServer(gateway(admits=True)) as server:
+        failed = page.evaluate(PLAY, [server.url, 1_000])
     expected = {"status": 503, "code": "store_unavailable", "retryAfterMs": 1000 * RETRY_AFTER_SECONDS}
     assert failed == expected
 

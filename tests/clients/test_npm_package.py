@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dev import ROOT
-from dev.browser import MISSING, chromium, find
+from tests.browser import installed_browser
 from tests.clients.installed import GUIDE, blocks, examples, javascript_package, npm
-from tests.clients.pages import Pages, serving
+from tests.loopback import LoopbackServer, Pages
 from tests.support import skip_or_fail, succeed
 
 CLIENT: Final = ROOT / "clients" / "js"
@@ -63,10 +63,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page() -> Iterator[Page]:
     """A page of a Chromium that is installed on this machine; it must raise no error."""
-    path = find()
-    if path is None:
-        skip_or_fail(MISSING)
-    with chromium(path) as browser:
+    with installed_browser() as browser:
         yield from watched(browser)
 
 
@@ -118,8 +115,8 @@ def test_a_project_is_built_with_the_package_and_runs(
         shutil.copy(PROJECTS / part, project)
     succeed(npm(), "run", "build", cwd=project)
     handler = site()
-    with serving(functools.partial(handler, directory=project / "dist")) as origin:
-        page.goto(origin)
+    with LoopbackServer(functools.partial(handler, directory=project / "dist")) as server:
+        page.goto(server.url)
         assert page.evaluate("started") is True
     assert page.evaluate("entries") == ["function"] * 4
     ((path, body),) = handler.asked
@@ -134,11 +131,11 @@ def test_the_example_for_televisions(package: Path, page: Page, tmp_path: Path) 
     (example,) = examples("js", "html")
     assert blocks(GUIDE, "html") == [example]
     handler = site()
-    with serving(functools.partial(handler, directory=tmp_path / "package" / "dist")) as origin:
-        html = TELEVISION + example.replace("https://api.example.com", origin)
+    with LoopbackServer(functools.partial(handler, directory=tmp_path / "package" / "dist")) as server:
+        html = TELEVISION + example.replace("https://api.example.com", server.url)
         (tmp_path / "package" / "dist" / "index.html").write_text(html, encoding="utf-8")
         page.route("**/film.mp4", lambda _: None)  # it goes on loading: a video that is not there never plays
-        page.goto(origin)
+        page.goto(server.url)
         with page.expect_response("**/stream/start"):
             page.evaluate("void document.querySelector('video').play().catch(() => {})")
     path, body = handler.asked[0]

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dev import ROOT
-from dev.browser import MISSING, chromium, find
 from dev.local_service import LocalService
+from tests.browser import installed_browser
 from tests.support import skip_or_fail
 
 HLS: Final = ROOT / "dev" / "page" / "node_modules" / "hls.js"
@@ -19,12 +19,9 @@ REFUSAL: Final = "Failed to load resource: the server responded with a status of
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium that is installed on this machine, for pages with a player in them."""
-    path = find()
-    if path is None:
-        skip_or_fail(MISSING)
     if not HLS.exists():
         skip_or_fail("hls.js is not installed: `make run` fetches it with npm.")
-    with chromium(path) as browser:
+    with installed_browser() as browser:
         yield browser
 
 

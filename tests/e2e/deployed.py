@@ -1,13 +1,15 @@
 """The zip beneath the Terraform on an emulator that enforces IAM: as many stages of it as a test wants."""
 
+import json
 import secrets
 from pathlib import Path
 
 from dev import ROOT, package
 from dev.emulator import PYTHON, Emulator
+from dev.issuer import AUDIENCE, Issuer
 from dev.stack import emulated_api_url, emulated_environment
 from dev.terraform import CONFIGURATION, Stack, TerraformError, binary, copy_configuration
-from tests.support import skip_or_fail
+from tests.support import client_of, skip_or_fail
 
 
 def stage(
@@ -27,6 +29,13 @@ def stage(
     stack.init()
     stack.apply()
     return stack, emulated_api_url(emulator.endpoint_url, str(stack.output()["api_url"]))
+
+
+def published_issuer(emulator: Emulator, directory: Path) -> tuple[Issuer, dict[str, str]]:
+    """Return an issuer that the emulator can ask for its keys, and a stage's variables for its tokens."""
+    issuer = Issuer.at(emulator.endpoint_url, directory / "issuer.pem")
+    issuer.publish(client_of(emulator.endpoint_url, "s3"))
+    return issuer, {"auth": "jwt", "jwt_issuer": issuer.url, "jwt_audience": json.dumps([AUDIENCE])}
 
 
 def need_the_tools() -> None:

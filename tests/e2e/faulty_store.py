@@ -4,10 +4,11 @@ import http.client
 import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Final
 
-LOOPBACK: Final = "127.0.0.1"
+from tests.loopback import LOOPBACK, LoopbackServer
+
 ERRORS: Final = {
     "throttled": (400, "ProvisionedThroughputExceededException"),
     "failing": (500, "InternalServerError"),
@@ -15,7 +16,7 @@ ERRORS: Final = {
 PATIENCE_SECONDS: Final = 10
 
 
-class FaultyStore:
+class FaultyStore(LoopbackServer):
     """Passes requests to a store on loopback, until it is told otherwise; a context manager.
 
     Args:
@@ -32,27 +33,12 @@ class FaultyStore:
         self.seconds = 0.0
         self.answered = dict.fromkeys(ERRORS, 0)
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), _handler(self, upstream_port))
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://{LOOPBACK}:{self._server.server_port}"
+        super().__init__(_handler(self, upstream_port))
 
     def count(self, trouble: str) -> None:
         """Count a request that was answered in the store's place."""
         with self._lock:
             self.answered[trouble] += 1
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 def _handler(store: FaultyStore, upstream_port: int) -> type[BaseHTTPRequestHandler]:

@@ -3,18 +3,17 @@
 import http.client
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Final
 
+from tests.loopback import LOOPBACK, LoopbackServer
 from tests.support import client_of
 
-LOOPBACK: Final = "127.0.0.1"
 AUTHORIZER: Final = re.compile(r"/v2/apis/(\w+)/authorizers/(\w+)")
 PATIENCE_SECONDS: Final = 30
 
 
-class StrictGateway:
+class StrictGateway(LoopbackServer):
     """A proxy for calls about APIs, which refuses the deletions that AWS refuses; a context manager.
 
     AWS answers such a deletion with 409, which the provider repeats for half an hour. The answer here is 400,
@@ -29,22 +28,7 @@ class StrictGateway:
 
     def __init__(self, upstream_port: int) -> None:
         self.deleted: list[str] = []
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), _handler(self, upstream_port))
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://{LOOPBACK}:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_handler(self, upstream_port))
 
 
 def _handler(gateway: StrictGateway, upstream_port: int) -> type[BaseHTTPRequestHandler]:

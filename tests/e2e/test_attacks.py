@@ -1,7 +1,6 @@
 """Attacks on a service that asks for tokens, and on one that asks for signatures, over HTTP."""
 
 import asyncio
-import json
 import os
 import sys
 import time
@@ -17,7 +16,6 @@ from botocore.credentials import Credentials
 
 from dev.edge import Edge, Refused
 from dev.emulator import REGION, start_emulator
-from dev.issuer import AUDIENCE, Issuer
 from dev.smoke import USER, SmokeError, signature, smoke
 from stream_limiter_client import AsyncStreamLimiter, LimitReached, ServiceError, StreamLimiter
 from tests.clients.installed import examples, python_client
@@ -33,7 +31,7 @@ from tests.e2e.attacks import (
     Attack,
     json_of,
 )
-from tests.e2e.deployed import need_the_tools, stage
+from tests.e2e.deployed import need_the_tools, published_issuer, stage
 from tests.e2e.token_attacks import (
     CIRCLES,
     CONFIG,
@@ -63,9 +61,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World
     directory = tmp_path_factory.mktemp("attacked")
     with start_emulator(enforce_iam=True) as emulator:
         account = partial(client_of, emulator.endpoint_url)
-        issuer = Issuer.at(emulator.endpoint_url, directory / "issuer.pem")
-        issuer.publish(account("s3"))
-        tokens = {"auth": "jwt", "jwt_issuer": issuer.url, "jwt_audience": json.dumps([AUDIENCE])}
+        issuer, tokens = published_issuer(emulator, directory)
         account("ssm").put_parameter(Name=PARAMETER, Value=PLAYBACK_KEY, Type="SecureString")
         tokens["playback_key_parameter"] = PARAMETER
         signatures = {"auth": "iam", "on_limit": "evict_oldest", "playback_key_parameter": PARAMETER}

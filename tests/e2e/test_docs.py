@@ -6,9 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Final, Literal
 
 import httpx
@@ -17,10 +15,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from dev import ROOT
-from dev.browser import MISSING, chromium, find
 from dev.docs import MKDOCS, PORT, SITE
 from dev.local_service import LocalService
 from dev.servers import free_port
+from tests.browser import installed_browser
+from tests.loopback import LoopbackServer, Pages
 from tests.support import skip_or_fail, succeed
 
 CLIENTS = sorted(readme.parent.name for readme in ROOT.glob("clients/*/README.md"))
@@ -89,20 +88,14 @@ def test_the_readme_of_each_client_is_a_page(site: Path, client: str) -> None:
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
     """Where the site is served."""
-    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=site)) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with LoopbackServer(partial(Pages, directory=site)) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium that is installed on this machine."""
-    path = find()
-    if path is None:
-        skip_or_fail(MISSING)
-    with chromium(path) as browser:
+    with installed_browser() as browser:
         yield browser
 
 

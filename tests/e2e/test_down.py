@@ -1,10 +1,9 @@
 """`make down` where the emulator cannot delete what it holds."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ from dev import stack
 from dev.stack import ATTEMPTS, LocalStage, StackError, down
 from dev.terraform import Stack, TerraformError
 from tests.e2e.deployed import need_the_tools
+from tests.loopback import LoopbackServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -48,10 +48,8 @@ def broken_emulator() -> Iterator[tuple[int, list[str]]]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port, calls
-        server.shutdown()
+    with LoopbackServer(Broken) as server:
+        yield server.port, calls
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import pytest
 from botocore.credentials import Credentials
 
 from dev.emulator import start_emulator
-from dev.issuer import AUDIENCE, Issuer
 from tests.e2e.attacked import START, World
-from tests.e2e.deployed import need_the_tools, stage
+from tests.e2e.deployed import need_the_tools, published_issuer, stage
 from tests.logs import log_lines, telling
 from tests.support import client_of
 
@@ -31,9 +30,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("households")
     with start_emulator(enforce_iam=True) as emulator:
         account = partial(client_of, emulator.endpoint_url)
-        issuer = Issuer.at(emulator.endpoint_url, directory / "issuer.pem")
-        issuer.publish(account("s3"))
-        tokens = {"auth": "jwt", "jwt_issuer": issuer.url, "jwt_audience": json.dumps([AUDIENCE])}
+        issuer, tokens = published_issuer(emulator, directory)
         rules = {"user_claim": CLAIM, "max_streams": "2", "anonymous": "refuse", "unknown_fields": "ignore"}
         _, url = stage(emulator, directory / "stage", **tokens, **rules)
         yield World("jwt", url, issuer, account, Credentials("test", "test"))

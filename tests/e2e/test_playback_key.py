@@ -5,11 +5,10 @@ import os
 import re
 import secrets
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from dev import ROOT
 from dev.edge import Edge, Passed, Refused
 from dev.emulator import Emulator, start_emulator
 from dev.stack import emulated_environment
+from tests.loopback import LoopbackServer
 from tests.support import client_of, succeed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
@@ -117,14 +117,11 @@ def account() -> Iterator[Account]:
     with start_emulator() as emulator:
         signatures: list[str] = []
         handler = partial(ByHost, emulator.endpoint_url, signatures)
-        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+        with LoopbackServer(handler) as proxy:
             cloudfront = client_of(emulator.endpoint_url, "cloudfront")
             store = cloudfront.create_key_value_store(Name=f"edge-{secrets.token_hex(4)}")
             arn = store["KeyValueStore"]["ARN"]
-            proxy = f"http://127.0.0.1:{server.server_address[1]}"
-            yield Account(emulator, proxy, arn, signatures)
-            server.shutdown()
+            yield Account(emulator, proxy.url, arn, signatures)
 
 
 def make(account: Account, stage: str, *arguments: str, **variables: str) -> str:

@@ -4,10 +4,9 @@ import os
 import secrets
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
 import httpx
@@ -17,6 +16,7 @@ from dev import ROOT, smoke
 from dev.issuer import unsigned
 from dev.local_service import LocalService
 from dev.servers import free_port
+from tests.loopback import LoopbackServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -206,10 +206,8 @@ class Rejects(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def rejecting() -> Iterator[str]:
     """An API that rejects every call; the status follows its URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Rejects) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with LoopbackServer(Rejects) as server:
+        yield server.url
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,11 @@ from botocore.exceptions import ClientError
 
 from adapters.dynamodb.items import key
 from dev.emulator import REGION, start_emulator
-from dev.issuer import AUDIENCE, Issuer
 from dev.stack import emulated_environment
 from dev.terraform import Stack
 from tests import documented
 from tests.e2e.attacked import World
-from tests.e2e.deployed import need_the_tools, stage
+from tests.e2e.deployed import need_the_tools, published_issuer, stage
 from tests.e2e.runbook import commands_of
 from tests.logs import log_lines, telling
 from tests.support import client_of, succeed
@@ -91,9 +90,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     directory = tmp_path_factory.mktemp("support")
     with start_emulator(enforce_iam=True) as emulator:
         account = partial(client_of, emulator.endpoint_url)
-        issuer = Issuer.at(emulator.endpoint_url, directory / "issuer.pem")
-        issuer.publish(account("s3"))
-        tokens = {"auth": "jwt", "jwt_issuer": issuer.url, "jwt_audience": json.dumps([AUDIENCE])}
+        issuer, tokens = published_issuer(emulator, directory)
         stack, url = stage(emulator, directory / "stage", **tokens)
         world = World("jwt", url, issuer, account, Credentials("test", "test"))
         yield Desk(world, stack, emulator.endpoint_url, assumed(account, world))

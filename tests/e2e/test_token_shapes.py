@@ -10,7 +10,7 @@ import pytest
 
 from dev.emulator import start_emulator
 from dev.issuer import Issuer
-from tests.e2e.deployed import need_the_tools, stage
+from tests.e2e.deployed import need_the_tools, published_issuer, stage
 from tests.e2e.token_shapes import HOUSEHOLD, LIMIT, SHAPES, UHD_LIMIT, Shape, guide_settings
 from tests.support import client_of
 
@@ -93,14 +93,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     need_the_tools()
     directory = tmp_path_factory.mktemp("logins")
     with start_emulator(enforce_iam=True) as emulator:
-        issuer = Issuer.at(emulator.endpoint_url, directory / "issuer.pem")
-        issuer.publish(client_of(emulator.endpoint_url, "s3"))
+        issuer, tokens = published_issuer(emulator, directory)
         _, url = stage(
             emulator,
             directory,
-            auth="jwt",
-            jwt_issuer=issuer.url,
-            jwt_audience='["none yet"]',
+            **tokens | {"jwt_audience": '["none yet"]'},
             group_limits=json.dumps({"uhd": UHD_LIMIT + 1}),
         )
         yield Service(url, emulator.endpoint_url, issuer)

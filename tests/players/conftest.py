@@ -1,16 +1,15 @@
 """A browser, a service with short leases, and a dev server of another origin with a page for each player."""
 
-import threading
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 import pytest
 from playwright.sync_api import Browser
 
 from dev import ROOT
-from dev.browser import MISSING, chromium, find
 from dev.local_service import LocalService
+from tests.browser import installed_browser
+from tests.loopback import LoopbackServer, Pages
 from tests.players.screen import SETTINGS, Rival, Screen, opened
 from tests.support import skip_or_fail
 
@@ -19,7 +18,7 @@ FOLDERS: Final = {"/client/": ROOT / "clients" / "js", "/": HERE}
 PLAYERS: Final = HERE / "node_modules"
 
 
-class Pages(SimpleHTTPRequestHandler):
+class PlayerPages(Pages):
     """The pages, the client and the players, as a dev server has them."""
 
     def translate_path(self, path: str) -> str:
@@ -32,19 +31,13 @@ class Pages(SimpleHTTPRequestHandler):
         self.send_header("cache-control", "no-store")
         super().end_headers()
 
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium that is installed on this machine."""
-    path = find()
-    if path is None:
-        skip_or_fail(MISSING)
     if not PLAYERS.exists():
         skip_or_fail("The players are not installed: `make test-long` fetches them with npm.")
-    with chromium(path) as browser:
+    with installed_browser() as browser:
         yield browser
 
 
@@ -58,12 +51,8 @@ def service() -> Iterator[LocalService]:
 @pytest.fixture(scope="module")
 def origin() -> Iterator[str]:
     """The origin of the pages."""
-    with ThreadingHTTPServer(("localhost", 0), Pages) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://localhost:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with LoopbackServer(PlayerPages, "localhost") as server:
+        yield server.url
 
 
 @pytest.fixture

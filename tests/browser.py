@@ -1,0 +1,16 @@
+"""The Chromium that is installed on this machine, for the tests that need one."""
+
+from contextlib import AbstractContextManager
+
+from playwright.sync_api import Browser
+
+from dev.browser import MISSING, chromium, find
+from tests.support import skip_or_fail
+
+
+def installed_browser() -> AbstractContextManager[Browser]:
+    """Run it, without a window; without one the test is skipped."""
+    path = find()
+    if path is None:
+        skip_or_fail(MISSING)
+    return chromium(path)

@@ -1,0 +1,52 @@
+"""A server on loopback, for as long as a test needs one."""
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final, Self
+
+LOOPBACK: Final = "127.0.0.1"
+_LOOKS_FOR_ITS_END_EACH: Final = 0.02
+"""Seconds: as long as leaving it takes."""
+
+
+class LoopbackServer:
+    """Answers requests by a handler, on a free port; a context manager.
+
+    Args:
+        handler: makes what answers a connection.
+        host: how its address names this machine.
+    """
+
+    def __init__(self, handler: Callable[..., BaseHTTPRequestHandler], host: str = LOOPBACK) -> None:
+        self._host = host
+        self._server = ThreadingHTTPServer((host, 0), handler)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_LOOKS_FOR_ITS_END_EACH,), daemon=True
+        )
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.server_port
+
+    @property
+    def url(self) -> str:
+        """Its address, which is an origin."""
+        return f"http://{self._host}:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class Pages(SimpleHTTPRequestHandler):
+    """The files of a folder, such as the client's modules, at an origin of their own."""
+
+    def log_message(self, *_: Any) -> None:
+        """Log nothing."""
