@@ -13,6 +13,7 @@ __all__ = ["outage", "plan", "service", "store", "tokens"]  # fixtures
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 class TestJavaScript(Behaviour):
     """Its players run in Node."""
 

@@ -99,6 +99,7 @@ def test_every_kind_of_module_resolution_finds_modules_and_types(package: Path) 
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.parametrize("bundler", ["vite", "webpack4"])
 def test_a_project_is_built_with_the_package_and_runs(
     bundler: str, package: Path, page: Page, tmp_path: Path

@@ -24,6 +24,8 @@ from proof.model.promises import Violation, must_have_too_many_names
 from proof.model.states import USER, Host, World
 from proof.model.token_scenarios import POLICY
 
+pytestmark = pytest.mark.long
+
 
 def explored(name: str) -> Explored:
     """What comes of the scenario of this name."""

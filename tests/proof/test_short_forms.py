@@ -12,6 +12,8 @@ from proof.stores import Way, stores
 from tests.fakes import unhurried
 from tests.support import skip_or_fail
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def ways() -> Iterator[tuple[Way, ...]]:
