@@ -11,7 +11,7 @@ SCAN := .venv-scan/.installed
 PLOTTER := .venv-bench/.installed
 CRT := .venv-crt/.installed
 LOCALSTACK := .venv-localstack/.installed
-HLS := dev/page/node_modules/.installed
+HLS := dev/local/page/node_modules/.installed
 NODE_MODULES := $(HLS) $(addsuffix /node_modules/.installed, clients/js tests/edge \
 	tests/clients/projects/vite tests/clients/projects/webpack4)
 PLAYERS := tests/players/node_modules/.installed
@@ -41,7 +41,7 @@ install: $(VENV) $(EMULATOR) ## Make the environments that everyday work needs
 
 .PHONY: run
 run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C; needs no AWS (PORT=3000, CORS_ORIGINS=any on localhost)
-	@exec $(PY) -m dev.serve
+	@exec $(PY) -m dev.local.serve
 
 # Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process. These wait,
 # for leases and for Terraform, longer than they compute: four of them keep two cores busy.
@@ -71,7 +71,7 @@ test-e2e: $(VENV) $(EMULATOR) ## Run the tests of the whole: the zip, Terraform,
 
 .PHONY: test-localstack
 test-localstack: $(VENV) $(EMULATOR) $(LOCALSTACK) ## Run the contract and integration tests over LocalStack itself; needs Java (ARGS="-k race")
-	$(PY) -m dev.localstack $(PY) -m pytest tests/contract tests/integration $(IN_PARALLEL) --dist worksteal $(ARGS)
+	$(PY) -m dev.emulators.localstack $(PY) -m pytest tests/contract tests/integration $(IN_PARALLEL) --dist worksteal $(ARGS)
 
 .PHONY: prove
 prove: $(VENV) $(EMULATOR) ## Prove the promises at length: about 20 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)
@@ -100,10 +100,10 @@ NO_SECRETS := --no-verify --exclude-files '^requirements/.*\.txt$$' --exclude-li
 scan: $(VENV) $(SCAN) ## Look for what is not secure: code, Terraform, policies, workflow, secrets, dependencies; needs no network
 	.venv/bin/ruff check --select S
 	.venv-scan/bin/checkov --directory terraform --framework terraform --compact --quiet --skip-download
-	.venv-scan/bin/python -m dev.iam_policies
+	.venv-scan/bin/python -m dev.scan.iam_policies
 	.venv-scan/bin/zizmor --offline --quiet .github
 	git ls-files -z --cached --others --exclude-standard | xargs -0 .venv-scan/bin/detect-secrets-hook $(NO_SECRETS)
-	.venv-scan/bin/python -m dev.vulnerabilities
+	.venv-scan/bin/python -m dev.scan.vulnerabilities
 
 .PHONY: format
 format: $(VENV) ## Format the sources, and mend what can be mended safely
@@ -114,72 +114,72 @@ format: $(VENV) ## Format the sources, and mend what can be mended safely
 
 .PHONY: up
 up: package-local $(EMULATOR) ## Deploy to the emulator on this machine; prints the API's URL last (EMULATOR_PORT=4566, AUTH=none, jwt or iam, USER_CLAIM=sub)
-	@$(PY) -m dev.stack up
+	@$(PY) -m dev.operate.stack up
 
 .PHONY: token
 token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1", with a limit "viewer-1 5", with a claim "viewer-1 custom:household=smith")
-	@$(PY) -m dev.tokens $(ARGS)
+	@$(PY) -m dev.local.tokens $(ARGS)
 
 .PHONY: down
 down: $(VENV) ## Take all away again that make up has deployed
-	@$(PY) -m dev.stack down
+	@$(PY) -m dev.operate.stack down
 
 ## -- On AWS, with your own credentials
 
 .PHONY: deploy
 deploy: package ## Deploy to AWS with Terraform, which shows the plan and asks (STAGE=dev, AUTO_APPROVE=1, KEEP_VERSIONS=3, BACKEND_CONFIG=file)
-	@exec $(PY) -m dev.deploy deploy
+	@exec $(PY) -m dev.operate.deploy deploy
 
 .PHONY: undeploy
 undeploy: $(VENV) ## Destroy what deploy made, the table and its data too (STAGE=dev)
-	@exec $(PY) -m dev.deploy undeploy
+	@exec $(PY) -m dev.operate.deploy undeploy
 
 .PHONY: bootstrap
 bootstrap: $(VENV) ## Keep a stage's Terraform state in S3, in a bucket that is made if need be (STAGE=dev, BUCKET=…)
-	@exec $(PY) -m dev.bootstrap
+	@exec $(PY) -m dev.operate.bootstrap
 
 ## -- Whichever of the two is up
 
 .PHONY: logs
 logs: $(VENV) ## Follow the functions' logs: colours on a terminal, JSON in a pipe (STAGE=dev, FN=start: one of them, FOLLOW=0, ALL=1: Lambda's lines)
-	@exec $(PY) -m dev.logs $(FN)
+	@exec $(PY) -m dev.operate.logs $(FN)
 
 # Their names until FN came: commands that people know by heart.
 LOGS := logs-start logs-end logs-heartbeat logs-list
 .PHONY: $(LOGS)
 $(LOGS): logs-%: $(VENV)
-	@exec $(PY) -m dev.logs $*
+	@exec $(PY) -m dev.operate.logs $*
 
 .PHONY: rollback
 rollback: $(VENV) ## Let the API call the release before again, at once (STAGE=dev)
-	@exec $(PY) -m dev.rollback
+	@exec $(PY) -m dev.operate.rollback
 
 .PHONY: smoke
 smoke: $(VENV) ## Check a deployed service with one stream, which it ends again (URL=…, and TOKEN=… or AUTH=iam where it asks)
-	@exec $(PY) -m dev.smoke
+	@exec $(PY) -m dev.operate.smoke
 
 .PHONY: streamctl
 streamctl: $(VENV) ## Look after one user's streams, or a whole table (ARGS="show 1", ARGS=--help; STAGE=dev or TABLE_NAME=…)
-	@exec $(PY) -m dev.streamctl $(ARGS)
+	@exec $(PY) -m dev.operate.streamctl $(ARGS)
 
 .PHONY: restore
 restore: $(VENV) ## Put a table's items back as they were (TABLE_NAME=…, AT=2026-01-31T18:00:00Z)
-	@exec $(PY) -m dev.restore
+	@exec $(PY) -m dev.operate.restore
 
 # Beside the library that signs for CloudFront's KeyValueStore.
 .PHONY: playback-key
 playback-key: $(VENV) $(CRT) ## Show a stage's playback keys, rotate or revoke them, or set the edge's mode or paths (STAGE=dev, KVS_ARN=… or none, ARGS=rotate, revoke, paths, off, log or enforce)
-	@PYTHONPATH="$(PYTHONPATH):$$(echo .venv-crt/lib/python3*/site-packages)" exec $(PY) -m dev.playback_key $(ARGS)
+	@PYTHONPATH="$(PYTHONPATH):$$(echo .venv-crt/lib/python3*/site-packages)" exec $(PY) -m dev.operate.playback_key $(ARGS)
 
 ## -- Building
 
 .PHONY: package
 package: $(VENV) ## Build the zip for Lambda, and the list of its content beside it (PYTHON_VERSION=3.13, ARCHITECTURE=arm64 or x86_64)
-	@$(PY) -m dev.package
+	@$(PY) -m dev.packaging.package
 
 .PHONY: package-local
 package-local: $(VENV) ## Build the zip for this machine's Python
-	@$(PY) -m dev.package --target local
+	@$(PY) -m dev.packaging.package --target local
 
 # Dependencies are resolved once, here, for every platform; --no-emit-index-url keeps the locks free of where.
 # --no-strip-extras: without coverage[toml] itself in the lock, pip takes that one's newest release and finds no hash.
@@ -202,19 +202,19 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 
 .PHONY: openapi
 openapi: $(VENV) ## Write docs/openapi.yaml out of the routes and the models
-	@$(PY) -m dev.openapi
+	@$(PY) -m dev.generate.openapi
 
 .PHONY: picture
 picture: $(VENV) $(EMULATOR) $(HLS) ## Draw docs/page.png, the README's picture, anew; needs Chromium
-	@$(PY) -m dev.picture
+	@$(PY) -m dev.generate.picture
 
 .PHONY: docs
 docs: $(VENV) $(DOCS) ## Build the documentation's site in build/site, its links checked
-	@$(PY) -m dev.docs
+	@$(PY) -m dev.generate.docs
 
 .PHONY: terraform-docs
 terraform-docs: $(VENV) ## Write the tables of docs/terraform.md out of the variables and outputs
-	@$(PY) -m dev.terraform_docs
+	@$(PY) -m dev.generate.terraform_docs
 
 .PHONY: test-openapi
 test-openapi: $(VENV) $(EMULATOR) $(OPENAPI) ## Call the service by its own description (EXAMPLES=10 per route)
@@ -229,7 +229,7 @@ bench: package-local $(PLOTTER) ## Measure against the bare SDK: build/bench.jso
 
 .PHONY: capacity
 capacity: $(VENV) ## Show what an audience asks of an account, and costs (VIEWERS=1000000, HEARTBEAT=60, PLAY_MINUTES=60, …)
-	@$(PY) -m dev.capacity
+	@$(PY) -m bench.capacity
 
 .PHONY: clean
 clean: ## Remove builds and caches; environments and the state of stages stay
@@ -251,7 +251,7 @@ $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(LOCALSTACK) $(CRT):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 or newer, or name it with make PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d: name another with make PYTHON=…" % sys.version_info[:2])'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv), or name another Python with make PYTHON=…" >&2; exit 1; }
-	@$(PYTHON) -m dev.environment $(@D) $<
+	@$(PYTHON) -m dev.tools.environment $(@D) $<
 	@touch $@
 
 # One quick retry: offline, make run must not wait a minute for npm.

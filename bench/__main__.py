@@ -12,9 +12,9 @@ from bench import cold, restored, throughput, warm
 from bench.calls import ENVIRONMENT, TABLE, bare_client
 from bench.results import RESULTS, Details, save, table
 from dev import ROOT
-from dev.cache import CannotFetch
-from dev.dynamodb_local import start_dynamodb_local
-from dev.table import ensure_table
+from dev.emulators.dynamodb_local import start_dynamodb_local
+from dev.emulators.table import ensure_table
+from dev.tools.cache import CannotFetch
 
 WIDTH = 60
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from bench.calls import ENVIRONMENT, TABLE, WITH_TOKENS
 from bench.results import Progress, Row, Samples, median_row
-from dev.package import ZIPS
+from dev.packaging.package import ZIPS
 
 GOAL = 0.5
 TOKEN_GOAL = 1.05

@@ -12,10 +12,10 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from bench.capacity import Audience, capacity, load_prices
 from bench.document import DOCUMENT, written
 from bench.results import DETAILS, RESULTS
 from dev import ROOT
-from dev.capacity import Audience, capacity, load_prices
 
 PLOTS = ROOT / "docs" / "plots"
 BARE, OURS, PALE = "#9aa0a6", "#1a73e8", "#a8c7fa"

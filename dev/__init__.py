@@ -1,4 +1,4 @@
-"""What runs on a developer's machine, and never in the Lambda."""
+"""Programs for developers and operators, which never run in the Lambda: one room per purpose."""
 
 from pathlib import Path
 from typing import Final

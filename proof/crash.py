@@ -19,9 +19,9 @@ from typing import Any, Final
 import httpx
 
 from adapters.dynamodb.items import key, snapshot
-from dev.dynamodb_local import start_dynamodb_local
-from dev.local_service import LocalService
-from dev.table import ensure_table
+from dev.emulators.dynamodb_local import start_dynamodb_local
+from dev.emulators.table import ensure_table
+from dev.local.local_service import LocalService
 from domain.streams import Snapshot
 from proof.report import Progress, Row
 from proof.stores import Way, sdk_client_of

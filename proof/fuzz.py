@@ -19,8 +19,8 @@ from jsonschema_rs import Draft202012Validator
 from adapters.clock import SystemClock
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
-from dev import openapi
-from dev.gateway import OPERATOR, ROUTES
+from dev.generate import openapi
+from dev.local.gateway import OPERATOR, ROUTES
 from entrypoints import bootstrap
 from entrypoints.route import Route
 from entrypoints.settings import Settings

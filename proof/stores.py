@@ -18,9 +18,9 @@ from adapters.aws.timeouts import PROMPT, Timeouts
 from adapters.dynamodb import items
 from adapters.dynamodb.client import DynamoDbApi, DynamoDbClient
 from adapters.dynamodb.repository import DynamoDbStreamRepository
-from dev.dynamodb_local import start_dynamodb_local
-from dev.emulator import REGION, start_emulator
-from dev.table import ensure_table
+from dev.emulators.dynamodb_local import start_dynamodb_local
+from dev.emulators.ministack import REGION, start_emulator
+from dev.emulators.table import ensure_table
 from domain.streams import Snapshot
 
 TABLE: Final = "streams-to-prove"

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 
 from playwright.sync_api import Browser
 
-from dev.browser import MISSING, chromium, find
+from dev.tools.browser import MISSING, chromium, find
 from tests.support import skip_or_fail
 
 

@@ -20,10 +20,10 @@ from adapters.dynamodb.client import DynamoDbApi, DynamoDbClient
 from adapters.dynamodb.items import key
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.in_memory import InMemoryStreamRepository
-from dev.dynamodb_local import start_dynamodb_local, unavailable
-from dev.emulator import REGION, start_emulator
-from dev.local_service import LocalService
-from dev.table import ensure_table
+from dev.emulators.dynamodb_local import start_dynamodb_local, unavailable
+from dev.emulators.ministack import REGION, start_emulator
+from dev.emulators.table import ensure_table
+from dev.local.local_service import LocalService
 from domain.ports import Deadline, StreamRepository
 from entrypoints import bootstrap
 from proof.simulated.dynamodb import SimulatedDynamoDb

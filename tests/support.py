@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from adapters.dynamodb.items import key, number, stream_attribute
 from dev import ROOT
-from dev.emulator import REGION
+from dev.emulators.ministack import REGION
 
 AT_LIMIT: Final = "The maximum of 3 simultaneous streams is reached."
 NOTHING_OPEN: Final = "There is no active stream to end."

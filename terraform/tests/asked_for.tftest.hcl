@@ -1,4 +1,4 @@
-# What a role may do on top where a variable asks for it. dev/iam_policies.py scans the policies of these runs, the
+# What a role may do on top where a variable asks for it. dev/scan/iam_policies.py scans the policies of these runs, the
 # widest that there are.
 
 mock_provider "aws" {

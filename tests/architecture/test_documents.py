@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from adapters.dynamodb import items
-from dev import terraform_docs
-from dev.capacity import EVENING, Audience, capacity, load_prices, month
+from bench.capacity import EVENING, Audience, capacity, load_prices, month
+from dev.generate import terraform_docs
 from domain.group_counts import RECOUNTS
 from entrypoints.problems import RULES
 from entrypoints.settings import Settings

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from jsonschema_rs import Draft202012Validator
 
-from dev import openapi
-from dev.gateway import ROUTES
-from dev.openapi_operations import OPERATIONS
+from dev.generate import openapi
+from dev.generate.openapi_operations import OPERATIONS
+from dev.local.gateway import ROUTES
 from entrypoints.problems import RULES
 from entrypoints.route import Route
 

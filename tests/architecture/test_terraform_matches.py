@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from pydantic.fields import FieldInfo
 
-from dev import cors
-from dev.gateway import ROUTES
-from dev.stack import FUNCTIONS, function_name
+from dev.local import cors
+from dev.local.gateway import ROUTES
+from dev.operate.stack import FUNCTIONS, function_name
 from domain.names import GROUP_PATTERN, MAX_PATH_PREFIX, PATH_PREFIX_PATTERN
 from domain.streams import CEILING
 from entrypoints import operator_routes

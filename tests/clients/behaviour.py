@@ -18,7 +18,7 @@ import httpx
 import localstack_client.session
 import pytest
 
-from dev.local_service import LocalService
+from dev.local.local_service import LocalService
 from tests.proxy import Proxy
 
 LEASE_SECONDS: Final = 3  # long enough that a busy machine makes no stream lapse

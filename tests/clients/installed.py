@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from dev.cache import CannotFetch
-from dev.dynamodb_local import java
+from dev.emulators.dynamodb_local import java
+from dev.tools.cache import CannotFetch
 from tests.support import skip_or_fail, succeed
 
 HERE: Final = Path(__file__).parent

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dev import ROOT
-from dev.servers import free_port
+from dev.tools.servers import free_port
 from tests.browser import installed_browser
 from tests.loopback import LOOPBACK, LoopbackServer, Pages
 

@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 import pytest
 
-from dev.local_service import LocalService
+from dev.local.local_service import LocalService
 from tests.clients.installed import (
     GUIDE,
     blocks,

@@ -10,8 +10,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from dev.emulator import REGION
-from dev.issuer import Issuer
+from dev.emulators.issuer import Issuer
+from dev.emulators.ministack import REGION
 from tests.documented import invoke_policies
 
 ME: Final = "viewer-1"

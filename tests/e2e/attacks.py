@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 from botocore.credentials import Credentials
 
-from dev.issuer import KEY_ID, new_key, sign, unsigned
+from dev.emulators.issuer import KEY_ID, new_key, sign, unsigned
 from tests.e2e.attacked import ME, SCRIPT, START, VICTIM, World
 
 

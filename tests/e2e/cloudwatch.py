@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from dev.terraform import said
+from dev.tools.terraform import said
 from tests.e2e.watched import WatchedStage, environment
 
 State = Literal["OK", "ALARM"]

@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dev import ROOT
-from dev.local_service import LocalService
+from dev.local.local_service import LocalService
 from tests.browser import installed_browser
 from tests.support import skip_or_fail
 
-HLS: Final = ROOT / "dev" / "page" / "node_modules" / "hls.js"
+HLS: Final = ROOT / "dev" / "local" / "page" / "node_modules" / "hls.js"
 REFUSAL: Final = "Failed to load resource: the server responded with a status of "
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from dev.terraform import said
+from dev.tools.terraform import said
 
 Row: TypeAlias = Mapping[str, Any]
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 import pytest
 from botocore.credentials import Credentials
 
-from dev.edge import Edge, Refused
-from dev.emulator import REGION, start_emulator
-from dev.smoke import USER, SmokeError, signature, smoke
+from dev.emulators.edge import Edge, Refused
+from dev.emulators.ministack import REGION, start_emulator
+from dev.operate.smoke import USER, SmokeError, signature, smoke
 from stream_limiter_client import AsyncStreamLimiter, LimitReached, ServiceError, StreamLimiter
 from tests.clients.installed import examples, python_client
 from tests.e2e.attacked import SCRIPT, START, World

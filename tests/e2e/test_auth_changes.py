@@ -9,8 +9,8 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from dev.emulator import start_emulator
-from dev.terraform import Stack
+from dev.emulators.ministack import start_emulator
+from dev.tools.terraform import Stack
 from tests.e2e.deployed import need_the_tools, stage
 from tests.e2e.strict_gateway import StrictGateway
 from tests.support import client_of

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from adapters.playback_token import TokenMint
-from dev.local_service import LocalService
+from dev.local.local_service import LocalService
 from tests.edge.tokens import FOREIGN_KEY, KEY, OLD_KEY, key_text
 
 pytestmark = pytest.mark.e2e

@@ -12,11 +12,11 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from dev import package
-from dev.emulator import REGION, Emulator, start_emulator
-from dev.hash_key import HashKey, HashKeyError
-from dev.stack import emulated_api_url, emulated_environment, hash_key_parameter
-from dev.terraform import Stack, TerraformError
+from dev.emulators.ministack import REGION, Emulator, start_emulator
+from dev.operate.hash_key import HashKey, HashKeyError
+from dev.operate.stack import emulated_api_url, emulated_environment, hash_key_parameter
+from dev.packaging import package
+from dev.tools.terraform import Stack, TerraformError
 from tests.documented import deployer_policy
 from tests.e2e.deployed import need_the_tools
 from tests.support import client_of

@@ -15,9 +15,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from dev import ROOT
-from dev.docs import MKDOCS, PORT, SITE
-from dev.local_service import LocalService
-from dev.servers import free_port
+from dev.generate.docs import MKDOCS, PORT, SITE
+from dev.local.local_service import LocalService
+from dev.tools.servers import free_port
 from tests.browser import installed_browser
 from tests.loopback import LoopbackServer, Pages
 from tests.support import skip_or_fail, succeed

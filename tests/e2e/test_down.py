@@ -9,9 +9,9 @@ from typing import Final
 
 import pytest
 
-from dev import stack
-from dev.stack import ATTEMPTS, LocalStage, StackError, down
-from dev.terraform import Stack, TerraformError
+from dev.operate import stack
+from dev.operate.stack import ATTEMPTS, LocalStage, StackError, down
+from dev.tools.terraform import Stack, TerraformError
 from tests.e2e.deployed import need_the_tools
 from tests.loopback import LoopbackServer
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 import pytest
 
 from dev import ROOT
-from dev.edge import FUNCTION
-from dev.emulator import Emulator, start_emulator
-from dev.stack import emulated_environment
-from dev.terraform import Stack, copy_configuration, said
+from dev.emulators.edge import FUNCTION
+from dev.emulators.ministack import Emulator, start_emulator
+from dev.operate.stack import emulated_environment
+from dev.tools.terraform import Stack, copy_configuration, said
 from tests.e2e.deployed import need_the_tools
 from tests.support import client_of
 

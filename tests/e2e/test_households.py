@@ -9,7 +9,7 @@ import httpx
 import pytest
 from botocore.credentials import Credentials
 
-from dev.emulator import start_emulator
+from dev.emulators.ministack import start_emulator
 from tests.e2e.attacked import START, World
 from tests.e2e.deployed import need_the_tools, published_issuer, stage
 from tests.logs import log_lines, telling

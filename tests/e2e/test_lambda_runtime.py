@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from dev import lambda_runtime, package
-from dev.lambda_runtime import LambdaRuntime, LambdaRuntimeError
-from dev.table import ensure_table
+from dev.emulators import lambda_runtime
+from dev.emulators.lambda_runtime import LambdaRuntime, LambdaRuntimeError
+from dev.emulators.table import ensure_table
+from dev.packaging import package
 from tests.support import check_original_contract, client_of, skip_or_fail
 from tests.unit.entrypoints.calls import event
 

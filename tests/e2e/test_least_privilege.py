@@ -12,8 +12,8 @@ import httpx
 import pytest
 from botocore.credentials import Credentials
 
-from dev.emulator import start_emulator
-from dev.terraform import Stack, TerraformError
+from dev.emulators.ministack import start_emulator
+from dev.tools.terraform import Stack, TerraformError
 from tests.e2e.attacked import signature
 from tests.e2e.deployed import need_the_tools, stage
 from tests.logs import log_lines, telling

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from dev import ROOT
-from dev.emulator import Emulator, marker
-from dev.localstack import start_localstack, unavailable
+from dev.emulators.localstack import start_localstack, unavailable
+from dev.emulators.ministack import Emulator, marker
 from tests.support import client_of, skip_or_fail
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
@@ -58,7 +58,7 @@ def test_no_process_and_no_file_of_it_is_left(localstack: Emulator, how: signal.
 def test_without_java_a_line_says_so(tmp_path: Path, ci: str, code: int) -> None:
     """The suites are skipped, which continuous integration takes for a failure."""
     run = subprocess.run(
-        [sys.executable, "-m", "dev.localstack", "no-such-command"],
+        [sys.executable, "-m", "dev.emulators.localstack", "no-such-command"],
         cwd=ROOT,
         env={"PATH": str(tmp_path), "PYTHONPATH": "src:.", "CI": ci},
         capture_output=True,

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from dev import ROOT
-from dev.local_service import LocalService
+from dev.local.local_service import LocalService
 from tests.support import skip_or_fail, succeed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]

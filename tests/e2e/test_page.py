@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from dev.local_service import LocalService
+from dev.local.local_service import LocalService
 from tests.e2e.household import (
     DEVICES,
     SETTINGS,

@@ -18,9 +18,9 @@ import pytest
 from adapters.playback_keys import PlaybackKey, parse_keys
 from adapters.playback_token import TokenMint
 from dev import ROOT
-from dev.edge import Edge, Passed, Refused
-from dev.emulator import Emulator, start_emulator
-from dev.stack import emulated_environment
+from dev.emulators.edge import Edge, Passed, Refused
+from dev.emulators.ministack import Emulator, start_emulator
+from dev.operate.stack import emulated_environment
 from tests.loopback import LoopbackServer
 from tests.support import client_of, succeed
 
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 AT_ONCE: Final = """
 import sys
-from dev import playback_key, rotation
+from dev.operate import playback_key, rotation
 rotation.READ_AFTER_SECONDS = rotation.OVER_AFTER_SECONDS = 0
 sys.exit(playback_key.main(["rotate"]))
 """

@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 import pytest
 
-from dev.local_service import LocalService
+from dev.local.local_service import LocalService
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.long]
 

@@ -13,8 +13,8 @@ from typing import Final
 
 import pytest
 
-from dev.emulator import environment_for, start_emulator
-from dev.local_service import LocalService
+from dev.emulators.ministack import environment_for, start_emulator
+from dev.local.local_service import LocalService
 from tests.e2e.deployed import need_the_tools
 from tests.support import client_of, skip_or_fail, succeed
 
@@ -39,7 +39,7 @@ SHARED: Final = (
     ".venv-openapi",
     ".venv-docs",
     "clients/js/node_modules",
-    "dev/page/node_modules",
+    "dev/local/page/node_modules",
 )
 
 ENVIRONMENT: Final = {

@@ -18,11 +18,12 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from dev import ROOT, package
-from dev.emulator import Emulator, start_emulator
-from dev.smoke import USER, smoke
-from dev.stack import FUNCTIONS, STATES, emulated_api_url, emulated_environment
-from dev.terraform import binary
+from dev import ROOT
+from dev.emulators.ministack import Emulator, start_emulator
+from dev.operate.smoke import USER, smoke
+from dev.operate.stack import FUNCTIONS, STATES, emulated_api_url, emulated_environment
+from dev.packaging import package
+from dev.tools.terraform import binary
 from tests.e2e.deployed import need_the_tools
 from tests.support import client_of
 
@@ -68,7 +69,9 @@ class Desk:
 
     def deploy(self, enforcement: str, **variables: str) -> None:
         """Deploy as CI does: nobody is asked."""
-        done = self.run("dev.deploy", "deploy", AUTO_APPROVE="1", TF_VAR_enforcement=enforcement, **variables)
+        done = self.run(
+            "dev.operate.deploy", "deploy", AUTO_APPROVE="1", TF_VAR_enforcement=enforcement, **variables
+        )
         assert done.returncode == 0, done.stdout
         assert "\nAPI_URL=" in done.stdout
 
@@ -151,7 +154,7 @@ def shown(graph: dict[str, Any], events: list[dict[str, Any]]) -> list[float]:
 
 def test_bootstrap_makes_a_bucket_and_moves_the_state_there(desk: Desk) -> None:
     """Terraform's state is in a bucket that is versioned and private; a state that was here is there now."""
-    done = desk.run("dev.bootstrap", BUCKET=BUCKET, AUTO_APPROVE="1")
+    done = desk.run("dev.operate.bootstrap", BUCKET=BUCKET, AUTO_APPROVE="1")
 
     assert done.returncode == 0, done.stdout
     s3 = desk.client("s3")
@@ -172,7 +175,7 @@ def test_a_state_that_somebody_works_on_is_locked(desk: Desk) -> None:
     s3 = desk.client("s3")
     s3.put_object(**lock, Body=json.dumps(holder).encode())
 
-    done = desk.run("dev.deploy", "deploy", AUTO_APPROVE="1")
+    done = desk.run("dev.operate.deploy", "deploy", AUTO_APPROVE="1")
     s3.delete_object(**lock)
 
     assert done.returncode == 1
@@ -222,7 +225,7 @@ def test_enforced_the_limit_counts(desk: Desk) -> None:
 
 def test_a_rollback_takes_the_release_back_at_once(desk: Desk) -> None:
     """By one command the API calls the release before, with its settings: nobody is refused again."""
-    done = desk.run("dev.rollback")
+    done = desk.run("dev.operate.rollback")
 
     assert done.returncode == 0, done.stdout
     assert f"stream-limiter-{desk.stage}-start: version 2 -> 1\n" in done.stdout
@@ -231,7 +234,7 @@ def test_a_rollback_takes_the_release_back_at_once(desk: Desk) -> None:
 
 def test_the_next_plan_shows_that_it_would_end_the_rollback(desk: Desk) -> None:
     """Terraform brings nothing back unseen: the plan names each alias and why, and waits for a yes."""
-    done = desk.run("dev.deploy", "deploy", answer="no\n", TF_VAR_enforcement="enforce")
+    done = desk.run("dev.operate.deploy", "deploy", answer="no\n", TF_VAR_enforcement="enforce")
 
     assert done.returncode == 1
     assert f"Plan: 0 to add, {len(FUNCTIONS)} to change, 0 to destroy" in done.stdout
@@ -251,6 +254,6 @@ def test_a_deployment_deletes_the_versions_that_no_rollback_needs(desk: Desk) ->
     aliases = client.list_aliases(FunctionName=start)["Aliases"]
     assert {alias["Name"]: alias["FunctionVersion"] for alias in aliases} == {"live": "3"}
     assert desk.start(HOUSEHOLD, "tv-8") == 403
-    done = desk.run("dev.rollback")
+    done = desk.run("dev.operate.rollback")
     assert f"{start}: version 3 -> 1\n" in done.stdout
     assert desk.start(HOUSEHOLD, "tv-8") == 200

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from dev import ROOT
-from dev.local_service import LocalService
+from dev.local.local_service import LocalService
 from tests.support import check_original_contract, succeed
 from tests.terminal import COLOUR, terminal
 
@@ -136,7 +136,7 @@ def test_a_page_of_another_origin_reads_the_answers_of_the_api_and_of_nothing_el
 def test_a_terminal_shows_a_line_per_request_in_the_place_of_its_event() -> None:
     """A pipe has the event, in JSON."""
     with terminal() as screen:
-        command = [sys.executable, "-m", "dev.serve"]
+        command = [sys.executable, "-m", "dev.local.serve"]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
         with screen.output() as output:
             process = subprocess.Popen(command, cwd=ROOT, env=environment | {"PORT": "0"}, stdout=output)

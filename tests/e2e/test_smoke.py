@@ -12,10 +12,11 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from dev import ROOT, smoke
-from dev.issuer import unsigned
-from dev.local_service import LocalService
-from dev.servers import free_port
+from dev import ROOT
+from dev.emulators.issuer import unsigned
+from dev.local.local_service import LocalService
+from dev.operate import smoke
+from dev.tools.servers import free_port
 from tests.loopback import LoopbackServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -34,7 +35,7 @@ def run(url: str, **variables: str) -> subprocess.CompletedProcess[str]:
         **variables,
     }
     return subprocess.run(
-        [sys.executable, "-m", "dev.smoke"],
+        [sys.executable, "-m", "dev.operate.smoke"],
         check=False,
         cwd=ROOT,
         env=environment,

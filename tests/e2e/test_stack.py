@@ -12,9 +12,9 @@ import pytest
 from botocore.credentials import Credentials
 
 from dev import ROOT
-from dev.emulator import Emulator, start_emulator
-from dev.issuer import Issuer
-from dev.terraform import Stack, said
+from dev.emulators.issuer import Issuer
+from dev.emulators.ministack import Emulator, start_emulator
+from dev.tools.terraform import Stack, said
 from tests.e2e.attacked import World
 from tests.e2e.attacks import INPUTS, OPEN, Attack
 from tests.e2e.deployed import need_the_tools, stage

@@ -15,9 +15,9 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from adapters.dynamodb.items import key
-from dev.emulator import REGION, start_emulator
-from dev.stack import emulated_environment
-from dev.terraform import Stack
+from dev.emulators.ministack import REGION, start_emulator
+from dev.operate.stack import emulated_environment
+from dev.tools.terraform import Stack
 from tests import documented
 from tests.e2e.attacked import World
 from tests.e2e.deployed import need_the_tools, published_issuer, stage

@@ -8,8 +8,8 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from dev.emulator import start_emulator
-from dev.issuer import Issuer
+from dev.emulators.issuer import Issuer
+from dev.emulators.ministack import start_emulator
 from tests.e2e.deployed import need_the_tools, published_issuer, stage
 from tests.e2e.token_shapes import HOUSEHOLD, LIMIT, SHAPES, UHD_LIMIT, Shape, guide_settings
 from tests.support import client_of

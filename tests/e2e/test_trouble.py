@@ -12,8 +12,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from dev.logs import GREEN, is_of_an_invocation
-from dev.package import SOURCES
+from dev.operate.logs import GREEN, is_of_an_invocation
+from dev.packaging.package import SOURCES
 from entrypoints.event_log import EventLog
 from entrypoints.metrics import NAMESPACE
 from entrypoints.settings import LogLevel

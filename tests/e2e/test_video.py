@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dev.local_service import LocalService
+from dev.local.local_service import LocalService
 from tests.e2e.household import (
     DEVICES,
     SETTINGS,

@@ -10,7 +10,7 @@ import httpx
 from cbor2 import CBORTag, dumps, loads
 
 from adapters.playback_keys import PlaybackKey
-from dev.edge import Edge, Passed
+from dev.emulators.edge import Edge, Passed
 from tests.e2e.attacked import World
 from tests.edge.tokens import FOREIGN_KEY, KEY, base64url, key_text, signed, structure
 

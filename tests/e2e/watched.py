@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from dev import ROOT
-from dev.emulator import Emulator, start_emulator
-from dev.package import THIS_PYTHON
-from dev.servers import free_port
-from dev.stack import FUNCTIONS, emulated_api_url, emulated_environment
+from dev.emulators.ministack import Emulator, start_emulator
+from dev.operate.stack import FUNCTIONS, emulated_api_url, emulated_environment
+from dev.packaging.package import THIS_PYTHON
+from dev.tools.servers import free_port
 from tests.e2e.faulty_store import FaultyStore
 from tests.support import client_of, succeed
 from tests.terminal import terminal

@@ -9,7 +9,7 @@ const source = read('edge/viewer-request.js').replace(/^import cf from 'cloudfro
 const { config, requests } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 
 const context = vm.createContext({ console: { log() {} }, store: { config: JSON.stringify(config) } });
-vm.runInContext(`${read('dev/cloudfront.js')}\nconst cf = cloudfront(store);`, context);
+vm.runInContext(`${read('dev/emulators/cloudfront.js')}\nconst cf = cloudfront(store);`, context);
 vm.runInContext(source, context);
 for (const request of requests) {
   context.event = { version: '1.0', request };

@@ -14,7 +14,7 @@ import pytest
 from adapters.playback_keys import parse_keys
 from adapters.playback_token import TokenExpired, TokenInvalid, verify
 from dev import ROOT
-from dev.edge import Edge, Refused
+from dev.emulators.edge import Edge, Refused
 from tests.documented import rows as rows_of
 from tests.edge.tokens import EXPIRED, GOOD, INVALID, KEYS, NAMES, PATH, PATHS, Row, key_text, table
 from tests.support import skip_or_fail, succeed

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.playback_keys import PlaybackKey
 from adapters.playback_token import TokenMint
-from dev.edge import Edge, Passed, Refused
+from dev.emulators.edge import Edge, Passed, Refused
 from tests.edge.tokens import FOREIGN_KEY, KEY, LEASE, OLD_KEY, base64url, key_text, signed
 
 NOW: Final = 1_800_000_000

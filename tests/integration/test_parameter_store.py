@@ -9,8 +9,8 @@ import pytest
 
 from adapters.aws.api import AwsApi, StoreClient, aws_api
 from adapters.parameter_store import ParameterUnavailable, parameter
-from dev.emulator import REGION
-from dev.servers import free_port
+from dev.emulators.ministack import REGION
+from dev.tools.servers import free_port
 from entrypoints import bootstrap
 
 pytestmark = pytest.mark.usefixtures("new_process")

@@ -9,9 +9,9 @@ import pytest
 
 from adapters.clock import SystemClock
 from adapters.dynamodb.items import key
-from dev import restore
-from dev.emulator import REGION
-from dev.table import ensure_table
+from dev.emulators.ministack import REGION
+from dev.emulators.table import ensure_table
+from dev.operate import restore
 from domain.limiter import StreamLimiter
 from domain.policy import Policy
 from domain.ports import Deadline

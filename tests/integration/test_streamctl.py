@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from adapters.clock import SystemClock
 from adapters.dynamodb.census import DynamoDbCensus
 from adapters.dynamodb.items import key, number, strings
-from dev.table import ensure_table
+from dev.emulators.table import ensure_table
 from domain import audit
 from domain.limiter import StreamLimiter
 from domain.policy import Policy

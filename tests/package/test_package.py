@@ -18,8 +18,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from dev import ROOT, package
-from dev.sbom import sbom
+from dev import ROOT
+from dev.packaging import package
+from dev.packaging.sbom import sbom
 
 MEGABYTE = 1_000_000
 LOADED_LIBRARIES = {
@@ -52,7 +53,7 @@ def test_another_checkout_makes_the_same_bytes(zipped: Path, tmp_path: Path) -> 
     (tmp_path / "src" / "domain" / "__pycache__").mkdir()
     (tmp_path / "src" / "domain" / "__pycache__" / "left.pyc").touch()
     subprocess.run(
-        [sys.executable, "-m", "dev.package", "--target", "local"],
+        [sys.executable, "-m", "dev.packaging.package", "--target", "local"],
         check=True,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": ""},

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from dev import ROOT
-from dev.local_service import LocalService
+from dev.local.local_service import LocalService
 from tests.browser import installed_browser
 from tests.loopback import LoopbackServer, Pages
 from tests.players.screen import SETTINGS, Rival, Screen, opened

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from dev.local_service import LocalService
+from dev.local.local_service import LocalService
 from tests.clients.installed import GUIDE, blocks
 from tests.players.screen import CDN, EPISODE, TOKEN_COOKIE, TOKEN_HEADER
 

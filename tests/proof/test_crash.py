@@ -2,7 +2,7 @@
 
 import pytest
 
-from dev.dynamodb_local import unavailable
+from dev.emulators.dynamodb_local import unavailable
 from domain.streams import Lease, Snapshot
 from proof import crash
 from tests.fakes import unhurried

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from dev.dynamodb_local import unavailable
+from dev.emulators.dynamodb_local import unavailable
 from proof import contention, faults, linearizability, stateful
 from proof.stores import Way, stores
 from tests.fakes import unhurried

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from dev import ROOT
-from dev.servers import end
-from dev.terraform import CONFIGURATION, REGISTRY, TerraformError, binary, plugin_options, said
+from dev.tools.servers import end
+from dev.tools.terraform import CONFIGURATION, REGISTRY, TerraformError, binary, plugin_options, said
 from tests.support import skip_or_fail
 
 ROOTS = ["terraform", "terraform/bootstrap", "terraform/edge", "examples/module", "examples/cloudfront"]

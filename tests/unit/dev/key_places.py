@@ -12,7 +12,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from adapters.playback_keys import PlaybackKey, parse_keys
-from dev.playback_key import Edge, Parameter, Stage
+from dev.operate.playback_key import Edge, Parameter, Stage
 
 PARAMETER: Final = "/stream-limiter-test-playback-key"
 STORE: Final = "arn:aws:cloudfront::123456789012:key-value-store/11111111-2222-3333-4444-555555555555"

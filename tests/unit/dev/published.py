@@ -3,7 +3,7 @@
 from itertools import count
 from typing import Any
 
-from dev.rollback import Function, move, read, release_before
+from dev.operate.rollback import Function, move, read, release_before
 
 
 class Lambda:

@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 
-from dev.bootstrap import bootstrap
-from dev.stack import STATES, StackError
+from dev.operate.bootstrap import bootstrap
+from dev.operate.stack import STATES, StackError
 
 BUCKET: Final = "states-of-unit-tests"
 OURS, THEIRS = "111111111111", "222222222222"

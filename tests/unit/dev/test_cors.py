@@ -3,7 +3,7 @@
 import pytest
 from starlette.responses import PlainTextResponse
 
-from dev.cors import HEADERS, METHODS, Origins, parse_origins
+from dev.local.cors import HEADERS, METHODS, Origins, parse_origins
 from tests.support import ask
 
 LOCAL = ("http://localhost:5173", "https://localhost", "http://127.0.0.1:8000", "http://[::1]:8080")

@@ -4,7 +4,7 @@ import json
 
 from starlette.applications import Starlette
 
-from dev.demo import page
+from dev.local.demo import page
 from entrypoints.settings import Settings
 from tests.support import ask
 

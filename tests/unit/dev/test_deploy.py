@@ -7,11 +7,11 @@ from typing import Final
 
 import pytest
 
-from dev import deploy
-from dev.bootstrap import bootstrap
-from dev.deploy import chosen_stack, common_hash_key, tidy_up
-from dev.stack import STATES, StackError
-from dev.terraform import CONFIGURATION
+from dev.operate import deploy
+from dev.operate.bootstrap import bootstrap
+from dev.operate.deploy import chosen_stack, common_hash_key, tidy_up
+from dev.operate.stack import STATES, StackError
+from dev.tools.terraform import CONFIGURATION
 
 
 @pytest.fixture(autouse=True)

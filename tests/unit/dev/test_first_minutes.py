@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from dev import ROOT, environment
+from dev import ROOT
+from dev.tools import environment
 
 # As on a newcomer's terminal, where no other make has set anything.
 WITHOUT_MAKE = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
@@ -48,7 +49,7 @@ def copy(folder: Path) -> None:
 
 def stack(tmp_path: Path, command: str, **environment: str) -> str:
     """Run a command about a stack for somebody who has no AWS profile either."""
-    module = "dev.stack" if command == "up" else "dev.deploy"
+    module = "dev.operate.stack" if command == "up" else "dev.operate.deploy"
     return python(ROOT, module, command, HOME=str(tmp_path), **environment)
 
 
@@ -169,24 +170,24 @@ def test_fetching_from_npm_is_not_silent(tmp_path: Path) -> None:
     npm.parent.mkdir()
     npm.write_text("#!/bin/sh\nmkdir node_modules\n")
     npm.chmod(0o755)
-    lock = tmp_path / "dev" / "page" / "package-lock.json"
+    lock = tmp_path / "dev" / "local" / "page" / "package-lock.json"
     lock.parent.mkdir(parents=True)
     lock.touch()
     run = subprocess.run(
-        ["make", "dev/page/node_modules/.installed"],
+        ["make", "dev/local/page/node_modules/.installed"],
         cwd=tmp_path,
         env=WITHOUT_MAKE | {"PATH": f"{npm.parent}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert run.stdout == "dev/page/node_modules: fetching what package-lock.json names …\n"
+    assert run.stdout == "dev/local/page/node_modules: fetching what package-lock.json names …\n"
 
 
 def test_a_port_that_is_taken_is_told_by_make_run() -> None:
     """Before anything is started."""
     with taken_port() as port:
-        run = python(ROOT, "dev.serve", PORT=port)
+        run = python(ROOT, "dev.local.serve", PORT=port)
     assert run == f"make run: port {port} cannot be used; choose another one by PORT=…"
 
 
@@ -194,7 +195,7 @@ def test_a_port_that_is_taken_is_told_by_make_up(tmp_path: Path) -> None:
     """Unless it is an emulator that has it; nothing is applied to what else is there."""
     copy(tmp_path)
     with taken_port() as port:
-        said = python(tmp_path, "dev.stack", "up", TERRAFORM="true", EMULATOR_PORT=port)
+        said = python(tmp_path, "dev.operate.stack", "up", TERRAFORM="true", EMULATOR_PORT=port)
     assert said == f"Port {port} is taken by something that is no emulator: choose EMULATOR_PORT=…."
 
 
@@ -233,7 +234,7 @@ def test_a_missing_package_is_told(tmp_path: Path) -> None:
     copy(tmp_path)
     said = python(
         tmp_path,
-        "dev.deploy",
+        "dev.operate.deploy",
         "deploy",
         TERRAFORM="true",
         AWS_ACCESS_KEY_ID="k",
@@ -247,10 +248,10 @@ def test_a_missing_package_is_told(tmp_path: Path) -> None:
     ("module", "sentence"),
     [
         (
-            "dev.docs",
+            "dev.generate.docs",
             "make docs: there is no npm to fetch mermaid@11.4.1 with: install Node 20 or later.",
         ),
-        ("dev.picture", "There is no Chromium here (Debian: apt-get install chromium)."),
+        ("dev.generate.picture", "There is no Chromium here (Debian: apt-get install chromium)."),
     ],
 )
 def test_a_missing_tool_is_told(tmp_path: Path, module: str, sentence: str) -> None:

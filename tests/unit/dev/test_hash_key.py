@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from dev.hash_key import HashKey, HashKeyError
+from dev.operate.hash_key import HashKey, HashKeyError
 
 NAME: Final = "/stream-limiter-dev-log-hash-key"
 

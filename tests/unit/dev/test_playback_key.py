@@ -8,10 +8,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from adapters.playback_keys import PlaybackKey
-from dev import playback_key
-from dev.playback_key import KeysError, chosen, main, revoke, rotate, set_mode, set_paths, show
-from dev.rotation import name_of, next_step
-from dev.stack import StackError
+from dev.operate import playback_key
+from dev.operate.playback_key import KeysError, chosen, main, revoke, rotate, set_mode, set_paths, show
+from dev.operate.rotation import name_of, next_step
+from dev.operate.stack import StackError
 from tests.unit.dev.key_places import (
     OPENED_AT,
     PARAMETER,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dev import restore
+from dev.operate import restore
 
 
 @pytest.mark.parametrize(

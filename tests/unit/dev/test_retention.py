@@ -2,8 +2,8 @@
 
 import pytest
 
-from dev.retention import delete_old_versions, kept_releases
-from dev.stack import StackError
+from dev.operate.retention import delete_old_versions, kept_releases
+from dev.operate.stack import StackError
 from tests.unit.dev.published import Lambda
 
 NAMES = ("start", "end")

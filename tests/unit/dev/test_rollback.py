@@ -2,7 +2,7 @@
 
 import pytest
 
-from dev.rollback import RollbackError, move, read, release_before
+from dev.operate.rollback import RollbackError, move, read, release_before
 from tests.unit.dev.published import Lambda
 
 

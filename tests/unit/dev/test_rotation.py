@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.playback_keys import PlaybackKey
-from dev.playback_key import rotate
-from dev.rotation import Placement, made_at, name_of, next_step
+from dev.operate.playback_key import rotate
+from dev.operate.rotation import Placement, made_at, name_of, next_step
 from tests.unit.dev.key_places import OPENED_AT, Interrupted, Places, secret_of, silent, text_of
 
 PROCESSES_READ_WITHIN: Final = 300

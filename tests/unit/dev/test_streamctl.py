@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from dev import ROOT, streamctl
-from dev.stack import StackError
+from dev import ROOT
+from dev.operate import streamctl
+from dev.operate.stack import StackError
 
 
 def python(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run it for an operator who has nothing set but this."""
     return subprocess.run(
-        [sys.executable, "-m", "dev.streamctl", *arguments],
+        [sys.executable, "-m", "dev.operate.streamctl", *arguments],
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from dev.logs import GREEN, RED, YELLOW
-from dev.terminal import RequestLines, WithoutEvents
+from dev.local.terminal import RequestLines, WithoutEvents
+from dev.operate.logs import GREEN, RED, YELLOW
 from tests.support import ask
 from tests.terminal import COLOUR
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from dev import stack, tokens
-from dev.issuer import Issuer
-from dev.stack import LocalStage
+from dev.emulators.issuer import Issuer
+from dev.local import tokens
+from dev.operate import stack
+from dev.operate.stack import LocalStage
 
 
 @pytest.fixture

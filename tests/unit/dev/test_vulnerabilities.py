@@ -3,7 +3,8 @@ import subprocess
 
 import pytest
 
-from dev import ROOT, vulnerabilities
+from dev import ROOT
+from dev.scan import vulnerabilities
 
 KNOWN = {"id": "GHSA-made-up", "fix_versions": ["2.0"]}
 FOUND = {"dependencies": [{"name": "left-pad", "version": "1.0", "vulns": [KNOWN]}]}

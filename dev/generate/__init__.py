@@ -1,0 +1,1 @@
+"""Generators of documents: the API's description, Terraform's tables, the site, the README's picture."""

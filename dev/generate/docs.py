@@ -1,0 +1,64 @@
+"""`make docs`: the documentation's site in build/site, complete without any other host."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from dev import ROOT
+from dev.tools.cache import CannotFetch, filled, npm_package
+
+MKDOCS: Final = ROOT / ".venv-docs" / "bin" / "mkdocs"
+PAGES: Final = ROOT / "build" / "docs"
+SITE: Final = ROOT / "build" / "site"
+MERMAID: Final = "mermaid@11.4.1"
+MERMAID_SHA256: Final = "ec7b61b391aaa24bf666fd20e48d0a626eeb4a95b95bc6b3016a122d7f0bc2af"
+SCRIPT: Final = "mermaid.min.js"
+PORT: Final = 8000
+"""Where the command that is printed serves the site."""
+
+
+def main() -> int:
+    """Build it; a link that leads nowhere is an error."""
+    try:
+        script = filled(f"mermaid/{MERMAID}", _fetch) / SCRIPT
+    except CannotFetch as reason:
+        print(f"make docs: {reason}", file=sys.stderr)
+        return 1
+    _gather()
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}  # the theme's advertisement
+    build = [str(MKDOCS), "build", "--strict"]  # not --quiet: it would not count the warnings
+    if code := subprocess.run(build, cwd=ROOT, env=environment, check=False).returncode:
+        return code
+    shutil.copy(script, SITE / "assets" / SCRIPT)
+    print(
+        f"http://localhost:{PORT} has it after: python3 -m http.server --bind 127.0.0.1 -d build/site {PORT}"
+    )
+    print(
+        f"file://{SITE / 'index.html'} needs no server, and is without the search and the API call by call."
+    )
+    return 0
+
+
+def _gather() -> None:
+    """Copy the pages to where MkDocs finds them, and the README of each client beside them."""
+    shutil.rmtree(PAGES, ignore_errors=True)
+    shutil.copytree(ROOT / "docs", PAGES)
+    (PAGES / "clients").mkdir()
+    for readme in ROOT.glob("clients/*/README.md"):
+        text = readme.read_text(encoding="utf-8").replace("](../../docs/", "](../")
+        (PAGES / "clients" / f"{readme.parent.name}.md").write_text(text, encoding="utf-8")
+
+
+def _fetch(folder: Path) -> None:
+    """Draw the diagrams' script out of its npm package."""
+    with npm_package(MERMAID, MERMAID_SHA256) as archive:
+        content = archive.extractfile(f"package/dist/{SCRIPT}")
+        assert content is not None  # noqa: S101 - the pinned package has it
+        (folder / SCRIPT).write_bytes(content.read())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

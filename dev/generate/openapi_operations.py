@@ -1,0 +1,211 @@
+"""What is to be said of each route of the API beyond what its models say: `openapi.py` writes it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from domain.bounds import Bound
+from domain.errors import (
+    InvalidInput,
+    LimitReached,
+    NoActiveStream,
+    StoreContended,
+    StoreThrottled,
+    StoreUnavailable,
+    StreamGone,
+    TokensUnavailable,
+    TooManyStarts,
+)
+from domain.limiter import Answer
+from domain.policy import Outcome
+from domain.streams import Lease, LiveStreams, SpentToken
+from entrypoints.answer_models import (
+    AnswerModel,
+    EndAnswer,
+    HoldAnswer,
+    OperatorEndAnswer,
+    OperatorStreamsAnswer,
+    StreamsAnswer,
+)
+from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser
+from entrypoints.request_models import (
+    EndBody,
+    HeartbeatBody,
+    ListQuery,
+    OperatorEndQuery,
+    OperatorListQuery,
+    RequestModel,
+    StartBody,
+)
+from entrypoints.settings import Settings
+
+USER_CLAIM: Final = Settings.model_fields["user_claim"].default
+STARTED_AT: Final = 1795497579
+WATCHING: Final = LiveStreams((Lease("tv-1", STARTED_AT, STARTED_AT + 90, "living room"),), anonymous_count=2)
+HOLD: Final = {
+    "streamCount": 1,
+    "streamId": "tv-1",
+    "expiresAt": "2026-11-24T05:21:09Z",
+    "expiresInSeconds": 90,
+    "heartbeatSeconds": 30.0,
+}
+UNVERIFIED: Final = {name: value for name, value in HOLD.items() if name != "streamCount"} | {
+    "verified": False
+}
+ISSUED: Final = {"playbackToken": "2D3RhEOhAQWhBEYyMDI2LWFY …"}
+"""The beginning of a playback token, which has about 180 characters."""
+
+SHOWN: Final = Answer(
+    Outcome.LISTED,
+    WATCHING,
+    None,
+    STARTED_AT,
+    anonymous_until=STARTED_AT + 43_200,
+    spent=(SpentToken("pc-1", STARTED_AT + 20),),
+)
+ENDED: Final = Answer(Outcome.ENDED, LiveStreams(), None, STARTED_AT, ended=("tv-1",), ended_anonymous=2)
+
+EVERYWHERE: Final[Sequence[Exception]] = (
+    InvalidInput("userId", "is required"),
+    NotAllowed(),
+    StoreUnavailable(),
+    StoreThrottled(),
+    StoreContended(),
+    Exception(),
+)
+OF_TOKENS: Final[Sequence[Exception]] = (OtherUser(USER_CLAIM), InvalidSubject(USER_CLAIM))
+"""The problems of every route that takes tokens: the operator's take none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is to be said of a route beyond what its models say.
+
+    Attributes:
+        name: the `operationId`.
+        summary: what it is for, in a few words.
+        takes: the body, or the query of a route that has none.
+        answers: the answer when all is well.
+        asked: an example of a request by its name.
+        told: an example of an answer by its name.
+        refusals: the problems that only this route has.
+        is_repeatable: whether it takes an `Idempotency-Key`.
+        is_operators: whether it is signed by IAM under every `auth`.
+    """
+
+    name: str
+    summary: str
+    takes: type[RequestModel]
+    answers: type[AnswerModel]
+    asked: Mapping[str, Any]
+    told: Mapping[str, Any]
+    refusals: Sequence[Exception] = ()
+    is_repeatable: bool = field(default=False)
+    is_operators: bool = field(default=False)
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "POST /stream/start": Operation(
+        "startStream",
+        "Take a slot",
+        StartBody,
+        HoldAnswer,
+        asked={
+            "named": {"userId": "1", "streamId": "tv-1", "device": "living room"},
+            "anonymous": {"userId": "1"},
+            "replaces": {"userId": "1", "streamId": "tv-2", "replaces": "tv-1"},
+            "reloaded": {"userId": "1", "streamId": "tv-1", "play": "k3Xv9"},
+            "jwt": {"streamId": "tv-1", "device": "living room"},
+            "groups": {"userId": "1", "streamId": "tv-1", "groups": ["uhd"]},
+            "iam": {"userId": "1", "streamId": "tv-1", "maxStreams": 5, "groupLimits": {"uhd": 2}},
+        },
+        told={
+            "named": {"maxStreams": 3, **HOLD},
+            "anonymous": {"streamCount": 1, "maxStreams": 3},
+            "unverified": {"maxStreams": 3, **UNVERIFIED},
+            "groups": {"maxStreams": 3, **HOLD, "groups": ["uhd"]},
+            "token": {"maxStreams": 3, **HOLD, **ISSUED},
+        },
+        refusals=(
+            LimitReached(Bound(3), 3, WATCHING),
+            LimitReached(Bound(1, "uhd"), 3, WATCHING),
+            InvalidLimitClaim(),
+            TooManyStarts(3, WATCHING, 42),
+            TokensUnavailable(),
+        ),
+        is_repeatable=True,
+    ),
+    "POST /stream/heartbeat": Operation(
+        "heartbeat",
+        "Keep a named stream's slot",
+        HeartbeatBody,
+        HoldAnswer,
+        asked={"named": {"userId": "1", "streamId": "tv-1"}},
+        told={"named": HOLD, "unverified": UNVERIFIED, "token": HOLD | ISSUED},
+        refusals=(StreamGone("tv-1"),),
+    ),
+    "POST /stream/end": Operation(
+        "endStream",
+        "Give a slot back",
+        EndBody,
+        EndAnswer,
+        asked={
+            "named": {"userId": "1", "streamId": "tv-1"},
+            "groups": {"userId": "1", "streamId": "tv-1", "groups": ["uhd"]},
+            "anonymous": {"userId": "1"},
+        },
+        told={
+            "named": {"streamCount": 0, "streamId": "tv-1", "ended": True},
+            "repeated": {"streamCount": 0, "streamId": "tv-1", "ended": False},
+            "anonymous": {"streamCount": 0},
+        },
+        refusals=(NoActiveStream(LiveStreams()),),
+        is_repeatable=True,
+    ),
+    "GET /stream": Operation(
+        "listStreams",
+        "See who holds the slots",
+        ListQuery,
+        StreamsAnswer,
+        asked={},
+        told={"listed": json.loads(StreamsAnswer.of(WATCHING, 3).to_json())},
+        refusals=(InvalidLimitClaim(),),
+    ),
+    "GET /operator/streams": Operation(
+        "showStreams",
+        "See what keeps a user from starting a stream",
+        OperatorListQuery,
+        OperatorStreamsAnswer,
+        asked={},
+        told={"shown": json.loads(OperatorStreamsAnswer.of(SHOWN).to_json())},
+        is_operators=True,
+    ),
+    "DELETE /operator/streams": Operation(
+        "endStreams",
+        "End one stream of a user, or all of them",
+        OperatorEndQuery,
+        OperatorEndAnswer,
+        asked={},
+        told={"all": json.loads(OperatorEndAnswer.of(ENDED).to_json())},
+        is_operators=True,
+    ),
+}
+
+GATEWAY: Final = {
+    "401": ("API Gateway's own answer to a missing or invalid token under `auth = jwt`.", "Unauthorized"),
+    "403": (
+        "`application/json` is API Gateway's own answer to a missing or wrong signature where one is needed.",
+        "Forbidden",
+    ),
+    "429": ("API Gateway's own answer when the stage's rate is used up.", "Too Many Requests"),
+    "500": (
+        "`application/json` is API Gateway's own answer when a function breaks.",
+        "Internal Server Error",
+    ),
+    "503": (
+        "`application/json` is API Gateway's own answer when it cannot reach a function.",
+        "Service Unavailable",
+    ),
+}
+"""What no handler sees: the status, when it is answered, and its message."""

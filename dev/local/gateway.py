@@ -1,0 +1,122 @@
+"""HTTP in front of the real Lambda handlers: API Gateway's part, on a developer's machine."""
+
+import base64
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from starlette import routing
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Lifespan
+
+from dev.local.cors import Origins
+from entrypoints import operator_end, operator_list, stream_end, stream_heartbeat, stream_list, stream_start
+from entrypoints.operators import OperatorRoute
+from entrypoints.route import Route
+
+ROUTES: Final[tuple[Route[Any], ...]] = (
+    stream_start.handler,
+    stream_heartbeat.handler,
+    stream_end.handler,
+    stream_list.handler,
+    operator_list.handler,
+    operator_end.handler,
+)
+OPERATOR: Final = {"iam": {"userArn": "arn:aws:iam::000000000000:user/local"}}
+"""What API Gateway adds to a signed request. Here it is added to every request of an operator's."""
+
+TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
+"""Bodies of these content types reach a handler as text, all others in base64."""
+
+
+@dataclass(frozen=True)
+class LambdaContext:
+    """The part of Lambda's context object that the handlers look at."""
+
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+def gateway(
+    lifespan: Lifespan[Starlette],
+    others: Iterable[routing.BaseRoute],
+    origins: Origins,
+    *,
+    allow_credentials: bool = False,
+) -> Starlette:
+    """Return an ASGI application that serves the routes as API Gateway does, and others beside them.
+
+    Pages of the origins may read the answers of the routes, and of nothing else.
+    """
+    api = origins.allow(routing.Router([*map(_route, ROUTES)]), credentials=allow_credentials)
+    return Starlette(
+        routes=[*others, routing.Mount("", api)],
+        exception_handlers={HTTPException: _not_routed},
+        lifespan=lifespan,
+    )
+
+
+def _route(route: Route[Any]) -> routing.Route:
+    method, path = route.key.split(" ")
+
+    async def serve(request: Request) -> Response:
+        event = _event(request, await request.body(), route.key)
+        if isinstance(route, OperatorRoute):
+            event["requestContext"]["authorizer"] = OPERATOR
+        # Lambda runs a handler in a process of its own; here a thread keeps it off the event loop.
+        answer = await run_in_threadpool(route, event, LambdaContext())
+        response = Response(answer["body"], answer["statusCode"], answer["headers"])
+        for cookie in answer.get("cookies", ()):
+            response.headers.append("set-cookie", cookie)
+        return response
+
+    return routing.Route(path, serve, methods=[method])
+
+
+def _event(request: Request, body: bytes, route: str) -> dict[str, Any]:
+    """The event of API Gateway's payload format 2.0."""
+    content_type = request.headers.get("content-type", "text/plain")
+    is_text = content_type.startswith(TEXT_TYPES) and _is_utf8(body)
+    names = set(request.headers.keys())
+    return {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": request.url.path,
+        "rawQueryString": request.url.query,
+        "headers": {name: ",".join(request.headers.getlist(name)) for name in names},
+        "requestContext": {
+            "apiId": "local",
+            "http": {
+                "method": request.method,
+                "path": request.url.path,
+                "protocol": f"HTTP/{request.scope['http_version']}",
+                "sourceIp": request.client.host if request.client else "",
+                "userAgent": request.headers.get("user-agent", ""),
+            },
+            "requestId": str(uuid.uuid4()),
+            "routeKey": route,
+            "stage": "$default",
+            "timeEpoch": time.time_ns() // 1_000_000,
+        },
+        **({"body": body.decode() if is_text else base64.b64encode(body).decode()} if body else {}),
+        "isBase64Encoded": bool(body) and not is_text,
+    }
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+async def _not_routed(_: Request, error: Exception) -> Response:
+    """An unknown path or a wrong method: no handler sees it."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    return JSONResponse({"message": error.detail}, error.status_code, error.headers)

@@ -1,0 +1,97 @@
+"""`make bootstrap`: a bucket for Terraform's states, and a stage whose state is in it."""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dev import ROOT
+from dev.operate.deploy import asks, backend_config, chosen_stage, region
+from dev.operate.stack import STATES, StackError
+from dev.tools.terraform import BOOTSTRAP, Stack, TerraformError, binary
+
+SETTINGS = """\
+# Where Terraform keeps this stage's state and its lock. Written by `make bootstrap`; no secret: commit it.
+bucket       = "{bucket}"
+region       = "{region}"
+encrypt      = true
+use_lockfile = true
+"""
+
+
+def bootstrap() -> None:
+    """Make BUCKET unless it is there, write STAGE's backend settings, and move a local state of it there."""
+    stage, bucket, where = chosen_stage(), os.environ.get("BUCKET"), region()
+    if not bucket:
+        raise StackError(
+            "Which bucket? make bootstrap STAGE=… BUCKET=… makes it, or takes the one that is there."
+        )
+    states = Stack(
+        directory=ROOT / "build" / "stacks" / f"bootstrap-{bucket}",
+        state=STATES / f"bootstrap-{bucket}.tfstate",
+        stage=None,
+        variables={"bucket": bucket},
+        configuration=BOOTSTRAP,
+    )
+    there = _is_there(bucket, where)
+    # Without its state here it was made elsewhere: it is used as it is.
+    if states.state.exists() or not there:
+        states.init()
+        states.apply(ask=asks())
+    settings = backend_config(stage)
+    settings.write_text(SETTINGS.format(bucket=bucket, region=where))
+    print(f"`make deploy STAGE={stage}` keeps its state in {bucket}: {_shown(settings)} says so.")
+    local = STATES / f"{stage}.tfstate"
+    if local.exists():
+        directory = ROOT / "build" / "stacks" / stage
+        stack = replace(states, directory=directory, stage=stage, backend_config=settings)
+        stack.init()
+        stack.adopt(local)
+        print(f"Its state was on this machine, and is there now; a copy is {_shown(_set_aside(local))}.")
+
+
+def _is_there(bucket: str, where: str) -> bool:
+    """Return whether the bucket exists in the caller's account.
+
+    Without an expected owner S3 would also answer 200 for another account's bucket that lets everybody in.
+
+    Raises:
+        StackError: the bucket is another account's, or the caller may not see it.
+    """
+    account = boto3.client("sts", region_name=where).get_caller_identity()["Account"]
+    try:
+        boto3.client("s3", region_name=where).head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "404":
+            return False
+        raise StackError(
+            f"The bucket {bucket} belongs to another account than {account}, or you may not use it:"
+            " choose another name."
+        ) from error
+    return True
+
+
+def _set_aside(state: Path) -> Path:
+    return state.rename(state.with_name(f"{state.name}.moved"))
+
+
+def _shown(file: Path) -> Path:
+    return file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+
+
+def main() -> int:
+    """Run it."""
+    try:
+        binary()  # Terraform, or a word about it before anything else
+        bootstrap()
+    except (StackError, TerraformError, BotoCoreError, ClientError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""`make logs`, `make logs FN=start`: follow the functions' logs, on the emulator or on AWS.
+
+Our events are shown, and what breaks a function; Lambda's lines about each invocation only with ALL=1.
+"""
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dev.operate.stack import FUNCTIONS, StackError, enter_stage, function_name
+
+RED, GREEN, YELLOW, GREY, PLAIN = "\033[31m", "\033[32m", "\033[33m", "\033[90m", "\033[0m"
+COLOURS = dict.fromkeys(
+    ("refused", "gone", "invalid", "denied", "would_refuse", "unverified", "evicted"), YELLOW
+)
+LOOKS_BACK_SECONDS = 600
+POLLS_EVERY_SECONDS = 2
+# CloudWatch shows an event some seconds after it happened, and not always in order.
+LATE_BY_SECONDS = 60
+
+_OF_AN_INVOCATION: Final = re.compile(r"(START|END|REPORT|(INIT|RESTORE)_(START|REPORT)) ")
+"""https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html"""
+
+
+def main(arguments: list[str]) -> int:
+    """Print the logs of these functions from ten minutes ago on, until Ctrl-C; with FOLLOW=0 only up to now.
+
+    Without arguments: of all. For a terminal: a coloured line per event. Else JSON: an object per line.
+    """
+    functions = arguments or FUNCTIONS
+    if unknown := set(functions) - set(FUNCTIONS):
+        print(
+            f"There is no function {', '.join(sorted(unknown))}: FN is {', '.join(FUNCTIONS)}.",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        stage = enter_stage()
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    groups = [f"/aws/lambda/{function_name(stage, key)}" for key in functions]  # as terraform/logs.tf has it
+    shown = readable if sys.stdout.isatty() else as_json
+    try:
+        # Terraform and other SDKs read AWS_REGION; boto3 alone does not.
+        client = boto3.client("logs", region_name=os.environ.get("AWS_REGION"))
+        print(f"Log group {', '.join(groups)} at {client.meta.endpoint_url}", file=sys.stderr)
+        shows_all = os.environ.get("ALL") == "1"
+        for message in messages(client, groups, follow=os.environ.get("FOLLOW") != "0"):
+            if shows_all or not is_of_an_invocation(message):
+                print(shown(message.rstrip("\n")), flush=True)
+    except (BotoCoreError, ClientError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+    return 0
+
+
+def is_of_an_invocation(line: str) -> bool:
+    """Return whether Lambda wrote the line about an invocation, or about the start of a process."""
+    return _OF_AN_INVOCATION.match(line) is not None
+
+
+def as_json(line: str) -> str:
+    """An event as it was written; any other line, such as Lambda's own, as the `message` of an object."""
+    try:
+        is_event = isinstance(json.loads(line), dict)
+    except ValueError:
+        is_event = False
+    return line if is_event else json.dumps({"message": line})
+
+
+def readable(line: str) -> str:
+    """An event as one line for people, coloured by what became of it; any other line in grey."""
+    try:
+        event = json.loads(line)
+        colour = {"error": RED}.get(event["level"], COLOURS.get(event["outcome"], GREEN))
+    except (ValueError, TypeError, KeyError):
+        return f"{GREY}{line}{PLAIN}"
+    time_of_day = str(event.get("timestamp", ""))[11:23]
+    text = (
+        f"{GREY}{time_of_day}{PLAIN} {event.get('route', ''):24} {colour}{event['outcome']:13}{PLAIN}"
+        f" {event.get('status', '')} {event.get('user', '-'):16} streams {event.get('stream_count', '-')}"
+        f" {GREY}{event.get('duration_ms', '-')} ms, {event.get('store_calls', '-')} calls{PLAIN}"
+    )
+    return "\n".join([text, *(f"    {one}" for one in event.get("exception", "").splitlines())])
+
+
+def messages(client: Any, groups: Sequence[str], *, follow: bool) -> Iterator[str]:
+    """Give the logs' lines of the last ten minutes; with `follow` also those to come, for ever."""
+    since = int((time.time() - LOOKS_BACK_SECONDS) * 1000)
+    given: dict[str, int] = {}
+    while True:
+        found = [event for group in groups for event in _events(client, group, since)]
+        for event in sorted(found, key=lambda event: int(event["timestamp"])):
+            # The emulator gives no ids: there, the same line in the same millisecond is taken for one.
+            identity = event.get("eventId") or f"{event['timestamp']} {event['message']}"
+            if identity not in given:
+                given[identity] = event["timestamp"]
+                yield event["message"]
+        if not follow:
+            return
+        since = max([since, *(at - LATE_BY_SECONDS * 1000 for at in given.values())])
+        given = {identity: at for identity, at in given.items() if at >= since}
+        time.sleep(POLLS_EVERY_SECONDS)
+
+
+def _events(client: Any, group: str, since: int) -> Iterator[dict[str, Any]]:
+    pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
+    return (event for page in pages for event in page["events"])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,71 @@
+"""Delete the versions of a stage's functions that a rollback no longer needs: the last step of `make deploy`.
+
+Under SnapStart the snapshot of each version costs for as long as the version exists: docs/performance.md.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from dev.operate.rollback import WITHDRAWN, Function, RollbackError, Version, read, release_before
+from dev.operate.stack import StackError
+
+DEFAULT: Final = 3
+LEAST: Final = 2
+"""The live release and the one before it."""
+
+
+def kept_releases() -> int:
+    """Give the number of releases to keep: KEEP_VERSIONS (3).
+
+    Raises:
+        StackError: a rollback would have no release to go to.
+    """
+    given = os.environ.get("KEEP_VERSIONS") or str(DEFAULT)
+    if not given.isdecimal() or int(given) < LEAST:
+        raise StackError(f"KEEP_VERSIONS is a whole number of {LEAST} or more, not {given!r}.")
+    return int(given)
+
+
+def delete_old_versions(client: Any, names: Iterable[str], keep: int) -> None:
+    """Delete the versions of these functions that are older than the newest `keep` releases."""
+    for function, version in outdated([read(client, name) for name in names], keep):
+        number = str(version.number)
+        if number in function.withdrawn:  # Lambda deletes no version that has an alias
+            client.delete_alias(FunctionName=function.name, Name=f"{WITHDRAWN}{number}")
+        client.delete_function(FunctionName=function.name, Qualifier=number)
+        print(f"{function.name}: deleted version {number}")
+
+
+def outdated(functions: Sequence[Function], keep: int) -> list[tuple[Function, Version]]:
+    """Return the versions to delete.
+
+    The newest `keep` versions of each function stay, and those that the next `keep - 1` rollbacks would go
+    to, which are older after deployments that failed halfway. A version that is newer than the live one
+    stays, and one that has an alias other than the mark of a rollback.
+    """
+    needed = {
+        (function.name, version.number) for function in functions for version in _newest(function, keep)
+    }
+    state = functions
+    for _ in range(keep - 1):
+        try:
+            moved = {function.name: version for function, version in release_before(state)}
+        except RollbackError:
+            break
+        state = [replace(function, live=moved.get(function.name, function.live)) for function in state]
+        needed |= {(function.name, function.live.number) for function in state}
+    return [
+        (function, version)
+        for function in functions
+        for version in function.versions
+        if version.number < function.live.number
+        and (function.name, version.number) not in needed
+        and str(version.number) not in function.named
+    ]
+
+
+def _newest(function: Function, keep: int) -> list[Version]:
+    """Return the live version and those before it that a rollback could go to, `keep` in all."""
+    return [version for version in function.sound if version.number <= function.live.number][:keep]

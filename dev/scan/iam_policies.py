@@ -1,0 +1,84 @@
+"""`make scan`: the policies that Terraform renders where everything is asked for, seen by cloudsplaining.
+
+Runs in the scanners' environment. Nothing is created and no network is needed: the provider is mocked.
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cloudsplaining.command.scan_policy_file import scan_policy
+
+from dev.tools.terraform import CONFIGURATION, TerraformError, binary, plugin_options, said
+
+RUNS = "tests/asked_for.tftest.hcl"
+KINDS = (
+    "PrivilegeEscalation",
+    "DataExfiltration",
+    "ResourceExposure",
+    "ServiceWildcard",
+    "CredentialsExposure",
+    "InfrastructureModification",
+)
+TOO_MUCH = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "dynamodb:UpdateItem", "Resource": "*"}],
+}
+"""What a scanner that sees anything finds fault with."""
+
+
+def rendered() -> dict[str, Any]:
+    """Every function's policy by its run and its address.
+
+    Raises:
+        TerraformError: Terraform is missing, or the runs fail.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "configuration"
+        shutil.copytree(CONFIGURATION, copy)
+        said(copy, "init", "-backend=false", *plugin_options())
+        told = said(copy, "test", "-json", "-verbose", f"-filter={RUNS}")
+    return {
+        f"{message['@testrun']}: {resource['address']}": json.loads(resource["values"]["policy"])
+        for message in map(json.loads, told.splitlines())
+        if message["type"] == "test_state"
+        for resource in message["test_state"]["root_module"]["resources"]
+        if resource["type"] == "aws_iam_role_policy"
+    }
+
+
+def findings(policy: Any) -> Iterator[str]:
+    """What cloudsplaining has against it."""
+    results = scan_policy(policy)
+    for kind in KINDS:
+        if found := results[kind]["findings"]:
+            yield f"{kind}: {found}"
+
+
+def main() -> int:
+    """Scan, and tell what was found."""
+    try:
+        binary()
+    except TerraformError as missing:
+        print(f"The policies were not scanned: {missing}", file=sys.stderr)
+        return int(os.environ.get("CI") == "true")
+    try:
+        policies = rendered()
+    except TerraformError as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    if not policies or not list(findings(TOO_MUCH)):
+        print("There is no policy to scan, or the scanner is blind.", file=sys.stderr)
+        return 1
+    found = [f"{name}: {finding}" for name, policy in policies.items() for finding in findings(policy)]
+    print("\n".join([*found, f"{len(policies)} policies scanned, {len(found)} findings."]))
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

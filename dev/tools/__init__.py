@@ -1,0 +1,1 @@
+"""Building blocks of the other rooms: processes and ports, downloads, environments, Terraform, a browser."""

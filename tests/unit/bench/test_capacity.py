@@ -1,0 +1,232 @@
+import heapq
+import random
+import re
+from itertools import count
+
+import pytest
+
+from adapters.dynamodb.metered import MeteredApi
+from adapters.dynamodb.repository import DynamoDbStreamRepository
+from adapters.store_calls import StoreCalls
+from bench import capacity as command
+from bench.calls import ENVIRONMENT, Handlers, StubTransport, lean_client_over
+from bench.capacity import (
+    EVENING,
+    THROTTLING_RATE,
+    Audience,
+    capacity,
+    charge_hour,
+    load_prices,
+    month,
+    report,
+)
+from dev import ROOT
+from domain.limiter import StreamLimiter
+from domain.policy import Policy
+from domain.requests import EndNamed, Heartbeat, StartNamed
+from proof.simulated.dynamodb import SimulatedDynamoDb
+from tests.fakes import FakeClock
+
+PRICES = load_prices()
+TRACE_ID = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+ON_AWS = 70 + 53 + 115 + 4 * 26 + 55 + 24
+"""Bytes besides: START, END and REPORT, 26 for each line, an event's names of call and function."""
+
+
+def test_a_million_viewers_cost_what_a_hand_computes() -> None:
+    """A heartbeat a minute, plays of an hour: 61.5 requests a play, 61.5 million an hour, 44,895 a month."""
+    needed = capacity(Audience(1_000_000, heartbeat_seconds=60), PRICES)
+
+    assert needed.requests_second == pytest.approx(61_500_000 / 3600)
+    assert needed.dollars_hour == pytest.approx(
+        {
+            "API Gateway": (300 * 1.00 + 44_595 * 0.90) / 730,
+            "DynamoDB": 38.4375,
+            "Lambda": 12.30 + 307_500 * 0.0000133334,  # 61.5 million times 10 ms times half a GB
+            "logs": (5_000 + 5_000 + 2_000 + 12_853 * 0.05) / 730,  # 62,853 GB: three tiers, and the rest
+            "metrics": 12.6 / 730,
+        }
+    )
+    assert needed.dollars == pytest.approx(127.5646, abs=0.0001)
+    assert needed.dollars_million_requests == pytest.approx(2.0742, abs=0.0001)
+    rest = (333 * 3.50 + 667 * 2.80 + 19_000 * 2.38 + 24_895 * 1.51) / 730
+    assert needed.direct_dollars_hour == pytest.approx(38.4375 + rest)
+    assert needed.provisioned_dollars_hour == pytest.approx(17_083.333 * 0.00065)
+    assert (needed.concurrency, needed.partitions) == (171, 18)
+    assert [quota[0] for quota in needed.quotas] == [
+        "Terraform's throttling_rate",
+        "API Gateway requests per second",
+    ]
+    assert needed.ramp_minutes == 90  # 4,000, 8,000, 16,000, 32,000
+
+
+@pytest.mark.parametrize(("segment_seconds", "requests", "dollars"), [(6, 600, 78.00), (2, 1800, 234.00)])
+def test_the_edge_costs_what_a_hand_computes(segment_seconds: float, requests: int, dollars: float) -> None:
+    """A million viewers: each segment is a function at $0.10 and a read at $0.03 a million."""
+    needed = capacity(Audience(1_000_000, segment_seconds=segment_seconds), PRICES)
+
+    assert needed.edge_requests_second * 3600 == pytest.approx(1_000_000 * requests)
+    assert needed.edge_dollars_hour == pytest.approx(dollars)
+    assert needed.dollars == capacity(Audience(1_000_000), PRICES).dollars, (
+        "it is not in the service's own bill"
+    )
+
+
+def test_the_report_has_the_edge_on_demand_and_live() -> None:
+    """A live player loads its playlist again with each segment: twice the requests."""
+    audience = Audience(1_000_000, segment_seconds=4)
+    printed = report(audience, capacity(audience, PRICES), month(audience, PRICES), "2025-11")
+    assert "the edge: $117.00 more per hour on demand, $234.00 live, with segments of 4 s" in printed
+
+
+def test_a_month_of_evenings_costs_what_a_hand_computes() -> None:
+    """A million at the peak are 500,000 on average: 30.75 million requests an hour, 22,447.5 in a month."""
+    evenings = month(Audience(1_000_000, heartbeat_seconds=60), PRICES)
+
+    gateway = 300 * 1.00 + 22_147.5 * 0.90
+    functions = 22_447.5 * 0.20 + 112_237_500 * 0.0000133334  # 22,447.5 million times 10 ms times half a GB
+    logs = 10_000 * 0.50 + 20_000 * 0.25 + 1_426.5 * 0.10  # 31,426.5 GB
+    assert evenings.dollars == pytest.approx(gateway + 22_447.5 * 0.625 + functions + logs + 12.6)
+    assert evenings.constant_dollars == pytest.approx(730 * 127.5646, abs=0.1)
+    assert evenings.mean_viewers == 500_000
+    assert evenings.edge_dollars == pytest.approx(500_000 * 600 * 730 / 1_000_000 * 0.13)
+    assert evenings.subscribers == 6_000_000  # 12 million hours a day, two for each
+    assert evenings.dollars_subscriber == pytest.approx(0.0084, abs=0.00001)
+
+
+def test_a_month_follows_its_own_curve() -> None:
+    """6 hours at 200 and 18 at none: a quarter of the peak on average; a subscriber watches 4 hours a day."""
+    some = month(Audience(1000), PRICES, (0,) * 18 + (200,) * 6, watch_hours=4)
+    millions = 0.03375 * 250 * 3600 * 730 / 1_000_000  # as many as 250 viewers ask for in 730 hours
+
+    assert some.mean_viewers == 250
+    assert some.subscribers == 1500
+    request = 1.00 + 0.625 + 0.20 + 5000 * 0.0000133334 + 1.4 * 0.50
+    assert some.dollars == pytest.approx(millions * request + 12.6)
+    assert some.constant_dollars == pytest.approx(4 * millions * request + 12.6)
+
+
+def test_the_evening_curve_has_the_published_points() -> None:
+    """A fifth at the bottom, the top from 8 to 10 p.m., and half of it on average."""
+    assert (len(EVENING), sum(EVENING) / 24, min(EVENING)) == (24, 50, 20)
+    assert sorted(sorted(range(24), key=EVENING.__getitem__)[-2:]) == [20, 21]
+
+
+def test_the_report_has_the_month(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the busiest hour's load throughout, on the curve, and for one subscriber; both can be given."""
+    monkeypatch.setenv("VIEWERS", "1000")
+    monkeypatch.setenv("CURVE", ",".join(["0"] * 18 + ["200"] * 6))
+    monkeypatch.setenv("WATCH_HOURS", "4")
+    command.main()
+    printed = capsys.readouterr().out
+    assert "a month with every hour like this: $242.47\n" in printed
+    assert "a month with this at the peak, 250 viewers on average: $70.07, and the edge $14.23\n" in printed
+    assert "of 1,500 subscribers, each $0.0467 a month\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("CURVE", "1,2", "CURVE is 24 numbers"),
+        ("CURVE", ",".join(["0"] * 24), "CURVE is 24 numbers"),
+        ("CURVE", ",".join(["-1"] + ["1"] * 23), "CURVE is 24 numbers"),
+        ("CURVE", ",".join(["nan"] + ["1"] * 23), "CURVE is 24 numbers"),
+        ("CURVE", "evening", "CURVE is 24 numbers"),
+        ("WATCH_HOURS", "0", "WATCH_HOURS is a number above 0"),
+        ("WATCH_HOURS", "25", "WATCH_HOURS is of a day"),
+    ],
+)
+def test_a_day_that_cannot_be_is_told(
+    name: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is computed out of it."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=f"make capacity: {why}"):
+        command.main()
+
+
+def test_a_thousand_viewers_need_nothing_special() -> None:
+    """Two heartbeats a minute: 121.5 requests per play, 33.75 a second."""
+    needed = capacity(Audience(1000), PRICES)
+
+    assert needed.requests_second == pytest.approx(33.75)
+    assert (needed.concurrency, needed.partitions, needed.quotas, needed.ramp_minutes) == (1, 1, (), 0)
+    assert needed.user_share == pytest.approx(3 * 0.03375 / 1000)
+
+
+def test_a_hundred_million_viewers_exceed_every_quota() -> None:
+    """All of them must be raised, long before."""
+    assert len(capacity(Audience(100_000_000), PRICES).quotas) == 4
+
+
+@pytest.mark.parametrize(("use", "dollars"), [(0, 0), (300, 300), (301, 300.90), (1300, 1200)])
+def test_each_part_of_a_months_use_has_its_own_tiers_price(use: float, dollars: float) -> None:
+    """The first 300 at 1.00, whatever comes after them at 0.90."""
+    tiers = PRICES["api_gateway"]["http_call_million"]
+    assert charge_hour(use / 730, tiers) * 730 == pytest.approx(dollars)
+
+
+def test_the_throttling_rate_is_terraforms_own() -> None:
+    """A stage throttles by itself long before the account does."""
+    variables = (ROOT / "terraform" / "variables.tf").read_text()
+    block = variables[variables.index('variable "throttling_rate"') :]
+    assert int(re.findall(r"default += (\d+)", block)[0]) == THROTTLING_RATE
+
+
+@pytest.mark.parametrize("name", ["start", "heartbeat", "end"])
+def test_a_request_logs_what_the_model_says(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One event, Lambda's own lines about the request, and what CloudWatch counts for each line."""
+    for variable, value in {**ENVIRONMENT, "_X_AMZN_TRACE_ID": TRACE_ID}.items():
+        monkeypatch.setenv(variable, value)
+    Handlers(lean_client_over(StubTransport()), "logged").stream("logged", "play-1")[name]()
+
+    event = len(capsys.readouterr().out)
+    assert event + ON_AWS == pytest.approx(Audience.log_bytes, rel=0.05)
+
+
+def test_the_model_counts_as_many_calls_as_a_simulated_audience_makes() -> None:
+    """10,000 players through the real use cases and adapter: each plays, with heartbeats, and plays again."""
+    audience = Audience(10_000, heartbeat_seconds=600, play_seconds=1800)
+    clock, calls = FakeClock(), StoreCalls()
+    api = MeteredApi(SimulatedDynamoDb(), calls)
+    repository = DynamoDbStreamRepository(api, "streams", attempt_seconds=1)
+    limiter = StreamLimiter(repository, clock, Policy(lease_seconds=1800, heartbeat_seconds=600))
+    chance = random.Random(1)  # noqa: S311 - a made-up audience
+    plays = count()
+
+    def length() -> float:
+        return chance.uniform(0.5, 1.5) * audience.play_seconds
+
+    def start(player: int) -> str:
+        stream_id = f"play-{next(plays)}"
+        limiter.start(StartNamed(f"user-{player // 3}", stream_id, 3))
+        return stream_id
+
+    # Everybody is somewhere in a play, more often in a long one: when its end comes, and a heartbeat.
+    began = clock.now()
+    agenda = []
+    for player in range(10_000):
+        (this_length,) = chance.choices(lengths := [length() for _ in range(10)], lengths)
+        ends = began + chance.random() * this_length
+        beats = began + chance.random() * audience.heartbeat_seconds
+        agenda.append((min(beats, ends), player, start(player), ends))
+    heapq.heapify(agenda)
+    calls.reset()
+
+    while agenda[0][0] < began + audience.play_seconds:
+        at, player, stream_id, ends = heapq.heappop(agenda)
+        clock.advance(at - clock.now())
+        user = f"user-{player // 3}"
+        if at < ends:
+            limiter.heartbeat(Heartbeat(user, stream_id))
+        else:
+            limiter.end(EndNamed(user, stream_id))
+            stream_id, ends = start(player), at + length()
+        heapq.heappush(agenda, (min(at + audience.heartbeat_seconds, ends), player, stream_id, ends))
+
+    called = calls.count / audience.play_seconds
+    assert called == pytest.approx(capacity(audience, PRICES).requests_second, rel=0.02)
