@@ -131,7 +131,9 @@ class Handlers:
         self._clock.behind = 0
         return self._call(stream_start.handler, user, "d")
 
-    def _call(self, route: Route[Any], user: str, stream: str, *, expected: int = 200, **fields: str) -> Call:
+    def _call(
+        self, route: Route[Any, Any], user: str, stream: str, *, expected: int = 200, **fields: str
+    ) -> Call:
         body = json.dumps({"userId": user, "streamId": stream, **fields})
         event = {**_EVENT, "routeKey": route.key, "body": body}
 

@@ -113,7 +113,7 @@ class Findings:
     writes_on_bad_input: int = 0
     off_schema: int = 0
 
-    def look_at(self, route: Route[Any], answer: Mapping[str, Any], *, wrote: bool) -> None:
+    def look_at(self, route: Route[Any, Any], answer: Mapping[str, Any], *, wrote: bool) -> None:
         """Judge one answer."""
         status: int = answer["statusCode"]
         self.events += 1
@@ -149,7 +149,7 @@ def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
     ]
 
 
-def fuzz(route: Route[Any], seed: int, events: int) -> Findings:
+def fuzz(route: Route[Any, Any], seed: int, events: int) -> Findings:
     """Send that many events to one handler, all over one store."""
     store = SimulatedDynamoDb()
     repository = DynamoDbStreamRepository(store, "fuzz", attempt_seconds=0.1)

@@ -17,24 +17,26 @@ from domain.errors import (
     TokensUnavailable,
     TooManyStarts,
 )
-from domain.limiter import Answer
+from domain.operators import OperatorAnswer
 from domain.policy import Outcome
 from domain.streams import Lease, LiveStreams, SpentToken
 from entrypoints.answer_models import (
     AnswerModel,
     EndAnswer,
     HoldAnswer,
-    OperatorEndAnswer,
-    OperatorStreamsAnswer,
     StreamsAnswer,
 )
 from entrypoints.callers import InvalidLimitClaim, InvalidSubject, NotAllowed, OtherUser
+from entrypoints.operator_models import (
+    OperatorEndAnswer,
+    OperatorEndQuery,
+    OperatorListQuery,
+    OperatorStreamsAnswer,
+)
 from entrypoints.request_models import (
     EndBody,
     HeartbeatBody,
     ListQuery,
-    OperatorEndQuery,
-    OperatorListQuery,
     RequestModel,
     StartBody,
 )
@@ -56,7 +58,7 @@ UNVERIFIED: Final = {name: value for name, value in HOLD.items() if name != "str
 ISSUED: Final = {"playbackToken": "2D3RhEOhAQWhBEYyMDI2LWFY …"}
 """The beginning of a playback token, which has about 180 characters."""
 
-SHOWN: Final = Answer(
+SHOWN: Final = OperatorAnswer(
     Outcome.LISTED,
     WATCHING,
     None,
@@ -64,7 +66,9 @@ SHOWN: Final = Answer(
     anonymous_until=STARTED_AT + 43_200,
     spent=(SpentToken("pc-1", STARTED_AT + 20),),
 )
-ENDED: Final = Answer(Outcome.ENDED, LiveStreams(), None, STARTED_AT, ended=("tv-1",), ended_anonymous=2)
+ENDED: Final = OperatorAnswer(
+    Outcome.ENDED, LiveStreams(), None, STARTED_AT, ended=("tv-1",), ended_anonymous=2
+)
 
 EVERYWHERE: Final[Sequence[Exception]] = (
     InvalidInput("userId", "is required"),

@@ -20,7 +20,7 @@ from entrypoints import operator_end, operator_list, stream_end, stream_heartbea
 from entrypoints.operators import OperatorRoute
 from entrypoints.route import Route
 
-ROUTES: Final[tuple[Route[Any], ...]] = (
+ROUTES: Final[tuple[Route[Any, Any], ...]] = (
     stream_start.handler,
     stream_heartbeat.handler,
     stream_end.handler,
@@ -61,7 +61,7 @@ def gateway(
     )
 
 
-def _route(route: Route[Any]) -> routing.Route:
+def _route(route: Route[Any, Any]) -> routing.Route:
     method, path = route.key.split(" ")
 
     async def serve(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The use cases of players and operators, over a repository, a clock and a policy.
+"""The use cases of players, over a repository, a clock and a policy. Those of operators are in `operators`.
 
 Each makes its first write blind; only a write that was refused is decided upon, from the state
 that the refusal itself brings. So an ordinary call is one write and no read.
@@ -6,11 +6,10 @@ that the refusal itself brings. So an ordinary call is one write and no read.
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import floor
 from typing import Final
 
-from domain import audit
 from domain.bounds import Bound
 from domain.decisions import (
     Gone,
@@ -40,15 +39,13 @@ from domain.requests import (
     EndAnonymous,
     EndNamed,
     EndRequest,
-    EndStreams,
     Heartbeat,
     ListStreams,
-    ShowStreams,
     StartAnonymous,
     StartNamed,
     StartRequest,
 )
-from domain.streams import Lease, LiveStreams, Snapshot, SpentToken
+from domain.streams import Lease, LiveStreams, Snapshot
 from domain.writes import NOTHING, Admit, Freed, ReleaseAnonymous
 
 DEADLINE_SECONDS: Final = 2.5
@@ -71,10 +68,6 @@ class Answer:
         evicted: slots of live streams that had to make room.
         full: the limit that would have refused it, where limits are not enforced.
         token: the playback token of the named stream, good until its lease ends; `None` where none is issued.
-        anonymous_until: when the user's anonymous streams are presumed over, for an operator.
-        spent: the playback tokens that outlive their streams, for an operator; the first to end comes first.
-        ended: the names of the streams that an operator ended.
-        ended_anonymous: how many anonymous streams an operator ended.
     """
 
     outcome: Outcome
@@ -85,10 +78,6 @@ class Answer:
     evicted: int = 0
     full: Bound | None = None
     token: str | None = None
-    anonymous_until: int | None = None
-    spent: tuple[SpentToken, ...] = ()
-    ended: tuple[str, ...] = ()
-    ended_anonymous: int = 0
 
 
 class StreamLimiter:
@@ -106,8 +95,8 @@ class StreamLimiter:
     def __init__(
         self, repository: StreamRepository, clock: Clock, policy: Policy, tokens: TokenIssuer | None = None
     ) -> None:
-        self._repository = repository
-        self._clock = clock
+        self.repository = repository
+        self.clock = clock
         self._tokens = tokens
         self.policy = policy
 
@@ -140,7 +129,7 @@ class StreamLimiter:
         """
 
         def decide(state: Snapshot) -> Try | Settled:
-            decision = decide_heartbeat(state, request, self.policy, self._clock.now())
+            decision = decide_heartbeat(state, request, self.policy, self.clock.now())
             if isinstance(decision, Gone):
                 raise StreamGone(request.stream_id)
             return decision
@@ -149,7 +138,7 @@ class StreamLimiter:
         if self._tokens:
             with suppress(TokensUnavailable):
                 self._tokens.prepare()
-        first = first_heartbeat(request, self.policy, self._clock.now())
+        first = first_heartbeat(request, self.policy, self.clock.now())
         try:
             decision, state = self._settle(first, decide, deadline)
         except StoreUnavailable:
@@ -170,42 +159,12 @@ class StreamLimiter:
 
     def list_streams(self, request: ListStreams) -> Answer:
         """The user's live streams, with every write that was answered before this call."""
-        state = self._repository.read(request.user_id, self._deadline())
+        state = self.repository.read(request.user_id, self._deadline())
         return self._answer(Settled(Outcome.LISTED), state)
-
-    def show_streams(self, request: ShowStreams) -> Answer:
-        """Return the user's live streams, and what else an operator needs to explain a refusal."""
-        state = self._repository.read(request.user_id, self._deadline())
-        answer = self._answer(Settled(Outcome.LISTED), state)
-        over_since = self.policy.over_since(answer.at)
-        unexpired = [(until, name) for name, until in state.spent.items() if until > over_since]
-        has_anonymous = answer.live is not None and answer.live.anonymous_count > 0
-        return replace(
-            answer,
-            anonymous_until=state.anonymous.expires_at if has_anonymous else None,
-            spent=tuple(SpentToken(name, until) for until, name in sorted(unexpired)),
-        )
-
-    def end_streams(self, request: EndStreams) -> Answer:
-        """End one stream of a user, or all of them, for an operator. Their playback tokens stay counted.
-
-        Ending them again is harmless: `Outcome.ALREADY_ENDED`.
-        """
-        if request.stream_id is not None:
-            answer = self.end(EndNamed(request.user_id, request.stream_id))
-            return replace(answer, ended=(request.stream_id,)) if answer.outcome is Outcome.ENDED else answer
-        now = self._clock.now()
-        freed = audit.end_all(self._repository, request.user_id, self.policy, now, self._deadline())
-        if freed is None:
-            raise StoreContended
-        outcome = Outcome.ENDED if freed.slots else Outcome.ALREADY_ENDED
-        return Answer(
-            outcome, LiveStreams(), None, now, ended=freed.names, ended_anonymous=freed.anonymous.count
-        )
 
     def _start(self, request: StartRequest, deadline: Deadline) -> Answer:
         def decide(state: Snapshot) -> Try | Settled:
-            now = self._clock.now()
+            now = self.clock.now()
             decision = decide_start(state, request, self.policy, now)
             if isinstance(decision, Refuse):
                 raise LimitReached(decision.full, request.limit, self.policy.live(state, now))
@@ -213,7 +172,7 @@ class StreamLimiter:
                 raise TooManyStarts(request.limit, self.policy.live(state, now), decision.until - now)
             return decision
 
-        first = first_start(request, self.policy, self._clock.now())
+        first = first_start(request, self.policy, self.clock.now())
         decision, state = self._settle(first, decide, deadline)
         return self._answer(decision, state, None if isinstance(request, StartAnonymous) else request)
 
@@ -226,7 +185,7 @@ class StreamLimiter:
             What was decided last, a `Try` when it landed, and the state that shows it.
         """
         for _ in range(MAX_ROUNDS):
-            result = self._repository.apply(step.write, deadline)
+            result = self.repository.apply(step.write, deadline)
             if isinstance(result, Landed):
                 return step, result.state
             decision = decide(result.state)
@@ -239,27 +198,27 @@ class StreamLimiter:
 
     def _end_named(self, request: EndNamed) -> Answer:
         def decide(state: Snapshot) -> Try | Settled:
-            return decide_end(state, request, self.policy, self._clock.now())
+            return decide_end(state, request, self.policy, self.clock.now())
 
-        first = first_end(request, self.policy, self._clock.now())
+        first = first_end(request, self.policy, self.clock.now())
         decision, state = self._settle(first, decide, self._deadline())
         return self._answer(decision, state)
 
     def _end_anonymous(self, request: EndAnonymous) -> Answer:
-        retain_until = self.policy.retain_until(self._clock.now())
+        retain_until = self.policy.retain_until(self.clock.now())
         write = ReleaseAnonymous(request.user_id, request.mark, retain_until)
-        result = self._repository.apply(write, self._deadline())
+        result = self.repository.apply(write, self._deadline())
         if isinstance(result, Landed):
             return self._answer(Settled(Outcome.ENDED), result.state)
         if request.mark in result.state.marks:
             return self._answer(Settled(Outcome.REPLAYED), result.state)
-        raise NoActiveStream(self.policy.live(result.state, self._clock.now()))
+        raise NoActiveStream(self.policy.live(result.state, self.clock.now()))
 
     def _answer(
         self, decision: Try | Settled, state: Snapshot, holder: StartNamed | Heartbeat | None = None
     ) -> Answer:
         """Answer with this state; a player that holds a named slot also with its lease and its token."""
-        now = self._clock.now()
+        now = self.clock.now()
         live = self.policy.live(state, now)
         lease = token = None
         if holder is not None:
@@ -282,7 +241,7 @@ class StreamLimiter:
         return len(over) + freed.anonymous.count, evicted
 
     def _unverified(self, request: StartRequest | Heartbeat) -> Answer:
-        now = self._clock.now()
+        now = self.clock.now()
         lease = None
         if isinstance(request, StartNamed):
             lease = self.policy.lease_of(request, now)
@@ -294,7 +253,7 @@ class StreamLimiter:
         return Answer(Outcome.UNVERIFIED, None, lease, now, token=token)
 
     def _deadline(self) -> Deadline:
-        return Deadline.after(DEADLINE_SECONDS, self._clock)
+        return Deadline.after(DEADLINE_SECONDS, self.clock)
 
 
 def _token(tokens: TokenIssuer, user_id: str, lease: Lease | None, now: float) -> str | None:

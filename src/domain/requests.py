@@ -114,24 +114,5 @@ class ListStreams:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class ShowStreams:
-    """Show an operator a user's live streams, and what else keeps the user from starting another one."""
-
-    user_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class EndStreams:
-    """End a user's streams for an operator, whether they are live or have expired.
-
-    Attributes:
-        stream_id: the one stream to end; `None` = all of them, the anonymous ones too.
-    """
-
-    user_id: str
-    stream_id: str | None = None
-
-
 StartRequest = StartNamed | StartAnonymous
 EndRequest = EndNamed | EndAnonymous

@@ -41,8 +41,8 @@ class StreamView(AnswerModel):
         return cls(
             stream_id=lease.stream_id,
             device=lease.device,
-            started_at=_time(lease.started_at),
-            expires_at=_time(lease.expires_at),
+            started_at=moment(lease.started_at),
+            expires_at=moment(lease.expires_at),
             path_prefix=lease.path_prefix,
             groups=lease.groups or None,
         )
@@ -82,7 +82,7 @@ class HoldAnswer(AnswerModel):
             max_streams=limit,
             stream_id=None if lease is None else lease.stream_id,
             groups=None if lease is None else lease.groups or None,
-            expires_at=None if lease is None else _time(lease.expires_at),
+            expires_at=None if lease is None else moment(lease.expires_at),
             expires_in_seconds=None if lease is None else max(0, floor(lease.expires_at - answer.at)),
             heartbeat_seconds=None if lease is None else policy.heartbeat_seconds,
             verified=False if answer.outcome is Outcome.UNVERIFIED else None,
@@ -127,66 +127,6 @@ class StreamsAnswer(AnswerModel):
             anonymous_count=live.anonymous_count,
             max_streams=limit,
             streams=tuple(StreamView.of(lease) for lease in live.leases),
-        )
-
-
-class SpentTokenView(AnswerModel):
-    """A stream that is over, and still has an unexpired playback token."""
-
-    stream_id: str
-    token_expires_at: datetime
-
-
-class OperatorStreamsAnswer(AnswerModel):
-    """Everything that takes one of the user's slots, or keeps the user from starting again.
-
-    Attributes:
-        stream_count: the user's live streams.
-        anonymous_expires_at: when the anonymous streams are presumed over; left out where that is unknown.
-        spent_tokens: streams that are over and count towards the token bound, until the token ends.
-    """
-
-    stream_count: int
-    anonymous_count: int
-    anonymous_expires_at: datetime | None = None
-    streams: tuple[StreamView, ...]
-    spent_tokens: tuple[SpentTokenView, ...]
-
-    @classmethod
-    def of(cls, answer: Answer) -> Self:
-        """Return what an operator sees of a user."""
-        live = answer.live or LiveStreams()
-        return cls(
-            stream_count=live.count,
-            anonymous_count=live.anonymous_count,
-            anonymous_expires_at=None if answer.anonymous_until is None else _time(answer.anonymous_until),
-            streams=tuple(StreamView.of(lease) for lease in live.leases),
-            spent_tokens=tuple(
-                SpentTokenView(stream_id=token.stream_id, token_expires_at=_time(token.expires_at))
-                for token in answer.spent
-            ),
-        )
-
-
-class OperatorEndAnswer(AnswerModel):
-    """What an operator has ended.
-
-    Attributes:
-        stream_count: the user's live streams after it.
-        ended_streams: the named streams that this call ended, live or expired; empty where there was none.
-        ended_anonymous: how many anonymous streams it ended.
-    """
-
-    stream_count: int
-    ended_streams: tuple[str, ...]
-    ended_anonymous: int
-
-    @classmethod
-    def of(cls, answer: Answer) -> Self:
-        """Return what an operator sees of an end."""
-        live = answer.live or LiveStreams()
-        return cls(
-            stream_count=live.count, ended_streams=answer.ended, ended_anonymous=answer.ended_anonymous
         )
 
 
@@ -235,5 +175,6 @@ class Problem(AnswerModel):
     request_id: str | None = None
 
 
-def _time(epoch_seconds: int) -> datetime:
+def moment(epoch_seconds: int) -> datetime:
+    """Return the time as answers write it."""
     return datetime.fromtimestamp(epoch_seconds, UTC)

@@ -1,12 +1,10 @@
 """`DELETE /operator/streams?userId=[&streamId=]`: end any user's streams, for an operator."""
 
-from domain.limiter import Answer, StreamLimiter
-from domain.requests import EndStreams
-from entrypoints.answer_models import OperatorEndAnswer
+from domain.operators import EndStreams, OperatorAnswer, end_streams
 from entrypoints.bootstrap import Service
 from entrypoints.http_request import HttpRequest
+from entrypoints.operator_models import OperatorEndAnswer, OperatorEndQuery
 from entrypoints.operators import OperatorRoute, require_operator
-from entrypoints.request_models import OperatorEndQuery
 
 
 def decode(request: HttpRequest, service: Service) -> EndStreams:
@@ -16,9 +14,9 @@ def decode(request: HttpRequest, service: Service) -> EndStreams:
     return EndStreams(query.user_id, query.stream_id)
 
 
-def encode(command: EndStreams, answer: Answer, service: Service) -> OperatorEndAnswer:
+def encode(command: EndStreams, answer: OperatorAnswer, service: Service) -> OperatorEndAnswer:
     """Return what was ended, and what is left."""
     return OperatorEndAnswer.of(answer)
 
 
-handler = OperatorRoute("DELETE /operator/streams", decode, StreamLimiter.end_streams, encode)
+handler = OperatorRoute("DELETE /operator/streams", decode, end_streams, encode)

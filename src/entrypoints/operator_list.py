@@ -1,12 +1,10 @@
 """`GET /operator/streams?userId=`: any user's live streams, for an operator."""
 
-from domain.limiter import Answer, StreamLimiter
-from domain.requests import ShowStreams
-from entrypoints.answer_models import OperatorStreamsAnswer
+from domain.operators import OperatorAnswer, ShowStreams, show_streams
 from entrypoints.bootstrap import Service
 from entrypoints.http_request import HttpRequest
+from entrypoints.operator_models import OperatorListQuery, OperatorStreamsAnswer
 from entrypoints.operators import OperatorRoute, require_operator
-from entrypoints.request_models import OperatorListQuery
 
 
 def decode(request: HttpRequest, service: Service) -> ShowStreams:
@@ -15,9 +13,9 @@ def decode(request: HttpRequest, service: Service) -> ShowStreams:
     return ShowStreams(request.query(OperatorListQuery).user_id)
 
 
-def encode(command: ShowStreams, answer: Answer, service: Service) -> OperatorStreamsAnswer:
+def encode(command: ShowStreams, answer: OperatorAnswer, service: Service) -> OperatorStreamsAnswer:
     """Return what keeps the user from starting another stream."""
     return OperatorStreamsAnswer.of(answer)
 
 
-handler = OperatorRoute("GET /operator/streams", decode, StreamLimiter.show_streams, encode)
+handler = OperatorRoute("GET /operator/streams", decode, show_streams, encode)

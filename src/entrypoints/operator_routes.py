@@ -6,7 +6,7 @@ from typing import Any, Final
 from entrypoints import operator_end, operator_list
 from entrypoints.route import Route
 
-ROUTES: Final[Mapping[str, Route[Any]]] = {
+ROUTES: Final[Mapping[str, Route[Any, Any]]] = {
     route.key: route for route in (operator_list.handler, operator_end.handler)
 }
 

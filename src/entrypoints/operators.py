@@ -8,10 +8,10 @@ from typing import Any
 from entrypoints.callers import Unauthenticated
 from entrypoints.event_log import EventLog
 from entrypoints.http_request import HttpRequest
-from entrypoints.route import CommandT, Route
+from entrypoints.route import AnswerT, CommandT, Route
 
 
-class OperatorRoute(Route[CommandT]):
+class OperatorRoute(Route[CommandT, AnswerT]):
     """A route of the operator's, whose events have the operator's ARN."""
 
     __slots__ = ()

@@ -179,30 +179,6 @@ def _number(text: str) -> object:
     return int(text) if re.fullmatch("[0-9]{1,2}", text) else text
 
 
-RequiredUserId = Annotated[
-    str,
-    AfterValidator(names.check_user_id),
-    Field(
-        description="The user, as players or their tokens name it.",
-        examples=["1"],
-        json_schema_extra={"minLength": 1, "maxLength": names.MAX_USER_ID_BYTES},
-    ),
-]
-
-
-class OperatorListQuery(RequestModel):
-    """`GET /operator/streams`. Signed by IAM under every `auth`."""
-
-    user_id: RequiredUserId
-
-
-class OperatorEndQuery(RequestModel):
-    """`DELETE /operator/streams`. Without `streamId` it ends all of the user's streams. Signed by IAM."""
-
-    user_id: RequiredUserId
-    stream_id: StreamId | None = None
-
-
 class ListQuery(RequestModel):
     """The query of `GET /stream`."""
 

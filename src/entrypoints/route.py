@@ -29,10 +29,11 @@ class Command(Protocol):
 
 
 CommandT = TypeVar("CommandT", bound=Command)
+AnswerT = TypeVar("AnswerT", bound=Answer)
 
 
 @dataclass(frozen=True, slots=True)
-class Route(Generic[CommandT]):
+class Route(Generic[CommandT, AnswerT]):
     """One route: a callable that Lambda can invoke as `handler(event, context)`.
 
     Attributes:
@@ -44,8 +45,8 @@ class Route(Generic[CommandT]):
 
     key: str
     decode: Callable[[HttpRequest, Service], CommandT]
-    use_case: Callable[[StreamLimiter, CommandT], Answer]
-    encode: Callable[[CommandT, Answer, Service], AnswerModel]
+    use_case: Callable[[StreamLimiter, CommandT], AnswerT]
+    encode: Callable[[CommandT, AnswerT, Service], AnswerModel]
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer one event of API Gateway (payload format 2.0)."""

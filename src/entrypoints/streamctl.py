@@ -27,9 +27,9 @@ from domain import audit, group_counts
 from domain.errors import InvalidInput, StoreContended, StoreError
 from domain.limiter import DEADLINE_SECONDS, StreamLimiter
 from domain.names import check_stream_id, check_user_id
+from domain.operators import EndStreams, end_streams
 from domain.policy import Policy
 from domain.ports import Census, Clock, Deadline, StreamRepository
-from domain.requests import EndStreams
 from entrypoints import bootstrap
 from entrypoints.event_log import EventLog
 from entrypoints.settings import Settings, SettingsError
@@ -115,7 +115,7 @@ class Operator:
         """End one stream of a user, or all of them."""
         limiter = StreamLimiter(self.repository, self.clock, self.policy)
         try:
-            answer = limiter.end_streams(EndStreams(user_id, stream_id))
+            answer = end_streams(limiter, EndStreams(user_id, stream_id))
             ended = len(answer.ended) + answer.ended_anonymous
         except StoreContended:
             ended = None

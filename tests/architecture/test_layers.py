@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import grimp
 import pytest
 
 from dev import ROOT
@@ -52,6 +53,21 @@ def test_the_domain_is_the_standard_library_only(path: Path) -> None:
 def test_the_domain_is_pure(path: Path) -> None:
     """Nothing in the domain reaches for the clock, chance, threads, files, the network or the environment."""
     assert set(imports_of(path)).isdisjoint(IMPURE)
+
+
+@pytest.mark.parametrize("route", ["stream_start", "stream_heartbeat", "stream_end", "stream_list"])
+def test_a_function_of_players_loads_nothing_of_operators(route: str) -> None:
+    """What only an operator's function needs is no part of another function's cold start."""
+    of_operators = {
+        "domain.operators",
+        "domain.audit",
+        "entrypoints.operators",
+        "entrypoints.operator_models",
+    }
+    graph = grimp.build_graph("domain", "adapters", "entrypoints", cache_dir=None)
+
+    assert of_operators <= graph.find_upstream_modules("entrypoints.operator_routes")
+    assert not of_operators & graph.find_upstream_modules(f"entrypoints.{route}")
 
 
 def named(dependencies: Iterable[str]) -> set[str]:

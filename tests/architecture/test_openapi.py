@@ -62,7 +62,7 @@ def test_every_example_is_one_of_what_it_is_an_example_of() -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.key)
-def test_the_models_described_are_those_that_the_handler_uses(route: Route[Any]) -> None:
+def test_the_models_described_are_those_that_the_handler_uses(route: Route[Any, Any]) -> None:
     """The handler of a route decodes the model that is described, and encodes the one that is described."""
     operation = OPERATIONS[route.key]
     source = Path(route.decode.__code__.co_filename).read_text(encoding="utf-8")

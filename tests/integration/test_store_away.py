@@ -42,7 +42,7 @@ class Away:
             settings, repository_over(client), SystemClock(), StoreCalls()
         )
 
-    def call(self, route: Route[Any], **fields: str) -> tuple[int, dict[str, Any]]:
+    def call(self, route: Route[Any, Any], **fields: str) -> tuple[int, dict[str, Any]]:
         """The status and the body of one answer, which must come within the promised time."""
         event = {"body": json.dumps({"userId": self._user_id, **fields})}
         began = time.monotonic()

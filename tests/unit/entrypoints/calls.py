@@ -18,7 +18,7 @@ from proof.fuzz import is_described
 from tests.fakes import FakeClock
 
 EVENTS: Final = Path(__file__).parents[2] / "events"
-ROUTES: Final[dict[str, Route[Any]]] = {route.key: route for route in gateway.ROUTES}
+ROUTES: Final[dict[str, Route[Any, Any]]] = {route.key: route for route in gateway.ROUTES}
 CALLS: Final = ("start", "start_named", "heartbeat", "end", "end_named", "list")
 """An ordinary call of each kind that a player or a backend makes, by the name of its event."""
 

@@ -1,0 +1,93 @@
+"""The use cases of operators, over a `StreamLimiter`.
+
+They are apart from those of players, so that a function that serves players loads none of them.
+"""
+
+from dataclasses import dataclass
+
+from domain import audit
+from domain.errors import StoreContended
+from domain.limiter import DEADLINE_SECONDS, Answer, StreamLimiter
+from domain.policy import Outcome
+from domain.ports import Deadline
+from domain.requests import EndNamed
+from domain.streams import LiveStreams, SpentToken
+
+
+@dataclass(frozen=True, slots=True)
+class ShowStreams:
+    """Show an operator a user's live streams, and what else keeps the user from starting another one."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndStreams:
+    """End a user's streams for an operator, whether they are live or have expired.
+
+    Attributes:
+        stream_id: the one stream to end; `None` = all of them, the anonymous ones too.
+    """
+
+    user_id: str
+    stream_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAnswer(Answer):
+    """An answer that explains a refusal, or lists what was ended.
+
+    Attributes:
+        anonymous_until: when the user's anonymous streams are presumed over.
+        spent: the playback tokens that outlive their streams; the first to end comes first.
+        ended: the names of the streams that were ended.
+        ended_anonymous: how many anonymous streams were ended.
+    """
+
+    anonymous_until: int | None = None
+    spent: tuple[SpentToken, ...] = ()
+    ended: tuple[str, ...] = ()
+    ended_anonymous: int = 0
+
+
+def show_streams(limiter: StreamLimiter, request: ShowStreams) -> OperatorAnswer:
+    """Return the user's live streams, and what else an operator needs to explain a refusal."""
+    state = limiter.repository.read(request.user_id, _deadline(limiter))
+    now = limiter.clock.now()
+    live = limiter.policy.live(state, now)
+    over_since = limiter.policy.over_since(now)
+    unexpired = [(until, name) for name, until in state.spent.items() if until > over_since]
+    return OperatorAnswer(
+        Outcome.LISTED,
+        live,
+        None,
+        now,
+        anonymous_until=state.anonymous.expires_at if live.anonymous_count > 0 else None,
+        spent=tuple(SpentToken(name, until) for until, name in sorted(unexpired)),
+    )
+
+
+def end_streams(limiter: StreamLimiter, request: EndStreams) -> OperatorAnswer:
+    """End one stream of a user, or all of them, for an operator. Their playback tokens stay counted.
+
+    Ending them again is harmless: `Outcome.ALREADY_ENDED`.
+
+    Raises:
+        StoreContended: the user's state kept changing.
+    """
+    if request.stream_id is not None:
+        answer = limiter.end(EndNamed(request.user_id, request.stream_id))
+        ended = (request.stream_id,) if answer.outcome is Outcome.ENDED else ()
+        return OperatorAnswer(answer.outcome, answer.live, None, answer.at, ended=ended)
+    now = limiter.clock.now()
+    freed = audit.end_all(limiter.repository, request.user_id, limiter.policy, now, _deadline(limiter))
+    if freed is None:
+        raise StoreContended
+    outcome = Outcome.ENDED if freed.slots else Outcome.ALREADY_ENDED
+    return OperatorAnswer(
+        outcome, LiveStreams(), None, now, ended=freed.names, ended_anonymous=freed.anonymous.count
+    )
+
+
+def _deadline(limiter: StreamLimiter) -> Deadline:
+    return Deadline.after(DEADLINE_SECONDS, limiter.clock)

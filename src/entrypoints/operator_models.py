@@ -1,0 +1,95 @@
+"""What operators send and receive, as pydantic models, which no other function loads."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field
+
+from domain import names
+from domain.operators import OperatorAnswer
+from domain.streams import LiveStreams
+from entrypoints.answer_models import AnswerModel, StreamView, moment
+from entrypoints.request_models import RequestModel, StreamId
+
+RequiredUserId = Annotated[
+    str,
+    AfterValidator(names.check_user_id),
+    Field(
+        description="The user, as players or their tokens name it.",
+        examples=["1"],
+        json_schema_extra={"minLength": 1, "maxLength": names.MAX_USER_ID_BYTES},
+    ),
+]
+
+
+class OperatorListQuery(RequestModel):
+    """`GET /operator/streams`. Signed by IAM under every `auth`."""
+
+    user_id: RequiredUserId
+
+
+class OperatorEndQuery(RequestModel):
+    """`DELETE /operator/streams`. Without `streamId` it ends all of the user's streams. Signed by IAM."""
+
+    user_id: RequiredUserId
+    stream_id: StreamId | None = None
+
+
+class SpentTokenView(AnswerModel):
+    """A stream that is over, and still has an unexpired playback token."""
+
+    stream_id: str
+    token_expires_at: datetime
+
+
+class OperatorStreamsAnswer(AnswerModel):
+    """Everything that takes one of the user's slots, or keeps the user from starting again.
+
+    Attributes:
+        stream_count: the user's live streams.
+        anonymous_expires_at: when the anonymous streams are presumed over; left out where that is unknown.
+        spent_tokens: streams that are over and count towards the token bound, until the token ends.
+    """
+
+    stream_count: int
+    anonymous_count: int
+    anonymous_expires_at: datetime | None = None
+    streams: tuple[StreamView, ...]
+    spent_tokens: tuple[SpentTokenView, ...]
+
+    @classmethod
+    def of(cls, answer: OperatorAnswer) -> Self:
+        """Return what an operator sees of a user."""
+        live = answer.live or LiveStreams()
+        return cls(
+            stream_count=live.count,
+            anonymous_count=live.anonymous_count,
+            anonymous_expires_at=None if answer.anonymous_until is None else moment(answer.anonymous_until),
+            streams=tuple(StreamView.of(lease) for lease in live.leases),
+            spent_tokens=tuple(
+                SpentTokenView(stream_id=token.stream_id, token_expires_at=moment(token.expires_at))
+                for token in answer.spent
+            ),
+        )
+
+
+class OperatorEndAnswer(AnswerModel):
+    """What an operator has ended.
+
+    Attributes:
+        stream_count: the user's live streams after it.
+        ended_streams: the named streams that this call ended, live or expired; empty where there was none.
+        ended_anonymous: how many anonymous streams it ended.
+    """
+
+    stream_count: int
+    ended_streams: tuple[str, ...]
+    ended_anonymous: int
+
+    @classmethod
+    def of(cls, answer: OperatorAnswer) -> Self:
+        """Return what an operator sees of an end."""
+        live = answer.live or LiveStreams()
+        return cls(
+            stream_count=live.count, ended_streams=answer.ended, ended_anonymous=answer.ended_anonymous
+        )
