@@ -94,7 +94,8 @@ locals {
     },
   ]
 
-  # The usual questions, put to the events of all functions: docs/events.md.
+  # The usual questions, put to the events of all functions: docs/events.md. Heartbeats that went well may be sampled, so
+  # that no count or percentile mixes `extended` with other outcomes.
   queries = {
     "who is refused"                = <<-EOT
       filter outcome = "refused" | stats count() as refusals, max(stream_count) as streams by user
@@ -105,14 +106,17 @@ locals {
       | sort starts desc | limit 20
     EOT
     "who calls most"                = <<-EOT
-      stats count() as calls, sum(contention_rounds) as lost_races by user | sort calls desc | limit 20
+      filter event = "request"
+      | stats count() as calls, sum(contention_rounds) as lost_races by user, outcome | sort calls desc | limit 20
     EOT
     "why it fails"                  = <<-EOT
       filter outcome = "failed" | stats count() as failures, max(store_ms), latest(exception) by route, code
       | sort failures desc
     EOT
     "what is slow"                  = <<-EOT
-      stats pct(duration_ms, 50) as p50, pct(duration_ms, 99) as p99, pct(store_ms, 99) as store_p99 by route, cold_start
+      filter event = "request"
+      | stats pct(duration_ms, 50) as p50, pct(duration_ms, 99) as p99, pct(store_ms, 99) as store_p99
+        by route, outcome, cold_start
     EOT
     # Without the heartbeats that went well, which would be nearly all of it.
     "one user's last day" = <<-EOT

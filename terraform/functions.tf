@@ -1,6 +1,9 @@
 locals {
   package_path = coalesce(var.package_path, "${path.module}/../build/stream-limiter.zip")
 
+  # The functions whose log has no line by Lambda about a call that went well.
+  quiet_functions = var.heartbeat_log_sample > 1 ? ["heartbeat"] : []
+
   # src/entrypoints/settings.py reads these; an empty one means its default.
   environment = {
     AUTH              = var.auth
@@ -22,6 +25,7 @@ locals {
     LOG_HASH_KEY      = var.log_hash_key
 
     LOG_HASH_KEY_PARAMETER = var.log_hash_key_parameter
+    HEARTBEAT_LOG_SAMPLE   = var.heartbeat_log_sample
 
     GROUP_LIMITS       = join(",", [for name, limit in var.group_limits : "${name}=${limit}"])
     GROUP_LABELS       = join(",", var.group_labels)
@@ -99,9 +103,13 @@ resource "aws_lambda_function" "route" {
   }
 
   # Names the group that exists already: Lambda would make its own otherwise, which keeps logs for ever.
+  # Where heartbeats are sampled, Lambda's own three lines about each call would be nearly all of the log. Only the
+  # format JSON has levels, and it leaves lines that are JSON already, such as our events, as they are:
+  # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
   logging_config {
-    log_format = "Text"
-    log_group  = aws_cloudwatch_log_group.function[each.key].name
+    log_format       = contains(local.quiet_functions, each.key) ? "JSON" : "Text"
+    system_log_level = contains(local.quiet_functions, each.key) ? "WARN" : null
+    log_group        = aws_cloudwatch_log_group.function[each.key].name
   }
 }
 

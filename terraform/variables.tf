@@ -523,6 +523,18 @@ variable "log_level" {
   }
 }
 
+variable "heartbeat_log_sample" {
+  description = "One of this many successful heartbeats leaves an event; failures and refusals always do, and metrics stay exact. Above 1, Lambda's own lines about each call of the heartbeat function are left out too: docs/events.md."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.heartbeat_log_sample >= 1 && var.heartbeat_log_sample <= 100 && floor(var.heartbeat_log_sample) == var.heartbeat_log_sample
+    error_message = "heartbeat_log_sample must be a whole number from 1 to 100."
+  }
+}
+
 variable "log_hash_key" {
   description = "Secret key of the hash that stands for a user id in logs; empty means that each process takes a random one, and hashes of two processes do not match."
   type        = string

@@ -57,6 +57,8 @@ _SCHEMA: Final = jsonschema_rs.validator_for(
 )
 MAX_BYTES: Final = 256 * 1024
 """The longest event that CloudWatch reads metrics out of."""
+MOST_VALUES: Final = 100
+"""The most that CloudWatch takes of one metric out of one event."""
 
 
 def _is_operators(event: Any) -> bool:
@@ -165,8 +167,14 @@ def made_of(event: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
         (dimensions,) = directive["Dimensions"]
         assert all(isinstance(event[name], str) and event[name] for name in dimensions)
         for metric in directive["Metrics"]:
-            value = event[metric["Name"]]
-            assert isinstance(value, int | float)
-            assert not isinstance(value, bool)
+            assert values_of(event, metric["Name"])
             made[metric["Name"]] = (metric["Unit"], ", ".join(dimensions))
     return made
+
+
+def values_of(event: Mapping[str, Any], metric: str) -> list[float]:
+    """Return the values of a metric that CloudWatch takes out of the event: a number, or an array."""
+    values = event[metric] if isinstance(event[metric], list) else [event[metric]]
+    assert len(values) <= MOST_VALUES
+    assert all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return values

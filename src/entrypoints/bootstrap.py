@@ -29,6 +29,7 @@ from domain.ports import Clock, StreamRepository, TokenIssuer
 from entrypoints.callers import Callers
 from entrypoints.event_log import EventLog, emergency_log
 from entrypoints.http_request import KEY_BYTES
+from entrypoints.sampling import SampledEventLog
 from entrypoints.settings import Settings, SettingsError, UnknownFields
 
 
@@ -78,7 +79,7 @@ def build(
         store_calls: what the repository writes down, if it does.
         ssm: reads the playback keys, where a parameter holds them.
     """
-    log = EventLog(settings.log_level, settings.log_hash_key)
+    log = _log(settings, clock)
     limiter = StreamLimiter(repository, clock, settings.policy, _tokens(settings, clock, log, ssm))
     callers = Callers(
         settings.auth,
@@ -100,6 +101,15 @@ def build(
         store_calls,
         settings.playback_cookie_domain,
         ignores_unknown_fields=settings.unknown_fields is UnknownFields.IGNORE,
+    )
+
+
+def _log(settings: Settings, clock: Clock) -> EventLog:
+    """Return the log, which samples heartbeats where the settings say so."""
+    if settings.heartbeat_log_sample == 1:
+        return EventLog(settings.log_level, settings.log_hash_key)
+    return SampledEventLog(
+        settings.log_level, settings.log_hash_key, settings.heartbeat_log_sample, clock.now
     )
 
 

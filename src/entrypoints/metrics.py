@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -15,7 +15,7 @@ METADATA: Final = "_aws"
 """The member that makes metrics of others; its value is JSON already."""
 
 # Never a user among the dimensions: each value of one is a metric of its own, and has its price.
-_DIRECTIVES: Final = [
+_DIRECTIVES: Final[list[dict[str, Any]]] = [
     {
         "Namespace": NAMESPACE,
         "Dimensions": [["function"]],
@@ -33,6 +33,7 @@ _DIRECTIVES: Final = [
         "Metrics": [{"Name": "requests", "Unit": "Count"}],
     },
 ]
+_NAMES: Final = tuple(metric["Name"] for directive in _DIRECTIVES for metric in directive["Metrics"])
 # Rare: no other event need be longer for it.
 _SLOTS: Final = {
     "Namespace": NAMESPACE,
@@ -66,4 +67,11 @@ def embedded(outcome: str, now: float, *, reclaimed: int = 0, evicted: int = 0) 
         members |= {"reclaimed_slots": reclaimed, "evicted_slots": evicted}
         directives = _WITH_SLOTS
     members[METADATA] = f'{{"Timestamp":{int(now * 1000)},"CloudWatchMetrics":{directives}}}'
+    return members
+
+
+def embedded_together(events: Sequence[Mapping[str, Any]], now: float) -> dict[str, Any]:
+    """Return the members that make the metrics of all these events of one event, under one epoch second."""
+    members: dict[str, Any] = {name: [event[name] for event in events] for name in _NAMES}
+    members[METADATA] = f'{{"Timestamp":{int(now * 1000)},"CloudWatchMetrics":{_USUAL}}}'
     return members

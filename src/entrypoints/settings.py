@@ -122,6 +122,8 @@ class Settings(BaseModel):
     """Key of the hash that stands for a user in logs; empty: each process takes a random one."""
     log_hash_key_parameter: str = ""
     """Name of a parameter of AWS Systems Manager that holds that key instead; each process reads it once."""
+    heartbeat_log_sample: Annotated[int, Field(ge=1, le=100)] = 1
+    """One of this many successful heartbeats has an event; an event's metric takes up to 100 values."""
 
     playback_key: Annotated[SecretStr, AfterValidator(_check_keys)] = SecretStr("")
     """Keys of playback tokens: up to three `kid:base64url(32 bytes)`, the first signs. Empty or off: none."""

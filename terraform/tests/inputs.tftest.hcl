@@ -33,6 +33,7 @@ run "too_small" {
     anonymous_seconds  = -1
 
     reserved_concurrency = -2
+    heartbeat_log_sample = 0
     token_overlap        = 0
   }
 
@@ -47,6 +48,7 @@ run "too_small" {
     var.anonymous_seconds,
     var.reserved_concurrency,
     var.token_overlap,
+    var.heartbeat_log_sample,
   ]
 }
 
@@ -69,6 +71,7 @@ run "too_large" {
     group_limits_claim = join("", [for _ in range(129) : "x"])
 
     reserved_concurrency = 10001
+    heartbeat_log_sample = 101
     token_overlap        = 21
 
     playback_cookie_domain = join("", ["a.", join("", [for _ in range(252) : "x"])])
@@ -89,6 +92,7 @@ run "too_large" {
     var.group_limits_claim,
     var.reserved_concurrency,
     var.token_overlap,
+    var.heartbeat_log_sample,
     var.playback_cookie_domain,
   ]
 }
@@ -105,6 +109,7 @@ run "not_whole" {
     anonymous_seconds = 0.5
 
     reserved_concurrency = 0.5
+    heartbeat_log_sample = 1.5
     token_overlap        = 1.5
   }
 
@@ -117,6 +122,7 @@ run "not_whole" {
     var.anonymous_seconds,
     var.reserved_concurrency,
     var.token_overlap,
+    var.heartbeat_log_sample,
   ]
 }
 

@@ -126,6 +126,8 @@ run "functions_are_told_the_settings" {
     log_level         = "debug"
     log_hash_key      = "made-up"
 
+    heartbeat_log_sample = 10
+
     group_limits       = { uhd = 2, away = 1, sports = 0 }
     group_labels       = ["mobile", "hdr"]
     group_limits_claim = "plan.groups"
@@ -159,6 +161,7 @@ run "functions_are_told_the_settings" {
         LOG_HASH_KEY      = "made-up"
 
         LOG_HASH_KEY_PARAMETER = ""
+        HEARTBEAT_LOG_SAMPLE   = "10"
 
         GROUP_LIMITS       = "away=1,sports=0,uhd=2"
         GROUP_LABELS       = "hdr,mobile"
@@ -293,6 +296,31 @@ run "functions_log_to_groups_that_end" {
       group.retention_in_days == 7
     ])
     error_message = "A log group does not have the retention that was asked for."
+  }
+}
+
+run "by_default_lambda_logs_every_call" {
+  assert {
+    condition = alltrue([
+      for function in aws_lambda_function.route :
+      function.logging_config[0].log_format == "Text" && function.logging_config[0].system_log_level == null
+    ])
+    error_message = "A function's log would lack Lambda's own lines."
+  }
+}
+
+run "where_heartbeats_are_sampled_lambda_logs_only_the_calls_that_fail" {
+  variables {
+    heartbeat_log_sample = 2
+  }
+
+  assert {
+    condition = { for key, function in aws_lambda_function.route : key => [
+      function.logging_config[0].log_format, function.logging_config[0].system_log_level,
+      ] } == {
+      for key in keys(aws_lambda_function.route) : key => key == "heartbeat" ? ["JSON", "WARN"] : ["Text", null]
+    }
+    error_message = "The log of heartbeats would be Lambda's own lines, or another function's would lack them."
   }
 }
 

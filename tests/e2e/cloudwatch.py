@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from dev.tools.terraform import said
+from tests.documented import values_of
 from tests.e2e.watched import WatchedStage, environment
 
 State = Literal["OK", "ALARM"]
@@ -61,7 +62,7 @@ class Metrics:
                 named = frozenset((name, event[name]) for name in dimensions)
                 for metric in directive["Metrics"]:
                     name = metric["Name"]
-                    self.put(minute, Metric(directive["Namespace"], name, named), event[name])
+                    self.put(minute, Metric(directive["Namespace"], name, named), *values_of(event, name))
 
     def value(self, metric: Metric, stat: str, minutes: range) -> float | None:
         """Give a statistic over these minutes; None where the metric has no value in them."""

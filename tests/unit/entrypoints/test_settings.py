@@ -27,6 +27,7 @@ ALL = {
     "STORE_CLIENT": "lean",
     "LOG_LEVEL": "warning",
     "LOG_HASH_KEY": "pepper",
+    "HEARTBEAT_LOG_SAMPLE": "100",
     "PLAYBACK_KEY": KEY,
     "TOKEN_OVERLAP": "3",
     "OPEN_TOKENS": "true",
@@ -55,6 +56,7 @@ def test_a_table_is_all_that_must_be_named() -> None:
     assert settings.policy == Policy()
     assert settings.auth is Auth.JWT  # trust is never a default
     assert settings.log_level is LogLevel.INFO
+    assert settings.heartbeat_log_sample == 1
     assert settings.log_hash_key.get_secret_value() == ""
 
 
@@ -92,6 +94,7 @@ def test_every_variable_is_read() -> None:
     assert settings.store_client is StoreClient.LEAN
     assert settings.log_level is LogLevel.WARNING
     assert settings.log_hash_key.get_secret_value() == "pepper"
+    assert settings.heartbeat_log_sample == 100
     assert read(**ELSEWHERE).log_hash_key_parameter == ELSEWHERE["LOG_HASH_KEY_PARAMETER"]
 
 
@@ -221,6 +224,9 @@ WRONG: Final = [
     ("STORE_CLIENT", "urllib", "must be auto, boto3 or lean"),
     ("LOG_LEVEL", "critical", "must be debug, info, warning or error"),
     ("LOG_HASH_KEY", "x" * 257, "must have a length of at most 256, not 257"),
+    ("HEARTBEAT_LOG_SAMPLE", "0", "must be at least 1"),
+    ("HEARTBEAT_LOG_SAMPLE", "101", "must be at most 100"),
+    ("HEARTBEAT_LOG_SAMPLE", "1.5", "must be a whole number"),
     ("PLAYBACK_KEY", "2026-a", f"is not valid: {A_KEY}"),
     ("PLAYBACK_KEY", f"{KEY},{KEY}", "is not valid: two playback keys have the same kid"),
     ("PLAYBACK_KEY", f"2026-a:{'k' * 42}", f"is not valid: {A_KEY}"),

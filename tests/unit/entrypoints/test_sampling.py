@@ -1,0 +1,235 @@
+import json
+import math
+import random
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from adapters.store_calls import StoreCalls
+from domain.errors import StoreUnavailable
+from entrypoints import bootstrap
+from entrypoints.event_log import EventLog
+from entrypoints.metrics import embedded
+from entrypoints.sampling import SampledEventLog
+from entrypoints.settings import LogLevel, Settings
+from tests import documented
+from tests.fakes import FailingRepository, FakeClock
+from tests.unit.entrypoints.calls import Api
+
+Event = dict[str, Any]
+Values = dict[tuple[str, str, int], list[float]]
+
+MINUTE = 60.0
+NOON = 1_700_000_040.0
+"""The beginning of a minute."""
+
+
+class Log:
+    """A log that samples one in N on a clock of its own, and the events that it has written."""
+
+    def __init__(self, output: pytest.CaptureFixture[str], one_in: int) -> None:
+        self._output = output
+        self.clock = FakeClock(NOON)
+        self.log: EventLog = SampledEventLog(LogLevel.INFO, SecretStr(""), one_in, self.clock.now)
+
+    def request(self, outcome: str = "extended", duration_ms: float = 10.0) -> None:
+        """Log a request that was answered."""
+        self.log.request(**self._fields(outcome, duration_ms))
+
+    def failure(self) -> None:
+        """Log a request that failed."""
+        self.log.failure(OSError("x"), **self._fields("failed", 10.0))
+
+    def _fields(self, outcome: str, duration_ms: float) -> Event:
+        costs = {"duration_ms": duration_ms, "store_ms": duration_ms / 2, "contention_rounds": 0}
+        return {"function": "heartbeat", "outcome": outcome, **costs, **embedded(outcome, self.clock.now())}
+
+    def written(self) -> list[Event]:
+        """Return the events since the last time."""
+        return [json.loads(line) for line in self._output.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture[str]) -> Callable[[int], Log]:
+    """Return a log for a given N."""
+    return lambda one_in: Log(capsys, one_in)
+
+
+def metrics(events: list[Event]) -> Values:
+    """Return every value of every metric, by its dimensions and minute, as CloudWatch reads them."""
+    found: Values = defaultdict(list)
+    for event in events:
+        documented.made_of(event)
+        minute = event["_aws"]["Timestamp"] // 60_000
+        for directive in event["_aws"]["CloudWatchMetrics"]:
+            (names,) = directive["Dimensions"]
+            dimensions = ",".join(event[name] for name in names)
+            for metric in directive["Metrics"]:
+                values = documented.values_of(event, metric["Name"])
+                found[metric["Name"], dimensions, minute].extend(values)
+    return found
+
+
+@pytest.mark.parametrize("one_in", [2, 3, 10, 100])
+def test_no_metric_depends_on_the_sample(one_in: int, log: Callable[[int], Log]) -> None:
+    """Each metric has the same values in each minute as without sampling, whatever comes in between."""
+    chance = random.Random(one_in)  # noqa: S311 - a made-up audience
+    sampled, whole = log(one_in), log(1)
+    steps = [
+        (
+            chance.choice([0.0, 0.3, 0.3, 2.0, 45.0]),
+            chance.choices(["extended", "gone", "failed"], [97, 2, 1])[0],
+        )
+        for _ in range(3000)
+    ]
+
+    def written(to: Log) -> list[Event]:
+        for number, (pause, outcome) in enumerate(steps):
+            to.clock.advance(pause)
+            if outcome == "failed":
+                to.failure()
+            else:
+                to.request(outcome, duration_ms=number / 7)
+        to.clock.advance(MINUTE)
+        to.request("gone")  # anything, after the minute of the last heartbeats
+        return to.written()
+
+    expected = metrics(written(whole))
+    events = written(sampled)
+
+    assert {key: sorted(values) for key, values in metrics(events).items()} == {
+        key: sorted(values) for key, values in expected.items()
+    }
+    own = Counter((event["event"], event["outcome"]) for event in events)
+    beats = sum(outcome == "extended" for _, outcome in steps)
+    assert own["request", "extended"] == math.ceil(beats / one_in)
+
+
+def test_one_in_n_heartbeats_has_an_event(log: Callable[[int], Log]) -> None:
+    """The first of each ten has its own, and the nine after it share one, which has their values alone."""
+    ten = log(10)
+    for number in range(30):
+        ten.request(duration_ms=float(number))
+    events = ten.written()
+
+    assert [event["duration_ms"] for event in events] == [
+        *(0.0, list(range(1, 10))),
+        *(10.0, list(range(11, 20))),
+        *(20.0, list(range(21, 30))),
+    ]
+    assert [event["event"] for event in events] == ["request", "heartbeats"] * 3
+    assert events[1].keys() == {
+        *("timestamp", "level", "event", "function", "outcome", "_aws"),
+        *("requests", "refused", "failed", "duration_ms", "store_ms", "contention_rounds"),
+    }
+
+
+@pytest.mark.parametrize("outcome", sorted(set(documented.OUTCOMES) - {"extended", "failed"}))
+def test_every_other_outcome_has_its_event(outcome: str, log: Callable[[int], Log]) -> None:
+    """Only heartbeats that went well are left out."""
+    hundred = log(100)
+    for _ in range(3):
+        hundred.request(outcome)
+
+    assert [event["outcome"] for event in hundred.written()] == [outcome] * 3
+
+
+def test_every_failure_has_its_event(log: Callable[[int], Log]) -> None:
+    """A failure is never left out, and takes no heartbeat's place."""
+    ten = log(10)
+    for _ in range(9):
+        ten.request()
+        ten.failure()
+    ten.request()
+
+    assert Counter(event["event"] for event in ten.written()) == {"request": 10, "heartbeats": 1}
+
+
+@pytest.mark.parametrize("what", ["extended", "gone", "failed"])
+def test_what_is_kept_is_written_with_the_next_event_after_its_minute(
+    what: str, log: Callable[[int], Log]
+) -> None:
+    """The next request of any kind brings it out, under the minute in which it happened."""
+    hundred = log(100)
+    hundred.clock.advance(58)
+    for _ in range(3):
+        hundred.request()
+        hundred.clock.advance(0.5)
+    hundred.written()
+    hundred.clock.advance(600)
+    hundred.failure() if what == "failed" else hundred.request(what)
+    (kept, *_) = hundred.written()
+
+    assert kept["event"] == "heartbeats"
+    assert kept["requests"] == [1, 1]
+    assert kept["_aws"]["Timestamp"] // 60_000 == NOON // 60
+
+
+def test_an_event_of_a_hundred_is_within_the_format(log: Callable[[int], Log]) -> None:
+    """The largest sample fills no array beyond what CloudWatch takes, and makes valid metrics."""
+    hundred = log(100)
+    for _ in range(100):
+        hundred.request(duration_ms=12345.678)
+    kept = hundred.written()[-1]
+
+    assert len(kept["requests"]) == 99
+    assert documented.made_of(kept).keys() == documented.METRICS.keys() - documented.RARE
+    assert len(json.dumps(kept)) < documented.MAX_BYTES
+
+
+def test_threads_lose_no_heartbeat(log: Callable[[int], Log]) -> None:
+    """Heartbeats of several threads are all counted, once."""
+    ten = log(10)
+
+    def beat() -> None:
+        for _ in range(500):
+            ten.request()
+
+    threads = [threading.Thread(target=beat) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ten.clock.advance(MINUTE)
+    ten.request("gone")
+
+    values = metrics(ten.written())
+    assert values["requests", "heartbeat,extended", int(NOON // 60)] == [1] * 4000
+
+
+def test_the_setting_samples_the_events_of_the_route(capsys: pytest.CaptureFixture[str]) -> None:
+    """Twelve heartbeats at one in four leave three events, and three with the values of the rest."""
+    api = Api(clock=FakeClock(NOON), HEARTBEAT_LOG_SAMPLE="4")
+    api.start("viewer", streamId="play-1")
+    capsys.readouterr()
+    for _ in range(12):
+        assert api.heartbeat("viewer", streamId="play-1").status == 200
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert [event["event"] for event in events] == ["request", "heartbeats"] * 3
+    for event in events[::2]:
+        documented.check(event)
+    assert sum(sum(documented.values_of(event, "requests")) for event in events) == 12
+
+
+def test_a_store_that_is_away_is_never_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """A heartbeat that is extended unverified is a success to the player, and an event to the operator."""
+    away = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open", HEARTBEAT_LOG_SAMPLE="100")
+    for _ in range(3):
+        assert away.heartbeat("viewer", streamId="play-1").status == 200
+
+    assert [json.loads(line)["outcome"] for line in capsys.readouterr().out.splitlines()] == [
+        "unverified"
+    ] * 3
+
+
+def test_without_a_sample_the_log_is_the_plain_one() -> None:
+    """By default nothing of the sampling is entered."""
+    settings = Settings.from_environment({"TABLE_NAME": "streams", "AUTH": "none"})
+    service = bootstrap.build(settings, FailingRepository(OSError()), FakeClock(), StoreCalls())
+
+    assert type(service.log) is EventLog
