@@ -227,9 +227,14 @@ bench: package-local $(PLOTTER) ## Measure against the bare SDK: build/bench.jso
 	@$(PY) -m bench $(if $(SHORT),--short)
 	@$(if $(SHORT),:,.venv-bench/bin/python -m bench.plots)
 
+.PHONY: plots
+plots: $(PLOTTER) ## Draw the plots of the model of capacity and price anew, which need no measurement
+	@.venv-bench/bin/python -m bench.plots modelled
+
 .PHONY: capacity
 capacity: $(VENV) ## Show what an audience asks of an account, and costs (VIEWERS=1000000, HEARTBEAT=60, PLAY_MINUTES=60, …)
 	@$(PY) -m bench.capacity
+	@$(PY) -m bench.price
 
 .PHONY: clean
 clean: ## Remove builds and caches; environments and the state of stages stay

@@ -1,5 +1,6 @@
 """Capacity and cost by number of viewers: `make capacity VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60`.
 
+`HEARTBEAT_URL=true HEARTBEAT_LOG_SAMPLE=100` are the settings that make heartbeats cheap: see bench/price.py.
 `SEGMENT_SECONDS=6` says how much video one request to the edge brings, for what playback tokens cost there.
 `CURVE=` and `WATCH_HOURS=2` say how a month is watched: how many at each hour, how long a subscriber a day.
 A model, not a measurement: docs/scaling.md says what it assumes, and what changes with each power of ten.
@@ -20,6 +21,9 @@ MONTH_HOURS: Final = 730
 MILLION: Final = 1_000_000
 THROTTLING_RATE: Final = 1000
 """Requests per second that a stage admits, unless Terraform's variable says otherwise."""
+
+MOST_SAMPLED: Final = 100
+"""The bound of HEARTBEAT_LOG_SAMPLE."""
 
 DAY_HOURS: Final = 24
 EVENING: Final = (
@@ -46,7 +50,14 @@ class Audience:
         streams_per_user: how many of them one user has.
         duration_ms: how long a function takes for a request, most of it waiting for DynamoDB.
         memory_mb: what a function is given.
-        log_bytes: what a request writes to the log: one event, and Lambda's own three lines.
+        heartbeat_url: whether heartbeats go to a function URL, past API Gateway.
+        log_sample: of how many successful heartbeats one has an event.
+        event_bytes: of a request's event in the log, as CloudWatch counts it: with 26 for each line.
+        lambda_lines_bytes: of the three lines that Lambda writes about each call by itself, and leaves out
+            of heartbeats where these are sampled.
+        shared_event_bytes: of the event with the values of the heartbeats that have none of their own.
+        values_bytes: of one heartbeat in it.
+        access_log_bytes: of the line that API Gateway writes about a request.
         metrics: that the events make: some for each function, and one for each outcome of each.
         write_units: what a write costs; an item of up to 1 KB is one.
         segment_seconds: how much video one request to the edge brings.
@@ -58,7 +69,13 @@ class Audience:
     streams_per_user: int = 3
     duration_ms: float = 10
     memory_mb: int = 512
-    log_bytes: int = 1400
+    heartbeat_url: bool = False
+    log_sample: int = 1
+    event_bytes: int = 1080
+    lambda_lines_bytes: int = 320
+    shared_event_bytes: int = 700
+    values_bytes: int = 20
+    access_log_bytes: int = 230
     metrics: int = 42
     write_units: int = 1
     segment_seconds: float = 6
@@ -143,10 +160,23 @@ def charge_hour(use_hour: float, tiers: Sequence[Mapping[str, float]]) -> float:
     return total / MONTH_HOURS
 
 
+def heartbeats_per_play(audience: Audience) -> float:
+    """Return how many there are; the last one comes half an interval before the end, on average."""
+    return max(audience.play_seconds / audience.heartbeat_seconds - 0.5, 0)
+
+
 def requests_per_play(audience: Audience) -> float:
-    """A start, an end, and heartbeats; the last one comes half an interval before the end, on average."""
-    heartbeats = max(audience.play_seconds / audience.heartbeat_seconds - 0.5, 0)
-    return 2 + heartbeats
+    """A start, an end, and heartbeats."""
+    return 2 + heartbeats_per_play(audience)
+
+
+def heartbeat_bytes(audience: Audience) -> float:
+    """Return what a heartbeat adds to its function's log, on average."""
+    sample = audience.log_sample
+    if sample == 1:
+        return audience.event_bytes + audience.lambda_lines_bytes
+    shared = audience.shared_event_bytes + (sample - 1) * audience.values_bytes
+    return (audience.event_bytes + shared) / sample
 
 
 def capacity(audience: Audience, prices: Mapping[str, Any]) -> Capacity:
@@ -156,12 +186,19 @@ def capacity(audience: Audience, prices: Mapping[str, Any]) -> Capacity:
     units = rate * audience.write_units
     concurrency = math.ceil(rate * audience.duration_ms / 1000)
     millions_hour = rate * HOUR / MILLION
+    heartbeats = heartbeats_per_play(audience) / requests_per_play(audience)
+    by_gateway = 1 - heartbeats if audience.heartbeat_url else 1
     gigabyte_seconds = rate * HOUR * audience.duration_ms / 1000 * audience.memory_mb / 1024
     database = millions_hour * audience.write_units * prices["dynamodb"]["on_demand_write_unit_million"]
-    gigabytes = rate * HOUR * audience.log_bytes / 1e9
+    log_bytes = (
+        by_gateway * audience.access_log_bytes
+        + (1 - heartbeats) * (audience.event_bytes + audience.lambda_lines_bytes)
+        + heartbeats * heartbeat_bytes(audience)
+    )
+    gigabytes = rate * HOUR * log_bytes / 1e9
     needs = (
-        ("Terraform's throttling_rate", rate, THROTTLING_RATE),
-        ("API Gateway requests per second", rate, quotas["api_gateway_requests_second"]),
+        ("Terraform's throttling_rate", rate * by_gateway, THROTTLING_RATE),
+        ("API Gateway requests per second", rate * by_gateway, quotas["api_gateway_requests_second"]),
         ("Lambda concurrency", concurrency, quotas["lambda_concurrency"]),
         ("DynamoDB write units per second and table", units, quotas["table_write_units_second"]),
     )
@@ -181,9 +218,12 @@ def capacity(audience: Audience, prices: Mapping[str, Any]) -> Capacity:
         ramp_minutes=RAMP_MINUTES * max(math.ceil(math.log2(units / cold)), 0) if units else 0,
         quotas=tuple(need for need in needs if need[1] > need[2]),
         dollars_hour={
-            "API Gateway": charge_hour(millions_hour, prices["api_gateway"]["http_call_million"]),
+            "API Gateway": charge_hour(
+                millions_hour * by_gateway, prices["api_gateway"]["http_call_million"]
+            ),
             "DynamoDB": database,
             "Lambda": millions_hour * prices["lambda"]["request_million"]
+            + millions_hour * (1 - by_gateway) * prices["lambda"]["function_url_million"]
             + charge_hour(gigabyte_seconds, prices["lambda"]["gigabyte_second_arm64"]),
             "logs": charge_hour(gigabytes, prices["cloudwatch"]["ingested_gigabyte"]),
             "metrics": audience.metrics * prices["cloudwatch"]["metric_month"] / MONTH_HOURS,
@@ -247,7 +287,6 @@ def report(audience: Audience, needed: Capacity, a_month: Month, as_of: str) -> 
         f"  ${needed.dollars / audience.viewers:.6f} per stream and hour",
         f"  writes provisioned for exactly this: ${needed.provisioned_dollars_hour:,.2f} per hour",
         f"  by a REST API that calls the table itself: ${needed.direct_dollars_hour:,.2f} per hour",
-        f"  by function URLs: ${needed.dollars - needed.dollars_hour['API Gateway']:,.2f} per hour",
         f"  with playback tokens, the edge: {edge}, with segments of {audience.segment_seconds:g} s",
         f"  a month with every hour like this: ${a_month.constant_dollars:,.2f}",
         f"  a month with this at the peak, {a_month.mean_viewers:,.0f} viewers on average: {on_the_curve}",
@@ -268,6 +307,20 @@ def _given(name: str, default: float) -> float:
     return value
 
 
+def _given_sample() -> int:
+    sample = _given("HEARTBEAT_LOG_SAMPLE", 1)
+    if sample > MOST_SAMPLED or sample % 1:
+        sys.exit(f"make capacity: HEARTBEAT_LOG_SAMPLE is a whole number up to {MOST_SAMPLED}")
+    return int(sample)
+
+
+def _given_url() -> bool:
+    text = os.environ.get("HEARTBEAT_URL") or "false"
+    if text not in {"true", "false"}:
+        sys.exit(f"make capacity: HEARTBEAT_URL is true or false, not {text!r}")
+    return text == "true"
+
+
 def _given_curve() -> Sequence[float]:
     text = os.environ.get("CURVE")
     if not text:
@@ -283,17 +336,37 @@ def _given_curve() -> Sequence[float]:
     return curve
 
 
-def main() -> None:
-    """Read the variables, and print the report; without VIEWERS one for each power of ten."""
-    prices = load_prices()
+def given_audience() -> Audience:
+    """Return the audience that the variables describe, but for how many there are."""
+    return Audience(
+        viewers=1,
+        heartbeat_seconds=_given("HEARTBEAT", 30),
+        play_seconds=_given("PLAY_MINUTES", 60) * 60,
+        heartbeat_url=_given_url(),
+        log_sample=_given_sample(),
+        segment_seconds=_given("SEGMENT_SECONDS", 6),
+    )
+
+
+def given_viewers(powers: Sequence[int]) -> list[int]:
+    """Return how many viewers to compute for: without a number, each of these powers of ten."""
+    return [round(_given("VIEWERS", 1))] if os.environ.get("VIEWERS") else [10**power for power in powers]
+
+
+def given_day() -> tuple[Sequence[float], float]:
+    """Return how many watch at each hour, and how many hours a subscriber watches."""
     curve, watch_hours = _given_curve(), _given("WATCH_HOURS", 2)
     if watch_hours > DAY_HOURS:
         sys.exit(f"make capacity: WATCH_HOURS is of a day, and not {watch_hours:g}")
-    heartbeat, play = _given("HEARTBEAT", 30), _given("PLAY_MINUTES", 60) * 60
-    segment = _given("SEGMENT_SECONDS", 6)
-    viewers = [round(_given("VIEWERS", 1))] if os.environ.get("VIEWERS") else [10**n for n in range(3, 9)]
-    for count in viewers:
-        audience = Audience(count, heartbeat, play, segment_seconds=segment)
+    return curve, watch_hours
+
+
+def main() -> None:
+    """Read the variables, and print the report; without VIEWERS one for each power of ten."""
+    prices = load_prices()
+    curve, watch_hours = given_day()
+    for viewers in given_viewers(range(3, 9)):
+        audience = replace(given_audience(), viewers=viewers)
         a_month = month(audience, prices, curve, watch_hours)
         print(report(audience, capacity(audience, prices), a_month, prices["as_of"]))
 

@@ -1,11 +1,13 @@
 """Draws docs/plots/ out of what `make bench` measured, and writes the table of docs/performance.md.
 
-Runs in an environment of its own, with matplotlib.
+`make plots` draws only those of the model of capacity and price. Runs in an environment of its own, with
+matplotlib.
 """
 
 import json
 import statistics
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -14,11 +16,14 @@ from matplotlib.axes import Axes
 
 from bench.capacity import Audience, capacity, load_prices
 from bench.document import DOCUMENT, written
+from bench.price import SIZES, at_its_cheapest, by_default, described
+from bench.price import price as price_of
 from bench.results import DETAILS, RESULTS
 from dev import ROOT
 
 PLOTS = ROOT / "docs" / "plots"
 BARE, OURS, PALE = "#9aa0a6", "#1a73e8", "#a8c7fa"
+OF_SERVICES = [OURS, PALE, BARE, "#dadce0", "black"]
 NARROWEST_LABELLED_MS = 2
 
 Values = Mapping[str, float]
@@ -89,9 +94,7 @@ def cost(axes: Axes, _: Values, __: Details) -> None:
     services = [capacity(Audience(1_000_000, seconds), load_prices()).dollars_hour for seconds in intervals]
     # A million viewers: dollars an hour are dollars per million stream-hours.
     parts = {name: [dollars[name] for dollars in services] for name in services[0]}
-    axes.stackplot(
-        intervals, *parts.values(), labels=list(parts), colors=[OURS, PALE, BARE, "#dadce0", "black"]
-    )
+    axes.stackplot(intervals, *parts.values(), labels=list(parts), colors=OF_SERVICES)
     axes.set(
         title="Cost of a million hours of streams", xlabel="seconds between heartbeats", ylabel="$", ylim=0
     )
@@ -112,25 +115,56 @@ def scale(axes: Axes, _: Values, __: Details) -> None:
     axes.legend(frameon=False)
 
 
-def main() -> None:
-    """Draw them all."""
+def price(axes: Axes, _: Values, __: Details) -> None:
+    """What a million requests cost by default, and with both settings that make heartbeats cheap."""
+    for offset, configured in ((-0.2, by_default), (0.2, at_its_cheapest)):
+        for place, size in enumerate(SIZES):
+            services = price_of(configured(Audience(size)), load_prices()).services
+            below = 0.0
+            for (name, dollars), colour in zip(services.items(), OF_SERVICES, strict=True):
+                label = name if (configured, place) == (by_default, 0) else None
+                axes.bar(place + offset, dollars, 0.36, below, color=colour, label=label)
+                below += dollars
+    axes.set(
+        title="A million requests: by default, and with heartbeat_url and sampled events",
+        xlabel="viewers at the same time",
+        ylabel="$",
+        ylim=(0, 3.5),
+        xticks=range(len(SIZES)),
+        xticklabels=[f"{size:,}" for size in SIZES],
+    )
+    axes.legend(frameon=False, ncols=len(OF_SERVICES))
+
+
+MEASURED = (latency, processor, cold, throughput)
+MODELLED = (cost, scale, price)
+
+
+def main(arguments: list[str]) -> None:
+    """Draw them all, or those of the model alone."""
     mpl.rcParams.update({"svg.hashsalt": "stream-limiter", "figure.figsize": (7, 3), "font.size": 9})
+    PLOTS.mkdir(exist_ok=True)
+    _draw(MODELLED, {}, {})
+    if arguments == ["modelled"]:
+        return
     rows = json.loads(RESULTS.read_text())
     details = json.loads(DETAILS.read_text())
-    values = {row["id"]: row["value"] for row in rows}
-    PLOTS.mkdir(exist_ok=True)
-    draw: Callable[[Axes, Values, Details], None]
-    for draw in (latency, processor, cold, throughput, cost, scale):
-        figure, axes = plt.subplots(layout="constrained")
-        axes.spines[["top", "right"]].set_visible(False)
-        draw(axes, values, details)
-        path = PLOTS / f"{draw.__name__}.svg"
-        figure.savefig(path, metadata={"Date": None})
-        plt.close(figure)
-        print(path.relative_to(ROOT))
+    _draw(MEASURED, {row["id"]: row["value"] for row in rows}, details)
     DOCUMENT.write_text(written(DOCUMENT.read_text(), rows, details["machine"]))
     print(DOCUMENT.relative_to(ROOT))
 
 
+def _draw(plots: Sequence[Callable[[Axes, Values, Details], None]], values: Values, details: Details) -> None:
+    for draw in plots:
+        figure, axes = plt.subplots(layout="constrained")
+        axes.spines[["top", "right"]].set_visible(False)
+        draw(axes, values, details)
+        path = PLOTS / f"{draw.__name__}.svg"
+        description = described(load_prices()) if draw is price else None  # a test holds the file to it
+        figure.savefig(path, metadata={"Date": None, "Description": description})
+        plt.close(figure)
+        print(path.relative_to(ROOT))
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

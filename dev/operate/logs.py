@@ -86,6 +86,8 @@ def readable(line: str) -> str:
     except (ValueError, TypeError, KeyError):
         return f"{GREY}{line}{PLAIN}"
     time_of_day = str(event.get("timestamp", ""))[11:23]
+    if event.get("event") == "heartbeats":
+        return f"{GREY}{time_of_day} {len(event['requests'])} more heartbeats {event['outcome']}{PLAIN}"
     text = (
         f"{GREY}{time_of_day}{PLAIN} {event.get('route', ''):24} {colour}{event['outcome']:13}{PLAIN}"
         f" {event.get('status', '')} {event.get('user', '-'):16} streams {event.get('stream_count', '-')}"

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.dynamodb import items
 from bench.capacity import EVENING, Audience, capacity, load_prices, month
+from bench.price import at_its_cheapest, by_default, price
 from dev.generate import terraform_docs
 from domain.group_counts import RECOUNTS
 from entrypoints.problems import RULES
@@ -106,6 +107,18 @@ def test_what_a_month_costs_is_what_the_model_says(row: list[str]) -> None:
     assert figures == pytest.approx(
         [of.mean_viewers, *spent, of.subscribers, of.dollars_subscriber], rel=0.03
     )
+
+
+@pytest.mark.parametrize("row", rows("scaling.md", "viewers at once"), ids=lambda row: row[0])
+def test_what_heartbeats_cost_is_what_the_model_says(row: list[str]) -> None:
+    """To the digits that are shown: `make capacity` prints the same."""
+    viewers = int(row[0].replace(",", ""))
+    before, after = (price(of(Audience(viewers)), load_prices()) for of in (by_default, at_its_cheapest))
+    assert row[1:] == [
+        *(f"{one.million_requests:.3f}" for one in (before, after)),
+        *(f"{1000 * one.stream_hour:.3f}" for one in (before, after)),
+        *(f"{one.subscriber_month:.4f}" for one in (before, after)),
+    ]
 
 
 def test_the_evening_curve_is_the_models() -> None:

@@ -1,4 +1,5 @@
 import heapq
+import json
 import random
 import re
 from itertools import count
@@ -16,6 +17,7 @@ from bench.capacity import (
     Audience,
     capacity,
     charge_hour,
+    heartbeat_bytes,
     load_prices,
     month,
     report,
@@ -29,8 +31,13 @@ from tests.fakes import FakeClock
 
 PRICES = load_prices()
 TRACE_ID = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
-ON_AWS = 70 + 53 + 115 + 4 * 26 + 55 + 24
-"""Bytes besides: START, END and REPORT, 26 for each line, an event's names of call and function."""
+LINE = 26
+"""Bytes that CloudWatch counts for each line on top."""
+FUNCTION = 24
+NAMES = 55 + FUNCTION
+"""Bytes of the names of the call and the function on AWS, which an event here lacks."""
+ON_AWS = 70 + 53 + 115 + 4 * LINE + NAMES
+"""Bytes besides: START, END and REPORT, and what is counted for each line and for the names."""
 
 
 def test_a_million_viewers_cost_what_a_hand_computes() -> None:
@@ -43,12 +50,13 @@ def test_a_million_viewers_cost_what_a_hand_computes() -> None:
             "API Gateway": (300 * 1.00 + 44_595 * 0.90) / 730,
             "DynamoDB": 38.4375,
             "Lambda": 12.30 + 307_500 * 0.0000133334,  # 61.5 million times 10 ms times half a GB
-            "logs": (5_000 + 5_000 + 2_000 + 12_853 * 0.05) / 730,  # 62,853 GB: three tiers, and the rest
+            "logs": (5_000 + 5_000 + 2_000 + 23_178.85 * 0.05)
+            / 730,  # 73,178.85 GB: three tiers, and the rest
             "metrics": 12.6 / 730,
         }
     )
-    assert needed.dollars == pytest.approx(127.5646, abs=0.0001)
-    assert needed.dollars_million_requests == pytest.approx(2.0742, abs=0.0001)
+    assert needed.dollars == pytest.approx(128.2719, abs=0.0001)
+    assert needed.dollars_million_requests == pytest.approx(2.0857, abs=0.0001)
     rest = (333 * 3.50 + 667 * 2.80 + 19_000 * 2.38 + 24_895 * 1.51) / 730
     assert needed.direct_dollars_hour == pytest.approx(38.4375 + rest)
     assert needed.provisioned_dollars_hour == pytest.approx(17_083.333 * 0.00065)
@@ -85,13 +93,13 @@ def test_a_month_of_evenings_costs_what_a_hand_computes() -> None:
 
     gateway = 300 * 1.00 + 22_147.5 * 0.90
     functions = 22_447.5 * 0.20 + 112_237_500 * 0.0000133334  # 22,447.5 million times 10 ms times half a GB
-    logs = 10_000 * 0.50 + 20_000 * 0.25 + 1_426.5 * 0.10  # 31,426.5 GB
+    logs = 10_000 * 0.50 + 20_000 * 0.25 + 6_589.425 * 0.10  # 36,589.425 GB
     assert evenings.dollars == pytest.approx(gateway + 22_447.5 * 0.625 + functions + logs + 12.6)
-    assert evenings.constant_dollars == pytest.approx(730 * 127.5646, abs=0.1)
+    assert evenings.constant_dollars == pytest.approx(730 * 128.2719, abs=0.1)
     assert evenings.mean_viewers == 500_000
     assert evenings.edge_dollars == pytest.approx(500_000 * 600 * 730 / 1_000_000 * 0.13)
     assert evenings.subscribers == 6_000_000  # 12 million hours a day, two for each
-    assert evenings.dollars_subscriber == pytest.approx(0.0084, abs=0.00001)
+    assert evenings.dollars_subscriber == pytest.approx(0.008487, abs=0.000001)
 
 
 def test_a_month_follows_its_own_curve() -> None:
@@ -101,7 +109,7 @@ def test_a_month_follows_its_own_curve() -> None:
 
     assert some.mean_viewers == 250
     assert some.subscribers == 1500
-    request = 1.00 + 0.625 + 0.20 + 5000 * 0.0000133334 + 1.4 * 0.50
+    request = 1.00 + 0.625 + 0.20 + 5000 * 0.0000133334 + 1.63 * 0.50
     assert some.dollars == pytest.approx(millions * request + 12.6)
     assert some.constant_dollars == pytest.approx(4 * millions * request + 12.6)
 
@@ -121,9 +129,9 @@ def test_the_report_has_the_month(
     monkeypatch.setenv("WATCH_HOURS", "4")
     command.main()
     printed = capsys.readouterr().out
-    assert "a month with every hour like this: $242.47\n" in printed
-    assert "a month with this at the peak, 250 viewers on average: $70.07, and the edge $14.23\n" in printed
-    assert "of 1,500 subscribers, each $0.0467 a month\n" in printed
+    assert "a month with every hour like this: $252.67\n" in printed
+    assert "a month with this at the peak, 250 viewers on average: $72.62, and the edge $14.23\n" in printed
+    assert "of 1,500 subscribers, each $0.0484 a month\n" in printed
 
 
 @pytest.mark.parametrize(
@@ -185,7 +193,50 @@ def test_a_request_logs_what_the_model_says(
     Handlers(lean_client_over(StubTransport()), "logged").stream("logged", "play-1")[name]()
 
     event = len(capsys.readouterr().out)
-    assert event + ON_AWS == pytest.approx(Audience.log_bytes, rel=0.05)
+    assert event + ON_AWS == pytest.approx(Audience.event_bytes + Audience.lambda_lines_bytes, rel=0.05)
+    assert event + NAMES + LINE == pytest.approx(Audience.event_bytes, rel=0.05)
+
+
+def test_sampled_heartbeats_log_what_the_model_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A hundred heartbeats leave one event of their own, and one with the values of the others."""
+    for variable, value in {
+        **ENVIRONMENT,
+        "_X_AMZN_TRACE_ID": TRACE_ID,
+        "HEARTBEAT_LOG_SAMPLE": "100",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    heartbeat = Handlers(lean_client_over(StubTransport()), "logged").stream("logged", "play-1")["heartbeat"]
+    for _ in range(100):
+        heartbeat()
+
+    own, shared = capsys.readouterr().out.splitlines(keepends=True)
+    audience = Audience(1, log_sample=100)
+    assert len(own) + NAMES + LINE == pytest.approx(audience.event_bytes, rel=0.05)
+    assert len(shared) + FUNCTION + LINE == pytest.approx(
+        audience.shared_event_bytes + 99 * audience.values_bytes, rel=0.08
+    )
+    assert heartbeat_bytes(audience) == pytest.approx((1080 + 700 + 99 * 20) / 100)
+
+
+def test_a_request_through_the_gateway_logs_what_the_model_says() -> None:
+    """The access log has a line for each, of the fields that Terraform names."""
+    values = {
+        "requestId": "OaBcIgkZliAEMuA=",
+        "apiId": "a1b2c3d4e5",
+        "routeKey": "POST /stream/heartbeat",
+        "status": "200",
+        "responseLatency": "14",
+        "integrationStatus": "200",
+    }
+    named = re.findall(r'(\w+) += "\$context\.([\w.]+)"', (ROOT / "terraform" / "api.tf").read_text())
+    line = {name: values.get(variable, "-") for name, variable in named}
+
+    assert values.keys() <= {variable for _, variable in named}
+    assert len(json.dumps(line, separators=(",", ":"))) + LINE == pytest.approx(
+        Audience.access_log_bytes, rel=0.05
+    )
 
 
 def test_the_model_counts_as_many_calls_as_a_simulated_audience_makes() -> None:

@@ -1,0 +1,159 @@
+"""What the service costs as it is deployed by default, and with the settings that make heartbeats cheap.
+
+`make capacity` prints it after what the audience takes, with the goal and whether it is met.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+from bench.capacity import (
+    EVENING,
+    MOST_SAMPLED,
+    Audience,
+    capacity,
+    given_audience,
+    given_day,
+    given_viewers,
+    load_prices,
+    month,
+)
+
+GOAL: Final = 0.5
+"""Of the default's price at so many viewers."""
+GOAL_VIEWERS: Final = 1_000_000
+POWERS: Final = range(3, 8)
+SIZES: Final = [10**power for power in POWERS]
+"""Numbers of viewers that are compared."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """What an audience costs, in dollars.
+
+    Attributes:
+        million_requests: at the busiest hour, as are the next two.
+        services: the same, by service.
+        stream_hour: for one stream.
+        subscriber_month: on the curve of a day.
+    """
+
+    million_requests: float
+    services: Mapping[str, float]
+    stream_hour: float
+    subscriber_month: float
+
+
+def price(
+    audience: Audience,
+    prices: Mapping[str, Any],
+    curve: Sequence[float] = EVENING,
+    watch_hours: float = 2,
+) -> Price:
+    """Return what this audience costs."""
+    needed = capacity(audience, prices)
+    millions_hour = needed.dollars / needed.dollars_million_requests
+    return Price(
+        million_requests=needed.dollars_million_requests,
+        services={name: dollars / millions_hour for name, dollars in needed.dollars_hour.items()},
+        stream_hour=needed.dollars / audience.viewers,
+        subscriber_month=month(audience, prices, curve, watch_hours).dollars_subscriber,
+    )
+
+
+def by_default(audience: Audience) -> Audience:
+    """Return the audience of a service where neither setting is set."""
+    return replace(audience, heartbeat_url=False, log_sample=1)
+
+
+def at_its_cheapest(audience: Audience) -> Audience:
+    """Return the audience of a service where both settings are as cheap as they can be."""
+    return replace(audience, heartbeat_url=True, log_sample=MOST_SAMPLED)
+
+
+def settings(audience: Audience) -> str:
+    """Return the settings in Terraform's words."""
+    return (
+        f"heartbeat_url = {str(audience.heartbeat_url).lower()}, heartbeat_log_sample = {audience.log_sample}"
+    )
+
+
+def report(
+    audience: Audience,
+    viewers: Sequence[int],
+    prices: Mapping[str, Any],
+    curve: Sequence[float] = EVENING,
+    watch_hours: float = 2,
+) -> str:
+    """Return the table of prices before and after, what each setting brings, and the goal, for people."""
+    header = (
+        f"{'viewers':>12} {'$ per million requests':>26} {'$ per 1,000 stream-hours':>27}"
+        f" {'$ per subscriber and month':>29}"
+    )
+    lines = [f"Price by default, and with {settings(audience)}", header]
+    for count in viewers:
+        before, after = (
+            price(replace(one, viewers=count), prices, curve, watch_hours)
+            for one in (by_default(audience), audience)
+        )
+        lines.append(
+            f"{count:>12,}"
+            f"{_pair(before.million_requests, after.million_requests, 3, 27)}"
+            f"{_pair(1000 * before.stream_hour, 1000 * after.stream_hour, 3, 28)}"
+            f"{_pair(before.subscriber_month, after.subscriber_month, 5, 30)}"
+        )
+    return "\n".join([*lines, *_goal(replace(audience, viewers=GOAL_VIEWERS), prices)])
+
+
+def _goal(audience: Audience, prices: Mapping[str, Any]) -> Iterator[str]:
+    """Give the lines about what each setting brings to this audience, and whether the goal is met."""
+    default = by_default(audience)
+    share = partial(_share, price(default, prices).million_requests, prices)
+    yield f"Of the default's price at {audience.viewers:,} viewers:"
+    for one in (
+        replace(default, heartbeat_url=True),
+        replace(default, log_sample=MOST_SAMPLED),
+        at_its_cheapest(default),
+    ):
+        yield f"  {share(one):.3f} with {settings(one)}"
+    enough = (
+        n
+        for n in range(1, MOST_SAMPLED + 1)
+        if share(replace(at_its_cheapest(default), log_sample=n)) <= GOAL
+    )
+    least = next(enough, None)
+    is_met = "NOT MET" if least is None else f"met with both, from heartbeat_log_sample = {least} on"
+    yield f"  goal: at most {GOAL}, {is_met}"
+
+
+def _share(whole: float, prices: Mapping[str, Any], audience: Audience) -> float:
+    return price(audience, prices).million_requests / whole
+
+
+def described(prices: Mapping[str, Any]) -> str:
+    """Return the plot of prices in words."""
+    pairs = (
+        (
+            size,
+            *(price(one(Audience(size)), prices).million_requests for one in (by_default, at_its_cheapest)),
+        )
+        for size in SIZES
+    )
+    return "; ".join(f"{size:,} viewers: ${before:.3f}, ${after:.3f}" for size, before, after in pairs)
+
+
+def _pair(before: float, after: float, digits: int, width: int) -> str:
+    return f"{before:.{digits}f} -> {after:.{digits}f} ({after / before:.2f})".rjust(width)
+
+
+def main() -> None:
+    """Read the variables, and print the comparison: with both settings, where none of them is given."""
+    audience = given_audience()
+    if audience == by_default(audience):
+        audience = at_its_cheapest(audience)
+    print(report(audience, given_viewers(POWERS), load_prices(), *given_day()))
+
+
+if __name__ == "__main__":
+    main()
