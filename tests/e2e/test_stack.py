@@ -3,8 +3,10 @@
 Terraform is a module here, as the root in examples/module uses it.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +17,7 @@ from dev import ROOT
 from dev.emulators.issuer import Issuer
 from dev.emulators.ministack import Emulator, start_emulator
 from dev.tools.terraform import Stack, said
+from tests import documented
 from tests.e2e.attacked import World
 from tests.e2e.attacks import INPUTS, OPEN, Attack
 from tests.e2e.deployed import need_the_tools, stage
@@ -105,6 +108,23 @@ def test_second_plan_is_empty(deployment: Deployment) -> None:
     plan = said(stack.directory, "plan", *stack.inputs(), environment=stack.environment)
 
     assert "No changes." in plan
+
+
+def test_sampled_heartbeats_are_all_in_the_metrics(deployment: Deployment, tmp_path: Path) -> None:
+    """Half of the heartbeats have an event of their own; the log makes the metrics of all of them."""
+    stack, url = stage(deployment.emulator, tmp_path, auth="none", heartbeat_log_sample="2")
+    stream = {"userId": "viewer-9", "streamId": "tv"}
+    for name in ("start", *["heartbeat"] * 6):
+        assert httpx.post(f"{url}/stream/{name}", json=stream, timeout=30).status_code == 200
+    group = f"/aws/lambda/stream-limiter-{stack.stage}-heartbeat"
+    lines = deployment.client("logs").filter_log_events(logGroupName=group)["events"]
+    events = [json.loads(line["message"]) for line in lines if '"_aws":' in line["message"]]
+
+    for event in events:
+        assert documented.made_of(event).keys() == documented.METRICS.keys() - documented.RARE
+    assert sum(len(documented.values_of(event, "duration_ms")) for event in events) == 6
+    assert sum(sum(documented.values_of(event, "requests")) for event in events) == 6
+    assert "heartbeats" in {event["event"] for event in events}
 
 
 def test_roles_are_what_lets_a_function_work(deployment: Deployment) -> None:

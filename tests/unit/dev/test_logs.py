@@ -52,6 +52,13 @@ def test_an_event_is_coloured_by_what_became_of_it(change: dict[str, str], colou
     assert "hash-of-a-viewer" in line
 
 
+def test_heartbeats_without_events_are_one_grey_line() -> None:
+    """A line that stands for many heartbeats says how many, and lists none of their values."""
+    line = json.dumps(EVENT | {"event": "heartbeats", "outcome": "extended", "requests": [1] * 99})
+
+    assert readable(line) == f"{GREY}06:58:50.014 99 more heartbeats extended{logs.PLAIN}"
+
+
 def test_a_failure_shows_its_cause() -> None:
     """The stack stands below the event."""
     event = EVENT | {"level": "error", "outcome": "failed", "exception": "StoreFault\n  a.py:1 f"}
