@@ -3,7 +3,7 @@ import math
 import random
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from adapters.store_calls import StoreCalls
 from domain.errors import StoreUnavailable
-from entrypoints import bootstrap
+from entrypoints import bootstrap, sampling
 from entrypoints.event_log import EventLog
-from entrypoints.metrics import embedded
+from entrypoints.metrics import embedded, embedded_together
 from entrypoints.sampling import SampledEventLog
 from entrypoints.settings import LogLevel, Settings
 from tests import documented
@@ -181,24 +181,31 @@ def test_an_event_of_a_hundred_is_within_the_format(log: Callable[[int], Log]) -
     assert len(json.dumps(kept)) < documented.MAX_BYTES
 
 
-def test_threads_lose_no_heartbeat(log: Callable[[int], Log]) -> None:
-    """Heartbeats of several threads are all counted, once."""
+def test_a_thread_that_comes_meanwhile_changes_nothing(
+    log: Callable[[int], Log], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A heartbeat of another thread, while values are written, is counted once, and so are those written."""
     ten = log(10)
+    other = threading.Thread(target=ten.request, kwargs={"duration_ms": 4.0})
 
-    def beat() -> None:
-        for _ in range(500):
-            ten.request()
+    def with_another_thread(events: Sequence[Event], now: float) -> Event:
+        monkeypatch.undo()
+        other.start()
+        other.join(0.2)  # it has to wait for this one
+        return embedded_together(events, now)
 
-    threads = [threading.Thread(target=beat) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    for duration_ms in (1.0, 2.0):
+        ten.request(duration_ms=duration_ms)
     ten.clock.advance(MINUTE)
-    ten.request("gone")
+    monkeypatch.setattr(sampling, "embedded_together", with_another_thread)
+    ten.request(duration_ms=3.0)
+    other.join()
+    ten.clock.advance(MINUTE)
+    ten.request("gone", duration_ms=5.0)
 
     values = metrics(ten.written())
-    assert values["requests", "heartbeat,extended", int(NOON // 60)] == [1] * 4000
+    durations = [values["duration_ms", "heartbeat", int(NOON // 60) + minute] for minute in range(3)]
+    assert [sorted(one) for one in durations] == [[1.0, 2.0], [3.0, 4.0], [5.0]]
 
 
 def test_the_setting_samples_the_events_of_the_route(capsys: pytest.CaptureFixture[str]) -> None:
