@@ -58,8 +58,8 @@ class SampledEventLog(EventLog):
 
         What is kept from an earlier minute is written first.
         """
-        now = self._now()
         with self._lock:
+            now = self._now()
             if self._kept and now // PERIOD_SECONDS != self._kept_at // PERIOD_SECONDS:
                 self._write_kept()
             if fields["outcome"] != Outcome.EXTENDED:
