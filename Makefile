@@ -48,14 +48,16 @@ run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C; 
 # A file of few tests may take minutes, so they come in the order of their names, not by the number of their tests.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
 IN_FOURS := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+# Properties with a tenth of their examples; make test-long runs each of them with all.
+SHORT := --hypothesis-profile short
 .PHONY: test
 test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs test-long too
-	$(PY) -m pytest -m "not e2e and not long" $(IN_PARALLEL) --dist worksteal
-	$(PY) -m pytest -m "e2e and not long" $(IN_FOURS)
+	$(PY) -m pytest -m "not e2e and not long" $(SHORT) $(IN_PARALLEL) --dist worksteal
+	$(PY) -m pytest -m "e2e and not long" $(SHORT) $(IN_FOURS)
 
 .PHONY: test-long
 test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
-	$(PY) -m pytest -m long $(IN_FOURS)
+	$(PY) -m pytest -m "long or hypothesis" $(IN_FOURS)
 
 .PHONY: coverage
 coverage: $(VENV) $(EMULATOR) ## Tell which branches of src the tests miss; slower than make test
@@ -63,7 +65,7 @@ coverage: $(VENV) $(EMULATOR) ## Tell which branches of src the tests miss; slow
 
 .PHONY: test-fast
 test-fast: $(VENV) $(EMULATOR) ## Run the tests that need no Terraform and build no zip and no stack (ARGS="-k start")
-	$(PY) -m pytest -m "not e2e" --ignore tests/terraform --ignore tests/package $(ARGS)
+	$(PY) -m pytest -m "not e2e and not long" $(SHORT) --ignore tests/terraform --ignore tests/package $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: $(VENV) $(EMULATOR) ## Run the tests of the whole: the zip, Terraform, make run, stages (ARGS="-k stack")

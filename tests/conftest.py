@@ -28,11 +28,14 @@ from domain.ports import Deadline, StreamRepository
 from entrypoints import bootstrap
 from proof.simulated.dynamodb import SimulatedDynamoDb
 from proof.stores import PATIENT
+from tests import properties
 from tests.fakes import FakeClock
 from tests.logs import telling
 from tests.support import client_of, skip_or_fail
 
 TABLE: Final = "streams-under-test"
+
+properties.register()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

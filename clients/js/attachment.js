@@ -21,6 +21,7 @@ export class Attachment {
   #onError;
   #clock;
   #isStopped = false; // by us, so that we may go on
+  #isStopping = false; // until the video says that it has paused
   #hasToken = false;
   #cancelEnd = () => {};
   /** @type {(() => void)[]} */
@@ -102,7 +103,8 @@ export class Attachment {
 
   #afterPlay() {
     this.#cancelEnd();
-    this.#isStopped = false;
+    // Events come later than what they tell: this play may be older than our stop, from which we are to go on.
+    if (!this.#isStopping) this.#isStopped = false;
     if (this.#mayPlay()) return;
     this.#stop();
     if (!this.#isHeld()) this.#ask();
@@ -116,6 +118,7 @@ export class Attachment {
   }
 
   #afterPause() {
+    this.#isStopping = false;
     if (this.#isStopped || this.#video?.ended) return;
     if (this.#holdPaused === false) this.#endAfter(0);
     else this.#endWhenPausedForLong();
@@ -169,7 +172,7 @@ export class Attachment {
 
   #stop() {
     if (this.#isPaused()) return;
-    this.#isStopped = true;
+    this.#isStopped = this.#isStopping = true;
     this.#video?.pause();
   }
 

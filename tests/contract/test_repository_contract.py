@@ -28,6 +28,7 @@ from domain.writes import (
     after,
     permits,
 )
+from tests.properties import examples
 
 RETAIN = 4_000_000_000
 """An item's TTL that lies ahead, so that no store sweeps it under a test."""
@@ -555,7 +556,9 @@ def writes(draw: st.DrawFn, user_id: str, state: Snapshot) -> Write:
 
 
 @given(data=st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(0.4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_every_write_means_what_the_domain_says(
     data: st.DataObject, repository: StreamRepository, deadline: Deadline
 ) -> None:

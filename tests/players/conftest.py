@@ -1,4 +1,4 @@
-"""A browser, a service with short leases, and a dev server of another origin with a page for each player."""
+"""A browser, services, and a dev server of another origin with a page for each player."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,7 +10,7 @@ from dev import ROOT
 from dev.local.local_service import LocalService
 from tests.browser import installed_browser
 from tests.loopback import LoopbackServer, Pages
-from tests.players.screen import SETTINGS, Rival, Screen, opened
+from tests.players.screen import BRIEF_LEASES, SETTINGS, Rival, Screen, opened
 from tests.support import skip_or_fail
 
 HERE: Final = ROOT / "tests" / "players"
@@ -42,10 +42,30 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[LocalService]:
-    """A service with short leases, which lets each user play once."""
+def lasting_service() -> Iterator[LocalService]:
+    """A service that lets each user play once, with leases that no busy machine outlasts."""
     with LocalService(SETTINGS) as service:
         yield service
+
+
+@pytest.fixture(scope="module")
+def brief_service() -> Iterator[LocalService]:
+    """The same with short leases."""
+    with LocalService(SETTINGS | BRIEF_LEASES) as service:
+        yield service
+
+
+@pytest.fixture
+def brief_leases() -> None:
+    """A test that waits for the end of a lease asks for this."""
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> LocalService:
+    """The service of a test, with short leases only where it asks for them."""
+    name = "brief_service" if "brief_leases" in request.fixturenames else "lasting_service"
+    service: LocalService = request.getfixturevalue(name)
+    return service
 
 
 @pytest.fixture(scope="module")

@@ -15,21 +15,27 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route
 
-LEASE_SECONDS: Final = 3
+LEASE_SECONDS: Final = 5
+"""How long a lease is where a test outlasts it: a busy machine is late with a heartbeat by less."""
 GRACE_SECONDS: Final = 1
 SETTINGS: Final = {
     "MAX_STREAMS": "1",
-    "LEASE_SECONDS": str(LEASE_SECONDS),
+    "LEASE_SECONDS": "120",
     "HEARTBEAT_SECONDS": "1",
     "GRACE_SECONDS": str(GRACE_SECONDS),
     "GROUP_PATHS": "",  # each quality is for everyone
 }
+BRIEF_LEASES: Final = {"LEASE_SECONDS": str(LEASE_SECONDS)}
 
 EPISODE: Final = "demo/index.m3u8"
 """The next film, as far as a player knows; the first one is there in both qualities."""
+SEGMENT_SECONDS: Final = 2
 HD: Final = 216
 UHD: Final = 432
 """The heights of the qualities, in pixels."""
+
+SLOWEST: Final = 0.0625
+"""The lowest rate at which Chromium plays."""
 
 RIVAL: Final = "rival"
 API: Final = re.compile(r"/stream(/|$)")
@@ -74,6 +80,8 @@ class Screen:
     """The starts and ends that it has asked for."""
     asked: list[Request] = field(default_factory=list)
     """Its requests for video."""
+    answered: list[Request] = field(default_factory=list)
+    """The requests that had an answer before the page gave them up."""
     errors: list[str] = field(default_factory=list)
 
     def do(self, script: str, argument: Any = None) -> Any:
@@ -175,12 +183,18 @@ class Screen:
         """Let all calls through again."""
         self.page.unroute(API)
 
-    def expire_once(self) -> list[str]:
-        """Let the edge refuse the next request for a segment: its token has expired. Gives its URL."""
-        refused: list[str] = []
+    def expire_once(self, seconds: int) -> list[Request]:
+        """Let the edge refuse one request for the segment at this place: its token has expired.
+
+        Gives the requests that were refused: those but the last one were given up before they were answered.
+        """
+        refused: list[Request] = []
 
         def refuse(route: Route) -> None:
-            refused.append(route.request.url)
+            if any(request in self.answered for request in refused):
+                route.continue_()
+                return
+            refused.append(route.request)
             origin = route.request.headers.get("origin", "*")
             headers = {
                 "x-playback": "expired",
@@ -190,11 +204,16 @@ class Screen:
             }
             route.fulfill(status=403, headers=headers)
 
-        self.page.route(re.compile(r"/cdn/.*\d\.mp4"), refuse, times=1)
+        segment = f"{seconds // SEGMENT_SECONDS:02}"
+        self.page.route(re.compile(rf"/cdn/.*/{segment}\.mp4"), refuse)
         return refused
 
     def sleep(self, seconds: float) -> None:
-        """Let the laptop sleep: none of the page's threads runs, and the time passes."""
+        """Let the laptop sleep: none of the page's threads runs, and the time passes.
+
+        The clock of a film stands still in a sleep, and not in a process that was stopped: it is slowed down.
+        """
+        self.do("video.playbackRate = given", SLOWEST)
         browser = self.page.context.browser
         assert browser is not None
         processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
@@ -204,6 +223,7 @@ class Screen:
         time.sleep(seconds)
         for renderer in renderers:
             os.kill(renderer, signal.SIGCONT)
+        self.do("video.playbackRate = given", 1)
 
 
 def asking(**options: Any) -> pytest.MarkDecorator:
@@ -226,6 +246,7 @@ def opened(
         page.on("pageerror", lambda error: screen.errors.append(f"uncaught: {error}"))
         page.on("console", screen.note_message)
         page.on("request", screen.note_request)
+        page.on("response", lambda response: screen.answered.append(response.request))
         query = urlencode({"service": service, "user": user_id, "options": json.dumps(options)})
         page.goto(f"{url}?{query}")
         page.wait_for_function("globalThis.player")

@@ -101,6 +101,26 @@ test("a video stops when its slot was taken away, and when it lapses", async () 
   assert.equal(lapsed.video.paused, false);
 });
 
+test("a video whose next lease is over before its play is heard of goes on with the one after", async () => {
+  const { clock, service, video } = await playing();
+  const late = [];
+  const hear = () => late.splice(0).forEach((event) => event());
+  video.later = (event) => late.push(event);
+  service.answer(LOST);
+  await clock.pass(90_000);
+  hear();
+  service.answer(HOLD);
+  await clock.pass(10_000);
+  assert.equal(video.paused, false);
+  service.answer(LOST);
+  await clock.pass(90_000);
+  assert.equal(video.paused, true);
+  hear(); // of the play, and then of the pause
+  service.answer(HOLD);
+  await clock.pass(10_000);
+  assert.equal(video.paused, false);
+});
+
 test("a video that the viewer paused is not started, whatever comes and goes", async () => {
   const { clock, service, video } = await playing();
   video.pause();

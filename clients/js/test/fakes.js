@@ -141,6 +141,7 @@ export class FakeVideo extends EventTarget {
   paused = true;
   ended = false;
   forbidden = false; // whether the browser wants a gesture of the viewer
+  later = queueMicrotask; // when an event comes
   #film = 0;
 
   play() {
@@ -170,6 +171,6 @@ export class FakeVideo extends EventTarget {
 
   #happens(kind) {
     const film = this.#film;
-    queueMicrotask(() => film === this.#film && this.dispatchEvent(new Event(kind)));
+    this.later(() => film === this.#film && this.dispatchEvent(new Event(kind)));
   }
 }

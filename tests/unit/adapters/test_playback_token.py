@@ -21,6 +21,7 @@ from adapters.playback_token import (
 )
 from domain.names import MAX_PATH_PREFIX, MOST_GROUPS
 from domain.streams import Lease
+from tests.properties import examples
 
 NOW = 1_800_000_000
 KEY = PlaybackKey("2026-a", bytes(range(32)))
@@ -218,7 +219,7 @@ def test_a_token_is_nothing_but_its_base64url(added: str) -> None:
             verify(token, [KEY], NOW)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(10))
 @given(st.binary(max_size=200) | st.text().map(str.encode))
 def test_any_bytes_are_refused_in_an_orderly_way(content: bytes) -> None:
     """Anyone may send anything in the place of a token: there is no other error, whatever the tags in it."""

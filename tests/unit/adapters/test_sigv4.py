@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.aws.sigv4 import SERVICES, Credentials, Signer
+from tests.properties import examples
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - naive bounds, aware values
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64)
@@ -21,7 +22,7 @@ HOSTS = st.sampled_from(["ssm.eu-central-1.amazonaws.com", "localhost:8000", "[:
 OPERATIONS = st.sampled_from(["UpdateItem", "GetItem", "GetParameter"])
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(
     credentials=st.builds(Credentials, SECRETS, SECRETS, st.none() | TOKENS),
     service=st.sampled_from(sorted(SERVICES)),

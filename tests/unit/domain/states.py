@@ -14,6 +14,7 @@ from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import StartAnonymous, StartNamed, StartRequest
 from domain.streams import CEILING, NO_SLOTS, AnonymousSlots, Lease, Snapshot
 from domain.writes import Admit, Freed
+from tests.properties import examples
 
 NOW: Final = 1_800_000_000
 USER: Final = "user-1"
@@ -129,7 +130,7 @@ class Case:
 
 
 thoroughly: Final = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
+    max_examples=examples(3), deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
 )
 """How properties of decisions are searched: they are cheap to ask, and the state space is wide.
 

@@ -20,6 +20,7 @@ from domain.ports import Deadline
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed, StartRequest
 from domain.streams import CEILING, Lease, Snapshot
 from tests.fakes import FakeClock
+from tests.properties import examples
 from tests.unit.domain.states import USER, parts
 
 POLICY = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=30)
@@ -214,10 +215,11 @@ class Players(RuleBasedStateMachine):
         return f"{self.calls}"
 
 
+@pytest.mark.hypothesis  # which Hypothesis gives to functions alone
 def test_the_promises_hold_along_any_story() -> None:
     """Never one too many, never a leaked slot, nothing counted twice, whoever was promised a slot has it."""
     run_state_machine_as_test(
-        Players, settings=settings(max_examples=120, stateful_step_count=40, deadline=None)
+        Players, settings=settings(max_examples=examples(1.2), stateful_step_count=40, deadline=None)
     )
 
 
