@@ -142,7 +142,7 @@ class StreamLimiter:
         def decide(state: Snapshot) -> Try | Settled:
             decision = decide_heartbeat(state, request, self.policy, self._clock.now())
             if isinstance(decision, Gone):
-                raise StreamGone(request.stream_id)
+                raise StreamGone(request.stream_id, decision.reason, decision.by)
             return decision
 
         deadline = self._deadline()
