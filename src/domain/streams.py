@@ -20,8 +20,8 @@ REMEMBERED_MARKS: Final = 4
 class GoneReason(StrEnum):
     """Why a stream is no longer there.
 
-    `REPLACED`: by a newcomer that named it. `EVICTED`: for a newcomer, at the limit. `EXPIRED`: a newcomer
-    took its slot after its lease had run out. `ENDED`: otherwise, as by an `end` or by an operator.
+    `replaced`: by a newcomer that named it. `evicted`: for a newcomer, at the limit. `expired`: a newcomer
+    took its slot after its lease had run out. `ended`: otherwise, as by an `end` or by an operator.
     """
 
     REPLACED = "replaced"

@@ -8,7 +8,7 @@ from domain.limiter import StreamLimiter
 from domain.names import MAX_DEVICE_BYTES, MAX_PATH_PREFIX, MAX_USER_ID_BYTES, MOST_GROUPS
 from domain.policy import MAX_STREAMS, Policy
 from domain.requests import EndNamed, StartAnonymous, StartNamed
-from domain.streams import AnonymousSlots, Lease, Snapshot
+from domain.streams import AnonymousSlots, Displaced, GoneReason, Lease, Snapshot
 from entrypoints.bootstrap import random_key
 from tests.conftest import TABLE, repository_over
 from tests.fakes import FakeClock
@@ -37,6 +37,7 @@ def test_an_item_reads_as_the_domain_sees_it() -> None:
                 "play": {"S": "load-1"},
                 "pathPrefix": {"S": "/film/"},
                 "groups": {"S": "hdr,uhd"},
+                "displaced": {"S": "evicted:01234567,expired:89abcdef"},
             }
         },
         "tokens": {"SS": ["a", "r0", "b"]},
@@ -45,7 +46,8 @@ def test_an_item_reads_as_the_domain_sees_it() -> None:
         "group#sd": {"N": "0"},
         "group#hdr": {"N": "1"},
     }
-    r0 = Lease("r0", 2, 91, None, "load-1", "/film/", ("hdr", "uhd"))
+    displaced = (Displaced(GoneReason.EVICTED, "01234567"), Displaced(GoneReason.EXPIRED, "89abcdef"))
+    r0 = Lease("r0", 2, 91, None, "load-1", "/film/", ("hdr", "uhd"), displaced)
     leases = {"a": Lease("a", 1, 90, "tv"), "r0": r0}
     tokens = frozenset({"a", "b", "r0"})
     assert snapshot(item) == Snapshot(
