@@ -115,7 +115,7 @@ def test_an_item_with_groups_stays_within_one_write_unit(moto_client: Any, spent
 
 
 def test_the_largest_item_of_all(moto_client: Any) -> None:
-    """Twenty streams that displaced two each and twenty spent tokens, in four groups, all names the longest."""
+    """Twenty streams in four groups that displaced two each, twenty spent tokens, and the longest names."""
     policy, user_id = Policy(token_overlap=20), "ü" * (MAX_USER_ID_BYTES // 2)
     limiter = StreamLimiter(repository_over(moto_client), FakeClock(1_800_000_000), policy)
     groups = tuple(f"{n:0{MAX_GROUP}}" for n in range(MOST_GROUPS))
