@@ -19,13 +19,13 @@ class Departure:
     """One stream that went.
 
     Attributes:
-        play: the play that it was of.
+        plays: those that it was of, one after the other: a host may have decided about any of them.
         time: when it went.
         reasons: those that may be given for it: more than one where the hosts' clocks may differ about it.
         by: the device of the newcomer that took its slot.
     """
 
-    play: str | None
+    plays: frozenset[str]
     time: float
     reasons: frozenset[GoneReason]
     by: str | None
@@ -41,15 +41,21 @@ class Departures:
         processing: how long before its write a host may have decided.
 
     Attributes:
+        may_evict: whether a host may have decided under `evict_oldest`.
         replaces: by its own name, the streams that a newcomer was asked to replace.
     """
 
     policy: Policy
     skew: float
     processing: float
+    may_evict: bool = field(init=False)
     replaces: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _gone: dict[str, list[Departure]] = field(default_factory=lambda: defaultdict(list))
+    _plays: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _came: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.may_evict = self.policy.on_limit is OnLimit.EVICT_OLDEST
 
     def saw_write(self, before: Snapshot, now: Snapshot, time: float) -> None:
         """Note the streams that a write has ended: at most one other stream is changed by it."""
@@ -59,26 +65,34 @@ class Departures:
             lease = before.leases[name]
             came = time if newcomer is None else max(time, newcomer.started_at)
             by = None if newcomer is None else newcomer.device
-            departure = Departure(lease.play, came, self._reasons(lease, newcomer, time), by)
+            plays = frozenset(self._plays.pop(name, ()))
+            departure = Departure(plays, came, self._reasons(lease, newcomer, time), by)
             self._gone[name].append(departure)
             self._came.pop(name, None)
         for name in now.leases.keys() - before.leases.keys():
             self._came[name] = time
+        for lease in changed:
+            if lease.play is not None:
+                self._plays[lease.stream_id].add(lease.play)
 
     def wrong(self, request: Heartbeat, gone: Gone | StreamGone, since: float) -> str:
         """Return what is wrong with what a heartbeat that came then is told; nothing where nothing is."""
         name, reason = request.stream_id, gone.reason
         if reason is None:
             return f"{name} is told of {gone.by} without a reason" if gone.by else ""
-        if self._came.get(name, inf) < since:
+        if self._came.get(name, inf) <= since:
             return f"{name} is told that it was {reason}, and is there"
         lately = since - self.policy.lease_seconds - ROUNDING - 2 * self.skew
         possible = [
             departure
             for departure in self._gone[name]
             if reason is GoneReason.ENDED
-            or (request.play is not None and departure.play == request.play)
-            or departure.time >= lately
+            or request.play in departure.plays
+            or (
+                departure.time >= lately
+                # The first write of a start replaces a stream by its name, of whatever play that is.
+                and (reason is GoneReason.REPLACED or not departure.plays or request.play is None)
+            )
         ]
         is_by_a_device = reason in {GoneReason.REPLACED, GoneReason.EVICTED}
         is_true = any(
@@ -94,7 +108,7 @@ class Departures:
             if lease.stream_id in self.replaces[newcomer.stream_id]:
                 reasons.add(GoneReason.REPLACED)
             was_live = self.policy.is_live(lease, time - self.skew - self.processing)
-            if was_live and self.policy.on_limit is OnLimit.EVICT_OLDEST:
+            if was_live and self.may_evict:
                 reasons.add(GoneReason.EVICTED)
             if not self.policy.is_live(lease, time + self.skew):
                 reasons.add(GoneReason.EXPIRED)

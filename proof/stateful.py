@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
-from math import inf
 from typing import Final, cast
 
 from hypothesis import HealthCheck, Phase, settings
@@ -56,6 +55,9 @@ GROUPS: Final = st.sampled_from([(), (), ("uhd",), ("away", "uhd"), ("hdr",)])
 MOST_BACK: Final = 8
 """How many seconds the clock goes back, in all, between a decision and its late packet: hardly ever more."""
 
+AGES: Final = 1_000_000
+"""How many seconds ago a host may have decided about a late packet."""
+
 PLAYS: Final = st.none() | st.sampled_from(["load-1", "load-2"])
 
 
@@ -76,7 +78,7 @@ class Repositories(RuleBasedStateMachine):
         self.group_limit = 1
         self.state = Snapshot()
         self.sent: list[Write] = []
-        self.departures = Departures(self.policy, skew=MOST_BACK, processing=inf)
+        self.departures = Departures(self.policy, skew=MOST_BACK, processing=AGES)
 
     @rule(name=NAMES, replaces=st.none() | NAMES, play=PLAYS, groups=GROUPS)
     def start(self, name: str, replaces: str | None, play: str | None, groups: tuple[str, ...]) -> None:
@@ -171,7 +173,7 @@ class Repositories(RuleBasedStateMachine):
             on_limit=on_limit,
             token_overlap=overlap,
         )
-        self.departures.policy = self.policy
+        self.departures.may_evict |= on_limit is OnLimit.EVICT_OLDEST
 
     @invariant()
     def the_count_equals_its_parts(self) -> None:
