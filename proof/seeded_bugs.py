@@ -305,9 +305,6 @@ MUTANTS: Final = {
         "remembered(lease.stream_id, GoneReason.EXPIRED)",
         "remembered(lease.stream_id, GoneReason.EVICTED)",
     ),
-    "displaced-by-its-own-name": Mutant(
-        GONE, "        if lease.stream_id != request.stream_id\n", "", killer="stateful"
-    ),
     "marks-of-any-play": Mutant(
         GONE, "mark(stream_id, lease.play if lease else None)", "mark(stream_id)", killer="stateful"
     ),
@@ -315,19 +312,11 @@ MUTANTS: Final = {
         GONE,
         "is_recent = now - lease.started_at <= policy.lease_seconds",
         "is_recent = True",
-        killer="stateful",
     ),
     "reason-for-a-stream-that-started-again": Mutant(
         DECISIONS,
         "        return Gone()  # the name",
         "        return Gone(*why_gone(state, request, policy, now))  # the name",
-        killer="stateful",
-    ),
-    "memory-of-a-dead-lease-kept": Mutant(
-        ATTEMPT,
-        "displaced=displaced(self.state, request, freed, lease.displaced))",
-        "displaced=displaced(self.state, request, freed, self.own.displaced if self.own else ()))",
-        killer="stateful",
     ),
     "by-the-newest-device": Mutant(
         GONE,

@@ -198,7 +198,7 @@ class Player:
         return None
 
     def _watch(self, name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
-        """Send some heartbeats, and reload the page in between: its farewell may come late, or never.
+        """Send some heartbeats, and reload the page in between: its last packets may come late, or never.
 
         Returns:
             The groups that the stream is in at last: it joins others in between.
@@ -216,7 +216,8 @@ class Player:
                 continue
             if play:
                 self.service.witness.held.pop(name, None)
-                world.after(0, world.spawn, partial(self.service.call, EndNamed(USER, name, play)))
+                for late in (EndNamed(USER, name, play), Heartbeat(USER, name, play)):
+                    world.after(0, world.spawn, partial(self.service.call, late))
             play = f"{next(self._serial):04}"
             self._hold(self._start(name, groups, play=play))
         return groups
