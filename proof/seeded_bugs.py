@@ -305,9 +305,6 @@ MUTANTS: Final = {
         "remembered(lease.stream_id, GoneReason.EXPIRED)",
         "remembered(lease.stream_id, GoneReason.EVICTED)",
     ),
-    "marks-of-any-play": Mutant(
-        GONE, "mark(stream_id, lease.play if lease else None)", "mark(stream_id)", killer="stateful"
-    ),
     "name-remembered-for-ever": Mutant(
         GONE,
         "is_recent = now - lease.started_at <= policy.lease_seconds",
