@@ -192,6 +192,18 @@ class TestStories:
         home.limiter.start(StartNamed(USER, "phone", 1, "Ada's phone", replaces="tv"))
         assert self.gone(home, "tv") == (REPLACED, "Ada's phone")
 
+    def test_the_stream_that_a_live_one_replaced(self) -> None:
+        """A stream that was live beside it remembers it as a newcomer does, and its play."""
+        home = Household(POLICY)
+        home.limiter.start(StartNamed(USER, "tv", 2, play="load-1"))
+        for replaces in (None, "tv"):
+            home.limiter.start(StartNamed(USER, "phone", 2, "Ada's phone", replaces))
+        home.clock.advance(91)
+        home.beat("phone")
+        with pytest.raises(StreamGone) as gone:
+            home.limiter.heartbeat(Heartbeat(USER, "tv", "load-1"))
+        assert (gone.value.reason, gone.value.by) == (REPLACED, "Ada's phone")
+
     def test_the_expired_stream(self) -> None:
         """Its slot was taken over."""
         home = Household(POLICY)
