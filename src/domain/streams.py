@@ -5,9 +5,11 @@ is rounded down, so rounding never ends a lease early.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final
+
+from domain.values import value_object
 
 CEILING: Final = 20
 """No limit, policy or mode lets a user have more slots than this (it bounds the size of the state)."""
@@ -16,7 +18,7 @@ REMEMBERED_MARKS: Final = 4
 """How many anonymous changes back a repeated request is recognised."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Lease:
     """A named stream's hold on one slot.
 
@@ -45,7 +47,7 @@ class Lease:
         return play is None or self.play is None or self.play == play
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class SpentToken:
     """The last playback token of a stream that is over.
 
@@ -58,7 +60,7 @@ class SpentToken:
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class AnonymousSlots:
     """The slots taken by streams without a name: only counted, and they expire together.
 
@@ -74,7 +76,7 @@ class AnonymousSlots:
 NO_SLOTS: Final = AnonymousSlots()
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Snapshot:
     """A user's whole state, as one write saw it. A user without any state has the empty one.
 
@@ -108,7 +110,7 @@ class Snapshot:
         return sum(group in lease.groups for lease in self.leases.values())
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class LiveStreams:
     """The part of a user's state that is live: what decisions, answers and lists speak of.
 
