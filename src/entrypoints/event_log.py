@@ -6,6 +6,8 @@ import logging
 import secrets
 import sys
 import traceback
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
@@ -45,14 +47,23 @@ class _StandardOutput:
     info = error = msg
 
 
-def _to_json(event: dict[str, Any], **_: Any) -> str:
-    """The event in JSON, by pydantic's encoder: in a third of the time that the standard library takes."""
+def _line(_: Any, level: str, event: MutableMapping[str, Any]) -> str:
+    """Return an event as a line of JSON, by pydantic's encoder: a third of the standard library's time.
+
+    It is structlog's only processor: its own for levels, times and JSON take as long again.
+    """
     metadata = event.pop(METADATA, None)
+    event["level"] = level
+    event["timestamp"] = datetime.now(UTC)
     try:
         line = to_json(event, fallback=repr).decode()
     except PydanticSerializationError:  # text that is no Unicode: the standard library escapes it
-        line = json.dumps(event, default=repr)
+        line = json.dumps(event, default=_text)
     return line if metadata is None else f'{line[:-1]},"{METADATA}":{metadata}}}'
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else repr(value)
 
 
 class EventLog:
@@ -72,11 +83,7 @@ class EventLog:
         # more than the event.
         self._logger = structlog.wrap_logger(
             _StandardOutput(),
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.JSONRenderer(serializer=_to_json),
-            ],
+            processors=[_line],
             wrapper_class=structlog.make_filtering_bound_logger(
                 logging.getLevelNamesMapping()[level.upper()]
             ),
