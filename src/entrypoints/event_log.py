@@ -1,6 +1,5 @@
 """One structured event per request: a line of JSON on standard output."""
 
-import hmac
 import json
 import logging
 import secrets
@@ -16,6 +15,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError, to_json
 
 from adapters.aws.errors import ApiError
+from adapters.keyed_digest import KeyedDigest
 from adapters.parameter_store import ParameterUnavailable
 from domain.errors import StreamLimiterError
 from entrypoints.callers import NotAllowed
@@ -77,7 +77,7 @@ class EventLog:
 
     def __init__(self, level: LogLevel, hash_key: SecretStr) -> None:
         key = hash_key.get_secret_value().encode() or secrets.token_bytes(32)
-        self._mac = hmac.new(key, digestmod="sha256")
+        self._digest = KeyedDigest(key).digest
         self._is_first = True
         # Bound once: to look up the configuration, as a logger from `get_logger` does at each event, costs
         # more than the event.
@@ -96,9 +96,7 @@ class EventLog:
 
     def user_hash(self, user_id: str) -> str:
         """What stands for the user in events. It cannot be turned back without the key."""
-        mac = self._mac.copy()
-        mac.update(user_id.encode())
-        return mac.digest()[:HASH_BYTES].hex()
+        return self._digest(user_id.encode())[:HASH_BYTES].hex()
 
     def request(self, **fields: Any) -> None:
         """A request was answered as it should be; a refusal is such an answer."""
