@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from cbor2 import CBORDecodeError, CBORDecoder, CBOREncoder, CBORTag, dumps
 
+from adapters.keyed_digest import KeyedDigest
 from adapters.playback_keys import KeySource, PlaybackKey
 from domain.streams import Lease
 
@@ -84,7 +85,7 @@ class TokenMint:
 
     def __init__(self, keys: Sequence[PlaybackKey]) -> None:
         key = keys[0]
-        self._mac = hmac.new(key.secret, digestmod="sha256")
+        self._digest = KeyedDigest(key.secret).digest
         # All of a token before its payload and its tag, which are empty here, a byte each: the items of an
         # array are encoded one after the other.
         message = [_PROTECTED, {_KID: key.kid.encode()}, b"", b""]
@@ -124,11 +125,6 @@ class TokenMint:
         content = _encoder.encode(claims)  # in the order that a deterministic encoding has
         payload = _byte_string_head(len(content)) + content
         return _base64url(self._head + payload + _TAG_HEAD + self._digest(_TAGGED_HEAD + payload))
-
-    def _digest(self, content: bytes) -> bytes:
-        mac = self._mac.copy()
-        mac.update(content)
-        return mac.digest()
 
 
 class PlaybackTokens:

@@ -4,7 +4,7 @@ It says which slots the newcomer may have, which limits lack slots for it, and w
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from domain.bounds import Bound
 from domain.gone import displaced
@@ -13,10 +13,11 @@ from domain.policy import Policy
 from domain.requests import StartAnonymous, StartNamed, StartRequest
 from domain.streams import NO_SLOTS, Lease, Snapshot
 from domain.token_names import Counted, recount
+from domain.values import value_object
 from domain.writes import NOTHING, Admit, AnonymousStream, Ended, Freed, group_names, permits
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Attempt:
     """A start, and the state that it is decided upon.
 

@@ -6,20 +6,20 @@ and every count that differs from its parts.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from domain import group_counts
 from domain.policy import Policy
 from domain.ports import Deadline, Landed, StreamRepository
 from domain.streams import Snapshot
 from domain.token_names import recount
+from domain.values import value_object
 from domain.writes import NOTHING, Ended, Freed, Repair, group_names
 
 ROUNDS = 5
 """Attempts at a repair, when the state moves under it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Finding:
     """An inconsistency in one user's state.
 

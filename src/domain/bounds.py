@@ -6,10 +6,10 @@ It gets in only where each of them has room. A write says of each count either h
 is by then, or what it was seen to be.
 """
 
-from dataclasses import dataclass
+from domain.values import value_object
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Bound:
     """A count that must have room, for a write that has not seen the state.
 
@@ -22,7 +22,7 @@ class Bound:
     group: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class AsSeen:
     """A count that must be as it was seen: what it becomes was worked out from the leases of that state.
 

@@ -5,7 +5,7 @@ and the clock. `docs/leases.md` describes the same in prose.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from domain.attempt import Attempt
 from domain.bounds import AsSeen, Bound
@@ -15,10 +15,11 @@ from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartRequest
 from domain.streams import CEILING, GoneReason, Lease, Snapshot
 from domain.token_names import Counted, Recounted, by_end, forget_oldest, recount
+from domain.values import value_object
 from domain.writes import Admit, Ended, Extend, Freed, Release, permits
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Try:
     """Make this write; if it lands, the request's outcome is this, else decide again.
 
@@ -31,14 +32,14 @@ class Try:
     full: Bound | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Settled:
     """Nothing is left to write: the state already shows the request's effect."""
 
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Postpone:
     """There are slots, but too many names have an unexpired token.
 
@@ -49,7 +50,7 @@ class Postpone:
     until: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Refuse:
     """A start gets no slot.
 
@@ -60,7 +61,7 @@ class Refuse:
     full: Bound
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Gone:
     """The stream of a heartbeat is not there any more, or is another page load's.
 

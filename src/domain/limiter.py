@@ -6,7 +6,6 @@ that the refusal itself brings. So an ordinary call is one write and no read.
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from math import floor
 from typing import Final
 
@@ -46,6 +45,7 @@ from domain.requests import (
     StartRequest,
 )
 from domain.streams import Lease, LiveStreams, Snapshot
+from domain.values import value_object
 from domain.writes import NOTHING, Admit, Freed, ReleaseAnonymous
 
 DEADLINE_SECONDS: Final = 2.5
@@ -55,7 +55,7 @@ MAX_ROUNDS: Final = 8
 """Writes per request at most. Each lost race needs one more; nobody loses so many in earnest."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Answer:
     """What a request that was not refused came to.
 

@@ -3,8 +3,6 @@
 They are apart from those of players, so that a function that serves players loads none of them.
 """
 
-from dataclasses import dataclass
-
 from domain import audit
 from domain.errors import StoreContended
 from domain.limiter import DEADLINE_SECONDS, Answer, StreamLimiter
@@ -12,16 +10,17 @@ from domain.policy import Outcome
 from domain.ports import Deadline
 from domain.requests import EndNamed
 from domain.streams import LiveStreams, SpentToken
+from domain.values import value_object
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class ShowStreams:
     """Show an operator a user's live streams, and what else keeps the user from starting another one."""
 
     user_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class EndStreams:
     """End a user's streams for an operator, whether they are live or have expired.
 
@@ -33,7 +32,7 @@ class EndStreams:
     stream_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class OperatorAnswer(Answer):
     """An answer that explains a refusal, or lists what was ended.
 

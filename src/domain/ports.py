@@ -1,10 +1,10 @@
 """What the domain asks of the world around it. Adapters implement these; the domain imports none of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from domain.streams import Lease, Snapshot
+from domain.values import value_object
 from domain.writes import Write
 
 
@@ -24,7 +24,7 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Deadline:
     """The moment by which a request must have its answer: set once, handed down to every step.
 
@@ -46,14 +46,14 @@ class Deadline:
         return self.at - self.clock.monotonic()
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Landed:
     """The write took effect; `state` is the user's state after it."""
 
     state: Snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Rejected:
     """The write's condition did not hold; `state` is what it met. Nothing changed."""
 

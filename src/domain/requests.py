@@ -1,11 +1,10 @@
 """What callers ask for, as values whose texts were already checked (`domain.names`)."""
 
-from dataclasses import dataclass
-
 from domain.bounds import Bound
+from domain.values import value_object
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class StartNamed:
     """Take a slot under a name.
 
@@ -34,7 +33,7 @@ class StartNamed:
         return (Bound(self.limit), *self.group_bounds)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class StartAnonymous:
     """Take a slot without a name.
 
@@ -57,7 +56,7 @@ class StartAnonymous:
         return (Bound(self.limit),)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Heartbeat:
     """Keep a named stream's slot.
 
@@ -70,7 +69,7 @@ class Heartbeat:
     play: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class EndNamed:
     """Give a named stream's slot back.
 
@@ -85,7 +84,7 @@ class EndNamed:
     groups: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class EndAnonymous:
     """Give one anonymous slot back.
 
@@ -102,7 +101,7 @@ class EndAnonymous:
         return f"end:{self.idempotency_key}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class ListStreams:
     """Show a user's live streams.
 

@@ -5,10 +5,12 @@ is rounded down, so rounding never ends a lease early.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from domain.values import value_object
 
 CEILING: Final = 20
 """No limit, policy or mode lets a user have more slots than this (it bounds the size of the state)."""
@@ -30,7 +32,7 @@ class GoneReason(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Displaced:
     """A stream whose slot a newcomer took, as the newcomer's lease remembers it.
 
@@ -43,7 +45,7 @@ class Displaced:
     mark: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Lease:
     """A named stream's hold on one slot.
 
@@ -74,7 +76,7 @@ class Lease:
         return play is None or self.play is None or self.play == play
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class SpentToken:
     """The last playback token of a stream that is over.
 
@@ -87,7 +89,7 @@ class SpentToken:
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class AnonymousSlots:
     """The slots taken by streams without a name: only counted, and they expire together.
 
@@ -103,7 +105,7 @@ class AnonymousSlots:
 NO_SLOTS: Final = AnonymousSlots()
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Snapshot:
     """A user's whole state, as one write saw it. A user without any state has the empty one.
 
@@ -137,7 +139,7 @@ class Snapshot:
         return sum(group in lease.groups for lease in self.leases.values())
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class LiveStreams:
     """The part of a user's state that is live: what decisions, answers and lists speak of.
 

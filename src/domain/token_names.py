@@ -7,14 +7,14 @@ number that drifted upwards locks its user out for ever.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from domain.streams import Snapshot, SpentToken
+from domain.values import value_object
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Counted:
     """The names as the store has them counted: for a write that has not seen the state.
 
@@ -25,7 +25,7 @@ class Counted:
     bound: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Recounted:
     """The names as counted from the leases and spent tokens of a state that was seen.
 

@@ -7,16 +7,17 @@ the meaning; an adapter says the same in its store's language, and one contract 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import assert_never
 
 from domain.bounds import AsSeen, Bound, Count
 from domain.streams import NO_SLOTS, REMEMBERED_MARKS, AnonymousSlots, Displaced, Lease, Snapshot
 from domain.token_names import Counted, Names, Recounted, names_after, names_permit
+from domain.values import value_object
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class AnonymousStream:
     """A newcomer without a name.
 
@@ -37,7 +38,7 @@ class AnonymousStream:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Ended:
     """A stream that must make room, whenever its lease ends.
 
@@ -49,7 +50,7 @@ class Ended:
     groups: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Freed:
     """The slots that a newcomer's write gives back in passing.
 
@@ -94,7 +95,7 @@ NOTHING = Freed()
 _AS_COUNTED = Counted(bound=0)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Admit:
     """Take a slot for a newcomer, giving back others in the same write.
 
@@ -116,7 +117,7 @@ class Admit:
     names: Names | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Extend:
     """Move a lease's expiry forward, and end the stream that it `replaces`, if it names one.
 
@@ -143,7 +144,7 @@ class Extend:
     names: Names | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Release:
     """Give a named stream's slot back. Lands when the stream is there, of the same play and in these groups.
 
@@ -161,7 +162,7 @@ class Release:
     groups: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class ReleaseAnonymous:
     """Give one anonymous slot back. Lands when there is one and the request is not remembered."""
 
@@ -170,7 +171,7 @@ class ReleaseAnonymous:
     retain_until: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class Repair:
     """Give back slots and make the counts equal their parts again: an operator's tool.
 

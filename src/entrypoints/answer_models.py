@@ -22,7 +22,8 @@ class AnswerModel(BaseModel):
 
     def to_json(self) -> str:
         """The JSON text."""
-        return self.model_dump_json(by_alias=True, exclude_none=True)
+        # `model_dump_json` adds as much work again, for options that are not needed here.
+        return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_none=True).decode()
 
 
 class StreamView(AnswerModel):

@@ -1,11 +1,12 @@
 """One structured event per request: a line of JSON on standard output."""
 
-import hmac
 import json
 import logging
 import secrets
 import sys
 import traceback
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError, to_json
 
 from adapters.aws.errors import ApiError
+from adapters.keyed_digest import KeyedDigest
 from adapters.parameter_store import ParameterUnavailable
 from domain.errors import StreamLimiterError
 from entrypoints.callers import NotAllowed
@@ -45,14 +47,23 @@ class _StandardOutput:
     info = error = msg
 
 
-def _to_json(event: dict[str, Any], **_: Any) -> str:
-    """The event in JSON, by pydantic's encoder: in a third of the time that the standard library takes."""
+def _line(_: Any, level: str, event: MutableMapping[str, Any]) -> str:
+    """Return an event as a line of JSON, by pydantic's encoder: a third of the standard library's time.
+
+    It is structlog's only processor: its own for levels, times and JSON take as long again.
+    """
     metadata = event.pop(METADATA, None)
+    event["level"] = level
+    event["timestamp"] = datetime.now(UTC)
     try:
         line = to_json(event, fallback=repr).decode()
     except PydanticSerializationError:  # text that is no Unicode: the standard library escapes it
-        line = json.dumps(event, default=repr)
+        line = json.dumps(event, default=_text)
     return line if metadata is None else f'{line[:-1]},"{METADATA}":{metadata}}}'
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else repr(value)
 
 
 class EventLog:
@@ -66,17 +77,13 @@ class EventLog:
 
     def __init__(self, level: LogLevel, hash_key: SecretStr) -> None:
         key = hash_key.get_secret_value().encode() or secrets.token_bytes(32)
-        self._mac = hmac.new(key, digestmod="sha256")
+        self._digest = KeyedDigest(key).digest
         self._is_first = True
         # Bound once: to look up the configuration, as a logger from `get_logger` does at each event, costs
         # more than the event.
         self._logger = structlog.wrap_logger(
             _StandardOutput(),
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.JSONRenderer(serializer=_to_json),
-            ],
+            processors=[_line],
             wrapper_class=structlog.make_filtering_bound_logger(
                 logging.getLevelNamesMapping()[level.upper()]
             ),
@@ -89,9 +96,7 @@ class EventLog:
 
     def user_hash(self, user_id: str) -> str:
         """What stands for the user in events. It cannot be turned back without the key."""
-        mac = self._mac.copy()
-        mac.update(user_id.encode())
-        return mac.digest()[:HASH_BYTES].hex()
+        return self._digest(user_id.encode())[:HASH_BYTES].hex()
 
     def request(self, **fields: Any) -> None:
         """A request was answered as it should be; a refusal is such an answer."""

@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from domain.errors import InvalidInput
 from domain.names import check_idempotency_key
 from domain.streams import CEILING
+from domain.values import value_object
 from entrypoints.request_models import RequestModel
 
 MAX_BODY_BYTES: Final = 4096
@@ -47,7 +47,7 @@ class BodyTooLarge(Exception):
     """The body is longer than any valid one."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object
 class HttpRequest:
     """One request.
 

@@ -62,8 +62,7 @@ class Endpoint:
         return host if self.port == DEFAULT_PORTS["https" if self.tls else "http"] else f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """An answer.
 
     Attributes:
@@ -82,10 +81,12 @@ class _Kept(NamedTuple):
 
     Attributes:
         connection: the connection.
+        watch: looks whether there is something to read.
         since: the epoch second of its last use. The monotonic clock may stop while a function is frozen.
     """
 
     connection: socket.socket
+    watch: select.poll
     since: float
 
 
@@ -128,10 +129,10 @@ class HttpTransport:
         Raises:
             NoAnswer: there was none, or none that can be read. The request may have taken effect.
         """
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         request = f"POST / HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
         try:
-            connection = self._idle_connection() or self._connect()
+            connection, watch = self._idle_connection() or self._connect()
         except OSError as error:
             raise NoAnswer(f"cannot connect: {type(error).__name__}") from error
         try:
@@ -145,7 +146,7 @@ class HttpTransport:
         if response.headers.get("connection", "").lower() == "close":
             connection.close()
         else:
-            self._idle.append(_Kept(connection, self._now()))
+            self._idle.append(_Kept(connection, watch, self._now()))
         return response
 
     def close(self) -> None:
@@ -153,25 +154,21 @@ class HttpTransport:
         while self._idle:
             self._idle.pop().connection.close()
 
-    def _idle_connection(self) -> socket.socket | None:
+    def _idle_connection(self) -> tuple[socket.socket, select.poll] | None:
         while True:
             try:
                 kept = self._idle.pop()
             except IndexError:
                 return None
             if self._is_usable(kept):
-                return kept.connection
+                return kept.connection, kept.watch
             kept.connection.close()
 
     def _is_usable(self, kept: _Kept) -> bool:
         """Return whether a request may be sent; where there is something to read, the server has closed."""
-        if not 0 <= self._now() - kept.since <= MAX_IDLE_SECONDS:
-            return False
-        watch = select.poll()
-        watch.register(kept.connection, select.POLLIN)
-        return not watch.poll(0)
+        return 0 <= self._now() - kept.since <= MAX_IDLE_SECONDS and not kept.watch.poll(0)
 
-    def _connect(self) -> socket.socket:
+    def _connect(self) -> tuple[socket.socket, select.poll]:
         give_up = time.monotonic() + self._connect_seconds
         connection = self._connect_to_any(give_up)
         try:
@@ -184,7 +181,9 @@ class HttpTransport:
         except BaseException:
             connection.close()
             raise
-        return connection
+        watch = select.poll()
+        watch.register(connection, select.POLLIN)
+        return connection, watch
 
     def _connect_to_any(self, give_up: float) -> socket.socket:
         """Connect to the first of the host's addresses that answers; each has its share of the time."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+from adapters.keyed_digest import KeyedDigest
+
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 SERVICES: Final = {
     "dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"),
@@ -53,7 +55,7 @@ class Signer:
         self._token_line = "" if token is None else f"x-amz-security-token:{token}\n"
         names = ["content-type", "host", "x-amz-date", *map(str.lower, self._token_header), "x-amz-target"]
         self._signed_headers = ";".join(names)
-        self._day_and_mac = ("", hmac.new(b"", digestmod="sha256"))
+        self._day_and_mac = ("", KeyedDigest(b""))
 
     def headers(self, operation: str, body: bytes, now: float) -> dict[str, str]:
         """Every header of a request for this operation with this body, made at this epoch second."""
@@ -67,8 +69,7 @@ class Signer:
         )
         digest = sha256(canonical_request.encode()).hexdigest()
         text = f"{ALGORITHM}\n{moment}\n{scope}\n{digest}"
-        mac = self._mac(day).copy()
-        mac.update(text.encode())
+        signature = self._mac(day).digest(text.encode()).hex()
         credential = f"{self._credentials.access_key}/{scope}"
         return {
             "Host": self._host,
@@ -77,16 +78,16 @@ class Signer:
             "X-Amz-Target": target,
             **self._token_header,
             "Authorization": f"{ALGORITHM} Credential={credential},"
-            f" SignedHeaders={self._signed_headers}, Signature={mac.hexdigest()}",
+            f" SignedHeaders={self._signed_headers}, Signature={signature}",
         }
 
-    def _mac(self, day: str) -> hmac.HMAC:
+    def _mac(self, day: str) -> KeyedDigest:
         """Begun with the day's key, which costs four digests. Day and this are one value, for threads."""
         known, mac = self._day_and_mac
         if known != day:
             key = f"AWS4{self._credentials.secret_key}".encode()
             for part in (day, self._region, self._service, "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
-            mac = hmac.new(key, digestmod="sha256")
+            mac = KeyedDigest(key)
             self._day_and_mac = (day, mac)
         return mac

@@ -88,7 +88,7 @@ def test_the_time_that_a_connection_is_idle_begins_with_its_last_use(start: Star
 
 def server_has_closed(transport: HttpTransport) -> None:
     """Wait until the end of the connection has arrived."""
-    ((connection, _),) = transport._idle  # noqa: SLF001 - nothing else shows when it has arrived
+    ((connection, *_),) = transport._idle  # noqa: SLF001 - nothing else shows when it has arrived
     connection.recv(1, socket.MSG_PEEK)
 
 

@@ -249,3 +249,4 @@ def test_text_that_is_no_unicode_is_written_all_the_same(capsys: Output) -> None
 
     written = only_event(capsys)
     assert (written["request_id"], written["code"]) == ("\ud800", "b'\\xff'")
+    assert datetime.fromisoformat(written["timestamp"]).utcoffset() == timedelta(0)

@@ -1,0 +1,19 @@
+import hmac
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.keyed_digest import BLOCK_BYTES, KeyedDigest
+
+KEYS = st.binary(max_size=2 * BLOCK_BYTES + 1)  # shorter than a block, as long, and longer
+CONTENTS = st.lists(st.binary(max_size=300), min_size=1, max_size=3)
+
+
+@given(KEYS, CONTENTS)
+def test_a_digest_is_the_hmac_of_its_content_alone(key: bytes, contents: list[bytes]) -> None:
+    """Each digest is what the standard library's HMAC-SHA256 gives, whatever was digested before."""
+    keyed = KeyedDigest(key)
+
+    assert [keyed.digest(content) for content in contents] == [
+        hmac.digest(key, content, "sha256") for content in contents
+    ]
