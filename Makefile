@@ -114,7 +114,7 @@ format: $(VENV) ## Format the sources, and mend what can be mended safely
 
 .PHONY: up
 up: package-local $(EMULATOR) ## Deploy to the emulator on this machine; prints the API's URL last (EMULATOR_PORT=4566, AUTH=none, jwt or iam, USER_CLAIM=sub)
-	@$(PY) -m dev.operate.stack up
+	@$(PY) -m dev.local.stack up
 
 .PHONY: token
 token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1", with a limit "viewer-1 5", with a claim "viewer-1 custom:household=smith")
@@ -122,7 +122,7 @@ token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1",
 
 .PHONY: down
 down: $(VENV) ## Take all away again that make up has deployed
-	@$(PY) -m dev.operate.stack down
+	@$(PY) -m dev.local.stack down
 
 ## -- On AWS, with your own credentials
 

@@ -20,9 +20,10 @@ from adapters.clock import SystemClock
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
 from dev.generate import openapi
-from dev.local.gateway import OPERATOR, ROUTES
+from dev.local.gateway import OPERATOR
 from entrypoints import bootstrap
 from entrypoints.route import Route
+from entrypoints.routes import ROUTES
 from entrypoints.settings import Settings
 from proof.report import Progress, Row
 from proof.simulated.dynamodb import SimulatedDynamoDb

@@ -10,8 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dev import ROOT
 from dev.operate.deploy import asks, backend_config, chosen_stage, region
-from dev.operate.stack import STATES, StackError
-from dev.tools.terraform import BOOTSTRAP, Stack, TerraformError, binary
+from dev.operate.stage import StackError
+from dev.tools.terraform import BOOTSTRAP, STATES, Stack, TerraformError, binary
 
 SETTINGS = """\
 # Where Terraform keeps this stage's state and its lock. Written by `make bootstrap`; no secret: commit it.

@@ -11,12 +11,13 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dev import ROOT
+from dev.emulators.local_stage import LOCAL_STAGE
 from dev.operate.hash_key import HashKey, HashKeyError
 from dev.operate.retention import delete_old_versions, kept_releases
 from dev.operate.rollback import RollbackError
-from dev.operate.stack import LOCAL_STAGE, STATES, StackError, hash_key_parameter
+from dev.operate.stage import StackError, hash_key_parameter
 from dev.packaging.package import ZIPS
-from dev.tools.terraform import CONFIGURATION, Stack, TerraformError, binary
+from dev.tools.terraform import CONFIGURATION, STATES, Stack, TerraformError, binary
 
 NAMES_A_HASH_KEY: Final = re.compile(r"^\s*log_hash_key(_parameter)?\s*=", re.MULTILINE)
 """A line of a stage's settings."""

@@ -17,6 +17,8 @@ from typing import Any
 from dev import ROOT
 
 CONFIGURATION = ROOT / "terraform"
+STATES = ROOT / ".state"
+"""Where the states are that are kept on this machine."""
 BOOTSTRAP = CONFIGURATION / "bootstrap"
 
 REGISTRY = "registry.terraform.io"

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from dev.operate.stack import hash_key_parameter
+from dev.operate.stage import hash_key_parameter
 from tests.documented import DOCS, actions, deployer_policy
 
 MAKES: Final = {

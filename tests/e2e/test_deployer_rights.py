@@ -12,9 +12,9 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from dev.emulators.ministack import REGION, Emulator, start_emulator
+from dev.emulators.ministack import REGION, Emulator, emulated_api_url, emulated_environment, start_emulator
 from dev.operate.hash_key import HashKey, HashKeyError
-from dev.operate.stack import emulated_api_url, emulated_environment, hash_key_parameter
+from dev.operate.stage import hash_key_parameter
 from dev.packaging import package
 from dev.tools.terraform import Stack, TerraformError
 from tests.documented import deployer_policy

@@ -9,8 +9,7 @@ import pytest
 
 from dev import ROOT
 from dev.emulators.edge import FUNCTION
-from dev.emulators.ministack import Emulator, start_emulator
-from dev.operate.stack import emulated_environment
+from dev.emulators.ministack import Emulator, emulated_environment, start_emulator
 from dev.tools.terraform import Stack, copy_configuration, said
 from tests.e2e.deployed import need_the_tools
 from tests.support import client_of

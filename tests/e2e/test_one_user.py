@@ -9,8 +9,7 @@ from typing import Any, Final, TypeAlias
 import httpx
 import pytest
 
-from dev.emulators.ministack import Emulator, start_emulator
-from dev.operate.stack import emulated_environment
+from dev.emulators.ministack import Emulator, emulated_environment, start_emulator
 from tests.e2e import insights
 from tests.e2e.deployed import need_the_tools
 from tests.e2e.watched import copied

@@ -19,8 +19,7 @@ from adapters.playback_keys import PlaybackKey, parse_keys
 from adapters.playback_token import TokenMint
 from dev import ROOT
 from dev.emulators.edge import Edge, Passed, Refused
-from dev.emulators.ministack import Emulator, start_emulator
-from dev.operate.stack import emulated_environment
+from dev.emulators.ministack import Emulator, emulated_environment, start_emulator
 from tests.loopback import LoopbackServer
 from tests.support import client_of, succeed
 

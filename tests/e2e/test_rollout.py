@@ -19,11 +19,11 @@ import httpx
 import pytest
 
 from dev import ROOT
-from dev.emulators.ministack import Emulator, start_emulator
+from dev.emulators.ministack import Emulator, emulated_api_url, emulated_environment, start_emulator
 from dev.operate.smoke import USER, smoke
-from dev.operate.stack import FUNCTIONS, STATES, emulated_api_url, emulated_environment
+from dev.operate.stage import FUNCTIONS
 from dev.packaging import package
-from dev.tools.terraform import binary
+from dev.tools.terraform import STATES, binary
 from tests.e2e.deployed import need_the_tools
 from tests.support import client_of
 

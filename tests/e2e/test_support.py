@@ -15,8 +15,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from adapters.dynamodb.items import key
-from dev.emulators.ministack import REGION, start_emulator
-from dev.operate.stack import emulated_environment
+from dev.emulators.ministack import REGION, emulated_environment, start_emulator
 from dev.tools.terraform import Stack
 from tests import documented
 from tests.e2e.attacked import World

@@ -9,7 +9,8 @@ from typing import Final
 import pytest
 
 from dev.operate.bootstrap import bootstrap
-from dev.operate.stack import STATES, StackError
+from dev.operate.stage import StackError
+from dev.tools.terraform import STATES
 
 BUCKET: Final = "states-of-unit-tests"
 OURS, THEIRS = "111111111111", "222222222222"

@@ -10,8 +10,8 @@ import pytest
 from dev.operate import deploy
 from dev.operate.bootstrap import bootstrap
 from dev.operate.deploy import chosen_stack, common_hash_key, tidy_up
-from dev.operate.stack import STATES, StackError
-from dev.tools.terraform import CONFIGURATION
+from dev.operate.stage import StackError
+from dev.tools.terraform import CONFIGURATION, STATES
 
 
 @pytest.fixture(autouse=True)
