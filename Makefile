@@ -234,7 +234,7 @@ capacity: $(VENV) ## Show what an audience asks of an account, and costs (VIEWER
 .PHONY: clean
 clean: ## Remove builds and caches; environments and the state of stages stay
 	rm -rf build mutants clients/js/dist .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
-	find src dev bench proof tests clients -name __pycache__ -prune -exec rm -rf {} +
+	find src dev bench proof testing tests clients -name __pycache__ -prune -exec rm -rf {} +
 
 # An environment is as new as its lock file, or is made anew from it.
 .venv/.installed: requirements/dev.txt

@@ -12,7 +12,7 @@ from domain.policy import Enforcement, OnLimit, Policy
 from domain.requests import StartNamed
 from domain.streams import CEILING, REMEMBERED_MARKS, Lease, Snapshot
 from domain.writes import group_names, is_over
-from proof.requests import Request
+from proof.harness.requests import Request
 from proof.simulated.world import World
 
 ANSWER_SECONDS: Final = 0.5

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from dev.operate.stage import hash_key_parameter
-from tests.documented import DOCS, actions, deployer_policy
+from tests.support.documented import DOCS, actions, deployer_policy
 
 MAKES: Final = {
     "aws_apigatewayv2_api": "apigateway:POST",

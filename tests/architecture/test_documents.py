@@ -13,7 +13,7 @@ from dev.generate import terraform_docs
 from domain.group_counts import RECOUNTS
 from entrypoints.problems import RULES
 from entrypoints.settings import Settings
-from tests.documented import DOCS, rows
+from tests.support.documented import DOCS, rows
 
 ROOT = DOCS.parent
 BESIDE = [*ROOT.glob("*.md"), *ROOT.glob("clients/*/README.md")]

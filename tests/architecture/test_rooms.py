@@ -7,7 +7,7 @@ import grimp
 import pytest
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "architecture.md"
-ROOMS: Final = ("domain", "adapters", "entrypoints", "dev", "proof", "bench")
+ROOMS: Final = ("domain", "adapters", "entrypoints", "dev", "testing", "proof", "bench", "tests")
 PICTURES: Final = re.findall(
     r"^```mermaid\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
 )

@@ -15,8 +15,8 @@ from dev.local import stack
 from dev.local.stack import ATTEMPTS, down
 from dev.operate.stage import StackError
 from dev.tools.terraform import Stack, TerraformError
-from tests.e2e.deployed import need_the_tools
-from tests.loopback import LoopbackServer
+from tests.e2e.support.deployment import need_the_tools
+from tests.support.loopback import LoopbackServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -15,8 +15,9 @@ import pytest
 
 from dev.emulators.ministack import environment_for, start_emulator
 from dev.local.local_service import LocalService
-from tests.e2e.deployed import need_the_tools
-from tests.support import client_of, skip_or_fail, succeed
+from tests.e2e.support.deployment import need_the_tools
+from tests.support.commands import skip_or_fail, succeed
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -24,8 +24,8 @@ from dev.operate.smoke import USER, smoke
 from dev.operate.stage import FUNCTIONS
 from dev.packaging import package
 from dev.tools.terraform import STATES, binary
-from tests.e2e.deployed import need_the_tools
-from tests.support import client_of
+from tests.e2e.support.deployment import need_the_tools
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -10,8 +10,8 @@ from domain.policy import MAX_STREAMS, Policy
 from domain.requests import EndNamed, StartAnonymous, StartNamed
 from domain.streams import AnonymousSlots, Lease, Snapshot
 from entrypoints.bootstrap import random_key
+from testing.fakes import FakeClock
 from tests.conftest import TABLE, repository_over
-from tests.fakes import FakeClock
 
 WRITE_UNIT_BYTES = 1024
 MAX_STREAM_ID = 64

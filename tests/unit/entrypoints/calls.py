@@ -13,8 +13,8 @@ from domain.ports import Clock, StreamRepository
 from entrypoints import bootstrap, routes
 from entrypoints.route import Route
 from entrypoints.settings import Settings
-from proof.fuzz import is_described
-from tests.fakes import FakeClock
+from testing.api_description import is_described
+from testing.fakes import FakeClock
 
 EVENTS: Final = Path(__file__).parents[2] / "events"
 ROUTES: Final[dict[str, Route[Any, Any]]] = {route.key: route for route in routes.ROUTES}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from dev.tools.terraform import said
-from tests.e2e.watched import WatchedStage, environment
+from tests.e2e.support.watched_stage import WatchedStage, environment
 
 State = Literal["OK", "ALARM"]
 ANOMALY: Final = "LessThanLowerOrGreaterThanUpperThreshold"
