@@ -134,9 +134,9 @@ deploy: package ## Deploy to AWS with Terraform, which shows the plan and asks (
 undeploy: $(VENV) ## Destroy what deploy made, the table and its data too (STAGE=dev)
 	@exec $(PY) -m dev.operate.deploy undeploy
 
-.PHONY: bootstrap
-bootstrap: $(VENV) ## Keep a stage's Terraform state in S3, in a bucket that is made if need be (STAGE=dev, BUCKET=…)
-	@exec $(PY) -m dev.operate.bootstrap
+.PHONY: remote-state
+remote-state: $(VENV) ## Keep a stage's Terraform state in S3, in a bucket that is made if need be (STAGE=dev, BUCKET=…)
+	@exec $(PY) -m dev.operate.remote_state
 
 ## -- Whichever of the two is up
 

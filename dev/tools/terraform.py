@@ -19,7 +19,7 @@ from dev import ROOT
 CONFIGURATION = ROOT / "terraform"
 STATES = ROOT / ".state"
 """Where the states are that are kept on this machine."""
-BOOTSTRAP = CONFIGURATION / "bootstrap"
+STATE_BUCKET = CONFIGURATION / "state-bucket"
 
 REGISTRY = "registry.terraform.io"
 REGISTRY_ANSWERS_WITHIN_SECONDS = 2

@@ -62,7 +62,7 @@ ELSEWHERE: Final = {
     "make test": "this very run",
     "make docs": "test_docs.py",
     "make help-all": "test_help.py",
-    "make bootstrap": "test_rollout.py",
+    "make remote-state": "test_rollout.py",
     "make playback-key": "test_playback_key.py",
     "make rollback STAGE=dev": "test_rollout.py, which has a release to go back to",
 }
