@@ -116,7 +116,7 @@ format: $(VENV) ## Format the sources, and mend what can be mended safely
 
 .PHONY: up
 up: package-local $(EMULATOR) ## Deploy to the emulator on this machine; prints the API's URL last (EMULATOR_PORT=4566, AUTH=none, jwt or iam, USER_CLAIM=sub)
-	@$(PY) -m dev.operate.stack up
+	@$(PY) -m dev.local.stack up
 
 .PHONY: token
 token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1", with a limit "viewer-1 5", with a claim "viewer-1 custom:household=smith")
@@ -124,7 +124,7 @@ token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1",
 
 .PHONY: down
 down: $(VENV) ## Take all away again that make up has deployed
-	@$(PY) -m dev.operate.stack down
+	@$(PY) -m dev.local.stack down
 
 ## -- On AWS, with your own credentials
 
@@ -136,9 +136,9 @@ deploy: package ## Deploy to AWS with Terraform, which shows the plan and asks (
 undeploy: $(VENV) ## Destroy what deploy made, the table and its data too (STAGE=dev)
 	@exec $(PY) -m dev.operate.deploy undeploy
 
-.PHONY: bootstrap
-bootstrap: $(VENV) ## Keep a stage's Terraform state in S3, in a bucket that is made if need be (STAGE=dev, BUCKET=…)
-	@exec $(PY) -m dev.operate.bootstrap
+.PHONY: remote-state
+remote-state: $(VENV) ## Keep a stage's Terraform state in S3, in a bucket that is made if need be (STAGE=dev, BUCKET=…)
+	@exec $(PY) -m dev.operate.remote_state
 
 ## -- Whichever of the two is up
 
@@ -241,7 +241,7 @@ capacity: $(VENV) ## Show what an audience asks of an account, and costs (VIEWER
 .PHONY: clean
 clean: ## Remove builds and caches; environments and the state of stages stay
 	rm -rf build mutants clients/js/dist .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
-	find src dev bench proof tests clients -name __pycache__ -prune -exec rm -rf {} +
+	find src dev bench proof testing tests clients -name __pycache__ -prune -exec rm -rf {} +
 
 # An environment is as new as its lock file, or is made anew from it.
 .venv/.installed: requirements/dev.txt

@@ -9,16 +9,16 @@ from math import inf
 from pathlib import Path
 from typing import Final
 
-from proof.report import progress_line, read_json, replaced, table, write_json
-from proof.seeded_bugs import MUTANT, turn_on
+from proof.harness.mutation import MUTANT, turn_on
+from proof.harness.report import progress_line, read_json, replaced, table, write_json
 
 PROOFS: Final = {
     "simulation": 2_000_000,
     "linearizability": 500,
     "faults": 10_000,
     "contention": 1_000,
-    "stateful": 1_000,
-    "exploration": 1_000_000,
+    "model_based": 1_000,
+    "model_checking": 1_000_000,
     "households": 150,
     "fuzz": 10_000,
     "crash": 50,

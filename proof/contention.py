@@ -18,10 +18,20 @@ from domain.policy import OnLimit, Policy
 from domain.ports import Deadline
 from domain.requests import StartAnonymous, StartNamed, StartRequest
 from domain.streams import AnonymousSlots, Lease, Snapshot
-from proof.processes import Barrier, Together
-from proof.report import Progress, Row
-from proof.stores import EPOCH, TABLE, Stores, Way, client_of, item_of, repository_over, sdk_client_of, stores
-from tests.fakes import FakeClock
+from proof.harness.processes import Barrier, Together
+from proof.harness.report import Progress, Row
+from testing.fakes import FakeClock
+from testing.stores import (
+    EPOCH,
+    TABLE,
+    Stores,
+    Way,
+    client_of,
+    item_of,
+    repository_over,
+    sdk_client_of,
+    stores,
+)
 
 LIMIT: Final = 3
 PROCESSES: Final = 2

@@ -23,8 +23,8 @@ from dev.emulators.dynamodb_local import start_dynamodb_local
 from dev.emulators.table import ensure_table
 from dev.local.local_service import LocalService
 from domain.streams import Snapshot
-from proof.report import Progress, Row
-from proof.stores import Way, sdk_client_of
+from proof.harness.report import Progress, Row
+from testing.stores import Way, sdk_client_of
 
 LIMIT: Final = 3
 LEASE_SECONDS: Final = 5

@@ -24,12 +24,32 @@ from domain.policy import OnLimit, Policy
 from domain.ports import Deadline, StreamRepository
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import Snapshot
-from proof.processes import spread
-from proof.report import Progress, Row
-from proof.requests import Request, ask
-from proof.stores import EPOCH, TABLE, Stores, Way, client_of, item_of, repository_over, sdk_client_of, stores
-from tests.fakes import FakeClock
-from tests.wire import Fault, Send, Wire, after_other, late, lost_after, lost_before, server_error, throttled
+from proof.harness.processes import spread
+from proof.harness.report import Progress, Row
+from proof.harness.requests import Request, ask
+from testing.fakes import FakeClock
+from testing.stores import (
+    EPOCH,
+    TABLE,
+    Stores,
+    Way,
+    client_of,
+    item_of,
+    repository_over,
+    sdk_client_of,
+    stores,
+)
+from testing.wire import (
+    Fault,
+    Send,
+    Wire,
+    after_other,
+    late,
+    lost_after,
+    lost_before,
+    server_error,
+    throttled,
+)
 
 LIMIT: Final = 3
 BATCH: Final = 50

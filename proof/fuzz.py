@@ -7,25 +7,24 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
-from jsonschema_rs import Draft202012Validator
 
 from adapters.clock import SystemClock
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
-from dev.generate import openapi
-from dev.local.gateway import OPERATOR, ROUTES
+from dev.local.gateway import OPERATOR
 from entrypoints import bootstrap
 from entrypoints.route import Route
+from entrypoints.routes import ROUTES
 from entrypoints.settings import Settings
-from proof.report import Progress, Row
-from proof.simulated.dynamodb import SimulatedDynamoDb
+from proof.harness.report import Progress, Row
+from testing.api_description import is_described
+from testing.simulated_dynamodb import SimulatedDynamoDb
 
 Event = Mapping[str, Any]
 
@@ -177,26 +176,3 @@ def fuzz(route: Route[Any, Any], seed: int, events: int) -> Findings:
 
     send()
     return findings
-
-
-def is_described(route: str, answer: Mapping[str, Any]) -> bool:
-    """Whether the API's description has such an answer for the route."""
-    validator = _validator(route, answer["statusCode"], answer["headers"]["content-type"])
-    return validator is not None and validator.is_valid(json.loads(answer["body"]))
-
-
-@cache
-def _validator(route: str, status: int, media_type: str) -> Draft202012Validator | None:
-    described = _description()
-    method, path = route.split(" ")
-    response = described["paths"][path][method.lower()]["responses"].get(str(status), {})
-    content = response.get("content", {}).get(media_type)
-    if content is None:
-        return None
-    return Draft202012Validator({**content["schema"], "components": described["components"]})
-
-
-@cache
-def _description() -> dict[str, Any]:
-    described: dict[str, Any] = openapi.description()
-    return described

@@ -14,9 +14,9 @@ from domain.errors import TooManyStarts
 from domain.limiter import StreamLimiter
 from domain.policy import Policy
 from domain.requests import EndNamed, Heartbeat, StartNamed
-from proof.report import Progress, Row
-from proof.stores import EPOCH
-from tests.fakes import FakeClock
+from proof.harness.report import Progress, Row
+from testing.fakes import FakeClock
+from testing.stores import EPOCH
 
 LIMITS: Final = (1, 2, 3)
 OVERLAPS: Final = (1, 2, 3, 4, 5)

@@ -25,14 +25,14 @@ from domain.ports import Deadline, Landed, Rejected
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
 from domain.streams import Snapshot
 from domain.writes import Write, after, permits
-from proof.checker import Model, Operation, Undecided, is_linearizable
-from proof.frozen import FrozenState
-from proof.processes import Barrier, Together
-from proof.report import Progress, Row
-from proof.requests import Request, ask
-from proof.stores import EPOCH, Stores, Way, client_of, repository_over, stores
-from tests.fakes import FakeClock
-from tests.wire import Wire, late, lost_after, lost_before, server_error
+from proof.harness.checker import Model, Operation, Undecided, is_linearizable
+from proof.harness.frozen import FrozenState
+from proof.harness.processes import Barrier, Together
+from proof.harness.report import Progress, Row
+from proof.harness.requests import Request, ask
+from testing.fakes import FakeClock
+from testing.stores import EPOCH, Stores, Way, client_of, repository_over, stores
+from testing.wire import Wire, late, lost_after, lost_before, server_error
 
 OPERATIONS_AT_MOST: Final = 200
 THREADS: Final = 4

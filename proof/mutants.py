@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from proof.processes import WORKERS
-from proof.report import Progress, Row
-from proof.seeded_bugs import MUTANT, MUTANTS
+from proof.harness.mutation import MUTANT, MUTANTS
+from proof.harness.processes import WORKERS
+from proof.harness.report import Progress, Row
 
 MINUTES_PER_MUTANT: Final = "5"
 GOAL_MUTANTS: Final = 30

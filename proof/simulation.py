@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from domain.policy import Enforcement, OnLimit, Policy
-from proof.processes import spread
-from proof.report import Progress, Row
+from proof.harness.processes import spread
+from proof.harness.report import Progress, Row
 from proof.simulated.players import Player, Service, probe
 from proof.simulated.scripts import Script
 from proof.simulated.witness import Broken, Witness

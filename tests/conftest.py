@@ -26,12 +26,13 @@ from dev.emulators.table import ensure_table
 from dev.local.local_service import LocalService
 from domain.ports import Deadline, StreamRepository
 from entrypoints import bootstrap
-from proof.simulated.dynamodb import SimulatedDynamoDb
-from proof.stores import PATIENT
-from tests import properties
-from tests.fakes import FakeClock
-from tests.logs import telling
-from tests.support import client_of, skip_or_fail
+from testing.fakes import FakeClock
+from testing.simulated_dynamodb import SimulatedDynamoDb
+from testing.stores import PATIENT
+from tests.support import properties
+from tests.support.commands import skip_or_fail
+from tests.support.logs import telling
+from tests.support.service import client_of
 
 TABLE: Final = "streams-under-test"
 

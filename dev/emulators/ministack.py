@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from dev import ROOT
 from dev.tools.servers import DIRECT, comes_up, free_port, is_listening
@@ -93,6 +94,21 @@ def environment_for(endpoint_url: str) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
     }
+
+
+def emulated_environment(endpoint_url: str) -> dict[str, str]:
+    """Give this process's environment with the emulator in place of every AWS setting."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
+    return {**others, **environment_for(endpoint_url)}
+
+
+def emulated_api_url(endpoint_url: str, api_url: str) -> str:
+    """Give an API's address on the emulator.
+
+    The emulator's own answer, `<id>.execute-api.localhost`, resolves in curl but not in most clients.
+    """
+    api_id = (urlsplit(api_url).hostname or "").partition(".")[0]
+    return f"{endpoint_url}/_aws/execute-api/{api_id}"
 
 
 def start_emulator(

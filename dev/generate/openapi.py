@@ -13,12 +13,12 @@ from pydantic.json_schema import models_json_schema
 
 from dev import ROOT
 from dev.generate.openapi_operations import EVERYWHERE, GATEWAY, OF_TOKENS, OPERATIONS, Operation
-from dev.local.gateway import ROUTES
 from domain.names import IDEMPOTENCY_KEY_PATTERN
 from entrypoints.answer_models import AnswerModel, Problem
 from entrypoints.http_request import BodyTooLarge
 from entrypoints.problems import RETRY_AFTER_SECONDS, problem_for
 from entrypoints.request_models import RequestModel
+from entrypoints.routes import ROUTES
 
 FILE: Final = ROOT / "docs" / "openapi.yaml"
 HEADER: Final = "# Made by `make openapi` out of the routes, the models and the table of problems.\n"

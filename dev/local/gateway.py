@@ -16,18 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Lifespan
 
 from dev.local.cors import Origins
-from entrypoints import operator_end, operator_list, stream_end, stream_heartbeat, stream_list, stream_start
 from entrypoints.operators import OperatorRoute
 from entrypoints.route import Route
+from entrypoints.routes import ROUTES
 
-ROUTES: Final[tuple[Route[Any, Any], ...]] = (
-    stream_start.handler,
-    stream_heartbeat.handler,
-    stream_end.handler,
-    stream_list.handler,
-    operator_list.handler,
-    operator_end.handler,
-)
 OPERATOR: Final = {"iam": {"userArn": "arn:aws:iam::000000000000:user/local"}}
 """What API Gateway adds to a signed request. Here it is added to every request of an operator's."""
 

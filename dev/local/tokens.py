@@ -4,7 +4,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from dev.operate.stack import LocalStage
+from dev.emulators.local_stage import LocalStage
+from dev.local.stack import issuer_of
 
 USAGE: Final = """\
 usage: make token ARGS="<userId> [<maxStreams>] [<claim>=<text> ...]"
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     if local is None or local.auth != "jwt":
         print("Tokens are for `make up AUTH=jwt`.", file=sys.stderr)
         return 1
-    print(local.issuer().token(subject, **others))
+    print(issuer_of(local).token(subject, **others))
     return 0
 
 

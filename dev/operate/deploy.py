@@ -11,12 +11,13 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dev import ROOT
+from dev.emulators.local_stage import LOCAL_STAGE
 from dev.operate.hash_key import HashKey, HashKeyError
 from dev.operate.retention import delete_old_versions, kept_releases
 from dev.operate.rollback import RollbackError
-from dev.operate.stack import LOCAL_STAGE, STATES, StackError, hash_key_parameter
+from dev.operate.stage import StackError, hash_key_parameter
 from dev.packaging.package import ZIPS
-from dev.tools.terraform import CONFIGURATION, Stack, TerraformError, binary
+from dev.tools.terraform import CONFIGURATION, STATES, Stack, TerraformError, binary
 
 NAMES_A_HASH_KEY: Final = re.compile(r"^\s*log_hash_key(_parameter)?\s*=", re.MULTILINE)
 """A line of a stage's settings."""
@@ -29,7 +30,7 @@ def deploy() -> None:
     if not Path(stack.environment["TF_VAR_package_path"]).exists():
         raise StackError("There is no package yet: run `make package`.")
     if stack.backend_config is None:
-        print("The state is kept on this machine, in .state/: `make bootstrap` moves it to S3.")
+        print("The state is kept on this machine, in .state/: `make remote-state` moves it to S3.")
     stack.init()
     if key := common_hash_key(chosen_stage()):
         key.make()  # before a function looks for it
@@ -89,9 +90,9 @@ def chosen_stack() -> Stack:
         backend_config=backend if backend.exists() else None,
     )
     if stack.backend_config is None and os.environ.get("BACKEND_CONFIG"):
-        raise StackError(f"There is no {backend}: `make bootstrap` writes it.")
+        raise StackError(f"There is no {backend}: `make remote-state` writes it.")
     if stack.backend_config and stack.state.exists():  # else all that is there would be made a second time
-        raise StackError(f"The state of {stage} is still on this machine: `make bootstrap` moves it.")
+        raise StackError(f"The state of {stage} is still on this machine: `make remote-state` moves it.")
     return stack
 
 

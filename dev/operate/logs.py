@@ -14,7 +14,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.operate.stack import FUNCTIONS, StackError, enter_stage, function_name
+from dev.operate.stage import FUNCTIONS, StackError, enter_stage, function_name
 
 RED, GREEN, YELLOW, GREY, PLAIN = "\033[31m", "\033[32m", "\033[33m", "\033[90m", "\033[0m"
 COLOURS = dict.fromkeys(

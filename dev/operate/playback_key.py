@@ -30,7 +30,7 @@ from dev.operate.rotation import (
     name_of,
     next_step,
 )
-from dev.operate.stack import StackError, deployed_settings, function_name
+from dev.operate.stage import StackError, deployed_settings, function_name
 from entrypoints.groups import parse_paths
 
 CONFIG: Final = "config"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from dev.operate.rollback import WITHDRAWN, Function, RollbackError, Version, read, release_before
-from dev.operate.stack import StackError
+from dev.operate.stage import StackError
 
 DEFAULT: Final = 3
 LEAST: Final = 2

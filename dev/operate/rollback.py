@@ -15,7 +15,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.operate.stack import FUNCTIONS, StackError, enter_stage, function_name
+from dev.operate.stage import FUNCTIONS, StackError, enter_stage, function_name
 
 LIVE: Final = "live"  # as terraform/functions.tf has it
 WITHDRAWN: Final = "withdrawn-"

@@ -17,7 +17,9 @@ from typing import Any
 from dev import ROOT
 
 CONFIGURATION = ROOT / "terraform"
-BOOTSTRAP = CONFIGURATION / "bootstrap"
+STATES = ROOT / ".state"
+"""Where the states are that are kept on this machine."""
+STATE_BUCKET = CONFIGURATION / "state-bucket"
 
 REGISTRY = "registry.terraform.io"
 REGISTRY_ANSWERS_WITHIN_SECONDS = 2

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from proof.frozen import FrozenState
+from proof.harness.frozen import FrozenState
 from proof.model.promises import Violation, check
 from proof.model.states import Player, Scenario, World
 from proof.model.steps import steps

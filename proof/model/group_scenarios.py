@@ -8,8 +8,8 @@ from typing import Final
 from domain.bounds import Bound
 from domain.policy import Enforcement, OnLimit, Policy
 from domain.requests import EndNamed, Heartbeat, StartNamed
+from proof.harness.requests import Request
 from proof.model.states import USER, Scenario
-from proof.requests import Request
 
 POLICY: Final = Policy(lease_seconds=2, heartbeat_seconds=1, grace_seconds=1, anonymous_seconds=2)
 EVICT: Final = replace(POLICY, on_limit=OnLimit.EVICT_OLDEST)

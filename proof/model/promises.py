@@ -11,7 +11,7 @@ from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import CEILING, GoneReason, Lease, Snapshot
 from domain.writes import Admit, AnonymousStream, Write, after, group_names, permits
-from proof.frozen import FrozenState
+from proof.harness.frozen import FrozenState
 from proof.model.room import Room, bounds_of
 from proof.model.states import USER, Host, Player, Scenario, World
 

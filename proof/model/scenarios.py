@@ -6,8 +6,8 @@ from typing import Final
 
 from domain.policy import Enforcement, OnLimit, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
+from proof.harness.requests import Request
 from proof.model.states import USER, Scenario
-from proof.requests import Request
 
 LIMITS: Final = (0, 1, 2)
 

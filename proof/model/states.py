@@ -5,9 +5,9 @@ from typing import Final
 
 from domain.policy import Policy
 from domain.streams import Lease, SpentToken
-from proof.frozen import FrozenState
+from proof.harness.frozen import FrozenState
+from proof.harness.requests import Request
 from proof.model.old_code import Step
-from proof.requests import Request
 
 USER: Final = "1"
 DEADLINE_TICKS: Final = 1

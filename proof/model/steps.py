@@ -21,7 +21,8 @@ from domain.policy import Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed, StartRequest
 from domain.streams import Lease, Snapshot, SpentToken
 from domain.writes import Admit, Ended, Extend, Release, ReleaseAnonymous, Write
-from proof.frozen import FrozenState
+from proof.harness.frozen import FrozenState
+from proof.harness.requests import Request, ungrouped
 from proof.model.old_code import Blind, Step, lands, left, without_groups
 from proof.model.promises import (
     Violation,
@@ -33,7 +34,6 @@ from proof.model.promises import (
     must_have_too_many_names,
 )
 from proof.model.states import DEADLINE_TICKS, USER, Flight, Host, Player, Scenario, World
-from proof.requests import Request, ungrouped
 
 
 def steps(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:

@@ -18,7 +18,7 @@ from domain.errors import (
 from domain.limiter import Answer, StreamLimiter
 from domain.policy import Outcome, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
-from proof.requests import Request, ask, ungrouped
+from proof.harness.requests import Request, ask, ungrouped
 from proof.simulated.old_code import OldCode
 from proof.simulated.witness import Broken, Witness
 from proof.simulated.world import ATTEMPT_SECONDS, Host, Waiting, World

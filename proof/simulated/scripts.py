@@ -7,7 +7,7 @@ from typing import Final
 
 from domain.limiter import Answer
 from domain.requests import EndNamed, Heartbeat, StartNamed
-from proof.requests import Request
+from proof.harness.requests import Request
 from proof.simulated.players import USER, Service
 
 REQUESTS: Final = 40

@@ -13,7 +13,7 @@ from domain.requests import Heartbeat, StartNamed
 from domain.streams import CEILING, REMEMBERED_MARKS, Lease, Snapshot
 from domain.writes import group_names, is_over
 from proof.departures import Departures
-from proof.requests import Request
+from proof.harness.requests import Request
 from proof.simulated.world import World
 
 ANSWER_SECONDS: Final = 0.5

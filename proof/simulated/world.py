@@ -16,7 +16,7 @@ from typing import Any, Final
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
-from proof.simulated.dynamodb import SimulatedDynamoDb
+from testing.simulated_dynamodb import SimulatedDynamoDb
 
 EPOCH: Final = 2_000_000_000.0
 ATTEMPT_SECONDS: Final = 0.7

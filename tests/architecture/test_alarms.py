@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from entrypoints.metrics import NAMESPACE, embedded
-from tests import documented
+from tests.support import documented
 
 ROOT = Path(__file__).parents[2]
 ALARMS = (ROOT / "terraform" / "alarms.tf").read_text(encoding="utf-8")

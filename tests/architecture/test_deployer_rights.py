@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
-from dev.operate.stack import hash_key_parameter
-from tests.documented import DOCS, actions, deployer_policy
+from dev.operate.stage import hash_key_parameter
+from tests.support.documented import DOCS, actions, deployer_policy
 
 MAKES: Final = {
     "aws_apigatewayv2_api": "apigateway:POST",

@@ -14,10 +14,10 @@ from dev.generate import terraform_docs
 from domain.group_counts import RECOUNTS
 from entrypoints.problems import RULES
 from entrypoints.settings import Settings
-from tests.documented import DOCS, rows
+from tests.support.documented import DOCS, rows
 
 ROOT = DOCS.parent
-BESIDE = [*ROOT.glob("*.md"), *ROOT.glob("clients/*/README.md")]
+BESIDE = [*ROOT.glob("*.md"), *ROOT.glob("clients/*/README.md"), ROOT / "tests" / "README.md"]
 """Those that `make docs` does not look at."""
 
 PAGES = [*BESIDE, *DOCS.rglob("*.md")]
@@ -196,3 +196,16 @@ def test_the_documents_beside_the_site_lead_somewhere() -> None:
 
     assert links
     assert [link for link in links if not link.exists()] == []
+
+
+def test_each_folder_of_tests_is_a_chapter_of_their_contents() -> None:
+    """The page about the tests links each folder that has a test."""
+    tests = ROOT / "tests"
+    folders = {
+        file.parent.relative_to(tests).as_posix()
+        for file in tests.rglob("test_*.py")
+        if "node_modules" not in file.parts
+    }
+    linked = set(re.findall(r"\]\(([^)]+)\)", (tests / "README.md").read_text(encoding="utf-8")))
+    assert folders
+    assert folders <= linked

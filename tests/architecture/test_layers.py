@@ -10,10 +10,10 @@ import grimp
 import pytest
 
 from dev import ROOT
-from tests.support import succeed
+from tests.support.commands import succeed
 
 DOMAIN = ROOT / "src" / "domain"
-ROOMS = ("src", "dev", "bench", "proof", "tests")
+ROOMS = ("src", "dev", "bench", "proof", "testing", "tests")
 IMPURE = {
     "asyncio",
     "datetime",

@@ -7,8 +7,8 @@ from typing import Any, Final
 import pytest
 
 from dev import ROOT
-from tests.e2e.token_shapes import SHAPES, Shape, guide_code, guide_settings
-from tests.support import skip_or_fail, succeed
+from tests.e2e.support.token_shapes import SHAPES, Shape, guide_code, guide_settings
+from tests.support.commands import skip_or_fail, succeed
 
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.guide)
 

@@ -2,7 +2,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("src", "dev", "bench", "proof", "tests", "clients/python")
+ROOMS = ("src", "dev", "bench", "proof", "testing", "tests", "clients/python")
 
 
 def test_no_module_shadows_the_standard_library() -> None:

@@ -9,9 +9,9 @@ from jsonschema_rs import Draft202012Validator
 
 from dev.generate import openapi
 from dev.generate.openapi_operations import OPERATIONS
-from dev.local.gateway import ROUTES
 from entrypoints.problems import RULES
 from entrypoints.route import Route
+from entrypoints.routes import ROUTES
 
 
 def test_the_description_is_current() -> None:

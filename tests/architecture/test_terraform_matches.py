@@ -15,14 +15,14 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from dev.local import cors
-from dev.local.gateway import ROUTES
-from dev.operate.stack import FUNCTIONS, function_name
+from dev.operate.stage import FUNCTIONS, function_name
 from domain.names import GROUP_PATTERN, MAX_PATH_PREFIX, PATH_PREFIX_PATTERN
 from domain.streams import CEILING
 from entrypoints import operator_routes
 from entrypoints.groups import MOST_GROUPS_IN_ALL
 from entrypoints.operators import OperatorRoute
 from entrypoints.route import Route
+from entrypoints.routes import ROUTES
 from entrypoints.settings import MOST_LEASE_SECONDS_WITH_TOKENS, Settings
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"

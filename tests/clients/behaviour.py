@@ -19,7 +19,7 @@ import localstack_client.session
 import pytest
 
 from dev.local.local_service import LocalService
-from tests.proxy import Proxy
+from tests.support.proxy import Proxy
 
 LEASE_SECONDS: Final = 3  # long enough that a busy machine makes no stream lapse
 GRACE_SECONDS: Final = 1

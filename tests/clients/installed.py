@@ -15,7 +15,7 @@ from typing import Final
 
 from dev.emulators.dynamodb_local import java
 from dev.tools.cache import CannotFetch
-from tests.support import skip_or_fail, succeed
+from tests.support.commands import skip_or_fail, succeed
 
 HERE: Final = Path(__file__).parent
 CLIENTS: Final = HERE.parents[1] / "clients"

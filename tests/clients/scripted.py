@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar, Final, Self
 
-from tests.loopback import LoopbackServer
+from tests.support.loopback import LoopbackServer
 
 WITHIN_SECONDS: Final = 20
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.clients.behaviour import Behaviour, outage, plan, service, store, tokens
 from tests.clients.installed import javascript_client
-from tests.support import skip_or_fail
+from tests.support.commands import skip_or_fail
 
 __all__ = ["outage", "plan", "service", "store", "tokens"]  # fixtures
 

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page
 
 from dev import ROOT
 from dev.tools.servers import free_port
-from tests.browser import installed_browser
-from tests.loopback import LOOPBACK, LoopbackServer, Pages
+from tests.support.browser import installed_browser
+from tests.support.loopback import LOOPBACK, LoopbackServer, Pages
 
 pytestmark = pytest.mark.e2e
 

@@ -20,7 +20,7 @@ from tests.clients.installed import (
     javascript_client,
     python_client,
 )
-from tests.support import skip_or_fail, succeed
+from tests.support.commands import skip_or_fail, succeed
 
 pytestmark = pytest.mark.e2e
 

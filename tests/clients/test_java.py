@@ -11,7 +11,7 @@ import pytest
 from tests.clients.behaviour import Player
 from tests.clients.installed import HERE, java_client, java_home, java_program
 from tests.clients.scripted import Answer, Request, ScriptedService
-from tests.support import succeed
+from tests.support.commands import succeed
 
 pytestmark = pytest.mark.long
 

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from tests.support import skip_or_fail, succeed
+from tests.support.commands import skip_or_fail, succeed
 
 CLIENT: Final = Path(__file__).parents[2] / "clients" / "js"
 TYPESCRIPT: Final = CLIENT / "node_modules" / "typescript" / "bin" / "tsc"

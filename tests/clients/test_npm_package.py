@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dev import ROOT
-from tests.browser import installed_browser
 from tests.clients.installed import GUIDE, blocks, examples, javascript_package, npm
-from tests.loopback import LoopbackServer, Pages
-from tests.support import skip_or_fail, succeed
+from tests.support.browser import installed_browser
+from tests.support.commands import skip_or_fail, succeed
+from tests.support.loopback import LoopbackServer, Pages
 
 CLIENT: Final = ROOT / "clients" / "js"
 PROJECTS: Final = Path(__file__).parent / "projects"

@@ -28,7 +28,7 @@ from domain.writes import (
     after,
     permits,
 )
-from tests.properties import examples
+from tests.support.properties import examples
 
 RETAIN = 4_000_000_000
 """An item's TTL that lies ahead, so that no store sweeps it under a test."""

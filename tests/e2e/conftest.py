@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page
 
 from dev import ROOT
 from dev.local.local_service import LocalService
-from tests.browser import installed_browser
-from tests.support import skip_or_fail
+from tests.support.browser import installed_browser
+from tests.support.commands import skip_or_fail
 
 HLS: Final = ROOT / "dev" / "local" / "page" / "node_modules" / "hls.js"
 REFUSAL: Final = "Failed to load resource: the server responded with a status of "

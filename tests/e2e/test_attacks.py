@@ -19,8 +19,7 @@ from dev.emulators.ministack import REGION, start_emulator
 from dev.operate.smoke import USER, SmokeError, signature, smoke
 from stream_limiter_client import AsyncStreamLimiter, LimitReached, ServiceError, StreamLimiter
 from tests.clients.installed import examples, python_client
-from tests.e2e.attacked import SCRIPT, START, World
-from tests.e2e.attacks import (
+from tests.e2e.support.attacks import (
     CLAIMS,
     INPUTS,
     OPERATOR,
@@ -31,8 +30,9 @@ from tests.e2e.attacks import (
     Attack,
     json_of,
 )
-from tests.e2e.deployed import need_the_tools, published_issuer, stage
-from tests.e2e.token_attacks import (
+from tests.e2e.support.deployment import need_the_tools, published_issuer, stage
+from tests.e2e.support.target import SCRIPT, START, World
+from tests.e2e.support.token_attacks import (
     CIRCLES,
     CONFIG,
     ESCAPES,
@@ -45,8 +45,9 @@ from tests.e2e.token_attacks import (
     claims_of,
 )
 from tests.edge.tokens import FOREIGN_KEY, KEY, key_text
-from tests.logs import log_lines, telling
-from tests.support import client_of, succeed
+from tests.support.commands import succeed
+from tests.support.logs import log_lines, telling
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -11,9 +11,9 @@ import pytest
 
 from dev.emulators.ministack import start_emulator
 from dev.tools.terraform import Stack
-from tests.e2e.deployed import need_the_tools, stage
-from tests.e2e.strict_gateway import StrictGateway
-from tests.support import client_of
+from tests.e2e.support.deployment import need_the_tools, stage
+from tests.e2e.support.strict_gateway import StrictGateway
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

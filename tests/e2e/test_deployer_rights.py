@@ -12,14 +12,14 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from dev.emulators.ministack import REGION, Emulator, start_emulator
+from dev.emulators.ministack import REGION, Emulator, emulated_api_url, emulated_environment, start_emulator
 from dev.operate.hash_key import HashKey, HashKeyError
-from dev.operate.stack import emulated_api_url, emulated_environment, hash_key_parameter
+from dev.operate.stage import hash_key_parameter
 from dev.packaging import package
 from dev.tools.terraform import Stack, TerraformError
-from tests.documented import deployer_policy
-from tests.e2e.deployed import need_the_tools
-from tests.support import client_of
+from tests.e2e.support.deployment import need_the_tools
+from tests.support.documented import deployer_policy
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

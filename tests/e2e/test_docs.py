@@ -18,9 +18,9 @@ from dev import ROOT
 from dev.generate.docs import MKDOCS, PORT, SITE
 from dev.local.local_service import LocalService
 from dev.tools.servers import free_port
-from tests.browser import installed_browser
-from tests.loopback import LoopbackServer, Pages
-from tests.support import skip_or_fail, succeed
+from tests.support.browser import installed_browser
+from tests.support.commands import skip_or_fail, succeed
+from tests.support.loopback import LoopbackServer, Pages
 
 CLIENTS = sorted(readme.parent.name for readme in ROOT.glob("clients/*/README.md"))
 

@@ -9,11 +9,14 @@ from typing import Final
 
 import pytest
 
-from dev.operate import stack
-from dev.operate.stack import ATTEMPTS, LocalStage, StackError, down
+from dev.emulators import local_stage
+from dev.emulators.local_stage import LocalStage
+from dev.local import stack
+from dev.local.stack import ATTEMPTS, down
+from dev.operate.stage import StackError
 from dev.tools.terraform import Stack, TerraformError
-from tests.e2e.deployed import need_the_tools
-from tests.loopback import LoopbackServer
+from tests.e2e.support.deployment import need_the_tools
+from tests.support.loopback import LoopbackServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -59,7 +62,8 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     states.mkdir()
     monkeypatch.setattr(stack, "ROOT", tmp_path)
     monkeypatch.setattr(stack, "STATES", states)
-    monkeypatch.setattr(stack, "RECORD", states / "local.json")
+    monkeypatch.setattr(local_stage, "STATES", states)
+    monkeypatch.setattr(local_stage, "RECORD", states / "local.json")
     name = "stream-limiter-local-start"
     function = {
         "mode": "managed",

@@ -9,11 +9,10 @@ import pytest
 
 from dev import ROOT
 from dev.emulators.edge import FUNCTION
-from dev.emulators.ministack import Emulator, start_emulator
-from dev.operate.stack import emulated_environment
+from dev.emulators.ministack import Emulator, emulated_environment, start_emulator
 from dev.tools.terraform import Stack, copy_configuration, said
-from tests.e2e.deployed import need_the_tools
-from tests.support import client_of
+from tests.e2e.support.deployment import need_the_tools
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

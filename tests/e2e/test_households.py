@@ -10,10 +10,10 @@ import pytest
 from botocore.credentials import Credentials
 
 from dev.emulators.ministack import start_emulator
-from tests.e2e.attacked import START, World
-from tests.e2e.deployed import need_the_tools, published_issuer, stage
-from tests.logs import log_lines, telling
-from tests.support import client_of
+from tests.e2e.support.deployment import need_the_tools, published_issuer, stage
+from tests.e2e.support.target import START, World
+from tests.support.logs import log_lines, telling
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

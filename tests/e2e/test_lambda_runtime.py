@@ -12,7 +12,8 @@ from dev.emulators import lambda_runtime
 from dev.emulators.lambda_runtime import LambdaRuntime, LambdaRuntimeError
 from dev.emulators.table import ensure_table
 from dev.packaging import package
-from tests.support import check_original_contract, client_of, skip_or_fail
+from tests.support.commands import skip_or_fail
+from tests.support.service import check_original_contract, client_of
 from tests.unit.entrypoints.calls import event
 
 pytestmark = pytest.mark.e2e

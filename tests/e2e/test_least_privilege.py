@@ -14,10 +14,10 @@ from botocore.credentials import Credentials
 
 from dev.emulators.ministack import start_emulator
 from dev.tools.terraform import Stack, TerraformError
-from tests.e2e.attacked import signature
-from tests.e2e.deployed import need_the_tools, stage
-from tests.logs import log_lines, telling
-from tests.support import client_of
+from tests.e2e.support.deployment import need_the_tools, stage
+from tests.e2e.support.target import signature
+from tests.support.logs import log_lines, telling
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -13,7 +13,8 @@ import pytest
 from dev import ROOT
 from dev.emulators.localstack import start_localstack, unavailable
 from dev.emulators.ministack import Emulator, marker
-from tests.support import client_of, skip_or_fail
+from tests.support.commands import skip_or_fail
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -9,12 +9,12 @@ from typing import Any, Final, TypeAlias
 import httpx
 import pytest
 
-from dev.emulators.ministack import Emulator, start_emulator
-from dev.operate.stack import emulated_environment
-from tests.e2e import insights
-from tests.e2e.deployed import need_the_tools
-from tests.e2e.watched import copied
-from tests.support import client_of, succeed
+from dev.emulators.ministack import Emulator, emulated_environment, start_emulator
+from tests.e2e.support import insights
+from tests.e2e.support.deployment import need_the_tools
+from tests.e2e.support.watched_stage import copied
+from tests.support.commands import succeed
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

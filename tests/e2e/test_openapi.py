@@ -7,7 +7,7 @@ import pytest
 
 from dev import ROOT
 from dev.local.local_service import LocalService
-from tests.support import skip_or_fail, succeed
+from tests.support.commands import skip_or_fail, succeed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 

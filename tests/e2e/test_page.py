@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from dev.local.local_service import LocalService
-from tests.e2e.household import (
+from tests.e2e.support.household import (
     DEVICES,
     SETTINGS,
     TAKEN,

@@ -19,10 +19,10 @@ from adapters.playback_keys import PlaybackKey, parse_keys
 from adapters.playback_token import TokenMint
 from dev import ROOT
 from dev.emulators.edge import Edge, Passed, Refused
-from dev.emulators.ministack import Emulator, start_emulator
-from dev.operate.stack import emulated_environment
-from tests.loopback import LoopbackServer
-from tests.support import client_of, succeed
+from dev.emulators.ministack import Emulator, emulated_environment, start_emulator
+from tests.support.commands import succeed
+from tests.support.loopback import LoopbackServer
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

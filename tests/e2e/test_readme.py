@@ -15,8 +15,9 @@ import pytest
 
 from dev.emulators.ministack import environment_for, start_emulator
 from dev.local.local_service import LocalService
-from tests.e2e.deployed import need_the_tools
-from tests.support import client_of, skip_or_fail, succeed
+from tests.e2e.support.deployment import need_the_tools
+from tests.support.commands import skip_or_fail, succeed
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -61,7 +62,7 @@ ELSEWHERE: Final = {
     "make test": "this very run",
     "make docs": "test_docs.py",
     "make help-all": "test_help.py",
-    "make bootstrap": "test_rollout.py",
+    "make remote-state": "test_rollout.py",
     "make playback-key": "test_playback_key.py",
     "make rollback STAGE=dev": "test_rollout.py, which has a release to go back to",
 }

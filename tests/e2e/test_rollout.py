@@ -19,13 +19,13 @@ import httpx
 import pytest
 
 from dev import ROOT
-from dev.emulators.ministack import Emulator, start_emulator
+from dev.emulators.ministack import Emulator, emulated_api_url, emulated_environment, start_emulator
 from dev.operate.smoke import USER, smoke
-from dev.operate.stack import FUNCTIONS, STATES, emulated_api_url, emulated_environment
+from dev.operate.stage import FUNCTIONS
 from dev.packaging import package
-from dev.tools.terraform import binary
-from tests.e2e.deployed import need_the_tools
-from tests.support import client_of
+from dev.tools.terraform import STATES, binary
+from tests.e2e.support.deployment import need_the_tools
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -129,7 +129,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     state.write_text(json.dumps({**left_here, "outputs": outputs}))
     with start_emulator(enforce_iam=True) as emulator:
         yield Desk(emulator, stage, tmp_path_factory.mktemp("desk") / "states.s3.tfbackend")
-    for left in (f"bootstrap-{BUCKET}", stage):
+    for left in (f"state-bucket-{BUCKET}", stage):
         shutil.rmtree(ROOT / "build" / "stacks" / left, ignore_errors=True)
         for file in STATES.glob(f"{left}.tfstate*"):
             file.unlink()
@@ -152,9 +152,9 @@ def shown(graph: dict[str, Any], events: list[dict[str, Any]]) -> list[float]:
     ]
 
 
-def test_bootstrap_makes_a_bucket_and_moves_the_state_there(desk: Desk) -> None:
+def test_remote_state_makes_a_bucket_and_moves_the_state_there(desk: Desk) -> None:
     """Terraform's state is in a bucket that is versioned and private; a state that was here is there now."""
-    done = desk.run("dev.operate.bootstrap", BUCKET=BUCKET, AUTO_APPROVE="1")
+    done = desk.run("dev.operate.remote_state", BUCKET=BUCKET, AUTO_APPROVE="1")
 
     assert done.returncode == 0, done.stdout
     s3 = desk.client("s3")

@@ -17,8 +17,9 @@ import pytest
 
 from dev import ROOT
 from dev.local.local_service import LocalService
-from tests.support import check_original_contract, succeed
-from tests.terminal import COLOUR, terminal
+from tests.support.commands import succeed
+from tests.support.service import check_original_contract
+from tests.support.terminal import COLOUR, terminal
 
 pytestmark = pytest.mark.e2e
 

@@ -17,7 +17,7 @@ from dev.emulators.issuer import unsigned
 from dev.local.local_service import LocalService
 from dev.operate import smoke
 from dev.tools.servers import free_port
-from tests.loopback import LoopbackServer
+from tests.support.loopback import LoopbackServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

@@ -17,12 +17,12 @@ from dev import ROOT
 from dev.emulators.issuer import Issuer
 from dev.emulators.ministack import Emulator, start_emulator
 from dev.tools.terraform import Stack, said
-from tests import documented
-from tests.e2e.attacked import World
-from tests.e2e.attacks import INPUTS, OPEN, Attack
-from tests.e2e.deployed import need_the_tools, stage
-from tests.logs import log_lines, telling
-from tests.support import check_original_contract, client_of
+from tests.e2e.support.attacks import INPUTS, OPEN, Attack
+from tests.e2e.support.deployment import need_the_tools, stage
+from tests.e2e.support.target import World
+from tests.support import documented
+from tests.support.logs import log_lines, telling
+from tests.support.service import check_original_contract, client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.long]
 

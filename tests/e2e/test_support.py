@@ -15,15 +15,15 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from adapters.dynamodb.items import key
-from dev.emulators.ministack import REGION, start_emulator
-from dev.operate.stack import emulated_environment
+from dev.emulators.ministack import REGION, emulated_environment, start_emulator
 from dev.tools.terraform import Stack
-from tests import documented
-from tests.e2e.attacked import World
-from tests.e2e.deployed import need_the_tools, published_issuer, stage
-from tests.e2e.runbook import commands_of
-from tests.logs import log_lines, telling
-from tests.support import client_of, succeed
+from tests.e2e.support.deployment import need_the_tools, published_issuer, stage
+from tests.e2e.support.runbook import commands_of
+from tests.e2e.support.target import World
+from tests.support import documented
+from tests.support.commands import succeed
+from tests.support.logs import log_lines, telling
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -10,9 +10,9 @@ import pytest
 
 from dev.emulators.issuer import Issuer
 from dev.emulators.ministack import start_emulator
-from tests.e2e.deployed import need_the_tools, published_issuer, stage
-from tests.e2e.token_shapes import HOUSEHOLD, LIMIT, SHAPES, UHD_LIMIT, Shape, guide_settings
-from tests.support import client_of
+from tests.e2e.support.deployment import need_the_tools, published_issuer, stage
+from tests.e2e.support.token_shapes import HOUSEHOLD, LIMIT, SHAPES, UHD_LIMIT, Shape, guide_settings
+from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -17,12 +17,12 @@ from dev.packaging.package import SOURCES
 from entrypoints.event_log import EventLog
 from entrypoints.metrics import NAMESPACE
 from entrypoints.settings import LogLevel
-from tests import documented
-from tests.e2e import cloudwatch, runbook
-from tests.e2e.cloudwatch import Metric
-from tests.e2e.deployed import need_the_tools
-from tests.e2e.story import Call, Story
-from tests.e2e.watched import CONCURRENCY, HASH_KEY, watched_stage
+from tests.e2e.support import cloudwatch, runbook
+from tests.e2e.support.cloudwatch import Metric
+from tests.e2e.support.deployment import need_the_tools
+from tests.e2e.support.story import Call, Story
+from tests.e2e.support.watched_stage import CONCURRENCY, HASH_KEY, watched_stage
+from tests.support import documented
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dev.local.local_service import LocalService
-from tests.e2e.household import (
+from tests.e2e.support.household import (
     DEVICES,
     SETTINGS,
     assert_no_film,

@@ -15,9 +15,9 @@ from adapters.playback_keys import parse_keys
 from adapters.playback_token import TokenExpired, TokenInvalid, verify
 from dev import ROOT
 from dev.emulators.edge import Edge, Refused
-from tests.documented import rows as rows_of
 from tests.edge.tokens import EXPIRED, GOOD, INVALID, KEYS, NAMES, PATH, PATHS, Row, key_text, table
-from tests.support import skip_or_fail, succeed
+from tests.support.commands import skip_or_fail, succeed
+from tests.support.documented import rows as rows_of
 
 FOLDER: Final = Path(__file__).parent
 CONFIG: Final = {"mode": "enforce", "keys": {key.kid: key_text(key) for key in KEYS}, "paths": PATHS}

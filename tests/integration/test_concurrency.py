@@ -12,8 +12,8 @@ from domain.errors import LimitReached, NoActiveStream
 from domain.limiter import StreamLimiter
 from domain.policy import Policy
 from domain.requests import EndAnonymous, ListStreams, StartAnonymous, StartNamed
+from testing.fakes import FakeClock
 from tests.conftest import repository_over
-from tests.fakes import FakeClock
 
 THREADS = 32
 

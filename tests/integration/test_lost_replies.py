@@ -10,9 +10,8 @@ from domain.errors import StoreError, StoreUnavailable
 from domain.limiter import StreamLimiter
 from domain.policy import Outcome, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
-from tests.conftest import repository_over
-from tests.fakes import FakeClock
-from tests.wire import (
+from testing.fakes import FakeClock
+from testing.wire import (
     Fault,
     Wire,
     access_denied,
@@ -23,6 +22,7 @@ from tests.wire import (
     server_error,
     throttled,
 )
+from tests.conftest import repository_over
 
 FAULTS: dict[str, Fault] = {
     "lost before it was applied": lost_before,

@@ -17,7 +17,7 @@ from domain.policy import Policy
 from domain.ports import Deadline
 from domain.requests import StartNamed
 from tests.conftest import repository_over
-from tests.support import client_of
+from tests.support.service import client_of
 
 
 @pytest.fixture

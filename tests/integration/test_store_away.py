@@ -19,9 +19,9 @@ from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_start
 from entrypoints.bootstrap import Service
 from entrypoints.route import Route
 from entrypoints.settings import Auth, Settings
+from testing.wire import Fault, Wire, server_error, throttled
 from tests.conftest import TABLE, repository_over
-from tests.proxy import Proxy
-from tests.wire import Fault, Wire, server_error, throttled
+from tests.support.proxy import Proxy
 
 PROMISED_SECONDS = 3.0
 

@@ -27,7 +27,7 @@ from entrypoints.event_log import EventLog
 from entrypoints.settings import LogLevel
 from entrypoints.streamctl import Operator, run
 from tests.conftest import repository_over
-from tests.support import expire
+from tests.support.service import expire
 
 Streamctl: TypeAlias = Callable[..., tuple[int, list[dict[str, Any]]]]
 

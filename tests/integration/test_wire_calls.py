@@ -10,9 +10,9 @@ from domain.errors import LimitReached, NoActiveStream, StreamGone, TooManyStart
 from domain.limiter import StreamLimiter
 from domain.policy import OnLimit, Outcome, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
+from testing.fakes import FakeClock
+from testing.wire import Wire
 from tests.conftest import repository_over
-from tests.fakes import FakeClock
-from tests.wire import Wire
 
 ONE_WRITE = {"UpdateItem": 1}
 TWO_WRITES = {"UpdateItem": 2}

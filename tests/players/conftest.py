@@ -8,10 +8,10 @@ from playwright.sync_api import Browser
 
 from dev import ROOT
 from dev.local.local_service import LocalService
-from tests.browser import installed_browser
-from tests.loopback import LoopbackServer, Pages
 from tests.players.screen import BRIEF_LEASES, SETTINGS, Rival, Screen, opened
-from tests.support import skip_or_fail
+from tests.support.browser import installed_browser
+from tests.support.commands import skip_or_fail
+from tests.support.loopback import LoopbackServer, Pages
 
 HERE: Final = ROOT / "tests" / "players"
 FOLDERS: Final = {"/client/": ROOT / "clients" / "js", "/": HERE}

@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 
 from dev import ROOT
-from tests.support import skip_or_fail, succeed
+from tests.support.commands import skip_or_fail, succeed
 
 TYPESCRIPT: Final = ROOT / "clients" / "js" / "node_modules" / ".bin" / "tsc"
 PLAYERS: Final = ROOT / "tests" / "players"

@@ -8,9 +8,9 @@ import pytest
 from domain.bounds import Bound
 from domain.streams import Lease, Snapshot
 from domain.writes import Admit, Release
-from proof import checker
-from proof.checker import Model, Operation, is_linearizable
-from proof.frozen import FrozenState
+from proof.harness import checker
+from proof.harness.checker import Model, Operation, is_linearizable
+from proof.harness.frozen import FrozenState
 from proof.linearizability import MODEL
 
 

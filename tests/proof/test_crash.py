@@ -5,8 +5,8 @@ import pytest
 from dev.emulators.dynamodb_local import unavailable
 from domain.streams import Lease, Snapshot
 from proof import crash
-from tests.fakes import unhurried
-from tests.support import skip_or_fail
+from testing.fakes import unhurried
+from tests.support.commands import skip_or_fail
 
 
 @pytest.mark.e2e

@@ -7,7 +7,8 @@ import pytest
 
 from entrypoints import stream_start
 from proof import fuzz
-from tests.fakes import unhurried
+from testing.api_description import is_described
+from testing.fakes import unhurried
 
 
 def test_any_event_is_answered_as_described() -> None:
@@ -33,7 +34,7 @@ def test_an_answer_off_the_description_would_be_seen(
     """Its status, its media type and its body must all be described."""
     answer = {"statusCode": status, "headers": {"content-type": media_type}, "body": json.dumps(body)}
 
-    assert fuzz.is_described("POST /stream/start", answer) is described
+    assert is_described("POST /stream/start", answer) is described
 
 
 def test_a_leak_a_failure_and_a_forbidden_write_would_be_seen() -> None:

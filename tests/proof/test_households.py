@@ -1,7 +1,7 @@
 """Honest households that keep their names are never put off, and fresh names are."""
 
 from proof import households
-from tests.fakes import unhurried
+from testing.fakes import unhurried
 
 
 def test_kept_names_are_never_put_off_at_the_default_overlap() -> None:

@@ -16,13 +16,13 @@ from domain.policy import Policy
 from domain.requests import StartNamed
 from domain.streams import Lease, Snapshot
 from domain.token_names import Counted, Recounted
-from proof.exploration import all_scenarios
-from proof.frozen import FrozenState
+from proof.harness.frozen import FrozenState
 from proof.model import steps
 from proof.model.explore import Explored, explore
 from proof.model.promises import Violation, must_have_too_many_names
 from proof.model.states import USER, Host, World
 from proof.model.token_scenarios import POLICY
+from proof.model_checking import all_scenarios
 
 pytestmark = pytest.mark.long
 

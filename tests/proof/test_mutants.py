@@ -3,9 +3,9 @@ from importlib import import_module
 
 import pytest
 
+from proof.harness.mutation import MUTANTS
 from proof.mutants import GOAL_MUTANTS, prove
-from proof.seeded_bugs import MUTANTS
-from tests.fakes import unhurried
+from testing.fakes import unhurried
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -10,7 +10,7 @@ import pytest
 from domain.errors import Refusal
 from domain.policy import OnLimit, Policy
 from domain.streams import Lease
-from tests.fakes import FakeTokens
+from testing.fakes import FakeTokens
 from tests.unit.domain.household import Household
 
 SECONDS = 400

@@ -7,10 +7,10 @@ from types import ModuleType
 import pytest
 
 from dev.emulators.dynamodb_local import unavailable
-from proof import contention, faults, linearizability, stateful
-from proof.stores import Way, stores
-from tests.fakes import unhurried
-from tests.support import skip_or_fail
+from proof import contention, faults, linearizability, model_based
+from testing.fakes import unhurried
+from testing.stores import Way, stores
+from tests.support.commands import skip_or_fail
 
 pytestmark = pytest.mark.long
 
@@ -25,7 +25,7 @@ def ways() -> Iterator[tuple[Way, ...]]:
         yield running
 
 
-@pytest.mark.parametrize(("proof", "size"), [(faults, 100), (stateful, 10)], ids=["faults", "stateful"])
+@pytest.mark.parametrize(("proof", "size"), [(faults, 100), (model_based, 10)], ids=["faults", "model_based"])
 def test_over_both_stores(proof: ModuleType, size: int, ways: tuple[Way, ...]) -> None:
     """Nothing is counted twice, refused without need or leaked; every repository is as the model."""
     (row,) = proof.prove(2, size, unhurried, map, lambda: nullcontext(ways))

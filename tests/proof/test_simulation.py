@@ -3,9 +3,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from proof.seeded_bugs import MUTANT
+from proof.harness.mutation import MUTANT
 from proof.simulation import Scene, play, prove
-from tests.fakes import unhurried
+from testing.fakes import unhurried
 
 ROOT = Path(__file__).parents[2]
 

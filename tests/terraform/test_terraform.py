@@ -12,9 +12,9 @@ import pytest
 from dev import ROOT
 from dev.tools.servers import end
 from dev.tools.terraform import CONFIGURATION, REGISTRY, TerraformError, binary, plugin_options, said
-from tests.support import skip_or_fail
+from tests.support.commands import skip_or_fail
 
-ROOTS = ["terraform", "terraform/bootstrap", "terraform/edge", "examples/module", "examples/cloudfront"]
+ROOTS = ["terraform", "terraform/state-bucket", "terraform/edge", "examples/module", "examples/cloudfront"]
 FILES = [(root, file.name) for root in ROOTS for file in sorted((ROOT / root / "tests").glob("*.tftest.hcl"))]
 PLAN_FOR_NEWEST_RUNTIME = """
 mock_provider "aws" {}

@@ -13,8 +13,8 @@ from domain.requests import EndNamed, StartAnonymous, StartNamed
 from domain.streams import AnonymousSlots, Displaced, GoneReason, Lease, Snapshot
 from domain.writes import Extend
 from entrypoints.bootstrap import random_key
+from testing.fakes import FakeClock
 from tests.conftest import TABLE, repository_over
-from tests.fakes import FakeClock
 
 WRITE_UNIT_BYTES = 1024
 MAX_STREAM_ID = 64

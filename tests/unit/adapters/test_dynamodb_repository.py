@@ -12,7 +12,7 @@ from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled
 from domain.ports import Deadline, Landed, Rejected
 from domain.streams import Snapshot
 from domain.writes import Release
-from tests.fakes import FakeClock
+from testing.fakes import FakeClock
 
 ATTEMPT_SECONDS = 1.0
 WRITE = Release("1", "a", None)

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.aws.errors import NoAnswer
 from adapters.aws.http_transport import Endpoint, HttpTransport, Response
-from tests.fakes import FakeClock
+from testing.fakes import FakeClock
 from tests.unit.adapters.server import OK, TIMEOUTS, Serve, Start, TransportTo, answering, post
 
 

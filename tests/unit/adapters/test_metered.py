@@ -6,7 +6,7 @@ import pytest
 from adapters.aws.errors import ErrorAnswer, NoAnswer
 from adapters.dynamodb.metered import MeteredApi
 from adapters.store_calls import StoreCalls
-from tests.fakes import FakeClock
+from testing.fakes import FakeClock
 
 REFUSED = ErrorAnswer("ConditionalCheckFailedException", 400, request_id="R2")
 

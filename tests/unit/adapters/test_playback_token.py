@@ -21,7 +21,7 @@ from adapters.playback_token import (
 )
 from domain.names import MAX_PATH_PREFIX, MOST_GROUPS
 from domain.streams import Lease
-from tests.properties import examples
+from tests.support.properties import examples
 
 NOW = 1_800_000_000
 KEY = PlaybackKey("2026-a", bytes(range(32)))

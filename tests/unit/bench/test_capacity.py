@@ -26,8 +26,8 @@ from dev import ROOT
 from domain.limiter import StreamLimiter
 from domain.policy import Policy
 from domain.requests import EndNamed, Heartbeat, StartNamed
-from proof.simulated.dynamodb import SimulatedDynamoDb
-from tests.fakes import FakeClock
+from testing.fakes import FakeClock
+from testing.simulated_dynamodb import SimulatedDynamoDb
 
 PRICES = load_prices()
 TRACE_ID = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"

@@ -4,7 +4,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from dev.local.cors import HEADERS, METHODS, Origins, parse_origins
-from tests.support import ask
+from tests.support.service import ask
 
 LOCAL = ("http://localhost:5173", "https://localhost", "http://127.0.0.1:8000", "http://[::1]:8080")
 FOREIGN = (

@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 
 from dev.local.demo import page
 from entrypoints.settings import Settings
-from tests.support import ask
+from tests.support.service import ask
 
 
 def test_the_pages_plan_is_the_services() -> None:

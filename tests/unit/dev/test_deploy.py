@@ -1,4 +1,4 @@
-"""What `make deploy` and `make bootstrap` take for a stage, and what they refuse."""
+"""What `make deploy` and `make remote-state` take for a stage, and what they refuse."""
 
 import secrets
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from typing import Final
 import pytest
 
 from dev.operate import deploy
-from dev.operate.bootstrap import bootstrap
 from dev.operate.deploy import chosen_stack, common_hash_key, tidy_up
-from dev.operate.stack import STATES, StackError
-from dev.tools.terraform import CONFIGURATION
+from dev.operate.remote_state import use_remote_state
+from dev.operate.stage import StackError
+from dev.tools.terraform import CONFIGURATION, STATES
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +99,7 @@ def test_a_remote_state_that_is_named_must_be_there(tmp_path: Path, monkeypatch:
     """A misspelt file would else mean a second stage, with its state on this machine."""
     monkeypatch.setenv("BACKEND_CONFIG", str(tmp_path / "misspelt.s3.tfbackend"))
 
-    with pytest.raises(StackError, match=r"misspelt\.s3\.tfbackend: `make bootstrap` writes it"):
+    with pytest.raises(StackError, match=r"misspelt\.s3\.tfbackend: `make remote-state` writes it"):
         chosen_stack()
 
 
@@ -141,4 +141,4 @@ def test_a_deployment_succeeds_where_old_versions_cannot_be_deleted(
 def test_a_bucket_must_be_named() -> None:
     """No name could be guessed that nobody else has."""
     with pytest.raises(StackError, match="Which bucket"):
-        bootstrap()
+        use_remote_state()

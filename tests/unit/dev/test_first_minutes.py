@@ -49,7 +49,7 @@ def copy(folder: Path) -> None:
 
 def stack(tmp_path: Path, command: str, **environment: str) -> str:
     """Run a command about a stack for somebody who has no AWS profile either."""
-    module = "dev.operate.stack" if command == "up" else "dev.operate.deploy"
+    module = "dev.local.stack" if command == "up" else "dev.operate.deploy"
     return python(ROOT, module, command, HOME=str(tmp_path), **environment)
 
 
@@ -195,7 +195,7 @@ def test_a_port_that_is_taken_is_told_by_make_up(tmp_path: Path) -> None:
     """Unless it is an emulator that has it; nothing is applied to what else is there."""
     copy(tmp_path)
     with taken_port() as port:
-        said = python(tmp_path, "dev.operate.stack", "up", TERRAFORM="true", EMULATOR_PORT=port)
+        said = python(tmp_path, "dev.local.stack", "up", TERRAFORM="true", EMULATOR_PORT=port)
     assert said == f"Port {port} is taken by something that is no emulator: choose EMULATOR_PORT=…."
 
 

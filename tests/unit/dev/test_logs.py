@@ -9,7 +9,7 @@ import pytest
 
 from dev.operate import logs
 from dev.operate.logs import GREEN, GREY, RED, YELLOW, as_json, messages, readable
-from dev.operate.stack import FUNCTIONS
+from dev.operate.stage import FUNCTIONS
 
 EVENT = {
     "timestamp": "2026-11-24T06:58:50.014018Z",

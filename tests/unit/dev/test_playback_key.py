@@ -11,7 +11,7 @@ from adapters.playback_keys import PlaybackKey
 from dev.operate import playback_key
 from dev.operate.playback_key import KeysError, chosen, main, revoke, rotate, set_mode, set_paths, show
 from dev.operate.rotation import name_of, next_step
-from dev.operate.stack import StackError
+from dev.operate.stage import StackError
 from tests.unit.dev.key_places import (
     OPENED_AT,
     PARAMETER,

@@ -3,7 +3,7 @@
 import pytest
 
 from dev.operate.retention import delete_old_versions, kept_releases
-from dev.operate.stack import StackError
+from dev.operate.stage import StackError
 from tests.unit.dev.published import Lambda
 
 NAMES = ("start", "end")

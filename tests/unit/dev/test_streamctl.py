@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from dev import ROOT
 from dev.operate import streamctl
-from dev.operate.stack import StackError
+from dev.operate.stage import StackError
 
 
 def python(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

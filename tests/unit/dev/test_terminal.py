@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from dev.local.terminal import RequestLines, WithoutEvents
 from dev.operate.logs import GREEN, RED, YELLOW
-from tests.support import ask
-from tests.terminal import COLOUR
+from tests.support.service import ask
+from tests.support.terminal import COLOUR
 
 NAMES = {"userId": "household", "streamId": "television-of-the-living-room"}
 ESCAPE = "\033"

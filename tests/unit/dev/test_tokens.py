@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
+from dev.emulators import local_stage
 from dev.emulators.issuer import Issuer
-from dev.local import tokens
-from dev.operate import stack
-from dev.operate.stack import LocalStage
+from dev.emulators.local_stage import LocalStage
+from dev.local import stack, tokens
 
 
 @pytest.fixture
 def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage under `auth = jwt` that was brought up for households; no emulator is needed to sign."""
     monkeypatch.setattr(stack, "STATES", tmp_path)
-    monkeypatch.setattr(stack, "RECORD", tmp_path / "local.json")
+    monkeypatch.setattr(local_stage, "STATES", tmp_path)
+    monkeypatch.setattr(local_stage, "RECORD", tmp_path / "local.json")
     LocalStage(4566, None, "jwt", "custom:household").write()
 
 
@@ -78,5 +79,5 @@ def test_a_stage_is_remembered_with_its_users_claim() -> None:
     """So a second `make up` and `make down` apply what the first one did."""
     local = LocalStage.recorded()
     assert local is not None
-    assert local.stack().variables["user_claim"] == "custom:household"
-    assert isinstance(local.issuer(), Issuer)
+    assert stack.stack_of(local).variables["user_claim"] == "custom:household"
+    assert isinstance(stack.issuer_of(local), Issuer)

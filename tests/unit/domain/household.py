@@ -5,7 +5,7 @@ from domain.policy import Policy
 from domain.ports import TokenIssuer
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
 from domain.streams import LiveStreams
-from tests.fakes import FakeClock, RecordingRepository
+from testing.fakes import FakeClock, RecordingRepository
 from tests.unit.domain.states import NOW, USER
 
 

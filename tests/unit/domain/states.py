@@ -15,7 +15,7 @@ from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import StartAnonymous, StartNamed, StartRequest
 from domain.streams import CEILING, NO_SLOTS, AnonymousSlots, Displaced, GoneReason, Lease, Snapshot
 from domain.writes import Admit, Freed
-from tests.properties import examples
+from tests.support.properties import examples
 
 NOW: Final = 1_800_000_000
 USER: Final = "user-1"

@@ -11,7 +11,7 @@ from domain.ports import Deadline, StreamRepository
 from domain.streams import AnonymousSlots, Lease, Snapshot
 from domain.token_names import Counted
 from domain.writes import Admit, AnonymousStream, Extend, Freed, Release, Repair, Write
-from tests.fakes import FakeClock, RecordingRepository
+from testing.fakes import FakeClock, RecordingRepository
 from tests.unit.domain.races import RacingRepository
 from tests.unit.domain.states import NOW, USER, dead, lease, state
 

@@ -15,7 +15,7 @@ from domain.requests import EndNamed, StartAnonymous, StartNamed
 from domain.streams import AnonymousSlots, Lease, Snapshot
 from domain.token_names import Recounted
 from domain.writes import NOTHING, Admit, Ended, Freed, Release, after, permits
-from tests.fakes import FailingRepository, FakeClock
+from testing.fakes import FailingRepository, FakeClock
 from tests.unit.domain.household import Household, names
 from tests.unit.domain.states import NOW, POLICY, RETAIN, USER, dead, lease, state
 

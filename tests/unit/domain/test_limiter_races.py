@@ -9,7 +9,7 @@ from domain.policy import OnLimit, OnStoreFailure, Outcome, Policy
 from domain.ports import Deadline, Landed, Rejected
 from domain.requests import StartNamed
 from domain.writes import Extend, Release, Write
-from tests.fakes import FakeClock
+from testing.fakes import FakeClock
 from tests.unit.domain.household import Household, live, names
 from tests.unit.domain.races import RacingRepository
 from tests.unit.domain.states import NOW, USER

@@ -22,7 +22,7 @@ from domain.requests import (
     StartNamed,
 )
 from domain.streams import Lease, LiveStreams
-from tests.fakes import FailingRepository, FakeClock
+from testing.fakes import FailingRepository, FakeClock
 from tests.unit.domain.states import NOW, USER
 
 OPEN = Policy(on_store_failure=OnStoreFailure.OPEN)

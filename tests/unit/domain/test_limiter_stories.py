@@ -19,8 +19,8 @@ from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.ports import Deadline
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed, StartRequest
 from domain.streams import CEILING, Lease, Snapshot
-from tests.fakes import FakeClock
-from tests.properties import examples
+from testing.fakes import FakeClock
+from tests.support.properties import examples
 from tests.unit.domain.states import USER, parts
 
 POLICY = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=30)

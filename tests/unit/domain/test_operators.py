@@ -8,7 +8,7 @@ from domain.operators import EndStreams, OperatorAnswer, ShowStreams, end_stream
 from domain.policy import Outcome, Policy
 from domain.ports import Deadline
 from domain.streams import AnonymousSlots, LiveStreams, Snapshot, SpentToken
-from tests.fakes import FakeClock, RecordingRepository
+from testing.fakes import FakeClock, RecordingRepository
 from tests.unit.domain.household import Household
 from tests.unit.domain.races import RacingRepository
 from tests.unit.domain.states import NOW, USER, dead, lease

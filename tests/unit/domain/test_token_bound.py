@@ -22,7 +22,7 @@ from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import Lease, Snapshot, SpentToken
 from domain.token_names import Counted, Recounted
 from domain.writes import Admit, Extend
-from tests.fakes import FailingRepository, FakeClock, FakeTokens
+from testing.fakes import FailingRepository, FakeClock, FakeTokens
 from tests.unit.domain.household import Household
 from tests.unit.domain.states import NOW, RETAIN, USER, dead, lease, named, state
 

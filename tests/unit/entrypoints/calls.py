@@ -9,16 +9,15 @@ from typing import Any, Final
 from adapters.aws.api import AwsApi
 from adapters.in_memory import InMemoryStreamRepository
 from adapters.store_calls import StoreCalls
-from dev.local import gateway
 from domain.ports import Clock, StreamRepository
-from entrypoints import bootstrap
+from entrypoints import bootstrap, routes
 from entrypoints.route import Route
 from entrypoints.settings import Settings
-from proof.fuzz import is_described
-from tests.fakes import FakeClock
+from testing.api_description import is_described
+from testing.fakes import FakeClock
 
 EVENTS: Final = Path(__file__).parents[2] / "events"
-ROUTES: Final[dict[str, Route[Any, Any]]] = {route.key: route for route in gateway.ROUTES}
+ROUTES: Final[dict[str, Route[Any, Any]]] = {route.key: route for route in routes.ROUTES}
 CALLS: Final = ("start", "start_named", "heartbeat", "end", "end_named", "list")
 """An ordinary call of each kind that a player or a backend makes, by the name of its event."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes import FakeClock, RecordingRepository
+from testing.fakes import FakeClock, RecordingRepository
 from tests.unit.entrypoints.calls import Api
 
 

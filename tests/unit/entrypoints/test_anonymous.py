@@ -5,7 +5,7 @@ import json
 import pytest
 
 from domain.errors import StoreUnavailable
-from tests.fakes import FailingRepository, RecordingRepository
+from testing.fakes import FailingRepository, RecordingRepository
 from tests.unit.entrypoints.calls import Api, assert_problem
 from tests.unit.entrypoints.test_callers import SIGNED, refusal, token
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.fakes import RecordingRepository
+from testing.fakes import RecordingRepository
 from tests.unit.entrypoints.calls import Api, HttpAnswer
 
 NAMES = st.sampled_from(["userId", "streamId", "device", "replaces", "", "maxStreams"])

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import RecordingRepository
+from testing.fakes import RecordingRepository
 from tests.unit.entrypoints.calls import CALLS, Api, HttpAnswer, event
 
 SUBJECT = "viewer-1"

@@ -11,7 +11,7 @@ from domain.writes import Write
 from entrypoints.event_log import EventLog
 from entrypoints.metrics import METADATA, embedded
 from entrypoints.settings import LogLevel
-from tests.fakes import FailingRepository, FakeClock, RecordingRepository
+from testing.fakes import FailingRepository, FakeClock, RecordingRepository
 from tests.unit.entrypoints.calls import Api, LambdaContext, event
 
 USER = "viewer-4711"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.errors import StoreUnavailable
-from tests.fakes import FailingRepository, RecordingRepository
+from testing.fakes import FailingRepository, RecordingRepository
 from tests.unit.entrypoints.calls import Api, HttpAnswer, assert_problem
 from tests.unit.entrypoints.test_callers import SIGNED, SUBJECT, token
 

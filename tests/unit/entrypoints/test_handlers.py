@@ -6,8 +6,8 @@ import pytest
 
 from domain.streams import Lease
 from entrypoints.answer_models import StreamView
-from tests.fakes import FakeClock, RecordingRepository
-from tests.support import AT_LIMIT, NOTHING_OPEN, check_original_contract
+from testing.fakes import FakeClock, RecordingRepository
+from tests.support.service import AT_LIMIT, NOTHING_OPEN, check_original_contract
 from tests.unit.entrypoints.calls import (
     CALLS,
     EVENTS,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled, StoreUnavailable
-from tests.fakes import FailingRepository, FakeClock
+from testing.fakes import FailingRepository, FakeClock
 from tests.unit.entrypoints.calls import CALLS, OPERATOR_CALLS, Api, assert_problem, event, in_seconds, moment
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from domain.errors import InvalidInput
 from entrypoints.http_request import HttpRequest
-from tests.fakes import RecordingRepository
+from testing.fakes import RecordingRepository
 from tests.unit.entrypoints.calls import Api, assert_problem, event
 
 

@@ -12,8 +12,8 @@ from domain.policy import Outcome
 from entrypoints import bootstrap, stream_start
 from entrypoints.problems import RULES
 from entrypoints.settings import Settings
-from tests import documented
-from tests.fakes import FailingRepository, FakeClock
+from testing.fakes import FailingRepository, FakeClock
+from tests.support import documented
 from tests.unit.entrypoints.calls import CALLS, OPERATOR_CALLS, ROUTES, Api, LambdaContext, event
 
 Output = pytest.CaptureFixture[str]

@@ -8,8 +8,8 @@ import pytest
 from adapters.store_calls import StoreCalls
 from entrypoints import bootstrap, operator_routes
 from entrypoints.settings import Settings
-from tests import documented
-from tests.fakes import FakeClock, RecordingRepository
+from testing.fakes import FakeClock, RecordingRepository
+from tests.support import documented
 from tests.unit.domain.races import RacingRepository
 from tests.unit.entrypoints.calls import (
     OPERATOR_CALLS,

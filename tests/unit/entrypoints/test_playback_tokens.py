@@ -9,8 +9,8 @@ from adapters.aws.errors import NoAnswer
 from adapters.playback_keys import parse_keys
 from adapters.playback_token import TokenMint, verify
 from domain.errors import StoreUnavailable
-from tests.fakes import FailingRepository, FakeClock, RecordingRepository
-from tests.logs import telling
+from testing.fakes import FailingRepository, FakeClock, RecordingRepository
+from tests.support.logs import telling
 from tests.unit.entrypoints.calls import Api, assert_problem
 
 KEY = f"2026-a:{'k' * 43}"

@@ -16,8 +16,8 @@ from entrypoints.event_log import EventLog
 from entrypoints.metrics import embedded, embedded_together
 from entrypoints.sampling import SampledEventLog
 from entrypoints.settings import LogLevel, Settings
-from tests import documented
-from tests.fakes import FailingRepository, FakeClock
+from testing.fakes import FailingRepository, FakeClock
+from tests.support import documented
 from tests.unit.entrypoints.calls import Api
 
 Event = dict[str, Any]

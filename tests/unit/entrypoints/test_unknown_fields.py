@@ -7,8 +7,8 @@ from urllib.parse import quote
 import pytest
 
 from entrypoints.request_models import FIELDS, RequestModel, StartBody
-from tests.documented import rows
-from tests.fakes import RecordingRepository
+from testing.fakes import RecordingRepository
+from tests.support.documented import rows
 from tests.unit.entrypoints.calls import Api, HttpAnswer, assert_problem
 from tests.unit.entrypoints.test_callers import SIGNED, refusal, token
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes import FakeClock
+from testing.fakes import FakeClock
 from tests.unit.entrypoints.calls import Api, assert_problem
 
 

@@ -10,7 +10,7 @@ import jsonschema_rs
 
 from entrypoints.metrics import NAMESPACE
 
-DOCS: Final = Path(__file__).parents[1] / "docs"
+DOCS: Final = Path(__file__).parents[2] / "docs"
 
 # The rules of the schema that AWS publishes beside the format's specification:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html

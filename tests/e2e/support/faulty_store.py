@@ -7,7 +7,7 @@ import time
 from http.server import BaseHTTPRequestHandler
 from typing import Final
 
-from tests.loopback import LOOPBACK, LoopbackServer
+from tests.support.loopback import LOOPBACK, LoopbackServer
 
 ERRORS: Final = {
     "throttled": (400, "ProvisionedThroughputExceededException"),

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from dev.tools.terraform import said
-from tests.documented import values_of
-from tests.e2e.watched import WatchedStage, environment
+from tests.e2e.support.watched_stage import WatchedStage, environment
+from tests.support.documented import values_of
 
 State = Literal["OK", "ALARM"]
 ANOMALY: Final = "LessThanLowerOrGreaterThanUpperThreshold"

@@ -1,4 +1,4 @@
-"""Whose bucket `make bootstrap` takes. Neither emulator checks the expected owner, so S3 is played here."""
+"""The bucket that `make remote-state` takes. No emulator checks the expected owner, so S3 is played here."""
 
 import threading
 from collections.abc import Iterator
@@ -8,8 +8,9 @@ from typing import Final
 
 import pytest
 
-from dev.operate.bootstrap import bootstrap
-from dev.operate.stack import STATES, StackError
+from dev.operate.remote_state import use_remote_state
+from dev.operate.stage import StackError
+from dev.tools.terraform import STATES
 
 BUCKET: Final = "states-of-unit-tests"
 OURS, THEIRS = "111111111111", "222222222222"
@@ -18,7 +19,7 @@ IDENTITY: Final = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.co
 
 
 class Cloud(ThreadingHTTPServer):
-    """STS, and an S3 with one bucket that is open to everybody, as far as `make bootstrap` asks them.
+    """STS, and an S3 with one bucket that is open to everybody, as far as `make remote-state` asks them.
 
     Attributes:
         owner: the account that has the bucket.
@@ -88,7 +89,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_bucket_of_the_account_is_taken(cloud: Cloud, settings: Path) -> None:
     """A bucket that is the caller's own holds the stage's state; S3 was asked whose it is."""
-    bootstrap()
+    use_remote_state()
 
     assert f'bucket       = "{BUCKET}"' in settings.read_text()
     assert cloud.unguarded == []
@@ -99,19 +100,19 @@ def test_a_bucket_of_another_account_is_not_taken(cloud: Cloud, settings: Path) 
     cloud.owner = THEIRS
 
     with pytest.raises(StackError, match=f"{BUCKET} belongs to another account than {OURS}"):
-        bootstrap()
+        use_remote_state()
     assert not settings.exists()
 
 
 def test_a_name_that_another_account_took_over_is_not_taken(cloud: Cloud, settings: Path) -> None:
     """Having made a bucket of that name proves nothing: it may be deleted since, and a stranger's."""
     cloud.owner = THEIRS
-    made_here = STATES / f"bootstrap-{BUCKET}.tfstate"
+    made_here = STATES / f"state-bucket-{BUCKET}.tfstate"
     made_here.parent.mkdir(exist_ok=True)
     made_here.touch()
     try:
         with pytest.raises(StackError, match="belongs to another account"):
-            bootstrap()
+            use_remote_state()
     finally:
         made_here.unlink()
     assert not settings.exists()

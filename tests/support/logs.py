@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, Final
 
-from tests.documented import FIELDS
+from tests.support.documented import FIELDS
 
 SECRETS: Final = ("viewer", "bearer", "eyj", "aws4-hmac", "2d3rheohaqwh")
 """What every user of these tests is called, and what tokens and signatures begin with: in small letters."""

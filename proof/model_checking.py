@@ -5,13 +5,13 @@ from functools import cache
 from itertools import chain
 
 from domain.requests import StartNamed
+from proof.harness.processes import spread
+from proof.harness.report import Progress, Row
 from proof.model.explore import explore
 from proof.model.group_scenarios import group_scenarios
 from proof.model.scenarios import scenarios
 from proof.model.states import Scenario
 from proof.model.token_scenarios import token_scenarios
-from proof.processes import spread
-from proof.report import Progress, Row
 
 SECONDS = 3
 """How much time passes in a scenario: a lease, the grace, and so a takeover by any clock."""
@@ -67,19 +67,26 @@ def prove(_: int, goal: int, progress: Progress) -> list[Row]:
     in_groups = [story.states for story in told if story.has_groups]
     broken = [story for story in told if story.violation]
     return [
-        Row("model.states", f"{states:,}", f"{goal:,}", states >= goal),
-        Row("model.scenarios", f"{len(told)}", f"{len(places)}, each to its end", len(told) == len(places)),
+        Row("model_checking.states", f"{states:,}", f"{goal:,}", states >= goal),
         Row(
-            "model.tokens",
+            "model_checking.scenarios",
+            f"{len(told)}",
+            f"{len(places)}, each to its end",
+            len(told) == len(places),
+        ),
+        Row(
+            "model_checking.tokens",
             f"{sum(with_tokens):,} states in {len(with_tokens)} of these scenarios",
             f"{TOKEN_STATES:,}",
             sum(with_tokens) >= TOKEN_STATES,
         ),
         Row(
-            "model.groups",
+            "model_checking.groups",
             f"{sum(in_groups):,} states in {len(in_groups)} of these scenarios",
             f"{GROUP_STATES:,}",
             sum(in_groups) >= GROUP_STATES,
         ),
-        Row("model.violations", f"broken: {broken[0].violation}" if broken else "0", "0", not broken),
+        Row(
+            "model_checking.violations", f"broken: {broken[0].violation}" if broken else "0", "0", not broken
+        ),
     ]

@@ -7,7 +7,7 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import Any, Final, Protocol, Self, TypeVar
 
-from proof.seeded_bugs import turn_on
+from proof.harness.mutation import turn_on
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from dev import ROOT
 from dev.emulators.issuer import AUDIENCE, Issuer
-from dev.emulators.ministack import PYTHON, Emulator
-from dev.operate.stack import emulated_api_url, emulated_environment
+from dev.emulators.ministack import PYTHON, Emulator, emulated_api_url, emulated_environment
 from dev.packaging import package
 from dev.tools.terraform import CONFIGURATION, Stack, TerraformError, binary, copy_configuration
-from tests.support import client_of, skip_or_fail
+from tests.support.commands import skip_or_fail
+from tests.support.service import client_of
 
 
 def stage(

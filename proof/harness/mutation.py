@@ -1,4 +1,4 @@
-"""Seeded bugs: each is one place of the real code, written wrongly. The proofs must find every one.
+"""Mutants: each is one place of the real code, written wrongly. The proofs must kill every one.
 
 A mutant is turned on before the code is imported: the module's source is changed on its way in.
 """
@@ -149,18 +149,18 @@ MUTANTS: Final = {
     "one-name-too-many": Mutant(
         EXPRESSIONS, "size({items.TOKENS}) < {update", "size({items.TOKENS}) <= {update"
     ),
-    "own-name-not-looked-up": Mutant(EXPRESSIONS, "({is_counted} OR (", "((", killer="stateful"),
+    "own-name-not-looked-up": Mutant(EXPRESSIONS, "({is_counted} OR (", "((", killer="model_based"),
     "uncounted-streams-overlooked": Mutant(
         EXPRESSIONS,
         " OR (attribute_not_exists({items.TOKENS}) AND {nothing_to_count}))",
         " OR attribute_not_exists({items.TOKENS}))",
-        killer="stateful",
+        killer="model_based",
     ),
     "heartbeat-without-a-counted-name": Mutant(
         EXPRESSIONS,
         "        update.require(is_counted)\n        return",
         "        return",
-        killer="stateful",
+        killer="model_based",
     ),
     "later-token-forgotten": Mutant(
         EXPRESSIONS,
@@ -176,7 +176,7 @@ MUTANTS: Final = {
         EXPRESSIONS, '        update.set(update.spent(write.stream_id), f"{stream}.{items.EXPIRES_AT}")\n', ""
     ),
     "ended-name-not-counted": Mutant(
-        EXPRESSIONS, "        update.add_string(items.TOKENS, write.stream_id)\n", "", killer="stateful"
+        EXPRESSIONS, "        update.add_string(items.TOKENS, write.stream_id)\n", "", killer="model_based"
     ),
     "replaced-name-not-kept": Mutant(
         EXPRESSIONS,
@@ -203,7 +203,7 @@ MUTANTS: Final = {
         DECISIONS,
         "return Postpone(over_last.expires_at + attempt.policy.grace_seconds)",
         "return Postpone(over_last.expires_at)",
-        killer="exploration",
+        killer="model_checking",
     ),
     "evicts-for-any-number-of-names": Mutant(
         DECISIONS, "most = max(attempt.request.limit, live.count)", "most = CEILING"
@@ -217,7 +217,7 @@ MUTANTS: Final = {
         ATTEMPT,
         "counts_names = self.policy.token_overlap is not None",
         "counts_names = False",
-        killer="exploration",
+        killer="model_checking",
     ),
     "group-without-bound": Mutant(
         "domain.requests", "return (Bound(self.limit), *self.group_bounds)", "return (Bound(self.limit),)"
@@ -252,10 +252,10 @@ MUTANTS: Final = {
     ),
     "newcomer-not-counted-anew": Mutant(GROUP_COUNTS, " + (group in joined)", ""),
     "recounts-not-numbered": Mutant(
-        GROUP_COUNTS, "if is_miscounted(state, groups):", "if False:", killer="exploration"
+        GROUP_COUNTS, "if is_miscounted(state, groups):", "if False:", killer="model_checking"
     ),
     "wrong-count-kept": Mutant(
-        GROUP_COUNTS, "state.leases_in(group) - freed", "state.count(group) - freed", killer="exploration"
+        GROUP_COUNTS, "state.leases_in(group) - freed", "state.count(group) - freed", killer="model_checking"
     ),
     "refused-for-a-wrong-count": Mutant(
         ATTEMPT, "else self.state.leases_in(group)", "else self.state.count(group)"
@@ -280,13 +280,13 @@ MUTANTS: Final = {
         EVICTION,
         "if 1 + steps(place + 1, with_it) <= steps(place, needs):",
         "if any(needs):",
-        killer="exploration",
+        killer="model_checking",
     ),
     "evicts-the-youngest": Mutant(
         EVICTION,
         "<= steps(place, needs):",
         "< steps(place + 1, needs):",
-        killer="exploration",
+        killer="model_checking",
     ),
     "joins-no-other-groups": Mutant(
         ATTEMPT, "own.path_prefix,\n            groups=request.groups,\n", "own.path_prefix,\n"

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from dev import ROOT
-from dev.emulators.ministack import Emulator, start_emulator
-from dev.operate.stack import FUNCTIONS, emulated_api_url, emulated_environment
+from dev.emulators.ministack import Emulator, emulated_api_url, emulated_environment, start_emulator
+from dev.operate.stage import FUNCTIONS
 from dev.packaging.package import THIS_PYTHON
 from dev.tools.servers import free_port
-from tests.e2e.faulty_store import FaultyStore
-from tests.support import client_of, succeed
-from tests.terminal import terminal
+from tests.e2e.support.faulty_store import FaultyStore
+from tests.support.commands import succeed
+from tests.support.service import client_of
+from tests.support.terminal import terminal
 
 HASH_KEY: Final = "pepper"
 COMMAND_SECONDS: Final = 240

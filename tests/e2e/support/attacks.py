@@ -12,7 +12,7 @@ import httpx
 from botocore.credentials import Credentials
 
 from dev.emulators.issuer import KEY_ID, new_key, sign, unsigned
-from tests.e2e.attacked import ME, SCRIPT, START, VICTIM, World
+from tests.e2e.support.target import ME, SCRIPT, START, VICTIM, World
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from tests.documented import DOCS
-from tests.e2e.watched import WatchedStage
+from tests.e2e.support.watched_stage import WatchedStage
+from tests.support.documented import DOCS
 
 
 def commands(stage: WatchedStage, user: str, stream: str) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.documented import DOCS
+from tests.support.documented import DOCS
 
 LIMIT: Final = 4
 UHD_LIMIT: Final = 1

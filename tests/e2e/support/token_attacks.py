@@ -11,7 +11,7 @@ from cbor2 import CBORTag, dumps, loads
 
 from adapters.playback_keys import PlaybackKey
 from dev.emulators.edge import Edge, Passed
-from tests.e2e.attacked import World
+from tests.e2e.support.target import World
 from tests.edge.tokens import FOREIGN_KEY, KEY, base64url, key_text, signed, structure
 
 PLAYBACK_KEY: Final = f"{KEY.kid}:{key_text(KEY)}"

@@ -18,10 +18,10 @@ import httpx
 from botocore.credentials import Credentials
 
 from adapters.dynamodb.items import STREAM_PREFIX, key
-from tests.e2e.attacked import signature
-from tests.e2e.cloudwatch import Metric, Metrics, Monitoring, State
-from tests.e2e.watched import WatchedStage
-from tests.support import expire
+from tests.e2e.support.cloudwatch import Metric, Metrics, Monitoring, State
+from tests.e2e.support.target import signature
+from tests.e2e.support.watched_stage import WatchedStage
+from tests.support.service import expire
 
 
 @dataclass(frozen=True)

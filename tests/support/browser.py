@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from playwright.sync_api import Browser
 
 from dev.tools.browser import MISSING, chromium, find
-from tests.support import skip_or_fail
+from tests.support.commands import skip_or_fail
 
 
 def installed_browser() -> AbstractContextManager[Browser]:

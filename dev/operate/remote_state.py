@@ -1,4 +1,4 @@
-"""`make bootstrap`: a bucket for Terraform's states, and a stage whose state is in it."""
+"""`make remote-state`: a bucket for Terraform's states, and a stage whose state is in it."""
 
 import os
 import sys
@@ -10,11 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dev import ROOT
 from dev.operate.deploy import asks, backend_config, chosen_stage, region
-from dev.operate.stack import STATES, StackError
-from dev.tools.terraform import BOOTSTRAP, Stack, TerraformError, binary
+from dev.operate.stage import StackError
+from dev.tools.terraform import STATE_BUCKET, STATES, Stack, TerraformError, binary
 
 SETTINGS = """\
-# Where Terraform keeps this stage's state and its lock. Written by `make bootstrap`; no secret: commit it.
+# Where Terraform keeps this stage's state and its lock. Written by `make remote-state`; no secret: commit it.
 bucket       = "{bucket}"
 region       = "{region}"
 encrypt      = true
@@ -22,19 +22,19 @@ use_lockfile = true
 """
 
 
-def bootstrap() -> None:
+def use_remote_state() -> None:
     """Make BUCKET unless it is there, write STAGE's backend settings, and move a local state of it there."""
     stage, bucket, where = chosen_stage(), os.environ.get("BUCKET"), region()
     if not bucket:
         raise StackError(
-            "Which bucket? make bootstrap STAGE=… BUCKET=… makes it, or takes the one that is there."
+            "Which bucket? make remote-state STAGE=… BUCKET=… makes it, or takes the one that is there."
         )
     states = Stack(
-        directory=ROOT / "build" / "stacks" / f"bootstrap-{bucket}",
-        state=STATES / f"bootstrap-{bucket}.tfstate",
+        directory=ROOT / "build" / "stacks" / f"state-bucket-{bucket}",
+        state=STATES / f"state-bucket-{bucket}.tfstate",
         stage=None,
         variables={"bucket": bucket},
-        configuration=BOOTSTRAP,
+        configuration=STATE_BUCKET,
     )
     there = _is_there(bucket, where)
     # Without its state here it was made elsewhere: it is used as it is.
@@ -86,7 +86,7 @@ def main() -> int:
     """Run it."""
     try:
         binary()  # Terraform, or a word about it before anything else
-        bootstrap()
+        use_remote_state()
     except (StackError, TerraformError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1

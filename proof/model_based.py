@@ -39,10 +39,10 @@ from domain.streams import Snapshot
 from domain.token_names import recount
 from domain.writes import Freed, ReleaseAnonymous, Repair, Write, after, group_names, permits
 from proof.departures import Departures
-from proof.processes import spread
-from proof.report import Progress, Row
-from proof.stores import EPOCH, Stores, Way, client_of, repository_over, stores
-from tests.fakes import FakeClock
+from proof.harness.processes import spread
+from proof.harness.report import Progress, Row
+from testing.fakes import FakeClock
+from testing.stores import EPOCH, Stores, Way, client_of, repository_over, stores
 
 BATCH: Final = 10
 STEPS: Final = 50
@@ -256,8 +256,8 @@ def prove(
             played += BATCH
             if wrong:
                 print("\n" + wrong)
-                return [Row("model-based", f"broken after {played:,} examples", goal, met=False)]
+                return [Row("model_based", f"broken after {played:,} examples", goal, met=False)]
             if not progress(played, examples) or played >= examples:
                 break
     figure = f"{played:,} examples of {STEPS} steps, each over 3 repositories, 0 differences"
-    return [Row("model-based", figure, goal, met=played >= examples)]
+    return [Row("model_based", figure, goal, met=played >= examples)]

@@ -1,4 +1,4 @@
-# The bucket that holds Terraform's states, one object per stage: `make bootstrap STAGE=prod BUCKET=…`.
+# The bucket that holds Terraform's states, one object per stage: `make remote-state STAGE=prod BUCKET=…`.
 # Its own state stays on the machine that made it: nothing here changes, and a bucket can be imported.
 
 resource "aws_s3_bucket" "states" {

@@ -6,8 +6,8 @@ import re
 from http.server import BaseHTTPRequestHandler
 from typing import Final
 
-from tests.loopback import LOOPBACK, LoopbackServer
-from tests.support import client_of
+from tests.support.loopback import LOOPBACK, LoopbackServer
+from tests.support.service import client_of
 
 AUTHORIZER: Final = re.compile(r"/v2/apis/(\w+)/authorizers/(\w+)")
 PATIENCE_SECONDS: Final = 30

@@ -12,7 +12,7 @@ from botocore.credentials import Credentials
 
 from dev.emulators.issuer import Issuer
 from dev.emulators.ministack import REGION
-from tests.documented import invoke_policies
+from tests.support.documented import invoke_policies
 
 ME: Final = "viewer-1"
 VICTIM: Final = "viewer-2"

@@ -1,42 +1,19 @@
-"""What tests share that is no stand-in."""
+"""Calls of the service and of AWS that tests of several folders make."""
 
 import asyncio
-import os
-import subprocess
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import boto3
 import httpx
-import pytest
 from starlette.types import ASGIApp
 
 from adapters.dynamodb.items import key, number, stream_attribute
-from dev import ROOT
 from dev.emulators.ministack import REGION
 
 AT_LIMIT: Final = "The maximum of 3 simultaneous streams is reached."
 NOTHING_OPEN: Final = "There is no active stream to end."
-
-
-def skip_or_fail(reason: str) -> NoReturn:
-    """Skip the test for want of a tool, saying which; under CI=true a skip is a failure."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
-
-
-def succeed(
-    *command: str | Path, cwd: Path = ROOT, env: Mapping[str, str] | None = None, seconds: float | None = None
-) -> str:
-    """Run a command, which must succeed within this time; gives what it prints."""
-    done = subprocess.run(
-        command, cwd=cwd, env=env, timeout=seconds, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return done.stdout
 
 
 def ask(app: ASGIApp, method: str, path: str, **request: Any) -> httpx.Response:

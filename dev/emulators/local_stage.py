@@ -1,0 +1,48 @@
+"""The record of the stage that `make up` brought up, by which other commands find its emulator."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from dev.emulators.ministack import Emulator
+from dev.tools.terraform import STATES
+
+LOCAL_STAGE = "local"
+RECORD = STATES / f"{LOCAL_STAGE}.json"
+
+
+@dataclass(frozen=True)
+class LocalStage:
+    """What `up` writes down of the stage that it brings up, for whatever works on it later."""
+
+    port: int
+    emulator: Emulator | None
+    """The emulator that `up` started; None where one was there already."""
+    auth: str = "none"
+    """How callers are authenticated."""
+    user_claim: str = ""
+    """The claim of a token that is the user; empty: its subject."""
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where the emulator is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @classmethod
+    def recorded(cls) -> "LocalStage | None":
+        """Read what the last `up` wrote; None when nothing is up."""
+        if not RECORD.exists():
+            return None
+        record = json.loads(RECORD.read_text())
+        port = record["port"]
+        started = record["started"]
+        emulator = Emulator(started["pid"], port, Path(started["directory"])) if started else None
+        return cls(port, emulator, record.get("auth", "none"), record.get("user_claim", ""))
+
+    def write(self) -> None:
+        """Leave the record."""
+        STATES.mkdir(exist_ok=True)
+        ours = self.emulator
+        started = {"pid": ours.pid, "directory": str(ours.directory)} if ours else None
+        record = {"port": self.port, "started": started, "auth": self.auth, "user_claim": self.user_claim}
+        RECORD.write_text(json.dumps(record))
