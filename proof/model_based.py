@@ -38,7 +38,7 @@ from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, S
 from domain.streams import Snapshot
 from domain.token_names import recount
 from domain.writes import Freed, ReleaseAnonymous, Repair, Write, after, group_names, permits
-from proof.departures import Departures
+from proof.harness.departures import Departures
 from proof.harness.processes import spread
 from proof.harness.report import Progress, Row
 from testing.fakes import FakeClock

@@ -1,1 +1,1 @@
-"""What several proofs run with: processes, the report, the mutants, requests and states as values."""
+"""What several proofs share: processes, the report, mutants, departures, requests and states as values."""

@@ -12,7 +12,7 @@ from domain.policy import Enforcement, OnLimit, Policy
 from domain.requests import Heartbeat, StartNamed
 from domain.streams import CEILING, REMEMBERED_MARKS, Lease, Snapshot
 from domain.writes import group_names, is_over
-from proof.departures import Departures
+from proof.harness.departures import Departures
 from proof.harness.requests import Request
 from proof.simulated.world import World
 
