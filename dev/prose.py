@@ -1,0 +1,95 @@
+"""Check the English of documents, docstrings, comments and descriptions against a list of words."""
+
+import ast
+import io
+import re
+import subprocess
+import sys
+import tokenize
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+RULES = tomllib.loads(Path(__file__).with_name("prose.toml").read_text())
+WORDS = [(re.compile(rf"\b(?:{words})\b", re.IGNORECASE), advice) for words, advice in RULES["words"].items()]
+OPENING = re.compile(rf"(?:{'|'.join(RULES['openings']['words'])})\b")
+
+# Files whose text other programs make, or that quote the words.
+NOT_OURS = {"dev/prose.toml", "package-lock.json", "docs/openapi.yaml"}
+READ_WHOLE = {".md", ".tf", ".hcl", ".js", ".mjs", ".ts", ".java", ".html", ".sh", ".toml", ".yml", ".yaml"}
+
+
+class Line(NamedTuple):
+    """A line of prose, and where it stands."""
+
+    number: int
+    text: str
+
+
+def main() -> None:
+    """Print each line that breaks a rule, and fail if there is one."""
+    problems = [problem for path in _files() for problem in check(path)]
+    print("\n".join(problems) or "No word of dev/prose.toml is in the prose.")
+    sys.exit(bool(problems))
+
+
+def check(path: Path) -> list[str]:
+    """Return the problems of one file, each as `path:line: sentence`."""
+    text = path.read_text()
+    lines = _python(text) if path.suffix == ".py" else _prose(path, text)
+    problems = [
+        f"{path}:{line.number}: {found[0]!r}: {advice}"
+        for line in lines
+        for pattern, advice in WORDS
+        if (found := pattern.search(line.text))
+    ]
+    if path.suffix == ".py":
+        problems += [
+            f"{path}:{line.number}: a docstring starts with {found[0]!r}: write what the function does, or a noun"
+            for line in _docstrings(text)
+            if (found := OPENING.match(line.text))
+        ]
+    return problems
+
+
+def _files() -> list[Path]:
+    """Return the tracked files that have prose in them."""
+    listed = subprocess.run(["git", "ls-files", "-z"], check=True, capture_output=True, text=True).stdout
+    paths = (Path(name) for name in listed.split("\0") if name)
+    return [
+        path
+        for path in paths
+        if path.suffix in READ_WHOLE | {".py"} and not {str(path), path.name} & NOT_OURS
+    ]
+
+
+def _prose(path: Path, text: str) -> Iterator[Line]:
+    """Yield the lines of a file; of a document, those outside its blocks of code."""
+    in_code = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        if path.suffix == ".md" and line.lstrip().startswith("```"):
+            in_code = not in_code
+        elif not in_code:
+            yield Line(number, line)
+
+
+def _python(text: str) -> Iterator[Line]:
+    """Yield the lines of a module's comments and texts."""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in {tokenize.COMMENT, tokenize.STRING}:
+            for offset, line in enumerate(token.string.splitlines()):
+                yield Line(token.start[0] + offset, line)
+
+
+def _docstrings(text: str) -> Iterator[Line]:
+    """Yield the first line of each docstring."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            docstring = ast.get_docstring(node)
+            if docstring:
+                yield Line(node.body[0].lineno, docstring)
+
+
+if __name__ == "__main__":
+    main()
