@@ -1,1 +1,4 @@
-"""Scanners of `make scan` that are the project's own. They run in the scanners' environment."""
+"""Checks that are the project's own.
+
+`prose` is part of `make lint`; the others are part of `make scan`, and run in the scanners' environment.
+"""
