@@ -56,6 +56,14 @@ export interface LimitReached extends Problem, Streams {
   limit?: GroupLimit;
 }
 
+/** Why a slot was taken away; for people only, and left out where the service cannot say. */
+export interface Gone extends Problem {
+  /** Newer services may give other reasons. */
+  reason?: "replaced" | "evicted" | "ended" | "expired";
+  /** The device that took the slot, if it gave its name. */
+  by?: string;
+}
+
 /** A window, or what stands for it. */
 export type Page = EventTarget & Partial<Pick<Window, "sessionStorage" | "navigator">>;
 
@@ -127,8 +135,8 @@ export interface StreamEvents {
    * refused: the stream goes on in those that it has.
    */
   refused: CustomEvent<LimitReached>;
-  /** The slot was taken away: stop. */
-  gone: CustomEvent<Problem>;
+  /** The slot was taken away: stop, and say why. */
+  gone: CustomEvent<Gone>;
   /**
    * The lease ran out while the service could not be reached: the slot may be another's by now, so pause. The stream
    * starts again by itself until `admitted`, `refused` or `gone` comes.
@@ -143,6 +151,8 @@ export class Stream extends EventTarget {
   readonly state: StreamState;
   /** Empty before the first start. */
   readonly streamId: string;
+  /** What the event `gone` said, while `state` is `gone`: why the slot was taken away, and by which device. */
+  readonly gone: Partial<Gone> | undefined;
   /** The newest playback token; undefined when there is none, or it is over. */
   readonly playbackToken: string | undefined;
   /** How long our slot is ours, by our clock, in milliseconds; 0 when it is not. */

@@ -36,6 +36,8 @@ export class Stream extends Events {
   /** @type {Promise<boolean> | undefined} */
   #beating; // while a heartbeat is not answered
   #hasLeftPage = false;
+  /** @type {Partial<api.Gone>} */
+  #lostBy = {}; // the answer that took the slot away
   #cancelTimer = () => {};
   #cancelLapse = () => {};
   #unwatchPage = () => {};
@@ -63,6 +65,11 @@ export class Stream extends Events {
   /** How long our slot is ours, by our clock, in milliseconds; 0 when it is not. */
   get leaseMs() {
     return Math.max(0, this.#leaseUntil - this.#limiter.clock.now());
+  }
+
+  /** Why the slot was taken away, and by which device, as far as the service says; undefined unless it was. */
+  get gone() {
+    return this.#state === "gone" ? this.#lostBy : undefined;
   }
 
   /** The newest playback token, for the CDN; undefined when there is none, or it is over. */
@@ -240,6 +247,7 @@ export class Stream extends Events {
   /** @param {"refused" | "gone"} how @param {ServiceError["problem"]} problem */
   #lose(how, problem) {
     this.#close(how);
+    this.#lostBy = problem;
     this.#release();
     this.#tell(how, problem);
   }

@@ -19,6 +19,7 @@ import localstack_client.session
 import pytest
 
 from dev.local.local_service import LocalService
+from tests.clients.scripted import Answer, ScriptedService
 from tests.proxy import Proxy
 
 LEASE_SECONDS: Final = 3  # long enough that a busy machine makes no stream lapse
@@ -42,6 +43,9 @@ TOKEN_SETTINGS: Final = SETTINGS | {
 """One stream, and at most two names with a token."""
 PLAN_SETTINGS: Final = SETTINGS | {"MAX_STREAMS": "3", "GROUP_LIMITS": "uhd=1"}
 WITHIN_SECONDS: Final = 20
+HOLD: Final = {"streamCount": 1, "maxStreams": 3, "expiresInSeconds": 60, "heartbeatSeconds": 0.1}
+"""What a script answers to a start or a heartbeat; its lease outlasts the test."""
+GONE: Final = {"status": 410, "code": "stream_gone", "title": "Gone", "detail": "The stream is gone."}
 
 
 class Player:
@@ -248,6 +252,20 @@ class Behaviour:
         time.sleep(LEASE_SECONDS)
         assert guarded.watching() == [(second["streamId"], "phone")]
         assert phone.is_silent()
+
+    @pytest.mark.parametrize(
+        "why", [{"reason": "evicted", "by": "Living room TV"}, {"reason": "ended"}, {}], ids=str
+    )
+    def test_a_player_that_was_stopped_says_why_and_by_which_device(
+        self, command: list[str], user_id: str, why: dict[str, str]
+    ) -> None:
+        """A 410 says so as far as the service can; an older one gives no reason."""
+        with ExitStack() as players, ScriptedService() as service:
+            tv = Household(command, service.url, user_id, players).player("tv")
+            service.answers(Answer(200, HOLD), Answer(410, GONE | why))
+            tv.do("start")
+            gone = tv.tells("gone")
+            assert (gone.get("reason"), gone.get("by")) == (why.get("reason"), why.get("by"))
 
     def test_a_network_that_was_away_for_longer_than_a_lease(
         self, household: Household, service: LocalService

@@ -10,7 +10,7 @@ const tell = (event, { streams = [], ...more } = {}) => {
   process.stdout.write(`${JSON.stringify({ event, streamId: stream.streamId, holders, ...more })}\n`);
 };
 stream.addEventListener("refused", ({ detail: { streams, limit } }) => tell("refused", { streams, limit }));
-stream.addEventListener("gone", () => tell("gone"));
+stream.addEventListener("gone", ({ detail: { reason, by } }) => tell("gone", { reason, by }));
 let isLapsed = false;
 stream.addEventListener("lapsed", () => {
   isLapsed = true;

@@ -12,6 +12,7 @@ from stream_limiter_client import (
     LimitReached,
     ServiceError,
     Stream,
+    StreamGone,
     StreamLimiter,
     TooManyStarts,
 )
@@ -39,7 +40,8 @@ def report_lost(stream: Stream | AsyncStream, reason: ServiceError) -> None:
         case TooManyStarts():
             report(stream, "put off", seconds=reason.retry_after)
         case _:
-            report(stream, "gone")
+            gone = {"reason": reason.reason, "by": reason.by} if isinstance(reason, StreamGone) else {}
+            report(stream, "gone", **gone)
 
 
 def in_threads(url: str, user_id: str, device: str, stream_id: str | None = None) -> None:

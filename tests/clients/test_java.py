@@ -328,9 +328,29 @@ def test_a_stream_that_lost_its_slot_while_its_lease_ran_stops(world: World) -> 
     """It was evicted: two players must not evict each other for ever."""
     world.admitted()
     world.beats_at(HEARTBEAT_MS, Answer(410, GONE))
-    world.hears("gone")
+    gone = world.hears("gone")
+    assert (gone["reason"], gone["by"]) == (None, None)
     assert world.looks() == ("GONE", None)
     assert world.is_over()
+
+
+@pytest.mark.parametrize(
+    ("why", "reason", "by"),
+    [
+        ({"reason": "replaced", "by": "phone"}, "replaced", "phone"),
+        ({"reason": "expired"}, "expired", None),
+        ({"reason": 7, "by": ["phone"]}, None, None),
+    ],
+    ids=str,
+)
+def test_a_stream_that_is_gone_says_why_and_by_which_device(
+    world: World, why: dict[str, Any], reason: str | None, by: str | None
+) -> None:
+    """As far as the service does; what is no text is ignored."""
+    world.admitted()
+    world.beats_at(HEARTBEAT_MS, Answer(410, GONE | why))
+    gone = world.hears("gone")
+    assert (gone["reason"], gone["by"]) == (reason, by)
 
 
 def test_a_stream_that_was_admitted_unverified_starts_again_after_a_410(world: World) -> None:

@@ -551,6 +551,47 @@ UNTIL_LAPSED: Final = ["/stream/start", "/stream/heartbeat", "/stream/heartbeat"
 Heard = list[tuple[str, bool, bool]]
 
 
+@pytest.mark.parametrize(
+    ("why", "reason", "by"),
+    [
+        ({"reason": "replaced", "by": "phone"}, "replaced", "phone"),
+        ({"reason": "expired"}, "expired", None),
+        ({"reason": 7, "by": ["phone"]}, None, None),
+        ({}, None, None),
+    ],
+    ids=str,
+)
+def test_a_stream_that_is_gone_knows_why_and_by_which_device(
+    kind: str, why: dict[str, Any], reason: str | None, by: str | None
+) -> None:
+    """Until it is started again; what is no text is ignored."""
+    answer = httpx.Response(410, json={"code": "stream_gone"} | why)
+    quick, usual = (httpx.Response(200, json=HOLD | {"heartbeatSeconds": seconds}) for seconds in (0.01, 30))
+    service = Service(start=[quick, usual], heartbeat=[answer])
+    limiter = (StreamLimiter if kind == "threads" else AsyncStreamLimiter)("http://api", transport=service)
+    heard: list[ServiceError] = []
+    known: list[ServiceError | None] = []
+    stream = limiter.stream("1", on_gone=heard.append)
+
+    async def play() -> None:
+        known.append(stream.gone)
+        await outcome(stream.start())
+        deadline = time.monotonic() + WITHIN_SECONDS
+        while not heard:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        known.append(stream.gone)
+        await outcome(stream.start())
+        known.append(stream.gone)
+        await outcome(stream.abandon())
+
+    asyncio.run(play())
+    (gone,) = heard
+    assert isinstance(gone, StreamGone)
+    assert (gone.reason, gone.by) == (reason, by)
+    assert known == [None, gone, None]
+
+
 async def outcome(of: object) -> object:
     """Wait for it where the client is the one for asyncio."""
     return await of if isinstance(of, Awaitable) else of

@@ -132,6 +132,39 @@ def test_heartbeats_are_one_line_for_each_screen(page: Page) -> None:
     expect(log.filter(has_text=answered)).to_have_count(1)  # a refused one is none
 
 
+STOPPED: Final = {
+    "replaced": "Another screen took over this slot.",
+    "evicted": "Another screen was started, and needed this slot.",
+    "ended": "Its stream was ended from elsewhere.",
+    "expired": "Its lease ran out, and the slot was freed.",
+}
+
+
+@pytest.mark.parametrize(
+    ("why", "title", "detail", "line"),
+    [
+        ({"reason": "replaced", "by": "Phone"}, "Stopped by Phone", STOPPED["replaced"], "replaced by Phone"),
+        ({"reason": "evicted", "by": "Phone"}, "Stopped by Phone", STOPPED["evicted"], "evicted by Phone"),
+        ({"reason": "evicted"}, "Stopped", STOPPED["evicted"], "evicted"),
+        ({"reason": "ended"}, "Stopped", STOPPED["ended"], "ended"),
+        ({"reason": "expired"}, "Stopped", STOPPED["expired"], "expired"),
+        ({}, "Stopped", "The slot was taken away.", None),
+    ],
+)
+def test_a_screen_that_is_stopped_says_why_and_by_which_one(
+    page: Page, why: dict[str, str], title: str, detail: str, line: str | None
+) -> None:
+    """As far as the service does."""
+    gone = {"title": "Gone", "code": "stream_gone", **why}
+    page.route("**/stream/heartbeat", lambda route: route.fulfill(status=410, json=gone))
+    press(page, "Play", "Laptop")
+    laptop = screen(page, "Laptop")
+    expect(laptop.locator(".state")).to_have_text(title)
+    expect(laptop.locator(".detail")).to_have_text(detail)
+    told = page.get_by_role("log").locator("li", has_text="410")
+    expect(told).to_contain_text(re.compile(r"410, gone" + (f": {line}$" if line else "$")))
+
+
 def test_a_screen_without_an_answer_for_a_whole_lease_lapses(page: Page) -> None:
     """It stops its video, and plays on by itself when its calls go through again."""
     page.clock.install()

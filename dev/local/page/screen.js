@@ -25,6 +25,14 @@ const STATES = {
   failed: { title: "No answer", actions: ["playInUhd", "play", "block"] },
 };
 
+/** Why a slot was taken away. */
+const REASONS = {
+  replaced: "Another screen took over this slot.",
+  evicted: "Another screen was started, and needed this slot.",
+  ended: "Its stream was ended from elsewhere.",
+  expired: "Its lease ran out, and the slot was freed.",
+};
+
 /** In these, the video plays for as long as the edge hands it out. */
 const WITH_VIDEO = ["playing", "anyway"];
 
@@ -116,8 +124,7 @@ export class Screen {
       this.say("lapsed: no answer for a whole lease", "refused");
     });
     stream.addEventListener("gone", ({ detail }) => {
-      this.show("gone", "Another screen took this slot.");
-      this.say(`410, ${detail.title?.toLowerCase() ?? "gone"}`, "refused");
+      this.showGone(detail);
     });
   }
 
@@ -174,6 +181,14 @@ export class Screen {
     this.show("refused", `${fullness({ limit })} Watching in ${name} now:`, inGroup);
     this.part(".state").textContent = `${name} is full`;
     this.label(this.button("play"), "Watch in HD instead");
+  }
+
+  /** The service says why where it knows. */
+  showGone({ title = "Gone", reason, by }) {
+    this.show("gone", REASONS[reason] ?? "The slot was taken away.");
+    if (by) this.part(".state").textContent = `Stopped by ${by}`;
+    const why = [reason, by && `by ${by}`].filter(Boolean).join(" ");
+    this.say(`410, ${title.toLowerCase()}${why && `: ${why}`}`, "refused");
   }
 
   /** Its heartbeats go on, so its slot is there when the viewer is back. */

@@ -147,7 +147,7 @@ class AsyncStream:
         self._play = play
         self._on_gone = on_gone
         self._callbacks = callbacks
-        self._is_gone = False
+        self._gone: ServiceError | None = None
         self._heart: asyncio.Task[None] | None = None
 
     @property
@@ -163,7 +163,12 @@ class AsyncStream:
     @property
     def is_gone(self) -> bool:
         """Whether the slot was taken away: then stop."""
-        return self._is_gone
+        return self._gone is not None
+
+    @property
+    def gone(self) -> ServiceError | None:
+        """What took the slot away, a `StreamGone` or a `LimitReached`; `None` while it was not."""
+        return self._gone
 
     @property
     def is_lapsed(self) -> bool:
@@ -190,7 +195,7 @@ class AsyncStream:
         """
         is_held = self._heart is not None and not self.is_gone
         await self._stop()
-        self._is_gone = False
+        self._gone = None
         try:
             await self._follow(self._play.start(is_held=is_held, replaces=replaces, groups=groups))
             is_held = True
@@ -241,7 +246,7 @@ class AsyncStream:
         try:
             await self._follow(self._play.keep(), caught=Exception)
         except ServiceError as reason:
-            self._is_gone = True
+            self._gone = reason
             told = self._on_gone(reason) if self._on_gone is not None else None
             if isinstance(told, Awaitable):
                 await told

@@ -146,7 +146,7 @@ class Stream:
         self._on_gone = on_gone
         self._callbacks = callbacks
         self._stopped = threading.Event()
-        self._gone = threading.Event()
+        self._gone: ServiceError | None = None
         self._heart: threading.Thread | None = None
 
     @property
@@ -162,7 +162,12 @@ class Stream:
     @property
     def is_gone(self) -> bool:
         """Whether the slot was taken away: then stop."""
-        return self._gone.is_set()
+        return self._gone is not None
+
+    @property
+    def gone(self) -> ServiceError | None:
+        """What took the slot away, a `StreamGone` or a `LimitReached`; `None` while it was not."""
+        return self._gone
 
     @property
     def is_lapsed(self) -> bool:
@@ -190,7 +195,7 @@ class Stream:
         is_held = self._heart is not None and not self.is_gone
         self._stop()
         self._stopped = stopped = threading.Event()
-        self._gone.clear()
+        self._gone = None
         try:
             self._follow(self._play.start(is_held=is_held, replaces=replaces, groups=groups), stopped)
             is_held = True
@@ -243,7 +248,7 @@ class Stream:
         except ServiceError as reason:
             if stopped.is_set():
                 return
-            self._gone.set()
+            self._gone = reason
             if self._on_gone is not None:
                 self._on_gone(reason)
 

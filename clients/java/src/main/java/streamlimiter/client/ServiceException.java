@@ -74,6 +74,19 @@ public final class ServiceException extends IOException {
         return max instanceof Double ? ((Double) max).intValue() : 0;
     }
 
+    /**
+     * Return why the slot was taken away, for people only: {@code replaced}, {@code evicted}, {@code ended} or
+     * {@code expired}; {@code null} if the service cannot say.
+     */
+    public String reason() {
+        return text(problem, "reason");
+    }
+
+    /** Return the device that took the slot; {@code null} if the service cannot say, or the device gave no name. */
+    public String by() {
+        return text(problem, "by");
+    }
+
     boolean isGone() {
         return status == GONE;
     }
