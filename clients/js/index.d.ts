@@ -24,6 +24,10 @@ export interface Hold {
   verified?: false;
   /** Opens the video at the CDN until the lease ends; left out where the service issues none. */
   playbackToken?: string;
+  /** Takes the next heartbeats for the playback token, without a login; left out where only the API does. */
+  heartbeatUrl?: string;
+  /** Whose stream it is, for these heartbeats. */
+  userId?: string;
 }
 
 /** An error as RFC 9457 has it. */

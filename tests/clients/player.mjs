@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { StreamLimiter } from "stream-limiter-client";
 
 const [url, userId, device, streamId] = process.argv.slice(2);
-const stream = new StreamLimiter({ url }).stream({ userId, device, streamId });
+const stream = new StreamLimiter({ url, token: "login" }).stream({ userId, device, streamId });
 const tell = (event, { streams = [], ...more } = {}) => {
   const holders = streams.map((holder) => holder.device);
   process.stdout.write(`${JSON.stringify({ event, streamId: stream.streamId, holders, ...more })}\n`);

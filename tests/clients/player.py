@@ -46,7 +46,7 @@ def report_lost(stream: Stream | AsyncStream, reason: ServiceError) -> None:
 
 def in_threads(url: str, user_id: str, device: str, stream_id: str | None = None) -> None:
     """Play with the client for threads."""
-    stream = StreamLimiter(url).stream(
+    stream = StreamLimiter(url, "login").stream(
         user_id,
         device=device,
         stream_id=stream_id,
@@ -69,7 +69,7 @@ def in_threads(url: str, user_id: str, device: str, stream_id: str | None = None
 
 async def in_asyncio(url: str, user_id: str, device: str, stream_id: str | None = None) -> None:
     """Play with the client for asyncio."""
-    stream = AsyncStreamLimiter(url).stream(
+    stream = AsyncStreamLimiter(url, "login").stream(
         user_id,
         device=device,
         stream_id=stream_id,

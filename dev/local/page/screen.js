@@ -33,6 +33,9 @@ const REASONS = {
   expired: "Its lease ran out, and the slot was freed.",
 };
 
+/** What a stream sends beside heartbeats, which may go to a URL of their own. */
+const STARTS_OR_ENDS = /\/stream\/(start|end)$/;
+
 /** In these, the video plays for as long as the edge hands it out. */
 const WITH_VIDEO = ["playing", "anyway"];
 
@@ -96,7 +99,7 @@ export class Screen {
   async call(url, options) {
     if (this.isBlocked) throw new TypeError("The call is blocked.");
     const response = await fetch(url, options);
-    if (response.ok && url.endsWith("/stream/heartbeat")) this.beat();
+    if (response.ok && !STARTS_OR_ENDS.test(url)) this.beat();
     return response;
   }
 

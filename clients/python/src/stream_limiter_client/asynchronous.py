@@ -108,19 +108,22 @@ class AsyncStreamLimiter:
         """
         return UserStreams.of(await self.send("GET", list_path(user_id, max_streams)))
 
-    async def send(self, method: str, path: str, **content: Any) -> Any:
-        """Make one request."""
+    async def send(self, method: str, path: str, *, is_signed: bool = True, **content: Any) -> Any:
+        """Make one request, with the caller's login unless it is not to be signed."""
+        token = await self._login() if is_signed else None
+        auth = httpx.USE_CLIENT_DEFAULT if is_signed else None
         try:
-            token = self._token() if callable(self._token) else self._token
-            if isinstance(token, Awaitable):
-                token = await token
-        except Exception as error:
-            raise ServiceError(0, {"detail": "The token could not be had."}) from error
-        try:
-            response = await self._http.request(method, path, headers=headers_of(token), **content)
+            response = await self._http.request(method, path, headers=headers_of(token), auth=auth, **content)
         except httpx.RequestError as error:
             raise ServiceError(0, {}) from error
         return answer_of(response)
+
+    async def _login(self) -> str | None:
+        try:
+            token = self._token() if callable(self._token) else self._token
+            return await token if isinstance(token, Awaitable) else token
+        except Exception as error:
+            raise ServiceError(0, {"detail": "The token could not be had."}) from error
 
     async def close(self) -> None:
         """Close the connections. Streams that play on need them."""
@@ -278,7 +281,9 @@ class AsyncStream:
                     step = steps.send(is_stopped)
                     continue
                 try:
-                    answer = await self._limiter.send("POST", step.path, json=step.body, timeout=step.seconds)
+                    answer = await self._limiter.send(
+                        "POST", step.path, is_signed=step.is_signed, json=step.body, timeout=step.seconds
+                    )
                 except caught as error:
                     step = steps.throw(ServiceError.of(error))
                 else:

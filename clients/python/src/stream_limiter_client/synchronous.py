@@ -108,17 +108,21 @@ class StreamLimiter:
         """
         return UserStreams.of(self.send("GET", list_path(user_id, max_streams)))
 
-    def send(self, method: str, path: str, **content: Any) -> Any:
-        """Make one request."""
+    def send(self, method: str, path: str, *, is_signed: bool = True, **content: Any) -> Any:
+        """Make one request, with the caller's login unless it is not to be signed."""
+        token = self._login() if is_signed else None
+        auth = httpx.USE_CLIENT_DEFAULT if is_signed else None
         try:
-            token = self._token() if callable(self._token) else self._token
-        except Exception as error:
-            raise ServiceError(0, {"detail": "The token could not be had."}) from error
-        try:
-            response = self._http.request(method, path, headers=headers_of(token), **content)
+            response = self._http.request(method, path, headers=headers_of(token), auth=auth, **content)
         except httpx.RequestError as error:
             raise ServiceError(0, {}) from error
         return answer_of(response)
+
+    def _login(self) -> str | None:
+        try:
+            return self._token() if callable(self._token) else self._token
+        except Exception as error:
+            raise ServiceError(0, {"detail": "The token could not be had."}) from error
 
     def close(self) -> None:
         """Close the connections. Streams that play on need them."""
@@ -281,7 +285,9 @@ class Stream:
                     continue
                 failure = answer = None
                 try:
-                    answer = self._limiter.send("POST", step.path, json=step.body, timeout=step.seconds)
+                    answer = self._limiter.send(
+                        "POST", step.path, is_signed=step.is_signed, json=step.body, timeout=step.seconds
+                    )
                 except caught as error:
                     failure = ServiceError.of(error)
                 if by_itself and stopped.is_set():

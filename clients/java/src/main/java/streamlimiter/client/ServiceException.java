@@ -91,6 +91,11 @@ public final class ServiceException extends IOException {
         return status == GONE;
     }
 
+    /** Return whether this is the service's own answer to a heartbeat: the API would give the same as the heartbeat URL. */
+    boolean isAnswer() {
+        return isGone() || isPassing() && code() != null;
+    }
+
     /** Return whether the same call may do better a little later. */
     boolean isPassing() {
         return status == 0 || status == TOO_MANY_REQUESTS || status >= FIRST_SERVER_ERROR;
