@@ -49,6 +49,7 @@ DECISIONS: Final = "domain.decisions"
 ATTEMPT: Final = "domain.attempt"
 EVICTION: Final = "domain.eviction"
 GROUP_COUNTS: Final = "domain.group_counts"
+GONE: Final = "domain.gone"
 
 MUTANTS: Final = {
     "plain-add-without-bound": Mutant(EXPRESSIONS, "    update.require(bound)\n", ""),
@@ -296,6 +297,32 @@ MUTANTS: Final = {
         "if lease is None:",
     ),
     "earlier-play-kept": Mutant(DECISIONS, "        and request.play in {None, lease.play}\n", ""),
+    "evicted-told-as-replaced": Mutant(
+        GONE, "GoneReason.REPLACED if name == request.replaces else GoneReason.EVICTED", "GoneReason.REPLACED"
+    ),
+    "expired-told-as-evicted": Mutant(
+        GONE,
+        "remembered(lease.stream_id, GoneReason.EXPIRED)",
+        "remembered(lease.stream_id, GoneReason.EVICTED)",
+    ),
+    "marks-of-any-play": Mutant(
+        GONE, "mark(stream_id, lease.play if lease else None)", "mark(stream_id)", killer="stateful"
+    ),
+    "name-remembered-for-ever": Mutant(
+        GONE,
+        "is_recent = now - lease.started_at <= policy.lease_seconds",
+        "is_recent = True",
+    ),
+    "reason-for-a-stream-that-started-again": Mutant(
+        DECISIONS,
+        "        return Gone()  # the name",
+        "        return Gone(*why_gone(state, request, policy, now))  # the name",
+    ),
+    "by-the-newest-device": Mutant(
+        GONE,
+        "else lease.device\n",
+        "else max(state.leases.values(), key=age).device\n",
+    ),
 }
 
 

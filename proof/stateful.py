@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 from adapters.in_memory import InMemoryStreamRepository
 from domain.bounds import AsSeen, Bound
 from domain.decisions import (
+    Gone,
     Try,
     decide_end,
     decide_heartbeat,
@@ -37,6 +38,7 @@ from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, S
 from domain.streams import Snapshot
 from domain.token_names import recount
 from domain.writes import Freed, ReleaseAnonymous, Repair, Write, after, group_names, permits
+from proof.departures import Departures
 from proof.processes import spread
 from proof.report import Progress, Row
 from proof.stores import EPOCH, Stores, Way, client_of, repository_over, stores
@@ -49,6 +51,12 @@ NAMES: Final = st.sampled_from("abcd")
 KEYS: Final = st.sampled_from("123456")
 GROUPS: Final = st.sampled_from([(), (), ("uhd",), ("away", "uhd"), ("hdr",)])
 """Of which `hdr` has no limit."""
+
+MOST_BACK: Final = 8
+"""How many seconds the clock goes back, in all, between a decision and its late packet: hardly ever more."""
+
+AGES: Final = 1_000_000
+"""How many seconds ago a host may have decided about a late packet."""
 
 PLAYS: Final = st.none() | st.sampled_from(["load-1", "load-2"])
 
@@ -70,13 +78,16 @@ class Repositories(RuleBasedStateMachine):
         self.group_limit = 1
         self.state = Snapshot()
         self.sent: list[Write] = []
+        self.departures = Departures(self.policy, skew=MOST_BACK, processing=AGES)
 
     @rule(name=NAMES, replaces=st.none() | NAMES, play=PLAYS, groups=GROUPS)
     def start(self, name: str, replaces: str | None, play: str | None, groups: tuple[str, ...]) -> None:
         """Start a named stream, or let it join other groups."""
         replaces = None if replaces == name else replaces
         bounds = tuple(Bound(self.group_limit, group) for group in groups if group != "hdr")
-        start = StartNamed(self.user, name, self.limit, None, replaces, play)
+        start = StartNamed(self.user, name, self.limit, f"device of {name}", replaces, play)
+        if replaces is not None:
+            self.departures.replaces[name].add(replaces)
         self._start(replace(start, groups=groups, group_bounds=bounds))
 
     @rule(key=KEYS)
@@ -93,6 +104,9 @@ class Repositories(RuleBasedStateMachine):
         decision = decide_heartbeat(self.state, request, self.policy, now)
         if isinstance(decision, Try):
             assert self._write(decision.write)  # noqa: S101 - no other request is there to race
+        if isinstance(decision, Gone):
+            wrong = self.departures.wrong(request, decision, since=now)
+            assert not wrong, wrong  # noqa: S101 - how Hypothesis is told of a failure
 
     @rule(name=NAMES, play=PLAYS, groups=GROUPS)
     def end(self, name: str, play: str | None, groups: tuple[str, ...]) -> None:
@@ -159,6 +173,7 @@ class Repositories(RuleBasedStateMachine):
             on_limit=on_limit,
             token_overlap=overlap,
         )
+        self.departures.may_evict |= on_limit is OnLimit.EVICT_OLDEST
 
     @invariant()
     def the_count_equals_its_parts(self) -> None:
@@ -190,7 +205,8 @@ class Repositories(RuleBasedStateMachine):
         self.sent.append(write)
         expected: Landed | Rejected = Rejected(self.state)
         if permits(self.state, write):
-            self.state = after(self.state, write)
+            before, self.state = self.state, after(self.state, write)
+            self.departures.saw_write(before, self.state, self.clock.now())
             expected = Landed(self.state)
         for repository in self.repositories:
             assert repository.apply(write, Deadline.after(10, FakeClock())) == expected  # noqa: S101 - how Hypothesis is told of a failure

@@ -90,6 +90,7 @@ _WHEN: Final[Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]]] 
         lambda event: event["outcome"] in {"reclaimed", "evicted", "would_refuse"},
     ),
     "a group was full": (lambda _: False, lambda event: event["outcome"] in {"refused", "would_refuse"}),
+    "reason known": (lambda _: False, lambda event: event["outcome"] == "gone"),
     "in Lambda": (lambda _: False, lambda _: True),
     "operator known": (
         lambda event: _is_operators(event) and event.get("code") != "not_allowed",

@@ -180,6 +180,8 @@ def _schemas() -> dict[str, Any]:
 
 def _left_out(schema: dict[str, Any]) -> dict[str, Any]:
     """An answer leaves a field out instead of sending null."""
+    if "properties" not in schema:  # a choice of words
+        return schema
     properties = schema["properties"]
     optional = set()
     for name, of in properties.items():
@@ -194,6 +196,8 @@ def _left_out(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _explained(schema: dict[str, Any]) -> dict[str, Any]:
     """The attributes that a docstring lists become their properties' descriptions; titles say nothing new."""
+    if "properties" not in schema:
+        return _untitled(schema)
     summary, _, attributes = schema["description"].partition("\n\nAttributes:\n")
     told = {to_camel(name): text for name, text in re.findall(r"^ +(\w+): (.+)$", attributes, re.MULTILINE)}
     properties = {

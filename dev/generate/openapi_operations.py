@@ -19,7 +19,7 @@ from domain.errors import (
 )
 from domain.operators import OperatorAnswer
 from domain.policy import Outcome
-from domain.streams import Lease, LiveStreams, SpentToken
+from domain.streams import GoneReason, Lease, LiveStreams, SpentToken
 from entrypoints.answer_models import (
     AnswerModel,
     EndAnswer,
@@ -147,7 +147,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         HoldAnswer,
         asked={"named": {"userId": "1", "streamId": "tv-1"}},
         told={"named": HOLD, "unverified": UNVERIFIED, "token": HOLD | ISSUED},
-        refusals=(StreamGone("tv-1"),),
+        refusals=(StreamGone("tv-1", GoneReason.EVICTED, "living room"),),
     ),
     "POST /stream/end": Operation(
         "endStream",

@@ -32,13 +32,15 @@ def left(state: Snapshot, step: Step) -> Snapshot:
     result = after(without_groups(state), step.write)
     newcomer = step.write.newcomer if isinstance(step.write, Admit) else None
     leases = {
-        name: lease if lease == newcomer else replace(lease, groups=state.leases[name].groups)
+        name: replace(lease, displaced=())
+        if lease == newcomer
+        else replace(lease, groups=state.leases[name].groups, displaced=state.leases[name].displaced)
         for name, lease in result.leases.items()
     }
     return replace(result, leases=leases, groups=state.groups)
 
 
 def without_groups(state: Snapshot) -> Snapshot:
-    """Return what this code reads of a state."""
-    leases = {name: replace(lease, groups=()) for name, lease in state.leases.items()}
+    """Return what this code reads of a state; nor does it know which streams a lease has displaced."""
+    leases = {name: replace(lease, groups=(), displaced=()) for name, lease in state.leases.items()}
     return replace(state, leases=leases, groups={})

@@ -9,7 +9,7 @@ from domain.decisions import Decision, Gone, Postpone, Refuse, Try, decide_start
 from domain.group_counts import RECOUNTS
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartNamed
-from domain.streams import CEILING, Lease, Snapshot
+from domain.streams import CEILING, GoneReason, Lease, Snapshot
 from domain.writes import Admit, AnonymousStream, Write, after, group_names, permits
 from proof.frozen import FrozenState
 from proof.model.room import Room, bounds_of
@@ -70,9 +70,24 @@ def must_fit(scenario: Scenario, write: Admit, result: Snapshot) -> None:
             raise Violation(f"{stream} evicted with {result.stream_count} slots taken after it")
 
 
-def must_be_gone(scenario: Scenario, world: World, player: Player, request: Heartbeat) -> None:
-    """A 410 goes to a player whose lease had run out, or whose stream somebody ended or evicted."""
+def must_be_gone(scenario: Scenario, world: World, player: Player, request: Heartbeat, gone: Gone) -> None:
+    """A 410 goes to a player whose lease had run out, or whose stream somebody ended or evicted.
+
+    Where it gives a reason, that is possible in this scenario.
+    """
     told = player.told
+    possible = {
+        None: True,
+        GoneReason.REPLACED: any(
+            isinstance(start, StartNamed) and start.replaces == request.stream_id
+            for start in chain.from_iterable(scenario.scripts)
+        ),
+        GoneReason.EVICTED: any(policy.on_limit is OnLimit.EVICT_OLDEST for policy in scenario.policies),
+        GoneReason.EXPIRED: told is None or told.expires_at <= world.now,
+        GoneReason.ENDED: scenario.policy.token_overlap is not None,
+    }
+    if not possible[gone.reason]:
+        raise Violation(f"{request.stream_id} is told that it was {gone.reason}")
     if told is not None and told.expires_at > world.now and not _may_vanish(scenario, told):
         raise Violation(f"{request.stream_id} is told to be gone within its lease")
 

@@ -151,8 +151,8 @@ def _decided(
         case (Postpone(until), StartNamed()):
             must_have_too_many_names(world, request, host, until)
             return f"player {place} is put off until {until}", _refused(world, place)
-        case (Gone(), Heartbeat()):
-            must_be_gone(scenario, world, player, request)
+        case (Gone() as gone, Heartbeat()):
+            must_be_gone(scenario, world, player, request, gone)
             return f"player {place} is gone", _with(world, place, replace(player, flight=None, told=None))
         case (Refuse(), StartNamed() | StartAnonymous()):
             return f"player {place} is refused", _refused(world, place)

@@ -1,18 +1,22 @@
-"""Code from before there were groups, made of the code of today: it reads, requires and counts none."""
+"""Code from before there were groups, made of the code of today: it reads, requires and counts none.
+
+Nor does it know which streams a lease has displaced.
+"""
 
 import re
 from typing import Any, Final
 
 from adapters.aws.errors import ErrorAnswer
 from adapters.dynamodb.client import DynamoDbApi
-from adapters.dynamodb.items import GROUP_PREFIX, GROUPS, STREAM_PREFIX
+from adapters.dynamodb.items import DISPLACED, GROUP_PREFIX, GROUPS, STREAM_PREFIX
 
 _IN_NO_GROUP: Final = re.compile(r" AND attribute_not_exists\(#s\d+\.groups\)")
 """What today's code requires of a stream that it ends; code that reads no groups knows of none."""
+_DISPLACED: Final = re.compile(r", #s\d+\.displaced = :displaced")
 
 
 class OldCode:
-    """A `DynamoDbApi` for today's adapter that hides every trace of a group from it, and from its requests.
+    """A `DynamoDbApi` for today's adapter that hides what is newer from it, and from its requests.
 
     Args:
         api: makes the calls.
@@ -24,24 +28,31 @@ class OldCode:
     def update_item(self, **request: Any) -> dict[str, Any]:
         """DynamoDB's `UpdateItem`."""
         request["ConditionExpression"] = _IN_NO_GROUP.sub("", request["ConditionExpression"])
+        request["UpdateExpression"] = _DISPLACED.sub("", request["UpdateExpression"])
+        values = request.get("ExpressionAttributeValues", {})
+        request["ExpressionAttributeValues"] = {
+            name: _older(value) if "M" in value else value
+            for name, value in values.items()
+            if name != ":displaced"
+        }
         try:
             answer = self._api.update_item(**request)
         except ErrorAnswer as error:
-            raise ErrorAnswer(error.code, error.status, _without_groups(error.item)) from error
-        return {"Attributes": _without_groups(answer["Attributes"])}
+            raise ErrorAnswer(error.code, error.status, _older_item(error.item)) from error
+        return {"Attributes": _older_item(answer["Attributes"])}
 
     def get_item(self, **request: Any) -> dict[str, Any]:
         """DynamoDB's `GetItem`."""
-        return {"Item": _without_groups(self._api.get_item(**request).get("Item", {}))}
+        return {"Item": _older_item(self._api.get_item(**request).get("Item", {}))}
 
 
-def _without_groups(item: Any) -> dict[str, Any]:
+def _older_item(item: Any) -> dict[str, Any]:
     return {
-        name: _ungrouped(value) if name.startswith(STREAM_PREFIX) else value
+        name: _older(value) if name.startswith(STREAM_PREFIX) else value
         for name, value in item.items()
         if not name.startswith(GROUP_PREFIX)
     }
 
 
-def _ungrouped(lease: Any) -> dict[str, Any]:
-    return {"M": {field: value for field, value in lease["M"].items() if field != GROUPS}}
+def _older(lease: Any) -> dict[str, Any]:
+    return {"M": {field: value for field, value in lease["M"].items() if field not in {GROUPS, DISPLACED}}}

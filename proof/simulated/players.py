@@ -7,7 +7,14 @@ from typing import Any
 
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from domain.bounds import Bound
-from domain.errors import LimitReached, NoActiveStream, Refusal, StreamLimiterError, TooManyStarts
+from domain.errors import (
+    LimitReached,
+    NoActiveStream,
+    Refusal,
+    StreamGone,
+    StreamLimiterError,
+    TooManyStarts,
+)
 from domain.limiter import Answer, StreamLimiter
 from domain.policy import Outcome, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
@@ -87,6 +94,8 @@ class Service:
         if isinstance(request, (StartNamed, Heartbeat)):
             was_dead = self.witness.is_long_dead(request.stream_id)
             self.witness.contact[request.stream_id] = self.world.time
+        if isinstance(request, StartNamed) and request.replaces is not None:
+            self.witness.departures.replaces[request.stream_id].add(request.replaces)
         self.world.spawn(lambda: self._serve(host, request, waiting, was_dead=was_dead))
 
     def _serve(self, host: Host, request: Request, waiting: Waiting, *, was_dead: bool) -> None:
@@ -98,7 +107,7 @@ class Service:
             answer = ask(self.limiter(host), understood)
         except StreamLimiterError as error:
             answer = error
-            self._look_at_refusal(error, request)
+            self._look_at_refusal(error, request, began)
         else:
             self.witness.granted_groups(understood, answer.lease)
             if has_tokens and answer.lease is not None:
@@ -113,8 +122,10 @@ class Service:
                 self.witness.admitted_again(request.stream_id, began)
         self._answer(host, request, answer, waiting)
 
-    def _look_at_refusal(self, error: StreamLimiterError, request: Request) -> None:
+    def _look_at_refusal(self, error: StreamLimiterError, request: Request, began: float) -> None:
         """Let the witness see whether a refusal is true."""
+        if isinstance(error, StreamGone) and isinstance(request, Heartbeat):
+            self.witness.told_gone(request, error, began)
         if isinstance(error, LimitReached):
             self.witness.refused(error, self.world.time)
         if isinstance(error, TooManyStarts):
@@ -187,7 +198,7 @@ class Player:
         return None
 
     def _watch(self, name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
-        """Send some heartbeats, and reload the page in between: its farewell may come late, or never.
+        """Send some heartbeats, and reload the page in between: its last packets may come late, or never.
 
         Returns:
             The groups that the stream is in at last: it joins others in between.
@@ -205,7 +216,8 @@ class Player:
                 continue
             if play:
                 self.service.witness.held.pop(name, None)
-                world.after(0, world.spawn, partial(self.service.call, EndNamed(USER, name, play)))
+                for late in (EndNamed(USER, name, play), Heartbeat(USER, name, play)):
+                    world.after(0, world.spawn, partial(self.service.call, late))
             play = f"{next(self._serial):04}"
             self._hold(self._start(name, groups, play=play))
         return groups
@@ -273,7 +285,7 @@ class Player:
         self, name: str, groups: tuple[str, ...], *, replaces: str | None = None, play: str | None = None
     ) -> StartNamed:
         """Return a start in these groups, perhaps under lower limits."""
-        start = StartNamed(USER, name, self._limit(), replaces=replaces, play=play)
+        start = StartNamed(USER, name, self._limit(), f"device of {name}", replaces, play)
         return self.service.grouped(start, groups, lower=self._is_lower()) if self.service.groups else start
 
     def _limit(self) -> int:

@@ -6,12 +6,13 @@ from math import inf
 from typing import Any, Final
 
 from adapters.dynamodb.items import TOKENS, snapshot
-from domain.errors import LimitReached, TooManyStarts
+from domain.errors import LimitReached, StreamGone, TooManyStarts
 from domain.group_counts import RECOUNTS
 from domain.policy import Enforcement, OnLimit, Policy
-from domain.requests import StartNamed
+from domain.requests import Heartbeat, StartNamed
 from domain.streams import CEILING, REMEMBERED_MARKS, Lease, Snapshot
 from domain.writes import group_names, is_over
+from proof.departures import Departures
 from proof.requests import Request
 from proof.simulated.world import World
 
@@ -62,16 +63,19 @@ class Witness:
     landed: list[str] = field(default_factory=list)
     landed_at: dict[str, float] = field(default_factory=dict)
     state: Snapshot = field(default_factory=Snapshot)
+    departures: Departures = field(init=False)
     forgot: bool = False
     """Whether a repeat came after four others: from then on an anonymous slot may be given back twice."""
 
     def __post_init__(self) -> None:
         self.world.after_write = self.saw_write
+        self.departures = Departures(self.policy, self.skew, self.processing)
 
     def saw_write(self, request: Mapping[str, Any], _: dict[str, Any], item: dict[str, Any]) -> None:
         """A write landed in the store."""
         before, now = self.state, snapshot(item)
         self.state = now
+        self.departures.saw_write(before, now, self.world.time)
         self.world.note("store:", now.stream_count, now.anonymous, *now.leases.values(), *now.marks)
         if self.groups or now.groups:
             self.world.note("groups:", *sorted(now.groups.items()))
@@ -147,6 +151,12 @@ class Witness:
         names = {name for name, contact in self.contact.items() if time - contact <= self.longest_hold}
         if len(names) <= refusal.limit + (self.policy.token_overlap or 0):
             self._broken(f"put off, and {len(names)} names were heard of lately")
+
+    def told_gone(self, request: Heartbeat, gone: StreamGone, since: float) -> None:
+        """A player was told why its stream is gone: that must have happened."""
+        wrong = self.departures.wrong(request, gone, since)
+        if wrong:
+            self._broken(wrong)
 
     def refused_though_granted(self, mark: str) -> None:
         """An anonymous request was refused: it must not have landed before the refusal was on its way."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from domain.bounds import Bound
+from domain.gone import displaced
 from domain.group_counts import recount as recount_groups
 from domain.policy import Policy
 from domain.requests import StartAnonymous, StartNamed, StartRequest
@@ -114,6 +115,8 @@ class Attempt:
             overlap = policy.token_overlap
             names = None if overlap is None else Counted(request.limit + overlap)
             lease = self._lease(request)
+            if freed is not NOTHING:
+                lease = replace(lease, displaced=displaced(self.state, request, freed, lease.displaced))
             return Admit(request.user_id, lease, request.bounds, retain_until, freed, names)
         over_since = policy.anonymous_over_since(self.now)
         stream = AnonymousStream(request.mark, policy.anonymous_until(self.now), over_since)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from domain.attempt import Attempt
 from domain.bounds import AsSeen, Bound
 from domain.eviction import fewest
+from domain.gone import displaced, why_gone
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartRequest
-from domain.streams import CEILING, Lease, Snapshot
+from domain.streams import CEILING, GoneReason, Lease, Snapshot
 from domain.token_names import Counted, Recounted, by_end, forget_oldest, recount
 from domain.writes import Admit, Ended, Extend, Freed, Release, permits
 
@@ -61,7 +62,15 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The stream of a heartbeat is not there any more, or is another page load's."""
+    """The stream of a heartbeat is not there any more, or is another page load's.
+
+    Attributes:
+        reason: why; `None` = the state does not show it.
+        by: the device of the stream that took its slot, where that is known.
+    """
+
+    reason: GoneReason | None = None
+    by: str | None = None
 
 
 Decision = Try | Settled | Postpone | Refuse
@@ -112,8 +121,10 @@ def first_heartbeat(request: Heartbeat, policy: Policy, now: float) -> Try:
 def decide_heartbeat(state: Snapshot, request: Heartbeat, policy: Policy, now: float) -> Try | Settled | Gone:
     """Decide about a heartbeat whose write was refused by this state."""
     lease = state.leases.get(request.stream_id)
-    if lease is None or not lease.is_of(request.play):
-        return Gone()
+    if lease is None:
+        return Gone(*why_gone(state, request, policy, now))
+    if not lease.is_of(request.play):
+        return Gone()  # the name has started again: whatever befell the earlier stream is of the past
     if _is_counted(state, request.stream_id, policy):
         return Settled(Outcome.EXTENDED)  # a later heartbeat overtook this one, and its expiry holds
     extend = Extend(
@@ -176,6 +187,9 @@ def _replay(attempt: Attempt) -> Decision | None:
         path_prefix=request.path_prefix,
         names=_recount(state, policy, now),
     )
+    if replaced is not None:
+        freed = Freed(ended=(replaced,))
+        renewal = replace(renewal, displaced=displaced(state, request, freed, lease.displaced))
     return Try(renewal, Outcome.REPLAYED if replaced is None else Outcome.REPLACED)
 
 

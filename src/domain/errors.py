@@ -16,7 +16,7 @@ StreamLimiterError
 """
 
 from domain.bounds import Bound
-from domain.streams import LiveStreams
+from domain.streams import GoneReason, LiveStreams
 
 
 class StreamLimiterError(Exception):
@@ -86,11 +86,19 @@ class NoActiveStream(Refusal):
 
 
 class StreamGone(Refusal):
-    """The named stream is no longer there: it ended, was evicted, or its slot was taken over."""
+    """The named stream is no longer there: it ended, was evicted, or its slot was taken over.
 
-    def __init__(self, stream_id: str) -> None:
+    Attributes:
+        stream_id: the name of the stream.
+        reason: why it is gone; `None` = the state does not show it.
+        by: the device of the stream that took its slot, where that is known.
+    """
+
+    def __init__(self, stream_id: str, reason: GoneReason | None = None, by: str | None = None) -> None:
         super().__init__(f"stream {stream_id} is gone")
         self.stream_id = stream_id
+        self.reason = reason
+        self.by = by
 
 
 class TokensUnavailable(StreamLimiterError):

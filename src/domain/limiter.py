@@ -131,7 +131,7 @@ class StreamLimiter:
         def decide(state: Snapshot) -> Try | Settled:
             decision = decide_heartbeat(state, request, self.policy, self.clock.now())
             if isinstance(decision, Gone):
-                raise StreamGone(request.stream_id)
+                raise StreamGone(request.stream_id, decision.reason, decision.by)
             return decision
 
         deadline = self._deadline()

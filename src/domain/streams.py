@@ -6,6 +6,7 @@ is rounded down, so rounding never ends a lease early.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
@@ -14,6 +15,32 @@ CEILING: Final = 20
 
 REMEMBERED_MARKS: Final = 4
 """How many anonymous changes back a repeated request is recognised."""
+
+
+class GoneReason(StrEnum):
+    """Why a stream is no longer there.
+
+    `replaced`: by a newcomer that named it. `evicted`: for a newcomer, at the limit. `expired`: a newcomer
+    took its slot after its lease had run out. `ended`: otherwise, as by an `end` or by an operator.
+    """
+
+    REPLACED = "replaced"
+    EVICTED = "evicted"
+    EXPIRED = "expired"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Displaced:
+    """A stream whose slot a newcomer took, as the newcomer's lease remembers it.
+
+    Attributes:
+        reason: why it had to go.
+        mark: what stands for its name, and for its play where that was known (`domain.gone`).
+    """
+
+    reason: GoneReason
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +57,7 @@ class Lease:
         path_prefix: the path that its playback tokens are good for, with a slash at its end;
             `None` = every path.
         groups: the groups that it is counted in besides, in alphabetical order.
+        displaced: the last streams that it displaced, of which two at most are remembered.
     """
 
     stream_id: str
@@ -39,6 +67,7 @@ class Lease:
     play: str | None = None
     path_prefix: str | None = None
     groups: tuple[str, ...] = ()
+    displaced: tuple[Displaced, ...] = ()
 
     def is_of(self, play: str | None) -> bool:
         """Return whether a request of this page load is about this stream; an unknown one is."""

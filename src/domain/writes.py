@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import assert_never
 
 from domain.bounds import AsSeen, Bound, Count
-from domain.streams import NO_SLOTS, REMEMBERED_MARKS, AnonymousSlots, Lease, Snapshot
+from domain.streams import NO_SLOTS, REMEMBERED_MARKS, AnonymousSlots, Displaced, Lease, Snapshot
 from domain.token_names import Counted, Names, Recounted, names_after, names_permit
 
 
@@ -127,6 +127,7 @@ class Extend:
         of_play: the page load that the lease must be of; `None` = whichever.
         play: what the lease's play becomes; `None` = it stays.
         path_prefix: what the lease's path prefix becomes; `None` = it stays.
+        displaced: what the lease remembers of displaced streams from now on; empty = it stays.
         names: how its name is counted towards the token bound; `None` = not at all.
     """
 
@@ -138,6 +139,7 @@ class Extend:
     of_play: str | None = None
     play: str | None = None
     path_prefix: str | None = None
+    displaced: tuple[Displaced, ...] = ()
     names: Names | None = None
 
 
@@ -295,6 +297,7 @@ def _extended(state: Snapshot, write: Extend) -> Snapshot:
         expires_at=write.expires_at,
         play=write.play or seen.play,
         path_prefix=write.path_prefix or seen.path_prefix,
+        displaced=write.displaced or seen.displaced,
     )
     gone = _replaced(write)
     tokens, spent = names_after(state, write.names, None, gone.ended_names)

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from domain.limiter import Answer
 from domain.policy import Outcome, Policy
-from domain.streams import Lease, LiveStreams
+from domain.streams import GoneReason, Lease, LiveStreams
 
 
 class AnswerModel(BaseModel):
@@ -155,6 +155,8 @@ class Problem(AnswerModel):
         message: the same text as `detail`, under the name that older clients read.
         code: the kind, stable and for machines.
         limit: the limit that is reached, where it is a group's.
+        reason: why a stream is gone, where that is known.
+        by: the device of the stream that took its slot, where it has given one.
         retry_after_seconds: when a start that was put off may come again.
     """
 
@@ -171,6 +173,8 @@ class Problem(AnswerModel):
     limit: GroupLimit | None = None
     streams: tuple[StreamView, ...] | None = None
     stream_id: str | None = None
+    reason: GoneReason | None = None
+    by: str | None = None
     retry_after_seconds: int | None = None
     request_id: str | None = None
 

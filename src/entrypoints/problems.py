@@ -21,6 +21,7 @@ from domain.errors import (
     TokensUnavailable,
     TooManyStarts,
 )
+from domain.streams import GoneReason
 from entrypoints.answer_models import FieldError, GroupLimit, Problem, StreamView
 from entrypoints.callers import (
     InvalidLimitClaim,
@@ -115,6 +116,14 @@ def _always(detail: str) -> Callable[[Any], str]:
     return lambda _: detail
 
 
+_GONE: Final = {
+    GoneReason.REPLACED: "Another stream was started in the place of this one.",
+    GoneReason.EVICTED: "The stream was ended because another one was started at the limit.",
+    GoneReason.EXPIRED: "The stream lost its slot to another one after its lease had run out.",
+    GoneReason.ENDED: "The stream was ended.",
+    None: "The stream has ended, was evicted, or lost its slot after its lease ran out.",
+}
+
 _INVALID: Final = Rule(
     HTTPStatus.BAD_REQUEST,
     "invalid_request",
@@ -187,9 +196,9 @@ RULES: Final[dict[type, Rule]] = {
         HTTPStatus.GONE,
         "stream_gone",
         "The stream is gone",
-        _always("The stream has ended, was evicted, or lost its slot after its lease ran out."),
+        lambda error: _GONE[error.reason],
         "gone",
-        lambda error: {"stream_id": error.stream_id},
+        lambda error: {"stream_id": error.stream_id, "reason": error.reason, "by": error.by},
     ),
     TokensUnavailable: Rule(
         HTTPStatus.SERVICE_UNAVAILABLE,

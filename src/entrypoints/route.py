@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, Generic, Protocol, TypeVar
 
 from adapters.store_calls import StoreCalls
+from domain.errors import StreamGone
 from domain.limiter import Answer, StreamLimiter
 from entrypoints import bootstrap
 from entrypoints.answer_models import AnswerModel, HoldAnswer, Problem
@@ -81,6 +82,8 @@ class Route(Generic[CommandT, AnswerT]):
             record["outcome"] = rule.outcome
             record["code"] = rule.code
             live, full = getattr(error, "live", None), getattr(error, "full", None)
+            if isinstance(error, StreamGone) and error.reason is not None:  # but not `by`: a personal text
+                record["gone_reason"] = str(error.reason)
             failure = error if rule.outcome == FAILED else None
         if live is not None:
             record["stream_count"] = live.count

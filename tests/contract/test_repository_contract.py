@@ -4,7 +4,7 @@ Its meaning is the one that `domain.writes` gives it. The same suite runs over e
 """
 
 import uuid
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.bounds import AsSeen, Bound, Count
 from domain.group_counts import RECOUNTS
 from domain.ports import Deadline, Landed, Rejected, StreamRepository
-from domain.streams import AnonymousSlots, Lease, Snapshot
+from domain.streams import AnonymousSlots, Displaced, GoneReason, Lease, Snapshot
 from domain.token_names import Counted, Names, Recounted, recount
 from domain.writes import (
     Admit,
@@ -33,6 +33,8 @@ RETAIN = 4_000_000_000
 """An item's TTL that lies ahead, so that no store sweeps it under a test."""
 
 NOW = 1_800_000_000
+
+DISPLACED = (Displaced(GoneReason.REPLACED, "01234567"), Displaced(GoneReason.EXPIRED, "89abcdef"))
 
 
 def lease(stream_id: str, expires_at: int = NOW + 90, device: str | None = None) -> Lease:
@@ -125,7 +127,7 @@ def test_the_first_anonymous_start_is_one_write(story: Story) -> None:
 
 def test_the_first_named_start_is_one_write(story: Story) -> None:
     """A lease is stored with all that it says, the device's label unchanged."""
-    tv = Lease("tv:1", NOW, NOW + 90, "Wohnzimmer 📺", "load-1", "/film/", ("away", "uhd"))
+    tv = Lease("tv:1", NOW, NOW + 90, "Wohnzimmer 📺", "load-1", "/film/", ("away", "uhd"), DISPLACED)
     assert all(getattr(tv, field.name) for field in fields(tv)), "a field is new: give it a value here"
     assert story.admit(tv)
     assert story.state == Snapshot(1, AnonymousSlots(), {"tv:1": tv}, (), groups={"away": 1, "uhd": 1})
@@ -244,6 +246,15 @@ def test_an_extension_moves_an_expiry_forward_only(story: Story) -> None:
     assert not story.extend("a", NOW + 119)
     assert story.state.leases["a"] == lease("a", NOW + 120, "tv")
     assert story.state.stream_count == 1
+
+
+def test_a_lease_remembers_the_streams_that_it_displaced(story: Story) -> None:
+    """An extension keeps what the lease remembers, unless it brings something else to remember."""
+    assert story.admit(replace(lease("a"), displaced=DISPLACED[:1]))
+    assert story.extend("a", NOW + 100)
+    assert story.state.leases["a"].displaced == DISPLACED[:1]
+    assert story.write(Extend(story.user_id, "a", NOW + 110, RETAIN, displaced=DISPLACED))
+    assert story.read().leases["a"].displaced == DISPLACED
 
 
 def test_an_extension_can_end_the_stream_that_it_replaces(story: Story) -> None:
@@ -458,8 +469,17 @@ requests = st.sampled_from([f"start:{n}" for n in range(6)])
 expiries = st.integers(NOW - 2, NOW + 2)
 plays = st.sampled_from([None, None, "load-1", "load-2"])
 prefixes = st.sampled_from([None, "/film/"])
+displacements = st.sampled_from([(), (), DISPLACED[:1], DISPLACED])
 leases = st.builds(
-    Lease, names, st.just(NOW), expiries, st.sampled_from([None, "tv"]), plays, prefixes, groupings
+    Lease,
+    names,
+    st.just(NOW),
+    expiries,
+    st.sampled_from([None, "tv"]),
+    plays,
+    prefixes,
+    groupings,
+    displacements,
 )
 newcomers = st.one_of(
     leases, st.builds(AnonymousStream, requests, st.none() | expiries, st.none() | st.just(NOW))
@@ -544,6 +564,7 @@ def writes(draw: st.DrawFn, user_id: str, state: Snapshot) -> Write:
             of_play=draw(plays),
             play=draw(plays),
             path_prefix=draw(prefixes),
+            displaced=draw(displacements),
             names=draw(counting(state, extended, Freed(), st.just(0))),
         ),
         Release(user_id, ends, retain, draw(plays), draw(st.booleans()), draw(stated_groups(state, ends))),

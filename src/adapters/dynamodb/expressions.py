@@ -187,6 +187,8 @@ def _extend(update: Update, write: Extend) -> None:
     for field, text in ((items.PLAY, write.play), (items.PATH_PREFIX, write.path_prefix)):
         if text is not None:
             update.set(f"{stream}.{field}", update.value(field, items.string(text)))
+    if write.displaced:
+        update.set(f"{stream}.{items.DISPLACED}", update.value("displaced", items.displaced(write.displaced)))
     replaced: tuple[Ended, ...] = ()
     if write.replaces is not None:
         replaced = (write.replaces,)

@@ -7,19 +7,28 @@
 | `anonymousCount` | N | slots taken by anonymous streams |
 | `anonymousExpiresAt` | N | epoch second after which those are presumed over |
 | `r0` … `r3` | S | the marks of the latest anonymous changes, newest first: a shift register |
-| `stream#<streamId>` | M | lease: `expiresAt` N, `startedAt` N, `device`, `play`, `pathPrefix`, `groups` S |
-| `group#<name>` | N | streams in a group: the number of leases that name it in `groups`, joined by commas |
+| `stream#<streamId>` | M | lease: `expiresAt`, `startedAt` N, `device`, `play`, `pathPrefix` S |
+| `group#<name>` | N | streams in a group: the number of leases that name it in `groups` |
 | `group#` | N | how many times counts of groups that old code had left too high were made anew |
 | `tokens` | SS | the names of all leases and all spent tokens; only where playback tokens are issued |
 | `spent#<streamId>` | N | epoch second at which the last token of a stream that is over ends |
 | `expiresAt` | N | DynamoDB's own TTL: sweeps idle items, and is trusted for nothing else |
+
+In a lease, `groups` and `displaced` (the streams that it displaced) are texts too, joined by commas.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from domain.streams import REMEMBERED_MARKS, AnonymousSlots, Lease, Snapshot
+from domain.streams import (
+    REMEMBERED_MARKS,
+    AnonymousSlots,
+    Displaced,
+    GoneReason,
+    Lease,
+    Snapshot,
+)
 
 USER_ID: Final = "userId"
 STREAM_COUNT: Final = "streamCount"
@@ -31,6 +40,7 @@ DEVICE: Final = "device"
 PLAY: Final = "play"
 PATH_PREFIX: Final = "pathPrefix"
 GROUPS: Final = "groups"
+DISPLACED: Final = "displaced"
 STREAM_PREFIX: Final = "stream#"
 SPENT_PREFIX: Final = "spent#"
 TOKENS: Final = "tokens"
@@ -72,6 +82,11 @@ def groups(names: Sequence[str]) -> dict[str, str]:
     return string(",".join(names))
 
 
+def displaced(streams: Sequence[Displaced]) -> dict[str, str]:
+    """Return the displaced streams of a lease in the SDK's shape."""
+    return string(",".join(f"{stream.reason}:{stream.mark}" for stream in streams))
+
+
 def lease_value(lease: Lease) -> dict[str, dict[str, dict[str, str]]]:
     """A lease in the SDK's shape."""
     fields = {EXPIRES_AT: number(lease.expires_at), STARTED_AT: number(lease.started_at)}
@@ -79,6 +94,8 @@ def lease_value(lease: Lease) -> dict[str, dict[str, dict[str, str]]]:
     fields |= {name: string(text) for name, text in texts.items() if text is not None}
     if lease.groups:
         fields[GROUPS] = groups(lease.groups)
+    if lease.displaced:
+        fields[DISPLACED] = displaced(lease.displaced)
     return {"M": fields}
 
 
@@ -121,7 +138,13 @@ def _lease(stream_id: str, fields: Item) -> Lease:
         play=fields[PLAY]["S"] if PLAY in fields else None,
         path_prefix=fields[PATH_PREFIX]["S"] if PATH_PREFIX in fields else None,
         groups=tuple(fields[GROUPS]["S"].split(",")) if GROUPS in fields else (),
+        displaced=_displaced(fields[DISPLACED]["S"]) if DISPLACED in fields else (),
     )
+
+
+def _displaced(text: str) -> tuple[Displaced, ...]:
+    parts = (stream.partition(":") for stream in text.split(","))
+    return tuple(Displaced(GoneReason(reason), mark) for reason, _, mark in parts)
 
 
 def _int(value: Mapping[str, Any] | None) -> int:

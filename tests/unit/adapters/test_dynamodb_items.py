@@ -4,11 +4,14 @@ from typing import Any
 import pytest
 
 from adapters.dynamodb.items import MARKS, Item, key, snapshot
+from domain.gone import mark
 from domain.limiter import StreamLimiter
 from domain.names import MAX_DEVICE_BYTES, MAX_PATH_PREFIX, MAX_USER_ID_BYTES, MOST_GROUPS
 from domain.policy import MAX_STREAMS, Policy
+from domain.ports import Deadline, Landed
 from domain.requests import EndNamed, StartAnonymous, StartNamed
-from domain.streams import AnonymousSlots, Lease, Snapshot
+from domain.streams import AnonymousSlots, Displaced, GoneReason, Lease, Snapshot
+from domain.writes import Extend
 from entrypoints.bootstrap import random_key
 from tests.conftest import TABLE, repository_over
 from tests.fakes import FakeClock
@@ -16,7 +19,8 @@ from tests.fakes import FakeClock
 WRITE_UNIT_BYTES = 1024
 MAX_STREAM_ID = 64
 MAX_GROUP = 32
-LARGEST_ITEM_BYTES = 17_428
+LARGEST_ITEM_BYTES = 18_328
+RETAIN_UNTIL = 1_800_000_000 + 200_000
 
 
 def test_an_item_reads_as_the_domain_sees_it() -> None:
@@ -37,6 +41,7 @@ def test_an_item_reads_as_the_domain_sees_it() -> None:
                 "play": {"S": "load-1"},
                 "pathPrefix": {"S": "/film/"},
                 "groups": {"S": "hdr,uhd"},
+                "displaced": {"S": "evicted:01234567,expired:89abcdef"},
             }
         },
         "tokens": {"SS": ["a", "r0", "b"]},
@@ -45,7 +50,8 @@ def test_an_item_reads_as_the_domain_sees_it() -> None:
         "group#sd": {"N": "0"},
         "group#hdr": {"N": "1"},
     }
-    r0 = Lease("r0", 2, 91, None, "load-1", "/film/", ("hdr", "uhd"))
+    displaced = (Displaced(GoneReason.EVICTED, "01234567"), Displaced(GoneReason.EXPIRED, "89abcdef"))
+    r0 = Lease("r0", 2, 91, None, "load-1", "/film/", ("hdr", "uhd"), displaced)
     leases = {"a": Lease("a", 1, 90, "tv"), "r0": r0}
     tokens = frozenset({"a", "b", "r0"})
     assert snapshot(item) == Snapshot(
@@ -59,7 +65,7 @@ def test_no_item_is_the_empty_state() -> None:
 
 
 def test_the_largest_item_under_the_default_limit_costs_one_write_unit(moto_client: Any) -> None:
-    """All names and labels as long as they may be, and four requests remembered: still 1 KB at most."""
+    """All names and labels as long as they may be, and all that can be remembered: still 1 KB at most."""
     policy, clock, user_id = Policy(), FakeClock(1_799_999_999.5), "ü" * (MAX_USER_ID_BYTES // 2)
     limiter = StreamLimiter(repository_over(moto_client), clock, policy)
     for _ in MARKS:
@@ -67,6 +73,7 @@ def test_the_largest_item_under_the_default_limit_costs_one_write_unit(moto_clie
         clock.advance(policy.anonymous_seconds + policy.grace_seconds + 1)
     for n in range(MAX_STREAMS):
         limiter.start(StartNamed(user_id, f"{n:064}", MAX_STREAMS, "d" * MAX_DEVICE_BYTES))
+    remember_two_each(moto_client, user_id)
     item = moto_client.get_item(TableName=TABLE, Key=key(user_id))["Item"]
     state = snapshot(item)
     assert (len(state.leases), len(state.marks)) == (MAX_STREAMS, len(MARKS))
@@ -75,13 +82,14 @@ def test_the_largest_item_under_the_default_limit_costs_one_write_unit(moto_clie
 
 @pytest.mark.parametrize(("length", "units"), [(36, 1), (MAX_STREAM_ID, 2)], ids=["uuids", "longest"])
 def test_an_item_with_tokens_stays_small(moto_client: Any, length: int, units: int) -> None:
-    """Three streams and as many spent tokens take one write unit with names of 36 characters, two at most."""
+    """Three streams that displaced two each, and three spent tokens: one write unit, two with long names."""
     policy, user_id = Policy(token_overlap=3), f"{length:036}"
     limiter = StreamLimiter(repository_over(moto_client), FakeClock(1_800_000_000), policy)
     for n in range(6):
         limiter.start(StartNamed(user_id, f"{n:0{length}}", MAX_STREAMS, "Living room TV", play=f"{n:022}"))
         if n < 3:
             limiter.end(EndNamed(user_id, f"{n:0{length}}"))
+    remember_two_each(moto_client, user_id)
     item = moto_client.get_item(TableName=TABLE, Key=key(user_id))["Item"]
     state = snapshot(item)
     assert (len(state.leases), len(state.spent), len(state.tokens or ())) == (3, 3, 6)
@@ -91,7 +99,7 @@ def test_an_item_with_tokens_stays_small(moto_client: Any, length: int, units: i
 
 @pytest.mark.parametrize("spent", [0, 3])
 def test_an_item_with_groups_stays_within_one_write_unit(moto_client: Any, spent: int) -> None:
-    """Three streams in two groups each take one write unit with usual names, and spent tokens beside them."""
+    """Three streams in two groups that displaced two each, with spent tokens beside them: one write unit."""
     policy, user_id = Policy(token_overlap=3 if spent else None), f"{1:036}"
     limiter = StreamLimiter(repository_over(moto_client), FakeClock(1_800_000_000), policy)
     for n in range(3 + spent):
@@ -99,6 +107,7 @@ def test_an_item_with_groups_stays_within_one_write_unit(moto_client: Any, spent
         limiter.start(StartNamed(user_id, name, MAX_STREAMS, device, play=f"{n:08}", groups=groups))
         if n < spent:
             limiter.end(EndNamed(user_id, name, groups=groups))
+    remember_two_each(moto_client, user_id)
     item = moto_client.get_item(TableName=TABLE, Key=key(user_id))["Item"]
     state = snapshot(item)
     assert (len(state.leases), len(state.spent), state.groups) == (3, spent, {"away": 3, "uhd": 3})
@@ -106,7 +115,7 @@ def test_an_item_with_groups_stays_within_one_write_unit(moto_client: Any, spent
 
 
 def test_the_largest_item_of_all(moto_client: Any) -> None:
-    """Twenty streams and twenty spent tokens, in four groups each, all names as long as they may be."""
+    """Twenty streams in four groups that displaced two each, twenty spent tokens, and the longest names."""
     policy, user_id = Policy(token_overlap=20), "ü" * (MAX_USER_ID_BYTES // 2)
     limiter = StreamLimiter(repository_over(moto_client), FakeClock(1_800_000_000), policy)
     groups = tuple(f"{n:0{MAX_GROUP}}" for n in range(MOST_GROUPS))
@@ -117,10 +126,20 @@ def test_the_largest_item_of_all(moto_client: Any) -> None:
         limiter.start(start)
         if n < 20:
             limiter.end(EndNamed(user_id, stream, groups=groups))
+    remember_two_each(moto_client, user_id)
     item = moto_client.get_item(TableName=TABLE, Key=key(user_id))["Item"]
     assert len(snapshot(item).leases) == len(snapshot(item).spent) == 20
     taken = sum(len(name) + size(value) for name, value in item.items())
     assert taken == LARGEST_ITEM_BYTES
+
+
+def remember_two_each(client: Any, user_id: str) -> None:
+    """Let each of the user's leases remember as much of the streams that it displaced as a lease can."""
+    repository, deadline = repository_over(client), Deadline.after(10, FakeClock())
+    two = tuple(Displaced(GoneReason.REPLACED, mark(name)) for name in "ab")
+    for lease in repository.read(user_id, deadline).leases.values():
+        write = Extend(user_id, lease.stream_id, lease.expires_at, RETAIN_UNTIL, displaced=two)
+        assert isinstance(repository.apply(write, deadline), Landed)
 
 
 def size(value: Mapping[str, Any]) -> int:

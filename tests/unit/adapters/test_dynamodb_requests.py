@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from adapters.dynamodb.expressions import update_request
 from domain.bounds import AsSeen, Bound, Count
 from domain.decisions import first_heartbeat, first_start
+from domain.gone import mark
 from domain.group_counts import RECOUNTS
 from domain.policy import Policy
 from domain.requests import Heartbeat, StartAnonymous, StartNamed, StartRequest
@@ -136,7 +137,13 @@ class TestGolden:
             ),
             "ExpressionAttributeNames": {"#s0": "stream#b", "#s1": "stream#a"},
             "ExpressionAttributeValues": {
-                ":lease": {"M": {"expiresAt": {"N": "1800000090"}, "startedAt": {"N": "1800000000"}}},
+                ":lease": {
+                    "M": {
+                        "expiresAt": {"N": "1800000090"},
+                        "startedAt": {"N": "1800000000"},
+                        "displaced": {"S": f"replaced:{mark('a')}"},
+                    }
+                },
                 ":bound": {"N": "4"},
                 ":retain": RETAIN,
             },

@@ -1,7 +1,7 @@
 """States, requests and policies to decide upon: chosen by hand, and drawn at random."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from domain.bounds import AsSeen, Bound
 from domain.decisions import Decision, Try, decide_start
+from domain.gone import mark
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import StartAnonymous, StartNamed, StartRequest
-from domain.streams import CEILING, NO_SLOTS, AnonymousSlots, Lease, Snapshot
+from domain.streams import CEILING, NO_SLOTS, AnonymousSlots, Displaced, GoneReason, Lease, Snapshot
 from domain.writes import Admit, Freed
 
 NOW: Final = 1_800_000_000
@@ -69,7 +70,17 @@ def admit_new(
 ) -> Try:
     """The decision to admit the stream `new`; where the count must be as it was seen, as the last one."""
     count = AsSeen(limit - 1 + freed.slots, limit) if as_seen else Bound(limit)
-    return Try(Admit(USER, NEW, (count,), RETAIN, freed), outcome, full)
+    newcomer = replace(NEW, displaced=displaced_by_new(freed))
+    return Try(Admit(USER, newcomer, (count,), RETAIN, freed), outcome, full)
+
+
+def displaced_by_new(freed: Freed) -> tuple[Displaced, ...]:
+    """What the stream `new` remembers of these: it replaces the stream `old`, and evicts any other."""
+    reasons = {
+        **{name: GoneReason.REPLACED if name == "old" else GoneReason.EVICTED for name in freed.ended_names},
+        **{lease.stream_id: GoneReason.EXPIRED for lease in freed.expired if lease.stream_id != "new"},
+    }
+    return tuple(Displaced(reason, mark(name)) for name, reason in reasons.items())[:2]
 
 
 def parts(state: Snapshot) -> int:

@@ -4,9 +4,10 @@ import pytest
 
 from domain.bounds import Bound
 from domain.decisions import Decision, Refuse, Settled, Try, decide_start, first_heartbeat, first_start
+from domain.gone import mark
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import Heartbeat, StartAnonymous, StartNamed
-from domain.streams import AnonymousSlots, Lease, Snapshot
+from domain.streams import AnonymousSlots, Displaced, GoneReason, Lease, Snapshot
 from domain.writes import Admit, AnonymousStream, Ended, Extend, Freed, after, permits
 from tests.unit.domain.states import (
     NEW,
@@ -25,6 +26,7 @@ from tests.unit.domain.states import (
 EVICT = Policy(on_limit=OnLimit.EVICT_OLDEST)
 SHADOW = Policy(enforcement=Enforcement.SHADOW)
 FULL = Refuse(Bound(3))
+REPLACED = (Displaced(GoneReason.REPLACED, mark("old")),)
 
 
 def decide(
@@ -75,7 +77,7 @@ class TestReplaces:
     @pytest.mark.parametrize("old", [lease("old"), dead("old")])
     def test_both_there(self, old: Lease) -> None:
         """The old one goes, live or dead, and the new one is renewed."""
-        renewal = Extend(USER, "new", NOW + 90, RETAIN, replaces=Ended("old"))
+        renewal = Extend(USER, "new", NOW + 90, RETAIN, replaces=Ended("old"), displaced=REPLACED)
         seen = state(old, lease("new", left=85), lease("a"))
         assert decide(seen, named(replaces="old")) == Try(renewal, Outcome.REPLACED)
 
@@ -83,7 +85,8 @@ class TestReplaces:
         """A lease that another host, with a faster clock, extended further stays as long."""
         seen = state(lease("old"), lease("new", left=91))
         decision = decide(seen, named(replaces="old"))
-        assert decision == Try(Extend(USER, "new", NOW + 91, RETAIN, replaces=Ended("old")), Outcome.REPLACED)
+        renewal = Extend(USER, "new", NOW + 91, RETAIN, replaces=Ended("old"), displaced=REPLACED)
+        assert decision == Try(renewal, Outcome.REPLACED)
 
     def test_both_there_above_a_lowered_limit(self) -> None:
         """The swap gives a slot back, so no limit stands in its way."""

@@ -194,6 +194,24 @@ def test_no_answer_of_any_kind_logs_a_user(capsys: Output) -> None:
     assert USER not in output.out + output.err
 
 
+def test_why_a_stream_is_gone_is_logged_and_never_by_which_device(capsys: Output) -> None:
+    """A device's label is a text of its owner's, and no line holds it; the reason is one of four words."""
+    api = Api(MAX_STREAMS="1", ON_LIMIT="evict_oldest")
+    api.start(USER, streamId="tv-1")
+    api.start(USER, streamId="phone-1", device="Ada's phone")
+    capsys.readouterr()
+    answer = api.heartbeat(USER, streamId="tv-1")
+    output = capsys.readouterr()
+
+    assert answer.body["by"] == "Ada's phone"
+    written = json.loads(output.out)
+    assert (written["outcome"], written["gone_reason"]) == ("gone", "evicted")
+    assert "phone" not in output.out + output.err
+
+    api.heartbeat(USER, streamId="tv-2")
+    assert "gone_reason" not in only_event(capsys)
+
+
 def test_one_key_gives_one_hash() -> None:
     """With a configured key, one user's events can be told together over all processes."""
     assert log("pepper").user_hash(USER) == log("pepper").user_hash(USER)

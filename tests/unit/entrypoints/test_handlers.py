@@ -133,6 +133,26 @@ def test_a_heartbeat_of_a_stream_that_is_gone(api: Api) -> None:
     assert answer.body["streamId"] == "play-1"
 
 
+def test_a_stream_that_another_device_displaced_learns_which(api: Api) -> None:
+    """The 410 gives the reason, and the device as the newcomer named it."""
+    old = {"streamId": "tv-1", "play": "load-1"}
+    api.start("1", **old)
+    api.start("1", streamId="phone-1", device="Ada's phone", replaces="tv-1")
+    answer = api.heartbeat("1", **old)
+
+    assert_problem(answer, 410, "stream_gone")
+    told = {name: answer.body[name] for name in ("streamId", "reason", "by")}
+    assert told == {"streamId": "tv-1", "reason": "replaced", "by": "Ada's phone"}
+
+
+def test_an_unknown_reason_is_left_out(api: Api) -> None:
+    """A 410 whose reason the state does not show carries neither a reason nor a device."""
+    answer = api.heartbeat("1", streamId="tv-1")
+
+    assert_problem(answer, 410, "stream_gone")
+    assert answer.body.keys().isdisjoint({"reason", "by"})
+
+
 def test_a_stream_replaces_another(api: Api) -> None:
     """The next episode takes its forerunner's slot, and the count stays."""
     api.call("start_named")
@@ -234,8 +254,8 @@ def test_a_list_shows_who_watches(api: Api, clock: FakeClock) -> None:
 
 
 def test_a_list_leaves_out_nothing_of_a_lease() -> None:
-    """All that is stored of a stream is shown in lists, but for the nonce of its page load."""
-    assert {*StreamView.model_fields, "play"} == {field.name for field in fields(Lease)}
+    """All that is stored of a stream is shown in lists, but for its nonce and what a 410 shows of it."""
+    assert {*StreamView.model_fields, "play", "displaced"} == {field.name for field in fields(Lease)}
 
 
 def test_a_list_of_an_unknown_user_is_empty(api: Api, repository: RecordingRepository) -> None:

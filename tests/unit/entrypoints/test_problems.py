@@ -22,7 +22,7 @@ from domain.errors import (
     TokensUnavailable,
     TooManyStarts,
 )
-from domain.streams import LiveStreams
+from domain.streams import GoneReason, LiveStreams
 from entrypoints.callers import (
     InvalidGroupLimitsClaim,
     InvalidLimitClaim,
@@ -150,6 +150,18 @@ def test_the_request_id_comes_with_the_opaque_alone(error: Exception) -> None:
     problem = problem_for(error, "request-1")
 
     assert problem.request_id == ("request-1" if problem.code == "internal_error" else None)
+
+
+def test_a_stream_that_is_gone_says_why_in_words() -> None:
+    """Each reason has a sentence of its own, and none names the device: that is a member of its own."""
+    problems = [
+        problem_for(StreamGone("tv-1", reason, "Ada's phone"), "r1") for reason in (None, *GoneReason)
+    ]
+
+    assert len({problem.detail for problem in problems}) == len(GoneReason) + 1
+    assert not any("Ada" in problem.detail for problem in problems)
+    assert [problem.reason for problem in problems] == [None, *GoneReason]
+    assert {problem.by for problem in problems} == {"Ada's phone"}
 
 
 def test_each_code_means_one_thing() -> None:

@@ -1,0 +1,115 @@
+"""How each stream of one user went, as a witness of the writes sees it: a reason for that must be true."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from math import inf
+from typing import Final
+
+from domain.decisions import Gone
+from domain.errors import StreamGone
+from domain.policy import OnLimit, Policy
+from domain.requests import Heartbeat
+from domain.streams import GoneReason, Lease, Snapshot
+
+ROUNDING: Final = 2
+
+
+@dataclass(frozen=True)
+class Departure:
+    """One stream that went.
+
+    Attributes:
+        plays: those that it was of, one after the other: a host may have decided about any of them.
+        time: when it went.
+        reasons: those that may be given for it: more than one where the hosts' clocks may differ about it.
+        by: the device of the newcomer that took its slot.
+    """
+
+    plays: frozenset[str]
+    time: float
+    reasons: frozenset[GoneReason]
+    by: str | None
+
+
+@dataclass
+class Departures:
+    """All streams that went, by their names.
+
+    Args:
+        policy: how the service behaves.
+        skew: how much any host's clock is off at most.
+        processing: how long before its write a host may have decided.
+
+    Attributes:
+        may_evict: whether a host may have decided under `evict_oldest`.
+        replaces: by its own name, the streams that a newcomer was asked to replace.
+    """
+
+    policy: Policy
+    skew: float
+    processing: float
+    may_evict: bool = field(init=False)
+    replaces: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _gone: dict[str, list[Departure]] = field(default_factory=lambda: defaultdict(list))
+    _plays: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _came: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.may_evict = self.policy.on_limit is OnLimit.EVICT_OLDEST
+
+    def saw_write(self, before: Snapshot, now: Snapshot, time: float) -> None:
+        """Note the streams that a write has ended: at most one other stream is changed by it."""
+        changed = [lease for name, lease in now.leases.items() if before.leases.get(name) != lease]
+        newcomer = changed[0] if changed else None
+        for name in before.leases.keys() - now.leases.keys():
+            lease = before.leases[name]
+            came = time if newcomer is None else max(time, newcomer.started_at)
+            by = None if newcomer is None else newcomer.device
+            plays = frozenset(self._plays.pop(name, ()))
+            departure = Departure(plays, came, self._reasons(lease, newcomer, time), by)
+            self._gone[name].append(departure)
+            self._came.pop(name, None)
+        for name in now.leases.keys() - before.leases.keys():
+            self._came[name] = time
+        for lease in changed:
+            if lease.play is not None:
+                self._plays[lease.stream_id].add(lease.play)
+
+    def wrong(self, request: Heartbeat, gone: Gone | StreamGone, since: float) -> str:
+        """Return what is wrong with what a heartbeat that came then is told; nothing where nothing is."""
+        name, reason = request.stream_id, gone.reason
+        if reason is None:
+            return f"{name} is told of {gone.by} without a reason" if gone.by else ""
+        if self._came.get(name, inf) <= since:
+            return f"{name} is told that it was {reason}, and is there"
+        lately = since - self.policy.lease_seconds - ROUNDING - 2 * self.skew
+        possible = [
+            departure
+            for departure in self._gone[name]
+            if reason is GoneReason.ENDED
+            or request.play in departure.plays
+            or (
+                departure.time >= lately
+                # The first write of a start replaces a stream by its name, of whatever play that is.
+                and (reason is GoneReason.REPLACED or not departure.plays or request.play is None)
+            )
+        ]
+        is_by_a_device = reason in {GoneReason.REPLACED, GoneReason.EVICTED}
+        is_true = any(
+            reason in departure.reasons and gone.by == (departure.by if is_by_a_device else None)
+            for departure in possible
+        )
+        return "" if is_true else f"{request} is told {reason} by {gone.by}, and there are {possible}"
+
+    def _reasons(self, lease: Lease, newcomer: Lease | None, time: float) -> frozenset[GoneReason]:
+        """Return why this stream may have had to go: by the rules, and by any clock of a host."""
+        reasons = {GoneReason.ENDED}
+        if newcomer is not None:
+            if lease.stream_id in self.replaces[newcomer.stream_id]:
+                reasons.add(GoneReason.REPLACED)
+            was_live = self.policy.is_live(lease, time - self.skew - self.processing)
+            if was_live and self.may_evict:
+                reasons.add(GoneReason.EVICTED)
+            if not self.policy.is_live(lease, time + self.skew):
+                reasons.add(GoneReason.EXPIRED)
+        return frozenset(reasons)

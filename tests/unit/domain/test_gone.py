@@ -1,0 +1,216 @@
+from dataclasses import replace
+
+import pytest
+
+from domain.decisions import Gone, Try, decide_heartbeat, decide_start, first_start
+from domain.errors import StreamGone
+from domain.gone import MARK_LENGTH, MOST_DISPLACED, mark
+from domain.policy import OnLimit, Policy
+from domain.requests import EndNamed, Heartbeat, StartNamed
+from domain.streams import Displaced, GoneReason, Lease, Snapshot
+from domain.writes import Admit, Extend
+from tests.unit.domain.household import Household
+from tests.unit.domain.states import NOW, POLICY, USER, dead, lease, state
+
+EVICT = Policy(on_limit=OnLimit.EVICT_OLDEST)
+
+
+def new(replaces: str | None = None, limit: int = 3, groups: tuple[str, ...] = ()) -> StartNamed:
+    """A start of the stream `new`."""
+    return StartNamed(USER, "new", limit, "phone", replaces, groups=groups)
+
+
+def remembered(seen: Snapshot, request: StartNamed, policy: Policy = POLICY) -> tuple[Displaced, ...]:
+    """What the newcomer's lease remembers."""
+    decision = decide_start(seen, request, policy, NOW)
+    assert isinstance(decision, Try)
+    match decision.write:
+        case Admit(newcomer=Lease(displaced=displaced)) | Extend(displaced=displaced):
+            return displaced
+    raise AssertionError(decision)
+
+
+def by(device: str | None, *displaced: Displaced, age: int = 0) -> Lease:
+    """A lease on this device that began so long ago, and displaced these."""
+    return replace(lease(f"on-{device}", age=age, device=device), displaced=displaced)
+
+
+def why(*leases: Lease, play: str | None = "load-1", spent: tuple[str, ...] = ()) -> Gone:
+    """Why the stream `old` is gone, as a heartbeat of this play learns of it."""
+    seen = replace(state(*leases), spent=dict.fromkeys(spent, NOW + 9))
+    decision = decide_heartbeat(seen, Heartbeat(USER, "old", play), POLICY, NOW)
+    assert isinstance(decision, Gone)
+    return decision
+
+
+OF_PLAY, OF_NAME = mark("old", "load-1"), mark("old")
+REPLACED, EVICTED, EXPIRED, ENDED = GoneReason
+
+
+class TestMark:
+    """What stands for a stream."""
+
+    def test_each_play_of_a_stream_has_its_own(self) -> None:
+        """Two plays, two names and a name without a play are four marks, however long the names are."""
+        marks = {mark("a", "1"), mark("a", "2"), mark("b", "1"), mark("a"), mark("x" * 64, "y" * 64)}
+        assert len(marks) == 5
+        assert {len(one) for one in marks} == {MARK_LENGTH}
+
+
+class TestRemembering:
+    """What the newcomer's lease remembers, in the write that admits it."""
+
+    def test_a_newcomer_that_displaces_nobody_remembers_nobody(self) -> None:
+        """Not by its first write, nor by one that takes over its own dead lease."""
+        write = first_start(new(), POLICY, NOW).write
+        assert isinstance(write, Admit)
+        assert write.newcomer == Lease("new", NOW, NOW + 90, "phone")
+        assert remembered(state(dead("new"), lease("a"), lease("b")), new()) == ()
+
+    def test_a_first_write_knows_the_replaced_stream_by_its_name_alone(self) -> None:
+        """It has seen no state, and so no play."""
+        write = first_start(new(replaces="old"), POLICY, NOW).write
+        assert isinstance(write, Admit)
+        assert isinstance(write.newcomer, Lease)
+        assert write.newcomer.displaced == (Displaced(REPLACED, OF_NAME),)
+
+    def test_a_second_write_knows_its_play(self) -> None:
+        """The state shows it, of whatever kind the displacement is."""
+        old = replace(lease("old", age=9), play="load-1")
+        others = lease("a"), lease("b")
+        assert remembered(state(old, *others), new(replaces="old")) == (Displaced(REPLACED, OF_PLAY),)
+        assert remembered(state(old, *others), new(), EVICT) == (Displaced(EVICTED, OF_PLAY),)
+        over = replace(dead("old"), play="load-1")
+        assert remembered(state(over, *others), new()) == (Displaced(EXPIRED, OF_PLAY),)
+
+    def test_two_are_remembered_and_live_ones_first(self) -> None:
+        """However many streams make room."""
+        seen = state(dead("a"), dead("b"), lease("c", age=2), lease("d"), lease("e"), lease("f"))
+        displaced = remembered(seen, new(limit=3), EVICT)
+        assert displaced == (Displaced(EVICTED, mark("c")), Displaced(EVICTED, mark("d")))
+        assert len(displaced) == MOST_DISPLACED
+        seen = state(dead("a"), dead("b"), lease("old"), lease("d"), lease("e"))
+        displaced = remembered(seen, new(replaces="old"))
+        assert displaced == (Displaced(REPLACED, OF_NAME), Displaced(EXPIRED, mark("a")))
+
+    def test_a_live_stream_that_displaces_another_one_remembers_both(self) -> None:
+        """The last one first: where it renews its lease, and where it joins other groups."""
+        earlier = Displaced(EVICTED, mark("b"))
+        own = replace(lease("new"), displaced=(earlier, Displaced(EXPIRED, mark("c"))))
+        seen = state(own, lease("old"))
+        assert remembered(seen, new(replaces="old")) == (Displaced(REPLACED, OF_NAME), earlier)
+        moved = remembered(seen, new(replaces="old", groups=("uhd",)))
+        assert moved == (Displaced(REPLACED, OF_NAME), earlier)
+        assert remembered(seen, new(groups=("uhd",))) == own.displaced
+
+    def test_a_stream_that_starts_again_remembers_nothing_of_its_last_time(self) -> None:
+        """Its new lease would make an old memory look recent."""
+        over = replace(dead("new"), displaced=(Displaced(EVICTED, mark("old")),))
+        assert remembered(state(over, lease("a"), lease("b")), new()) == ()
+
+
+class TestReason:
+    """Why a stream is gone, as the state shows it."""
+
+    @pytest.mark.parametrize("reason", [REPLACED, EVICTED])
+    def test_a_displaced_stream_is_told_by_which_device(self, reason: GoneReason) -> None:
+        """The device of the lease that remembers it, where that has one."""
+        assert why(lease("a"), by("phone", Displaced(reason, OF_PLAY))) == Gone(reason, "phone")
+        assert why(by(None, Displaced(reason, OF_PLAY))) == Gone(reason)
+
+    def test_an_expired_stream_is_told_no_device(self) -> None:
+        """Nobody took anything from it."""
+        assert why(by("phone", Displaced(EXPIRED, OF_PLAY))) == Gone(EXPIRED)
+
+    def test_the_second_of_two_is_found(self) -> None:
+        """A lease remembers two."""
+        both = Displaced(EXPIRED, mark("a")), Displaced(EVICTED, OF_PLAY)
+        assert why(by("phone", *both)) == Gone(EVICTED, "phone")
+
+    def test_a_play_is_remembered_for_as_long_as_the_newcomer_is_there(self) -> None:
+        """A laptop that wakes up in the morning learns what took its slot at night."""
+        assert why(by("phone", Displaced(EVICTED, OF_PLAY), age=9_999)) == Gone(EVICTED, "phone")
+
+    def test_a_name_is_remembered_for_one_lease(self) -> None:
+        """After that, a stream of this name has perhaps started since."""
+        name = Displaced(REPLACED, OF_NAME)
+        for play in ("load-1", None):
+            assert why(by("phone", name, age=90), play=play) == Gone(REPLACED, "phone")
+            assert why(by("phone", name, age=91), play=play) == Gone()
+
+    def test_the_newest_memory_is_the_true_one(self) -> None:
+        """A stream that was displaced twice learns of the second time."""
+        first = by("phone", Displaced(REPLACED, OF_NAME), age=20)
+        second = by("desk", Displaced(EVICTED, OF_NAME), age=10)
+        assert why(first, second) == why(second, first) == Gone(EVICTED, "desk")
+
+    @pytest.mark.parametrize("play", ["load-2", None])
+    def test_another_play_learns_nothing_of_it(self, play: str | None) -> None:
+        """It may be gone for another reason."""
+        assert why(by("phone", Displaced(EVICTED, OF_PLAY)), play=play) == Gone()
+
+    def test_another_stream_learns_nothing_of_it(self) -> None:
+        """Only what is remembered of its own name counts."""
+        assert why(by("phone", Displaced(EVICTED, mark("other", "load-1")))) == Gone()
+
+    def test_a_stream_that_started_again_has_no_reason(self) -> None:
+        """Whatever befell the play before is of the past."""
+        there = replace(lease("old"), play="load-2")
+        assert why(there, by("phone", Displaced(EVICTED, OF_PLAY)), spent=("old",)) == Gone()
+
+    def test_a_spent_token_shows_that_a_stream_was_ended(self) -> None:
+        """Where no lease remembers it."""
+        assert why(lease("a"), spent=("old",)) == Gone(ENDED)
+        assert why(by("phone", Displaced(EVICTED, OF_PLAY)), spent=("old",)) == Gone(EVICTED, "phone")
+        assert why(lease("a"), spent=("other",)) == Gone()
+
+
+class TestStories:
+    """What players are told by the use cases."""
+
+    def gone(self, home: Household, name: str) -> tuple[GoneReason | None, str | None]:
+        """What a heartbeat of a stream that is gone brings, by its one write."""
+        writes = len(home.store.writes)
+        with pytest.raises(StreamGone) as gone:
+            home.limiter.heartbeat(Heartbeat(USER, name))
+        assert len(home.store.writes) == writes + 1
+        return gone.value.reason, gone.value.by
+
+    def test_the_evicted_stream(self) -> None:
+        """It is told which device came at the limit, also once that has extended its lease."""
+        home = Household(EVICT)
+        home.start("tv", limit=1)
+        home.limiter.start(StartNamed(USER, "phone", 1, "Ada's phone"))
+        home.clock.advance(30)
+        home.beat("phone")
+        assert self.gone(home, "tv") == (EVICTED, "Ada's phone")
+
+    def test_the_replaced_stream(self) -> None:
+        """It is told which device took its place."""
+        home = Household(POLICY)
+        home.start("tv", limit=1)
+        home.limiter.start(StartNamed(USER, "phone", 1, "Ada's phone", replaces="tv"))
+        assert self.gone(home, "tv") == (REPLACED, "Ada's phone")
+
+    def test_the_expired_stream(self) -> None:
+        """Its slot was taken over."""
+        home = Household(POLICY)
+        home.start("tv", limit=1)
+        home.clock.advance(92)
+        home.limiter.start(StartNamed(USER, "phone", 1, "Ada's phone"))
+        assert self.gone(home, "tv") == (EXPIRED, None)
+
+    @pytest.mark.parametrize(("overlap", "reason"), [(None, None), (3, ENDED)])
+    def test_the_ended_stream(self, overlap: int | None, reason: GoneReason | None) -> None:
+        """Its spent token shows it, where there are tokens; else nothing does."""
+        home = Household(Policy(token_overlap=overlap))
+        home.start("tv")
+        home.limiter.end(EndNamed(USER, "tv"))
+        assert self.gone(home, "tv") == (reason, None)
+
+    def test_an_anonymous_newcomer_leaves_no_memory(self) -> None:
+        """It has no lease that could remember."""
+        home = Household(EVICT)
+        home.start("tv", limit=1)
+        home.start_anonymous("1", limit=1)
+        assert self.gone(home, "tv") == (None, None)
