@@ -264,12 +264,13 @@ class Behaviour:
         assert phone.do("start")["event"] == "admitted"
 
     def test_a_player_that_was_taken_over_stops(self, guarded: Household) -> None:
-        """Its slot went to another one while its lease ran, which is long here: it does not fight for it."""
+        """Another one has its slot while its lease runs, which is long here: it says so, and gives in."""
         tv, phone = guarded.player("tv"), guarded.player("phone")
         first = tv.do("start")["streamId"]
         second = phone.do("start", replaces=first)
         assert second["event"] == "admitted"
-        assert tv.told()["event"] == "gone"
+        gone = tv.tells("gone")
+        assert (gone["reason"], gone["by"]) == ("replaced", "phone")
         time.sleep(LEASE_SECONDS)
         assert guarded.watching() == [(second["streamId"], "phone")]
         assert phone.is_silent()

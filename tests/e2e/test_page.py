@@ -41,14 +41,14 @@ def service() -> Iterator[LocalService]:
 
 
 def test_the_fourth_screen_is_refused_and_told_who_is_watching(page: Page) -> None:
-    """It may stop any of the three there and watch here; the one that was stopped learns it and stops."""
+    """It may stop any of the three there and watch here; the one that was stopped says by which screen."""
     start_all(page)
     phone = screen(page, "Phone")
     holders = sorted(phone.get_by_role("listitem").all_inner_texts())
     assert holders == [f"{device}\nTake over" for device in sorted(DEVICES[:3])]
     page.get_by_role("button", name="Take over from Television: Phone").click()
     expect(phone).to_contain_text("Playing")
-    expect(screen(page, "Television")).to_contain_text("Stopped")
+    expect(screen(page, "Television").locator(".state")).to_have_text("Stopped by Phone")
     slots_taken(page, 3)
 
 
@@ -135,8 +135,8 @@ def test_heartbeats_are_one_line_for_each_screen(page: Page) -> None:
 STOPPED: Final = {
     "replaced": "Another screen took over this slot.",
     "evicted": "Another screen was started, and needed this slot.",
-    "ended": "Its stream was ended from elsewhere.",
-    "expired": "Its lease ran out, and the slot was freed.",
+    "ended": "Its stream was ended.",
+    "expired": "Its lease ran out, and another screen took the slot.",
 }
 
 

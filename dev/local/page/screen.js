@@ -29,8 +29,8 @@ const STATES = {
 const REASONS = {
   replaced: "Another screen took over this slot.",
   evicted: "Another screen was started, and needed this slot.",
-  ended: "Its stream was ended from elsewhere.",
-  expired: "Its lease ran out, and the slot was freed.",
+  ended: "Its stream was ended.",
+  expired: "Its lease ran out, and another screen took the slot.",
 };
 
 /** What a stream sends beside heartbeats, which may go to a URL of their own. */
