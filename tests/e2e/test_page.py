@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from dev.local.local_service import LocalService
 from tests.e2e.household import (
@@ -130,6 +130,25 @@ def test_heartbeats_are_one_line_for_each_screen(page: Page) -> None:
     page.clock.fast_forward(1000)
     expect(log.filter(has_text="410, gone")).to_have_count(2)
     expect(log.filter(has_text=answered)).to_have_count(1)  # a refused one is none
+
+
+def test_heartbeats_by_the_playback_token_are_counted_too(page: Page, service: LocalService) -> None:
+    """A service may name a URL for them beside the API."""
+    url = f"{service.url}/beat"
+    held: dict[str, object] = {}
+
+    def name_the_url(route: Route) -> None:
+        answer = route.fetch()
+        held.update(answer.json())
+        route.fulfill(response=answer, json=held | {"heartbeatUrl": url})
+
+    page.route("**/stream/start", name_the_url)
+    page.route(url, lambda route: route.fulfill(json=held))
+    with page.expect_request(url) as asked:
+        press(page, "Play", "Laptop")
+    assert set(asked.value.post_data_json) == {"userId", "streamId", "play", "playbackToken"}
+    log = page.get_by_role("log").get_by_role("listitem")
+    expect(log.filter(has_text=re.compile(r"Laptop: \d heartbeat"))).to_have_count(1)
 
 
 STOPPED: Final = {
