@@ -699,7 +699,7 @@ def test_heartbeats_go_to_the_url_that_the_service_names(world: World, url: Scri
 def test_a_token_is_sent_by_https_or_over_loopback_alone(
     world: World, url: ScriptedService, name: str | int
 ) -> None:
-    """The API takes the heartbeat otherwise. The first URL would be answered, but its name is not in the list."""
+    """The API takes the heartbeat otherwise. The first URL would be answered, but its name is not listed."""
     url.answers(held(LONG))
     named = name.format(port=url.port) if isinstance(name, str) else name
     world.admitted(LONG | {"playbackToken": "t1", "heartbeatUrl": named})

@@ -1,6 +1,6 @@
 package streamlimiter.client;
 
-import java.net.MalformedURLException;
+import java.io.IOException;
 import java.net.URL;
 import java.util.Arrays;
 import java.util.List;
@@ -70,7 +70,7 @@ final class HeartbeatUrl {
             URL url = new URL(text);
             String protocol = url.getProtocol();
             return "https".equals(protocol) || "http".equals(protocol) && LOOPBACK.contains(url.getHost());
-        } catch (MalformedURLException reason) {
+        } catch (IOException malformed) {
             return false;
         }
     }

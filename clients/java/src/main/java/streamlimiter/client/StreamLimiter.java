@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UnsupportedEncodingException;
 import java.net.URLEncoder;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -78,7 +77,7 @@ public final class StreamLimiter {
 
     /** Send a heartbeat elsewhere, once: the playback token stands for the login, which does not go there. */
     Lease renew(HeartbeatUrl.Target target, Map<String, ?> body, String playbackToken) throws ServiceException {
-        Map<String, Object> renewal = new HashMap<>(body);
+        Map<String, Object> renewal = new LinkedHashMap<>(body);
         renewal.put("userId", target.userId);
         renewal.put("playbackToken", playbackToken);
         long askedAt = clock.now();
