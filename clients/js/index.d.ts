@@ -24,6 +24,10 @@ export interface Hold {
   verified?: false;
   /** Opens the video at the CDN until the lease ends; left out where the service issues none. */
   playbackToken?: string;
+  /** Takes the next heartbeats for the playback token, without a login; left out where only the API does. */
+  heartbeatUrl?: string;
+  /** Whose stream it is, for these heartbeats. */
+  userId?: string;
 }
 
 /** An error as RFC 9457 has it. */
@@ -54,6 +58,14 @@ export interface GroupLimit {
 export interface LimitReached extends Problem, Streams {
   /** The limit that is reached; left out where it is `maxStreams`. */
   limit?: GroupLimit;
+}
+
+/** Why a slot was taken away; for people only, and left out where the service cannot say. */
+export interface Gone extends Problem {
+  /** Newer services may give other reasons. */
+  reason?: "replaced" | "evicted" | "ended" | "expired";
+  /** The device that took the slot, if it gave its name. */
+  by?: string;
 }
 
 /** A window, or what stands for it. */
@@ -127,8 +139,8 @@ export interface StreamEvents {
    * refused: the stream goes on in those that it has.
    */
   refused: CustomEvent<LimitReached>;
-  /** The slot was taken away: stop. */
-  gone: CustomEvent<Problem>;
+  /** The slot was taken away: stop, and say why. */
+  gone: CustomEvent<Gone>;
   /**
    * The lease ran out while the service could not be reached: the slot may be another's by now, so pause. The stream
    * starts again by itself until `admitted`, `refused` or `gone` comes.
@@ -143,6 +155,8 @@ export class Stream extends EventTarget {
   readonly state: StreamState;
   /** Empty before the first start. */
   readonly streamId: string;
+  /** What the event `gone` said, while `state` is `gone`: why the slot was taken away, and by which device. */
+  readonly gone: Partial<Gone> | undefined;
   /** The newest playback token; undefined when there is none, or it is over. */
   readonly playbackToken: string | undefined;
   /** How long our slot is ours, by our clock, in milliseconds; 0 when it is not. */

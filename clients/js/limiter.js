@@ -6,6 +6,7 @@ import { Stream } from "./stream.js";
 
 /** @import * as api from "./index.js" */
 
+const JSON_TYPE = { "content-type": "application/json" };
 const REQUEST_TIMEOUT_MS = 5_000; // the service answers within 3 s, whatever happens behind it
 const PATIENCE_MS = 15_000;
 const FIRST_DELAY_MS = 300;
@@ -90,22 +91,46 @@ export class StreamLimiter {
   }
 
   /**
-   * One request: the answer, and when it was asked for by our clock. Rejects with a ServiceError.
+   * One request to the API: the answer, and when it was asked for by our clock. Rejects with a ServiceError.
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
    * @param {AbortSignal} [signal]
    */
-  async send(method, path, body, signal) {
+  send(method, path, body, signal) {
+    return this.#ask(`${this.url}${path}`, { method }, () => this.#headers(), body, signal);
+  }
+
+  /**
+   * A heartbeat to another place than the API: the playback token in its body stands for the login, which is not sent.
+   * No redirect is followed, as the token is meant for that place alone. The login is renewed all the same: a farewell
+   * has no time to ask for it.
+   * @param {string} url
+   * @param {object} body
+   * @param {AbortSignal} [signal]
+   */
+  renew(url, body, signal) {
+    this.#headers().catch(() => {});
+    return this.#ask(url, { method: "POST", redirect: "error" }, () => JSON_TYPE, body, signal);
+  }
+
+  /**
+   * @param {string} url
+   * @param {RequestInit} how
+   * @param {() => HeadersInit | Promise<HeadersInit>} makeHeaders
+   * @param {object} [body]
+   * @param {AbortSignal} [signal]
+   */
+  async #ask(url, how, makeHeaders, body, signal) {
     const timeout = this.#timeout(signal);
     let askedAt = 0;
     let response;
     let answer;
     try {
-      const headers = await this.#headers();
+      const headers = await makeHeaders();
       askedAt = this.clock.now();
-      const asked = this.fetch(`${this.url}${path}`, {
-        method,
+      const asked = this.fetch(url, {
+        ...how,
         headers,
         body: body && JSON.stringify(body),
         cache: "no-store",
@@ -133,7 +158,7 @@ export class StreamLimiter {
    * @param {object} body
    */
   farewell(path, body) {
-    const headers = { "content-type": "application/json", ...this.#authorization };
+    const headers = { ...JSON_TYPE, ...this.#authorization };
     this.fetch(`${this.url}${path}`, {
       method: "POST",
       headers,
@@ -214,7 +239,7 @@ export class StreamLimiter {
   async #headers() {
     const token = typeof this.#token === "function" ? await this.#token() : this.#token;
     this.#authorization = token ? { authorization: `Bearer ${token}` } : {};
-    return { "content-type": "application/json", ...this.#authorization };
+    return { ...JSON_TYPE, ...this.#authorization };
   }
 
   /**

@@ -1,5 +1,6 @@
 import { ServiceError } from "./errors.js";
 import { Abort, Events, listen } from "./events.js";
+import { HeartbeatUrl, isAnswer } from "./heartbeats.js";
 import { ScreenNames, freshName } from "./names.js";
 
 /** @import * as api from "./index.js" */
@@ -30,12 +31,15 @@ export class Stream extends Events {
   #playbackToken;
   #tokenUntil = 0;
   #cancelTokenTimer = () => {};
+  #heartbeatUrl = new HeartbeatUrl();
   #heartbeatMs = 0;
   #nextBeatAt = 0;
   #failures = 0;
   /** @type {Promise<boolean> | undefined} */
   #beating; // while a heartbeat is not answered
   #hasLeftPage = false;
+  /** @type {Partial<api.Gone>} */
+  #lostBy = {}; // the answer that took the slot away
   #cancelTimer = () => {};
   #cancelLapse = () => {};
   #unwatchPage = () => {};
@@ -63,6 +67,11 @@ export class Stream extends Events {
   /** How long our slot is ours, by our clock, in milliseconds; 0 when it is not. */
   get leaseMs() {
     return Math.max(0, this.#leaseUntil - this.#limiter.clock.now());
+  }
+
+  /** Why the slot was taken away, and by which device, as far as the service says; undefined unless it was. */
+  get gone() {
+    return this.#state === "gone" ? this.#lostBy : undefined;
   }
 
   /** The newest playback token, for the CDN; undefined when there is none, or it is over. */
@@ -121,6 +130,7 @@ export class Stream extends Events {
       const held = await this.#limiter.post("/stream/start", body, { signal, patienceMs, check: checkHold });
       if (signal.aborted) return false;
       this.#hold(held, other);
+      this.#heartbeatUrl.learn(held, this.#userId);
       this.#groups = groups;
       this.#state = "admitted";
       this.#tell("admitted", held.answer);
@@ -209,9 +219,8 @@ export class Stream extends Events {
     this.#cancelTimer();
     const life = this.#life;
     try {
-      const held = await this.#limiter.send("POST", "/stream/heartbeat", this.#body(), life.signal);
+      const held = (await this.#extendByToken(life.signal)) ?? (await this.#extendByLogin(life.signal));
       if (life.signal.aborted) return false;
-      checkHold(held.answer);
       this.#hold(held);
       return true;
     } catch (reason) {
@@ -228,6 +237,36 @@ export class Stream extends Events {
   }
 
   /**
+   * Ask the heartbeat URL; undefined where the API is to be asked.
+   * @param {AbortSignal} signal
+   */
+  async #extendByToken(signal) {
+    const { target } = this.#heartbeatUrl;
+    const { playbackToken } = this;
+    if (!target || !playbackToken) return undefined;
+    try {
+      const body = { ...this.#body(), userId: target.userId, playbackToken };
+      const held = await this.#limiter.renew(target.url, body, signal);
+      checkHold(held.answer);
+      this.#heartbeatUrl.succeed();
+      return held;
+    } catch (reason) {
+      const error = /** @type {ServiceError} */ (reason);
+      if (signal.aborted || isAnswer(error)) throw error;
+      this.#heartbeatUrl.fail(this.#leaseUntil);
+      return undefined;
+    }
+  }
+
+  /** @param {AbortSignal} signal */
+  async #extendByLogin(signal) {
+    const held = await this.#limiter.send("POST", "/stream/heartbeat", this.#body(), signal);
+    checkHold(held.answer);
+    this.#heartbeatUrl.learn(held, this.#userId);
+    return held;
+  }
+
+  /**
    * The lease has run out, and nobody answers: the slot may be another's by now. A start that is under way already
    * will tell.
    */
@@ -240,6 +279,7 @@ export class Stream extends Events {
   /** @param {"refused" | "gone"} how @param {ServiceError["problem"]} problem */
   #lose(how, problem) {
     this.#close(how);
+    this.#lostBy = problem;
     this.#release();
     this.#tell(how, problem);
   }

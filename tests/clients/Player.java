@@ -143,7 +143,7 @@ public final class Player implements StreamListener {
 
     @Override
     public void onGone(Stream gone, ServiceException reason) {
-        tell("gone");
+        tell("gone", "reason", quoted(reason.reason()), "by", quoted(reason.by()));
     }
 
     @Override

@@ -19,6 +19,7 @@ import localstack_client.session
 import pytest
 
 from dev.local.local_service import LocalService
+from tests.clients.scripted import Answer, Request, ScriptedService
 from tests.support.proxy import Proxy
 
 LEASE_SECONDS: Final = 3  # long enough that a busy machine makes no stream lapse
@@ -42,6 +43,10 @@ TOKEN_SETTINGS: Final = SETTINGS | {
 """One stream, and at most two names with a token."""
 PLAN_SETTINGS: Final = SETTINGS | {"MAX_STREAMS": "3", "GROUP_LIMITS": "uhd=1"}
 WITHIN_SECONDS: Final = 20
+HOLD: Final = {"streamCount": 1, "maxStreams": 3, "expiresInSeconds": 60, "heartbeatSeconds": 0.1}
+"""What a script answers to a start or a heartbeat; its lease outlasts the test."""
+TOKEN_HOLD: Final = HOLD | {"playbackToken": "t1"}
+GONE: Final = {"status": 410, "code": "stream_gone", "title": "Gone", "detail": "The stream is gone."}
 
 
 class Player:
@@ -133,6 +138,26 @@ class Household:
         while not holds([device for _, device in self.watching()]):
             assert time.monotonic() < deadline, self.watching()
             time.sleep(0.1)
+
+
+@dataclass(frozen=True)
+class ByToken:
+    """A player, the API, and the URL that takes heartbeats beside it."""
+
+    player: Player
+    api: ScriptedService
+    url: ScriptedService
+
+    def starts(self, *script: Answer, seconds: float = 60) -> Request:
+        """Let the player start, and the URL answer heartbeats so; return the start.
+
+        The API admits, extends and names the URL, with a lease of so many seconds.
+        """
+        self.url.answers(*script)
+        named = {"heartbeatUrl": f"{self.url.url}/beat", "expiresInSeconds": seconds}
+        self.api.answers(Answer(200, TOKEN_HOLD | named))
+        assert self.player.do("start")["hasToken"]
+        return self.api.asked()
 
 
 @pytest.fixture(scope="module")
@@ -239,15 +264,91 @@ class Behaviour:
         assert phone.do("start")["event"] == "admitted"
 
     def test_a_player_that_was_taken_over_stops(self, guarded: Household) -> None:
-        """Its slot went to another one while its lease ran, which is long here: it does not fight for it."""
+        """Another one has its slot while its lease runs, which is long here: it says so, and gives in."""
         tv, phone = guarded.player("tv"), guarded.player("phone")
         first = tv.do("start")["streamId"]
         second = phone.do("start", replaces=first)
         assert second["event"] == "admitted"
-        assert tv.told()["event"] == "gone"
+        gone = tv.tells("gone")
+        assert (gone["reason"], gone["by"]) == ("replaced", "phone")
         time.sleep(LEASE_SECONDS)
         assert guarded.watching() == [(second["streamId"], "phone")]
         assert phone.is_silent()
+
+    @pytest.mark.parametrize(
+        "why", [{"reason": "evicted", "by": "Living room TV"}, {"reason": "ended"}, {}], ids=str
+    )
+    def test_a_player_that_was_stopped_says_why_and_by_which_device(
+        self, command: list[str], user_id: str, why: dict[str, str]
+    ) -> None:
+        """A 410 says so as far as the service can; an older one gives no reason."""
+        with ExitStack() as players, ScriptedService() as service:
+            tv = Household(command, service.url, user_id, players).player("tv")
+            service.answers(Answer(200, HOLD), Answer(410, GONE | why))
+            tv.do("start")
+            gone = tv.tells("gone")
+            assert (gone.get("reason"), gone.get("by")) == (why.get("reason"), why.get("by"))
+
+    @pytest.fixture
+    def by_token(self, command: list[str], user_id: str) -> Iterator[ByToken]:
+        """A player of a scripted API, whose answers name a URL for heartbeats by playback token."""
+        with ExitStack() as players, ScriptedService() as api, ScriptedService() as url:
+            tv = Household(command, api.url, user_id, players).player("tv")
+            yield ByToken(tv, api, url)
+
+    def test_heartbeats_go_to_the_url_that_the_service_names(self, by_token: ByToken) -> None:
+        """With the newest playback token, and without the login."""
+        start = by_token.starts(Answer(200, TOKEN_HOLD | {"playbackToken": "t2"}))
+        assert start.authorization == "Bearer login"
+        for token in ("t1", "t2", "t2"):
+            asked = by_token.url.asked()
+            assert asked.authorization is None
+            own = {name: start.body[name] for name in ("userId", "streamId", "play")}
+            assert asked.body == {**own, "playbackToken": token}
+        assert by_token.api.is_idle()
+        assert by_token.player.is_silent()
+
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            Answer(401, {"code": "unauthenticated"}),
+            Answer(403, {"Message": "Forbidden"}),
+            Answer(429, {"message": "Too Many Requests"}),
+            Answer(502, {"message": "Internal Server Error"}),
+            Answer(307, {}, {"location": "/elsewhere"}),
+        ],
+        ids=lambda answer: str(answer.status),
+    )
+    def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api(
+        self, by_token: ByToken, failure: Answer
+    ) -> None:
+        """At once and with the login; the next one goes to the URL again, which no redirect leaves."""
+        by_token.starts(failure, Answer(200, TOKEN_HOLD))
+        assert [by_token.url.asked().path for _ in range(3)] == ["/beat"] * 3
+        heartbeat = by_token.api.asked()
+        assert (heartbeat.path, heartbeat.authorization) == ("/stream/heartbeat", "Bearer login")
+        assert "playbackToken" not in heartbeat.body
+        assert by_token.api.is_idle()
+        assert by_token.player.is_silent()
+
+    def test_a_url_that_fails_again_is_left_alone_until_the_lease_is_over(self, by_token: ByToken) -> None:
+        """Every heartbeat reaches the API meanwhile; then the URL is tried anew, and serves."""
+        by_token.starts(Answer(404, {}), Answer(404, {}), Answer(200, TOKEN_HOLD), seconds=LEASE_SECONDS)
+        for _ in range(2):
+            by_token.url.asked()
+        for _ in range(2 + 5):
+            assert by_token.api.asked().path == "/stream/heartbeat"
+        assert by_token.url.is_idle()
+        for _ in range(3):
+            by_token.url.asked()
+        assert by_token.player.is_silent()
+
+    def test_a_410_of_the_url_stops_a_player(self, by_token: ByToken) -> None:
+        """It says why, and asks nobody else."""
+        by_token.starts(Answer(410, GONE | {"reason": "replaced", "by": "phone"}))
+        gone = by_token.player.tells("gone")
+        assert (gone["reason"], gone["by"]) == ("replaced", "phone")
+        assert by_token.api.is_idle()
 
     def test_a_network_that_was_away_for_longer_than_a_lease(
         self, household: Household, service: LocalService

@@ -4,13 +4,13 @@ import { createInterface } from "node:readline";
 import { StreamLimiter } from "stream-limiter-client";
 
 const [url, userId, device, streamId] = process.argv.slice(2);
-const stream = new StreamLimiter({ url }).stream({ userId, device, streamId });
+const stream = new StreamLimiter({ url, token: "login" }).stream({ userId, device, streamId });
 const tell = (event, { streams = [], ...more } = {}) => {
   const holders = streams.map((holder) => holder.device);
   process.stdout.write(`${JSON.stringify({ event, streamId: stream.streamId, holders, ...more })}\n`);
 };
 stream.addEventListener("refused", ({ detail: { streams, limit } }) => tell("refused", { streams, limit }));
-stream.addEventListener("gone", () => tell("gone"));
+stream.addEventListener("gone", ({ detail: { reason, by } }) => tell("gone", { reason, by }));
 let isLapsed = false;
 stream.addEventListener("lapsed", () => {
   isLapsed = true;

@@ -12,6 +12,7 @@ from stream_limiter_client import (
     LimitReached,
     ServiceError,
     Stream,
+    StreamGone,
     StreamLimiter,
     TooManyStarts,
 )
@@ -39,12 +40,13 @@ def report_lost(stream: Stream | AsyncStream, reason: ServiceError) -> None:
         case TooManyStarts():
             report(stream, "put off", seconds=reason.retry_after)
         case _:
-            report(stream, "gone")
+            gone = {"reason": reason.reason, "by": reason.by} if isinstance(reason, StreamGone) else {}
+            report(stream, "gone", **gone)
 
 
 def in_threads(url: str, user_id: str, device: str, stream_id: str | None = None) -> None:
     """Play with the client for threads."""
-    stream = StreamLimiter(url).stream(
+    stream = StreamLimiter(url, "login").stream(
         user_id,
         device=device,
         stream_id=stream_id,
@@ -67,7 +69,7 @@ def in_threads(url: str, user_id: str, device: str, stream_id: str | None = None
 
 async def in_asyncio(url: str, user_id: str, device: str, stream_id: str | None = None) -> None:
     """Play with the client for asyncio."""
-    stream = AsyncStreamLimiter(url).stream(
+    stream = AsyncStreamLimiter(url, "login").stream(
         user_id,
         device=device,
         stream_id=stream_id,

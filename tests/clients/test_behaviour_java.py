@@ -19,4 +19,4 @@ class TestJava(Behaviour):
     def install(folder: Path) -> list[str]:
         """Its jar."""
         player = java_program(folder, java_client(folder), HERE / "Player.java", HERE / "HandClock.java")
-        return [*player, "Player"]
+        return [*player, "-Dtoken=login", "Player"]

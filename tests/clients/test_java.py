@@ -328,9 +328,29 @@ def test_a_stream_that_lost_its_slot_while_its_lease_ran_stops(world: World) -> 
     """It was evicted: two players must not evict each other for ever."""
     world.admitted()
     world.beats_at(HEARTBEAT_MS, Answer(410, GONE))
-    world.hears("gone")
+    gone = world.hears("gone")
+    assert (gone["reason"], gone["by"]) == (None, None)
     assert world.looks() == ("GONE", None)
     assert world.is_over()
+
+
+@pytest.mark.parametrize(
+    ("why", "reason", "by"),
+    [
+        ({"reason": "replaced", "by": "phone"}, "replaced", "phone"),
+        ({"reason": "expired"}, "expired", None),
+        ({"reason": 7, "by": ["phone"]}, None, None),
+    ],
+    ids=str,
+)
+def test_a_stream_that_is_gone_says_why_and_by_which_device(
+    world: World, why: dict[str, Any], reason: str | None, by: str | None
+) -> None:
+    """As far as the service does; what is no text is ignored."""
+    world.admitted()
+    world.beats_at(HEARTBEAT_MS, Answer(410, GONE | why))
+    gone = world.hears("gone")
+    assert (gone["reason"], gone["by"]) == (reason, by)
 
 
 def test_a_stream_that_was_admitted_unverified_starts_again_after_a_410(world: World) -> None:
@@ -644,6 +664,143 @@ def test_an_end_in_the_background_is_repeated_until_it_is_heard(world: World) ->
     start.is_let_go.set()
     assert world.looks() == ("ENDED", None)
     assert world.is_over()
+
+
+@pytest.fixture
+def url() -> Iterator[ScriptedService]:
+    """What takes heartbeats beside the API."""
+    with ScriptedService() as service:
+        yield service
+
+
+def naming(url: str, tokens: int = 1) -> dict[str, Any]:
+    """An answer of the API that names this URL, with its first token or a later one; its lease is long."""
+    return LONG | {"playbackToken": f"t{tokens}", "heartbeatUrl": url}
+
+
+def test_heartbeats_go_to_the_url_that_the_service_names(world: World, url: ScriptedService) -> None:
+    """With the newest token in place of the login, which is asked for no more."""
+    world.does("set", "set", name="token", value="login")
+    start = world.admitted(naming(url.url))
+    assert start.authorization == "Bearer login"
+    world.does("set", "set", name="token", value="none")
+    url.answers(held(LONG | {"playbackToken": "t2"}), held(LONG))
+    for beat, token in enumerate(["t1", "t2"], start=1):
+        world.passes_to(beat * HEARTBEAT_MS)
+        asked = url.asked()
+        assert asked.authorization is None
+        own = {"userId": "1", "streamId": "mine", "play": start.body["play"]}
+        assert asked.body == {**own, "playbackToken": token}
+    assert world.looks() == ("ADMITTED", "t2")
+    assert world.is_over()
+
+
+@pytest.mark.parametrize("name", ["http://127.1:{port}/", "ftp://localhost/", "//localhost/", "beats", "", 7])
+def test_a_token_is_sent_by_https_or_over_loopback_alone(
+    world: World, url: ScriptedService, name: str | int
+) -> None:
+    """The API takes the heartbeat otherwise. The first URL would be answered, but its name is not listed."""
+    url.answers(held(LONG))
+    named = name.format(port=url.port) if isinstance(name, str) else name
+    world.admitted(LONG | {"playbackToken": "t1", "heartbeatUrl": named})
+    assert "playbackToken" not in world.beats_at(HEARTBEAT_MS, held()).body
+    assert url.is_idle()
+
+
+def test_without_a_token_the_api_is_asked(world: World, url: ScriptedService) -> None:
+    """Also where the URL was named."""
+    url.answers(held(LONG))
+    world.admitted(LONG | {"heartbeatUrl": url.url})
+    world.beats_at(HEARTBEAT_MS, held())
+    assert url.is_idle()
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Answer(401, {"code": "unauthenticated"}),
+        Answer(403, {"Message": "Forbidden"}),
+        Answer(404, {}),
+        Answer(413, {"code": "payload_too_large"}),
+        Answer(400, {"code": "invalid_request"}),
+        Answer(429, {"message": "Too Many Requests"}),
+        Answer(502, {"message": "Internal Server Error"}),
+        Answer(200, {"login": "here"}),
+        Answer(307, {}, {"location": "/elsewhere"}),
+    ],
+    ids=lambda answer: str(answer.status),
+)
+def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api_at_once(
+    world: World, url: ScriptedService, failure: Answer
+) -> None:
+    """And the next one to the URL again."""
+    world.admitted(naming(url.url))
+    url.answers(failure, held(LONG))
+    world.beats_at(HEARTBEAT_MS, held(naming(url.url, 2)))
+    assert url.asked().body["playbackToken"] == "t1"
+    world.passes_to(2 * HEARTBEAT_MS)
+    assert url.asked().body["playbackToken"] == "t2"
+    assert world.is_over()
+
+
+def test_a_url_that_nothing_listens_at_is_no_loss(world: World) -> None:
+    """The API is asked at once."""
+    with ScriptedService() as url:
+        address = url.url
+    world.admitted(naming(address))
+    world.beats_at(HEARTBEAT_MS, held())
+    assert world.is_over()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_answer_of_the_service_itself_is_final(world: World, url: ScriptedService, status: int) -> None:
+    """The API would give the same: the URL is asked again, a little later."""
+    world.admitted(naming(url.url))
+    url.answers(Answer(status, {"code": "store_unavailable"}))
+    for moment in (HEARTBEAT_MS, HEARTBEAT_MS + 600, HEARTBEAT_MS + 1800):
+        world.passes_to(moment)
+        url.asked()
+    assert world.is_over()
+
+
+def test_a_410_of_the_url_is_a_410(world: World, url: ScriptedService) -> None:
+    """The stream is gone, and the API is not asked."""
+    world.admitted(naming(url.url))
+    url.answers(Answer(410, GONE | {"reason": "evicted", "by": "phone"}))
+    world.passes_to(HEARTBEAT_MS)
+    assert world.hears("gone")["by"] == "phone"
+    assert world.is_over()
+
+
+def test_a_url_that_fails_twice_in_a_row_is_left_alone_until_that_lease_is_over(
+    world: World, url: ScriptedService
+) -> None:
+    """The lease of the second failure in a row, at the fourth heartbeat, ran until the sixth."""
+    answer = HOLD | {"playbackToken": "t1"}
+    named = held(answer | {"heartbeatUrl": url.url})
+    world.admitted(named.body)
+    url.answers(failing(404), held(answer), failing(404))
+    world.service.answers(named)
+    for beat, is_asked in enumerate([True, True, True, True, False, False, True, True, False], start=1):
+        world.passes_to(beat * HEARTBEAT_MS)
+        if is_asked:
+            url.asked()
+        if beat != 2:
+            world.asked("heartbeat")
+        assert url.is_idle()
+    assert world.is_over()
+
+
+def test_the_newest_answer_of_the_api_names_the_url(world: World, url: ScriptedService) -> None:
+    """Or none, which ends its use."""
+    url.answers(failing(404))
+    world.admitted(LONG | {"playbackToken": "t1"})
+    world.beats_at(HEARTBEAT_MS, held(naming(url.url)))
+    assert url.is_idle()
+    world.beats_at(2 * HEARTBEAT_MS, held(LONG))
+    url.asked()
+    world.beats_at(3 * HEARTBEAT_MS, held(LONG))
+    assert url.is_idle()
 
 
 def test_a_device_that_slept_finds_what_is_due(jar: Path, tmp_path: Path) -> None:

@@ -551,6 +551,47 @@ UNTIL_LAPSED: Final = ["/stream/start", "/stream/heartbeat", "/stream/heartbeat"
 Heard = list[tuple[str, bool, bool]]
 
 
+@pytest.mark.parametrize(
+    ("why", "reason", "by"),
+    [
+        ({"reason": "replaced", "by": "phone"}, "replaced", "phone"),
+        ({"reason": "expired"}, "expired", None),
+        ({"reason": 7, "by": ["phone"]}, None, None),
+        ({}, None, None),
+    ],
+    ids=str,
+)
+def test_a_stream_that_is_gone_knows_why_and_by_which_device(
+    kind: str, why: dict[str, Any], reason: str | None, by: str | None
+) -> None:
+    """Until it is started again; what is no text is ignored."""
+    answer = httpx.Response(410, json={"code": "stream_gone"} | why)
+    quick, usual = (httpx.Response(200, json=HOLD | {"heartbeatSeconds": seconds}) for seconds in (0.01, 30))
+    service = Service(start=[quick, usual], heartbeat=[answer])
+    limiter = (StreamLimiter if kind == "threads" else AsyncStreamLimiter)("http://api", transport=service)
+    heard: list[ServiceError] = []
+    known: list[ServiceError | None] = []
+    stream = limiter.stream("1", on_gone=heard.append)
+
+    async def play() -> None:
+        known.append(stream.gone)
+        await outcome(stream.start())
+        deadline = time.monotonic() + WITHIN_SECONDS
+        while not heard:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        known.append(stream.gone)
+        await outcome(stream.start())
+        known.append(stream.gone)
+        await outcome(stream.abandon())
+
+    asyncio.run(play())
+    (gone,) = heard
+    assert isinstance(gone, StreamGone)
+    assert (gone.reason, gone.by) == (reason, by)
+    assert known == [None, gone, None]
+
+
 async def outcome(of: object) -> object:
     """Wait for it where the client is the one for asyncio."""
     return await of if isinstance(of, Awaitable) else of
@@ -1107,3 +1148,229 @@ def test_a_stream_does_not_replace_itself() -> None:
     post = next(start)
     assert isinstance(post, Post)
     assert "replaces" not in post.body
+
+
+URL: Final = "https://beats.example.com/"
+TOKEN: Final = HOLD | {"playbackToken": "t1"}
+NAMED: Final = TOKEN | {"heartbeatUrl": URL}
+BY_TOKEN: Final = Post(URL, {**HEARTBEAT.body, "playbackToken": "t1"}, is_signed=False)
+
+
+def next_asked(heartbeats: Steps, clock: Clock, seconds: float = 30) -> object:
+    """Let the time pass to the next heartbeat; return what it asks first."""
+    clock.now += seconds
+    return next(heartbeats)
+
+
+def test_heartbeats_go_to_the_url_that_the_service_names(kind: str) -> None:
+    """With the newest token in place of what signs and of the login, which is asked for no more."""
+    logins: list[str] = []
+
+    def login() -> str:
+        logins.append("login")
+        return "login"
+
+    quick = httpx.Response(200, json=NAMED | {"heartbeatSeconds": 0.01})
+    service = Service(httpx.Response(200, json=TOKEN | {"playbackToken": "t2"}), start=[quick])
+    limiter = (StreamLimiter if kind == "threads" else AsyncStreamLimiter)(
+        "http://api", login, auth=httpx.BasicAuth("backend", "secret"), transport=service
+    )
+    stream = limiter.stream("1", stream_id="mine")
+
+    async def play() -> None:
+        await outcome(stream.start())
+        deadline = time.monotonic() + WITHIN_SECONDS
+        while len(service.requests) < 2:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        await outcome(stream.abandon())
+
+    asyncio.run(play())
+    (start, _), (renewal, body) = service.requests
+    assert (start, renewal) == ("/stream/start", "/")
+    assert body.pop("play")
+    assert body == {"userId": "1", "streamId": "mine", "playbackToken": "t1"}
+    assert "authorization" in service.headers[0]
+    assert "authorization" not in service.headers[1]
+    assert service.headers[1]["host"] == "beats.example.com"
+    assert logins == ["login"]
+    assert stream.playback_token is None
+
+
+def test_the_urls_answer_extends_the_lease_and_brings_the_newest_token() -> None:
+    """The next heartbeat goes there with it."""
+    clock = Clock()
+    heartbeats = clock.heartbeats(NAMED)
+    assert next_asked(heartbeats, clock) == BY_TOKEN
+    assert heartbeats.send(TOKEN | {"playbackToken": "t2"}) == Pause(30)
+    clock.now = 1119  # a second before the end of the lease
+    post = next(heartbeats)
+    assert isinstance(post, Post)
+    assert (post.path, post.body["playbackToken"], post.seconds) == (URL, "t2", 1)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://beats.example.com/",
+        "ftp://localhost/",
+        "//beats.example.com/",
+        "https://host:port/",
+        "beats",
+        "",
+        7,
+        None,
+    ],
+)
+def test_a_token_is_not_sent_where_others_may_read_it(url: object) -> None:
+    """The API takes the heartbeat."""
+    clock = Clock()
+    assert next_asked(clock.heartbeats(TOKEN | {"heartbeatUrl": url}), clock) == HEARTBEAT
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8080/beat", "http://127.0.0.1/", "http://[::1]:3000/"])
+def test_a_token_may_be_sent_over_loopback(url: str) -> None:
+    """It does not leave the machine."""
+    clock = Clock()
+    post = next_asked(clock.heartbeats(TOKEN | {"heartbeatUrl": url}), clock)
+    assert isinstance(post, Post)
+    assert post.path == url
+
+
+def test_without_a_token_the_api_is_asked() -> None:
+    """Also with one that is over: the answer that extended the lease brought none."""
+    clock = Clock()
+    assert next_asked(clock.heartbeats(HOLD | {"heartbeatUrl": URL}), clock) == HEARTBEAT
+    heartbeats = clock.heartbeats(NAMED)
+    next_asked(heartbeats, clock)
+    heartbeats.send(HOLD | {"expiresInSeconds": 3600})
+    assert next_asked(heartbeats, clock, 90) == HEARTBEAT
+
+
+@pytest.mark.parametrize(
+    ("told", "body"),
+    [
+        ({}, {"streamId": "mine", "play": "this"}),
+        ({"userId": 7}, {"streamId": "mine", "play": "this"}),
+        ({"userId": "anna"}, {"userId": "anna", "streamId": "mine", "play": "this", "playbackToken": "t1"}),
+    ],
+    ids=str,
+)
+def test_a_stream_whose_user_the_login_knows_needs_the_id_of_the_answer(
+    told: dict[str, Any], body: dict[str, Any]
+) -> None:
+    """The URL knows nobody's login."""
+    clock = Clock()
+    play = Play(Timing(lambda: clock.now, lambda: 1.0), None, None, None, "mine")
+    play.nonce = "this"
+    start = play.start(is_held=False)
+    next(start)
+    with pytest.raises(StopIteration):
+        start.send(NAMED | told)
+    heartbeats = play.keep()
+    next(heartbeats)
+    post = next_asked(heartbeats, clock)
+    assert isinstance(post, Post)
+    assert post.body == body
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ServiceError(401, {"code": "unauthenticated"}),
+        ServiceError(403, {"Message": "Forbidden"}),
+        ServiceError(404, {}),
+        ServiceError(410, {}),
+        ServiceError(413, {"code": "payload_too_large"}),
+        ServiceError(400, {"code": "invalid_request"}),
+        ServiceError(429, {"message": "Too Many Requests"}),
+        ServiceError(502, {"message": "Internal Server Error"}),
+        LOST,
+        {"login": "here"},
+    ],
+    ids=str,
+)
+def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api_at_once(
+    failure: ServiceError | dict[str, Any],
+) -> None:
+    """And the next one to the URL again."""
+    clock = Clock()
+    heartbeats = clock.heartbeats(NAMED)
+    assert next_asked(heartbeats, clock) == BY_TOKEN
+    api = heartbeats.throw(failure) if isinstance(failure, ServiceError) else heartbeats.send(failure)
+    assert api == HEARTBEAT
+    assert heartbeats.send(NAMED) == Pause(30)
+    assert next_asked(heartbeats, clock) == BY_TOKEN
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_answer_of_the_service_itself_is_final(status: int) -> None:
+    """The API would give the same: the URL is asked again, a little later."""
+    clock = Clock()
+    heartbeats = clock.heartbeats(NAMED)
+    next_asked(heartbeats, clock)
+    for delay in (0.6, 1.2):
+        pause = heartbeats.throw(ServiceError(status, {"code": "store_unavailable"}))
+        assert pause == Pause(delay)
+        assert next_asked(heartbeats, clock, delay) == BY_TOKEN
+
+
+def test_a_410_of_the_url_is_a_410() -> None:
+    """The stream is gone, and the API is not asked."""
+    clock = Clock()
+    heartbeats = clock.heartbeats(NAMED)
+    next_asked(heartbeats, clock)
+    with pytest.raises(StreamGone):
+        heartbeats.throw(GONE)
+
+
+def beats(heartbeats: Steps, clock: Clock, answer: dict[str, Any] | None = None) -> bool:
+    """Let the next heartbeat be answered so by the URL (`None`: not at all); return whether it was asked.
+
+    The API names it in every answer.
+    """
+    post = next_asked(heartbeats, clock)
+    is_asked = post == BY_TOKEN
+    if is_asked and answer is None:
+        post = heartbeats.throw(LOST)
+    assert post == (HEARTBEAT if answer is None or not is_asked else BY_TOKEN)
+    assert heartbeats.send(answer if is_asked and answer else NAMED) == Pause(30)
+    return is_asked
+
+
+def test_a_url_that_fails_twice_in_a_row_is_left_alone_until_that_lease_is_over() -> None:
+    """The lease that was held at the second failure, at 1060, ran until 1120."""
+    clock = Clock()
+    heartbeats = clock.heartbeats(NAMED)
+    assert [beats(heartbeats, clock) for _ in range(7)] == [True, True, False, False, True, True, False]
+
+
+def test_failures_count_in_a_row_only() -> None:
+    """An answer of the URL in between makes each of them the first one."""
+    clock = Clock()
+    heartbeats = clock.heartbeats(NAMED)
+    assert [beats(heartbeats, clock, answer) for answer in (None, TOKEN) * 4] == [True] * 8
+
+
+def test_the_newest_answer_of_the_api_names_the_url() -> None:
+    """Or none, which ends its use."""
+    clock = Clock()
+    heartbeats = clock.heartbeats(TOKEN)
+    assert next_asked(heartbeats, clock) == HEARTBEAT
+    heartbeats.send(NAMED)
+    assert next_asked(heartbeats, clock) == BY_TOKEN
+    assert heartbeats.throw(LOST) == HEARTBEAT
+    heartbeats.send(TOKEN)
+    assert next_asked(heartbeats, clock) == HEARTBEAT
+
+
+def test_a_url_that_hangs_puts_off_no_lapse() -> None:
+    """At the end of the lease nobody else is asked for one more heartbeat."""
+    clock = Clock()
+    heartbeats = clock.heartbeats(NAMED | {"expiresInSeconds": 32})
+    post = next_asked(heartbeats, clock)
+    assert isinstance(post, Post)
+    assert (post.path, post.seconds) == (URL, 2)
+    clock.now += 2
+    assert heartbeats.throw(LOST) == Pause(0)
+    assert next(heartbeats) == Notice.LAPSED

@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from dev.local.local_service import LocalService
 from tests.e2e.support.household import (
@@ -41,14 +41,14 @@ def service() -> Iterator[LocalService]:
 
 
 def test_the_fourth_screen_is_refused_and_told_who_is_watching(page: Page) -> None:
-    """It may stop any of the three there and watch here; the one that was stopped learns it and stops."""
+    """It may stop any of the three there and watch here; the one that was stopped says by which screen."""
     start_all(page)
     phone = screen(page, "Phone")
     holders = sorted(phone.get_by_role("listitem").all_inner_texts())
     assert holders == [f"{device}\nTake over" for device in sorted(DEVICES[:3])]
     page.get_by_role("button", name="Take over from Television: Phone").click()
     expect(phone).to_contain_text("Playing")
-    expect(screen(page, "Television")).to_contain_text("Stopped")
+    expect(screen(page, "Television").locator(".state")).to_have_text("Stopped by Phone")
     slots_taken(page, 3)
 
 
@@ -130,6 +130,58 @@ def test_heartbeats_are_one_line_for_each_screen(page: Page) -> None:
     page.clock.fast_forward(1000)
     expect(log.filter(has_text="410, gone")).to_have_count(2)
     expect(log.filter(has_text=answered)).to_have_count(1)  # a refused one is none
+
+
+def test_heartbeats_by_the_playback_token_are_counted_too(page: Page, service: LocalService) -> None:
+    """A service may name a URL for them beside the API."""
+    url = f"{service.url}/beat"
+    held: dict[str, object] = {}
+
+    def name_the_url(route: Route) -> None:
+        answer = route.fetch()
+        held.update(answer.json())
+        route.fulfill(response=answer, json=held | {"heartbeatUrl": url})
+
+    page.route("**/stream/start", name_the_url)
+    page.route(url, lambda route: route.fulfill(json=held))
+    with page.expect_request(url) as asked:
+        press(page, "Play", "Laptop")
+    assert set(asked.value.post_data_json or {}) == {"userId", "streamId", "play", "playbackToken"}
+    log = page.get_by_role("log").get_by_role("listitem")
+    expect(log.filter(has_text=re.compile(r"Laptop: \d heartbeat"))).to_have_count(1)
+
+
+STOPPED: Final = {
+    "replaced": "Another screen took over this slot.",
+    "evicted": "Another screen was started, and needed this slot.",
+    "ended": "Its stream was ended.",
+    "expired": "Its lease ran out, and another screen took the slot.",
+}
+
+
+@pytest.mark.parametrize(
+    ("why", "title", "detail", "line"),
+    [
+        ({"reason": "replaced", "by": "Phone"}, "Stopped by Phone", STOPPED["replaced"], "replaced by Phone"),
+        ({"reason": "evicted", "by": "Phone"}, "Stopped by Phone", STOPPED["evicted"], "evicted by Phone"),
+        ({"reason": "evicted"}, "Stopped", STOPPED["evicted"], "evicted"),
+        ({"reason": "ended"}, "Stopped", STOPPED["ended"], "ended"),
+        ({"reason": "expired"}, "Stopped", STOPPED["expired"], "expired"),
+        ({}, "Stopped", "The slot was taken away.", None),
+    ],
+)
+def test_a_screen_that_is_stopped_says_why_and_by_which_one(
+    page: Page, why: dict[str, str], title: str, detail: str, line: str | None
+) -> None:
+    """As far as the service does."""
+    gone = {"title": "Gone", "code": "stream_gone", **why}
+    page.route("**/stream/heartbeat", lambda route: route.fulfill(status=410, json=gone))
+    press(page, "Play", "Laptop")
+    laptop = screen(page, "Laptop")
+    expect(laptop.locator(".state")).to_have_text(title)
+    expect(laptop.locator(".detail")).to_have_text(detail)
+    told = page.get_by_role("log").locator("li", has_text="410")
+    expect(told).to_contain_text(re.compile(r"410, gone" + (f": {line}$" if line else "$")))
 
 
 def test_a_screen_without_an_answer_for_a_whole_lease_lapses(page: Page) -> None:

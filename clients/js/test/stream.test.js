@@ -238,6 +238,19 @@ test("a Retry-After is heeded, and no proxy silences the heartbeats for good", a
   assert.equal(service.requests.length, 4);
 });
 
+test("a stream that is gone says why and by which device, until it is started again", async () => {
+  const { clock, service, stream, told } = player();
+  const why = { ...GONE[1], reason: "evicted", by: "Living room TV" };
+  service.answer(HOLD, [410, why], HOLD);
+  await stream.start();
+  assert.equal(stream.gone, undefined);
+  await clock.pass(30_000);
+  assert.deepEqual(told.at(-1), ["gone", why]);
+  assert.deepEqual(stream.gone, why);
+  await stream.start();
+  assert.equal(stream.gone, undefined);
+});
+
 test("whoever loses the slot before the lease ran out was evicted, and stops", async () => {
   const { clock, service, stream, kinds } = player();
   await stream.start();

@@ -16,7 +16,8 @@ export async function play(video: HTMLVideoElement, show: (streams: StreamView[]
   playing.addEventListener("admitted", ({ detail }) => console.log(detail.expiresInSeconds, detail.streamCount));
   playing.addEventListener("refused", ({ detail }) => show(detail.streams));
   playing.addEventListener("refused", ({ detail }) => console.log(detail.limit?.group, detail.limit?.max));
-  playing.addEventListener("gone", () => video.pause());
+  playing.addEventListener("gone", ({ detail }) => console.log(detail.reason === "evicted", detail.by));
+  console.log(playing.gone?.reason, playing.gone?.by, video.paused);
   playing.addEventListener("token", ({ detail }) => console.log(detail.playbackToken === playing.playbackToken));
   try {
     if (await playing.start({ replaces: "tv-1" })) await video.play();

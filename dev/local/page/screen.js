@@ -25,6 +25,17 @@ const STATES = {
   failed: { title: "No answer", actions: ["playInUhd", "play", "block"] },
 };
 
+/** Why a slot was taken away. */
+const REASONS = {
+  replaced: "Another screen took over this slot.",
+  evicted: "Another screen was started, and needed this slot.",
+  ended: "Its stream was ended.",
+  expired: "Its lease ran out, and another screen took the slot.",
+};
+
+/** What a stream sends beside heartbeats, which may go to a URL of their own. */
+const STARTS_OR_ENDS = /\/stream\/(start|end)$/;
+
 /** In these, the video plays for as long as the edge hands it out. */
 const WITH_VIDEO = ["playing", "anyway"];
 
@@ -88,7 +99,7 @@ export class Screen {
   async call(url, options) {
     if (this.isBlocked) throw new TypeError("The call is blocked.");
     const response = await fetch(url, options);
-    if (response.ok && url.endsWith("/stream/heartbeat")) this.beat();
+    if (response.ok && !STARTS_OR_ENDS.test(url)) this.beat();
     return response;
   }
 
@@ -116,8 +127,7 @@ export class Screen {
       this.say("lapsed: no answer for a whole lease", "refused");
     });
     stream.addEventListener("gone", ({ detail }) => {
-      this.show("gone", "Another screen took this slot.");
-      this.say(`410, ${detail.title?.toLowerCase() ?? "gone"}`, "refused");
+      this.showGone(detail);
     });
   }
 
@@ -174,6 +184,14 @@ export class Screen {
     this.show("refused", `${fullness({ limit })} Watching in ${name} now:`, inGroup);
     this.part(".state").textContent = `${name} is full`;
     this.label(this.button("play"), "Watch in HD instead");
+  }
+
+  /** The service says why where it knows. */
+  showGone({ title = "Gone", reason, by }) {
+    this.show("gone", REASONS[reason] ?? "The slot was taken away.");
+    if (by) this.part(".state").textContent = `Stopped by ${by}`;
+    const why = [reason, by && `by ${by}`].filter(Boolean).join(" ");
+    this.say(`410, ${title.toLowerCase()}${why && `: ${why}`}`, "refused");
   }
 
   /** Its heartbeats go on, so its slot is there when the viewer is back. */

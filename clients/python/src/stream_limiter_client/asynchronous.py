@@ -108,19 +108,22 @@ class AsyncStreamLimiter:
         """
         return UserStreams.of(await self.send("GET", list_path(user_id, max_streams)))
 
-    async def send(self, method: str, path: str, **content: Any) -> Any:
-        """Make one request."""
+    async def send(self, method: str, path: str, *, is_signed: bool = True, **content: Any) -> Any:
+        """Make one request, with the caller's login unless it is not to be signed."""
+        token = await self._login() if is_signed else None
+        auth = httpx.USE_CLIENT_DEFAULT if is_signed else None
         try:
-            token = self._token() if callable(self._token) else self._token
-            if isinstance(token, Awaitable):
-                token = await token
-        except Exception as error:
-            raise ServiceError(0, {"detail": "The token could not be had."}) from error
-        try:
-            response = await self._http.request(method, path, headers=headers_of(token), **content)
+            response = await self._http.request(method, path, headers=headers_of(token), auth=auth, **content)
         except httpx.RequestError as error:
             raise ServiceError(0, {}) from error
         return answer_of(response)
+
+    async def _login(self) -> str | None:
+        try:
+            token = self._token() if callable(self._token) else self._token
+            return await token if isinstance(token, Awaitable) else token
+        except Exception as error:
+            raise ServiceError(0, {"detail": "The token could not be had."}) from error
 
     async def close(self) -> None:
         """Close the connections. Streams that play on need them."""
@@ -147,7 +150,7 @@ class AsyncStream:
         self._play = play
         self._on_gone = on_gone
         self._callbacks = callbacks
-        self._is_gone = False
+        self._gone: ServiceError | None = None
         self._heart: asyncio.Task[None] | None = None
 
     @property
@@ -163,7 +166,12 @@ class AsyncStream:
     @property
     def is_gone(self) -> bool:
         """Whether the slot was taken away: then stop."""
-        return self._is_gone
+        return self._gone is not None
+
+    @property
+    def gone(self) -> ServiceError | None:
+        """What took the slot away, a `StreamGone` or a `LimitReached`; `None` while it was not."""
+        return self._gone
 
     @property
     def is_lapsed(self) -> bool:
@@ -190,7 +198,7 @@ class AsyncStream:
         """
         is_held = self._heart is not None and not self.is_gone
         await self._stop()
-        self._is_gone = False
+        self._gone = None
         try:
             await self._follow(self._play.start(is_held=is_held, replaces=replaces, groups=groups))
             is_held = True
@@ -241,7 +249,7 @@ class AsyncStream:
         try:
             await self._follow(self._play.keep(), caught=Exception)
         except ServiceError as reason:
-            self._is_gone = True
+            self._gone = reason
             told = self._on_gone(reason) if self._on_gone is not None else None
             if isinstance(told, Awaitable):
                 await told
@@ -273,7 +281,9 @@ class AsyncStream:
                     step = steps.send(is_stopped)
                     continue
                 try:
-                    answer = await self._limiter.send("POST", step.path, json=step.body, timeout=step.seconds)
+                    answer = await self._limiter.send(
+                        "POST", step.path, is_signed=step.is_signed, json=step.body, timeout=step.seconds
+                    )
                 except caught as error:
                     step = steps.throw(ServiceError.of(error))
                 else:

@@ -43,13 +43,16 @@ class ServiceError(Exception):
     @property
     def code(self) -> str | None:
         """The stable name of the kind of problem; `None` where the answer has none, or no text for it."""
-        code = self.problem.get("code")
-        return code if isinstance(code, str) else None
+        return self._text("code")
 
     @property
     def is_passing(self) -> bool:
         """Whether the same call may do better a little later."""
         return self.status in {0, TOO_MANY_REQUESTS} or self.status >= FIRST_SERVER_ERROR
+
+    def _text(self, name: str) -> str | None:
+        value = self.problem.get(name)
+        return value if isinstance(value, str) else None
 
 
 class LimitReached(ServiceError):
@@ -85,3 +88,13 @@ class TooManyStarts(ServiceError):
 
 class StreamGone(ServiceError):
     """The stream's slot was taken away: it was ended, replaced, evicted, or lost after its lease ran out."""
+
+    @property
+    def reason(self) -> str | None:
+        """`replaced`, `evicted`, `ended` or `expired`, for people; `None` where the service cannot say."""
+        return self._text("reason")
+
+    @property
+    def by(self) -> str | None:
+        """The device that took the slot; `None` where the service cannot say, or the device gave no name."""
+        return self._text("by")

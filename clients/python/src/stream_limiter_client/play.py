@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from stream_limiter_client.errors import LimitReached, ServiceError, StreamGone, TooManyStarts
+from stream_limiter_client.heartbeat_url import HeartbeatUrl, is_answer
 
 REQUEST_SECONDS: Final = 5.0
 """For one request: the service answers within 3 s, whatever happens behind it."""
@@ -62,14 +63,16 @@ class Post:
     """A request to be sent; its answer, or the `ServiceError`, is what the play goes on with.
 
     Attributes:
-        path: the operation's.
+        path: the operation's, or a whole URL that is not the API's.
         body: what is sent as JSON.
         seconds: how long to wait for the answer: not past the end of a lease, so that no lapse is late.
+        is_signed: whether the caller's login goes with it.
     """
 
     path: str
     body: Mapping[str, Field]
     seconds: float = REQUEST_SECONDS
+    is_signed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class Play:
     _lease_until: float = field(default=0, init=False)
     _token: str | None = field(default=None, init=False)
     _token_until: float = field(default=0, init=False)
+    _heartbeat_url: HeartbeatUrl = field(default_factory=HeartbeatUrl, init=False)
     _heartbeat_seconds: float = field(default=0, init=False)
     _next_heartbeat_at: float = field(default=0, init=False)
     _is_verified: bool = field(default=True, init=False)
@@ -212,9 +216,8 @@ class Play:
             ServiceError: the try failed.
         """
         if self._has_lease:
-            asked_at = self.timing.now()
             try:
-                self._hold((yield self._post("/stream/heartbeat", self._body())), asked_at, self.replaces)
+                yield from self._extend()
             except StreamGone:
                 if self._is_verified:
                     raise
@@ -222,6 +225,28 @@ class Play:
             else:
                 return
         yield from self._take_slot(0, self.replaces, self.groups)
+
+    def _extend(self) -> Steps:
+        """Send a heartbeat: to the heartbeat URL if it is of use, and to the API if that does not answer."""
+        target, token = self._heartbeat_url.target, self.playback_token
+        if target is not None and token is not None:
+            body = self._body() | {"userId": target.user_id, "playbackToken": token}
+            asked_at = self.timing.now()
+            try:
+                self._hold((yield self._post(target.url, body, is_signed=False)), asked_at, self.replaces)
+            except ServiceError as error:
+                if is_answer(error):
+                    raise
+                self._heartbeat_url.fail(self._lease_until)
+                if not self._seconds_to_lapse():
+                    raise
+            else:
+                self._heartbeat_url.succeed()
+                return
+        asked_at = self.timing.now()
+        answer = yield self._post("/stream/heartbeat", self._body())
+        self._hold(answer, asked_at, self.replaces)
+        self._heartbeat_url.learn(answer, asked_at, self.user_id)
 
     def _take_slot(self, patience_seconds: float, replaces: str | None, groups: tuple[str, ...]) -> Steps:
         other = None if replaces == self.stream_id else replaces
@@ -234,6 +259,7 @@ class Play:
         )
         answer, asked_at = yield from self._insist("/stream/start", body, patience_seconds)
         self._hold(answer, asked_at, other)
+        self._heartbeat_url.learn(answer, asked_at, self.user_id)
         self.groups = groups
 
     def _insist(
@@ -256,8 +282,8 @@ class Play:
     def _body(self) -> dict[str, Field]:
         return _given(userId=self.user_id, streamId=self.stream_id, play=self.nonce)
 
-    def _post(self, path: str, body: Mapping[str, Field]) -> Post:
-        return Post(path, body, min(REQUEST_SECONDS, self._seconds_to_lapse() or inf))
+    def _post(self, path: str, body: Mapping[str, Field], *, is_signed: bool = True) -> Post:
+        return Post(path, body, min(REQUEST_SECONDS, self._seconds_to_lapse() or inf), is_signed)
 
     def _seconds_to_lapse(self) -> float:
         """Return how long the lease runs still: 0 when it is over, `inf` once that was noticed."""

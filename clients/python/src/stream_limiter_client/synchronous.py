@@ -108,17 +108,21 @@ class StreamLimiter:
         """
         return UserStreams.of(self.send("GET", list_path(user_id, max_streams)))
 
-    def send(self, method: str, path: str, **content: Any) -> Any:
-        """Make one request."""
+    def send(self, method: str, path: str, *, is_signed: bool = True, **content: Any) -> Any:
+        """Make one request, with the caller's login unless it is not to be signed."""
+        token = self._login() if is_signed else None
+        auth = httpx.USE_CLIENT_DEFAULT if is_signed else None
         try:
-            token = self._token() if callable(self._token) else self._token
-        except Exception as error:
-            raise ServiceError(0, {"detail": "The token could not be had."}) from error
-        try:
-            response = self._http.request(method, path, headers=headers_of(token), **content)
+            response = self._http.request(method, path, headers=headers_of(token), auth=auth, **content)
         except httpx.RequestError as error:
             raise ServiceError(0, {}) from error
         return answer_of(response)
+
+    def _login(self) -> str | None:
+        try:
+            return self._token() if callable(self._token) else self._token
+        except Exception as error:
+            raise ServiceError(0, {"detail": "The token could not be had."}) from error
 
     def close(self) -> None:
         """Close the connections. Streams that play on need them."""
@@ -146,7 +150,7 @@ class Stream:
         self._on_gone = on_gone
         self._callbacks = callbacks
         self._stopped = threading.Event()
-        self._gone = threading.Event()
+        self._gone: ServiceError | None = None
         self._heart: threading.Thread | None = None
 
     @property
@@ -162,7 +166,12 @@ class Stream:
     @property
     def is_gone(self) -> bool:
         """Whether the slot was taken away: then stop."""
-        return self._gone.is_set()
+        return self._gone is not None
+
+    @property
+    def gone(self) -> ServiceError | None:
+        """What took the slot away, a `StreamGone` or a `LimitReached`; `None` while it was not."""
+        return self._gone
 
     @property
     def is_lapsed(self) -> bool:
@@ -190,7 +199,7 @@ class Stream:
         is_held = self._heart is not None and not self.is_gone
         self._stop()
         self._stopped = stopped = threading.Event()
-        self._gone.clear()
+        self._gone = None
         try:
             self._follow(self._play.start(is_held=is_held, replaces=replaces, groups=groups), stopped)
             is_held = True
@@ -243,7 +252,7 @@ class Stream:
         except ServiceError as reason:
             if stopped.is_set():
                 return
-            self._gone.set()
+            self._gone = reason
             if self._on_gone is not None:
                 self._on_gone(reason)
 
@@ -276,7 +285,9 @@ class Stream:
                     continue
                 failure = answer = None
                 try:
-                    answer = self._limiter.send("POST", step.path, json=step.body, timeout=step.seconds)
+                    answer = self._limiter.send(
+                        "POST", step.path, is_signed=step.is_signed, json=step.body, timeout=step.seconds
+                    )
                 except caught as error:
                     failure = ServiceError.of(error)
                 if by_itself and stopped.is_set():

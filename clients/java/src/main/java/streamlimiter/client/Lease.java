@@ -7,12 +7,17 @@ final class Lease {
     private static final double LONGEST_SECONDS = 86_400; // no service is set to more
     private static final double MILLISECONDS_PER_SECOND = 1000;
 
+    final long askedAt;
     final long until;
     final long heartbeatMillis;
     /** False when the store could not be asked: the slot may exist nowhere. */
     final boolean isVerified;
     /** {@code null} if the answer has none. */
     final String playbackToken;
+    /** Where the playback token suffices for a heartbeat; {@code null} if the answer names none. */
+    final String heartbeatUrl;
+    /** Whose stream it is; {@code null} if the answer does not say. */
+    final String userId;
 
     /**
      * @param askedAt when the request was sent: the lease counts from then, so that it is not longer than the service means
@@ -24,12 +29,19 @@ final class Lease {
         if (!(lease >= 0 && lease <= LONGEST_SECONDS && heartbeat > 0 && heartbeat <= LONGEST_SECONDS)) {
             throw new ServiceException(ServiceException.NOT_THE_SERVICE, null);
         }
-        Object token = answer.get("playbackToken");
+        this.askedAt = askedAt;
         // The service rounds down: a lease of no time would lapse, and start again, without a pause.
         this.until = askedAt + (long) (Math.max(lease, heartbeat) * MILLISECONDS_PER_SECOND);
         this.heartbeatMillis = (long) (heartbeat * MILLISECONDS_PER_SECOND);
         this.isVerified = !Boolean.FALSE.equals(answer.get("verified"));
-        this.playbackToken = token instanceof String ? (String) token : null;
+        this.playbackToken = text(answer, "playbackToken");
+        this.heartbeatUrl = text(answer, "heartbeatUrl");
+        this.userId = text(answer, "userId");
+    }
+
+    private static String text(Map<?, ?> answer, String name) {
+        Object value = answer.get(name);
+        return value instanceof String ? (String) value : null;
     }
 
     private static double seconds(Map<?, ?> answer, String name) {

@@ -74,8 +74,26 @@ public final class ServiceException extends IOException {
         return max instanceof Double ? ((Double) max).intValue() : 0;
     }
 
+    /**
+     * Return why the slot was taken away, for people only: {@code replaced}, {@code evicted}, {@code ended} or
+     * {@code expired}; {@code null} if the service cannot say.
+     */
+    public String reason() {
+        return text(problem, "reason");
+    }
+
+    /** Return the device that took the slot; {@code null} if the service cannot say, or the device gave no name. */
+    public String by() {
+        return text(problem, "by");
+    }
+
     boolean isGone() {
         return status == GONE;
+    }
+
+    /** Return whether this is the service's own answer to a heartbeat: the API would give the same as the heartbeat URL. */
+    boolean isAnswer() {
+        return isGone() || isPassing() && code() != null;
     }
 
     /** Return whether the same call may do better a little later. */

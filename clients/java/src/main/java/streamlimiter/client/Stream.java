@@ -42,6 +42,7 @@ public final class Stream {
     private final String userId;
     private final String device;
     private final String streamId;
+    private final HeartbeatUrl heartbeatUrl;
 
     private final Object lock = new Object(); // guards all that follows; notified of each change that a thread may wait for
     private State state = State.IDLE;
@@ -64,6 +65,7 @@ public final class Stream {
         this.userId = options.userId;
         this.device = options.device;
         this.streamId = options.streamId;
+        this.heartbeatUrl = new HeartbeatUrl(options.userId);
         this.groups = options.groups;
     }
 
@@ -286,7 +288,8 @@ public final class Stream {
                 isBeating = true;
                 Lease before = lease;
                 Map<String, Object> body = body();
-                limiter.threads.execute(() -> beat(watched, before, body));
+                String playbackToken = token;
+                limiter.threads.execute(() -> beat(watched, before, body, playbackToken));
             } else if (!await(nextDue() - now)) {
                 Thread.interrupted(); // by a listener: the thread is ours, and goes on
             }
@@ -295,11 +298,15 @@ public final class Stream {
     }
 
     /** Send one heartbeat. Where a start was answered meanwhile, what comes back is of before it, and does not count. */
-    private void beat(Object beating, Lease before, Map<String, Object> body) {
+    private void beat(Object beating, Lease before, Map<String, Object> body, String playbackToken) {
         Lease given = null;
         ServiceException error = null;
         try {
-            given = guarded(() -> limiter.lease("/stream/heartbeat", body));
+            given = extendByToken(beating, body, playbackToken);
+            if (given == null) {
+                given = guarded(() -> limiter.lease("/stream/heartbeat", body));
+                heartbeatUrl.learn(given);
+            }
         } catch (ServiceException reason) {
             error = reason;
         }
@@ -313,6 +320,27 @@ public final class Stream {
             }
         }
         events.deliver();
+    }
+
+    /** Ask the heartbeat URL; return null if the API is to be asked. */
+    private Lease extendByToken(Object beating, Map<String, Object> body, String playbackToken) throws ServiceException {
+        HeartbeatUrl.Target target = heartbeatUrl.target();
+        if (target == null || playbackToken == null) {
+            return null;
+        }
+        try {
+            Lease given = guarded(() -> limiter.renew(target, body, playbackToken));
+            heartbeatUrl.succeed();
+            return given;
+        } catch (ServiceException error) {
+            synchronized (lock) {
+                if (error.isAnswer() || life != beating) {
+                    throw error;
+                }
+                heartbeatUrl.fail(lease.until);
+            }
+            return null;
+        }
     }
 
     private void follow(Lease given, ServiceException error) {
@@ -357,6 +385,7 @@ public final class Stream {
         groups = attempt.groups;
         state = State.ADMITTED;
         hold(given, attempt.replaces);
+        heartbeatUrl.learn(given);
         events.add(() -> listener.onAdmitted(this));
         if (!isWatched) {
             Object begun = life;

@@ -20,6 +20,8 @@ public final class StreamLimiter {
     private static final long LONGEST_RETRY_AFTER_SECONDS = 300; // a heartbeat is not put off for longer
     private static final int MOST_RETRY_AFTER_DIGITS = 9;
 
+    private static final String CONTENT_TYPE = "Content-Type";
+    private static final String JSON = "application/json";
     private static final int STATUS_CLASS = 100;
     private static final int SUCCESS = 2;
     private static final int REDIRECTION = 3;
@@ -63,19 +65,28 @@ public final class StreamLimiter {
      */
     public List<StreamView> streams(String userId) throws ServiceException {
         String query = userId == null ? "" : "?userId=" + encoded(userId);
-        return StreamView.listOf(send("GET", "/stream" + query, headers(), null).get("streams"));
+        return StreamView.listOf(send("GET", url + "/stream" + query, headers(), null).get("streams"));
     }
 
     /** Send a start or a heartbeat, once. */
     Lease lease(String path, Map<String, ?> body) throws ServiceException {
         Map<String, String> headers = headers();
         long askedAt = clock.now();
-        return new Lease(send("POST", path, headers, body), askedAt);
+        return new Lease(send("POST", url + path, headers, body), askedAt);
+    }
+
+    /** Send a heartbeat elsewhere, once: the playback token stands for the login, which does not go there. */
+    Lease renew(HeartbeatUrl.Target target, Map<String, ?> body, String playbackToken) throws ServiceException {
+        Map<String, Object> renewal = new LinkedHashMap<>(body);
+        renewal.put("userId", target.userId);
+        renewal.put("playbackToken", playbackToken);
+        long askedAt = clock.now();
+        return new Lease(send("POST", target.url, Collections.singletonMap(CONTENT_TYPE, JSON), renewal), askedAt);
     }
 
     /** Send an end, once; return true. */
     boolean end(Map<String, ?> body) throws ServiceException {
-        send("POST", "/stream/end", headers(), body);
+        send("POST", url + "/stream/end", headers(), body);
         return true;
     }
 
@@ -86,11 +97,11 @@ public final class StreamLimiter {
         return Math.max(error.retryAfterMillis(), Math.round(most * (0.5 + random.nextDouble() / 2)));
     }
 
-    private Map<?, ?> send(String method, String path, Map<String, String> headers, Map<String, ?> body)
+    private Map<?, ?> send(String method, String address, Map<String, String> headers, Map<String, ?> body)
             throws ServiceException {
         Transport.Response response;
         try {
-            response = transport.send(method, url + path, headers, body == null ? null : Json.write(body));
+            response = transport.send(method, address, headers, body == null ? null : Json.write(body));
         } catch (IOException reason) {
             throw new ServiceException("The service did not answer.", reason);
         }
@@ -116,7 +127,7 @@ public final class StreamLimiter {
 
     private Map<String, String> headers() throws ServiceException {
         Map<String, String> headers = new LinkedHashMap<>();
-        headers.put("Content-Type", "application/json");
+        headers.put(CONTENT_TYPE, JSON);
         try {
             String current = token.call();
             if (current != null) {

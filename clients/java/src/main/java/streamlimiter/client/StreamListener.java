@@ -17,7 +17,7 @@ public interface StreamListener {
      */
     default void onRefused(Stream stream, ServiceException refusal) {}
 
-    /** The slot was taken away, by another screen as a rule: stop, and say so. */
+    /** The slot was taken away: stop, and say why ({@code reason.reason()}) and by which device ({@code reason.by()}). */
     default void onGone(Stream stream, ServiceException reason) {}
 
     /**
