@@ -20,6 +20,7 @@ import pytest
 
 from dev import ROOT, package
 from dev.sbom import sbom
+from entrypoints import precompiled
 
 MEGABYTE = 1_000_000
 LOADED_LIBRARIES = {
@@ -117,6 +118,48 @@ print(*sys.modules, file=sys.stderr)
     assert libraries == {"__main__", "domain", "adapters", "entrypoints", *LOADED_LIBRARIES}
     assert not UNUSED & set(loaded)
     assert len(loaded) <= MODULES
+
+
+def compiled_dataclasses(folder: Path) -> list[str]:
+    """Return the sources of dataclasses that a cold start out of this folder compiles."""
+    program = """
+import sys
+def look(event, arguments):
+    if event == "compile" and b"__create_fn__" in (arguments[0] or b""):
+        print(repr(arguments[0]), file=sys.stderr)
+sys.addaudithook(look)
+sys.path.insert(0, sys.argv[1])
+from entrypoints import bootstrap, operator_routes, stream_end, stream_heartbeat, stream_list, stream_start
+bootstrap.service()
+"""
+    environment = {
+        "TABLE_NAME": "streams",
+        "AUTH": "none",
+        "STORE_CLIENT": "lean",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "eu-central-1",
+        "PLAYBACK_KEY": f"test:{'k' * 43}",
+    }
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, folder],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    return run.stderr.splitlines()
+
+
+def test_a_cold_start_compiles_no_dataclass(zipped: Path, tmp_path: Path) -> None:
+    """The zip holds the bytecode of every method; without it, each is compiled and works as well."""
+    with zipfile.ZipFile(zipped) as archive:
+        archive.extractall(tmp_path)
+    bytecode = tmp_path / precompiled.FILE.relative_to(ROOT / "src")
+
+    assert compiled_dataclasses(tmp_path) == []
+    bytecode.unlink()
+    assert compiled_dataclasses(tmp_path) != []
 
 
 def test_it_holds_the_service_and_its_dependencies_only(zipped: Path) -> None:
