@@ -29,7 +29,10 @@ ROWS = {
     "throughput.2x8": "2 processes with 8 threads",
     "cold.total": "cold: process start to first answer",
     "cold.token.total": "with playback tokens, beside the one without",
+    "cold.powertools": "beside a handler of Powertools",
     "cold.ready": "import and client",
+    "cold.cpu": "import and client: processor time",
+    "cold.powertools.cpu": "beside a handler of Powertools",
     "cold.modules": "loaded by then",
     "restored.first.cpu": "restored by SnapStart: processor time of the first request",
     "memory.rss": "peak memory",
@@ -41,7 +44,11 @@ ROWS = {
 _KINDS = re.compile(
     r"(warm|stub|throughput|cold|restored|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?(?:boto3\.|token\.)?"
 )
-_BESIDE = {"cold.token.total": "cold.total"}
+_BESIDE = {
+    "cold.token.total": "cold.total",
+    "cold.powertools": "cold.powertools.handler.total",
+    "cold.powertools.cpu": "cold.powertools.handler.cpu",
+}
 """Rows that are compared with another one than the bare call's."""
 
 

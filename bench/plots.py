@@ -60,7 +60,11 @@ def processor(axes: Axes, values: Values, _: Details) -> None:
 
 def cold(axes: Axes, _: Values, details: Details) -> None:
     """What a process does until its first answer."""
-    for who, label, colour in (("bare", "bare boto3", BARE), ("ours", "whole handler", OURS)):
+    for who, label, colour in (
+        ("powertools", "a handler of Powertools", PALE),
+        ("bare", "bare boto3", BARE),
+        ("ours", "whole handler", OURS),
+    ):
         left = 0.0
         for place, layer in enumerate(("python", "import", "client", "call")):
             width = statistics.median(details["layers"][f"{who}.{layer}"])

@@ -1,8 +1,8 @@
 """Dataclasses without the compiler.
 
 `@dataclass` writes the source of each method and compiles it, whenever its module is imported. A function
-loads about a hundred such classes, half of them of libraries: a quarter of a cold start (ADR 0024). So the zip
-holds the bytecode of these sources too, as it holds that of modules; `dev.precompile` writes it.
+loads about a hundred such classes, half of them of libraries: a quarter of a cold start (ADR 0024). So the
+zip holds the bytecode of these sources too, as it holds that of modules; `dev.precompile` writes it.
 """
 
 import dataclasses
