@@ -27,6 +27,12 @@ ROWS = {
     "throughput.8": "8 threads",
     "throughput.32": "32 threads",
     "throughput.2x8": "2 processes with 8 threads",
+    "throughput.of_store.2x8": "beside requests signed once",
+    "throughput.4x8": "4 processes with 8 threads",
+    "throughput.of_store.4x8": "beside requests signed once",
+    "throughput.8x8": "8 processes with 8 threads",
+    "throughput.of_store.8x8": "beside requests signed once",
+    "throughput.store.busy.8x8": "of which the store uses",
     "cold.total": "cold: process start to first answer",
     "cold.token.total": "with playback tokens, beside the one without",
     "cold.powertools": "beside a handler of Powertools",
@@ -45,6 +51,7 @@ _KINDS = re.compile(
     r"(warm|stub|throughput|cold|restored|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?(?:boto3\.|token\.)?"
 )
 _BESIDE = {
+    **{f"throughput.of_store.{shape}": f"throughput.store.{shape}" for shape in ("2x8", "4x8", "8x8")},
     "cold.token.total": "cold.total",
     "cold.powertools": "cold.powertools.handler.total",
     "cold.powertools.cpu": "cold.powertools.handler.cpu",

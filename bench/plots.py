@@ -76,14 +76,17 @@ def cold(axes: Axes, _: Values, details: Details) -> None:
 
 
 def throughput(axes: Axes, values: Values, _: Details) -> None:
-    """Calls a second over threads."""
-    threads = [1, 8, 32]
+    """Calls a second over threads and processes, and what the store itself can do beside so many."""
+    shapes = ["1", "8", "32", "2x8", "4x8", "8x8"]
     for name, label, colour in (
         ("throughput.bare.", "bare boto3", BARE),
         ("throughput.", "whole handler", OURS),
     ):
-        axes.plot(threads, [values[f"{name}{n}"] for n in threads], marker="o", color=colour, label=label)
-    axes.set(title="Throughput of one process", xlabel="threads", ylabel="calls/s", ylim=0, xticks=threads)
+        axes.plot(shapes, [values[f"{name}{n}"] for n in shapes], marker="o", color=colour, label=label)
+    many = [shape for shape in shapes if "x" in shape]
+    limit = [values[f"throughput.store.{shape}"] for shape in many]
+    axes.plot(many, limit, linestyle="--", color="black", label="the store, by requests signed once")
+    axes.set(title="Throughput", xlabel="threads, or processes x threads", ylabel="calls/s", ylim=0)
     axes.legend(frameon=False)
 
 
