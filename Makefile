@@ -198,7 +198,7 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 	$(LOCK) --group docs -o requirements/docs.txt
 	$(LOCK) --group openapi -o requirements/openapi.txt
 	$(LOCK) --group scan -o requirements/scan.txt
-	$(LOCK) --group bench -o requirements/bench.txt
+	$(LOCK) --group bench -c requirements/runtime.txt -o requirements/bench.txt
 	$(LOCK) --group crt -c requirements/runtime.txt -o requirements/crt.txt
 	$(LOCK) --exclude-newer $(LOCALSTACK_DAY) --group localstack -o requirements/localstack.txt
 

@@ -51,7 +51,7 @@ def main() -> None:
         rows += warm.on_stub(10 if short else 100, progress)
         cold_rows, layers = cold.measure(Path(folder), 3 if short else 20, progress)
         rows += cold_rows + restored.measure(Path(folder), 3 if short else 20, progress)
-        rows += throughput.measure(1 if short else 5, 1.0 if short else 2.0, progress)
+        rows += throughput.measure(store.process.pid, 1 if short else 5, 1.0 if short else 2.0, progress)
         sys.stdout = screen
     progress("")
     print(f"\r{table(rows)}")

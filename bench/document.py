@@ -27,9 +27,18 @@ ROWS = {
     "throughput.8": "8 threads",
     "throughput.32": "32 threads",
     "throughput.2x8": "2 processes with 8 threads",
+    "throughput.of_store.2x8": "beside requests signed once",
+    "throughput.4x8": "4 processes with 8 threads",
+    "throughput.of_store.4x8": "beside requests signed once",
+    "throughput.8x8": "8 processes with 8 threads",
+    "throughput.of_store.8x8": "beside requests signed once",
+    "throughput.store.busy.8x8": "of which the store uses",
     "cold.total": "cold: process start to first answer",
     "cold.token.total": "with playback tokens, beside the one without",
+    "cold.powertools": "beside a handler of Powertools",
     "cold.ready": "import and client",
+    "cold.cpu": "import and client: processor time",
+    "cold.powertools.cpu": "beside a handler of Powertools",
     "cold.modules": "loaded by then",
     "restored.first.cpu": "restored by SnapStart: processor time of the first request",
     "memory.rss": "peak memory",
@@ -41,7 +50,12 @@ ROWS = {
 _KINDS = re.compile(
     r"(warm|stub|throughput|cold|restored|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?(?:boto3\.|token\.)?"
 )
-_BESIDE = {"cold.token.total": "cold.total"}
+_BESIDE = {
+    **{f"throughput.of_store.{shape}": f"throughput.store.{shape}" for shape in ("2x8", "4x8", "8x8")},
+    "cold.token.total": "cold.total",
+    "cold.powertools": "cold.powertools.handler.total",
+    "cold.powertools.cpu": "cold.powertools.handler.cpu",
+}
 """Rows that are compared with another one than the bare call's."""
 
 

@@ -65,7 +65,11 @@ def processor(axes: Axes, values: Values, _: Details) -> None:
 
 def cold(axes: Axes, _: Values, details: Details) -> None:
     """What a process does until its first answer."""
-    for who, label, colour in (("bare", "bare boto3", BARE), ("ours", "whole handler", OURS)):
+    for who, label, colour in (
+        ("powertools", "a handler of Powertools", PALE),
+        ("bare", "bare boto3", BARE),
+        ("ours", "whole handler", OURS),
+    ):
         left = 0.0
         for place, layer in enumerate(("python", "import", "client", "call")):
             width = statistics.median(details["layers"][f"{who}.{layer}"])
@@ -77,14 +81,17 @@ def cold(axes: Axes, _: Values, details: Details) -> None:
 
 
 def throughput(axes: Axes, values: Values, _: Details) -> None:
-    """Calls a second over threads."""
-    threads = [1, 8, 32]
+    """Calls a second over threads and processes, and what the store itself can do beside so many."""
+    shapes = ["1", "8", "32", "2x8", "4x8", "8x8"]
     for name, label, colour in (
         ("throughput.bare.", "bare boto3", BARE),
         ("throughput.", "whole handler", OURS),
     ):
-        axes.plot(threads, [values[f"{name}{n}"] for n in threads], marker="o", color=colour, label=label)
-    axes.set(title="Throughput of one process", xlabel="threads", ylabel="calls/s", ylim=0, xticks=threads)
+        axes.plot(shapes, [values[f"{name}{n}"] for n in shapes], marker="o", color=colour, label=label)
+    many = [shape for shape in shapes if "x" in shape]
+    limit = [values[f"throughput.store.{shape}"] for shape in many]
+    axes.plot(many, limit, linestyle="--", color="black", label="the store, by requests signed once")
+    axes.set(title="Throughput", xlabel="threads, or processes x threads", ylabel="calls/s", ylim=0)
     axes.legend(frameon=False)
 
 

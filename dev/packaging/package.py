@@ -77,6 +77,7 @@ def build(target: Target) -> Path:
         for package in SOURCES:
             shutil.copytree(ROOT / "src" / package, Path(service) / package, ignore=_CACHES)
         _compile(Path(service), version)
+        _precompile(Path(service), version)
         entries = dict(_files(dependencies)) | dict(_files(Path(service)))
         for name, file in sorted(entries.items()):
             entry = zipfile.ZipInfo(name)  # its time is 1980-01-01
@@ -101,6 +102,22 @@ def _compile(folder: Path, version: str) -> None:
             ],
             check=False,  # a dependency may hold a module that no Python compiles; it stays as it is
             env={**os.environ, "PYTHONHASHSEED": "0"},
+        )
+
+
+def _precompile(service: Path, version: str) -> None:
+    """Put the bytecode of dataclasses beside that of modules, if this Python makes what that version reads.
+
+    It comes from the libraries in this environment, which have the locked versions: those for Lambda may be
+    for another processor.
+    """
+    if version == THIS_PYTHON:
+        file = service / "entrypoints" / "__pycache__" / f"dataclasses.{sys.implementation.cache_tag}"
+        subprocess.run(
+            [sys.executable, "-B", "-m", "dev.packaging.precompile", file],
+            check=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(service), "PYTHONHASHSEED": "0"},
         )
 
 

@@ -46,7 +46,7 @@ def check(path: Path) -> list[str]:
     ]
     if path.suffix == ".py":
         problems += [
-            f"{path}:{line.number}: a docstring starts with {found[0]!r}: write what the function does, or a noun"
+            f"{path}:{line.number}: a docstring starts with {found[0]!r}: say what it does, or use a noun"
             for line in _docstrings(text)
             if (found := OPENING.match(line.text))
         ]

@@ -60,6 +60,7 @@ def test_the_rows_for_machines_have_six_members(tmp_path: Path, monkeypatch: pyt
         ("stub.heartbeat.cpu", "stub.bare.cpu"),
         ("throughput.8", "throughput.bare.8"),
         ("cold.total", "cold.bare.total"),
+        ("cold.cpu", "cold.bare.cpu"),
         ("restored.first.cpu", "restored.bare.first.cpu"),
         ("memory.rss", "memory.bare.rss"),
     ],
@@ -67,6 +68,12 @@ def test_the_rows_for_machines_have_six_members(tmp_path: Path, monkeypatch: pyt
 def test_a_row_is_compared_with_the_bare_sdk(name: str, bare: str) -> None:
     """By the same measurement."""
     assert baseline(name) == bare
+
+
+def test_a_cold_start_is_compared_with_what_others_would_deploy() -> None:
+    """The service's rows beside Powertools have the rows of that handler as their baseline."""
+    assert baseline("cold.powertools") == "cold.powertools.handler.total"
+    assert baseline("cold.powertools.cpu") == "cold.powertools.handler.cpu"
 
 
 def test_the_document_takes_the_table_in_its_place() -> None:

@@ -1,0 +1,39 @@
+"""Import of pydantic and structlog without the parts of the standard library that no function uses.
+
+Each cold start pays for them: those parts were a seventh of it (ADR 0027).
+"""
+
+import sys
+from types import ModuleType
+from typing import Any
+
+
+def _no_entry_points(**_: Any) -> tuple[()]:
+    """Return no plugins: the zip holds none."""
+    return ()
+
+
+def _module(name: str, **members: Any) -> ModuleType:
+    module = ModuleType(name)
+    vars(module).update(members)
+    return module
+
+
+def import_libraries() -> None:
+    """Import both libraries with stand-ins for modules that they load and do not use here.
+
+    structlog loads asyncio for loggers of coroutines. pydantic loads importlib.metadata to look for plugins,
+    and with it email and zipfile. A module that is loaded already stays; a later import loads the real one.
+    """
+    stand_ins = {
+        module.__name__: module
+        for module in (_module("asyncio"), _module("importlib.metadata", entry_points=_no_entry_points))
+        if module.__name__ not in sys.modules
+    }
+    sys.modules.update(stand_ins)
+    try:
+        import pydantic.plugin._loader  # noqa: F401, PLC0415 - the importer of importlib.metadata
+        import structlog  # noqa: F401, PLC0415 - the importer of asyncio
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]

@@ -1,0 +1,37 @@
+import subprocess
+import sys
+
+from dev import ROOT
+
+
+def run(program: str) -> None:
+    """Run a program in a process that has imported nothing."""
+    subprocess.run([sys.executable, "-c", program], check=True, env={"PYTHONPATH": str(ROOT / "src")})
+
+
+def test_a_later_import_loads_the_real_modules() -> None:
+    """A stand-in is seen by the two libraries alone."""
+    run("""
+import sys
+
+from dev import ROOT
+import entrypoints
+assert not {"asyncio", "email", "importlib.metadata", "zipfile"} & set(sys.modules), sys.modules
+import asyncio, importlib.metadata
+async def one():
+    return 1
+assert asyncio.run(one()) == 1
+assert importlib.metadata.version("pydantic")
+""")
+
+
+def test_a_module_that_is_loaded_already_is_kept() -> None:
+    """A server around the handlers, which has coroutines, shares its modules with the libraries."""
+    run("""
+import asyncio, importlib.metadata, sys
+import entrypoints
+import structlog.stdlib, pydantic.plugin._loader
+assert structlog.stdlib.asyncio is asyncio
+assert pydantic.plugin._loader.entry_points is importlib.metadata.entry_points
+assert sys.modules["asyncio"] is asyncio
+""")
