@@ -190,6 +190,21 @@ RequiredUserId = Annotated[
 ]
 
 
+class RenewalBody(RequestModel):
+    """A heartbeat by the heartbeat URL. The token stands for a login, and is for this user's stream alone."""
+
+    user_id: RequiredUserId
+    stream_id: StreamId
+    play: Play | None = None
+    playback_token: Annotated[
+        str,
+        Field(
+            description="The newest playback token of the stream; it may have ended a lease ago.",
+            examples=["2D3RhEOhAQWhBEYyMDI2LWFY …"],
+        ),
+    ]
+
+
 class OperatorListQuery(RequestModel):
     """`GET /operator/streams`. Signed by IAM under every `auth`."""
 
