@@ -28,7 +28,9 @@ HOW_TO_CALL = {
     "iam": "Callers sign: `curl --user test:test --aws-sigv4 aws:amz:us-east-1:execute-api …` does.",
 }
 FUNCTIONS = ("start", "end", "heartbeat", "list", "operator")
-"""The functions of a stage, by their keys in terraform/main.tf."""
+"""The functions of every stage, by their keys in terraform/main.tf."""
+URL_FUNCTION = "heartbeat-url"
+"""The one that a stage has where `heartbeat_url` is on."""
 DESTROYED_WITHIN_SECONDS = 180
 """An emulator that cannot start functions may never delete one: the provider waits ten minutes for each."""
 ATTEMPTS = 4

@@ -198,6 +198,8 @@ class Settings(BaseModel):
             )
         if self.heartbeat_url and not self.issues_tokens:
             raise ValueError("HEARTBEAT_URL needs a playback key, as heartbeats there show a playback token")
+        if self.heartbeat_url and self.playback_cookie_domain:
+            raise ValueError("HEARTBEAT_URL and PLAYBACK_COOKIE_DOMAIN exclude each other")
         return self
 
     @property
