@@ -121,8 +121,8 @@ locals {
       namespace = "StreamLimiter"
       metric    = "requests"
       dimensions = [
-        { function = local.function_names.start, outcome = "unverified" },
-        { function = local.function_names.heartbeat, outcome = "unverified" },
+        for key in local.issue_tokens : { function = local.function_names[key], outcome = "unverified" }
+        if contains(keys(local.function_names), key)
       ]
       periods = 1
       what    = "Starts and heartbeats are let through without being counted, as the store is away. Nobody is refused: bring the store back."

@@ -36,7 +36,13 @@ locals {
     TOKEN_OVERLAP          = var.token_overlap
     OPEN_TOKENS            = var.open_tokens
     PLAYBACK_COOKIE_DOMAIN = var.playback_cookie_domain
+    SESSION_SECONDS        = var.session_seconds
   }
+
+  # Of the functions that answer with the heartbeat URL. Its own function cannot be told it: the URL is made after it.
+  environment_with_url = merge(local.environment, {
+    HEARTBEAT_URL = var.heartbeat_url ? aws_lambda_function_url.heartbeat[0].function_url : ""
+  })
 }
 
 # Stands for the zip, which is built outside Terraform: a missing one is one error, not one per function.
@@ -75,7 +81,7 @@ resource "aws_lambda_function" "route" {
   reserved_concurrent_executions = var.reserved_concurrency
 
   environment {
-    variables = local.environment
+    variables = local.environment_with_url
   }
 
   tracing_config {

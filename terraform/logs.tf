@@ -1,7 +1,7 @@
 resource "aws_cloudwatch_log_group" "function" {
   # checkov:skip=CKV_AWS_338:Ninety days and less are common rules for what is about viewers; a variable says how long.
   # checkov:skip=CKV_AWS_158:CloudWatch encrypts every log; a key of one's own is a variable.
-  for_each = local.functions
+  for_each = local.all_functions
 
   name              = "/aws/lambda/${local.function_names[each.key]}"
   retention_in_days = var.log_retention_days

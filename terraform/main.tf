@@ -27,6 +27,17 @@ locals {
     }
   }
 
+  # The heartbeat URL has a function of its own, which no route of the API leads to: heartbeat_url.tf.
+  url_functions = {
+    for key, function in {
+      heartbeat-url = {
+        handler = "entrypoints.stream_renewal.handler"
+        actions = ["dynamodb:UpdateItem"]
+      }
+    } : key => function if var.heartbeat_url
+  }
+  all_functions = merge(local.functions, local.url_functions)
+
   # Each route, and the function that answers it.
   player_routes = {
     start     = { function = "start", key = "POST /stream/start" }
@@ -41,9 +52,9 @@ locals {
   routes = merge(local.player_routes, local.operator_routes)
 
   # Those whose answers have a playback token, which is signed with a key.
-  issue_tokens = ["start", "heartbeat"]
+  issue_tokens = ["start", "heartbeat", "heartbeat-url"]
 
-  function_names = { for key, _ in local.functions : key => "${local.prefix}-${key}" }
+  function_names = { for key, _ in local.all_functions : key => "${local.prefix}-${key}" }
 
   # Where this is, as the table's ARN tells it: nothing else has to be asked.
   arn       = split(":", aws_dynamodb_table.streams.arn)

@@ -3,6 +3,11 @@ output "api_url" {
   value       = aws_apigatewayv2_api.streams.api_endpoint
 }
 
+output "heartbeat_url" {
+  description = "Where a playback token suffices for a heartbeat, with a slash at its end; null where heartbeat_url is off."
+  value       = one(aws_lambda_function_url.heartbeat[*].function_url)
+}
+
 output "api_execution_arn" {
   description = "What an IAM policy calls the API's stage. Give a backend `backend_arns` and an operator `operator_arns`: with /* after it, this covers both."
   value       = aws_apigatewayv2_stage.default.execution_arn
@@ -34,13 +39,16 @@ output "deletion_protection" {
 }
 
 output "function_names" {
-  description = "Names of the Lambda functions by their key: start, end, heartbeat, list, operator."
-  value       = { for key, function in aws_lambda_function.route : key => function.function_name }
+  description = "Names of the Lambda functions by their key: start, end, heartbeat, list, operator, and heartbeat-url where there is one."
+  value       = local.function_names
 }
 
 output "live_arns" {
-  description = "ARNs of what the API calls of each function: its alias `live`, which `make rollback` moves."
-  value       = { for key, alias in aws_lambda_alias.live : key => alias.arn }
+  description = "ARNs of what the API, or the heartbeat URL, calls of each function: its alias `live`, which `make rollback` moves."
+  value = merge(
+    { for key, alias in aws_lambda_alias.live : key => alias.arn },
+    { for key, alias in aws_lambda_alias.heartbeat_url : key => alias.arn },
+  )
 }
 
 output "log_group_names" {

@@ -3,7 +3,7 @@
 locals {
   # The parameters that each function reads.
   parameters = {
-    for key, _ in local.functions : key => compact([
+    for key, _ in local.all_functions : key => compact([
       var.log_hash_key_parameter,
       contains(local.issue_tokens, key) ? var.playback_key_parameter : "",
     ])
@@ -11,7 +11,7 @@ locals {
 
   # What a function needs on top, where a variable asks for it and only then.
   more_permissions = {
-    for key, _ in local.functions : key => concat(
+    for key, _ in local.all_functions : key => concat(
       var.kms_key_arn == null ? [] : [{
         Effect   = "Allow"
         Action   = ["kms:Decrypt"]
@@ -37,7 +37,7 @@ locals {
 }
 
 resource "aws_iam_role" "function" {
-  for_each = local.functions
+  for_each = local.all_functions
 
   name = local.function_names[each.key]
   tags = var.tags
@@ -53,7 +53,7 @@ resource "aws_iam_role" "function" {
 }
 
 resource "aws_iam_role_policy" "function" {
-  for_each = local.functions
+  for_each = local.all_functions
 
   name = "table-and-log"
   role = aws_iam_role.function[each.key].name

@@ -509,6 +509,40 @@ variable "playback_cookie_domain" {
   }
 }
 
+variable "heartbeat_url" {
+  description = "Whether heartbeats have a URL of their own, without API Gateway, where a playback token stands for a login: half their price. Needs a playback_key_parameter and a reserved_concurrency."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.heartbeat_url || var.playback_key_parameter != ""
+    error_message = "heartbeat_url needs a playback_key_parameter: a playback token is what its callers are known by."
+  }
+
+  validation {
+    condition     = !var.heartbeat_url || var.reserved_concurrency >= 1
+    error_message = "heartbeat_url needs a reserved_concurrency of at least 1: anybody can call it, and would use up the account's instances."
+  }
+
+  validation {
+    condition     = !var.heartbeat_url || var.playback_cookie_domain == ""
+    error_message = "heartbeat_url cannot be used with a playback_cookie_domain: the URL is of another domain, for which browsers take no cookie."
+  }
+}
+
+variable "session_seconds" {
+  description = "Seconds for which a playback token can be renewed at the heartbeat URL before its player needs the login again; never longer than the login."
+  type        = number
+  default     = 43200
+  nullable    = false
+
+  validation {
+    condition     = var.session_seconds >= 60 && var.session_seconds <= 43200 && floor(var.session_seconds) == var.session_seconds
+    error_message = "session_seconds must be a whole number from 60 to 43200."
+  }
+}
+
 # The logs
 
 variable "log_level" {

@@ -1,8 +1,10 @@
 """Stand-ins for the world, set by hand."""
 
+import re
+
 from adapters.in_memory import InMemoryStreamRepository
 from domain.errors import TokensUnavailable
-from domain.ports import Deadline, Landed, Rejected
+from domain.ports import Deadline, Landed, Proof, Rejected
 from domain.streams import Lease, Snapshot
 from domain.writes import Write
 
@@ -100,10 +102,19 @@ class FakeTokens:
         if not self.available:
             raise TokensUnavailable
 
-    def issue(self, user_id: str, lease: Lease, now: float) -> str:
+    def issue(self, user_id: str, lease: Lease, now: float, session_until: int | None = None) -> str:
         """Return a token that says what it is for."""
         self.prepare()
-        return f"{user_id} {lease.stream_id} until {lease.expires_at} at {now:.0f}"
+        session = "" if session_until is None else f" in a session until {session_until}"
+        return f"{user_id} {lease.stream_id} until {lease.expires_at} at {now:.0f}{session}"
+
+    def proof(self, token: str, user_id: str, stream_id: str) -> Proof | None:
+        """Return what a token of this user's stream says."""
+        self.prepare()
+        form = rf"{user_id} {stream_id} until (\d+) at \d+(?: in a session until (\d+))?"
+        if not (found := re.fullmatch(form, token)):
+            return None
+        return Proof(int(found[1]), None if found[2] is None else int(found[2]))
 
 
 def unhurried(_: int, __: int) -> bool:

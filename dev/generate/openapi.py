@@ -15,6 +15,7 @@ from dev import ROOT
 from dev.generate.openapi_operations import EVERYWHERE, GATEWAY, OF_TOKENS, OPERATIONS, Operation
 from domain.names import IDEMPOTENCY_KEY_PATTERN
 from entrypoints.answer_models import AnswerModel, Problem
+from entrypoints.callers import NotAllowed
 from entrypoints.http_request import BodyTooLarge
 from entrypoints.problems import RETRY_AFTER_SECONDS, problem_for
 from entrypoints.request_models import RequestModel
@@ -40,6 +41,15 @@ SERVER: Final = {
     "description": "`make run`",
     "variables": {"port": {"default": "3000", "description": "`PORT` of `make run`"}},
 }
+HEARTBEAT_SERVER: Final = {
+    "url": "https://{id}.lambda-url.{region}.on.aws",
+    "description": "`heartbeatUrl` of an answer, where `heartbeat_url = true`",
+    "variables": {
+        "id": {"default": "example", "description": "The heartbeat URL's own name."},
+        "region": {"default": "eu-central-1", "description": "The region of the stage."},
+    },
+}
+RENEWAL: Final = "POST /"
 SCHEMAS: Final = "#/components/schemas/{model}"
 
 
@@ -74,6 +84,8 @@ def _paths() -> dict[str, dict[str, Any]]:
     for route in ROUTES:
         method, path = route.key.split(" ")
         paths.setdefault(path, {})[method.lower()] = _operation(OPERATIONS[route.key], method)
+    method, path = RENEWAL.split(" ")
+    paths[path] = {method.lower(): _operation(OPERATIONS[RENEWAL], method) | {"servers": [HEARTBEAT_SERVER]}}
     return paths
 
 
@@ -85,6 +97,8 @@ def _operation(operation: Operation, method: str) -> dict[str, Any]:
     }
     if operation.is_operators:
         described["security"] = [{}, {"iam": []}]
+    if operation.is_public:
+        described["security"] = [{}]
     has_body = method == "POST"
     if doc := operation.takes.__doc__:
         described["description"] = doc
@@ -97,14 +111,15 @@ def _operation(operation: Operation, method: str) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": _content(operation.takes, operation.asked)},
         }
-    of_tokens = () if operation.is_operators else OF_TOKENS
-    problems = [*EVERYWHERE, *of_tokens, *operation.refusals, *([BodyTooLarge()] if has_body else [])]
+    of_tokens = () if operation.is_operators or operation.is_public else OF_TOKENS
+    everywhere = [one for one in EVERYWHERE if not (operation.is_public and isinstance(one, NotAllowed))]
+    problems = [*everywhere, *of_tokens, *operation.refusals, *([BodyTooLarge()] if has_body else [])]
     ok = {
         "description": "Done.",
         "content": {"application/json": _content(operation.answers, operation.told)},
     }
     described["responses"] = {"200": ok, **_problems(problems)}
-    for status, (text, message) in GATEWAY.items():
+    for status, (text, message) in () if operation.is_public else GATEWAY.items():
         if operation.is_operators and status == str(int(HTTPStatus.UNAUTHORIZED)):
             continue  # the answer to a wrong token, and these routes take none
         response = described["responses"].setdefault(status, {"description": "", "content": {}})

@@ -14,6 +14,7 @@ from domain.errors import (
     StoreThrottled,
     StoreUnavailable,
     StreamGone,
+    TokenRefused,
     TokensUnavailable,
     TooManyStarts,
 )
@@ -33,6 +34,7 @@ from entrypoints.operator_models import (
     OperatorListQuery,
     OperatorStreamsAnswer,
 )
+from entrypoints.renewal_models import RenewalBody
 from entrypoints.request_models import (
     EndBody,
     HeartbeatBody,
@@ -57,6 +59,7 @@ UNVERIFIED: Final = {name: value for name, value in HOLD.items() if name != "str
 }
 ISSUED: Final = {"playbackToken": "2D3RhEOhAQWhBEYyMDI2LWFY …"}
 """The beginning of a playback token, which has about 180 characters."""
+RENEWABLE: Final = {"heartbeatUrl": "https://example.lambda-url.eu-central-1.on.aws/", "userId": "1"}
 
 SHOWN: Final = OperatorAnswer(
     Outcome.LISTED,
@@ -96,6 +99,7 @@ class Operation:
         refusals: the problems that only this route has.
         is_repeatable: whether it takes an `Idempotency-Key`.
         is_operators: whether it is signed by IAM under every `auth`.
+        is_public: whether it is called without API Gateway, and so without a login or a signature.
     """
 
     name: str
@@ -107,6 +111,7 @@ class Operation:
     refusals: Sequence[Exception] = ()
     is_repeatable: bool = field(default=False)
     is_operators: bool = field(default=False)
+    is_public: bool = field(default=False)
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -130,6 +135,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             "unverified": {"maxStreams": 3, **UNVERIFIED},
             "groups": {"maxStreams": 3, **HOLD, "groups": ["uhd"]},
             "token": {"maxStreams": 3, **HOLD, **ISSUED},
+            "heartbeatUrl": {"maxStreams": 3, **HOLD, **ISSUED, **RENEWABLE},
         },
         refusals=(
             LimitReached(Bound(3), 3, WATCHING),
@@ -146,8 +152,23 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         HeartbeatBody,
         HoldAnswer,
         asked={"named": {"userId": "1", "streamId": "tv-1"}},
-        told={"named": HOLD, "unverified": UNVERIFIED, "token": HOLD | ISSUED},
+        told={
+            "named": HOLD,
+            "unverified": UNVERIFIED,
+            "token": HOLD | ISSUED,
+            "heartbeatUrl": HOLD | ISSUED | RENEWABLE,
+        },
         refusals=(StreamGone("tv-1", GoneReason.EVICTED, "living room"),),
+    ),
+    "POST /": Operation(
+        "renew",
+        "Keep a named stream's slot by its playback token",
+        RenewalBody,
+        HoldAnswer,
+        asked={"named": {"userId": "1", "streamId": "tv-1", **ISSUED}},
+        told={"token": HOLD | ISSUED},
+        refusals=(StreamGone("tv-1"), TokenRefused(), TokensUnavailable()),
+        is_public=True,
     ),
     "POST /stream/end": Operation(
         "endStream",

@@ -16,9 +16,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Lifespan
 
 from dev.local.cors import Origins
+from entrypoints import stream_renewal
 from entrypoints.operators import OperatorRoute
 from entrypoints.route import Route
 from entrypoints.routes import ROUTES
+
+HEARTBEAT_URL: Final = "/heartbeat-url"
+"""Where the heartbeat URL is here. On AWS it is a host of its own, and a path has no meaning there."""
 
 OPERATOR: Final = {"iam": {"userArn": "arn:aws:iam::000000000000:user/local"}}
 """What API Gateway adds to a signed request. Here it is added to every request of an operator's."""
@@ -43,9 +47,10 @@ def gateway(
 ) -> Starlette:
     """Return an ASGI application that serves the routes as API Gateway does, and others beside them.
 
-    Pages of the origins may read the answers of the routes, and of nothing else.
+    The heartbeat URL is among the routes. Pages of the origins may read their answers, and nothing else.
     """
-    api = origins.allow(routing.Router([*map(_route, ROUTES)]), credentials=allow_credentials)
+    routes = [*map(_route, ROUTES), _function_url(HEARTBEAT_URL, stream_renewal.handler)]
+    api = origins.allow(routing.Router(routes), credentials=allow_credentials)
     return Starlette(
         routes=[*others, routing.Mount("", api)],
         exception_handlers={HTTPException: _not_routed},
@@ -60,18 +65,31 @@ def _route(route: Route[Any, Any]) -> routing.Route:
         event = _event(request, await request.body(), route.key)
         if isinstance(route, OperatorRoute):
             event["requestContext"]["authorizer"] = OPERATOR
-        # Lambda runs a handler in a process of its own; here a thread keeps it off the event loop.
-        answer = await run_in_threadpool(route, event, LambdaContext())
-        response = Response(answer["body"], answer["statusCode"], answer["headers"])
-        for cookie in answer.get("cookies", ()):
-            response.headers.append("set-cookie", cookie)
-        return response
+        return await _answer(route, event)
 
     return routing.Route(path, serve, methods=[method])
 
 
+def _function_url(path: str, handler: Route[Any, Any]) -> routing.Route:
+    """Return the route of a function URL, which passes every method on. Its events name no route."""
+
+    async def serve(request: Request) -> Response:
+        return await _answer(handler, _event(request, await request.body(), "$default"))
+
+    return routing.Route(path, serve, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+
+
+async def _answer(route: Route[Any, Any], event: dict[str, Any]) -> Response:
+    # Lambda runs a handler in a process of its own; here a thread keeps it off the event loop.
+    answer = await run_in_threadpool(route, event, LambdaContext())
+    response = Response(answer["body"], answer["statusCode"], answer["headers"])
+    for cookie in answer.get("cookies", ()):
+        response.headers.append("set-cookie", cookie)
+    return response
+
+
 def _event(request: Request, body: bytes, route: str) -> dict[str, Any]:
-    """The event of API Gateway's payload format 2.0."""
+    """The event of API Gateway's payload format 2.0, which function URLs use too."""
     content_type = request.headers.get("content-type", "text/plain")
     is_text = content_type.startswith(TEXT_TYPES) and _is_utf8(body)
     names = set(request.headers.keys())

@@ -21,7 +21,7 @@ from dev.local.cdn import PLAYLIST, UHD_PLAYLIST, UHD_PREFIX, cdn
 from dev.local.cors import VARIABLE as CORS_ORIGINS
 from dev.local.cors import Origins, parse_origins
 from dev.local.demo import page
-from dev.local.gateway import gateway
+from dev.local.gateway import HEARTBEAT_URL, gateway
 from dev.local.terminal import RequestLines, WithoutEvents
 from entrypoints import bootstrap
 from entrypoints.settings import (
@@ -51,7 +51,7 @@ def main() -> None:
             print("AUTH has no effect: make run authenticates nobody, and make up AUTH=jwt or iam does.")
         with _store():
             _settle_groups()
-            settings = _settle_playback_key()
+            settings = _settle_heartbeat_url(_settle_playback_key(), listener)
             bootstrap.service()  # wrong settings are reported now, not by the first request
             _serve(listener, settings, origins)
     except KeyboardInterrupt:
@@ -81,6 +81,17 @@ def _settle_playback_key() -> Settings:
     if is_settled or settings.lease_seconds > MOST_LEASE_SECONDS_WITH_TOKENS:
         return settings
     os.environ["PLAYBACK_KEY"] = f"local:{secrets.token_urlsafe(32)}"
+    return Settings.from_environment()
+
+
+def _settle_heartbeat_url(settings: Settings, listener: socket.socket) -> Settings:
+    """Let a playback token stand for a login at a URL of this process, unless something is given.
+
+    A variable that is given empty counts: it means that there is no such URL.
+    """
+    if "HEARTBEAT_URL" in os.environ or not settings.issues_tokens or settings.playback_cookie_domain:
+        return settings
+    os.environ["HEARTBEAT_URL"] = f"http://localhost:{listener.getsockname()[1]}{HEARTBEAT_URL}"
     return Settings.from_environment()
 
 

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dev.local.cdn import PATH as CDN
+from dev.local.gateway import HEARTBEAT_URL
 from dev.operate.logs import GREEN, GREY, PLAIN, RED, YELLOW, readable
 
 API: Final = ("/stream", "/stream/", "/operator/")
@@ -61,7 +62,8 @@ class _Exchange:
         """Whether it was refused, or is a player's call: not a part of a video, nor our own page's list."""
         if self.status >= HTTPStatus.BAD_REQUEST:
             return True
-        if not (self.path == API[0] or self.path.startswith(API[1:])) or self.scope["method"] == "OPTIONS":
+        is_call = self.path in {API[0], HEARTBEAT_URL} or self.path.startswith(API[1:])
+        if not is_call or self.scope["method"] == "OPTIONS":
             return False
         is_list = self.scope["method"] == "GET"
         return not (is_list and Headers(scope=self.scope).get("sec-fetch-site") == "same-origin")

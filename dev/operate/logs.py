@@ -14,7 +14,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.operate.stage import FUNCTIONS, StackError, enter_stage, function_name
+from dev.operate.stage import FUNCTIONS, URL_FUNCTION, StackError, enter_stage, function_name
 
 RED, GREEN, YELLOW, GREY, PLAIN = "\033[31m", "\033[32m", "\033[33m", "\033[90m", "\033[0m"
 COLOURS = dict.fromkeys(
@@ -34,10 +34,11 @@ def main(arguments: list[str]) -> int:
 
     Without arguments: of all. For a terminal: a coloured line per event. Else JSON: an object per line.
     """
-    functions = arguments or FUNCTIONS
-    if unknown := set(functions) - set(FUNCTIONS):
+    every_function = (*FUNCTIONS, URL_FUNCTION)
+    functions = arguments or every_function
+    if unknown := set(functions) - set(every_function):
         print(
-            f"There is no function {', '.join(sorted(unknown))}: FN is {', '.join(FUNCTIONS)}.",
+            f"There is no function {', '.join(sorted(unknown))}: FN is {', '.join(every_function)}.",
             file=sys.stderr,
         )
         return 2
@@ -115,9 +116,14 @@ def messages(client: Any, groups: Sequence[str], *, follow: bool) -> Iterator[st
         time.sleep(POLLS_EVERY_SECONDS)
 
 
-def _events(client: Any, group: str, since: int) -> Iterator[dict[str, Any]]:
-    pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
-    return (event for page in pages for event in page["events"])
+def _events(client: Any, group: str, since: int) -> Sequence[dict[str, Any]]:
+    try:
+        pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
+        return [event for page in pages for event in page["events"]]
+    except ClientError as error:
+        if group.endswith(URL_FUNCTION) and error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return []  # this stage has no heartbeat URL
+        raise
 
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@ withdrawn, so that no later rollback comes back to them.
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.operate.stage import FUNCTIONS, StackError, enter_stage, function_name
+from dev.operate.stage import FUNCTIONS, URL_FUNCTION, StackError, enter_stage, function_name
 
 LIVE: Final = "live"  # as terraform/functions.tf has it
 WITHDRAWN: Final = "withdrawn-"
@@ -120,7 +120,7 @@ def read(client: Any, name: str) -> Function:
         Version(
             int(version["Version"]),
             version["LastModified"],
-            (version["CodeSha256"], version.get("Environment")),
+            (version["CodeSha256"], _settings(name, version)),
         )
         for page in pages
         for version in page["Versions"]
@@ -129,6 +129,24 @@ def read(client: Any, name: str) -> Function:
     versions.sort(key=lambda version: version.number, reverse=True)
     live = next(version for version in versions if str(version.number) == live_number)
     return Function(name, live, versions, frozenset(withdrawn), frozenset(named))
+
+
+def _settings(name: str, version: Mapping[str, Any]) -> object:
+    """Return what one deployment gives every function: settings, and whether there is a heartbeat URL.
+
+    The URL itself is not told to its own function.
+    """
+    settings = dict(version.get("Environment", {}).get("Variables", {}))
+    url = settings.pop("HEARTBEAT_URL", "")
+    return settings, bool(url) or name.endswith(URL_FUNCTION)
+
+
+def read_all(client: Any, stage: str) -> list[Function]:
+    """Read every function of a stage."""
+    functions = [read(client, function_name(stage, key)) for key in FUNCTIONS]
+    with contextlib.suppress(client.exceptions.ResourceNotFoundException):  # without a heartbeat URL
+        functions.append(read(client, function_name(stage, URL_FUNCTION)))
+    return functions
 
 
 def move(client: Any, function: Function, version: Version) -> None:
@@ -150,7 +168,7 @@ def main() -> int:
     try:
         stage = enter_stage()
         client = boto3.client("lambda", region_name=os.environ.get("AWS_REGION"))
-        functions = [read(client, function_name(stage, key)) for key in FUNCTIONS]
+        functions = read_all(client, stage)
         for function, version in release_before(functions):
             move(client, function, version)
             print(f"{function.name}: version {function.live.number} -> {version.number}")

@@ -9,7 +9,9 @@ from dev.emulators.local_stage import LOCAL_STAGE, LocalStage
 from dev.emulators.ministack import emulated_environment
 
 FUNCTIONS = ("start", "end", "heartbeat", "list", "operator")
-"""The functions of a stage, by their keys in terraform/main.tf."""
+"""The functions of every stage, by their keys in terraform/main.tf."""
+URL_FUNCTION = "heartbeat-url"
+"""The one that a stage has where `heartbeat_url` is on."""
 
 
 class StackError(Exception):

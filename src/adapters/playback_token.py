@@ -23,6 +23,7 @@ from cbor2 import CBORDecodeError, CBORDecoder, CBOREncoder, CBORTag, dumps
 
 from adapters.keyed_digest import KeyedDigest
 from adapters.playback_keys import KeySource, PlaybackKey
+from domain.ports import Proof
 from domain.streams import Lease
 
 ISSUER: Final = "stream-limiter"
@@ -44,6 +45,8 @@ _ISS, _SUB, _EXP, _IAT, _CTI, _CATU = 1, 2, 4, 6, 7, 312
 _PATH, _PREFIX_MATCH = 3, 1
 _GROUPS: Final = -65537
 """The first number for private use: the registry has no claim for groups."""
+_SESSION_UNTIL: Final = -65538
+"""The next one, nor has it a claim for what may be renewed."""
 
 
 class TokenInvalid(Exception):
@@ -69,6 +72,8 @@ class Claims:
     """Where paths must begin; any path where there is none."""
     groups: tuple[str, ...] = ()
     """The groups that the stream is counted in, where the service puts them into tokens."""
+    session_until: int | None = None
+    """Until when the holder may renew it without a login; never where it is `None`."""
 
 
 def subject_of(user_id: str, key: PlaybackKey) -> str:
@@ -81,17 +86,18 @@ def subject_of(user_id: str, key: PlaybackKey) -> str:
 
 
 class TokenMint:
-    """Makes tokens, under the first of these keys."""
+    """Makes tokens, under the first of these keys, and recognises them."""
 
     def __init__(self, keys: Sequence[PlaybackKey]) -> None:
         key = keys[0]
         self._digest = KeyedDigest(key.secret).digest
+        self._kid = key.kid
         # All of a token before its payload and its tag, which are empty here, a byte each: the items of an
         # array are encoded one after the other.
         message = [_PROTECTED, {_KID: key.kid.encode()}, b"", b""]
         self._head = dumps(CBORTag(_CWT_TAG, CBORTag(_MAC0_TAG, message)))[:-2]
 
-    def mint(  # noqa: PLR0913 - each is a claim of its own, and the last two are optional
+    def mint(  # noqa: PLR0913 - each is a claim of its own, and the last three are optional
         self,
         user_id: str,
         stream_id: str,
@@ -100,6 +106,7 @@ class TokenMint:
         path_prefix: str | None = None,
         *,
         groups: Sequence[str] = (),
+        session_until: int | None = None,
     ) -> str:
         """Return a token, in base64url without padding, for one stream until `expires_at` (epoch seconds).
 
@@ -110,6 +117,7 @@ class TokenMint:
             issued_at: epoch seconds.
             path_prefix: a path that ends in `/`; the token opens what is below it, and without it everything.
             groups: the groups that the stream is counted in: the edge may ask for one of them below a path.
+            session_until: epoch seconds until which its holder may renew it without a login.
         """
         claims: dict[int, Any] = {
             _ISS: ISSUER,
@@ -122,9 +130,33 @@ class TokenMint:
             claims[_CATU] = {_PATH: {_PREFIX_MATCH: path_prefix}}
         if groups:
             claims[_GROUPS] = list(groups)
+        if session_until is not None:
+            claims[_SESSION_UNTIL] = session_until
         content = _encoder.encode(claims)  # in the order that a deterministic encoding has
         payload = _byte_string_head(len(content)) + content
         return _base64url(self._head + payload + _TAG_HEAD + self._digest(_TAGGED_HEAD + payload))
+
+    def claims(self, token: bytes, user_id: str) -> Claims | None:
+        """Return the claims of a token that this mint has made for a user; `None` for any other bytes.
+
+        Nothing is decoded before the signature is known to be right: these bytes come from anybody.
+
+        Raises:
+            TokenInvalid: the key has signed something else.
+        """
+        if not token.startswith(self._head):
+            return None
+        payload, signature = token[len(self._head) : -_SIGNATURE_BYTES], token[-_SIGNATURE_BYTES:]
+        if not hmac.compare_digest(signature, _TAG_HEAD + self._digest(_TAGGED_HEAD + payload)):
+            return None
+        content = _decoded(payload)
+        if not isinstance(content, bytes):
+            raise TokenInvalid("not a COSE_Mac0")
+        claims = _claims(_decoded(content), self._kid)
+        return claims if claims.subject == self._subject(user_id) else None
+
+    def _subject(self, user_id: str) -> str:
+        return _base64url(self._digest(user_id.encode())[:_SUBJECT_BYTES])
 
 
 class PlaybackTokens:
@@ -140,21 +172,42 @@ class PlaybackTokens:
         self._with_groups = with_groups
         self._keys: Sequence[PlaybackKey] = ()
         self._mint: TokenMint | None = None
+        self._verified_by: Sequence[PlaybackKey] = ()
+        self._mints: Sequence[TokenMint] = ()
 
     def prepare(self) -> None:
         """Read the keys where that is due: at most one call."""
         self._source.refresh()
         self._source.keys()
 
-    def issue(self, user_id: str, lease: Lease, now: float) -> str:
+    def issue(self, user_id: str, lease: Lease, now: float, session_until: int | None = None) -> str:
         """Return the token of this lease."""
         keys = self._source.keys()
         if self._mint is None or keys is not self._keys:
             self._keys, self._mint = keys, TokenMint(keys)
         groups = lease.groups if self._with_groups else ()
         return self._mint.mint(
-            user_id, lease.stream_id, lease.expires_at, math.floor(now), lease.path_prefix, groups=groups
+            user_id,
+            lease.stream_id,
+            lease.expires_at,
+            math.floor(now),
+            lease.path_prefix,
+            groups=groups,
+            session_until=session_until,
         )
+
+    def proof(self, token: str, user_id: str, stream_id: str) -> Proof | None:
+        """Return what a text proves of this user's stream; `None` = nothing."""
+        keys = self._source.keys()
+        if keys is not self._verified_by:
+            self._verified_by, self._mints = keys, [TokenMint([key]) for key in keys]
+        try:
+            content = _bytes_of(token)
+            known = [claims for mint in self._mints if (claims := mint.claims(content, user_id))]
+        except TokenInvalid:
+            return None
+        proofs = (Proof(one.expires_at, one.session_until) for one in known if one.stream_id == stream_id)
+        return next(proofs, None)
 
 
 def verify(token: str, keys: Sequence[PlaybackKey], now: float) -> Claims:
@@ -194,7 +247,16 @@ def _claims(content: object, kid: str) -> Claims:
             6: int() | float() as iat,
             7: bytes(cti),
         } if issuer == ISSUER and math.isfinite(exp):
-            return Claims(kid, subject, _text(cti), exp, iat, _prefix(content), _groups(content))
+            return Claims(
+                kid,
+                subject,
+                _text(cti),
+                exp,
+                iat,
+                _prefix(content),
+                _groups(content),
+                _session_until(content),
+            )
         case _:
             raise TokenInvalid("other claims than those of a playback token")
 
@@ -218,6 +280,14 @@ def _groups(content: object) -> tuple[str, ...]:
             return tuple(name for name in names if isinstance(name, str))
         case _:
             return ()
+
+
+def _session_until(content: object) -> int | None:
+    match content:
+        case {-65538: int(until)}:
+            return until
+        case _:
+            return None
 
 
 def _text(content: bytes) -> str:
@@ -270,6 +340,8 @@ def _byte_string_head(length: int) -> bytes:
 
 
 _TAG_HEAD: Final = _byte_string_head(hashlib.sha256().digest_size)
+_SIGNATURE_BYTES: Final = len(_TAG_HEAD) + hashlib.sha256().digest_size
+"""What a token of ours ends in."""
 
 
 class _Encoder(threading.local):

@@ -6,7 +6,8 @@ StreamLimiterError
 │   ├── LimitReached        every slot of the user, or of a group, is taken
 │   ├── TooManyStarts       too many streams that are over have an unexpired playback token
 │   ├── NoActiveStream      there is no anonymous stream to end
-│   └── StreamGone          the named stream ended, was evicted or lost its slot
+│   ├── StreamGone          the named stream ended, was evicted or lost its slot
+│   └── TokenRefused        a playback token does not stand for a login
 ├── TokensUnavailable       no playback token can be issued
 └── StoreError              the state could not be changed or read
     ├── StoreUnavailable    out of reach, too slow, or failing by itself
@@ -99,6 +100,10 @@ class StreamGone(Refusal):
         self.stream_id = stream_id
         self.reason = reason
         self.by = by
+
+
+class TokenRefused(Refusal):
+    """The playback token does not let its holder extend the stream: a login is needed."""
 
 
 class TokensUnavailable(StreamLimiterError):

@@ -29,6 +29,7 @@ from domain.errors import (
     StoreContended,
     StoreUnavailable,
     StreamGone,
+    TokenRefused,
     TokensUnavailable,
     TooManyStarts,
 )
@@ -40,6 +41,7 @@ from domain.requests import (
     EndRequest,
     Heartbeat,
     ListStreams,
+    Renewal,
     StartAnonymous,
     StartNamed,
     StartRequest,
@@ -121,8 +123,12 @@ class StreamLimiter:
                 raise LimitReached(blocked, request.limit, LiveStreams()) from None
             return self._unverified(request)
 
-    def heartbeat(self, request: Heartbeat) -> Answer:
+    def heartbeat(self, request: Heartbeat, deadline: Deadline | None = None) -> Answer:
         """Extend a named stream's lease. It is extended although no playback token can be issued.
+
+        Args:
+            request: the stream.
+            deadline: that of the call that this is a part of, where it is.
 
         Raises:
             StreamGone: the stream is no longer there, or another page load started it again.
@@ -134,7 +140,7 @@ class StreamLimiter:
                 raise StreamGone(request.stream_id, decision.reason, decision.by)
             return decision
 
-        deadline = self._deadline()
+        deadline = deadline or self._deadline()
         if self._tokens:
             with suppress(TokensUnavailable):
                 self._tokens.prepare()
@@ -146,6 +152,28 @@ class StreamLimiter:
                 raise
             return self._unverified(request)
         return self._answer(decision, state, request)
+
+    def renew(self, request: Renewal) -> Answer:
+        """Extend a named stream's lease for the holder of its playback token, and renew the token.
+
+        The session stays as it is: a token that is renewed again and again ends with it all the same.
+
+        Raises:
+            TokenRefused: the token is not of this stream, is too old, or its session is over. The store
+                was not asked.
+            TokensUnavailable: no token can be checked now.
+            StreamGone: the stream is no longer there, or another page load started it again.
+        """
+        if self._tokens is None:
+            raise TokenRefused
+        deadline = self._deadline()
+        with suppress(TokensUnavailable):
+            self._tokens.prepare()
+        proof = self._tokens.proof(request.token, request.user_id, request.stream_id)
+        if proof is None or not self.policy.lets_renew(proof, self.clock.now()):
+            raise TokenRefused
+        heartbeat = Heartbeat(request.user_id, request.stream_id, request.play, proof.session_until)
+        return self.heartbeat(heartbeat, deadline)
 
     def end(self, request: EndRequest) -> Answer:
         """Give a slot back. Ending a named stream again is harmless: `Outcome.ALREADY_ENDED`.
@@ -224,7 +252,7 @@ class StreamLimiter:
         if holder is not None:
             lease = state.leases.get(holder.stream_id)
             if self._tokens:
-                token = _token(self._tokens, holder.user_id, lease, now)
+                token = _token(self._tokens, holder, lease, now)
         reclaimed = evicted = 0
         full = None
         if isinstance(decision, Try):
@@ -242,25 +270,28 @@ class StreamLimiter:
 
     def _unverified(self, request: StartRequest | Heartbeat) -> Answer:
         now = self.clock.now()
-        lease = None
+        if isinstance(request, StartAnonymous):
+            return Answer(Outcome.UNVERIFIED, None, None, now)
         if isinstance(request, StartNamed):
             lease = self.policy.lease_of(request, now)
-        elif isinstance(request, Heartbeat):
+        else:
             lease = Lease(request.stream_id, floor(now), self.policy.lease_until(now))
         token = None
         if self._tokens and self.policy.open_tokens:
-            token = _token(self._tokens, request.user_id, lease, now)
+            token = _token(self._tokens, request, lease, now)
         return Answer(Outcome.UNVERIFIED, None, lease, now, token=token)
 
     def _deadline(self) -> Deadline:
         return Deadline.after(DEADLINE_SECONDS, self.clock)
 
 
-def _token(tokens: TokenIssuer, user_id: str, lease: Lease | None, now: float) -> str | None:
-    """Return the token of a lease, where one can be issued."""
-    if lease is None:
+def _token(
+    tokens: TokenIssuer, holder: StartNamed | Heartbeat, lease: Lease | None, now: float
+) -> str | None:
+    """Return the token of a lease, where one can be issued and its holder may have it."""
+    if lease is None or (isinstance(holder, Heartbeat) and not holder.may_watch):
         return None
     try:
-        return tokens.issue(user_id, lease, now)
+        return tokens.issue(holder.user_id, lease, now, holder.session_until)
     except TokensUnavailable:
         return None

@@ -8,6 +8,7 @@ from enum import StrEnum
 from math import ceil, floor
 from typing import Final
 
+from domain.ports import Proof
 from domain.requests import StartNamed
 from domain.streams import NO_SLOTS, Lease, LiveStreams, Snapshot, age
 from domain.writes import Freed, is_over
@@ -99,6 +100,14 @@ class Policy:
     def lease_until(self, now: float) -> int:
         """When a lease that is taken or extended now ends."""
         return ceil(now + self.lease_seconds)
+
+    def lets_renew(self, proof: Proof, now: float) -> bool:
+        """Return whether a token may still be renewed: its lease may be over, but not for another lease."""
+        return (
+            proof.session_until is not None
+            and now < proof.session_until
+            and now <= proof.expires_at + self.lease_seconds
+        )
 
     def anonymous_until(self, now: float) -> int | None:
         """When anonymous slots are presumed over if none is taken after now; `None` = never."""

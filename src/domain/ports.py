@@ -87,8 +87,21 @@ class StreamRepository(Protocol):
         ...
 
 
+@value_object
+class Proof:
+    """What a playback token proves: that it was issued for this user's stream.
+
+    Attributes:
+        expires_at: when the token ends, or has ended.
+        session_until: until when its holder may renew it without a login; `None` = never.
+    """
+
+    expires_at: float
+    session_until: int | None
+
+
 class TokenIssuer(Protocol):
-    """Issues playback tokens: texts that let a player have video until a lease ends."""
+    """Issues playback tokens, texts that let a player have video until a lease ends, and recognises them."""
 
     def prepare(self) -> None:
         """Make ready to issue tokens: begins each request that may need one, and may take one call.
@@ -98,11 +111,22 @@ class TokenIssuer(Protocol):
         """
         ...
 
-    def issue(self, user_id: str, lease: Lease, now: float) -> str:
+    def issue(self, user_id: str, lease: Lease, now: float, session_until: int | None = None) -> str:
         """Return the token of this user's lease: it ends when the lease does. Calls nothing.
 
         Raises:
             TokensUnavailable: it cannot be issued.
+        """
+        ...
+
+    def proof(self, token: str, user_id: str, stream_id: str) -> Proof | None:
+        """Return what a text proves of this user's stream, be it expired or not. Calls nothing.
+
+        Returns:
+            `None` = nothing: it is no token, or one of another user, stream or issuer.
+
+        Raises:
+            TokensUnavailable: that cannot be known now.
         """
         ...
 

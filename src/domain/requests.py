@@ -15,6 +15,8 @@ class StartNamed:
         path_prefix: the path that the stream's playback tokens are good for; `None` = every path.
         groups: the groups that the stream is counted in besides, in alphabetical order.
         group_bounds: how many streams of the user there may be in those of them that are limited.
+        session_until: until when a holder of its playback tokens may renew them without a login;
+            `None` = never.
     """
 
     user_id: str
@@ -26,6 +28,7 @@ class StartNamed:
     path_prefix: str | None = None
     groups: tuple[str, ...] = ()
     group_bounds: tuple[Bound, ...] = ()
+    session_until: int | None = None
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
@@ -62,10 +65,30 @@ class Heartbeat:
 
     Attributes:
         play: a nonce of the page load; a stream that another page load started again is gone.
+        session_until: until when a holder of its playback tokens may renew them without a login;
+            `None` = never.
+        may_watch: whether it may have a playback token: not where the user's own limit is 0.
     """
 
     user_id: str
     stream_id: str
+    play: str | None = None
+    session_until: int | None = None
+    may_watch: bool = True
+
+
+@value_object
+class Renewal:
+    """Keep a named stream's slot without a login, as the holder of its playback token.
+
+    Attributes:
+        token: the playback token.
+        play: a nonce of the page load; a stream that another page load started again is gone.
+    """
+
+    user_id: str
+    stream_id: str
+    token: str
     play: str | None = None
 
 

@@ -62,6 +62,8 @@ class HoldAnswer(AnswerModel):
         heartbeat_seconds: how often to send a heartbeat.
         verified: false when the store could not be asked: a 410 may follow. Else left out.
         playback_token: what the CDN asks for, good until `expires_at`; left out where none is issued.
+        heartbeat_url: where the token suffices for the next heartbeat; left out where there is no such place.
+        user_id: the user that a heartbeat there names, which a player with a login need not know otherwise.
     """
 
     stream_count: int | None = None
@@ -73,9 +75,19 @@ class HoldAnswer(AnswerModel):
     heartbeat_seconds: float | None = None
     verified: Literal[False] | None = None
     playback_token: str | None = None
+    heartbeat_url: str | None = None
+    user_id: str | None = None
 
     @classmethod
-    def of(cls, answer: Answer, policy: Policy, limit: int | None = None) -> Self:
+    def of(
+        cls,
+        answer: Answer,
+        policy: Policy,
+        limit: int | None = None,
+        *,
+        heartbeat_url: str | None = None,
+        user_id: str | None = None,
+    ) -> Self:
         """The answer to a start that was held against this limit, or to a heartbeat."""
         lease = answer.lease
         return cls(
@@ -88,6 +100,8 @@ class HoldAnswer(AnswerModel):
             heartbeat_seconds=None if lease is None else policy.heartbeat_seconds,
             verified=False if answer.outcome is Outcome.UNVERIFIED else None,
             playback_token=answer.token,
+            heartbeat_url=heartbeat_url,
+            user_id=user_id if heartbeat_url else None,
         )
 
 

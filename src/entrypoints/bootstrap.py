@@ -46,6 +46,7 @@ class Service:
         store_calls: what the request at hand has asked of the store.
         cookie_domain: for which domain answers set the playback token as a cookie; empty: none.
         ignores_unknown_fields: whether a request may have fields that its route does not know.
+        heartbeat_url: where a playback token suffices for a heartbeat; empty: nowhere.
     """
 
     limiter: StreamLimiter
@@ -56,6 +57,7 @@ class Service:
     store_calls: StoreCalls
     cookie_domain: str
     ignores_unknown_fields: bool
+    heartbeat_url: str = ""
 
 
 def random_key() -> str:
@@ -91,6 +93,7 @@ def build(
         settings.groups,
         settings.group_limits_claim,
         settings.group_limits,
+        settings.session_seconds if settings.heartbeat_url else 0,
     )
     return Service(
         limiter,
@@ -101,6 +104,7 @@ def build(
         store_calls,
         settings.playback_cookie_domain,
         ignores_unknown_fields=settings.unknown_fields is UnknownFields.IGNORE,
+        heartbeat_url=settings.heartbeat_url,
     )
 
 

@@ -1,5 +1,6 @@
 """Who calls, and for whom: what a request may say depends on how API Gateway authenticated it."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,6 +82,7 @@ class Callers:
         groups: the groups that a stream can be in.
         group_limits_claim: the token's claim that holds the user's own limits of groups.
         default_group_limits: the limits of groups of a user that has no others.
+        session_seconds: how long the holder of a playback token needs no login; 0 = one is always needed.
     """
 
     auth: Auth
@@ -92,6 +94,7 @@ class Callers:
     groups: frozenset[str] = frozenset()
     group_limits_claim: str = ""
     default_group_limits: Mapping[str, int] = field(default_factory=dict)
+    session_seconds: int = 0
 
     def user(self, request: HttpRequest, named: str) -> str:
         """The user whom the request is about.
@@ -134,6 +137,23 @@ class Callers:
             claim = _claims(request).get(self.limit_claim)
             return self.default_limit if claim is None else _claimed_limit(claim)
         return self.default_limit
+
+    def is_blocked(self, request: HttpRequest) -> bool:
+        """Return whether the request's token has the limit 0: its user may not watch any stream."""
+        return self.auth is Auth.JWT and _claims(request).get(self.limit_claim) == "0"
+
+    def session_until(self, request: HttpRequest, now: float) -> int | None:
+        """Return until when the request's playback tokens stand for its login; `None` = not at all.
+
+        That is never longer than the login itself.
+        """
+        if not self.session_seconds:
+            return None
+        until = math.floor(now) + self.session_seconds
+        if self.auth is Auth.JWT:
+            claim = _claims(request).get("exp")
+            return until if claim is None else _earlier(until, claim)
+        return until
 
     def group_bounds(
         self, request: HttpRequest, groups: Sequence[str], asked: Mapping[str, int] | None
@@ -210,6 +230,15 @@ def _subject(claims: Mapping[str, Any], name: str) -> str:
         return check_user_id(subject)
     except InvalidInput:
         raise InvalidSubject(name) from None
+
+
+def _earlier(until: int, claim: object) -> int | None:
+    """Return the earlier of a time and of a claim's; `None` where that is not understood."""
+    try:
+        claimed = float(claim) if isinstance(claim, str) else math.nan
+    except ValueError:
+        return None
+    return min(until, math.floor(claimed)) if math.isfinite(claimed) else None
 
 
 def _claimed_limit(claim: object) -> int:

@@ -1,25 +1,12 @@
 """What operators send and receive, as pydantic models, which no other function loads."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import AfterValidator, Field
-
-from domain import names
 from domain.operators import OperatorAnswer
 from domain.streams import LiveStreams
 from entrypoints.answer_models import AnswerModel, StreamView, moment
-from entrypoints.request_models import RequestModel, StreamId
-
-RequiredUserId = Annotated[
-    str,
-    AfterValidator(names.check_user_id),
-    Field(
-        description="The user, as players or their tokens name it.",
-        examples=["1"],
-        json_schema_extra={"minLength": 1, "maxLength": names.MAX_USER_ID_BYTES},
-    ),
-]
+from entrypoints.request_models import RequestModel, RequiredUserId, StreamId
 
 
 class OperatorListQuery(RequestModel):

@@ -18,6 +18,7 @@ from domain.errors import (
     StoreThrottled,
     StoreUnavailable,
     StreamGone,
+    TokenRefused,
     TokensUnavailable,
     TooManyStarts,
 )
@@ -37,6 +38,10 @@ REFUSED: Final = "refused"
 
 FAILED: Final = "failed"
 """What they call one that could not be served: logged as an error, with its cause."""
+
+
+DENIED: Final = "denied"
+"""What they call one whose caller may not speak for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +154,26 @@ RULES: Final[dict[type, Rule]] = {
         "The caller is not known",
         _always("This request was not authenticated."),
     ),
+    TokenRefused: Rule(
+        HTTPStatus.UNAUTHORIZED,
+        "unauthenticated",
+        "A login is needed",
+        _always("The playback token is not of this stream, is too old, or can no longer be renewed."),
+        DENIED,
+    ),
     InvalidSubject: Rule(
         HTTPStatus.FORBIDDEN,
         "invalid_subject",
         "The token names no user",
         lambda error: f"The token's claim {error.claim} is missing or is not a valid userId.",
-        "denied",
+        DENIED,
     ),
     OtherUser: Rule(
         HTTPStatus.FORBIDDEN,
         "other_user",
         "The token is for another user",
         lambda error: f"userId must be the token's claim {error.claim}, or be left out.",
-        "denied",
+        DENIED,
     ),
     InvalidLimitClaim: Rule(
         HTTPStatus.FORBIDDEN,

@@ -23,6 +23,16 @@ UserId = Annotated[
         json_schema_extra={"minLength": 1, "maxLength": names.MAX_USER_ID_BYTES},
     ),
 ]
+RequiredUserId = Annotated[
+    str,
+    AfterValidator(names.check_user_id),
+    Field(
+        description="The user, as players or their tokens name it.",
+        examples=["1"],
+        json_schema_extra={"minLength": 1, "maxLength": names.MAX_USER_ID_BYTES},
+    ),
+]
+
 StreamId = Annotated[
     str,
     AfterValidator(names.check_stream_id),
@@ -196,8 +206,8 @@ def _letters(name: str) -> str:
     return name.casefold().replace("_", "").replace("-", "")
 
 
-FIELDS: Final = {_letters(name): name for name in _names(StartBody)}
-"""Every field of the API by its letters: a start has all of them."""
+FIELDS: Final = {_letters(name): name for name in (*_names(StartBody), "playbackToken")}
+"""Every field of the API by its letters: a start has all of them but one of the heartbeat URL's."""
 
 
 def _is_misspelt(name: str) -> bool:

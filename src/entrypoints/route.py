@@ -16,7 +16,7 @@ from entrypoints.bootstrap import Service
 from entrypoints.event_log import EventLog, emergency_log
 from entrypoints.http_request import HttpRequest
 from entrypoints.metrics import embedded
-from entrypoints.problems import FAILED, RETRY_AFTER_SECONDS, problem_for, rule_for
+from entrypoints.problems import DENIED, FAILED, RETRY_AFTER_SECONDS, problem_for, rule_for
 from entrypoints.settings import SettingsError
 
 
@@ -81,6 +81,8 @@ class Route(Generic[CommandT, AnswerT]):
             status, body = rule.status, problem_for(error, request.request_id)
             record["outcome"] = rule.outcome
             record["code"] = rule.code
+            if rule.outcome == DENIED:
+                record.pop("user", None)  # anybody may have named that user
             live, full = getattr(error, "live", None), getattr(error, "full", None)
             if isinstance(error, StreamGone) and error.reason is not None:  # but not `by`: a personal text
                 record["gone_reason"] = str(error.reason)

@@ -31,6 +31,9 @@ DOMAIN_PATTERN: Final = r"^(|[a-z0-9-]+(\.[a-z0-9-]+)+)$"
 NO_PLAYBACK_KEY: Final = "off"
 """A playback key that says that there is none, to `make run`, which makes one otherwise."""
 
+URL_PATTERN: Final = r"^(|https?://[^\s/?#]+/[^\s?#]*)$"
+"""An absolute URL without a query, or nothing."""
+
 MOST_GRACE_SECONDS: Final = 60
 
 MOST_LEASE_SECONDS_WITH_TOKENS: Final = 300
@@ -71,6 +74,13 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+FORMS: Final = {
+    DOMAIN_PATTERN: "a domain of two labels or more, such as example.com",
+    URL_PATTERN: "an absolute URL without a query, such as https://heartbeat.example.com/",
+}
+"""The patterns in words."""
 
 
 class SettingsError(Exception):
@@ -136,6 +146,11 @@ class Settings(BaseModel):
     playback_cookie_domain: Annotated[str, Field(pattern=DOMAIN_PATTERN, max_length=253)] = ""
     """The parent domain of API and CDN, for which answers set the token as a cookie; empty: no cookie."""
 
+    heartbeat_url: Annotated[str, Field(pattern=URL_PATTERN, max_length=2048)] = ""
+    """Where a playback token suffices for a heartbeat; answers with a token name it. Empty: nowhere."""
+    session_seconds: Annotated[int, Field(ge=60, le=43_200)] = 43_200
+    """How long a playback token can be renewed there without a login, at most until the login ends."""
+
     group_limits: Annotated[Mapping[str, int], BeforeValidator(parse_limits)] = {}
     """How many of a user's streams may be in a group at once: `uhd=2,away=1`."""
     group_labels: Annotated[tuple[str, ...], BeforeValidator(parse_labels)] = ()
@@ -183,6 +198,10 @@ class Settings(BaseModel):
                 f"LEASE_SECONDS must be at most {MOST_LEASE_SECONDS_WITH_TOKENS} with a playback key, "
                 "as a playback token lives as long as its lease"
             )
+        if self.heartbeat_url and not self.issues_tokens:
+            raise ValueError("HEARTBEAT_URL needs a playback key, as heartbeats there show a playback token")
+        if self.heartbeat_url and self.playback_cookie_domain:
+            raise ValueError("HEARTBEAT_URL and PLAYBACK_COOKIE_DOMAIN exclude each other")
         return self
 
     @property
@@ -212,7 +231,7 @@ class Settings(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             problems = (
-                sentence(problem, {DOMAIN_PATTERN: "a domain of two labels or more, such as example.com"})
+                sentence(problem, FORMS)
                 for problem in error.errors(include_input=False, include_url=False)
                 if problem["type"] != "default_factory_not_called"  # follows from another problem
             )

@@ -12,12 +12,23 @@ from entrypoints.route import Route
 def decode(request: HttpRequest, service: Service) -> Heartbeat:
     """Whose heartbeat it is."""
     body = request.body(HeartbeatBody)
-    return Heartbeat(service.callers.user(request, body.user_id), body.stream_id, body.play)
+    callers = service.callers
+    user_id = callers.user(request, body.user_id)
+    if not callers.issues_tokens:
+        return Heartbeat(user_id, body.stream_id, body.play)
+    return Heartbeat(
+        user_id,
+        body.stream_id,
+        body.play,
+        callers.session_until(request, service.clock.now()) if service.heartbeat_url else None,
+        may_watch=not callers.is_blocked(request),
+    )
 
 
 def encode(command: Heartbeat, answer: Answer, service: Service) -> HoldAnswer:
     """The lease as it is now."""
-    return HoldAnswer.of(answer, service.limiter.policy)
+    url = service.heartbeat_url if answer.token and command.session_until else None
+    return HoldAnswer.of(answer, service.limiter.policy, heartbeat_url=url, user_id=command.user_id)
 
 
 handler = Route("POST /stream/heartbeat", decode, StreamLimiter.heartbeat, encode)

@@ -34,12 +34,17 @@ def decode(request: HttpRequest, service: Service) -> StartRequest:
         body.path_prefix,
         body.groups,
         bounds,
+        service.callers.session_until(request, service.clock.now()) if service.heartbeat_url else None,
     )
 
 
 def encode(command: StartRequest, answer: Answer, service: Service) -> HoldAnswer:
     """The slot that the caller holds now."""
-    return HoldAnswer.of(answer, service.limiter.policy, command.limit)
+    renewable = answer.token and getattr(command, "session_until", None)  # an anonymous start has none
+    url = service.heartbeat_url if renewable else None
+    return HoldAnswer.of(
+        answer, service.limiter.policy, command.limit, heartbeat_url=url, user_id=command.user_id
+    )
 
 
 handler = Route("POST /stream/start", decode, StreamLimiter.start, encode)

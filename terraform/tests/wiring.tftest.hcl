@@ -125,6 +125,7 @@ run "functions_are_told_the_settings" {
     store_client      = "boto3"
     log_level         = "debug"
     log_hash_key      = "made-up"
+    session_seconds   = 3600
 
     heartbeat_log_sample = 10
 
@@ -172,6 +173,8 @@ run "functions_are_told_the_settings" {
         TOKEN_OVERLAP          = "3"
         OPEN_TOKENS            = "true"
         PLAYBACK_COOKIE_DOMAIN = "example.com"
+        SESSION_SECONDS        = "3600"
+        HEARTBEAT_URL          = ""
       })
     ])
     error_message = "A function's environment is not what was asked for."

@@ -15,7 +15,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from dev.local import cors
-from dev.operate.stage import FUNCTIONS, function_name
+from dev.operate.stage import FUNCTIONS, URL_FUNCTION, function_name
 from domain.names import GROUP_PATTERN, MAX_PATH_PREFIX, PATH_PREFIX_PATTERN
 from domain.streams import CEILING
 from entrypoints import operator_routes
@@ -26,7 +26,7 @@ from entrypoints.routes import ROUTES
 from entrypoints.settings import MOST_LEASE_SECONDS_WITH_TOKENS, Settings
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
-MADE_BY_TERRAFORM = {"table_name"}
+MADE_BY_TERRAFORM = {"table_name", "heartbeat_url"}
 NEVER_IN_TERRAFORM = {"playback_key"}
 """A key would be in Terraform's state and in the functions' settings: on AWS there is only the parameter."""
 
@@ -53,7 +53,12 @@ def variable(name: str) -> str:
 
 def environment() -> dict[str, str]:
     """The expression that sets each variable of the functions' environment."""
-    return dict(re.findall(r"^ +(\w+) += (.+)$", block(read("functions.tf"), "environment ="), re.MULTILINE))
+    text = block(read("functions.tf"), "environment =")
+    url = re.search(
+        r"environment_with_url = merge\(local\.environment, \{\n(.+?)\n +\}\)", read("functions.tf")
+    )
+    assert url is not None
+    return dict(re.findall(r"^ +(\w+) += (.+)$", f"{text}\n{url[1]}", re.MULTILINE))
 
 
 def handlers() -> dict[str, str]:
@@ -91,6 +96,8 @@ def test_terraform_sets_every_setting_and_nothing_else() -> None:
     """A setting that Terraform leaves out could not be set; one that the code does not read has no effect."""
     assert environment().keys() == {name.upper() for name in SET_BY_TERRAFORM}
     assert environment()["TABLE_NAME"] == "aws_dynamodb_table.streams.name"
+    url = 'var.heartbeat_url ? aws_lambda_function_url.heartbeat[0].function_url : ""'
+    assert environment()["HEARTBEAT_URL"] == url
 
 
 @pytest.mark.parametrize("name", sorted(NEVER_IN_TERRAFORM))
@@ -196,7 +203,10 @@ def test_terraform_routes_to_every_handler_and_to_no_other() -> None:
     entrypoints = TERRAFORM.parent / "src" / "entrypoints"
     players = {path.stem for path in entrypoints.glob("stream_*.py")}
 
-    assert {handler.split(".")[1] for handler in handlers().values()} == players | {"operator_routes"}
+    by_url = re.findall(r'handler = "entrypoints\.(\w+)\.handler"', block(read("main.tf"), "url_functions ="))
+    by_route = {handler.split(".")[1] for handler in handlers().values()}
+    assert by_route | set(by_url) == players | {"operator_routes"}
+    assert by_url == ["stream_renewal"], "what is called without API Gateway asks for a token"
     assert routes().keys() == {route.key for route in ROUTES}
     assert {
         route.key for route in ROUTES if isinstance(route, OperatorRoute)
@@ -235,10 +245,11 @@ def test_the_functions_that_are_looked_for_are_those_that_are_deployed(
     """`make logs` and `make rollback` call each function by the name that Terraform gives it."""
     main = read("main.tf")
     assert set(FUNCTIONS) == handlers().keys()
+    assert re.findall(r"^ {6}([\w-]+) = \{$", block(main, "url_functions ="), re.MULTILINE) == [URL_FUNCTION]
 
     monkeypatch.setenv("TF_VAR_name", "${var.name}")
     name = function_name("${var.stage}", "${key}").replace("${var.name}-${var.stage}", "${local.prefix}")
-    assert f'function_names = {{ for key, _ in local.functions : key => "{name}" }}' in main
+    assert f'function_names = {{ for key, _ in local.all_functions : key => "{name}" }}' in main
     assert 'prefix = "${var.name}-${var.stage}"' in main
 
     monkeypatch.delenv("TF_VAR_name")

@@ -42,3 +42,9 @@ mock_resource "aws_sns_topic" {
     arn = "arn:aws:sns:eu-west-1:123456789012:made-up"
   }
 }
+
+mock_resource "aws_lambda_function_url" {
+  defaults = {
+    function_url = "https://made-up.lambda-url.eu-west-1.on.aws/"
+  }
+}

@@ -6,10 +6,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from dev.operate import logs
 from dev.operate.logs import GREEN, GREY, RED, YELLOW, as_json, messages, readable
-from dev.operate.stage import FUNCTIONS
+from dev.operate.stage import FUNCTIONS, URL_FUNCTION
 
 EVENT = {
     "timestamp": "2026-11-24T06:58:50.014018Z",
@@ -35,6 +36,8 @@ class Logs:
 
     def paginate(self, **request: Any) -> list[dict[str, Any]]:
         """All of it on one page."""
+        if request["logGroupName"] not in self._groups:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "FilterLogEvents")
         return [{"events": self._groups[request["logGroupName"]]}]
 
 
@@ -115,7 +118,9 @@ LINES = [
 def stage(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage whose start has broken once, and whose other functions nobody has called."""
     lines = [{"timestamp": at, "message": f"{line}\n"} for at, line in enumerate(LINES)]
-    groups = {f"/aws/lambda/s-{name}": lines if name == "start" else [] for name in FUNCTIONS}
+    groups = {
+        f"/aws/lambda/s-{name}": lines if name == "start" else [] for name in (*FUNCTIONS, URL_FUNCTION)
+    }
     client = Logs(**groups)
     monkeypatch.setattr(logs, "enter_stage", lambda: "s")
     monkeypatch.setattr(logs, "function_name", lambda stage, key: f"{stage}-{key}")
@@ -141,7 +146,7 @@ def test_all_lines_are_shown_on_demand(
 
 
 @pytest.mark.usefixtures("stage")
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", [*FUNCTIONS, URL_FUNCTION])
 def test_one_function_is_chosen_by_its_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Its log group alone is read."""
     assert logs.main([name]) == 0
@@ -154,4 +159,14 @@ def test_one_function_is_chosen_by_its_name(name: str, capsys: pytest.CaptureFix
 def test_a_function_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """With the names that there are."""
     assert logs.main(["stop"]) == 2
-    assert capsys.readouterr().err == f"There is no function stop: FN is {', '.join(FUNCTIONS)}.\n"
+    assert capsys.readouterr().err == (
+        f"There is no function stop: FN is {', '.join(FUNCTIONS)}, {URL_FUNCTION}.\n"
+    )
+
+
+def test_a_stage_without_a_heartbeat_url_is_shown_all_the_same() -> None:
+    """The log of that function is not there; any other that is missing is told."""
+    client = Logs(a=[{"timestamp": 1, "message": "line"}])
+    assert list(messages(client, ["a", "s-heartbeat-url"], follow=False)) == ["line"]
+    with pytest.raises(ClientError):
+        list(messages(client, ["s-heartbeat"], follow=False))

@@ -142,3 +142,21 @@ def test_what_was_never_deployed_has_nothing_live() -> None:
     """Functions of an older form of this service are told from those that can go back."""
     with pytest.raises(RollbackError, match="start has no alias `live`: deploy it first"):
         read(Lambda("start"), "start")
+
+
+def test_the_heartbeat_url_comes_and_goes_with_its_release() -> None:
+    """Its function is told all settings but the URL, and is of the same release."""
+    stage = Lambda("start", "end")
+    stage.deploy("a")
+    stage.versions["heartbeat-url"], stage.aliases["heartbeat-url"] = [], {}
+    for code in ("a", "b"):
+        stage.deploy(code)
+        for name in ("start", "end"):
+            settings = stage.versions[name][-1]["Environment"]["Variables"]
+            settings["HEARTBEAT_URL"] = "https://abc.lambda-url.eu-central-1.on.aws/"
+
+    stage.roll_back()
+    assert [aliases["live"] for aliases in stage.aliases.values()] == ["2", "2", "1"]
+
+    stage.roll_back()
+    assert [aliases["live"] for aliases in stage.aliases.values()] == ["1", "1", "1"]

@@ -9,15 +9,19 @@ from typing import Any, Final
 from adapters.aws.api import AwsApi
 from adapters.in_memory import InMemoryStreamRepository
 from adapters.store_calls import StoreCalls
+from dev.generate.openapi import RENEWAL
 from domain.ports import Clock, StreamRepository
-from entrypoints import bootstrap, routes
+from entrypoints import bootstrap, routes, stream_renewal
 from entrypoints.route import Route
 from entrypoints.settings import Settings
 from testing.api_description import is_described
 from testing.fakes import FakeClock
 
 EVENTS: Final = Path(__file__).parents[2] / "events"
-ROUTES: Final[dict[str, Route[Any, Any]]] = {route.key: route for route in routes.ROUTES}
+ROUTES: Final[dict[str, Route[Any, Any]]] = {
+    **{route.key: route for route in routes.ROUTES},
+    "$default": stream_renewal.handler,  # what each event of a function URL has
+}
 CALLS: Final = ("start", "start_named", "heartbeat", "end", "end_named", "list")
 """An ordinary call of each kind that a player or a backend makes, by the name of its event."""
 
@@ -77,7 +81,8 @@ class Api:
         """
         sent = event(name, **changes)
         answer = ROUTES[sent["routeKey"]].serve(sent, LambdaContext(), self._service)
-        assert is_described(sent["routeKey"], answer), answer
+        described = RENEWAL if sent["routeKey"] == "$default" else sent["routeKey"]
+        assert is_described(described, answer), answer
         cookies = tuple(answer.get("cookies", ()))
         return HttpAnswer(answer["statusCode"], answer["headers"], json.loads(answer["body"]), cookies)
 
@@ -88,6 +93,10 @@ class Api:
     def heartbeat(self, user_id: str, **fields: Any) -> HttpAnswer:
         """Keep a stream."""
         return self._post("heartbeat", user_id, fields)
+
+    def renew(self, user_id: str, **fields: Any) -> HttpAnswer:
+        """Keep a stream by the heartbeat URL."""
+        return self._post("renewal", user_id, fields)
 
     def end(self, user_id: str, **fields: Any) -> HttpAnswer:
         """End a stream."""

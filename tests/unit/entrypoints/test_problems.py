@@ -19,6 +19,7 @@ from domain.errors import (
     StoreUnavailable,
     StreamGone,
     StreamLimiterError,
+    TokenRefused,
     TokensUnavailable,
     TooManyStarts,
 )
@@ -46,6 +47,7 @@ EXAMPLES: dict[type[Exception], Exception] = {
         TokensUnavailable("s3cret"),
         NoActiveStream(LiveStreams()),
         StreamGone("play-1"),
+        TokenRefused("s3cret"),
         StoreError("s3cret"),
         StoreUnavailable("s3cret"),
         StoreThrottled("s3cret"),
@@ -70,6 +72,7 @@ STATUSES = {
     TokensUnavailable: 503,
     NoActiveStream: 403,
     StreamGone: 410,
+    TokenRefused: 401,
     StoreUnavailable: 503,
     StoreThrottled: 503,
     StoreContended: 503,
