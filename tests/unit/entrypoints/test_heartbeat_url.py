@@ -45,7 +45,7 @@ def with_login(name: str, claims: dict[str, str], **fields: Any) -> dict[str, An
 
 
 def test_answers_with_a_token_name_the_url_and_the_user_there(api: Api) -> None:
-    """Only the API's answers to a start or heartbeat of a named stream name both, and the URL's own never do."""
+    """Only the API's answers to a start or heartbeat of a named stream name both; the URL's own do not."""
     started = api.start("viewer-1", streamId="tv")
     for answer in (started, api.heartbeat("viewer-1", streamId="tv")):
         assert (answer.body["heartbeatUrl"], answer.body["userId"]) == (URL, "viewer-1")
