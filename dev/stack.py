@@ -226,6 +226,12 @@ def emulated_api_url(endpoint_url: str, api_url: str) -> str:
     return f"{endpoint_url}/_aws/execute-api/{api_id}"
 
 
+def emulated_function_url(endpoint_url: str, function_url: str) -> str:
+    """Give a function URL's address on the emulator, which answers for it under a path of its own."""
+    url_id = (urlsplit(function_url).hostname or "").partition(".")[0]
+    return f"{endpoint_url}/_aws/lambda-url/{url_id}/"
+
+
 def _at(port: int) -> LocalStage:
     """Take the emulator on that port, or start one."""
     if not is_listening(port):

@@ -46,7 +46,7 @@ def queries(text: str) -> dict[str, str]:
 
 def watched() -> list[tuple[str, set[str]]]:
     """Each of the service's own metrics that an alarm looks at, with its dimensions."""
-    name = r'metric(?:_name)? += "([a-z_]+)".*?dimensions +=[ \[\n]*\{ (.+?) \}'
+    name = r'metric(?:_name)? += "([a-z_]+)".*?dimensions +=[ \[\n]*(?:for [^{]+: )?\{ (.+?) \}'
     return [
         (metric, set(re.findall(r"(\w+) += ", given)))
         for metric, given in re.findall(name, ALARMS, re.DOTALL)

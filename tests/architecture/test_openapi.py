@@ -10,6 +10,7 @@ from jsonschema_rs import Draft202012Validator
 from dev import openapi
 from dev.gateway import ROUTES
 from dev.openapi_operations import OPERATIONS
+from entrypoints import stream_renewal
 from entrypoints.problems import RULES
 from entrypoints.route import Route
 
@@ -20,13 +21,13 @@ def test_the_description_is_current() -> None:
 
 
 def test_every_route_is_described_and_no_other() -> None:
-    """The routes that Terraform and `make run` have are the paths of the description."""
+    """The routes that Terraform and `make run` have are the paths of the description, and the heartbeat URL is."""
     described = {
         f"{method.upper()} {path}"
         for path, operations in openapi.description()["paths"].items()
         for method in operations
     }
-    assert described == {route.key for route in ROUTES}
+    assert described == {openapi.RENEWAL, *(route.key for route in ROUTES)}
 
 
 def test_every_problem_is_described_with_its_status() -> None:
@@ -61,10 +62,12 @@ def test_every_example_is_one_of_what_it_is_an_example_of() -> None:
     assert shown > len(contents)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.key)
+@pytest.mark.parametrize(
+    "route", [*ROUTES, stream_renewal.handler], ids=lambda route: route.decode.__module__
+)
 def test_the_models_described_are_those_that_the_handler_uses(route: Route[Any]) -> None:
     """The handler of a route decodes the model that is described, and encodes the one that is described."""
-    operation = OPERATIONS[route.key]
+    operation = OPERATIONS[openapi.RENEWAL if route is stream_renewal.handler else route.key]
     source = Path(route.decode.__code__.co_filename).read_text(encoding="utf-8")
     assert re.search(rf"request\.(body|query)\({operation.takes.__name__}\)", source)
     assert route.encode.__annotations__["return"] is operation.answers

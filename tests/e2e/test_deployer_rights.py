@@ -106,6 +106,25 @@ def test_the_documented_rights_are_enough(account: Account, tmp_path: Path) -> N
     assert account.client("dynamodb").list_tables()["TableNames"] == []
 
 
+def test_the_documented_rights_are_enough_for_a_heartbeat_url(account: Account, tmp_path: Path) -> None:
+    """Their bearer makes it, lets pages call it, takes it away from a stage that stays, and leaves nothing of it."""
+    account.allow([each for each in deployer_policy()["Statement"] if each["Sid"] != "Monitoring"])
+    asked = {"heartbeat_url": "true", "playback_key_parameter": "/key", "reserved_concurrency": "1"}
+    stack = account.stack(tmp_path, monitoring="false", **asked)
+    stack.apply()
+    origins = {"cors_origins": '["https://watch.example.com"]', "tags": '{ owner = "us" }'}
+    replace(stack, variables={**stack.variables, **origins}).apply()
+    assert stack.output()["heartbeat_url"]
+
+    stack = replace(stack, variables={**stack.variables, "heartbeat_url": "false"})
+    stack.apply()
+    left = [one["FunctionName"] for one in account.client("lambda").list_functions()["Functions"]]
+    assert left
+    assert not any("heartbeat-url" in name for name in left)
+    assert account.client("cloudformation").describe_stacks()["Stacks"] == []
+    stack.destroy()
+
+
 def test_the_documented_rights_are_enough_for_the_hash_key(account: Account) -> None:
     """Their bearer makes the parameter and deletes it, and may neither read it nor touch another one.
 

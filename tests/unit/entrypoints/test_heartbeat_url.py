@@ -16,7 +16,7 @@ from tests.unit.entrypoints.calls import Api, HttpAnswer, assert_problem, event
 from tests.unit.entrypoints.test_playback_tokens import KEY, OLD, PARAMETER, FakeParameter
 
 URL: Final = "https://abc.lambda-url.eu-central-1.on.aws/"
-SETTINGS: Final = {"PLAYBACK_KEY": KEY, "HEARTBEAT_URL": URL}
+SETTINGS: Final[dict[str, Any]] = {"PLAYBACK_KEY": KEY, "HEARTBEAT_URL": URL}
 LEASE: Final = 90
 KEYS: Final = parse_keys(f"{KEY},{OLD}")
 
@@ -89,7 +89,7 @@ def test_a_token_extends_its_stream(api: Api, clock: FakeClock, repository: Reco
 def test_a_renewed_token_names_the_groups_of_the_lease(clock: FakeClock) -> None:
     """And keeps its path: both are the stream's own, not the request's."""
     signed_by = {"requestContext": {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:role/backend"}}}}
-    groups = {"GROUP_LABELS": "uhd", "GROUP_PATHS": "/uhd/=uhd"}
+    groups: dict[str, Any] = {"GROUP_LABELS": "uhd", "GROUP_PATHS": "/uhd/=uhd"}
     api = Api(clock=clock, AUTH="iam", **SETTINGS, **groups)
     body = json.dumps({"userId": "viewer-1", "streamId": "tv", "groups": ["uhd"], "pathPrefix": "/films/"})
     started = api.call("start", body=body, **signed_by)

@@ -1,0 +1,205 @@
+"""The heartbeat URL on the emulator: the zip beneath the Terraform, spoken to over HTTP."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from dev.emulator import Emulator, start_emulator
+from dev.issuer import Issuer
+from dev.stack import emulated_function_url
+from dev.terraform import Stack, said
+from tests.e2e.deployed import need_the_tools, published_issuer, stage
+from tests.e2e.renewal_attacks import RENEWALS, RenewalAttack
+from tests.e2e.token_attacks import PLAYBACK_KEY, claims_of
+from tests.logs import log_lines, telling
+from tests.support import client_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
+
+PARAMETER: Final = "/stream-limiter/playback-key"
+PAGE: Final = "https://watch.example.com"
+SESSION: Final = -65538
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A stage with a heartbeat URL, under `auth = jwt`."""
+
+    stack: Stack
+    emulator: Emulator
+    issuer: Issuer
+    api_url: str
+    url: str
+
+    def client(self, service: str) -> Any:
+        """Give an AWS client, as the account's root user."""
+        return client_of(self.emulator.endpoint_url, service)
+
+    def by_api(self, route: str, user: str, **fields: object) -> httpx.Response:
+        """Call the API with a user's login."""
+        login = {"authorization": f"Bearer {self.issuer.token(user)}"}
+        return httpx.post(f"{self.api_url}/stream/{route}", json=fields, headers=login, timeout=30)
+
+    def by_url(self, content: bytes, **headers: str) -> httpx.Response:
+        """Call the heartbeat URL, without any login."""
+        sent = {"content-type": "application/json", **headers}
+        return httpx.post(self.url, content=content, headers=sent, timeout=30)
+
+    def item_of(self, user: str) -> Any:
+        """Return what the table holds of a user."""
+        table = self.stack.output()["table_name"]
+        return self.client("dynamodb").get_item(TableName=table, Key={"userId": {"S": user}})["Item"]
+
+    def events(self) -> Sequence[dict[str, Any]]:
+        """Return the events of the URL's function."""
+        name = self.stack.output()["log_group_names"]["heartbeat-url"]
+        pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=name)
+        lines = [event["message"] for page in pages for event in page["events"]]
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The service, applied once for this module."""
+    need_the_tools()
+    directory = tmp_path_factory.mktemp("heartbeat-url")
+    with start_emulator(enforce_iam=True) as emulator:
+        issuer, variables = published_issuer(emulator, directory)
+        client_of(emulator.endpoint_url, "ssm").put_parameter(
+            Name=PARAMETER, Value=PLAYBACK_KEY, Type="SecureString"
+        )
+        variables |= {
+            "playback_key_parameter": PARAMETER,
+            "heartbeat_url": "true",
+            "reserved_concurrency": "20",
+            "cors_origins": json.dumps([PAGE]),
+        }
+        stack, api_url = stage(emulator, directory, **variables)
+        url = emulated_function_url(emulator.endpoint_url, str(stack.output()["heartbeat_url"]))
+        yield Deployment(stack, emulator, issuer, api_url, url)
+
+
+@pytest.fixture
+def honest(deployment: Deployment) -> dict[str, str]:
+    """A heartbeat of a stream that is there, by its newest token."""
+    started = deployment.by_api("start", "viewer-1", streamId="tv").json()
+    return {"userId": "viewer-1", "streamId": "tv", "playbackToken": started["playbackToken"]}
+
+
+def test_second_plan_is_empty(deployment: Deployment) -> None:
+    """What was applied is what is described: a second apply would change nothing.
+
+    But for the authorizer, which the emulator gives a version of payloads that is for those of other kinds.
+    """
+    stack = deployment.stack
+    plan = said(stack.directory, "plan", *stack.inputs(), environment=stack.environment)
+    assert re.findall(r"# (\S+) (?:will|must) be", plan) == ["aws_apigatewayv2_authorizer.jwt[0]"], plan
+
+
+def test_answers_name_the_url_that_was_made(deployment: Deployment) -> None:
+    """Start and heartbeat by the API do."""
+    made = deployment.stack.output()["heartbeat_url"]
+    for route in ("start", "heartbeat"):
+        assert deployment.by_api(route, "viewer-1", streamId="tv").json()["heartbeatUrl"] == made
+
+
+def test_a_heartbeat_without_a_login_extends_the_stream(
+    deployment: Deployment, honest: dict[str, str]
+) -> None:
+    """By its token alone, within the login's time, and the next token does so again."""
+    before = claims_of(honest["playbackToken"])
+    for _ in range(2):
+        answer = deployment.by_url(json.dumps(honest).encode())
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()["streamId"], "heartbeatUrl" in answer.json()) == ("tv", False)
+        honest |= {"playbackToken": answer.json()["playbackToken"]}
+        claims = claims_of(honest["playbackToken"])
+        assert claims[SESSION] == before[SESSION]
+        assert {name: claims[name] for name in (1, 2, 7)} == {name: before[name] for name in (1, 2, 7)}
+    event = deployment.events()[-1]
+    assert (event["via"], event["outcome"], event["store_calls"]) == ("url", "extended", 1)
+    ended = deployment.by_api("end", "viewer-1", streamId="tv")
+    assert ended.json()["ended"] is True
+    gone = deployment.by_url(json.dumps(honest).encode())
+    assert (gone.status_code, gone.json()["code"]) == (410, "stream_gone")
+
+
+def test_a_session_ends_with_the_login(deployment: Deployment, honest: dict[str, str]) -> None:
+    """The claim is the login token's own end, as API Gateway hands it over."""
+    ends = claims_of(honest["playbackToken"])[SESSION]
+    assert abs(ends - deployment.issuer.claims("viewer-1")["exp"]) <= 30
+
+
+@pytest.mark.parametrize("attack", RENEWALS, ids=lambda attack: attack.name)
+def test_an_attack_reaches_no_store(
+    attack: RenewalAttack, deployment: Deployment, honest: dict[str, str]
+) -> None:
+    """Each is refused with the status and the code that are its own, and the item stays as it was."""
+    before = deployment.item_of("viewer-1")
+    seen = len(deployment.events())
+
+    answer = deployment.by_url(attack.body(honest))
+
+    assert (answer.status_code, answer.json().get("code")) == (attack.status, attack.code), answer.text
+    assert deployment.item_of("viewer-1") == before
+    (event,) = deployment.events()[seen:]
+    assert (event["store_calls"], event["failed"], event["status"]) == (0, 0, attack.status)
+    assert "user" not in event
+
+
+def test_a_login_is_worth_nothing_there(deployment: Deployment, honest: dict[str, str]) -> None:
+    """No header stands for the token, and none takes away from it."""
+    login = {"authorization": f"Bearer {deployment.issuer.token('viewer-1')}"}
+    assert deployment.by_url(json.dumps(honest).encode(), **login).status_code == 200
+    without = json.dumps({"userId": "viewer-1", "streamId": "tv"}).encode()
+    assert deployment.by_url(without, **login).status_code == 400
+    forged = json.dumps(honest | {"playbackToken": "AA"}).encode()
+    assert deployment.by_url(forged, **login).status_code == 401
+
+
+def test_a_playback_token_is_no_login_for_the_api(deployment: Deployment, honest: dict[str, str]) -> None:
+    """The API asks for a login as before."""
+    answer = httpx.post(f"{deployment.api_url}/stream/heartbeat", json=honest, timeout=30)
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(("origin", "allowed"), [(PAGE, PAGE), ("https://evil.example.com", None)])
+def test_pages_of_the_service_may_call_it(origin: str, allowed: str | None, deployment: Deployment) -> None:
+    """And pages of no other origin."""
+    asked = {
+        "origin": origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type",
+    }
+    preflight = httpx.options(deployment.url, headers=asked, timeout=30)
+    assert preflight.headers.get("access-control-allow-origin") == allowed
+
+
+def test_nobody_may_invoke_the_function_past_its_url(deployment: Deployment) -> None:
+    """Its policy admits calls by the URL alone: an event of a caller's making cannot reach it."""
+    names = deployment.stack.output()["function_names"]
+    policy = deployment.client("lambda").get_policy(FunctionName=names["heartbeat-url"], Qualifier="live")
+    conditions = {
+        statement["Action"]: statement.get("Condition")
+        for statement in json.loads(policy["Policy"])["Statement"]
+    }
+    assert conditions == {
+        "lambda:InvokeFunctionUrl": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}},
+        "lambda:InvokeFunction": {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}},
+    }
+    for key in set(names) - {"heartbeat-url"}:
+        policy = deployment.client("lambda").get_policy(FunctionName=names[key], Qualifier="live")
+        principals = {
+            json.dumps(statement["Principal"]) for statement in json.loads(policy["Policy"])["Statement"]
+        }
+        assert principals == {'{"Service": "apigateway.amazonaws.com"}'}
+
+
+def test_no_line_of_a_log_names_a_user_or_holds_a_token(deployment: Deployment) -> None:
+    """After all that was sent here."""
+    assert telling(log_lines(deployment.client("logs"))) == []
