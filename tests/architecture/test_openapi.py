@@ -21,7 +21,7 @@ def test_the_description_is_current() -> None:
 
 
 def test_every_route_is_described_and_no_other() -> None:
-    """The routes that Terraform and `make run` have are the paths of the description, and the heartbeat URL is."""
+    """The routes that Terraform and `make run` have, and the heartbeat URL, are its paths."""
     described = {
         f"{method.upper()} {path}"
         for path, operations in openapi.description()["paths"].items()

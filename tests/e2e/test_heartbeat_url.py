@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -135,21 +135,47 @@ def test_a_session_ends_with_the_login(deployment: Deployment, honest: dict[str,
     assert abs(ends - deployment.issuer.claims("viewer-1")["exp"]) <= 30
 
 
+@dataclass(frozen=True)
+class Attacked:
+    """What came of all attacks.
+
+    Attributes:
+        answers: the answer to each, by its name.
+        events: the events that they left.
+        items: what the table held of the user before them, and after them.
+    """
+
+    answers: Mapping[str, httpx.Response]
+    events: Sequence[dict[str, Any]]
+    items: tuple[Any, Any]
+
+
+@pytest.fixture(scope="module")
+def attacked(deployment: Deployment) -> Attacked:
+    """All attacks, one after the other, on a stream that is there."""
+    started = deployment.by_api("start", "viewer-1", streamId="tv").json()
+    honest = {"userId": "viewer-1", "streamId": "tv", "playbackToken": started["playbackToken"]}
+    before, seen = deployment.item_of("viewer-1"), len(deployment.events())
+    answers = {attack.name: deployment.by_url(attack.body(honest)) for attack in RENEWALS}
+    return Attacked(answers, deployment.events()[seen:], (before, deployment.item_of("viewer-1")))
+
+
 @pytest.mark.parametrize("attack", RENEWALS, ids=lambda attack: attack.name)
-def test_an_attack_reaches_no_store(
-    attack: RenewalAttack, deployment: Deployment, honest: dict[str, str]
-) -> None:
-    """Each is refused with the status and the code that are its own, and the item stays as it was."""
-    before = deployment.item_of("viewer-1")
-    seen = len(deployment.events())
-
-    answer = deployment.by_url(attack.body(honest))
-
+def test_an_attack_is_refused(attack: RenewalAttack, attacked: Attacked) -> None:
+    """Each ends with the status and the code that are its own."""
+    answer = attacked.answers[attack.name]
     assert (answer.status_code, answer.json().get("code")) == (attack.status, attack.code), answer.text
-    assert deployment.item_of("viewer-1") == before
-    (event,) = deployment.events()[seen:]
-    assert (event["store_calls"], event["failed"], event["status"]) == (0, 0, attack.status)
-    assert "user" not in event
+
+
+def test_no_attack_reaches_the_store(attacked: Attacked) -> None:
+    """Each leaves an event of a call that asked the store nothing, and the item stays as it was."""
+    assert len(attacked.events) == len(attacked.answers) == len(RENEWALS)
+    assert {(event["store_calls"], event["failed"], event["via"]) for event in attacked.events} == {
+        (0, 0, "url")
+    }
+    assert not any("user" in event for event in attacked.events)
+    before, after = attacked.items
+    assert before == after
 
 
 def test_a_login_is_worth_nothing_there(deployment: Deployment, honest: dict[str, str]) -> None:

@@ -242,3 +242,31 @@ def test_a_crashed_players_slot_comes_back_with_its_lease() -> None:
         admitted = post(service, "/stream/start", userId="1", streamId="d")
         assert (admitted.status_code, admitted.json()["streamCount"]) == (200, 1)
         assert post(service, "/stream/heartbeat", userId="1", streamId="a").status_code == 410
+
+
+def test_a_token_stands_for_a_login_at_its_heartbeat_url(service: LocalService) -> None:
+    """Each answer with a token names the URL, which takes it from pages of other origins too."""
+    started = post(service, "/stream/start", userId="renewing", streamId="tv").json()
+    url = started["heartbeatUrl"]
+    assert url == f"http://localhost:{service.port}/heartbeat-url"
+    body = {"userId": "renewing", "streamId": "tv", "playbackToken": started["playbackToken"]}
+
+    page = {"origin": "http://localhost:5173"}
+    renewed = httpx.post(url, json=body, headers=page)
+    assert renewed.status_code == 200
+    assert renewed.json()["playbackToken"] != ""
+    assert renewed.headers["access-control-allow-origin"] == page["origin"]
+    refused = httpx.post(url, json=body | {"userId": "another"})
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+    assert httpx.get(url).status_code == 400
+    events = [json.loads(line) for line in service.lines if '"via"' in line]
+    assert [event["status"] for event in events] == [200, 401, 400]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"HEARTBEAT_URL": ""}, {"PLAYBACK_KEY": "off"}, {"PLAYBACK_COOKIE_DOMAIN": "tv.example"}]
+)
+def test_without_a_heartbeat_url_none_is_named(settings: dict[str, str]) -> None:
+    """It is turned off by an empty variable, and is off where it could not work."""
+    with LocalService(settings=settings) as service:
+        assert "heartbeatUrl" not in post(service, "/stream/start", userId="1", streamId="tv").json()

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from cbor2 import CBORTag, dumps, loads
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from adapters import playback_token
 from adapters.playback_keys import FixedKeys, PlaybackKey, parse_keys
 from adapters.playback_token import (
     MAX_TOKEN_BYTES,
@@ -20,6 +21,7 @@ from adapters.playback_token import (
     verify,
 )
 from domain.names import MAX_PATH_PREFIX, MOST_GROUPS
+from domain.ports import Proof
 from domain.streams import Lease
 
 NOW = 1_800_000_000
@@ -109,6 +111,64 @@ def test_groups_are_a_claim_for_private_use() -> None:
         names = list(loads(content))
         assert names == sorted(names, key=dumps)
         assert dumps(loads(content), canonical=True) == content
+
+
+def test_a_session_is_a_claim_for_private_use() -> None:
+    """Claim -65538 is a time, comes last in the encoding, and is what the service reads of it."""
+    for rest in ({}, {"groups": ("uhd",)}):
+        token = TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, session_until=NOW + 3600, **rest)  # type: ignore[arg-type]
+        content = opened(token).value.value[2]
+        assert loads(content)[-65538] == NOW + 3600
+        assert dumps(loads(content), canonical=True) == content
+        names = list(loads(content))
+        assert names == sorted(names, key=dumps)
+        assert verify(token, [KEY], NOW).session_until == NOW + 3600
+    assert verify(TOKEN, [KEY], NOW).session_until is None
+
+
+class TestProof:
+    """What a text proves of a user's stream, to the service itself."""
+
+    ISSUER = PlaybackTokens(FixedKeys([KEY, OTHER]))
+
+    @given(MINTED, SECONDS, st.sampled_from([KEY, OTHER]))
+    def test_a_token_proves_its_own_stream(self, minted: Any, until: int, key: PlaybackKey) -> None:
+        """Expired or not, under each of the keys; and no other user's or stream's."""
+        user, stream, expires_at, *_ = minted
+        token = TokenMint([key]).mint(*minted, session_until=until)
+        assume(len(token) * 3 // 4 <= MAX_TOKEN_BYTES)
+        assert self.ISSUER.proof(token, user, stream) == Proof(expires_at, until)
+        assert self.ISSUER.proof(token, f"{user}x", stream) is None
+        assert self.ISSUER.proof(token, user, f"{stream}x") is None
+
+    @given(st.text() | st.binary().map(encoded) | st.binary().map(lambda rest: encoded(CONTENT[:22] + rest)))
+    def test_other_texts_prove_nothing(self, text: str) -> None:
+        """Whatever they are, they are refused without an error."""
+        assert self.ISSUER.proof(text, "viewer-1", STREAM) is None
+
+    def test_nothing_is_decoded_before_the_signature_is_right(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A decoder that is given what anybody sends could be kept busy by it."""
+        decoded: list[bytes] = []
+        monkeypatch.setattr(playback_token, "_decoded", decoded.append)
+        changed = bytearray(CONTENT)
+        changed[-1] ^= 1
+        for text in (encoded(bytes(changed)), signed(CLAIMS, PlaybackKey(KEY.kid, bytes(32))), "AAAA"):
+            assert self.ISSUER.proof(text, "viewer-1", STREAM) is None
+        assert decoded == []
+
+    @pytest.mark.parametrize("claims", [{**CLAIMS, 1: "another"}, {**CLAIMS, 312: {3: {1: "/films"}}}, [], 1])
+    def test_what_else_the_key_has_signed_proves_nothing(self, claims: Any) -> None:
+        """Another service may share the key by mistake."""
+        assert self.ISSUER.proof(signed(claims), "viewer-1", STREAM) is None
+
+    def test_a_payload_that_is_no_byte_string_proves_nothing(self) -> None:
+        """The signature is right, and the form is not."""
+        message = [dumps({1: 5}), {4: KEY.kid.encode()}]
+        payload = dumps("text")
+        head = dumps(CBORTag(61, CBORTag(17, [*message, b"", b""])))[:-2]
+        content = dumps(["MAC0", message[0], b"", b""])[:-1] + payload
+        tag = hmac.digest(KEY.secret, content, "sha256")
+        assert self.ISSUER.proof(encoded(head + payload + dumps(tag)), "viewer-1", STREAM) is None
 
 
 def test_a_lease_without_a_group_makes_the_token_of_before() -> None:
