@@ -97,7 +97,7 @@ def test_second_plan_is_empty(deployment: Deployment) -> None:
     But for the authorizer, which the emulator gives a version of payloads that is for those of other kinds.
     """
     stack = deployment.stack
-    plan = said(stack.directory, "plan", *stack.inputs(), environment=stack.environment)
+    plan = said(stack.directory, "plan", "-no-color", *stack.inputs(), environment=stack.environment)
     assert re.findall(r"# (\S+) (?:will|must) be", plan) == ["aws_apigatewayv2_authorizer.jwt[0]"], plan
 
 
