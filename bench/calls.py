@@ -19,7 +19,7 @@ from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
 from dev import ROOT
-from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_start
+from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_renewal, stream_start
 from entrypoints.bootstrap import Service
 from entrypoints.route import Route
 from entrypoints.settings import Settings
@@ -39,6 +39,9 @@ ENVIRONMENT = {
 
 WITH_TOKENS = {"PLAYBACK_KEY": f"bench:{'k' * 43}"}
 """What makes the same service issue playback tokens."""
+
+WITH_URL = WITH_TOKENS | {"HEARTBEAT_URL": "https://heartbeat.example.com/"}
+"""What makes it take them in the place of a login."""
 
 Call = Callable[[], object]
 
@@ -113,6 +116,16 @@ class Handlers:
             "start": self._call(stream_start.handler, user, stream, device="living room"),
             "heartbeat": self._call(stream_heartbeat.handler, user, stream),
             "end": self._call(stream_end.handler, user, stream),
+        }
+
+    def renewals(self, user: str, stream: str) -> dict[str, Call]:
+        """A heartbeat by the heartbeat URL, and one that is refused, as its token is another user's."""
+        started: Any = self._call(stream_start.handler, user, stream)()
+        token = json.loads(started["body"])["playbackToken"]
+        renewal = stream_renewal.handler
+        return {
+            "url": self._call(renewal, user, stream, playbackToken=token),
+            "url.refused": self._call(renewal, f"not-{user}", stream, expected=401, playbackToken=token),
         }
 
     def refusal(self) -> Call:

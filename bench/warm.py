@@ -10,6 +10,7 @@ from types import MappingProxyType
 from adapters.aws.api import StoreClient
 from bench.calls import (
     WITH_TOKENS,
+    WITH_URL,
     Call,
     Handlers,
     StubApi,
@@ -132,10 +133,12 @@ def on_stub(rounds: int, progress: Progress) -> list[Row]:
     """Over transports that do nothing: processor time alone; `parts` is the handler over no client at all."""
     lean = Handlers(lean_client_over(StubTransport()), "stub").stream("stub", "play-1")
     parts = Handlers(StubApi(), "stub").stream("stub", "play-1")
+    by_url = Handlers(lean_client_over(StubTransport()), "url", **WITH_URL).renewals("stub", "play-1")
     kinds: Mapping[str, Call] = {
         "bare": bare_update(stub_bare_client()),
         **lean,
         **{f"{name}.parts": call for name, call in parts.items()},
+        **{f"heartbeat.{name}": call for name, call in by_url.items()},
     }
     blocks = {name: [call] * BLOCK for name, call in kinds.items()}
     taken = _measure(

@@ -28,7 +28,9 @@ def test_every_recorded_event_finds_its_route(path: Any, api: Api) -> None:
     assert recorded["version"] == "2.0"
     assert recorded["routeKey"] == recorded["requestContext"]["routeKey"]
     assert recorded["routeKey"] in ROUTES
-    assert api.call(path.stem).status in {200, 403, 410}
+    # A recorded playback token would be too old.
+    expected = {401} if path.stem == "renewal" else {200, 403, 410}
+    assert api.call(path.stem).status in expected
 
 
 def test_the_eight_calls_of_the_original_contract(api: Api) -> None:

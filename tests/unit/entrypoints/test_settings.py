@@ -31,6 +31,7 @@ ALL = {
     "TOKEN_OVERLAP": "3",
     "OPEN_TOKENS": "true",
     "PLAYBACK_COOKIE_DOMAIN": "example.com",
+    "SESSION_SECONDS": "3600",
     "GROUP_LIMITS": "uhd=2, away=1",
     "GROUP_LABELS": "hd, mobile",
     "GROUP_LIMITS_CLAIM": "planGroups",
@@ -39,8 +40,9 @@ ALL = {
 ELSEWHERE = {
     "LOG_HASH_KEY_PARAMETER": "/stream-limiter/log-hash-key",
     "PLAYBACK_KEY_PARAMETER": "/stream-limiter/playback-key",
+    "HEARTBEAT_URL": "https://abc.lambda-url.eu-central-1.on.aws/",
 }
-"""In place of the keys themselves."""
+"""In place of the keys themselves, and of the cookie."""
 
 
 def read(**variables: str) -> Settings:
@@ -83,6 +85,8 @@ def test_every_variable_is_read() -> None:
     )
     assert [key.kid for key in settings.playback_keys] == ["2026-a"]
     assert settings.playback_cookie_domain == "example.com"
+    assert settings.session_seconds == 3600
+    assert read(**ELSEWHERE).heartbeat_url == ELSEWHERE["HEARTBEAT_URL"]
     assert settings.group_limits == {"uhd": 2, "away": 1}
     assert settings.group_labels == ("hd", "mobile")
     assert settings.groups == {"uhd", "away", "hd", "mobile"}
@@ -166,6 +170,17 @@ A_KEY: Final = (
     "playback key 1 is not of the form kid:secret, with a kid of 1 to 16 characters of A-Z a-z 0-9 _ -"
     " and a secret of 32 bytes as 43 characters of base64url without padding"
 )
+A_URL = "an absolute URL without a query, such as https://heartbeat.example.com/"
+NO_URLS = (
+    "example.com",
+    "https://a.example",
+    "https://a.example/?x=1",
+    "https://a.example/#x",
+    "ftp://a.example/",
+    "https:///x",
+    "https://a example/",
+)
+
 WRONG: Final = [
     ("AUTH", "basic", "must be none, jwt or iam"),
     ("AUTH", "NONE", "must be none, jwt or iam"),
@@ -234,6 +249,11 @@ WRONG: Final = [
         "must be a domain of two labels or more, such as example.com",
     ),
     ("PLAYBACK_COOKIE_DOMAIN", "a." * 127 + "a", "must have at most 253 characters"),
+    *(("HEARTBEAT_URL", url, f"must be {A_URL}") for url in NO_URLS),
+    ("HEARTBEAT_URL", f"https://a.example/{'x' * 2048}", "must have at most 2048 characters"),
+    ("SESSION_SECONDS", "59", "must be at least 60"),
+    ("SESSION_SECONDS", "43201", "must be at most 43200"),
+    ("SESSION_SECONDS", "60.5", "must be a whole number"),
 ]
 
 
@@ -282,6 +302,7 @@ def test_all_wrong_values_are_told_at_once() -> None:
         ("GRACE_SECONDS", "0", "60"),
         ("ANONYMOUS_SECONDS", "0", "31536000"),
         ("TOKEN_OVERLAP", "1", "20"),
+        ("SESSION_SECONDS", "60", "43200"),
     ],
 )
 def test_the_bounds_themselves_are_allowed(name: str, low: str, high: str) -> None:
@@ -309,6 +330,17 @@ def test_a_token_lives_no_longer_than_five_minutes() -> None:
     for configured in ({"PLAYBACK_KEY": KEY}, {"PLAYBACK_KEY_PARAMETER": "/key"}):
         with pytest.raises(SettingsError, match="LEASE_SECONDS must be at most 300 with a playback key"):
             read(LEASE_SECONDS="301", **configured)
+
+
+def test_a_heartbeat_url_needs_what_its_callers_show() -> None:
+    """Without tokens nobody could call it; and it can set no cookie of the CDN's."""
+    url = ELSEWHERE["HEARTBEAT_URL"]
+    assert read(PLAYBACK_KEY=KEY, HEARTBEAT_URL=url).heartbeat_url == url
+    for given in ("", "off"):
+        with pytest.raises(SettingsError, match="HEARTBEAT_URL needs a playback key"):
+            read(PLAYBACK_KEY=given, HEARTBEAT_URL=url)
+    with pytest.raises(SettingsError, match="HEARTBEAT_URL and PLAYBACK_COOKIE_DOMAIN exclude each other"):
+        read(PLAYBACK_KEY=KEY, HEARTBEAT_URL=url, PLAYBACK_COOKIE_DOMAIN="example.com")
 
 
 def test_names_are_counted_exactly_where_a_key_is_configured() -> None:
