@@ -77,6 +77,10 @@ _WHEN: Final[Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]]] 
         lambda event: event["outcome"] not in {*_NOTHING_OF_THE_USER, "failed"},
         lambda event: event["outcome"] not in _NOTHING_OF_THE_USER,
     ),
+    "by the URL": (
+        lambda event: event.get("code") == "unauthenticated",
+        lambda event: event["route"] == "POST /stream/heartbeat",
+    ),
     "count known": (
         lambda event: event["outcome"] not in _NO_STATE,
         lambda event: event["outcome"] not in _NO_STATE,

@@ -235,8 +235,8 @@ def _letters(name: str) -> str:
     return name.casefold().replace("_", "").replace("-", "")
 
 
-FIELDS: Final = {_letters(name): name for name in _names(StartBody)}
-"""Every field of the API by its letters: a start has all of them."""
+FIELDS: Final = {_letters(name): name for name in _names(StartBody) | _names(RenewalBody)}
+"""Every field of the API by its letters: a start and a renewal have all of them."""
 
 
 def _is_misspelt(name: str) -> bool:

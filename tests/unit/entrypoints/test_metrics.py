@@ -50,6 +50,11 @@ def events(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
         groups = Api(GROUP_LIMITS="uhd=1", ENFORCEMENT=enforcement)
         groups.start("1", streamId="a", groups=["uhd"])
         groups.start("1", streamId="b", groups=["uhd"])
+    renewing = Api(PLAYBACK_KEY=f"a:{'k' * 43}", HEARTBEAT_URL="https://a.example/")
+    token = renewing.start("1", **named).body["playbackToken"]
+    renewing.renew("1", **named, playbackToken=token)
+    renewing.renew("2", **named, playbackToken=token)
+    renewing.renew("1", streamId="")
     away = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open")
     away.start("1")
     away.heartbeat("1", **named)
