@@ -118,14 +118,11 @@ locals {
       what       = "Lambda turns invocations away. Raise the account's concurrency, or find who calls so much."
     }
     unverified = {
-      namespace = "StreamLimiter"
-      metric    = "requests"
-      dimensions = [
-        for key in local.issue_tokens : { function = local.function_names[key], outcome = "unverified" }
-        if contains(keys(local.function_names), key)
-      ]
-      periods = 1
-      what    = "Starts and heartbeats are let through without being counted, as the store is away. Nobody is refused: bring the store back."
+      namespace  = "StreamLimiter"
+      metric     = "requests"
+      dimensions = [for key in setintersection(local.issue_tokens, keys(local.function_names)) : { function = local.function_names[key], outcome = "unverified" }]
+      periods    = 1
+      what       = "Starts and heartbeats are let through without being counted, as the store is away. Nobody is refused: bring the store back."
     }
   }
 }

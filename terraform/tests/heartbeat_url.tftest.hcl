@@ -26,7 +26,6 @@ run "a_function_of_its_own" {
       && aws_lambda_function.heartbeat_url["heartbeat-url"].publish
       && aws_lambda_function.heartbeat_url["heartbeat-url"].reserved_concurrent_executions == 50
       && aws_lambda_function.heartbeat_url["heartbeat-url"].role == aws_iam_role.function["heartbeat-url"].arn
-      && !contains([for route in aws_apigatewayv2_route.function : route.target], "heartbeat-url")
       && !contains(keys(aws_apigatewayv2_integration.function), "heartbeat-url")
     )
     error_message = "The URL shares its function, or its instances have no bound."
@@ -157,14 +156,17 @@ run "without_it_there_is_nothing" {
   }
 
   assert {
-    condition = (
-      length(aws_lambda_function.heartbeat_url) + length(aws_lambda_function_url.heartbeat)
-      + length(aws_lambda_permission.heartbeat_url) + length(aws_cloudformation_stack.heartbeat_url) == 0
-      && output.heartbeat_url == null
-      && !contains(keys(aws_iam_role.function), "heartbeat-url")
-      && !contains(keys(aws_cloudwatch_log_group.function), "heartbeat-url")
-      && alltrue([for function in aws_lambda_function.route : function.environment[0].variables.HEARTBEAT_URL == ""])
-    )
+    condition = alltrue([
+      length(aws_lambda_function.heartbeat_url) == 0,
+      length(aws_lambda_alias.heartbeat_url) == 0,
+      length(aws_lambda_function_url.heartbeat) == 0,
+      length(aws_lambda_permission.heartbeat_url) == 0,
+      length(aws_cloudformation_stack.heartbeat_url) == 0,
+      output.heartbeat_url == null,
+      !contains(keys(aws_iam_role.function), "heartbeat-url"),
+      !contains(keys(aws_cloudwatch_log_group.function), "heartbeat-url"),
+      alltrue([for function in aws_lambda_function.route : function.environment[0].variables.HEARTBEAT_URL == ""]),
+    ])
     error_message = "Something of the heartbeat URL is there although it is off."
   }
 }
