@@ -108,12 +108,12 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def test_the_site_is_drawn_in_a_browser(page: Page, address: str) -> None:
-    """The description with its six routes, and the diagram of a lease."""
+    """The description with its six routes and the heartbeat URL, and the diagram of a lease."""
     page.goto(f"{address}/api-reference.html")
     operations = page.frame_locator("iframe").locator(".opblock-summary-path")
     expect(operations).to_have_text(
         [
-            *("/stream/start", "/stream/heartbeat", "/stream/end", "/stream"),
+            *("/stream/start", "/stream/heartbeat", "/stream/end", "/stream", "/"),
             *("/operator/streams", "/operator/streams"),
         ]
     )

@@ -33,6 +33,10 @@ LONGEST_RETRY_MS: Final = 10_000
 """How long the client waits at most before it tries again."""
 
 
+HEARTBEAT: Final = re.compile("/(stream/heartbeat|heartbeat-url)$")
+"""Where heartbeats go: to the heartbeat URL, and to the API where the URL gives no answer."""
+
+
 @pytest.fixture(scope="module")
 def service() -> Iterator[LocalService]:
     """A service with short leases."""
@@ -94,7 +98,7 @@ def test_a_paused_screen_keeps_its_slot_and_a_stopped_one_gives_it_back(page: Pa
     assert stands_at > 1  # its picture is there
     page.clock.install()
     for _ in range(3):
-        with page.expect_response("**/stream/heartbeat") as answer:
+        with page.expect_response(HEARTBEAT) as answer:
             page.clock.fast_forward(1000)
         assert answer.value.ok
     slots_taken(page, 1)
@@ -114,18 +118,18 @@ def test_heartbeats_are_one_line_for_each_screen(page: Page) -> None:
         press(page, "Play", device)
         expect(screen(page, device)).to_contain_text("Playing")
     for _ in range(3):
-        with page.expect_response("**/stream/heartbeat"), page.expect_response("**/stream/heartbeat"):
+        with page.expect_response(HEARTBEAT), page.expect_response(HEARTBEAT):
             page.clock.fast_forward(1000)
     for device in ("Laptop", "Phone"):
         beats = log.filter(has_text=re.compile(rf"{device}: \d heartbeats, last \d\d:\d\d:\d\d$"))
         expect(beats).to_have_count(1)
     expect(log).to_have_count(4)
     press(page, "Pause", "Laptop")
-    with page.expect_response("**/stream/heartbeat"), page.expect_response("**/stream/heartbeat"):
+    with page.expect_response(HEARTBEAT), page.expect_response(HEARTBEAT):
         page.clock.fast_forward(1000)
     expect(log.first).to_have_text(re.compile("Laptop: [12] heartbeat"))
     expect(log).to_have_count(6)
-    page.route("**/stream/heartbeat", lambda route: route.fulfill(status=410, json={"title": "Gone"}))
+    page.route(HEARTBEAT, lambda route: route.fulfill(status=410, json={"title": "Gone"}))
     answered = log.filter(has_text=re.compile(r"Phone: \d heartbeats")).inner_text()
     page.clock.fast_forward(1000)
     expect(log.filter(has_text="410, gone")).to_have_count(2)
@@ -175,7 +179,7 @@ def test_a_screen_that_is_stopped_says_why_and_by_which_one(
 ) -> None:
     """As far as the service does."""
     gone = {"title": "Gone", "code": "stream_gone", **why}
-    page.route("**/stream/heartbeat", lambda route: route.fulfill(status=410, json=gone))
+    page.route(HEARTBEAT, lambda route: route.fulfill(status=410, json=gone))
     press(page, "Play", "Laptop")
     laptop = screen(page, "Laptop")
     expect(laptop.locator(".state")).to_have_text(title)
