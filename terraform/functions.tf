@@ -52,7 +52,7 @@ resource "terraform_data" "package" {
   lifecycle {
     precondition {
       condition     = fileexists(local.package_path)
-      error_message = "There is no package at ${local.package_path}: build it with `make package`."
+      error_message = "There is no package at ${local.package_path}: build it with `make package`, or set package_path to a released zip."
     }
   }
 }

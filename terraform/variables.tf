@@ -68,7 +68,7 @@ variable "reserved_concurrency" {
 }
 
 variable "package_path" {
-  description = "Path of the zip with the functions' code; null means build/stream-limiter.zip of the repository, made by `make package`."
+  description = "Path of the zip with the functions' code, such as a released one; null means build/stream-limiter.zip of the repository, made by `make package`."
   type        = string
   default     = null
 

@@ -12,7 +12,7 @@ ROOT: Final = Path(__file__).parents[2]
 GITHUB: Final = ROOT / ".github"
 
 MANIFESTS: Final = {
-    "github-actions": r"\.github/workflows/[^/]+\.ya?ml",
+    "github-actions": r"\.github/(workflows/[^/]+\.ya?ml|actions/.*/action\.ya?ml)",
     "npm": r"(.*/)?package-lock\.json",
     "pip": r"(.*/)?pyproject\.toml|(.*/)?requirements/[^/]+\.txt|(.*/)?requirements[^/]*\.txt",
     "terraform": r"(?!.*/tests/).*\.tf",
@@ -37,10 +37,10 @@ def watched() -> dict[str, set[str]]:
     return folders
 
 
-def folder_of(kind: str, name: str) -> str:
-    """What Dependabot calls the folder of a manifest; for a workflow it is the repository's root."""
-    parent = "" if kind == "github-actions" else Path(name).parent.as_posix().removeprefix(".")
-    return f"/{parent}"
+def folder_of(name: str) -> str:
+    """Return Dependabot's name for the folder of a manifest; for a workflow it is the repository's root."""
+    parent = Path(name).parent.as_posix()
+    return "/" if parent in {".", ".github/workflows"} else f"/{parent}"
 
 
 @pytest.mark.parametrize("kind", MANIFESTS)
@@ -48,7 +48,7 @@ def test_dependabot_looks_into_every_folder_with_dependencies(kind: str) -> None
     """A folder that is added, or one that is gone, is seen here."""
     manifests = [name for name in files() if re.fullmatch(MANIFESTS[kind], name)]
 
-    assert watched()[kind] == {folder_of(kind, name) for name in manifests}
+    assert watched()[kind] == {folder_of(name) for name in manifests}
 
 
 def test_every_package_that_names_dependencies_has_a_lock() -> None:
@@ -62,13 +62,12 @@ def test_every_package_that_names_dependencies_has_a_lock() -> None:
 
 def test_every_action_is_a_commit_with_its_version() -> None:
     """A tag can be moved to other code, and Dependabot renews the commit and the version together."""
+    pinned = r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b|\$/\.github/actions/\w+$"
     used = [
         step
-        for workflow in (GITHUB / "workflows").iterdir()
-        for step in re.findall(r"uses: (.+)", workflow.read_text(encoding="utf-8"))
+        for manifest in GITHUB.glob("**/*.yml")
+        for step in re.findall(r"uses: (.+)", manifest.read_text(encoding="utf-8"))
     ]
 
     assert used
-    assert [
-        step for step in used if not re.match(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b", step)
-    ] == []
+    assert [step for step in used if not re.match(pinned, step)] == []
