@@ -8,20 +8,20 @@ from domain.errors import StoreContended
 from domain.limiter import DEADLINE_SECONDS, Answer, StreamLimiter
 from domain.policy import Outcome
 from domain.ports import Deadline
-from domain.requests import EndNamed
+from domain.requests import EndNamed, Unlimited
 from domain.streams import LiveStreams, SpentToken
 from domain.values import value_object
 
 
 @value_object
-class ShowStreams:
+class ShowStreams(Unlimited):
     """Show an operator a user's live streams, and what else keeps the user from starting another one."""
 
     user_id: str
 
 
 @value_object
-class EndStreams:
+class EndStreams(Unlimited):
     """End a user's streams for an operator, whether they are live or have expired.
 
     Attributes:

@@ -1,7 +1,16 @@
 """What callers ask for, as values whose texts were already checked (`domain.names`)."""
 
+from typing import ClassVar
+
 from domain.bounds import Bound
 from domain.values import value_object
+
+
+class Unlimited:
+    """A request that no limit of streams applies to."""
+
+    __slots__ = ()
+    limit: ClassVar[None] = None
 
 
 @value_object
@@ -60,7 +69,7 @@ class StartAnonymous:
 
 
 @value_object
-class Heartbeat:
+class Heartbeat(Unlimited):
     """Keep a named stream's slot.
 
     Attributes:
@@ -78,7 +87,7 @@ class Heartbeat:
 
 
 @value_object
-class Renewal:
+class Renewal(Unlimited):
     """Keep a named stream's slot without a login, as the holder of its playback token.
 
     Attributes:
@@ -93,7 +102,7 @@ class Renewal:
 
 
 @value_object
-class EndNamed:
+class EndNamed(Unlimited):
     """Give a named stream's slot back.
 
     Attributes:
@@ -108,7 +117,7 @@ class EndNamed:
 
 
 @value_object
-class EndAnonymous:
+class EndAnonymous(Unlimited):
     """Give one anonymous slot back.
 
     Attributes:

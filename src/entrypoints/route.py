@@ -21,11 +21,16 @@ from entrypoints.settings import SettingsError
 
 
 class Command(Protocol):
-    """What the domain is asked for: always about one user."""
+    """A request to the domain, which is always about one user."""
 
     @property
     def user_id(self) -> str:
         """The user."""
+        ...
+
+    @property
+    def limit(self) -> int | None:
+        """The number of streams that the user may have; `None` where no limit applies."""
         ...
 
 
@@ -69,9 +74,8 @@ class Route(Generic[CommandT, AnswerT]):
         try:
             command = self.decode(request, service)
             record["user"] = service.log.user_hash(command.user_id)
-            limit = getattr(command, "limit", None)  # not every command is held against one
-            if limit is not None:
-                record["limit"] = limit
+            if command.limit is not None:
+                record["limit"] = command.limit
             answer = self.use_case(service.limiter, command)
             status, body = HTTPStatus.OK, self.encode(command, answer, service)
             record["outcome"] = str(answer.outcome)
