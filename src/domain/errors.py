@@ -3,9 +3,10 @@
 StreamLimiterError
 ├── InvalidInput            a value breaks a rule of the contract
 ├── Refusal                 the request was understood, and the answer is no
-│   ├── LimitReached        every slot of the user, or of a group, is taken
-│   ├── TooManyStarts       too many streams that are over have an unexpired playback token
-│   ├── NoActiveStream      there is no anonymous stream to end
+│   ├── StateRefusal        the user's live streams are the reason
+│   │   ├── LimitReached    every slot of the user, or of a group, is taken
+│   │   ├── TooManyStarts   too many ended streams have an unexpired playback token
+│   │   └── NoActiveStream  there is no anonymous stream to end
 │   ├── StreamGone          the named stream ended, was evicted or lost its slot
 │   └── TokenRefused        a playback token does not stand for a login
 ├── TokensUnavailable       no playback token can be issued
@@ -42,48 +43,51 @@ class Refusal(StreamLimiterError):
     """The request was understood, and the answer is no."""
 
 
-class LimitReached(Refusal):
+class StateRefusal(Refusal):
+    """A refusal for which the user's live streams are the reason.
+
+    Attributes:
+        live: the user's live streams, as the refused write itself saw them.
+    """
+
+    def __init__(self, text: str, live: LiveStreams) -> None:
+        super().__init__(text)
+        self.live = live
+
+
+class LimitReached(StateRefusal):
     """Every slot of the user is taken, or every slot of a group that the stream would be in.
 
     Attributes:
         full: the limit that is reached.
         limit: how many streams the user may have in all.
-        live: who holds the slots, as the refused write itself saw it.
     """
 
     def __init__(self, full: Bound, limit: int, live: LiveStreams) -> None:
-        super().__init__(f"limit of {full.limit} reached")
+        super().__init__(f"limit of {full.limit} reached", live)
         self.full = full
         self.limit = limit
-        self.live = live
 
 
-class TooManyStarts(Refusal):
-    """There is a free slot, but too many streams that are over have an unexpired playback token.
+class TooManyStarts(StateRefusal):
+    """There is a free slot, but too many ended streams have an unexpired playback token.
 
     Attributes:
         limit: the limit that this request was held against.
-        live: who holds slots, as the refused write itself saw it.
-        seconds: until enough of those tokens are over.
+        seconds: the time until enough of those tokens have expired.
     """
 
     def __init__(self, limit: int, live: LiveStreams, seconds: float) -> None:
-        super().__init__("too many starts")
+        super().__init__("too many starts", live)
         self.limit = limit
-        self.live = live
         self.seconds = seconds
 
 
-class NoActiveStream(Refusal):
-    """There is no anonymous stream to end.
-
-    Attributes:
-        live: the user's streams (all of them named), as the refused write itself saw them.
-    """
+class NoActiveStream(StateRefusal):
+    """There is no anonymous stream to end: all of the live ones are named."""
 
     def __init__(self, live: LiveStreams) -> None:
-        super().__init__("no active stream")
-        self.live = live
+        super().__init__("no active stream", live)
 
 
 class StreamGone(Refusal):

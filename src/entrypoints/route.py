@@ -8,8 +8,10 @@ from http import HTTPStatus
 from typing import Any, Generic, Protocol, TypeVar
 
 from adapters.store_calls import StoreCalls
-from domain.errors import StreamGone
+from domain.bounds import Bound
+from domain.errors import LimitReached, StateRefusal, StreamGone
 from domain.limiter import Answer, StreamLimiter
+from domain.streams import LiveStreams
 from entrypoints import bootstrap
 from entrypoints.answer_models import AnswerModel, HoldAnswer, Problem
 from entrypoints.bootstrap import Service
@@ -69,7 +71,8 @@ class Route(Generic[CommandT, AnswerT]):
         request = HttpRequest(event, service.ignores_unknown_fields)
         record = self._record(request, context, service.log)
         failure: Exception | None = None
-        full = None
+        live: LiveStreams | None = None
+        full: Bound | None = None
         reclaimed = evicted = 0
         try:
             command = self.decode(request, service)
@@ -87,7 +90,10 @@ class Route(Generic[CommandT, AnswerT]):
             record["code"] = rule.code
             if rule.outcome == DENIED:
                 record.pop("user", None)  # anybody may have named that user
-            live, full = getattr(error, "live", None), getattr(error, "full", None)
+            if isinstance(error, StateRefusal):
+                live = error.live
+            if isinstance(error, LimitReached):
+                full = error.full
             if isinstance(error, StreamGone) and error.reason is not None:  # but not `by`: a personal text
                 record["gone_reason"] = str(error.reason)
             failure = error if rule.outcome == FAILED else None
