@@ -18,7 +18,6 @@ from adapters.aws.api import AwsApi, aws_api, uses_snap_start
 from adapters.aws.errors import ApiError
 from adapters.aws.timeouts import PROMPT
 from adapters.clock import SystemClock
-from adapters.dynamodb.client import DynamoDbClient
 from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.parameter_store import ParameterUnavailable, parameter
@@ -137,7 +136,7 @@ def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamReposito
     Raises:
         SettingsError: the environment does not say how to reach DynamoDB.
     """
-    api = MeteredApi(DynamoDbClient(_api("DynamoDB", settings)), calls)
+    api = MeteredApi(_api("DynamoDB", settings), calls)
     return DynamoDbStreamRepository(api, settings.table_name, attempt_seconds=PROMPT.attempt_seconds)
 
 

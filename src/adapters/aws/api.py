@@ -29,8 +29,8 @@ _SDK_ONLY: Final = frozenset(
 _OTHER_DOMAINS: Final = ("cn-", "us-iso", "eu-iso", "eusc-")
 
 
-class AwsApi(Protocol):
-    """The calls of one AWS service."""
+class Operations(Protocol):
+    """The operations of one AWS service."""
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make one attempt at an operation such as `GetItem`, request and answer in the SDK's shape.
@@ -39,6 +39,10 @@ class AwsApi(Protocol):
             ApiError: there is no answer, or an error.
         """
         ...
+
+
+class AwsApi(Operations, Protocol):
+    """A client of one AWS service."""
 
     def close(self) -> None:
         """Close the connections that are kept open."""

@@ -28,7 +28,7 @@ from domain.writes import (
 
 
 def update_request(table: str, write: Write) -> dict[str, Any]:
-    """The arguments of the one `update_item` call that makes this write."""
+    """Return the `UpdateItem` request that makes this write."""
     update = Update()
     match write:
         case Admit():

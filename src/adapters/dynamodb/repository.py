@@ -4,8 +4,8 @@ import random
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from adapters.aws.api import Operations
 from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
-from adapters.dynamodb.client import DynamoDbApi
 from adapters.dynamodb.expressions import update_request
 from adapters.dynamodb.failures import CONDITION_FAILED, domain_error
 from adapters.dynamodb.items import key, snapshot
@@ -30,12 +30,12 @@ class DynamoDbStreamRepository:
     leaves, so the repeat of one that landed is rejected, and brings a state that shows its effect.
 
     Args:
-        api: DynamoDB's calls.
+        api: DynamoDB, one attempt per call.
         table: the table's name.
         attempt_seconds: how long one attempt takes at most; none is begun with less time left.
     """
 
-    def __init__(self, api: DynamoDbApi, table: str, *, attempt_seconds: float) -> None:
+    def __init__(self, api: Operations, table: str, *, attempt_seconds: float) -> None:
         self._api = api
         self._table = table
         self._attempt_seconds = attempt_seconds
@@ -46,7 +46,7 @@ class DynamoDbStreamRepository:
 
         def update() -> Landed | Rejected:
             try:
-                answer = self._api.update_item(**request)
+                answer = self._api.call("UpdateItem", request)
             except ErrorAnswer as error:
                 if error.code != CONDITION_FAILED:
                     raise
@@ -58,10 +58,11 @@ class DynamoDbStreamRepository:
         return self._attempt(update, deadline)
 
     def read(self, user_id: str, deadline: Deadline) -> Snapshot:
-        """The user's state, by one strongly consistent `GetItem`."""
+        """Return the user's state, by one strongly consistent `GetItem`."""
+        request = {"TableName": self._table, "Key": key(user_id), "ConsistentRead": True}
 
         def get() -> Snapshot:
-            response = self._api.get_item(TableName=self._table, Key=key(user_id), ConsistentRead=True)
+            response = self._api.call("GetItem", request)
             return snapshot(response.get("Item", {}))
 
         return self._attempt(get, deadline)

@@ -72,7 +72,7 @@ class Update:
         self._add.append(f"{attribute} {self.value(f'add_{attribute}', items.strings([text]))}")
 
     def request(self, table: str, user_id: str) -> dict[str, Any]:
-        """Return the arguments of the `update_item` call."""
+        """Return the request."""
         clauses = []
         for word, parts in (("SET", self._set), ("REMOVE", self._remove), ("ADD", self._add)):
             if parts:
