@@ -7,7 +7,7 @@ that the refusal itself brings. So an ordinary call is one write and no read.
 from collections.abc import Callable
 from contextlib import suppress
 from math import floor
-from typing import Final
+from typing import ClassVar, Final
 
 from domain.bounds import Bound
 from domain.decisions import (
@@ -59,11 +59,11 @@ MAX_ROUNDS: Final = 8
 
 @value_object
 class Answer:
-    """What a request that was not refused came to.
+    """The result of a request that was not refused.
 
     Attributes:
-        outcome: in one word.
-        live: the user's live streams after it; `None` when the store could not be asked.
+        outcome: the result in one word.
+        live: the user's live streams after it.
         lease: the named stream's hold on its slot, where the request was about one that is there.
         at: when this was so, in epoch seconds.
         reclaimed: slots of streams that were over, given back in passing.
@@ -73,13 +73,33 @@ class Answer:
     """
 
     outcome: Outcome
-    live: LiveStreams | None
+    live: LiveStreams
     lease: Lease | None
     at: float
     reclaimed: int = 0
     evicted: int = 0
     full: Bound | None = None
     token: str | None = None
+
+
+@value_object
+class Unverified:
+    """Permission to play while the store is unavailable: nothing was counted or written.
+
+    Attributes:
+        lease: the lease that a named stream would have.
+        at: when permission was given, in epoch seconds.
+        token: the playback token of the named stream; `None` where none is issued.
+    """
+
+    lease: Lease | None
+    at: float
+    token: str | None = None
+    outcome: ClassVar = Outcome.UNVERIFIED
+
+
+Reply = Answer | Unverified
+"""The reply to a start or a heartbeat that was not refused."""
 
 
 class StreamLimiter:
@@ -102,7 +122,7 @@ class StreamLimiter:
         self._tokens = tokens
         self.policy = policy
 
-    def start(self, request: StartRequest) -> Answer:
+    def start(self, request: StartRequest) -> Reply:
         """Take a slot; repeating the request takes no second one.
 
         Raises:
@@ -123,7 +143,7 @@ class StreamLimiter:
                 raise LimitReached(blocked, request.limit, LiveStreams()) from None
             return self._unverified(request)
 
-    def heartbeat(self, request: Heartbeat, deadline: Deadline | None = None) -> Answer:
+    def heartbeat(self, request: Heartbeat, deadline: Deadline | None = None) -> Reply:
         """Extend a named stream's lease. It is extended although no playback token can be issued.
 
         Args:
@@ -153,7 +173,7 @@ class StreamLimiter:
             return self._unverified(request)
         return self._answer(decision, state, request)
 
-    def renew(self, request: Renewal) -> Answer:
+    def renew(self, request: Renewal) -> Reply:
         """Extend a named stream's lease for the holder of its playback token, and renew the token.
 
         The session stays as it is: a token that is renewed again and again ends with it all the same.
@@ -268,10 +288,10 @@ class StreamLimiter:
         evicted = sum(stream.stream_id != replaces for stream in freed.ended)
         return len(over) + freed.anonymous.count, evicted
 
-    def _unverified(self, request: StartRequest | Heartbeat) -> Answer:
+    def _unverified(self, request: StartRequest | Heartbeat) -> Unverified:
         now = self.clock.now()
         if isinstance(request, StartAnonymous):
-            return Answer(Outcome.UNVERIFIED, None, None, now)
+            return Unverified(None, now)
         if isinstance(request, StartNamed):
             lease = self.policy.lease_of(request, now)
         else:
@@ -279,7 +299,7 @@ class StreamLimiter:
         token = None
         if self._tokens and self.policy.open_tokens:
             token = _token(self._tokens, request, lease, now)
-        return Answer(Outcome.UNVERIFIED, None, lease, now, token=token)
+        return Unverified(lease, now, token)
 
     def _deadline(self) -> Deadline:
         return Deadline.after(DEADLINE_SECONDS, self.clock)

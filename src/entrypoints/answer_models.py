@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from domain.limiter import Answer
+from domain.limiter import Answer, Reply, Unverified
 from domain.policy import Outcome, Policy
 from domain.streams import GoneReason, Lease, LiveStreams
 
@@ -81,7 +81,7 @@ class HoldAnswer(AnswerModel):
     @classmethod
     def of(
         cls,
-        answer: Answer,
+        answer: Reply,
         policy: Policy,
         limit: int | None = None,
         *,
@@ -91,14 +91,14 @@ class HoldAnswer(AnswerModel):
         """The answer to a start that was held against this limit, or to a heartbeat."""
         lease = answer.lease
         return cls(
-            stream_count=None if answer.live is None else answer.live.count,
+            stream_count=answer.live.count if isinstance(answer, Answer) else None,
             max_streams=limit,
             stream_id=None if lease is None else lease.stream_id,
             groups=None if lease is None else lease.groups or None,
             expires_at=None if lease is None else moment(lease.expires_at),
             expires_in_seconds=None if lease is None else max(0, floor(lease.expires_at - answer.at)),
             heartbeat_seconds=None if lease is None else policy.heartbeat_seconds,
-            verified=False if answer.outcome is Outcome.UNVERIFIED else None,
+            verified=False if isinstance(answer, Unverified) else None,
             playback_token=answer.token,
             heartbeat_url=heartbeat_url,
             user_id=user_id if heartbeat_url else None,
@@ -121,9 +121,8 @@ class EndAnswer(AnswerModel):
     @classmethod
     def of(cls, answer: Answer, stream_id: str | None) -> Self:
         """The answer to an end."""
-        live = answer.live or LiveStreams()
         ended = None if stream_id is None else answer.outcome is Outcome.ENDED
-        return cls(stream_count=live.count, stream_id=stream_id, ended=ended)
+        return cls(stream_count=answer.live.count, stream_id=stream_id, ended=ended)
 
 
 class StreamsAnswer(AnswerModel):

@@ -16,7 +16,7 @@ from domain.streams import AnonymousSlots, Lease, Snapshot
 from domain.token_names import Recounted
 from domain.writes import NOTHING, Admit, Ended, Freed, Release, after, permits
 from testing.fakes import FailingRepository, FakeClock
-from tests.unit.domain.household import Household, names
+from tests.unit.domain.household import Household, names, verified
 from tests.unit.domain.states import NOW, POLICY, RETAIN, USER, dead, lease, state
 
 EVICT = Policy(on_limit=OnLimit.EVICT_OLDEST)
@@ -396,7 +396,7 @@ class TestHouseholds:
         """It reclaims and evicts none by giving up its own."""
         home = Household()
         home.limiter.start(start("tv"))
-        answer = home.limiter.start(start("tv", "uhd"))
+        answer = verified(home.limiter.start(start("tv", "uhd")))
         assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.REPLACED, 0, 0)
 
     def test_an_eviction_in_a_group_is_counted(self) -> None:
@@ -406,7 +406,7 @@ class TestHouseholds:
         home.clock.advance(92)
         for name in ("old", "a"):
             home.limiter.start(start(name, "uhd", uhd=3, limit=9))
-        answer = home.limiter.start(start("new", "uhd", limit=9, replaces="old"))
+        answer = verified(home.limiter.start(start("new", "uhd", limit=9, replaces="old")))
         assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.EVICTED, 1, 1)
 
     def test_shadow_says_which_limit_would_have_refused(self) -> None:
@@ -414,8 +414,8 @@ class TestHouseholds:
         home = Household(SHADOW)
         home.limiter.start(start("over", "uhd"))
         home.clock.advance(92)
-        first = home.limiter.start(start("tv", "uhd"))
-        second = home.limiter.start(start("phone", "uhd"))
+        first = verified(home.limiter.start(start("tv", "uhd")))
+        second = verified(home.limiter.start(start("phone", "uhd")))
         assert (first.full, second.full) == (None, Bound(1, "uhd"))
 
     @pytest.mark.parametrize("enforcement", Enforcement)

@@ -10,7 +10,7 @@ from domain.errors import LimitReached
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, StartNamed
 from domain.writes import Admit, Ended, Release
-from tests.unit.domain.household import Household, live
+from tests.unit.domain.household import Household, live, verified
 from tests.unit.domain.states import NOW, POLICY, RETAIN, USER, lease, state
 
 ONE_UHD = (Bound(1, "uhd"),)
@@ -47,9 +47,9 @@ class TestStart:
     def test_shadow_tells_the_limit_that_would_have_refused(self) -> None:
         """And an ordinary start tells none."""
         home = Household(Policy(enforcement=Enforcement.SHADOW))
-        assert home.limiter.start(uhd("a")).full is None
-        assert home.limiter.start(uhd("a")).full is None, "a repeat"
-        above = home.limiter.start(uhd("b"))
+        assert verified(home.limiter.start(uhd("a"))).full is None
+        assert verified(home.limiter.start(uhd("a"))).full is None, "a repeat"
+        above = verified(home.limiter.start(uhd("b")))
         assert (above.outcome, above.full) == (Outcome.WOULD_REFUSE, Bound(1, "uhd"))
 
     def test_the_lease_is_in_its_groups(self, home: Household) -> None:
@@ -69,7 +69,7 @@ class TestStart:
         """It keeps its slot and the moment that it began, and is neither reclaimed nor evicted."""
         home.start("a")
         home.clock.advance(20)
-        changed = home.limiter.start(uhd("a"))
+        changed = verified(home.limiter.start(uhd("a")))
         assert (changed.outcome, changed.reclaimed, changed.evicted) == (Outcome.REPLACED, 0, 0)
         assert changed.lease is not None
         assert (changed.lease.started_at, changed.lease.expires_at) == (NOW, NOW + 110)
@@ -82,7 +82,7 @@ class TestStart:
         home = Household(Policy(on_limit=OnLimit.EVICT_OLDEST))
         home.limiter.start(uhd("a"))
         home.start("b")
-        answer = home.limiter.start(uhd("c", replaces="b"))
+        answer = verified(home.limiter.start(uhd("c", replaces="b")))
         assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.EVICTED, 0, 1)
         assert [stream.stream_id for stream in live(answer).leases] == ["c"]
 
