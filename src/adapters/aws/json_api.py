@@ -1,12 +1,12 @@
 """The lean client: calls of AWS's JSON services as signed HTTP requests, without the SDK."""
 
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from pydantic_core import from_json, to_json
 
+from adapters.aws.checksum import check_crc32
 from adapters.aws.errors import ErrorAnswer, NoAnswer
 from adapters.aws.http_transport import Response
 from adapters.aws.sigv4 import Signer
@@ -46,9 +46,7 @@ class JsonApi:
         body = to_json(request)  # a quarter of what the standard library takes: docs/adr/0013-hot-path.md
         headers = self._signer.headers(operation, body, self._now())
         response = self.transport.post(headers, body)
-        checksum = response.headers.get("x-amz-crc32")
-        if checksum is not None and checksum != str(zlib.crc32(response.body)):
-            raise NoAnswer("the answer was damaged on its way")
+        check_crc32(response.headers, response.body)
         if response.status != OK:
             raise _error(response)
         answer = _object(response.body)

@@ -1,6 +1,5 @@
 """boto3's calls, their failures in the words of `errors`. Imported only where it is used: it loads slowly."""
 
-import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
@@ -13,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as SdkConnectionError
 from botocore.parsers import ResponseParserError
 
+from adapters.aws.checksum import check_crc32
 from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
 from adapters.aws.timeouts import PROMPT, Timeouts
 
@@ -130,8 +130,6 @@ def _check_answer(response_dict: Mapping[str, Any], **_: Any) -> None:
         NoAnswer: it is damaged, or a success without a JSON object.
     """
     body: bytes = response_dict["body"]
-    checksum = response_dict["headers"].get("x-amz-crc32")
-    if checksum is not None and checksum != str(zlib.crc32(body)):
-        raise NoAnswer("the answer was damaged on its way")
+    check_crc32(response_dict["headers"], body)
     if response_dict["status_code"] == OK and not body.lstrip().startswith(b"{"):
         raise NoAnswer("not a JSON object")
