@@ -9,29 +9,17 @@ from dataclasses import replace
 from domain.bounds import Bound
 from domain.gone import displaced
 from domain.group_counts import recount as recount_groups
-from domain.policy import Policy
 from domain.requests import StartAnonymous, StartNamed, StartRequest
-from domain.streams import NO_SLOTS, Lease, Snapshot
+from domain.situation import Situation
+from domain.streams import NO_SLOTS, Lease
 from domain.token_names import Counted, recount
 from domain.values import value_object
 from domain.writes import NOTHING, Admit, AnonymousStream, Ended, Freed, group_names, permits
 
 
 @value_object
-class Attempt:
-    """A start, and the state that it is decided upon.
-
-    Attributes:
-        state: the user's state, as a write met it.
-        request: what is asked for.
-        policy: how the service behaves.
-        now: the clock, in epoch seconds.
-    """
-
-    state: Snapshot
-    request: StartRequest
-    policy: Policy
-    now: float
+class Attempt(Situation[StartRequest]):
+    """A start, and the state that it is decided upon."""
 
     @property
     def overlap(self) -> int:
@@ -47,7 +35,7 @@ class Attempt:
     def live_own(self) -> Lease | None:
         """The same while it is live: the player comes back, or its stream joins other groups."""
         own = self.own
-        return own if own is not None and self.policy.is_live(own, self.now) else None
+        return own if own is not None and self.is_live(own) else None
 
     @property
     def replaced(self) -> Ended | None:
@@ -87,8 +75,7 @@ class Attempt:
 
     def evictable(self, free: Freed) -> Sequence[Lease]:
         """Return the live named streams that are not given up yet, the oldest first."""
-        live = self.policy.live(self.state, self.now).leases
-        return [lease for lease in live if lease.stream_id not in free.names]
+        return [lease for lease in self.live.leases if lease.stream_id not in free.names]
 
     def lacking(self, bounds: Sequence[Bound], free: Freed) -> Mapping[str | None, int]:
         """Return how many slots each limit lacks for the newcomer once these are free, where it lacks any.

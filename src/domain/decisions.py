@@ -13,8 +13,9 @@ from domain.eviction import fewest
 from domain.gone import displaced, why_gone
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartRequest
+from domain.situation import Situation
 from domain.streams import CEILING, GoneReason, Lease, Snapshot
-from domain.token_names import Counted, Recounted, by_end, forget_oldest, recount
+from domain.token_names import Counted, Recounted, by_end, forget_oldest
 from domain.values import value_object
 from domain.writes import Admit, Ended, Extend, Freed, Release, permits
 
@@ -92,9 +93,8 @@ def first_start(request: StartRequest, policy: Policy, now: float) -> Try:
     return Try(attempt.admit(replaced), Outcome.REPLACED)
 
 
-def decide_start(state: Snapshot, request: StartRequest, policy: Policy, now: float) -> Decision:
-    """Decide about a start whose write was refused by this state. The order of the rules matters."""
-    attempt = Attempt(state, request, policy, now)
+def decide_start(attempt: Attempt) -> Decision:
+    """Decide about a start whose write was rejected. The order of the rules matters."""
     return (
         _replay(attempt)
         or _room(attempt)
@@ -119,14 +119,15 @@ def first_heartbeat(request: Heartbeat, policy: Policy, now: float) -> Try:
     return Try(extend, Outcome.EXTENDED)
 
 
-def decide_heartbeat(state: Snapshot, request: Heartbeat, policy: Policy, now: float) -> Try | Settled | Gone:
-    """Decide about a heartbeat whose write was refused by this state."""
-    lease = state.leases.get(request.stream_id)
+def decide_heartbeat(situation: Situation[Heartbeat]) -> Try | Settled | Gone:
+    """Decide about a heartbeat whose write was rejected."""
+    request, policy, now = situation.request, situation.policy, situation.now
+    lease = situation.state.leases.get(request.stream_id)
     if lease is None:
-        return Gone(*why_gone(state, request, policy, now))
+        return Gone(*why_gone(situation))
     if not lease.is_of(request.play):
         return Gone()  # the name has started again: whatever befell the earlier stream is of the past
-    if _is_counted(state, request.stream_id, policy):
+    if situation.is_counted(request.stream_id):
         return Settled(Outcome.EXTENDED)  # a later heartbeat overtook this one, and its expiry holds
     extend = Extend(
         request.user_id,
@@ -134,7 +135,7 @@ def decide_heartbeat(state: Snapshot, request: Heartbeat, policy: Policy, now: f
         max(policy.lease_until(now), lease.expires_at),
         policy.retain_until(now),
         of_play=request.play,
-        names=_recount(state, policy, now),
+        names=situation.recount(),
     )
     return Try(extend, Outcome.EXTENDED)
 
@@ -152,19 +153,20 @@ def first_end(request: EndNamed, policy: Policy, now: float) -> Try:
     return Try(release, Outcome.ENDED)
 
 
-def decide_end(state: Snapshot, request: EndNamed, policy: Policy, now: float) -> Try | Settled:
-    """Decide about an end whose write was refused by this state."""
-    lease = state.leases.get(request.stream_id)
+def decide_end(situation: Situation[EndNamed]) -> Try | Settled:
+    """Decide about an end whose write was rejected."""
+    request = situation.request
+    lease = situation.state.leases.get(request.stream_id)
     if lease is None or not lease.is_of(request.play):
         return Settled(Outcome.ALREADY_ENDED)
-    return first_end(replace(request, groups=lease.groups), policy, now)
+    return first_end(replace(request, groups=lease.groups), situation.policy, situation.now)
 
 
 def _replay(attempt: Attempt) -> Decision | None:
     """An earlier try of this very request landed, or the same player comes back: it has its slot."""
-    state, request, policy, now = attempt.state, attempt.request, attempt.policy, attempt.now
+    request, policy, now = attempt.request, attempt.policy, attempt.now
     if isinstance(request, StartAnonymous):
-        return Settled(Outcome.REPLAYED) if request.mark in state.marks else None
+        return Settled(Outcome.REPLAYED) if request.mark in attempt.state.marks else None
     lease = attempt.live_own
     if lease is None or lease.groups != request.groups:
         return None
@@ -174,7 +176,7 @@ def _replay(attempt: Attempt) -> Decision | None:
         and lease.expires_at - now >= policy.lease_seconds - policy.heartbeat_seconds
         and request.play in {None, lease.play}
         and request.path_prefix in {None, lease.path_prefix}
-        and _is_counted(state, request.stream_id, policy)
+        and attempt.is_counted(request.stream_id)
     )
     if shows_the_request:
         return Settled(Outcome.REPLAYED)
@@ -186,11 +188,11 @@ def _replay(attempt: Attempt) -> Decision | None:
         replaced,
         play=request.play,
         path_prefix=request.path_prefix,
-        names=_recount(state, policy, now),
+        names=attempt.recount(),
     )
     if replaced is not None:
         freed = Freed(ended=(replaced,))
-        renewal = replace(renewal, displaced=displaced(state, request, freed, lease.displaced))
+        renewal = replace(renewal, displaced=displaced(attempt.state, request, freed, lease.displaced))
     return Try(renewal, Outcome.REPLAYED if replaced is None else Outcome.REPLACED)
 
 
@@ -243,8 +245,7 @@ def _evict(attempt: Attempt) -> Decision | None:
     evict = attempt.recounted(replace(attempt.admit(freed), counts=(as_seen,)))
     if not attempt.fits(bounds, evict):
         return None
-    live = attempt.policy.live(state, attempt.now)
-    most = max(attempt.request.limit, live.count)  # evicted streams keep their tokens a while
+    most = max(attempt.request.limit, attempt.live.count)  # evicted streams keep their tokens a while
     return _postpone(attempt, evict, most) or Try(evict, Outcome.EVICTED)
 
 
@@ -273,21 +274,9 @@ def _refusing(attempt: Attempt) -> Bound:
 def _outcome(attempt: Attempt, admit: Admit) -> Outcome:
     """Return what a start comes to that is admitted in the place of what it frees."""
     freed = admit.freed
-    if freed.anonymous.count or any(
-        not attempt.policy.is_live(lease, attempt.now) for lease in freed.expired
-    ):
+    if freed.anonymous.count or any(not attempt.is_live(lease) for lease in freed.expired):
         return Outcome.RECLAIMED
     return Outcome.REPLACED if freed.streams else Outcome.ADMITTED
-
-
-def _recount(state: Snapshot, policy: Policy, now: float) -> Recounted | None:
-    """Count the names of this state anew, where they are counted at all."""
-    return None if policy.token_overlap is None else recount(state, None, (), policy.over_since(now))
-
-
-def _is_counted(state: Snapshot, stream_id: str, policy: Policy) -> bool:
-    """Return whether nothing is left to count of this stream's name."""
-    return policy.token_overlap is None or stream_id in (state.tokens or ())
 
 
 def _postpone(attempt: Attempt, admit: Admit | None, limit: int) -> Postpone | None:

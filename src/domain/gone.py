@@ -12,8 +12,8 @@ anyway.
 from hashlib import sha256
 from typing import Final
 
-from domain.policy import Policy
 from domain.requests import Heartbeat, StartNamed
+from domain.situation import Situation
 from domain.streams import Displaced, GoneReason, Snapshot, age
 from domain.writes import Freed
 
@@ -54,17 +54,16 @@ def displaced(
     return (*ended, *expired, *earlier)[:MOST_DISPLACED]
 
 
-def why_gone(
-    state: Snapshot, request: Heartbeat, policy: Policy, now: float
-) -> tuple[GoneReason | None, str | None]:
+def why_gone(situation: Situation[Heartbeat]) -> tuple[GoneReason | None, str | None]:
     """Return why a stream that is not there is gone, and the device of the stream that took its slot.
 
     Both are `None` where the state does not show it: a wrong reason is worse than none.
     """
+    state, request = situation.state, situation.request
     of_name = mark(request.stream_id)
     of_play = mark(request.stream_id, request.play) if request.play else None
     for lease in sorted(state.leases.values(), key=age, reverse=True):  # the newest first
-        is_recent = now - lease.started_at <= policy.lease_seconds
+        is_recent = situation.now - lease.started_at <= situation.policy.lease_seconds
         known = {of_play, of_name} if is_recent else {of_play}
         for stream in lease.displaced:
             if stream.mark in known:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from math import floor
 from typing import ClassVar, Final
 
+from domain.attempt import Attempt
 from domain.bounds import Bound
 from domain.decisions import (
     Gone,
@@ -46,6 +47,7 @@ from domain.requests import (
     StartNamed,
     StartRequest,
 )
+from domain.situation import Situation
 from domain.streams import Lease, LiveStreams, Snapshot
 from domain.values import value_object
 from domain.writes import NOTHING, Admit, Freed, ReleaseAnonymous
@@ -155,7 +157,7 @@ class StreamLimiter:
         """
 
         def decide(state: Snapshot) -> Try | Settled:
-            decision = decide_heartbeat(state, request, self.policy, self.clock.now())
+            decision = decide_heartbeat(Situation(state, request, self.policy, self.clock.now()))
             if isinstance(decision, Gone):
                 raise StreamGone(request.stream_id, decision.reason, decision.by)
             return decision
@@ -212,12 +214,12 @@ class StreamLimiter:
 
     def _start(self, request: StartRequest, deadline: Deadline) -> Answer:
         def decide(state: Snapshot) -> Try | Settled:
-            now = self.clock.now()
-            decision = decide_start(state, request, self.policy, now)
+            attempt = Attempt(state, request, self.policy, self.clock.now())
+            decision = decide_start(attempt)
             if isinstance(decision, Refuse):
-                raise LimitReached(decision.full, request.limit, self.policy.live(state, now))
+                raise LimitReached(decision.full, request.limit, attempt.live)
             if isinstance(decision, Postpone):
-                raise TooManyStarts(request.limit, self.policy.live(state, now), decision.until - now)
+                raise TooManyStarts(request.limit, attempt.live, decision.until - attempt.now)
             return decision
 
         first = first_start(request, self.policy, self.clock.now())
@@ -246,7 +248,7 @@ class StreamLimiter:
 
     def _end_named(self, request: EndNamed) -> Answer:
         def decide(state: Snapshot) -> Try | Settled:
-            return decide_end(state, request, self.policy, self.clock.now())
+            return decide_end(Situation(state, request, self.policy, self.clock.now()))
 
         first = first_end(request, self.policy, self.clock.now())
         decision, state = self._settle(first, decide, self._deadline())

@@ -9,6 +9,7 @@ from domain.decisions import Settled, Try, decide_end, first_end, first_start
 from domain.errors import LimitReached
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, StartNamed
+from domain.situation import Situation
 from domain.writes import Admit, Ended, Release
 from tests.unit.domain.household import Household, live, verified
 from tests.unit.domain.states import NOW, POLICY, RETAIN, USER, lease, state
@@ -113,13 +114,13 @@ class TestEnd:
         policy = Policy(token_overlap=2)
         grouped = replace(lease("a"), groups=("hdr",), play="load-1")
         write = Release(USER, "a", RETAIN, "load-1", spends=True, groups=("hdr",))
-        assert decide_end(state(grouped), request, policy, NOW) == Try(write, Outcome.ENDED)
+        assert decide_end(Situation(state(grouped), request, policy, NOW)) == Try(write, Outcome.ENDED)
         assert first_end(request, policy, NOW) == Try(replace(write, groups=("sd",)), Outcome.ENDED)
 
     def test_what_is_not_there_or_of_another_play_has_ended(self) -> None:
         """Nothing is left to write."""
         request = EndNamed(USER, "a", "load-1")
         ended = Settled(Outcome.ALREADY_ENDED)
-        assert decide_end(state(lease("b")), request, POLICY, NOW) == ended
+        assert decide_end(Situation(state(lease("b")), request, POLICY, NOW)) == ended
         reloaded = replace(lease("a"), groups=("uhd",), play="load-2")
-        assert decide_end(state(reloaded), request, POLICY, NOW) == ended
+        assert decide_end(Situation(state(reloaded), request, POLICY, NOW)) == ended
