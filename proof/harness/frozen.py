@@ -9,8 +9,8 @@ from domain.streams import NO_SLOTS, AnonymousSlots, Lease, Snapshot, SpentToken
 class FrozenState:
     """A `Snapshot` whose leases, spent tokens and groups are tuples in a fixed order.
 
-    A `Snapshot` has read-only views of dictionaries, which cannot be hashed. A mapping that can be hashed would
-    copy three dictionaries in every request of the service.
+    A `Snapshot` has read-only views of dictionaries, which cannot be hashed. A mapping that can be hashed
+    would copy three dictionaries in every request of the service.
     """
 
     stream_count: int = 0

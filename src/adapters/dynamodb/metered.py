@@ -1,4 +1,4 @@
-"""DynamoDB's calls, counted and timed."""
+"""Counts and times of DynamoDB's calls."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -17,22 +17,22 @@ from domain.writes import Write
 Result = TypeVar("Result")
 
 ATTEMPTS: Final = 4
-"""How often one call is tried at most. The deadline usually ends it sooner."""
+"""The most attempts at one call. The deadline usually ends them sooner."""
 
 BACKOFF_SECONDS: Final = 0.05
-"""The longest pause before the second attempt; it doubles with each further one."""
+"""The longest pause before the second attempt: exponential backoff with full jitter."""
 
 
 class DynamoDbStreamRepository:
-    """Keeps each user's streams in one item.
+    """A repository with one item for each user's streams.
 
-    A write is repeated when its outcome is unknown: every write is recognised by the state that it
-    leaves, so the repeat of one that landed is rejected, and brings a state that shows its effect.
+    A write is repeated if its outcome is unknown. Every write is recognised by the state that it leaves, so
+    the repeat of one that landed is rejected, with a state that shows its effect.
 
     Args:
         api: DynamoDB, one attempt per call.
-        table: the table's name.
-        attempt_seconds: how long one attempt takes at most; none is begun with less time left.
+        table: the name of the table.
+        attempt_seconds: the longest time of one attempt; none begins with less time left.
     """
 
     def __init__(self, api: Operations, table: str, *, attempt_seconds: float) -> None:
@@ -68,8 +68,8 @@ class DynamoDbStreamRepository:
         return self._attempt(get, deadline)
 
     def _attempt(self, call: Callable[[], Result], deadline: Deadline) -> Result:
-        """Call until it succeeds, the failure is not one that passes, or time or attempts run out."""
-        failure: StoreError = StoreContended("no time left for an attempt")  # an earlier write took it
+        """Call until it succeeds, until the failure is permanent, or until time or attempts run out."""
+        failure: StoreError = StoreContended("no time left for an attempt")  # an earlier write used it
         cause: ApiError | None = None
         attempts = 0
         while deadline.remaining() >= self._attempt_seconds:
@@ -78,7 +78,7 @@ class DynamoDbStreamRepository:
                 return call()
             except ApiError as error:
                 failure, cause = domain_error(error), error
-            pause = random.uniform(0, BACKOFF_SECONDS * 2 ** (attempts - 1))  # noqa: S311 - spreads load, keeps no secret
+            pause = random.uniform(0, BACKOFF_SECONDS * 2 ** (attempts - 1))  # noqa: S311 - spreads load, and protects no secret
             last = attempts == ATTEMPTS or deadline.remaining() < pause + self._attempt_seconds
             if isinstance(failure, StoreFault) or last:
                 break
