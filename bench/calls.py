@@ -10,13 +10,12 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 
-from adapters.aws.api import StoreClient, aws_api, json_api
+from adapters.aws.api import Operations, StoreClient, aws_api, json_api
 from adapters.aws.errors import NoAnswer
 from adapters.aws.http_transport import Response
-from adapters.aws.json_api import Transport
+from adapters.aws.json_api import JsonApi, Transport
 from adapters.aws.timeouts import PROMPT
 from adapters.clock import SystemClock
-from adapters.dynamodb.client import DynamoDbApi, DynamoDbClient
 from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.store_calls import StoreCalls
@@ -77,7 +76,7 @@ def repeated_request(user: str) -> Call:
     network, sent = api.transport, _Sent()
     api.transport = sent
     with suppress(NoAnswer):
-        DynamoDbClient(api).update_item(**_counter_update(user))
+        api.call("UpdateItem", _counter_update(user))
     return lambda: network.post(sent.headers, sent.body)
 
 
@@ -116,12 +115,12 @@ class Handlers:
     """The routes over one client, each call prepared beforehand: only the handler itself is measured.
 
     Args:
-        api: DynamoDB's calls.
+        api: DynamoDB.
         prefix: begins the names of the users, so that two of these never share one.
         variables: settings besides those of the process.
     """
 
-    def __init__(self, api: DynamoDbApi, prefix: str, **variables: str) -> None:
+    def __init__(self, api: Operations, prefix: str, **variables: str) -> None:
         self._clock = SteppingClock()
         calls = StoreCalls()
         repository = DynamoDbStreamRepository(
@@ -191,7 +190,7 @@ _EVENT: Mapping[str, Any] = json.loads((ROOT / "tests" / "events" / "start_named
 
 def store_handlers(choice: StoreClient, prefix: str, **variables: str) -> Handlers:
     """Return the routes over the store that the environment names."""
-    return Handlers(DynamoDbClient(aws_api("dynamodb", choice)), prefix, **variables)
+    return Handlers(aws_api("dynamodb", choice), prefix, **variables)
 
 
 class StubTransport:
@@ -208,20 +207,16 @@ class StubTransport:
 class StubApi:
     """Answers as a client would that costs nothing."""
 
-    def update_item(self, **_: Any) -> Mapping[str, Any]:
+    def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - as above
         """Answer."""
         return _STUB_ANSWER
 
-    def get_item(self, **_: Any) -> Mapping[str, Any]:
-        """Never called."""
-        raise NotImplementedError
 
-
-def lean_client_over(transport: Transport) -> DynamoDbClient:
+def lean_client_over(transport: Transport) -> JsonApi:
     """The lean client over this transport."""
     api = json_api("dynamodb", {**ENVIRONMENT, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
     api.transport = transport
-    return DynamoDbClient(api)
+    return api
 
 
 def stub_bare_client() -> Any:

@@ -10,7 +10,6 @@ from random import Random
 from typing import Any, Final
 
 from adapters.aws.sdk import SdkApi
-from adapters.dynamodb.client import DynamoDbClient
 from domain.bounds import Bound
 from domain.errors import StreamLimiterError
 from domain.limiter import StreamLimiter
@@ -222,5 +221,5 @@ def prove(seed: int, trials: int, progress: Progress, over: Stores = stores) -> 
 
 
 def _look(way: Way) -> Callable[[str], Snapshot]:
-    repository = repository_over(DynamoDbClient(SdkApi(sdk_client_of(way))))
+    repository = repository_over(SdkApi(sdk_client_of(way)))
     return lambda user: repository.read(user, Deadline.after(10, FakeClock(EPOCH)))

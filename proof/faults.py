@@ -15,7 +15,6 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ReadTimeoutError
 
 from adapters.aws.sdk import SdkApi
-from adapters.dynamodb.client import DynamoDbClient
 from adapters.in_memory import InMemoryStreamRepository
 from domain.bounds import Bound
 from domain.errors import Refusal, StreamLimiterError
@@ -225,7 +224,7 @@ class Run:
 
     def play(self, wire: Wire, unreliable: StreamRepository, api: Any) -> Verdict:
         """Play it, and judge; `api` is a client whose network never fails."""
-        reliable = repository_over(DynamoDbClient(SdkApi(api)))
+        reliable = repository_over(SdkApi(api))
         clock = FakeClock(EPOCH)
         limiter = StreamLimiter(unreliable, clock, self.case.policy)
         calm = StreamLimiter(reliable, clock, self.case.policy)

@@ -5,7 +5,7 @@ sequential object is the domain's meaning of a write. Users are independent, so 
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -14,6 +14,7 @@ from math import inf
 from random import Random
 from typing import Any, Final
 
+from adapters.aws.api import Operations
 from adapters.aws.errors import ApiError, ErrorAnswer
 from adapters.dynamodb.failures import CONDITION_FAILED
 from adapters.dynamodb.items import snapshot
@@ -67,13 +68,13 @@ MODEL: Final = Model(FrozenState.of(Snapshot()), apply, is_silent)
 
 
 class Recorder:
-    """A `StreamRepository` and the `DynamoDbApi` beneath it: writes down each attempt, and how it ended.
+    """A `StreamRepository` over DynamoDB that records each attempt, and how it ended.
 
     Args:
         client: the service's client.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Operations) -> None:
         self._client = client
         self._repository = repository_over(self)
         self._under_way: Write | None = None
@@ -88,11 +89,15 @@ class Recorder:
         """The user's state."""
         return self._repository.read(user_id, deadline)
 
-    def update_item(self, **request: Any) -> Any:
-        """One attempt of the write that is under way."""
+    def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make one attempt at an operation."""
+        return self._write(request) if operation == "UpdateItem" else self._get(request)
+
+    def _write(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make one attempt at the write that is under way."""
         called = time.monotonic()
         try:
-            answer = self._client.update_item(**request)
+            answer = self._client.call("UpdateItem", request)
         except ApiError as error:
             if isinstance(error, ErrorAnswer) and error.code == CONDITION_FAILED:
                 self._record(called, self._under_way, (False, error.item))
@@ -102,10 +107,10 @@ class Recorder:
         self._record(called, self._under_way, (True, answer["Attributes"]))
         return answer
 
-    def get_item(self, **request: Any) -> Any:
-        """One attempt of a read; one that fails has no effect that anybody could see."""
+    def _get(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make one attempt at a read; one that fails has no effect that anybody could see."""
         called = time.monotonic()
-        answer = self._client.get_item(**request)
+        answer = self._client.call("GetItem", request)
         self._record(called, None, (True, answer.get("Item", {})))
         return answer
 

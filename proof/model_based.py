@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from adapters.in_memory import InMemoryStreamRepository
+from domain.attempt import Attempt
 from domain.bounds import AsSeen, Bound
 from domain.decisions import (
     Gone,
@@ -35,6 +36,7 @@ from domain.group_counts import recount as recount_groups
 from domain.policy import OnLimit, Policy
 from domain.ports import Deadline, Landed, Rejected, StreamRepository
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed, StartRequest
+from domain.situation import Situation
 from domain.streams import Snapshot
 from domain.token_names import recount
 from domain.writes import Freed, ReleaseAnonymous, Repair, Write, after, group_names, permits
@@ -101,7 +103,7 @@ class Repositories(RuleBasedStateMachine):
         request, now = Heartbeat(self.user, name, play), self.clock.now()
         if self._write(first_heartbeat(request, self.policy, now).write):
             return
-        decision = decide_heartbeat(self.state, request, self.policy, now)
+        decision = decide_heartbeat(Situation(self.state, request, self.policy, now))
         if isinstance(decision, Try):
             assert self._write(decision.write)  # noqa: S101 - no other request is there to race
         if isinstance(decision, Gone):
@@ -114,7 +116,7 @@ class Repositories(RuleBasedStateMachine):
         request, now = EndNamed(self.user, name, play, groups), self.clock.now()
         if self._write(first_end(request, self.policy, now).write):
             return
-        decision = decide_end(self.state, request, self.policy, now)
+        decision = decide_end(Situation(self.state, request, self.policy, now))
         if isinstance(decision, Try):
             assert self._write(decision.write)  # noqa: S101 - no other request is there to race
 
@@ -197,7 +199,7 @@ class Repositories(RuleBasedStateMachine):
     def _start(self, request: StartRequest) -> None:
         if self._write(first_start(request, self.policy, self.clock.now()).write):
             return
-        decision = decide_start(self.state, request, self.policy, self.clock.now())
+        decision = decide_start(Attempt(self.state, request, self.policy, self.clock.now()))
         if isinstance(decision, Try):
             assert self._write(decision.write)  # noqa: S101 - nobody else is there to race
 

@@ -35,7 +35,7 @@ def failure(code: str, item: Item | None = None) -> ErrorAnswer:
 
 
 class SimulatedDynamoDb:
-    """A table of items by their `userId`: the two calls of `DynamoDbApi`, and nothing in between them.
+    """A table of items by their `userId`: the two operations of the service, and nothing in between them.
 
     Attributes:
         items: the items; each is replaced as a whole, never changed.
@@ -44,7 +44,11 @@ class SimulatedDynamoDb:
     def __init__(self) -> None:
         self.items: dict[str, Item] = {}
 
-    def update_item(self, **request: Any) -> dict[str, Any]:
+    def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Carry out one of the two operations."""
+        return self.update_item(request) if operation == "UpdateItem" else self.get_item(request)
+
+    def update_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """DynamoDB's `UpdateItem`, returning `ALL_NEW`, or `ALL_OLD` with a failed condition."""
         key = request["Key"]["userId"]["S"]
         names = request.get("ExpressionAttributeNames", {})
@@ -58,7 +62,7 @@ class SimulatedDynamoDb:
         self.items[key] = new
         return {"Attributes": new}
 
-    def get_item(self, **request: Any) -> dict[str, Any]:
+    def get_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """DynamoDB's `GetItem`."""
         item = self.items.get(request["Key"]["userId"]["S"])
         return {} if item is None else {"Item": item}

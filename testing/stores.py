@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from localstack_client.session import Session
 
+from adapters.aws.api import AwsApi, Operations
 from adapters.aws.http_transport import Endpoint, HttpTransport
 from adapters.aws.json_api import JsonApi
 from adapters.aws.sdk import SdkApi, sdk_client
 from adapters.aws.sigv4 import Credentials, Signer
 from adapters.aws.timeouts import PROMPT, Timeouts
 from adapters.dynamodb import items
-from adapters.dynamodb.client import DynamoDbApi, DynamoDbClient
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from dev.emulators.dynamodb_local import start_dynamodb_local
 from dev.emulators.ministack import REGION, start_emulator
@@ -68,16 +68,16 @@ Stores = Callable[[], AbstractContextManager[tuple[Way, ...]]]
 
 
 @contextmanager
-def client_of(way: Way) -> Iterator[DynamoDbClient]:
+def client_of(way: Way) -> Iterator[AwsApi]:
     """The service's client on this way."""
     if not way.lean:
-        yield DynamoDbClient(SdkApi(sdk_client_of(way)))
+        yield SdkApi(sdk_client_of(way))
         return
     endpoint = Endpoint.of(way.address)
     transport = HttpTransport(endpoint, PATIENT)
     try:
         signer = Signer(Credentials("test", "test"), REGION, endpoint.authority)
-        yield DynamoDbClient(JsonApi(transport, signer))
+        yield JsonApi(transport, signer)
     finally:
         transport.close()
 
@@ -87,7 +87,7 @@ def sdk_client_of(way: Way) -> Any:
     return sdk_client("dynamodb", _session(way.address), PATIENT)
 
 
-def repository_over(api: DynamoDbApi) -> DynamoDbStreamRepository:
+def repository_over(api: Operations) -> DynamoDbStreamRepository:
     """The repository over the table."""
     return DynamoDbStreamRepository(api, TABLE, attempt_seconds=PROMPT.attempt_seconds)
 

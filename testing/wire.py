@@ -11,11 +11,11 @@ from typing import Any, Protocol
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
 
+from adapters.aws.api import AwsApi
 from adapters.aws.errors import NoAnswer
 from adapters.aws.http_transport import Response
 from adapters.aws.json_api import JsonApi, Transport
 from adapters.aws.sdk import SdkApi
-from adapters.dynamodb.client import DynamoDbClient
 
 Send = Callable[[AWSPreparedRequest], Any]
 
@@ -122,16 +122,16 @@ class Wire:
         calls: how often each operation was sent.
     """
 
-    def __init__(self, client: DynamoDbClient) -> None:
+    def __init__(self, client: AwsApi) -> None:
         self.calls: Counter[str] = Counter()
         self._faults: deque[Fault | None] = deque()
         self._lock = threading.Lock()
-        if isinstance(client.api, JsonApi):
-            transport = _Transport(client.api.transport, self._pass)
-            client.api.transport, self._send = transport, transport.send
+        if isinstance(client, JsonApi):
+            transport = _Transport(client.transport, self._pass)
+            client.transport, self._send = transport, transport.send
             return
-        assert isinstance(client.api, SdkApi)
-        endpoint = client.api.client._endpoint  # noqa: SLF001 - botocore has no public place this far down
+        assert isinstance(client, SdkApi)
+        endpoint = client.client._endpoint  # noqa: SLF001 - botocore has no public place this far down
         self._send = endpoint.http_session.send
         endpoint.http_session.send = self._pass
 

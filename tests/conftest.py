@@ -13,10 +13,9 @@ import pytest
 from botocore.client import BaseClient
 from moto import mock_aws
 
-from adapters.aws.api import json_api
+from adapters.aws.api import AwsApi, json_api
 from adapters.aws.sdk import SdkApi, sdk_client
 from adapters.aws.timeouts import PROMPT
-from adapters.dynamodb.client import DynamoDbApi, DynamoDbClient
 from adapters.dynamodb.items import key
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.in_memory import InMemoryStreamRepository
@@ -153,29 +152,27 @@ def moto_client(sdk_session: boto3.Session) -> Iterator[Any]:
 
 
 @pytest.fixture
-def lean_emulator_client(emulator_client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDbClient]:
+def lean_emulator_client(emulator_client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsApi]:
     """The lean client of the LocalStack-compatible endpoint."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", emulator_client.meta.endpoint_url)
     yield from leaned()
 
 
 @pytest.fixture
-def lean_dynamodb_local_client(
-    dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[DynamoDbClient]:
+def lean_dynamodb_local_client(dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsApi]:
     """The lean client of DynamoDB Local."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local_url)
     yield from leaned()
 
 
-def leaned() -> Iterator[DynamoDbClient]:
+def leaned() -> Iterator[AwsApi]:
     """The lean client that the environment makes, with its connections closed afterwards."""
     with closing(json_api("dynamodb", timeouts=PATIENT)) as api:
-        yield DynamoDbClient(api)
+        yield api
 
 
 @pytest.fixture(params=["emulator", "dynamodb_local", "lean_dynamodb_local"])
-def atomic_client(request: pytest.FixtureRequest) -> DynamoDbApi:
+def atomic_client(request: pytest.FixtureRequest) -> AwsApi:
     """Each client of DynamoDB Local, and each store that keeps conditions true under races."""
     return api_of(request.getfixturevalue(f"{request.param}_client"))
 
@@ -200,6 +197,6 @@ def repository_over(client: Any, table: str = TABLE) -> StreamRepository:
     return DynamoDbStreamRepository(api_of(client), table, attempt_seconds=PROMPT.attempt_seconds)
 
 
-def api_of(client: Any) -> DynamoDbApi:
+def api_of(client: Any) -> AwsApi:
     """The client as the repository calls it: boto3's raises errors of its own."""
-    return DynamoDbClient(SdkApi(client)) if isinstance(client, BaseClient) else client
+    return SdkApi(client) if isinstance(client, BaseClient) else client

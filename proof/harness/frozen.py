@@ -7,7 +7,11 @@ from domain.streams import NO_SLOTS, AnonymousSlots, Lease, Snapshot, SpentToken
 
 @dataclass(frozen=True, slots=True)
 class FrozenState:
-    """A `Snapshot` whose leases, spent tokens and groups are in one order."""
+    """A `Snapshot` whose leases, spent tokens and groups are tuples in a fixed order.
+
+    A `Snapshot` has read-only views of dictionaries, which cannot be hashed. A mapping that can be hashed
+    would copy three dictionaries in every request of the service.
+    """
 
     stream_count: int = 0
     anonymous: AnonymousSlots = NO_SLOTS

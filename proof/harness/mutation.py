@@ -65,7 +65,7 @@ MUTANTS: Final = {
         EXPRESSIONS, """    update.require(f"NOT {name} IN ({', '.join(items.MARKS)})")\n""", ""
     ),
     "mark-not-looked-up": Mutant(
-        DECISIONS, "Settled(Outcome.REPLAYED) if request.mark in state.marks else None", "None"
+        DECISIONS, "Settled(Outcome.REPLAYED) if request.mark in attempt.state.marks else None", "None"
     ),
     "marks-not-shifted": Mutant(
         EXPRESSIONS,
@@ -206,7 +206,7 @@ MUTANTS: Final = {
         killer="model_checking",
     ),
     "evicts-for-any-number-of-names": Mutant(
-        DECISIONS, "most = max(attempt.request.limit, live.count)", "most = CEILING"
+        DECISIONS, "most = max(attempt.request.limit, attempt.live.count)", "most = CEILING"
     ),
     "ends-the-reloaded-page": Mutant(
         EXPRESSIONS,
@@ -307,13 +307,13 @@ MUTANTS: Final = {
     ),
     "name-remembered-for-ever": Mutant(
         GONE,
-        "is_recent = now - lease.started_at <= policy.lease_seconds",
+        "is_recent = situation.now - lease.started_at <= situation.policy.lease_seconds",
         "is_recent = True",
     ),
     "reason-for-a-stream-that-started-again": Mutant(
         DECISIONS,
         "        return Gone()  # the name",
-        "        return Gone(*why_gone(state, request, policy, now))  # the name",
+        "        return Gone(*why_gone(situation))  # the name",
     ),
     "by-the-newest-device": Mutant(
         GONE,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from domain.limiter import Answer, StreamLimiter
+from domain.limiter import Reply, StreamLimiter
 from domain.requests import EndAnonymous, EndNamed, EndRequest, Heartbeat, StartNamed, StartRequest
 
 Request = StartRequest | Heartbeat | EndRequest
@@ -19,7 +19,7 @@ def ungrouped(request: Request) -> Request:
             return request
 
 
-def ask(limiter: StreamLimiter, request: Request) -> Answer:
+def ask(limiter: StreamLimiter, request: Request) -> Reply:
     """Make one request.
 
     Raises:

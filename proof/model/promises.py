@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
+from domain.attempt import Attempt
 from domain.bounds import AsSeen, Bound
 from domain.decisions import Decision, Gone, Postpone, Refuse, Try, decide_start, first_start
 from domain.group_counts import RECOUNTS
@@ -170,9 +171,11 @@ def must_have_too_many_names(world: World, request: StartNamed, host: Host, unti
         name: replace(lease, expires_at=until + 1) if lease in live.leases else lease
         for name, lease in state.leases.items()
     }
-    if not isinstance(decide_start(replace(state, leases=held), request, policy, until - 1), Postpone):
+    if not isinstance(
+        decide_start(Attempt(replace(state, leases=held), request, policy, until - 1)), Postpone
+    ):
         raise Violation(f"put off until {until}, and would get in a second before")
-    if not isinstance(decide_start(state, request, policy, until), Try):
+    if not isinstance(decide_start(Attempt(state, request, policy, until)), Try):
         raise Violation(f"put off until {until}, and again then")
 
 
@@ -251,6 +254,6 @@ def _slots_come_back(policy: Policy, store: FrozenState) -> None:
     first = first_start(newcomer, policy, later)
     if permits(state, first.write):
         return
-    second = decide_start(state, newcomer, policy, later)
+    second = decide_start(Attempt(state, newcomer, policy, later))
     if not isinstance(second, Try) or not permits(state, second.write):
         raise Violation("a slot is not free after its lease and the grace")

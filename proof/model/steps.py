@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from domain.attempt import Attempt
 from domain.decisions import (
     Decision,
     Gone,
@@ -19,6 +20,7 @@ from domain.decisions import (
 )
 from domain.policy import Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed, StartRequest
+from domain.situation import Situation
 from domain.streams import Lease, Snapshot, SpentToken
 from domain.writes import Admit, Ended, Extend, Release, ReleaseAnonymous, Write
 from proof.harness.frozen import FrozenState
@@ -162,13 +164,13 @@ def _decided(
 def _decide(state: Snapshot, request: Request, policy: Policy, now: float) -> Decision | Gone:
     match request:
         case Heartbeat():
-            return decide_heartbeat(state, request, policy, now)
+            return decide_heartbeat(Situation(state, request, policy, now))
         case EndNamed():
-            return decide_end(state, request, policy, now)
+            return decide_end(Situation(state, request, policy, now))
         case EndAnonymous():
             raise TypeError(request)  # its one write is all that there is to it
         case _:
-            return decide_start(state, request, policy, now)
+            return decide_start(Attempt(state, request, policy, now))
 
 
 def _refused(world: World, place: int) -> World:

@@ -4,10 +4,11 @@ Nor does it know which streams a lease has displaced.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
+from adapters.aws.api import Operations
 from adapters.aws.errors import ErrorAnswer
-from adapters.dynamodb.client import DynamoDbApi
 from adapters.dynamodb.items import DISPLACED, GROUP_PREFIX, GROUPS, STREAM_PREFIX
 
 _IN_NO_GROUP: Final = re.compile(r" AND attribute_not_exists\(#s\d+\.groups\)")
@@ -16,34 +17,39 @@ _DISPLACED: Final = re.compile(r", #s\d+\.displaced = :displaced")
 
 
 class OldCode:
-    """A `DynamoDbApi` for today's adapter that hides what is newer from it, and from its requests.
+    """The operations of DynamoDB for today's adapter, without what is newer, in requests and answers.
 
     Args:
         api: makes the calls.
     """
 
-    def __init__(self, api: DynamoDbApi) -> None:
+    def __init__(self, api: Operations) -> None:
         self._api = api
 
-    def update_item(self, **request: Any) -> dict[str, Any]:
-        """DynamoDB's `UpdateItem`."""
-        request["ConditionExpression"] = _IN_NO_GROUP.sub("", request["ConditionExpression"])
-        request["UpdateExpression"] = _DISPLACED.sub("", request["UpdateExpression"])
+    def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Make one attempt at an operation."""
+        return self._update(request) if operation == "UpdateItem" else self._get(request)
+
+    def _update(self, request: Mapping[str, Any]) -> dict[str, Any]:
         values = request.get("ExpressionAttributeValues", {})
-        request["ExpressionAttributeValues"] = {
-            name: _older(value) if "M" in value else value
-            for name, value in values.items()
-            if name != ":displaced"
+        older = {
+            **request,
+            "ConditionExpression": _IN_NO_GROUP.sub("", request["ConditionExpression"]),
+            "UpdateExpression": _DISPLACED.sub("", request["UpdateExpression"]),
+            "ExpressionAttributeValues": {
+                name: _older(value) if "M" in value else value
+                for name, value in values.items()
+                if name != ":displaced"
+            },
         }
         try:
-            answer = self._api.update_item(**request)
+            answer = self._api.call("UpdateItem", older)
         except ErrorAnswer as error:
             raise ErrorAnswer(error.code, error.status, _older_item(error.item)) from error
         return {"Attributes": _older_item(answer["Attributes"])}
 
-    def get_item(self, **request: Any) -> dict[str, Any]:
-        """DynamoDB's `GetItem`."""
-        return {"Item": _older_item(self._api.get_item(**request).get("Item", {}))}
+    def _get(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"Item": _older_item(self._api.call("GetItem", request).get("Item", {}))}
 
 
 def _older_item(item: Any) -> dict[str, Any]:

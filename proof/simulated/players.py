@@ -15,7 +15,7 @@ from domain.errors import (
     StreamLimiterError,
     TooManyStarts,
 )
-from domain.limiter import Answer, StreamLimiter
+from domain.limiter import Answer, Reply, StreamLimiter, Unverified
 from domain.policy import Outcome, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
 from proof.harness.requests import Request, ask, ungrouped
@@ -45,7 +45,7 @@ class Service:
     deployed_at: float = 0
     groups: tuple[tuple[str, int | None], ...] = ()
 
-    def call(self, request: Request) -> Answer | StreamLimiterError | None:
+    def call(self, request: Request) -> Reply | StreamLimiterError | None:
         """Send a request and wait for its answer; `None` when none came in time."""
         world, waiting = self.world, Waiting()
         packets = 2 if world.random.random() < self.loss else 1
@@ -53,7 +53,7 @@ class Service:
             if world.random.random() >= self.loss:
                 world.after(self._delay(), self._arrive, request, waiting)
         world.after(PATIENCE_SECONDS, waiting.answer, None)
-        answer: Answer | StreamLimiterError | None = world.wait(waiting)
+        answer: Reply | StreamLimiterError | None = world.wait(waiting)
         return answer
 
     def limiter(self, host: Host) -> StreamLimiter:
@@ -102,7 +102,7 @@ class Service:
         began = self.world.time
         has_tokens = self.policy_of(host).token_overlap is not None
         understood = ungrouped(request) if self.runs_old_code(host) else request
-        answer: Answer | StreamLimiterError
+        answer: Reply | StreamLimiterError
         try:
             answer = ask(self.limiter(host), understood)
         except StreamLimiterError as error:
@@ -136,9 +136,9 @@ class Service:
             self.witness.refused_though_granted(request.mark)
 
     def _answer(
-        self, host: Host, request: Request, answer: Answer | StreamLimiterError, waiting: Waiting
+        self, host: Host, request: Request, answer: Reply | StreamLimiterError, waiting: Waiting
     ) -> None:
-        said = answer.outcome if isinstance(answer, Answer) else repr(answer)
+        said = answer.outcome if isinstance(answer, Reply) else repr(answer)
         self.world.note(host.name, "answers", type(request).__name__, said)
         if self.world.random.random() >= self.loss:
             self.world.after(self._delay(), waiting.answer, answer)
@@ -231,7 +231,7 @@ class Player:
             return
         sent = world.time
         answer = self._insist(StartAnonymous(USER, name, self._limit()))
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, Reply):
             return
         margin = witness.processing + 2 * witness.skew  # a late start moves the expiry back by so much
         if not witness.forgot:
@@ -253,7 +253,7 @@ class Player:
     def _hold(self, request: StartNamed | Heartbeat) -> bool:
         """Start or keep a stream, and note what the player was told of its slot."""
         answer = self._insist(request)
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, Reply):
             keeps_its_lease = isinstance(request, StartNamed) and isinstance(answer, Refusal)
             if answer is not None and not keeps_its_lease:
                 self.service.witness.held.pop(request.stream_id, None)
@@ -268,11 +268,11 @@ class Player:
             witness.held[name] = max(witness.held.get(name, 0), until)
         return True
 
-    def _insist(self, request: Request) -> Answer | StreamLimiterError | None:
+    def _insist(self, request: Request) -> Reply | StreamLimiterError | None:
         """Repeat a request until it is answered otherwise than by a failure of the store."""
         for _ in range(TRIES):
             answer = self.service.call(request)
-            if isinstance(answer, (Answer, LimitReached, NoActiveStream, TooManyStarts)):
+            if isinstance(answer, (Answer, Unverified, LimitReached, NoActiveStream, TooManyStarts)):
                 return answer
             self.service.world.sleep(self.service.world.random.uniform(0, 1))
         return answer

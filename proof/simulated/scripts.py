@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import Final
 
-from domain.limiter import Answer
+from domain.limiter import Reply
 from domain.requests import EndNamed, Heartbeat, StartNamed
 from proof.harness.requests import Request
 from proof.simulated.players import USER, Service
@@ -62,7 +62,7 @@ class Script:
         haste = world.random.choice([0.02, 0.3, 1])
         for request in islice(requests, REQUESTS):
             answer = self.service.call(request)
-            if not isinstance(answer, Answer):
+            if not isinstance(answer, Reply):
                 world.sleep(world.random.expovariate(1))
             world.sleep(world.random.expovariate(1 / haste))
 

@@ -9,7 +9,7 @@ import heapq
 import itertools
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -58,7 +58,9 @@ class World:
         self.time = EPOCH
         self.steps = 0
         self.story: deque[str] = deque(maxlen=STORY_LINES)
-        self.after_write: Callable[[dict[str, Any], dict[str, Any], dict[str, Any]], None] = lambda *_: None
+        self.after_write: Callable[[Mapping[str, Any], dict[str, Any], dict[str, Any]], None] = lambda *_: (
+            None
+        )
         self._events: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._order = itertools.count()
         self._hash = hashlib.blake2b(digest_size=16)
@@ -129,7 +131,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Host:
-    """One function instance: a `Clock` that is off by so much, and a `DynamoDbApi` over the network."""
+    """One function instance: a `Clock` that is off, and the operations of DynamoDB over the network."""
 
     world: World
     name: str
@@ -148,22 +150,18 @@ class Host:
         """Let time pass for whoever is served."""
         self.world.sleep(seconds)
 
-    def update_item(self, **request: Any) -> Any:
-        """One attempt over the network."""
-        return self._send(self._update, request)
+    def call(self, operation: str, request: Mapping[str, Any]) -> Any:
+        """Make one attempt over the network."""
+        return self._send(self._update if operation == "UpdateItem" else self.world.store.get_item, request)
 
-    def get_item(self, **request: Any) -> Any:
-        """One attempt over the network."""
-        return self._send(self.world.store.get_item, request)
-
-    def _update(self, **request: Any) -> Any:
+    def _update(self, request: Mapping[str, Any]) -> Any:
         key = request["Key"]["userId"]["S"]
         before = self.world.store.items.get(key, {})
-        answer = self.world.store.update_item(**request)
+        answer = self.world.store.update_item(request)
         self.world.after_write(request, before, answer["Attributes"])
         return answer
 
-    def _send(self, operation: Callable[..., Any], request: dict[str, Any]) -> Any:
+    def _send(self, operation: Callable[..., Any], request: Mapping[str, Any]) -> Any:
         world, chance = self.world, self.world.random
         fault = chance.choice(world.faults) if world.faults and chance.random() < self.fault_rate else None
         if fault is not None:
@@ -185,13 +183,13 @@ class Host:
         return world.wait(waiting)
 
     def _arrive(
-        self, operation: Callable[..., Any], request: dict[str, Any], waiting: Waiting, fault: str | None
+        self, operation: Callable[..., Any], request: Mapping[str, Any], waiting: Waiting, fault: str | None
     ) -> None:
         world = self.world
         answer: Any = None
         error: Exception | None = None
         try:
-            answer = operation(**request)
+            answer = operation(request)
         except ApiError as refused:
             error = refused
         if fault == "lost_after":

@@ -1,1 +1,1 @@
-"""The world around the domain: the store in its forms, and the clock."""
+"""Adapters between the domain and the outside: stores, AWS, playback tokens and the clock."""

@@ -1,19 +1,19 @@
-"""The system's clock."""
+"""The system clock."""
 
 import time
 
 
 class SystemClock:
-    """The `Clock` of the machine that this runs on."""
+    """The `Clock` of this machine."""
 
     def now(self) -> float:
-        """Epoch seconds."""
+        """Return epoch seconds."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds that never go back."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Let so much time pass."""
+        """Wait for this time."""
         time.sleep(seconds)

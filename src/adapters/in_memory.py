@@ -1,4 +1,4 @@
-"""A repository in this process's memory: for tests, and the plainest statement of the contract."""
+"""A repository in the memory of this process, for tests: the simplest statement of the contract."""
 
 import threading
 
@@ -15,7 +15,7 @@ class InMemoryStreamRepository:
         self._lock = threading.Lock()
 
     def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:  # noqa: ARG002 - never waits
-        """Make the change, if its condition holds."""
+        """Make the change if its condition holds."""
         with self._lock:
             state = self._states.get(write.user_id, Snapshot())
             if not permits(state, write):
@@ -24,6 +24,6 @@ class InMemoryStreamRepository:
             return Landed(self._states[write.user_id])
 
     def read(self, user_id: str, deadline: Deadline) -> Snapshot:  # noqa: ARG002 - never waits
-        """The user's state."""
+        """Return the user's state."""
         with self._lock:
             return self._states.get(user_id, Snapshot())

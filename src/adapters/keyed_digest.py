@@ -1,4 +1,4 @@
-"""HMAC-SHA256 of many contents under one key: the key is digested once.
+"""HMAC-SHA256 of many contents under one key, which is digested once.
 
 https://www.rfc-editor.org/rfc/rfc2104
 """
@@ -10,9 +10,9 @@ BLOCK_BYTES: Final = sha256().block_size
 
 
 class KeyedDigest:
-    """Makes digests under one key. Threads may share it.
+    """Digests under one key. Threads may share it.
 
-    To copy an `hmac.HMAC` takes half as long again, four times in a start with a playback token.
+    Copying an `hmac.HMAC` takes one and a half times as long, four times in a start with a playback token.
 
     Args:
         key: the secret.

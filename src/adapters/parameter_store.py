@@ -5,14 +5,14 @@ from adapters.aws.errors import ApiError
 
 
 class ParameterUnavailable(Exception):
-    """The parameter could not be read; the text says why, and nothing of its value."""
+    """The parameter could not be read. The text gives the reason, and nothing of its value."""
 
 
 def parameter(name: str, ssm: AwsApi) -> str:
-    """The value of this parameter, decrypted: one call, one attempt.
+    """Return the decrypted value of a parameter, by one attempt at one call.
 
     Raises:
-        ParameterUnavailable: it is not there, may not be read, or the service did not answer.
+        ParameterUnavailable: it does not exist, may not be read, or the service did not answer.
     """
     try:
         answer = ssm.call("GetParameter", {"Name": name, "WithDecryption": True})

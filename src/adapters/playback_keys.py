@@ -1,4 +1,4 @@
-"""The keys of playback tokens: given as a setting, or held by a parameter that is read again and again."""
+"""The keys of playback tokens: from a setting, or from a parameter that is read at intervals."""
 
 import re
 from base64 import urlsafe_b64decode
@@ -13,33 +13,33 @@ from domain.errors import TokensUnavailable
 
 MAX_KEYS: Final = 3
 FRESH_SECONDS: Final = 300
-"""How long keys are used before they are read again: what a rotation waits for."""
+"""How long keys are used before they are read again. A rotation waits for this."""
 
 STALE_SECONDS: Final = 900
-"""How long keys are used while they cannot be read again."""
+"""How long keys are used if they cannot be read again."""
 
 RETRY_SECONDS: Final = 10
-"""The pause after a failed read while keys are known: an outage must not slow down every request."""
+"""The pause after a failed read if there are keys: an outage must not slow down every request."""
 
 FIRST_RETRY_SECONDS: Final = 1
-"""The pause while none are known, and every start is refused: many cold starts at once can be throttled."""
+"""The pause if there are none, so that every start fails. Many cold starts at once can be throttled."""
 
 _KEY: Final = re.compile(r"([A-Za-z0-9_-]{1,16}):([A-Za-z0-9_-]{43})")
 
 
 @dataclass(frozen=True, slots=True)
 class PlaybackKey:
-    """A secret that signs and verifies tokens, and the name by which a token refers to it."""
+    """A secret that signs and verifies tokens, and its name in a token."""
 
     kid: str
     secret: bytes = field(repr=False)
 
 
 def parse_keys(text: str) -> tuple[PlaybackKey, ...]:
-    """Return the keys of `kid:base64url(32 bytes)[,…]`: the first signs, all of them verify.
+    """Return the keys in `kid:base64url(32 bytes)[,…]`: the first signs, all of them verify.
 
     Raises:
-        ValueError: the text has another form. The message quotes nothing of it, so it may be logged.
+        ValueError: the text has another form. The message does not quote it, so it may be logged.
     """
     parts = [part.strip() for part in text.split(",")]
     if len(parts) > MAX_KEYS:
@@ -62,26 +62,26 @@ def _parse_key(number: int, text: str) -> PlaybackKey:
 
 
 class KeySource(Protocol):
-    """Gives the current keys."""
+    """A source of the current keys."""
 
     def refresh(self) -> None:
-        """Read the keys again where that is due."""
+        """Read the keys again if that is due."""
         ...
 
     def keys(self) -> Sequence[PlaybackKey]:
         """Return the current keys, the first of which signs: the same value until they change.
 
         Raises:
-            TokensUnavailable: there are no keys that may still be used.
+            TokensUnavailable: no key may be used now.
         """
         ...
 
 
 class FixedKeys:
-    """Keys that never change while the process lives.
+    """Keys that do not change while the process lives.
 
     Args:
-        keys: the first signs.
+        keys: the keys, of which the first signs.
     """
 
     def __init__(self, keys: Sequence[PlaybackKey]) -> None:
@@ -96,7 +96,7 @@ class FixedKeys:
 
 
 class ParameterKeys:
-    """Keys that a parameter of AWS Systems Manager holds, read again every five minutes.
+    """Keys in a parameter of AWS Systems Manager, read again every five minutes.
 
     Args:
         name: the parameter's name.
@@ -120,14 +120,14 @@ class ParameterKeys:
         self._read_at = self._tried_at = float("-inf")
 
     def refresh(self) -> None:
-        """Read the keys again if they are old; keep them if that fails, and wait before the next attempt."""
+        """Read old keys again. If that fails, keep them, and wait before the next attempt."""
         now = self._now()
         pause = RETRY_SECONDS if self._keys else FIRST_RETRY_SECONDS
         if now - self._read_at < FRESH_SECONDS or now - self._tried_at < pause:
             return
         self._tried_at = now
         try:
-            with closing(self._ssm):  # its connections: they would be idle until the next read
+            with closing(self._ssm):  # its connections would be idle until the next read
                 self._keys = parse_keys(parameter(self._name, self._ssm))
         except (ParameterUnavailable, ValueError) as error:
             self._on_failure(error)
@@ -135,7 +135,7 @@ class ParameterKeys:
             self._read_at = now
 
     def keys(self) -> Sequence[PlaybackKey]:
-        """Return the keys that were read last, unless they are too old."""
+        """Return the last keys that were read, unless they are too old."""
         if not self._keys or self._now() - self._read_at > STALE_SECONDS:
             raise TokensUnavailable("the playback keys cannot be read")
         return self._keys

@@ -1,7 +1,7 @@
-"""Playback tokens: what the edge checks before it hands out video.
+"""Playback tokens, which the edge checks before it serves video.
 
 A playback token is a Common Access Token (CTA-5007-B): the claims of a CWT (RFC 8392) in a COSE_Mac0
-(RFC 9052) with HMAC-SHA256. CloudFront and other CDNs read it; `docs/edge.md` shows how anything else does.
+(RFC 9052) with HMAC-SHA256. CloudFront and other CDNs read it; `docs/edge.md` shows how others can.
 
 The claims are numbered by the registry of CWT claims (https://www.iana.org/assignments/cwt/cwt.xhtml).
 """
@@ -28,7 +28,7 @@ from domain.streams import Lease
 
 ISSUER: Final = "stream-limiter"
 MAX_TOKEN_BYTES: Final = 1024
-"""What CloudFront accepts, before base64url."""
+"""The longest token that CloudFront accepts, before base64url."""
 
 _SUBJECT_BYTES: Final = 16
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -39,22 +39,22 @@ _ALGORITHM, _KID = 1, 4
 _HS256: Final = 5
 _PROTECTED: Final = dumps({_ALGORITHM: _HS256})
 _TAGGED_HEAD: Final = dumps(["MAC0", _PROTECTED, b"", b""])[:-1]
-"""All that a tag is computed over but the payload, which is the last item."""
+"""The input of a tag without the payload, which is its last item."""
 
 _ISS, _SUB, _EXP, _IAT, _CTI, _CATU = 1, 2, 4, 6, 7, 312
 _PATH, _PREFIX_MATCH = 3, 1
 _GROUPS: Final = -65537
 """The first number for private use: the registry has no claim for groups."""
 _SESSION_UNTIL: Final = -65538
-"""The next one, nor has it a claim for what may be renewed."""
+"""The next one: the registry has no claim for renewal either."""
 
 
 class TokenInvalid(Exception):
-    """No token that one of these keys has signed, or one with other claims than those of `TokenMint`."""
+    """The token was signed by none of the keys, or has other claims than those of `TokenMint`."""
 
 
 class TokenExpired(Exception):
-    """The token is genuine, and no longer good."""
+    """The token is genuine, but has expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +69,32 @@ class Claims:
     expires_at: float
     issued_at: float
     path_prefix: str | None
-    """Where paths must begin; any path where there is none."""
+    """The prefix of the paths that it opens; `None` = every path."""
     groups: tuple[str, ...] = ()
-    """The groups that the stream is counted in, where the service puts them into tokens."""
+    """The groups that the stream is counted in, if the service puts them into tokens."""
     session_until: int | None = None
-    """Until when the holder may renew it without a login; never where it is `None`."""
+    """The time until which the holder may renew it without a login; `None` = never."""
 
 
 def subject_of(user_id: str, key: PlaybackKey) -> str:
     """Return the user's pseudonym: 128 bits of an HMAC, as 22 characters of base64url.
 
-    A CDN's log then shows which tokens are of one user, and not of whom. The same secret signs tokens, whose
-    input begins with a byte (0x84) that begins no UTF-8 text: a pseudonym is never the signature of a token.
+    The log of a CDN then shows which tokens belong to one user, but not to which user. The same secret signs
+    tokens. Their input begins with a byte (0x84) that cannot begin UTF-8 text, so a pseudonym is never the
+    signature of a token.
     """
     return _base64url(hmac.digest(key.secret, user_id.encode(), "sha256")[:_SUBJECT_BYTES])
 
 
 class TokenMint:
-    """Makes tokens, under the first of these keys, and recognises them."""
+    """A mint that makes tokens under the first of these keys, and recognises them."""
 
     def __init__(self, keys: Sequence[PlaybackKey]) -> None:
         key = keys[0]
         self._digest = KeyedDigest(key.secret).digest
         self._kid = key.kid
-        # All of a token before its payload and its tag, which are empty here, a byte each: the items of an
-        # array are encoded one after the other.
+        # A token up to its payload. Payload and tag are empty here, one byte each, and come last, as the items
+        # of an array are encoded one after the other.
         message = [_PROTECTED, {_KID: key.kid.encode()}, b"", b""]
         self._head = dumps(CBORTag(_CWT_TAG, CBORTag(_MAC0_TAG, message)))[:-2]
 
@@ -111,13 +112,13 @@ class TokenMint:
         """Return a token, in base64url without padding, for one stream until `expires_at` (epoch seconds).
 
         Args:
-            user_id: only its pseudonym is in the token.
-            stream_id: the token's own name (`cti`).
-            expires_at: the token is good before this second.
+            user_id: the user, of whom the token holds only a pseudonym.
+            stream_id: the name of the token (`cti`).
+            expires_at: the token is valid before this second.
             issued_at: epoch seconds.
-            path_prefix: a path that ends in `/`; the token opens what is below it, and without it everything.
-            groups: the groups that the stream is counted in: the edge may ask for one of them below a path.
-            session_until: epoch seconds until which its holder may renew it without a login.
+            path_prefix: a path that ends in `/`; the token opens the paths below it, or all paths without it.
+            groups: the groups that the stream is counted in: the edge may require one of them below a path.
+            session_until: the epoch second until which its holder may renew it without a login.
         """
         claims: dict[int, Any] = {
             _ISS: ISSUER,
@@ -139,7 +140,7 @@ class TokenMint:
     def claims(self, token: bytes, user_id: str) -> Claims | None:
         """Return the claims of a token that this mint has made for a user; `None` for any other bytes.
 
-        Nothing is decoded before the signature is known to be right: these bytes come from anybody.
+        Nothing is decoded before the signature is verified, as the bytes can come from any client.
 
         Raises:
             TokenInvalid: the key has signed something else.
@@ -163,7 +164,7 @@ class PlaybackTokens:
     """The domain's `TokenIssuer`.
 
     Args:
-        source: gives the keys that sign.
+        source: the keys that sign.
         with_groups: whether a stream's groups are in its tokens, as an edge needs that ties paths to groups.
     """
 
@@ -197,7 +198,7 @@ class PlaybackTokens:
         )
 
     def proof(self, token: str, user_id: str, stream_id: str) -> Proof | None:
-        """Return what a text proves of this user's stream; `None` = nothing."""
+        """Return the proof in a token for this user's stream; `None` if there is none."""
         keys = self._source.keys()
         if keys is not self._verified_by:
             self._verified_by, self._mints = keys, [TokenMint([key]) for key in keys]
@@ -211,13 +212,13 @@ class PlaybackTokens:
 
 
 def verify(token: str, keys: Sequence[PlaybackKey], now: float) -> Claims:
-    """Return the claims of a token, by the rules of the edge, and with no leeway either.
+    """Return the claims of a token, by the rules of the edge: without leeway.
 
-    The path is left to the caller (`Claims.path_prefix`, `Claims.groups`).
+    The caller checks the path (`Claims.path_prefix`, `Claims.groups`).
 
     Raises:
-        TokenInvalid: it is not of ours.
-        TokenExpired: it was, until `now` or earlier.
+        TokenInvalid: none of the keys has signed such a token.
+        TokenExpired: it expired at `now` or earlier.
     """
     message = _message(_bytes_of(token))
     match message:
@@ -274,7 +275,7 @@ def _prefix(content: object) -> str | None:
 
 
 def _groups(content: object) -> tuple[str, ...]:
-    """Return the groups that open paths at the edge: it reads a claim that is not an array as none."""
+    """Return the groups that open paths at the edge, which ignores a claim that is not an array."""
     match content:
         case {-65537: list() as names}:
             return tuple(name for name in names if isinstance(name, str))
@@ -311,7 +312,7 @@ def _bytes_of(token: str) -> bytes:
 
 def _message(content: bytes) -> object:
     outer = _decoded(content)
-    if isinstance(outer, CBORTag) and outer.tag == _CWT_TAG:  # RFC 8392 lets it be left out
+    if isinstance(outer, CBORTag) and outer.tag == _CWT_TAG:  # optional: RFC 8392
         outer = outer.value
     if not isinstance(outer, CBORTag) or outer.tag != _MAC0_TAG:
         raise TokenInvalid("not tagged as a COSE_Mac0")
@@ -335,17 +336,17 @@ def _tag(key: PlaybackKey, protected: bytes, payload: bytes) -> bytes:
 
 @cache
 def _byte_string_head(length: int) -> bytes:
-    """Return what precedes so many bytes."""
+    """Return the head of a byte string of this length."""
     return dumps(bytes(length))[:-length]
 
 
 _TAG_HEAD: Final = _byte_string_head(hashlib.sha256().digest_size)
 _SIGNATURE_BYTES: Final = len(_TAG_HEAD) + hashlib.sha256().digest_size
-"""What a token of ours ends in."""
+"""The length of the signature at the end of a token."""
 
 
 class _Encoder(threading.local):
-    """An encoder for each thread: to make one for each token takes as long as all else."""
+    """One encoder for each thread: making one for each token would double the time."""
 
     def __init__(self) -> None:
         self.encode = CBOREncoder(BytesIO()).encode_to_bytes
@@ -358,5 +359,5 @@ _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def _base64url(content: bytes) -> str:
-    """Return it without padding: in C alone, as each token needs it twice."""
+    """Return base64url without padding. It runs in C alone, as each token needs it twice."""
     return binascii.b2a_base64(content, newline=False).translate(_URL_SAFE, b"=").decode()

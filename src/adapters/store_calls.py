@@ -1,4 +1,4 @@
-"""What the request at hand has asked of the store: written by the store's adapter, read by whoever logs."""
+"""The store calls of the current request, which the store's adapter records and the event log writes."""
 
 import threading
 
@@ -7,17 +7,17 @@ class StoreCalls(threading.local):
     """The calls of one request. A thread serves one request at a time, so each thread sees its own.
 
     Attributes:
-        count: calls that were sent, repeats included.
-        refused: writes whose condition did not hold.
-        seconds: time spent in calls.
-        request_ids: the store's own names for the calls that it answered.
+        count: the number of calls, including repeats.
+        refused: the number of writes whose condition did not hold.
+        seconds: the time spent in calls.
+        request_ids: the store's ids of the calls that it answered.
     """
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Begin a request."""
+        """Begin a new request."""
         self.count = 0
         self.refused = 0
         self.seconds = 0.0
@@ -25,5 +25,5 @@ class StoreCalls(threading.local):
 
     @property
     def contention_rounds(self) -> int:
-        """How many races were lost. The first refusal is ordinary: it brings the state to decide from."""
+        """The number of lost races. The first rejection is ordinary: it returns the state to decide from."""
         return max(0, self.refused - 1)

@@ -1,5 +1,5 @@
-"""The policy of the service: who may take a slot, and what every write means.
+"""The rules of the service: which streams may take a slot, and the meaning of every write.
 
-Standard library only, and pure: no input or output, no clock, no identifier made inside,
-and no word of HTTP or DynamoDB. What it needs of the world it asks for in `domain.ports`.
+It uses the standard library only, and is pure: it does no input or output, reads no clock, makes no
+identifiers, and knows neither HTTP nor DynamoDB. `domain.ports` declares what it needs from outside.
 """

@@ -1,7 +1,4 @@
-"""An attempt to start: the request and the state that it met, and what could be written of it.
-
-It says which slots the newcomer may have, which limits lack slots for it, and which write would admit it.
-"""
+"""An attempt to start: the slots that the newcomer may have, the limits without room, and the write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,33 +6,21 @@ from dataclasses import replace
 from domain.bounds import Bound
 from domain.gone import displaced
 from domain.group_counts import recount as recount_groups
-from domain.policy import Policy
 from domain.requests import StartAnonymous, StartNamed, StartRequest
-from domain.streams import NO_SLOTS, Lease, Snapshot
+from domain.situation import Situation
+from domain.streams import NO_SLOTS, Lease
 from domain.token_names import Counted, recount
 from domain.values import value_object
 from domain.writes import NOTHING, Admit, AnonymousStream, Ended, Freed, group_names, permits
 
 
 @value_object
-class Attempt:
-    """A start, and the state that it is decided upon.
-
-    Attributes:
-        state: the user's state, as a write met it.
-        request: what is asked for.
-        policy: how the service behaves.
-        now: the clock, in epoch seconds.
-    """
-
-    state: Snapshot
-    request: StartRequest
-    policy: Policy
-    now: float
+class Attempt(Situation[StartRequest]):
+    """A start, and the state that it is decided on."""
 
     @property
     def overlap(self) -> int:
-        """How many names more than the limit may count at once, where names are counted."""
+        """The number of names above the limit that may count at once, where names are counted."""
         return self.policy.token_overlap or 0
 
     @property
@@ -45,28 +30,28 @@ class Attempt:
 
     @property
     def live_own(self) -> Lease | None:
-        """The same while it is live: the player comes back, or its stream joins other groups."""
+        """That lease while it is live: the player comes back, or its stream joins other groups."""
         own = self.own
-        return own if own is not None and self.policy.is_live(own, self.now) else None
+        return own if own is not None and self.is_live(own) else None
 
     @property
     def replaced(self) -> Ended | None:
-        """The stream that the newcomer replaces, where it is there."""
+        """The stream that the newcomer replaces, if it exists."""
         replaces = self.request.replaces if isinstance(self.request, StartNamed) else None
         lease = self.state.leases.get(replaces or "")
         return None if lease is None else Ended(lease.stream_id, lease.groups)
 
     @property
     def taken_over(self) -> Freed:
-        """What the newcomer may have at once: the slots of its own live lease and of the replaced stream."""
+        """The slots of its own live lease and of the replaced stream, which the newcomer may have at once."""
         own, replaced = self.live_own, self.replaced
         return Freed(() if own is None else (own,), () if replaced is None else (replaced,))
 
     @property
     def free(self) -> Freed:
-        """That, and of what is over the newcomer's own and what counts towards a full limit.
+        """The slots taken over, the newcomer's own expired one, and expired ones that count in a full limit.
 
-        Where there are playback tokens, all that is over goes: each name counts towards the token bound.
+        With playback tokens, all expired slots: each name counts towards the token bound.
         """
         taken_over = self.taken_over
         full = self.lacking(self.request.bounds, taken_over).keys()
@@ -86,14 +71,13 @@ class Attempt:
         )
 
     def evictable(self, free: Freed) -> Sequence[Lease]:
-        """Return the live named streams that are not given up yet, the oldest first."""
-        live = self.policy.live(self.state, self.now).leases
-        return [lease for lease in live if lease.stream_id not in free.names]
+        """Return the live named streams whose slots are not freed yet, the oldest first."""
+        return [lease for lease in self.live.leases if lease.stream_id not in free.names]
 
     def lacking(self, bounds: Sequence[Bound], free: Freed) -> Mapping[str | None, int]:
-        """Return how many slots each limit lacks for the newcomer once these are free, where it lacks any.
+        """Return how many slots each limit lacks for the newcomer once these are free, if any.
 
-        Groups are counted by their leases: old code, which knows no groups, leaves their counts too high.
+        Groups are counted by their leases: old code, which has no groups, leaves their counts too high.
         """
         lacking = {}
         for bound in bounds:
@@ -105,11 +89,11 @@ class Attempt:
         return lacking
 
     def fits(self, bounds: Sequence[Bound], admit: Admit) -> bool:
-        """Return whether a write stays within these limits, and lands on this very state."""
+        """Return whether a write stays within these limits, and lands on this state."""
         return not self.lacking(bounds, admit.freed) and permits(self.state, admit)
 
     def admit(self, freed: Freed = NOTHING) -> Admit:
-        """Return the write that admits the newcomer where there is room, whatever is counted by then."""
+        """Return the write that admits the newcomer if there is room, whatever the counts are by then."""
         request, policy = self.request, self.policy
         retain_until = policy.retain_until(self.now)
         if isinstance(request, StartNamed):
@@ -124,7 +108,7 @@ class Attempt:
         return Admit(request.user_id, stream, request.bounds, retain_until, freed)
 
     def recounted(self, admit: Admit) -> Admit:
-        """Return the same write for this very state, groups and names counted anew."""
+        """Return the same write for this state only, with groups and names recounted."""
         freed = admit.freed
         joined = admit.newcomer.groups
         of_all = [count for count in admit.counts if count.group is None]
@@ -144,7 +128,7 @@ class Attempt:
         return replace(admit, newcomer=newcomer, names=recount(self.state, name, reclaimed, over_since))
 
     def _lease(self, request: StartNamed) -> Lease:
-        """Return the newcomer's lease. A live stream that joins other groups stays what it is else."""
+        """Return the newcomer's lease. A live stream that joins other groups keeps the rest of its lease."""
         lease, own = self.policy.lease_of(request, self.now), self.live_own
         if own is None:
             return lease

@@ -1,8 +1,7 @@
 """Detection and repair of inconsistent user state.
 
-Nothing here is needed for the service to be right: expired slots are taken over by the next start
-that needs them, and names are counted anew by the next write that is rejected. An audit lists them,
-and every count that differs from its parts.
+The service does not depend on it: the next start that needs an expired slot takes it over, and the next
+write that is rejected recounts the names. An audit lists both, and every count that differs from its parts.
 """
 
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from domain.values import value_object
 from domain.writes import NOTHING, Ended, Freed, Repair, group_names
 
 ROUNDS = 5
-"""Attempts at a repair, when the state moves under it."""
+"""Attempts at a repair while other requests change the state."""
 
 
 @value_object
@@ -24,10 +23,10 @@ class Finding:
     """An inconsistency in one user's state.
 
     Attributes:
-        miscount: the stored count less what it should be; 0 when it is right.
-        expired: slots that are over and still taken.
-        miscounted_names: names that count towards the token bound and should not, or the reverse.
-        spent: names of streams whose last token is over and that are still counted.
+        miscount: the stored count less the correct one; 0 if it is correct.
+        expired: expired slots that are still taken.
+        miscounted_names: names that count towards the token bound but should not, or the reverse.
+        spent: names that are still counted although their last token has expired.
         miscounted_groups: groups whose count is not the number of leases in them.
     """
 
@@ -39,12 +38,12 @@ class Finding:
 
     @property
     def is_minor(self) -> bool:
-        """Whether the next write that is rejected repairs this; only the count of all streams needs us."""
+        """True if the next write that is rejected repairs it: only the count of all streams needs help."""
         return self.miscount == 0
 
 
 def examine(state: Snapshot, policy: Policy, now: float) -> Finding | None:
-    """Return what is wrong with one user's state; `None` when it is in order."""
+    """Return what is inconsistent in one user's state; `None` if nothing is."""
     miscount = state.stream_count - state.anonymous.count - len(state.leases)
     miscounted: frozenset[str] = frozenset()
     spent: tuple[str, ...] = ()
@@ -59,10 +58,10 @@ def examine(state: Snapshot, policy: Policy, now: float) -> Finding | None:
 def repair(
     repository: StreamRepository, user_id: str, policy: Policy, now: float, deadline: Deadline
 ) -> bool:
-    """Repair what is wrong with a user, on the condition that it still is as it was seen.
+    """Repair a user's state, on the condition that it has not changed since it was read.
 
     Returns:
-        Whether the state is in order now; false when it kept moving.
+        True if the state is consistent now; false if it kept changing.
     """
 
     def plan(state: Snapshot) -> Repair | None:
@@ -77,7 +76,7 @@ def end_all(
     """End every stream of a user, live or not, in one write. Their playback tokens stay counted.
 
     Returns:
-        The slots that were given back; `None` when the state kept moving.
+        The slots that were given back; `None` if the state kept changing.
     """
 
     def plan(state: Snapshot) -> Repair | None:
@@ -91,7 +90,7 @@ def end_all(
 
 
 def _repair(user_id: str, state: Snapshot, freed: Freed, policy: Policy, now: float) -> Repair | None:
-    """Return the write that gives these slots back and makes the counts right, if anything is to be done."""
+    """Return the write that gives these slots back and corrects the counts; `None` if none is needed."""
     if freed.slots == 0 and examine(state, policy, now) is None:
         return None
     names = None
@@ -108,7 +107,7 @@ def _groups(state: Snapshot) -> list[str]:
 
 
 def _are_names_counted(state: Snapshot, policy: Policy) -> bool:
-    """Return whether there are playback tokens: the state knows where an operator's settings do not."""
+    """Return whether names are counted: the state shows it where an operator's settings do not."""
     return policy.token_overlap is not None or state.tokens is not None
 
 
@@ -118,10 +117,10 @@ def _give_back(
     plan: Callable[[Snapshot], Repair | None],
     deadline: Deadline,
 ) -> Freed | None:
-    """Make the planned repair, planned anew when the state moves under it.
+    """Make the planned repair, and plan it again if the state has changed.
 
     Returns:
-        The slots that it gave back; `None` when the state kept moving.
+        The slots that it gave back; `None` if the state kept changing.
     """
     state = repository.read(user_id, deadline)
     for _ in range(ROUNDS):

@@ -1,9 +1,9 @@
-"""The counts that a newcomer takes a slot of, and how high each of them may be.
+"""The counts that a newcomer adds to, and the bound of each.
 
-A newcomer takes one slot in several counts at once: in that of all the user's streams, in that of each group
-that it is in and, where there are playback tokens, among the names that may have one (`domain.token_names`).
-It gets in only where each of them has room. A write says of each count either how high it may be, whatever it
-is by then, or what it was seen to be.
+A newcomer adds one to several counts at once: the count of all the user's streams, that of each group that it
+is in and, with playback tokens, the names that may have one (`domain.token_names`). It is admitted only where
+each of them has room. A write states for each count either its bound, whatever the count is by then, or the
+value that was seen.
 """
 
 from domain.values import value_object
@@ -11,11 +11,11 @@ from domain.values import value_object
 
 @value_object
 class Bound:
-    """A count that must have room, for a write that has not seen the state.
+    """The bound of a count, for a write that has not seen the state.
 
     Attributes:
-        limit: the count may be this once the newcomer is in; 0 admits nobody.
-        group: whose streams are counted; `None` = all of the user's.
+        limit: the highest value of the count, including the newcomer; 0 admits no stream.
+        group: the group whose streams are counted; `None` = all of the user's.
     """
 
     limit: int
@@ -24,12 +24,13 @@ class Bound:
 
 @value_object
 class AsSeen:
-    """A count that must be as it was seen: what it becomes was worked out from the leases of that state.
+    """The value that a count had, for a write that was decided from the leases of that state.
 
     Attributes:
         seen: the stored count.
         becomes: the count that the write leaves.
-        group: whose streams are counted; `None` = all of the user's. Also `domain.group_counts.RECOUNTS`.
+        group: the group whose streams are counted, or `domain.group_counts.RECOUNTS`; `None` = all of the
+            user's.
     """
 
     seen: int

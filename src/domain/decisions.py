@@ -1,7 +1,7 @@
-"""The rules: which write a request asks for first, and what to do when that write was rejected.
+"""The rules: the first write of a request, and the decision when that write was rejected.
 
-Pure and total: every decision is a function of the state that was seen, the request, the policy
-and the clock. `docs/leases.md` describes the same in prose.
+Pure and total: every decision is a function of the state that was seen, the request, the policy and the
+time. `docs/leases.md` describes the rules in prose.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,16 @@ from domain.eviction import fewest
 from domain.gone import displaced, why_gone
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartRequest
+from domain.situation import Situation
 from domain.streams import CEILING, GoneReason, Lease, Snapshot
-from domain.token_names import Counted, Recounted, by_end, forget_oldest, recount
+from domain.token_names import Counted, Recounted, by_end, forget_oldest
 from domain.values import value_object
 from domain.writes import Admit, Ended, Extend, Freed, Release, permits
 
 
 @value_object
 class Try:
-    """Make this write; if it lands, the request's outcome is this, else decide again.
+    """Make a write. If it lands, it has this outcome; otherwise decide again.
 
     Attributes:
         full: the limit that would have refused the request, where limits are not enforced.
@@ -34,17 +35,17 @@ class Try:
 
 @value_object
 class Settled:
-    """Nothing is left to write: the state already shows the request's effect."""
+    """Write nothing more: the state already shows the effect of the request."""
 
     outcome: Outcome
 
 
 @value_object
 class Postpone:
-    """There are slots, but too many names have an unexpired token.
+    """Put a start off: there is a slot, but too many names have an unexpired token.
 
     Attributes:
-        until: the epoch second at which enough of them are over.
+        until: the epoch second at which enough of those tokens have expired.
     """
 
     until: int
@@ -52,7 +53,7 @@ class Postpone:
 
 @value_object
 class Refuse:
-    """A start gets no slot.
+    """Refuse a start.
 
     Attributes:
         full: the limit that is reached.
@@ -63,11 +64,11 @@ class Refuse:
 
 @value_object
 class Gone:
-    """The stream of a heartbeat is not there any more, or is another page load's.
+    """Refuse a heartbeat: its stream is gone, or belongs to another page load.
 
     Attributes:
-        reason: why; `None` = the state does not show it.
-        by: the device of the stream that took its slot, where that is known.
+        reason: the reason, or `None` where the state does not show it.
+        by: the device of the stream that took its slot, if known.
     """
 
     reason: GoneReason | None = None
@@ -75,15 +76,15 @@ class Gone:
 
 
 Decision = Try | Settled | Postpone | Refuse
-"""About a start."""
+"""The decision about a start."""
 
 _UNSEEN = Snapshot()
 
 
 def first_start(request: StartRequest, policy: Policy, now: float) -> Try:
-    """The write that a start begins with, knowing nothing of the state: right for every ordinary call.
+    """Return the first write of a start, which has not seen the state: right for every ordinary call.
 
-    A stream that is replaced is taken to be in the newcomer's own groups.
+    It assumes that a replaced stream is in the newcomer's own groups.
     """
     attempt = Attempt(_UNSEEN, request, policy, now)
     if isinstance(request, StartAnonymous) or request.replaces is None:
@@ -92,9 +93,8 @@ def first_start(request: StartRequest, policy: Policy, now: float) -> Try:
     return Try(attempt.admit(replaced), Outcome.REPLACED)
 
 
-def decide_start(state: Snapshot, request: StartRequest, policy: Policy, now: float) -> Decision:
-    """Decide about a start whose write was refused by this state. The order of the rules matters."""
-    attempt = Attempt(state, request, policy, now)
+def decide_start(attempt: Attempt) -> Decision:
+    """Decide about a start whose write was rejected. The order of the rules matters."""
     return (
         _replay(attempt)
         or _room(attempt)
@@ -107,7 +107,7 @@ def decide_start(state: Snapshot, request: StartRequest, policy: Policy, now: fl
 
 
 def first_heartbeat(request: Heartbeat, policy: Policy, now: float) -> Try:
-    """Return the write that a heartbeat begins with: right for every ordinary one."""
+    """Return the first write of a heartbeat: right for every ordinary one."""
     extend = Extend(
         request.user_id,
         request.stream_id,
@@ -119,14 +119,15 @@ def first_heartbeat(request: Heartbeat, policy: Policy, now: float) -> Try:
     return Try(extend, Outcome.EXTENDED)
 
 
-def decide_heartbeat(state: Snapshot, request: Heartbeat, policy: Policy, now: float) -> Try | Settled | Gone:
-    """Decide about a heartbeat whose write was refused by this state."""
-    lease = state.leases.get(request.stream_id)
+def decide_heartbeat(situation: Situation[Heartbeat]) -> Try | Settled | Gone:
+    """Decide about a heartbeat whose write was rejected."""
+    request, policy, now = situation.request, situation.policy, situation.now
+    lease = situation.state.leases.get(request.stream_id)
     if lease is None:
-        return Gone(*why_gone(state, request, policy, now))
+        return Gone(*why_gone(situation))
     if not lease.is_of(request.play):
-        return Gone()  # the name has started again: whatever befell the earlier stream is of the past
-    if _is_counted(state, request.stream_id, policy):
+        return Gone()  # the name has started again, so the state shows nothing about the earlier stream
+    if situation.is_counted(request.stream_id):
         return Settled(Outcome.EXTENDED)  # a later heartbeat overtook this one, and its expiry holds
     extend = Extend(
         request.user_id,
@@ -134,13 +135,13 @@ def decide_heartbeat(state: Snapshot, request: Heartbeat, policy: Policy, now: f
         max(policy.lease_until(now), lease.expires_at),
         policy.retain_until(now),
         of_play=request.play,
-        names=_recount(state, policy, now),
+        names=situation.recount(),
     )
     return Try(extend, Outcome.EXTENDED)
 
 
 def first_end(request: EndNamed, policy: Policy, now: float) -> Try:
-    """Return the write that an end begins with: right where the player names the stream's groups, if any."""
+    """Return the first write of an end: right if the player names the stream's groups."""
     release = Release(
         request.user_id,
         request.stream_id,
@@ -152,19 +153,20 @@ def first_end(request: EndNamed, policy: Policy, now: float) -> Try:
     return Try(release, Outcome.ENDED)
 
 
-def decide_end(state: Snapshot, request: EndNamed, policy: Policy, now: float) -> Try | Settled:
-    """Decide about an end whose write was refused by this state."""
-    lease = state.leases.get(request.stream_id)
+def decide_end(situation: Situation[EndNamed]) -> Try | Settled:
+    """Decide about an end whose write was rejected."""
+    request = situation.request
+    lease = situation.state.leases.get(request.stream_id)
     if lease is None or not lease.is_of(request.play):
         return Settled(Outcome.ALREADY_ENDED)
-    return first_end(replace(request, groups=lease.groups), policy, now)
+    return first_end(replace(request, groups=lease.groups), situation.policy, situation.now)
 
 
 def _replay(attempt: Attempt) -> Decision | None:
-    """An earlier try of this very request landed, or the same player comes back: it has its slot."""
-    state, request, policy, now = attempt.state, attempt.request, attempt.policy, attempt.now
+    """Grant the slot that the newcomer has already, by an earlier try of the request or an earlier start."""
+    request, policy, now = attempt.request, attempt.policy, attempt.now
     if isinstance(request, StartAnonymous):
-        return Settled(Outcome.REPLAYED) if request.mark in state.marks else None
+        return Settled(Outcome.REPLAYED) if request.mark in attempt.state.marks else None
     lease = attempt.live_own
     if lease is None or lease.groups != request.groups:
         return None
@@ -174,7 +176,7 @@ def _replay(attempt: Attempt) -> Decision | None:
         and lease.expires_at - now >= policy.lease_seconds - policy.heartbeat_seconds
         and request.play in {None, lease.play}
         and request.path_prefix in {None, lease.path_prefix}
-        and _is_counted(state, request.stream_id, policy)
+        and attempt.is_counted(request.stream_id)
     )
     if shows_the_request:
         return Settled(Outcome.REPLAYED)
@@ -186,30 +188,30 @@ def _replay(attempt: Attempt) -> Decision | None:
         replaced,
         play=request.play,
         path_prefix=request.path_prefix,
-        names=_recount(state, policy, now),
+        names=attempt.recount(),
     )
     if replaced is not None:
         freed = Freed(ended=(replaced,))
-        renewal = replace(renewal, displaced=displaced(state, request, freed, lease.displaced))
+        renewal = replace(renewal, displaced=displaced(attempt.state, request, freed, lease.displaced))
     return Try(renewal, Outcome.REPLAYED if replaced is None else Outcome.REPLACED)
 
 
 def _room(attempt: Attempt) -> Decision | None:
-    """The state moved meanwhile, and the plain write fits it now."""
+    """Admit the newcomer by the plain write if the state has changed and now permits it."""
     plain = attempt.admit(attempt.taken_over)
     return Try(plain, _outcome(attempt, plain)) if permits(attempt.state, plain) else None
 
 
 def _reclaim(attempt: Attempt) -> Decision | None:
-    """There is room once what is over is gone: the expired slots, and the names of spent tokens."""
-    reclaim = _without_what_is_over(attempt)
+    """Admit the newcomer if expired slots and the names of expired tokens make room."""
+    reclaim = _without_expired(attempt)
     if reclaim is None or _postpone(attempt, reclaim, attempt.request.limit):
         return None
     return Try(reclaim, _outcome(attempt, reclaim))
 
 
 def _shadow(attempt: Attempt) -> Decision | None:
-    """The limits are not enforced: admit above them, and say which one would have refused."""
+    """Admit the newcomer above limits that are not enforced, and name the one that would have refused it."""
     if attempt.policy.enforcement is not Enforcement.SHADOW:
         return None
     exceeded = _exceeded(attempt)
@@ -220,17 +222,17 @@ def _shadow(attempt: Attempt) -> Decision | None:
         above = replace(above, names=names)
     if not attempt.fits(bounds, above):
         return Refuse(_refusing(attempt))
-    full = next(iter(exceeded), None)  # none where it is the token bound that would put it off
+    full = next(iter(exceeded), None)  # none if only the token bound would put it off
     return Try(above, Outcome.WOULD_REFUSE, full)
 
 
 def _token_bound(attempt: Attempt) -> Decision | None:
-    """There is room, but too many names have an unexpired token: nothing that is held is given up."""
-    return _postpone(attempt, _without_what_is_over(attempt), attempt.request.limit)
+    """Put the newcomer off if there is room, but too many names have an unexpired token. Evict no stream."""
+    return _postpone(attempt, _without_expired(attempt), attempt.request.limit)
 
 
 def _evict(attempt: Attempt) -> Decision | None:
-    """Make room by ending live named streams, as few as it takes; of several such choices the oldest."""
+    """Make room by ending as few live named streams as possible; of several such choices, the oldest."""
     if attempt.policy.on_limit is not OnLimit.EVICT_OLDEST:
         return None
     state, bounds, free = attempt.state, attempt.request.bounds, attempt.free
@@ -238,24 +240,23 @@ def _evict(attempt: Attempt) -> Decision | None:
     if chosen is None:
         return None
     freed = replace(free, ended=(*free.ended, *(Ended(lease.stream_id, lease.groups) for lease in chosen)))
-    # Every count as it was seen: nobody is evicted for a slot that came free meanwhile.
+    # Every count as it was seen: no stream is evicted if a slot has become free meanwhile.
     as_seen = AsSeen(state.stream_count, state.stream_count - freed.slots + 1)
     evict = attempt.recounted(replace(attempt.admit(freed), counts=(as_seen,)))
     if not attempt.fits(bounds, evict):
         return None
-    live = attempt.policy.live(state, attempt.now)
-    most = max(attempt.request.limit, live.count)  # evicted streams keep their tokens a while
+    most = max(attempt.request.limit, attempt.live.count)  # evicted streams keep their tokens for a while
     return _postpone(attempt, evict, most) or Try(evict, Outcome.EVICTED)
 
 
-def _without_what_is_over(attempt: Attempt) -> Admit | None:
-    """Return the write that admits the newcomer in the place of what is over, if that makes room."""
+def _without_expired(attempt: Attempt) -> Admit | None:
+    """Return the write that admits the newcomer in place of expired slots, if they make room."""
     reclaim = attempt.recounted(attempt.admit(attempt.free))
     return reclaim if attempt.fits(attempt.request.bounds, reclaim) else None
 
 
 def _exceeded(attempt: Attempt) -> Sequence[Bound]:
-    """Return the limits that refuse a start: those that are full, and that no eviction makes room under."""
+    """Return the limits that refuse a start: those that are full, and in which no eviction makes room."""
     policy, bounds, free = attempt.policy, attempt.request.bounds, attempt.free
     lacking = attempt.lacking(bounds, free)
     full = [bound for bound in bounds if bound.group in lacking]
@@ -266,32 +267,20 @@ def _exceeded(attempt: Attempt) -> Sequence[Bound]:
 
 
 def _refusing(attempt: Attempt) -> Bound:
-    """Return the limit that a refusal names: total, even if a store rejected what fits every limit."""
+    """Return the limit that a refusal names, even if a store rejected a write that fits every limit."""
     return (*_exceeded(attempt), *attempt.request.bounds)[0]
 
 
 def _outcome(attempt: Attempt, admit: Admit) -> Outcome:
-    """Return what a start comes to that is admitted in the place of what it frees."""
+    """Return the outcome of a start that frees these slots."""
     freed = admit.freed
-    if freed.anonymous.count or any(
-        not attempt.policy.is_live(lease, attempt.now) for lease in freed.expired
-    ):
+    if freed.anonymous.count or any(not attempt.is_live(lease) for lease in freed.expired):
         return Outcome.RECLAIMED
     return Outcome.REPLACED if freed.streams else Outcome.ADMITTED
 
 
-def _recount(state: Snapshot, policy: Policy, now: float) -> Recounted | None:
-    """Count the names of this state anew, where they are counted at all."""
-    return None if policy.token_overlap is None else recount(state, None, (), policy.over_since(now))
-
-
-def _is_counted(state: Snapshot, stream_id: str, policy: Policy) -> bool:
-    """Return whether nothing is left to count of this stream's name."""
-    return policy.token_overlap is None or stream_id in (state.tokens or ())
-
-
 def _postpone(attempt: Attempt, admit: Admit | None, limit: int) -> Postpone | None:
-    """Put a newcomer off whose name is one too many. An anonymous newcomer adds no name, nor does none."""
+    """Put a newcomer off whose name is one too many. An anonymous newcomer adds no name."""
     match admit:
         case Admit(newcomer=Lease(stream_id=own), names=Recounted(names=names)):
             too_many = len(names) - limit - attempt.overlap

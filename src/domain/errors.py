@@ -1,19 +1,20 @@
-"""What can go wrong, in the domain's own words.
+"""The errors of the domain.
 
 StreamLimiterError
 ├── InvalidInput            a value breaks a rule of the contract
 ├── Refusal                 the request was understood, and the answer is no
-│   ├── LimitReached        every slot of the user, or of a group, is taken
-│   ├── TooManyStarts       too many streams that are over have an unexpired playback token
-│   ├── NoActiveStream      there is no anonymous stream to end
-│   ├── StreamGone          the named stream ended, was evicted or lost its slot
-│   └── TokenRefused        a playback token does not stand for a login
+│   ├── StateRefusal        the user's live streams are the reason
+│   │   ├── LimitReached    every slot of the user, or of a group, is taken
+│   │   ├── TooManyStarts   too many ended streams have an unexpired playback token
+│   │   └── NoActiveStream  no anonymous stream can be ended
+│   ├── StreamGone          the named stream has ended, was evicted or lost its slot
+│   └── TokenRefused        a playback token does not replace a login
 ├── TokensUnavailable       no playback token can be issued
-└── StoreError              the state could not be changed or read
-    ├── StoreUnavailable    out of reach, too slow, or failing by itself
-    ├── StoreThrottled      reachable, and asking for fewer requests
-    ├── StoreContended      every try lost its race until the deadline
-    └── StoreFault          it refused a request that should be right: our mistake
+└── StoreError              the state could not be written or read
+    ├── StoreUnavailable    unreachable, too slow, or failing
+    ├── StoreThrottled      throttling requests
+    ├── StoreContended      every attempt lost its race until the deadline
+    └── StoreFault          rejecting a request as wrong: a defect or a wrong configuration
 """
 
 from domain.bounds import Bound
@@ -29,7 +30,7 @@ class InvalidInput(StreamLimiterError, ValueError):
 
     Attributes:
         field: the name of the offending field, as the caller wrote it.
-        reason: what must hold, as the end of a sentence that starts with the field's name.
+        reason: the rule, as the end of a sentence that starts with the field's name.
     """
 
     def __init__(self, field: str, reason: str) -> None:
@@ -42,57 +43,60 @@ class Refusal(StreamLimiterError):
     """The request was understood, and the answer is no."""
 
 
-class LimitReached(Refusal):
-    """Every slot of the user is taken, or every slot of a group that the stream would be in.
+class StateRefusal(Refusal):
+    """A refusal for which the user's live streams are the reason.
+
+    Attributes:
+        live: the user's live streams, as the refused write itself saw them.
+    """
+
+    def __init__(self, text: str, live: LiveStreams) -> None:
+        super().__init__(text)
+        self.live = live
+
+
+class LimitReached(StateRefusal):
+    """Every slot of the user is taken, or every slot of one of the stream's groups.
 
     Attributes:
         full: the limit that is reached.
-        limit: how many streams the user may have in all.
-        live: who holds the slots, as the refused write itself saw it.
+        limit: the number of streams that the user may have in all.
     """
 
     def __init__(self, full: Bound, limit: int, live: LiveStreams) -> None:
-        super().__init__(f"limit of {full.limit} reached")
+        super().__init__(f"limit of {full.limit} reached", live)
         self.full = full
         self.limit = limit
-        self.live = live
 
 
-class TooManyStarts(Refusal):
-    """There is a free slot, but too many streams that are over have an unexpired playback token.
+class TooManyStarts(StateRefusal):
+    """There is a free slot, but too many ended streams have an unexpired playback token.
 
     Attributes:
-        limit: the limit that this request was held against.
-        live: who holds slots, as the refused write itself saw it.
-        seconds: until enough of those tokens are over.
+        limit: the number of streams that the user may have.
+        seconds: the time until enough of those tokens have expired.
     """
 
     def __init__(self, limit: int, live: LiveStreams, seconds: float) -> None:
-        super().__init__("too many starts")
+        super().__init__("too many starts", live)
         self.limit = limit
-        self.live = live
         self.seconds = seconds
 
 
-class NoActiveStream(Refusal):
-    """There is no anonymous stream to end.
-
-    Attributes:
-        live: the user's streams (all of them named), as the refused write itself saw them.
-    """
+class NoActiveStream(StateRefusal):
+    """No anonymous stream can be ended: all live streams are named."""
 
     def __init__(self, live: LiveStreams) -> None:
-        super().__init__("no active stream")
-        self.live = live
+        super().__init__("no active stream", live)
 
 
 class StreamGone(Refusal):
-    """The named stream is no longer there: it ended, was evicted, or its slot was taken over.
+    """The named stream is gone: it has ended, was evicted, or lost its slot to another stream.
 
     Attributes:
         stream_id: the name of the stream.
-        reason: why it is gone; `None` = the state does not show it.
-        by: the device of the stream that took its slot, where that is known.
+        reason: the reason, or `None` where the state does not show it.
+        by: the device of the stream that took its slot, if known.
     """
 
     def __init__(self, stream_id: str, reason: GoneReason | None = None, by: str | None = None) -> None:
@@ -103,7 +107,7 @@ class StreamGone(Refusal):
 
 
 class TokenRefused(Refusal):
-    """The playback token does not let its holder extend the stream: a login is needed."""
+    """The playback token does not permit its holder to extend the stream: a login is required."""
 
 
 class TokensUnavailable(StreamLimiterError):
@@ -111,20 +115,20 @@ class TokensUnavailable(StreamLimiterError):
 
 
 class StoreError(StreamLimiterError):
-    """The state could not be changed or read. Nothing is half-written."""
+    """The state could not be written or read. Nothing is half-written."""
 
 
 class StoreUnavailable(StoreError):
-    """The store is out of reach, too slow, or failing by itself."""
+    """The store is unreachable, too slow, or failing."""
 
 
 class StoreThrottled(StoreError):
-    """The store asks for fewer requests. A caller can cause this on its own user."""
+    """The store throttles requests. A caller can cause this for its own user."""
 
 
 class StoreContended(StoreError):
-    """Others changed the same user's state before each of our tries, until time ran out."""
+    """Other requests changed the same user's state before each attempt, until the deadline."""
 
 
 class StoreFault(StoreError):
-    """The store refused a request that should be right: permissions, table or request are wrong."""
+    """The store rejected a request as wrong: the permissions, the table or the request are not right."""

@@ -1,4 +1,4 @@
-"""Which streams make room for a newcomer: the fewest that do, of several such choices the oldest."""
+"""The choice of streams to evict: as few as possible, and of several such choices the oldest."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -11,24 +11,24 @@ _NEVER: Final = 1_000
 
 
 def fewest(leases: Sequence[Lease], lacking: Mapping[str | None, int]) -> tuple[Lease, ...] | None:
-    """Return the fewest leases that make room; `None` = even all of them do not.
+    """Return the fewest leases that make room; `None` if all of them together do not.
 
     Args:
-        leases: those that may be ended, in the order in which they are preferred.
-        lacking: how many slots are needed of each group; of `None`, of any stream.
+        leases: the leases that may be ended, in order of preference.
+        lacking: the number of slots needed in each group; under `None`, in all.
     """
     helpful = [lease for lease in leases if not lacking.keys().isdisjoint((None, *lease.groups))]
 
     def without(needs: tuple[int, ...], lease: Lease) -> tuple[int, ...]:
-        """Return what is needed still when this one is ended."""
+        """Return what is still needed once this lease is ended."""
         return tuple(
             needs[at] - 1 if needs[at] and (group is None or group in lease.groups) else needs[at]
             for at, group in enumerate(lacking)
         )
 
-    @cache  # else it would try every subset: with it, a few thousand steps for 20 leases in four groups
+    @cache  # without it every subset is tried; with it, 20 leases in four groups take a few thousand steps
     def steps(place: int, needs: tuple[int, ...]) -> int:
-        """Return how many of the leases from this place on it takes."""
+        """Return how many of the leases from this place on are needed."""
         if not any(needs):
             return 0
         if max(needs) > len(helpful) - place:

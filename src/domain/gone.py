@@ -1,41 +1,40 @@
-"""Why a stream is gone, as far as the state that a refused heartbeat brings shows it.
+"""The reason why a stream is gone, as far as the state that rejects its heartbeat shows it.
 
-A newcomer's lease remembers the last streams that it displaced, by marks: a mark is as short for the longest
-name as for any other, so the size of the state stays bounded.
+A newcomer's lease remembers the last streams that it displaced by their marks. All marks have the same
+length, so the size of the state stays bounded.
 
-A stream may start again under its name and be gone for another reason. So a mark is of one play, where the
-displacing write had seen one, and is good for as long as the newcomer's lease is there. A mark of a name
-alone is good for the time of one lease: a player that has not sent a heartbeat for longer had lost its slot
-anyway.
+A stream may start again under its name and be gone for another reason. So a mark stands for one play, if the
+displacing write had seen one, and is valid as long as the newcomer's lease exists. A mark of a name alone is
+valid for the duration of one lease: a player without a heartbeat for longer had lost its slot anyway.
 """
 
 from hashlib import sha256
 from typing import Final
 
-from domain.policy import Policy
 from domain.requests import Heartbeat, StartNamed
+from domain.situation import Situation
 from domain.streams import Displaced, GoneReason, Snapshot, age
 from domain.writes import Freed
 
 MOST_DISPLACED: Final = 2
-"""How many displaced streams one lease remembers: each adds to the size of the state."""
+"""The most displaced streams that one lease remembers: each adds to the size of the state."""
 
 MARK_LENGTH: Final = 8
-"""Hexadecimal digits of a mark: enough to tell the few streams of one user apart."""
+"""Hexadecimal digits of a mark: enough to distinguish the few streams of one user."""
 
 
 def mark(stream_id: str, play: str | None = None) -> str:
-    """Return what stands for a play of a stream; for the stream alone where its play is not known."""
+    """Return the mark of a play of a stream; of the stream alone if its play is not known."""
     return sha256(f"{stream_id}/{play or ''}".encode()).hexdigest()[:MARK_LENGTH]
 
 
 def displaced(
     state: Snapshot, request: StartNamed, freed: Freed, earlier: tuple[Displaced, ...] = ()
 ) -> tuple[Displaced, ...]:
-    """Return what the lease of this start remembers of the streams whose slots it takes.
+    """Return the displaced streams that the lease of this start remembers.
 
-    Streams that were live come before those that had expired, as their viewers are still there, and both
-    before those that the lease has displaced earlier.
+    Streams that were live come first, as their viewers are still watching, then those that had expired, then
+    those that the lease had displaced earlier.
     """
 
     def remembered(stream_id: str, reason: GoneReason) -> Displaced:
@@ -54,17 +53,16 @@ def displaced(
     return (*ended, *expired, *earlier)[:MOST_DISPLACED]
 
 
-def why_gone(
-    state: Snapshot, request: Heartbeat, policy: Policy, now: float
-) -> tuple[GoneReason | None, str | None]:
-    """Return why a stream that is not there is gone, and the device of the stream that took its slot.
+def why_gone(situation: Situation[Heartbeat]) -> tuple[GoneReason | None, str | None]:
+    """Return the reason why a stream is gone, and the device of the stream that took its slot.
 
     Both are `None` where the state does not show it: a wrong reason is worse than none.
     """
+    state, request = situation.state, situation.request
     of_name = mark(request.stream_id)
     of_play = mark(request.stream_id, request.play) if request.play else None
     for lease in sorted(state.leases.values(), key=age, reverse=True):  # the newest first
-        is_recent = now - lease.started_at <= policy.lease_seconds
+        is_recent = situation.now - lease.started_at <= situation.policy.lease_seconds
         known = {of_play, of_name} if is_recent else {of_play}
         for stream in lease.displaced:
             if stream.mark in known:

@@ -1,9 +1,9 @@
-"""Counts of groups that are made anew from the leases, where old code has left them too high.
+"""Recounts of groups from the leases, as old code can leave their counts too high.
 
-A release that knows no groups ends a stream without a look at its groups. Their counts are then higher than
-the number of leases in them, never lower, and the next write that decides on the leases corrects them. A
-condition on the count alone is not enough for that: another recount may come in between, and streams that
-join may raise the count to what it was before. So these recounts are numbered.
+A release without groups ends a stream and leaves the counts of its groups unchanged. They are then higher
+than the number of leases in them, never lower, and the next write that is decided from the leases corrects
+them. A condition on the count alone is not enough: another recount may come in between, and streams that join
+may raise the count to its former value. So these recounts are numbered.
 """
 
 from collections.abc import Collection
@@ -14,13 +14,13 @@ from domain.streams import Snapshot
 from domain.writes import Freed
 
 RECOUNTS: Final = ""
-"""In place of a group's name, which is never empty: how many times counts that were wrong were made anew."""
+"""Stands where the name of a group would, which is never empty, and counts the recounts of wrong counts."""
 
 
 def recount(
     state: Snapshot, groups: Collection[str], freed: Freed, joined: Collection[str] = ()
 ) -> tuple[AsSeen, ...]:
-    """Count the streams in these groups anew, once these slots are free and the newcomer joined its own."""
+    """Recount the streams in these groups, once these slots are free and the newcomer has joined its own."""
     anew = [
         AsSeen(state.count(group), state.leases_in(group) - freed.slots_in(group) + (group in joined), group)
         for group in sorted(groups)
@@ -37,5 +37,5 @@ def counts(state: Snapshot) -> dict[str, int]:
 
 
 def is_miscounted(state: Snapshot, groups: Collection[str]) -> bool:
-    """Return whether the count of one of these groups is not the number of leases in it."""
+    """Return whether the count of one of these groups differs from the number of its leases."""
     return any(state.count(group) != state.leases_in(group) for group in groups)

@@ -1,14 +1,15 @@
 """The use cases of players, over a repository, a clock and a policy. Those of operators are in `operators`.
 
-Each makes its first write blind; only a write that was refused is decided upon, from the state
-that the refusal itself brings. So an ordinary call is one write and no read.
+Each makes its first write without reading the state. If that write is rejected, the rejection returns the
+state, and the next step is decided from it. So an ordinary call is one write and no read.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from math import floor
-from typing import Final
+from typing import ClassVar, Final
 
+from domain.attempt import Attempt
 from domain.bounds import Bound
 from domain.decisions import (
     Gone,
@@ -46,34 +47,35 @@ from domain.requests import (
     StartNamed,
     StartRequest,
 )
+from domain.situation import Situation
 from domain.streams import Lease, LiveStreams, Snapshot
 from domain.values import value_object
 from domain.writes import NOTHING, Admit, Freed, ReleaseAnonymous
 
 DEADLINE_SECONDS: Final = 2.5
-"""The time for one request, retries and rounds included: players are promised an answer within 3 s."""
+"""The time for one request, including retries and rounds: players are promised an answer within 3 s."""
 
 MAX_ROUNDS: Final = 8
-"""Writes per request at most. Each lost race needs one more; nobody loses so many in earnest."""
+"""The most writes per request. Each lost race costs one more; no real request loses that many."""
 
 
 @value_object
 class Answer:
-    """What a request that was not refused came to.
+    """The result of a request that was not refused.
 
     Attributes:
-        outcome: in one word.
-        live: the user's live streams after it; `None` when the store could not be asked.
-        lease: the named stream's hold on its slot, where the request was about one that is there.
-        at: when this was so, in epoch seconds.
-        reclaimed: slots of streams that were over, given back in passing.
-        evicted: slots of live streams that had to make room.
-        full: the limit that would have refused it, where limits are not enforced.
-        token: the playback token of the named stream, good until its lease ends; `None` where none is issued.
+        outcome: the result in one word.
+        live: the user's live streams after it.
+        lease: the lease of the named stream; `None` where the request leaves none.
+        at: the time of the answer, in epoch seconds.
+        reclaimed: the number of expired slots that the request freed.
+        evicted: the number of live streams that were ended to make room.
+        full: the limit that would have refused the request, if limits are not enforced.
+        token: the playback token of the named stream, valid until its lease ends; `None` if none is issued.
     """
 
     outcome: Outcome
-    live: LiveStreams | None
+    live: LiveStreams
     lease: Lease | None
     at: float
     reclaimed: int = 0
@@ -82,15 +84,35 @@ class Answer:
     token: str | None = None
 
 
+@value_object
+class Unverified:
+    """The permission to play while the store is unavailable: nothing was counted.
+
+    Attributes:
+        lease: the lease that a named stream would have.
+        at: when permission was given, in epoch seconds.
+        token: the playback token of the named stream; `None` where none is issued.
+    """
+
+    lease: Lease | None
+    at: float
+    token: str | None = None
+    outcome: ClassVar = Outcome.UNVERIFIED
+
+
+Reply = Answer | Unverified
+"""The reply to a start or a heartbeat that was not refused."""
+
+
 class StreamLimiter:
-    """The service's core.
+    """The core of the service.
 
     Every use case may raise `StoreUnavailable`, `StoreThrottled`, `StoreContended` or `StoreFault`.
 
     Args:
         repository: keeps the users' streams.
-        clock: tells the time.
-        policy: how to behave.
+        clock: the current time.
+        policy: the behaviour of the service.
         tokens: issues playback tokens; `None` = there are none.
     """
 
@@ -102,12 +124,12 @@ class StreamLimiter:
         self._tokens = tokens
         self.policy = policy
 
-    def start(self, request: StartRequest) -> Answer:
-        """Take a slot; repeating the request takes no second one.
+    def start(self, request: StartRequest) -> Reply:
+        """Take a slot. The request is idempotent: its repeat takes no second slot.
 
         Raises:
-            LimitReached: every slot is taken by a live stream, in all or in one of the stream's groups.
-            TooManyStarts: too many streams that are over have an unexpired playback token.
+            LimitReached: live streams take every slot, in all or in one of the stream's groups.
+            TooManyStarts: too many ended streams have an unexpired playback token.
             TokensUnavailable: no playback token can be issued; nothing was written.
         """
         deadline = self._deadline()
@@ -119,23 +141,23 @@ class StreamLimiter:
             if self.policy.on_store_failure is OnStoreFailure.CLOSED:
                 raise
             blocked = next((bound for bound in request.bounds if bound.limit == 0), None)
-            if blocked and self.policy.enforcement is Enforcement.ENFORCE:  # whatever the store would say
+            if blocked and self.policy.enforcement is Enforcement.ENFORCE:  # in any state
                 raise LimitReached(blocked, request.limit, LiveStreams()) from None
             return self._unverified(request)
 
-    def heartbeat(self, request: Heartbeat, deadline: Deadline | None = None) -> Answer:
-        """Extend a named stream's lease. It is extended although no playback token can be issued.
+    def heartbeat(self, request: Heartbeat, deadline: Deadline | None = None) -> Reply:
+        """Extend a named stream's lease, even if no playback token can be issued.
 
         Args:
-            request: the stream.
-            deadline: that of the call that this is a part of, where it is.
+            request: the heartbeat.
+            deadline: the deadline of the call that this is a part of; by default a new one.
 
         Raises:
-            StreamGone: the stream is no longer there, or another page load started it again.
+            StreamGone: the stream is gone, or another page load started it again.
         """
 
         def decide(state: Snapshot) -> Try | Settled:
-            decision = decide_heartbeat(state, request, self.policy, self.clock.now())
+            decision = decide_heartbeat(Situation(state, request, self.policy, self.clock.now()))
             if isinstance(decision, Gone):
                 raise StreamGone(request.stream_id, decision.reason, decision.by)
             return decision
@@ -153,16 +175,16 @@ class StreamLimiter:
             return self._unverified(request)
         return self._answer(decision, state, request)
 
-    def renew(self, request: Renewal) -> Answer:
+    def renew(self, request: Renewal) -> Reply:
         """Extend a named stream's lease for the holder of its playback token, and renew the token.
 
-        The session stays as it is: a token that is renewed again and again ends with it all the same.
+        Renewal does not extend the session: no token outlives it.
 
         Raises:
-            TokenRefused: the token is not of this stream, is too old, or its session is over. The store
-                was not asked.
+            TokenRefused: the token is not of this stream, is too old, or its session has ended. The store
+                was not called.
             TokensUnavailable: no token can be checked now.
-            StreamGone: the stream is no longer there, or another page load started it again.
+            StreamGone: the stream is gone, or another page load started it again.
         """
         if self._tokens is None:
             raise TokenRefused
@@ -176,28 +198,28 @@ class StreamLimiter:
         return self.heartbeat(heartbeat, deadline)
 
     def end(self, request: EndRequest) -> Answer:
-        """Give a slot back. Ending a named stream again is harmless: `Outcome.ALREADY_ENDED`.
+        """Give a slot back. This is idempotent for a named stream: `Outcome.ALREADY_ENDED`.
 
         Raises:
-            NoActiveStream: no name was given, and there is no anonymous stream.
+            NoActiveStream: the request names no stream, and no stream is anonymous.
         """
         if isinstance(request, EndNamed):
             return self._end_named(request)
         return self._end_anonymous(request)
 
     def list_streams(self, request: ListStreams) -> Answer:
-        """The user's live streams, with every write that was answered before this call."""
+        """Return the user's live streams, with every write that was answered before this call."""
         state = self.repository.read(request.user_id, self._deadline())
         return self._answer(Settled(Outcome.LISTED), state)
 
     def _start(self, request: StartRequest, deadline: Deadline) -> Answer:
         def decide(state: Snapshot) -> Try | Settled:
-            now = self.clock.now()
-            decision = decide_start(state, request, self.policy, now)
+            attempt = Attempt(state, request, self.policy, self.clock.now())
+            decision = decide_start(attempt)
             if isinstance(decision, Refuse):
-                raise LimitReached(decision.full, request.limit, self.policy.live(state, now))
+                raise LimitReached(decision.full, request.limit, attempt.live)
             if isinstance(decision, Postpone):
-                raise TooManyStarts(request.limit, self.policy.live(state, now), decision.until - now)
+                raise TooManyStarts(request.limit, attempt.live, decision.until - attempt.now)
             return decision
 
         first = first_start(request, self.policy, self.clock.now())
@@ -207,10 +229,10 @@ class StreamLimiter:
     def _settle(
         self, step: Try, decide: Callable[[Snapshot], Try | Settled], deadline: Deadline
     ) -> tuple[Try | Settled, Snapshot]:
-        """Write until a write lands or nothing is left to write.
+        """Write until a write lands, or until nothing is left to write.
 
         Returns:
-            What was decided last, a `Try` when it landed, and the state that shows it.
+            The last decision, which is the `Try` that landed if one did, and the state that shows it.
         """
         for _ in range(MAX_ROUNDS):
             result = self.repository.apply(step.write, deadline)
@@ -226,7 +248,7 @@ class StreamLimiter:
 
     def _end_named(self, request: EndNamed) -> Answer:
         def decide(state: Snapshot) -> Try | Settled:
-            return decide_end(state, request, self.policy, self.clock.now())
+            return decide_end(Situation(state, request, self.policy, self.clock.now()))
 
         first = first_end(request, self.policy, self.clock.now())
         decision, state = self._settle(first, decide, self._deadline())
@@ -245,7 +267,7 @@ class StreamLimiter:
     def _answer(
         self, decision: Try | Settled, state: Snapshot, holder: StartNamed | Heartbeat | None = None
     ) -> Answer:
-        """Answer with this state; a player that holds a named slot also with its lease and its token."""
+        """Return an answer with this state; for the holder of a named slot also its lease and token."""
         now = self.clock.now()
         live = self.policy.live(state, now)
         lease = token = None
@@ -262,16 +284,16 @@ class StreamLimiter:
         return Answer(decision.outcome, live, lease, now, reclaimed, evicted, full, token)
 
     def _given_back(self, freed: Freed, holder: StartNamed | Heartbeat | None, now: float) -> tuple[int, int]:
-        """Return how many slots were over, and how many streams were ended against their players' will."""
+        """Return how many freed slots had expired, and how many streams were evicted."""
         over = [lease for lease in freed.expired if not self.policy.is_live(lease, now)]
         replaces = holder.replaces if isinstance(holder, StartNamed) else None
         evicted = sum(stream.stream_id != replaces for stream in freed.ended)
         return len(over) + freed.anonymous.count, evicted
 
-    def _unverified(self, request: StartRequest | Heartbeat) -> Answer:
+    def _unverified(self, request: StartRequest | Heartbeat) -> Unverified:
         now = self.clock.now()
         if isinstance(request, StartAnonymous):
-            return Answer(Outcome.UNVERIFIED, None, None, now)
+            return Unverified(None, now)
         if isinstance(request, StartNamed):
             lease = self.policy.lease_of(request, now)
         else:
@@ -279,7 +301,7 @@ class StreamLimiter:
         token = None
         if self._tokens and self.policy.open_tokens:
             token = _token(self._tokens, request, lease, now)
-        return Answer(Outcome.UNVERIFIED, None, lease, now, token=token)
+        return Unverified(lease, now, token)
 
     def _deadline(self) -> Deadline:
         return Deadline.after(DEADLINE_SECONDS, self.clock)
@@ -288,7 +310,7 @@ class StreamLimiter:
 def _token(
     tokens: TokenIssuer, holder: StartNamed | Heartbeat, lease: Lease | None, now: float
 ) -> str | None:
-    """Return the token of a lease, where one can be issued and its holder may have it."""
+    """Return the token of a lease, if one can be issued and the holder may have it."""
     if lease is None or (isinstance(holder, Heartbeat) and not holder.may_watch):
         return None
     try:

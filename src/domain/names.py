@@ -14,7 +14,7 @@ MAX_DEVICE_BYTES: Final = 64
 STREAM_ID_PATTERN: Final = r"[A-Za-z0-9._:-]{1,64}"
 GROUP_PATTERN: Final = r"[A-Za-z0-9._-]{1,32}"
 MOST_GROUPS: Final = 4
-"""How many groups one stream is in at most: each adds to the size of the state."""
+"""The most groups that one stream can be in: each adds to the size of the state."""
 
 MAX_PATH_PREFIX: Final = 256
 PATH_PREFIX_PATTERN: Final = r"/([A-Za-z0-9._~-]+/)+"
@@ -24,24 +24,24 @@ _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode's cat
 
 
 def check_user_id(text: str) -> str:
-    """A user: 1 to 128 UTF-8 bytes, not blank, no control characters."""
+    """Return a user id: 1 to 128 UTF-8 bytes, not blank, no control characters."""
     return _check_text(text, "userId", MAX_USER_ID_BYTES)
 
 
 def check_device(text: str) -> str:
-    """A label for a screen ("living room"): 1 to 64 UTF-8 bytes, not blank, no control characters."""
+    """Return a label for a screen ("living room"): 1 to 64 UTF-8 bytes, not blank, no control characters."""
     return _check_text(text, "device", MAX_DEVICE_BYTES)
 
 
 def check_stream_id(text: str) -> str:
-    """A stream's name, chosen by its player: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`."""
+    """Return a stream's name, which its player chose: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`."""
     if not _STREAM_ID.fullmatch(text):
         raise InvalidInput("streamId", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
     return text
 
 
 def check_play(text: str) -> str:
-    """Return a page load's nonce: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`."""
+    """Return the nonce of a page load: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`."""
     if not _STREAM_ID.fullmatch(text):
         raise InvalidInput("play", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
     return text
@@ -72,7 +72,7 @@ def check_path_prefix(text: str) -> str:
 
 
 def check_idempotency_key(text: str) -> str:
-    """A player's own name for one anonymous call: 1 to 255 printable ASCII characters, no space."""
+    """Return the key by which a player repeats an anonymous call: 1 to 255 printable ASCII characters."""
     if not re.fullmatch(IDEMPOTENCY_KEY_PATTERN, text):
         raise InvalidInput("Idempotency-Key", "must be 1 to 255 printable ASCII characters without spaces")
     return text
@@ -81,7 +81,7 @@ def check_idempotency_key(text: str) -> str:
 def _check_text(text: str, field: str, max_bytes: int) -> str:
     try:
         size = len(text.encode())
-    except UnicodeEncodeError:  # half of a surrogate pair: no UTF-8 can carry it
+    except UnicodeEncodeError:  # half of a surrogate pair has no UTF-8 encoding
         raise InvalidInput(field, "must be valid Unicode text") from None
     if not text.strip():
         raise InvalidInput(field, "must not be blank")

@@ -1,6 +1,6 @@
 """The use cases of operators, over a `StreamLimiter`.
 
-They are apart from those of players, so that a function that serves players loads none of them.
+They have a module of their own, so that a function for players does not load them.
 """
 
 from domain import audit
@@ -8,24 +8,24 @@ from domain.errors import StoreContended
 from domain.limiter import DEADLINE_SECONDS, Answer, StreamLimiter
 from domain.policy import Outcome
 from domain.ports import Deadline
-from domain.requests import EndNamed
+from domain.requests import EndNamed, Unlimited
 from domain.streams import LiveStreams, SpentToken
 from domain.values import value_object
 
 
 @value_object
-class ShowStreams:
-    """Show an operator a user's live streams, and what else keeps the user from starting another one."""
+class ShowStreams(Unlimited):
+    """The request to show a user's live streams, and what else prevents another start."""
 
     user_id: str
 
 
 @value_object
-class EndStreams:
-    """End a user's streams for an operator, whether they are live or have expired.
+class EndStreams(Unlimited):
+    """The request to end a user's streams, whether they are live or have expired.
 
     Attributes:
-        stream_id: the one stream to end; `None` = all of them, the anonymous ones too.
+        stream_id: the stream to end; `None` = all of them, including anonymous ones.
     """
 
     user_id: str
@@ -34,13 +34,13 @@ class EndStreams:
 
 @value_object
 class OperatorAnswer(Answer):
-    """An answer that explains a refusal, or lists what was ended.
+    """An answer that explains a refusal, or lists the streams that were ended.
 
     Attributes:
-        anonymous_until: when the user's anonymous streams are presumed over.
-        spent: the playback tokens that outlive their streams; the first to end comes first.
+        anonymous_until: when the user's anonymous streams are presumed to have ended.
+        spent: the playback tokens that outlive their streams; the first to expire comes first.
         ended: the names of the streams that were ended.
-        ended_anonymous: how many anonymous streams were ended.
+        ended_anonymous: the number of anonymous streams that were ended.
     """
 
     anonymous_until: int | None = None
@@ -50,7 +50,7 @@ class OperatorAnswer(Answer):
 
 
 def show_streams(limiter: StreamLimiter, request: ShowStreams) -> OperatorAnswer:
-    """Return the user's live streams, and what else an operator needs to explain a refusal."""
+    """Return the user's live streams, and what else explains a refusal."""
     state = limiter.repository.read(request.user_id, _deadline(limiter))
     now = limiter.clock.now()
     live = limiter.policy.live(state, now)
@@ -69,7 +69,7 @@ def show_streams(limiter: StreamLimiter, request: ShowStreams) -> OperatorAnswer
 def end_streams(limiter: StreamLimiter, request: EndStreams) -> OperatorAnswer:
     """End one stream of a user, or all of them, for an operator. Their playback tokens stay counted.
 
-    Ending them again is harmless: `Outcome.ALREADY_ENDED`.
+    This is idempotent: `Outcome.ALREADY_ENDED`.
 
     Raises:
         StoreContended: the user's state kept changing.

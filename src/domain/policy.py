@@ -1,6 +1,6 @@
-"""The policy: how the service is configured to behave, and what that makes of a state and a clock.
+"""The policy: the configured behaviour of the service, applied to a state at a given time.
 
-`docs/leases.md` describes the same in prose.
+`docs/leases.md` describes it in prose.
 """
 
 from dataclasses import dataclass
@@ -14,34 +14,34 @@ from domain.streams import NO_SLOTS, Lease, LiveStreams, Snapshot, age
 from domain.writes import Freed, is_over
 
 MAX_STREAMS: Final = 3
-"""How many streams a user may watch at once, when nothing else is configured."""
+"""The number of streams that a user may watch at once by default."""
 
 DAY_SECONDS: Final = 86_400
 
 
 class OnLimit(StrEnum):
-    """What a start meets when every slot is taken by a live stream."""
+    """The treatment of a start when live streams take every slot."""
 
     REJECT = "reject"
     EVICT_OLDEST = "evict_oldest"
 
 
 class Enforcement(StrEnum):
-    """Whether the limit is enforced, or a start above it only recorded (a roll-out's first step)."""
+    """The treatment of a start above the limit: refused, or only recorded (the first step of a roll-out)."""
 
     ENFORCE = "enforce"
     SHADOW = "shadow"
 
 
 class OnStoreFailure(StrEnum):
-    """What a start or heartbeat is told while the store is away: no, or an unverified yes."""
+    """The answer to a start or heartbeat while the store is unavailable: an error, or an unverified yes."""
 
     CLOSED = "closed"
     OPEN = "open"
 
 
 class Outcome(StrEnum):
-    """What became of a request, in one word."""
+    """The result of a request, in one word."""
 
     ADMITTED = "admitted"
     REPLAYED = "replayed"
@@ -58,21 +58,21 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How the service behaves: one value, made of the settings.
+    """The behaviour of the service, as the settings define it.
 
     Attributes:
         lease_seconds: how long a named stream holds its slot without a heartbeat.
-        heartbeat_seconds: how often players are told to send one; shorter than the lease.
-        grace_seconds: how long an expired slot stays live still, for clocks that disagree.
-        anonymous_seconds: how long after the last anonymous start the anonymous slots are
-            presumed over; 0 = never.
-        on_limit: what a start meets when every slot is taken.
+        heartbeat_seconds: the interval of heartbeats, which answers state; shorter than the lease.
+        grace_seconds: how long a slot stays live after its expiry, as clocks differ.
+        anonymous_seconds: how long after the last anonymous start the anonymous streams are
+            presumed to have ended; 0 = never.
+        on_limit: the treatment of a start when every slot is taken.
         enforcement: whether the limit is enforced.
-        on_store_failure: what to answer while the store is away.
-        token_overlap: how many streams more than the limit may have an unexpired playback token;
+        on_store_failure: the answer while the store is unavailable.
+        token_overlap: the number of streams above the limit that may have an unexpired playback token;
             `None` = there are no tokens, and no names are counted.
-        open_tokens: whether a stream that is admitted unverified has a token all the same. The token
-            bound does not count it.
+        open_tokens: whether a stream that is admitted unverified still gets a token. The token bound does
+            not count it.
     """
 
     lease_seconds: int = 90
@@ -98,11 +98,11 @@ class Policy:
         )
 
     def lease_until(self, now: float) -> int:
-        """When a lease that is taken or extended now ends."""
+        """Return when a lease that is taken or extended now expires."""
         return ceil(now + self.lease_seconds)
 
     def lets_renew(self, proof: Proof, now: float) -> bool:
-        """Return whether a token may still be renewed: its lease may be over, but not for another lease."""
+        """Return whether a token may still be renewed, at most one lease after its own lease has expired."""
         return (
             proof.session_until is not None
             and now < proof.session_until
@@ -110,29 +110,29 @@ class Policy:
         )
 
     def anonymous_until(self, now: float) -> int | None:
-        """When anonymous slots are presumed over if none is taken after now; `None` = never."""
+        """Return when anonymous streams are presumed to have ended, if none starts later; `None` = never."""
         return ceil(now + self.anonymous_seconds) if self.anonymous_seconds else None
 
     def retain_until(self, now: float) -> int | None:
-        """When a user's whole state may be swept, as everything in it is long over; `None` = never."""
+        """Return when a user's state may be deleted, as everything in it has expired; `None` = never."""
         if not self.anonymous_seconds:
             return None
         return ceil(now) + max(self.lease_seconds, self.anonymous_seconds) + DAY_SECONDS
 
     def over_since(self, now: float) -> int:
-        """The latest expiry that counts as over now: the grace has passed as well."""
+        """Return the latest expiry that counts as expired now: the grace has passed too."""
         return floor(now) - self.grace_seconds
 
     def anonymous_over_since(self, now: float) -> int | None:
-        """The same for anonymous slots; `None` = they never expire."""
+        """Return the same for anonymous slots; `None` = they never expire."""
         return self.over_since(now) if self.anonymous_seconds else None
 
     def is_live(self, lease: Lease, now: float) -> bool:
-        """Whether the lease still holds its slot against others."""
+        """Return whether the lease still holds its slot against others."""
         return lease.expires_at > self.over_since(now)
 
     def live(self, state: Snapshot, now: float) -> LiveStreams:
-        """The live part of a user's state."""
+        """Return the live part of a user's state."""
         over = is_over(state.anonymous, self.anonymous_over_since(now))
         leases = (lease for lease in state.leases.values() if self.is_live(lease, now))
         return LiveStreams(
@@ -141,7 +141,7 @@ class Policy:
         )
 
     def expired(self, state: Snapshot, now: float) -> Freed:
-        """The part of a user's state that is over, and still takes slots."""
+        """Return the part of a user's state that has expired, but still takes slots."""
         leases = (lease for lease in state.leases.values() if not self.is_live(lease, now))
         over = is_over(state.anonymous, self.anonymous_over_since(now))
         return Freed(

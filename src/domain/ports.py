@@ -1,4 +1,4 @@
-"""What the domain asks of the world around it. Adapters implement these; the domain imports none of them."""
+"""The ports of the domain. Adapters implement them; the domain imports no adapter."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -9,28 +9,28 @@ from domain.writes import Write
 
 
 class Clock(Protocol):
-    """Tells the time, and lets it pass."""
+    """The time, and a way to wait."""
 
     def now(self) -> float:
-        """The wall clock in epoch seconds. May be off by less than the grace between hosts."""
+        """Return the wall clock in epoch seconds. Hosts may differ by less than the grace."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back. For deadlines and durations."""
+        """Return seconds since a fixed moment, which never go back. For deadlines and durations."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Let so much time pass."""
+        """Wait for this time."""
         ...
 
 
 @value_object
 class Deadline:
-    """The moment by which a request must have its answer: set once, handed down to every step.
+    """The time by which a request must have its answer: set once, and passed to every step.
 
     Attributes:
-        clock: tells how much is left.
-        at: the moment, on the clock's monotonic scale.
+        clock: measures the time left.
+        at: the time, on the clock's monotonic scale.
     """
 
     clock: Clock
@@ -38,11 +38,11 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float, clock: Clock) -> "Deadline":
-        """The deadline that lies so many seconds ahead."""
+        """Return the deadline that is this many seconds ahead."""
         return cls(clock, clock.monotonic() + seconds)
 
     def remaining(self) -> float:
-        """Seconds left; negative when it has passed."""
+        """Return the seconds left; negative when the deadline has passed."""
         return self.at - self.clock.monotonic()
 
 
@@ -55,31 +55,31 @@ class Landed:
 
 @value_object
 class Rejected:
-    """The write's condition did not hold; `state` is what it met. Nothing changed."""
+    """The write's condition did not hold on `state`. Nothing changed."""
 
     state: Snapshot
 
 
 class StreamRepository(Protocol):
-    """Keeps each user's streams. A user that it has never heard of has the empty `Snapshot`."""
+    """The store of each user's streams. An unknown user has the empty `Snapshot`."""
 
     def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:
         """Make one conditional change to one user's state, as `domain.writes` defines it.
 
         Condition, change and the returned state are one atomic step: no other write to that
-        user comes in between. A repository may repeat the step when it did not learn its outcome;
-        the first try may then have landed, and `Rejected` shows a state that holds its effect.
+        user comes in between. A repository may repeat the step if its outcome is unknown; the first
+        attempt may then have landed, and `Rejected` holds a state that shows its effect.
 
         Raises:
             StoreUnavailable: no outcome within the deadline; the write may or may not have landed.
-            StoreThrottled: the store turned it away; it did not land, unless an earlier try did.
-            StoreContended: earlier writes of the request left no time for one attempt.
-            StoreFault: the store refuses such requests altogether.
+            StoreThrottled: the store throttled it; it did not land, unless an earlier attempt did.
+            StoreContended: earlier writes of the request left no time for an attempt.
+            StoreFault: the store rejects such requests as wrong.
         """
         ...
 
     def read(self, user_id: str, deadline: Deadline) -> Snapshot:
-        """The user's state, with every write that landed before this call.
+        """Return the user's state, with every write that landed before this call.
 
         Raises:
             StoreUnavailable, StoreThrottled, StoreContended, StoreFault: as for `apply`.
@@ -89,11 +89,11 @@ class StreamRepository(Protocol):
 
 @value_object
 class Proof:
-    """What a playback token proves: that it was issued for this user's stream.
+    """The proof in a playback token that it was issued for this user's stream.
 
     Attributes:
-        expires_at: when the token ends, or has ended.
-        session_until: until when its holder may renew it without a login; `None` = never.
+        expires_at: when the token expires, or expired.
+        session_until: the time until which its holder may renew it without a login; `None` = never.
     """
 
     expires_at: float
@@ -101,10 +101,10 @@ class Proof:
 
 
 class TokenIssuer(Protocol):
-    """Issues playback tokens, texts that let a player have video until a lease ends, and recognises them."""
+    """The issuer of playback tokens: texts that give a player access to video until a lease ends."""
 
     def prepare(self) -> None:
-        """Make ready to issue tokens: begins each request that may need one, and may take one call.
+        """Prepare to issue tokens at the beginning of each request that may need one. It may make one call.
 
         Raises:
             TokensUnavailable: no tokens can be issued now.
@@ -112,35 +112,35 @@ class TokenIssuer(Protocol):
         ...
 
     def issue(self, user_id: str, lease: Lease, now: float, session_until: int | None = None) -> str:
-        """Return the token of this user's lease: it ends when the lease does. Calls nothing.
+        """Return the token of this user's lease, which ends with the lease. This makes no call.
 
         Raises:
-            TokensUnavailable: it cannot be issued.
+            TokensUnavailable: no token can be issued.
         """
         ...
 
     def proof(self, token: str, user_id: str, stream_id: str) -> Proof | None:
-        """Return what a text proves of this user's stream, be it expired or not. Calls nothing.
+        """Return the proof in a token for this user's stream, expired or not. This makes no call.
 
         Returns:
-            `None` = nothing: it is no token, or one of another user, stream or issuer.
+            `None` if the text is not a token, or is that of another user, stream or issuer.
 
         Raises:
-            TokensUnavailable: that cannot be known now.
+            TokensUnavailable: no token can be checked now.
         """
         ...
 
 
 class Census(Protocol):
-    """Goes through every user that there is. For operators: it reads the whole store."""
+    """All users, for operators: it reads the whole store."""
 
     def estimate(self) -> int:
-        """About how many users there are, for a progress display; may be hours old."""
+        """Return the approximate number of users for a progress display; it may be hours old."""
         ...
 
     def states(self) -> Iterator[tuple[str, Snapshot]]:
-        """Each user with its state, in no particular order.
+        """Yield each user with its state, in no particular order.
 
-        Each state is a consistent one, but not all are of the same moment.
+        Each state is consistent, but they are not all of the same moment.
         """
         ...

@@ -1,7 +1,16 @@
-"""What callers ask for, as values whose texts were already checked (`domain.names`)."""
+"""Requests of callers. `domain.names` has checked their texts."""
+
+from typing import ClassVar
 
 from domain.bounds import Bound
 from domain.values import value_object
+
+
+class Unlimited:
+    """A request that no limit of streams applies to."""
+
+    __slots__ = ()
+    limit: ClassVar[None] = None
 
 
 @value_object
@@ -9,13 +18,13 @@ class StartNamed:
     """Take a slot under a name.
 
     Attributes:
-        limit: how many streams this user may have, 0 to 20.
+        limit: the number of streams that this user may have, 0 to 20.
         replaces: a stream of the same user that ends in the same write; never `stream_id` itself.
-        play: a nonce of the page load.
-        path_prefix: the path that the stream's playback tokens are good for; `None` = every path.
-        groups: the groups that the stream is counted in besides, in alphabetical order.
-        group_bounds: how many streams of the user there may be in those of them that are limited.
-        session_until: until when a holder of its playback tokens may renew them without a login;
+        play: the nonce of the page load.
+        path_prefix: the path that the stream's playback tokens are valid for; `None` = every path.
+        groups: the groups that the stream is also counted in, in alphabetical order.
+        group_bounds: the limits of those groups, where they have one.
+        session_until: the time until which a holder of its playback tokens may renew them without a login;
             `None` = never.
     """
 
@@ -32,7 +41,7 @@ class StartNamed:
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
-        """The limits that it is held against."""
+        """The limits that apply to it."""
         return (Bound(self.limit), *self.group_bounds)
 
 
@@ -50,24 +59,24 @@ class StartAnonymous:
 
     @property
     def mark(self) -> str:
-        """What is remembered of it. A start and an end under one key are two requests."""
+        """The text by which its repeat is recognised. A start and an end under one key are two requests."""
         return f"start:{self.idempotency_key}"
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
-        """The limit that it is held against."""
+        """The limit that applies to it."""
         return (Bound(self.limit),)
 
 
 @value_object
-class Heartbeat:
+class Heartbeat(Unlimited):
     """Keep a named stream's slot.
 
     Attributes:
-        play: a nonce of the page load; a stream that another page load started again is gone.
-        session_until: until when a holder of its playback tokens may renew them without a login;
+        play: the nonce of the page load; a stream that another page load started again is gone.
+        session_until: the time until which a holder of its playback tokens may renew them without a login;
             `None` = never.
-        may_watch: whether it may have a playback token: not where the user's own limit is 0.
+        may_watch: whether the player may have a playback token; false if the user's own limit is 0.
     """
 
     user_id: str
@@ -78,12 +87,12 @@ class Heartbeat:
 
 
 @value_object
-class Renewal:
+class Renewal(Unlimited):
     """Keep a named stream's slot without a login, as the holder of its playback token.
 
     Attributes:
         token: the playback token.
-        play: a nonce of the page load; a stream that another page load started again is gone.
+        play: the nonce of the page load; a stream that another page load started again is gone.
     """
 
     user_id: str
@@ -93,12 +102,12 @@ class Renewal:
 
 
 @value_object
-class EndNamed:
+class EndNamed(Unlimited):
     """Give a named stream's slot back.
 
     Attributes:
-        play: a nonce of the page load; a stream that another page load started again goes on.
-        groups: the groups that the stream is in. Where they are others, the end costs a second write.
+        play: the nonce of the page load; a stream that another page load started again goes on.
+        groups: the groups that the stream is in. If these are wrong, the end costs a second write.
     """
 
     user_id: str
@@ -108,7 +117,7 @@ class EndNamed:
 
 
 @value_object
-class EndAnonymous:
+class EndAnonymous(Unlimited):
     """Give one anonymous slot back.
 
     Attributes:
@@ -120,7 +129,7 @@ class EndAnonymous:
 
     @property
     def mark(self) -> str:
-        """What is remembered of it. A start and an end under one key are two requests."""
+        """The text by which its repeat is recognised. A start and an end under one key are two requests."""
         return f"end:{self.idempotency_key}"
 
 
@@ -129,7 +138,7 @@ class ListStreams:
     """Show a user's live streams.
 
     Attributes:
-        limit: how many streams this user may have, 0 to 20.
+        limit: the number of streams that this user may have, 0 to 20.
     """
 
     user_id: str

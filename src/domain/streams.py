@@ -1,6 +1,6 @@
-"""The values that everything else speaks of: leases, a user's state, and the part of it that is live.
+"""The values that all other modules use: leases, a user's state, and its live part.
 
-Times are whole epoch seconds. An expiry is rounded up and the clock that it is compared with
+Times are whole epoch seconds. An expiry is rounded up, and the time that it is compared with
 is rounded down, so rounding never ends a lease early.
 """
 
@@ -13,17 +13,17 @@ from typing import Final
 from domain.values import value_object
 
 CEILING: Final = 20
-"""No limit, policy or mode lets a user have more slots than this (it bounds the size of the state)."""
+"""The most slots that a user can have under any limit, policy or mode: it bounds the size of the state."""
 
 REMEMBERED_MARKS: Final = 4
-"""How many anonymous changes back a repeated request is recognised."""
+"""The number of latest anonymous changes whose repeats are recognised."""
 
 
 class GoneReason(StrEnum):
-    """Why a stream is no longer there.
+    """The reason why a stream is gone.
 
     `replaced`: by a newcomer that named it. `evicted`: for a newcomer, at the limit. `expired`: a newcomer
-    took its slot after its lease had run out. `ended`: otherwise, as by an `end` or by an operator.
+    took its slot after its lease had expired. `ended`: in any other way, such as by an `end` or an operator.
     """
 
     REPLACED = "replaced"
@@ -37,8 +37,8 @@ class Displaced:
     """A stream whose slot a newcomer took, as the newcomer's lease remembers it.
 
     Attributes:
-        reason: why it had to go.
-        mark: what stands for its name, and for its play where that was known (`domain.gone`).
+        reason: why it is gone.
+        mark: a digest of its name, and of its play if that was known (`domain.gone`).
     """
 
     reason: GoneReason
@@ -51,15 +51,15 @@ class Lease:
 
     Attributes:
         stream_id: the name that the player chose.
-        started_at: when the slot was taken; decides who is oldest.
+        started_at: when the slot was taken; decides which stream is the oldest.
         expires_at: when the hold ends, unless a heartbeat extends it.
         device: a label to show to people, if the player gave one.
-        play: a nonce of the page load that started it, if the player gave one. An end or a heartbeat
-            of another page load is of the past.
-        path_prefix: the path that its playback tokens are good for, with a slash at its end;
+        play: the nonce of the page load that started it, if the player gave one. An end or a heartbeat of
+            another page load is out of date.
+        path_prefix: the path that its playback tokens are valid for, with a slash at its end;
             `None` = every path.
-        groups: the groups that it is counted in besides, in alphabetical order.
-        displaced: the last streams that it displaced, of which two at most are remembered.
+        groups: the groups that it is also counted in, in alphabetical order.
+        displaced: the last streams that it displaced, at most two.
     """
 
     stream_id: str
@@ -72,17 +72,17 @@ class Lease:
     displaced: tuple[Displaced, ...] = ()
 
     def is_of(self, play: str | None) -> bool:
-        """Return whether a request of this page load is about this stream; an unknown one is."""
+        """Return whether a request of this page load is about this stream; one without a nonce is."""
         return play is None or self.play is None or self.play == play
 
 
 @value_object
 class SpentToken:
-    """The last playback token of a stream that is over.
+    """The last playback token of a stream that has ended.
 
     Attributes:
         stream_id: the name of that stream.
-        expires_at: when the token ends.
+        expires_at: when the token expires.
     """
 
     stream_id: str
@@ -91,11 +91,11 @@ class SpentToken:
 
 @value_object
 class AnonymousSlots:
-    """The slots taken by streams without a name: only counted, and they expire together.
+    """The slots of streams without a name, which are only counted, and expire together.
 
     Attributes:
-        count: how many there are.
-        expires_at: when they are presumed over; `None` when no such time was recorded.
+        count: their number.
+        expires_at: when they are presumed to have ended; `None` where no such time was recorded.
     """
 
     count: int = 0
@@ -110,16 +110,16 @@ class Snapshot:
     """A user's whole state, as one write saw it. A user without any state has the empty one.
 
     Attributes:
-        stream_count: the stored number of slots taken, expired ones included. The invariant:
-            it equals `anonymous.count` plus the number of leases.
+        stream_count: the stored number of slots taken, including expired ones. The invariant: it
+            equals `anonymous.count` plus the number of leases.
         anonymous: the anonymous slots.
-        leases: the named streams by their name, expired ones included.
+        leases: the named streams by name, including expired ones.
         marks: of the latest anonymous changes, newest first, at most `REMEMBERED_MARKS`.
         tokens: the names that count towards the token bound: those of all leases and of all spent
             tokens; `None` = never counted, as without a playback key.
-        spent: by the name of a stream that is over, when its last token ends.
-        groups: by its name, the stored number of streams in a group, expired ones included, where there
-            are any; never fewer than it has leases. Under the empty name: `domain.group_counts.RECOUNTS`.
+        spent: when the last token of an ended stream expires, by the name of the stream.
+        groups: the stored number of streams in a group, including expired ones, by the name of the group;
+            never less than the number of its leases. Under the empty name: `domain.group_counts.RECOUNTS`.
     """
 
     stream_count: int = 0
@@ -135,13 +135,13 @@ class Snapshot:
         return self.stream_count if group is None else self.groups.get(group, 0)
 
     def leases_in(self, group: str) -> int:
-        """Return the number of leases in a group: what its stored count must be."""
+        """Return the number of leases in a group, which its stored count should equal."""
         return sum(group in lease.groups for lease in self.leases.values())
 
 
 @value_object
 class LiveStreams:
-    """The part of a user's state that is live: what decisions, answers and lists speak of.
+    """The live part of a user's state, which decisions, answers and lists are about.
 
     Attributes:
         leases: live named streams, oldest first (ties by name).
@@ -153,7 +153,7 @@ class LiveStreams:
 
     @property
     def count(self) -> int:
-        """How many streams are live."""
+        """The number of live streams."""
         return len(self.leases) + self.anonymous_count
 
 

@@ -1,9 +1,9 @@
 """The names that count towards the token bound: streams that may have an unexpired playback token.
 
-A token outlives its stream by up to a lease. A script that starts, ends and starts again would
-collect tokens and hold no slot. So a name stays counted until the last token under that name is over.
-The names are a set and not a number: a number drifts when old code writes beside new code, and a
-number that drifted upwards locks its user out for ever.
+A token outlives its stream by up to a lease. A script that starts and ends streams again and again would
+collect tokens and hold no slot. So a name stays counted until the last token under that name has expired.
+The names are a set, not a number: a number drifts while old code writes beside new code, and a number that
+has drifted upwards locks its user out indefinitely.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,10 +16,10 @@ from domain.values import value_object
 
 @value_object
 class Counted:
-    """The names as the store has them counted: for a write that has not seen the state.
+    """The names that the store has counted, for a write that has not seen the state.
 
     Attributes:
-        bound: a new name lands only where fewer names than this are counted; 0 admits no new name.
+        bound: a new name is admitted only if fewer names than this are counted; 0 admits no new name.
     """
 
     bound: int
@@ -32,7 +32,7 @@ class Recounted:
     Attributes:
         seen: the names that were counted in that state; `None` = none had ever been.
         names: the names that are counted from now on.
-        over: spent tokens that are forgotten; each must still end when it was seen to end.
+        over: expired tokens that are forgotten; each must still have the expiry that was seen.
     """
 
     seen: frozenset[str] | None
@@ -43,7 +43,7 @@ class Recounted:
 Names = Counted | Recounted
 
 MOST_FORGOTTEN: Final = 50
-"""Spent tokens that one write forgets: more are there only after old code has written beside new code."""
+"""The most expired tokens that one write forgets. Only old code beside new code leaves more of them."""
 
 
 def names_permit(state: Snapshot, names: Names | None, own: str | None, ended: Collection[str] = ()) -> bool:
@@ -72,8 +72,8 @@ def names_after(
 
     Args:
         state: the state that the write meets.
-        names: how it counts names; `None` = not at all.
-        newcomer: the name that starts, and whose spent token is not spent any more.
+        names: how the write counts names; `None` = not at all.
+        newcomer: the name that starts; its spent token is forgotten.
         ended: the names of streams that end.
     """
     if names is None:
@@ -91,13 +91,13 @@ def names_after(
 
 
 def recount(state: Snapshot, newcomer: str | None, reclaimed: Collection[str], over_since: int) -> Recounted:
-    """Count the names of a state anew, with the newcomer's among them.
+    """Recount the names of a state, including the newcomer's.
 
     Args:
         state: the state that was seen.
         newcomer: the name that the write admits, if it admits one.
-        reclaimed: expired leases that the write removes; their tokens are over.
-        over_since: the latest expiry that counts as over.
+        reclaimed: expired leases that the write removes; their tokens have expired too.
+        over_since: the latest expiry that counts as expired.
     """
     leases = state.leases.keys() - set(reclaimed)
     over = [
@@ -111,7 +111,7 @@ def recount(state: Snapshot, newcomer: str | None, reclaimed: Collection[str], o
 
 
 def forget_oldest(state: Snapshot, names: Recounted, bound: int) -> Recounted:
-    """Forget the spent tokens that end first until no more names than the bound are left, if that helps."""
+    """Forget the spent tokens that expire first, until the names are within the bound if possible."""
     too_many = max(0, len(names.names) - bound)
     spent = [token for token in by_end(state, names.names) if token.stream_id not in state.leases]
     forgotten = tuple(spent[:too_many])
@@ -120,9 +120,9 @@ def forget_oldest(state: Snapshot, names: Recounted, bound: int) -> Recounted:
 
 
 def by_end(state: Snapshot, names: frozenset[str]) -> list[SpentToken]:
-    """Return when the last token of each name ends, the earliest first.
+    """Return when the last token of each name expires, the earliest first.
 
-    Leases come last, as their heartbeats extend them. A name of neither is the newcomer's, and left out.
+    Leases come last, as heartbeats extend them. A name without either is the newcomer's, and is left out.
     """
     spent = {name: until for name, until in state.spent.items() if name in names and name not in state.leases}
     leases = {name: lease.expires_at for name, lease in state.leases.items() if name in names}

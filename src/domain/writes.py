@@ -1,8 +1,8 @@
-"""The changes that a repository can make to one user's state, and what each of them means.
+"""The changes that a repository can make to one user's state, and their meaning.
 
-Every write is atomic and conditional: it lands wholly when `permits` holds on the state that it
-meets, and changes nothing otherwise. `after` is the state that it leaves. These two functions are
-the meaning; an adapter says the same in its store's language, and one contract suite holds it to it.
+Every write is atomic and conditional: it lands as a whole if `permits` holds on the state that it meets, and
+changes nothing otherwise. `after` returns the state that it leaves. These two functions define the meaning;
+an adapter expresses it in the language of its store, and one contract suite checks every adapter.
 """
 
 from collections import Counter
@@ -22,10 +22,10 @@ class AnonymousStream:
     """A newcomer without a name.
 
     Attributes:
-        mark: of the request that starts it, so that its repeat is recognised.
-        expires_at: when all anonymous slots will be presumed over; `None` = never.
-        presumed_over: anonymous slots that expired at or before this second must not be there
-            (they would be revived); `None` = they never expire.
+        mark: the mark of the request that starts it, so that its repeat is recognised.
+        expires_at: when all anonymous streams will be presumed to have ended; `None` = never.
+        presumed_over: no anonymous slots that expired at or before this second may be left, as this
+            write would revive them; `None` = they never expire.
     """
 
     mark: str
@@ -34,13 +34,13 @@ class AnonymousStream:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """None: only a named stream is in groups."""
+        """No groups: only a named stream is in groups."""
         return ()
 
 
 @value_object
 class Ended:
-    """A stream that must make room, whenever its lease ends.
+    """A stream that is ended to make room, whether its lease has expired or not.
 
     Attributes:
         groups: the groups that it is in.
@@ -52,13 +52,13 @@ class Ended:
 
 @value_object
 class Freed:
-    """The slots that a newcomer's write gives back in passing.
+    """The slots that a newcomer's write gives back.
 
     Attributes:
-        expired: leases that ran out, and the newcomer's own where it has one; each must still have the expiry
-            and the groups that were seen.
-        ended: streams that must make room; each must still be there, in these groups.
-        anonymous: anonymous slots that are presumed over; they must be as they were seen.
+        expired: expired leases, and the newcomer's own if it has one; each must still have the expiry and the
+            groups that were seen.
+        ended: streams that are ended to make room; each must still exist, in these groups.
+        anonymous: anonymous slots that have expired; they must be as they were seen.
     """
 
     expired: tuple[Lease, ...] = ()
@@ -67,26 +67,26 @@ class Freed:
 
     @property
     def slots(self) -> int:
-        """How many slots that gives back."""
+        """The number of these slots."""
         return len(self.expired) + len(self.ended) + self.anonymous.count
 
     @property
     def streams(self) -> tuple[Lease | Ended, ...]:
-        """All named streams among them."""
+        """The named streams among them."""
         return (*self.expired, *self.ended)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Their names."""
+        """The names of those streams."""
         return tuple(stream.stream_id for stream in self.streams)
 
     @property
     def ended_names(self) -> tuple[str, ...]:
-        """The names of those that must make room."""
+        """The names of the streams that are ended to make room."""
         return tuple(stream.stream_id for stream in self.ended)
 
     def slots_in(self, group: str | None) -> int:
-        """Return how many slots that gives back in a group; `None` = in all."""
+        """Return the number of these slots in a group; `None` = in all."""
         return self.slots if group is None else sum(group in stream.groups for stream in self.streams)
 
 
@@ -97,15 +97,15 @@ _AS_COUNTED = Counted(bound=0)
 
 @value_object
 class Admit:
-    """Take a slot for a newcomer, giving back others in the same write.
+    """Take a slot for a newcomer, and give back others in the same write.
 
-    Lands when the newcomer is new (its name is not there, or only as one of `freed.expired`; its
-    request is not remembered), all of `freed` is as stated, each of the counts has room for it once
-    they are given back or is as it was seen, and its name can be counted. A newcomer's lease ends no
-    earlier than the token that was spent under its name.
+    Lands if the newcomer is new (its name has no lease, except in `freed.expired`; its request is not
+    remembered), all of `freed` is as stated, each of the counts has room for it once these slots are given
+    back or is as it was seen, and its name can be counted. A newcomer's lease ends no earlier than the token
+    that was spent under its name.
 
     Attributes:
-        counts: of the counts that the newcomer takes a slot in, those that the write depends on.
+        counts: the counts that the write depends on.
         names: how the newcomer's name is counted towards the token bound; `None` = not at all.
     """
 
@@ -119,16 +119,16 @@ class Admit:
 
 @value_object
 class Extend:
-    """Move a lease's expiry forward, and end the stream that it `replaces`, if it names one.
+    """Move a lease's expiry forward, and end the stream that it `replaces`, if any.
 
-    Lands when the lease is there, is of the same play, and does not expire later already (a late
-    packet never moves an expiry back), the replaced stream is there as stated, and its name is counted.
+    Lands if the lease exists, is of the same play, and does not expire later already (a late packet never
+    moves an expiry back), the replaced stream is as stated, and its name is counted.
 
     Attributes:
-        of_play: the page load that the lease must be of; `None` = whichever.
-        play: what the lease's play becomes; `None` = it stays.
-        path_prefix: what the lease's path prefix becomes; `None` = it stays.
-        displaced: what the lease remembers of displaced streams from now on; empty = it stays.
+        of_play: the page load that the lease must be of; `None` = any.
+        play: the new play of the lease; `None` = unchanged.
+        path_prefix: the new path prefix of the lease; `None` = unchanged.
+        displaced: the displaced streams that the lease remembers from now on; empty = unchanged.
         names: how its name is counted towards the token bound; `None` = not at all.
     """
 
@@ -146,11 +146,11 @@ class Extend:
 
 @value_object
 class Release:
-    """Give a named stream's slot back. Lands when the stream is there, of the same play and in these groups.
+    """Give a named stream's slot back. Lands if the stream exists, of the same play and in these groups.
 
     Attributes:
-        of_play: the page load that the stream must be of; `None` = whichever.
-        spends: whether its name stays counted until its last token is over.
+        of_play: the page load that the stream must be of; `None` = any.
+        spends: whether its name stays counted until its last token has expired.
         groups: the groups that it is in.
     """
 
@@ -164,7 +164,7 @@ class Release:
 
 @value_object
 class ReleaseAnonymous:
-    """Give one anonymous slot back. Lands when there is one and the request is not remembered."""
+    """Give one anonymous slot back. Lands if there is one and the request is not remembered."""
 
     user_id: str
     mark: str
@@ -173,15 +173,15 @@ class ReleaseAnonymous:
 
 @value_object
 class Repair:
-    """Give back slots and make the counts equal their parts again: an operator's tool.
+    """Give back slots and make the counts equal their parts again, for an operator.
 
-    Lands when the counts and every lease and slot that it removes are as they were seen.
+    Lands if the counts, and every lease and slot that it removes, are as they were seen.
 
     Attributes:
-        seen: the state that was looked at.
+        seen: the state that was read.
         freed: the slots of it that are given back.
         names: the names that count towards the token bound; `None` = none do.
-        groups: the groups that are counted anew.
+        groups: the groups that are recounted.
     """
 
     user_id: str
@@ -193,7 +193,7 @@ class Repair:
 
     @property
     def correction(self) -> int:
-        """What to add to the count, so that it equals what remains."""
+        """The difference that makes the count equal its remaining parts."""
         parts = self.seen.anonymous.count + len(self.seen.leases)
         return parts - self.freed.slots - self.seen.stream_count
 
@@ -239,7 +239,7 @@ def permits(state: Snapshot, write: Write) -> bool:
 
 
 def after(state: Snapshot, write: Write) -> Snapshot:
-    """Return the state that the write leaves, when it lands on this one."""
+    """Return the state that the write leaves if it lands on this one."""
     match write:
         case Admit():
             return _admitted(state, write)
@@ -330,7 +330,7 @@ def _name(newcomer: Lease | AnonymousStream) -> str | None:
 
 def _is_new(state: Snapshot, newcomer: Lease | AnonymousStream, freed: Freed) -> bool:
     if isinstance(newcomer, Lease):
-        # A dead lease of the newcomer's own name is overwritten: it is among the freed.
+        # An expired lease of the newcomer's own name is among the freed, and is overwritten.
         return newcomer.stream_id not in state.leases or newcomer.stream_id in freed.names
     return newcomer.mark not in state.marks and (
         freed.anonymous.count > 0 or not is_over(state.anonymous, newcomer.presumed_over)
@@ -357,10 +357,10 @@ def _is_as_stated(state: Snapshot, freed: Freed) -> bool:
 
 
 def is_over(slots: AnonymousSlots, presumed_over: int | None) -> bool:
-    """Whether there are anonymous slots, and they are presumed over.
+    """Return whether there are anonymous slots, and they have expired.
 
-    They are when their expiry lies at or before `presumed_over`, or was never recorded;
-    `None` = anonymous slots never expire.
+    They have if their expiry is at or before `presumed_over`, or was never recorded; `None` = anonymous slots
+    never expire.
     """
     if slots.count == 0 or presumed_over is None:
         return False
@@ -381,7 +381,7 @@ def _remember(state: Snapshot, mark: str) -> tuple[str, ...]:
 
 
 def group_names(streams: Iterable[Lease | Ended]) -> tuple[str, ...]:
-    """Return the groups of these streams, one after the other: a group comes once for each stream in it."""
+    """Return the groups of these streams: a group appears once for each stream in it."""
     return tuple(group for stream in streams for group in stream.groups)
 
 
@@ -391,7 +391,7 @@ def _groups(
     left: tuple[str, ...] = (),
     counts: tuple[Count, ...] = (),
 ) -> Mapping[str, int]:
-    """Return the counts of the groups after streams joined and left, or as they were counted anew."""
+    """Return the counts of the groups after streams have joined and left, or as they were recounted."""
     after = Counter(state.groups)
     after.update(joined)
     after.subtract(left)

@@ -1,6 +1,6 @@
-"""What callers are told, as pydantic models: the contract's JSON, field by field.
+"""Answers as pydantic models: the JSON of the contract, field by field.
 
-A field that is `None` is left out of the JSON.
+A field that is `None` is omitted from the JSON.
 """
 
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from domain.limiter import Answer
+from domain.limiter import Answer, Reply, Unverified
 from domain.policy import Outcome, Policy
 from domain.streams import GoneReason, Lease, LiveStreams
 
@@ -21,13 +21,13 @@ class AnswerModel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
 
     def to_json(self) -> str:
-        """The JSON text."""
-        # `model_dump_json` adds as much work again, for options that are not needed here.
+        """Return the JSON text."""
+        # `model_dump_json` takes twice as long, for options that are not needed here.
         return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_none=True).decode()
 
 
 class StreamView(AnswerModel):
-    """Who holds a slot."""
+    """A stream that holds a slot."""
 
     stream_id: str
     device: str | None
@@ -38,7 +38,7 @@ class StreamView(AnswerModel):
 
     @classmethod
     def of(cls, lease: Lease) -> Self:
-        """The lease as callers see it."""
+        """Return the lease as callers see it."""
         return cls(
             stream_id=lease.stream_id,
             device=lease.device,
@@ -53,17 +53,17 @@ class HoldAnswer(AnswerModel):
     """The answer to a start or a heartbeat: the caller's stream goes on.
 
     Attributes:
-        stream_count: the user's live streams; left out when the store could not be asked.
-        max_streams: the limit that a start was held against.
-        stream_id: the named stream, as are the four that follow; left out for an anonymous one.
-        groups: the groups that it is in, where there are any.
-        expires_at: until when the player holds its slot.
-        expires_in_seconds: the same for players whose clock is off, rounded down.
-        heartbeat_seconds: how often to send a heartbeat.
-        verified: false when the store could not be asked: a 410 may follow. Else left out.
-        playback_token: what the CDN asks for, good until `expires_at`; left out where none is issued.
-        heartbeat_url: where the token suffices for the next heartbeat; left out where there is no such place.
-        user_id: the user that a heartbeat there names, which a player with a login need not know otherwise.
+        stream_count: the user's live streams; omitted if the store was unavailable.
+        max_streams: the number of streams that the user may have, after a start.
+        stream_id: the named stream. Omitted for an anonymous one, like the four fields that follow.
+        groups: the groups that the stream is in, if any.
+        expires_at: the time until which the player holds its slot.
+        expires_in_seconds: the same in seconds, rounded down, for players whose clock is wrong.
+        heartbeat_seconds: the interval of heartbeats.
+        verified: false if the store was unavailable: a 410 may follow. Otherwise omitted.
+        playback_token: the token for the CDN, valid until `expires_at`; omitted if none is issued.
+        heartbeat_url: a URL that accepts the token in place of a login; omitted if there is none.
+        user_id: the user to name in a heartbeat there.
     """
 
     stream_count: int | None = None
@@ -81,24 +81,24 @@ class HoldAnswer(AnswerModel):
     @classmethod
     def of(
         cls,
-        answer: Answer,
+        answer: Reply,
         policy: Policy,
         limit: int | None = None,
         *,
         heartbeat_url: str | None = None,
         user_id: str | None = None,
     ) -> Self:
-        """The answer to a start that was held against this limit, or to a heartbeat."""
+        """Return the answer to a heartbeat, or to a start under this limit."""
         lease = answer.lease
         return cls(
-            stream_count=None if answer.live is None else answer.live.count,
+            stream_count=answer.live.count if isinstance(answer, Answer) else None,
             max_streams=limit,
             stream_id=None if lease is None else lease.stream_id,
             groups=None if lease is None else lease.groups or None,
             expires_at=None if lease is None else moment(lease.expires_at),
             expires_in_seconds=None if lease is None else max(0, floor(lease.expires_at - answer.at)),
             heartbeat_seconds=None if lease is None else policy.heartbeat_seconds,
-            verified=False if answer.outcome is Outcome.UNVERIFIED else None,
+            verified=False if isinstance(answer, Unverified) else None,
             playback_token=answer.token,
             heartbeat_url=heartbeat_url,
             user_id=user_id if heartbeat_url else None,
@@ -106,12 +106,12 @@ class HoldAnswer(AnswerModel):
 
 
 class EndAnswer(AnswerModel):
-    """The stream is over.
+    """The answer to an end.
 
     Attributes:
         stream_count: the user's live streams after it.
-        stream_id: the named stream; left out for an anonymous one.
-        ended: for a named stream, whether this call ended it; false when it was over before.
+        stream_id: the named stream; omitted for an anonymous one.
+        ended: for a named stream, whether this call ended it; false if it had ended before.
     """
 
     stream_count: int
@@ -120,10 +120,9 @@ class EndAnswer(AnswerModel):
 
     @classmethod
     def of(cls, answer: Answer, stream_id: str | None) -> Self:
-        """The answer to an end."""
-        live = answer.live or LiveStreams()
+        """Return the answer to an end."""
         ended = None if stream_id is None else answer.outcome is Outcome.ENDED
-        return cls(stream_count=live.count, stream_id=stream_id, ended=ended)
+        return cls(stream_count=answer.live.count, stream_id=stream_id, ended=ended)
 
 
 class StreamsAnswer(AnswerModel):
@@ -136,7 +135,7 @@ class StreamsAnswer(AnswerModel):
 
     @classmethod
     def of(cls, live: LiveStreams, limit: int) -> Self:
-        """The live streams of a user who may have so many."""
+        """Return the live streams of a user who may have this many."""
         return cls(
             stream_count=live.count,
             anonymous_count=live.anonymous_count,
@@ -146,33 +145,33 @@ class StreamsAnswer(AnswerModel):
 
 
 class FieldError(AnswerModel):
-    """One thing that is wrong with the input."""
+    """An error in one field of a request."""
 
     field: str
     detail: str
 
 
 class GroupLimit(AnswerModel):
-    """The limit of a group that a start met."""
+    """The limit of a group that refused a start."""
 
     group: str
     max: int
 
 
 class Problem(AnswerModel):
-    """An error, as RFC 9457 has it (`application/problem+json`).
+    """An error in the form of RFC 9457 (`application/problem+json`).
 
     Attributes:
         type: a URI that names the kind of problem.
         title: the kind in words.
         status: the HTTP status.
-        detail: what is wrong this time.
+        detail: the problem of this request in words.
         message: the same text as `detail`, under the name that older clients read.
-        code: the kind, stable and for machines.
-        limit: the limit that is reached, where it is a group's.
-        reason: why a stream is gone, where that is known.
-        by: the device of the stream that took its slot, where it has given one.
-        retry_after_seconds: when a start that was put off may come again.
+        code: the kind for programs, which is stable.
+        limit: the limit that is reached, if it is that of a group.
+        reason: the reason why a stream is gone, if known.
+        by: the device of the stream that took its slot, if it has stated one.
+        retry_after_seconds: the time after which a start that was put off may be sent again.
     """
 
     type: str
@@ -195,5 +194,5 @@ class Problem(AnswerModel):
 
 
 def moment(epoch_seconds: int) -> datetime:
-    """Return the time as answers write it."""
+    """Return a time in the form of the answers."""
     return datetime.fromtimestamp(epoch_seconds, UTC)

@@ -1,6 +1,6 @@
-"""The composition root: builds the service out of its settings, once per process and on first use.
+"""The composition root, which builds the service from its settings, once per process and on first use.
 
-Under Lambda SnapStart most of it is built on import instead, to be in the snapshot.
+Under Lambda SnapStart most of it is built on import instead, so that the snapshot contains it.
 """
 
 import os
@@ -18,7 +18,6 @@ from adapters.aws.api import AwsApi, aws_api, uses_snap_start
 from adapters.aws.errors import ApiError
 from adapters.aws.timeouts import PROMPT
 from adapters.clock import SystemClock
-from adapters.dynamodb.client import DynamoDbClient
 from adapters.dynamodb.metered import MeteredApi
 from adapters.dynamodb.repository import DynamoDbStreamRepository
 from adapters.parameter_store import ParameterUnavailable, parameter
@@ -35,18 +34,18 @@ from entrypoints.settings import Settings, SettingsError, UnknownFields
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything that a route works with.
+    """Everything that a route uses.
 
     Attributes:
         limiter: the use cases.
-        callers: tells whom a request is about.
-        clock: tells the time.
+        callers: determines the user and the limits of a request.
+        clock: the current time.
         log: writes one event per request.
-        new_key: makes an idempotency key for an anonymous call whose player gave none.
-        store_calls: what the request at hand has asked of the store.
-        cookie_domain: for which domain answers set the playback token as a cookie; empty: none.
+        new_key: makes an idempotency key for an anonymous call without one.
+        store_calls: the store calls of the current request.
+        cookie_domain: the domain for which answers set the playback token as a cookie; empty: none.
         ignores_unknown_fields: whether a request may have fields that its route does not know.
-        heartbeat_url: where a playback token suffices for a heartbeat; empty: nowhere.
+        heartbeat_url: a URL that accepts a playback token in place of a login; empty: none.
     """
 
     limiter: StreamLimiter
@@ -61,7 +60,7 @@ class Service:
 
 
 def random_key() -> str:
-    """An idempotency key that no other call has."""
+    """Return an idempotency key that no other call has."""
     return secrets.token_urlsafe(KEY_BYTES)
 
 
@@ -75,11 +74,11 @@ def build(
     """Wire the service over these ports.
 
     Args:
-        settings: how it is to behave.
+        settings: the settings.
         repository: the users' streams.
-        clock: tells the time.
-        store_calls: what the repository writes down, if it does.
-        ssm: reads the playback keys, where a parameter holds them.
+        clock: the current time.
+        store_calls: the record of the repository's calls.
+        ssm: reads the playback keys, if a parameter holds them.
     """
     log = _log(settings, clock)
     limiter = StreamLimiter(repository, clock, settings.policy, _tokens(settings, clock, log, ssm))
@@ -109,7 +108,7 @@ def build(
 
 
 def _log(settings: Settings, clock: Clock) -> EventLog:
-    """Return the log, which samples heartbeats where the settings say so."""
+    """Return the log, which samples heartbeats if the settings say so."""
     if settings.heartbeat_log_sample == 1:
         return EventLog(settings.log_level, settings.log_hash_key)
     return SampledEventLog(
@@ -118,7 +117,7 @@ def _log(settings: Settings, clock: Clock) -> EventLog:
 
 
 def _tokens(settings: Settings, clock: Clock, log: EventLog, ssm: AwsApi | None) -> TokenIssuer | None:
-    """Return the issuer of playback tokens, where there is a key."""
+    """Return the issuer of playback tokens, if there is a key."""
     source: KeySource
     if settings.playback_keys:
         source = FixedKeys(settings.playback_keys)
@@ -126,31 +125,31 @@ def _tokens(settings: Settings, clock: Clock, log: EventLog, ssm: AwsApi | None)
         source = ParameterKeys(settings.playback_key_parameter, ssm, clock.now, log.no_playback_key)
     else:
         return None
-    from adapters.playback_token import PlaybackTokens  # noqa: PLC0415 - loads CBOR, for nothing without a key
+    from adapters.playback_token import PlaybackTokens  # noqa: PLC0415 - loads CBOR, which is useless without a key
 
     return PlaybackTokens(source, with_groups=bool(settings.group_paths))
 
 
 def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamRepository:
-    """Give the users' streams in the table that the settings name; its calls are written down.
+    """Return the repository over the table that the settings name. It records its calls.
 
     Raises:
-        SettingsError: the environment does not say how to reach DynamoDB.
+        SettingsError: the environment lacks a variable that is needed to reach DynamoDB.
     """
-    api = MeteredApi(DynamoDbClient(_api("DynamoDB", settings)), calls)
+    api = MeteredApi(_api("DynamoDB", settings), calls)
     return DynamoDbStreamRepository(api, settings.table_name, attempt_seconds=PROMPT.attempt_seconds)
 
 
 def with_log_hash_key(settings: Settings, ssm: AwsApi) -> Settings:
-    """Return the settings with the key of the log's hash that their parameter holds, if it does.
+    """Return the settings with the key of the log's hash, if a parameter holds it.
 
-    A service that limits without a common key is better than none: where the parameter cannot be read, an
-    error event says so and the settings stay as they are.
+    A service without a common key is better than none: if the parameter cannot be read, an error event says so,
+    and the settings stay unchanged.
     """
     if not settings.log_hash_key_parameter:
         return settings
     try:
-        with closing(ssm):  # its connections: they would be idle for long
+        with closing(ssm):  # its connections would be idle for a long time
             key = parameter(settings.log_hash_key_parameter, ssm)
     except ParameterUnavailable as error:
         emergency_log().no_hash_key(error)
@@ -167,13 +166,13 @@ def _api(service: str, settings: Settings) -> AwsApi:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a service that copies of one process may share: they hold no secret and no chance.
+    """The parts of a service that copies of one process may share: they hold no secret and no random state.
 
     Attributes:
         settings: from the environment, without the value of any parameter.
         repository: the users' streams; its client has no connection yet.
-        store_calls: what the repository writes down.
-        ssm: reads the keys that parameters hold, where there are any; nothing is read yet.
+        store_calls: the record of the repository's calls.
+        ssm: reads the keys that parameters hold, if any; nothing is read yet.
     """
 
     settings: Settings
@@ -197,9 +196,9 @@ def parts() -> Parts:
 
 
 def parts_for_snapshot() -> Parts | None:
-    """Build the parts that a snapshot of Lambda SnapStart is to hold, or give None where none is taken.
+    """Build the parts for a snapshot of Lambda SnapStart; return `None` if none is taken.
 
-    None also where they cannot be built: the first request tries again, and answers with the error.
+    Also return `None` if they cannot be built: the first request tries again, and answers with the error.
     """
     if uses_snap_start(os.environ):
         with suppress(Exception):
@@ -208,15 +207,15 @@ def parts_for_snapshot() -> Parts | None:
 
 
 IN_SNAPSHOT: Final = parts_for_snapshot()
-"""Made while the handlers are imported: a snapshot is taken after that, and before any request."""
+"""Built while the handlers are imported: a snapshot is taken after that, and before any request."""
 
 
 @cache
 def service() -> Service:
-    """Give the service of this process.
+    """Return the service of this process.
 
-    Under SnapStart the first request completes it: a restored copy must share neither the key of its log
-    nor the state of its random numbers with the other copies of the snapshot.
+    Under SnapStart the first request completes it: a restored copy must share neither the key of its log nor
+    the state of its random numbers with the other copies of the snapshot.
 
     Raises:
         SettingsError: the environment does not make valid settings.

@@ -1,4 +1,4 @@
-"""Who calls, and for whom: what a request may say depends on how API Gateway authenticated it."""
+"""The caller of a request, its user and its limits, as far as API Gateway has authenticated them."""
 
 import math
 import re
@@ -17,26 +17,26 @@ from entrypoints.settings import Anonymous, Auth
 LIMIT: Final = re.compile(r"0|[1-9][0-9]?")
 
 NOT_A_TEXT: Final = re.compile(r"(map)?\[.*\]|\{.*\}|null|<nil>")
-"""What API Gateway's text of a claim looks like where the token has an array, an object or a null.
+"""The texts in which API Gateway passes a claim that is an array, an object or null.
 
 An array is its items in brackets, such as `[admin staff]`: the members of a group would share one limit. AWS
-documents none of these forms, so those of other encoders are refused as well.
+documents none of these forms, so those of other encoders are refused too.
 """
 
 
 class NotAllowed(Exception):
-    """The caller may not ask for this. The text is for logs, and holds no value of the caller's."""
+    """The caller may not ask for this. The text is for logs, and contains no value of the request."""
 
 
 class Unauthenticated(NotAllowed):
-    """The event lacks what API Gateway adds to an authenticated request: nobody is trusted by accident."""
+    """The event lacks the fields that API Gateway adds to an authenticated request."""
 
 
 class InvalidSubject(NotAllowed):
-    """The token's claim that should be the user is not a valid user id, or is not there.
+    """The token's claim for the user is missing, or is not a valid user id.
 
     Attributes:
-        claim: the name of the claim, as it is configured.
+        claim: the configured name of the claim.
     """
 
     def __init__(self, claim: str) -> None:
@@ -48,7 +48,7 @@ class OtherUser(NotAllowed):
     """The request names another user than its token.
 
     Attributes:
-        claim: the name of the claim that is the user, as it is configured.
+        claim: the configured name of the claim for the user.
     """
 
     def __init__(self, claim: str) -> None:
@@ -57,32 +57,32 @@ class OtherUser(NotAllowed):
 
 
 class InvalidLimitClaim(NotAllowed):
-    """The token's limit is no whole number from 0 to 20: its issuer or our settings are wrong."""
+    """The token's limit is not a whole number from 0 to 20: its issuer or our settings are wrong."""
 
     detail: ClassVar = f"The token's limit must be a whole number from 0 to {CEILING}."
 
 
 class InvalidGroupLimitsClaim(InvalidLimitClaim):
-    """The token's limits of groups are not of the form that our own setting has."""
+    """The token's limits of groups do not have the form of our own setting."""
 
     detail: ClassVar = f"The token's limits of groups must be name=limit, with limits from 0 to {CEILING}."
 
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """Tells whom a request is about, and the limit that it is held against.
+    """The rules by which a request's user and limits are determined.
 
     Attributes:
         auth: how callers are authenticated.
-        user_claim: the token's claim that is the user.
-        limit_claim: the token's claim that holds the user's limit.
-        default_limit: the limit of a user that has no other.
+        user_claim: the token's claim for the user.
+        limit_claim: the token's claim for the user's limit.
+        default_limit: the limit of a user without one.
         anonymous: whether a stream may be started without a name.
         issues_tokens: whether streams have playback tokens.
         groups: the groups that a stream can be in.
-        group_limits_claim: the token's claim that holds the user's own limits of groups.
-        default_group_limits: the limits of groups of a user that has no others.
-        session_seconds: how long the holder of a playback token needs no login; 0 = one is always needed.
+        group_limits_claim: the token's claim for the user's limits of groups.
+        default_group_limits: the limits of groups of a user without any.
+        session_seconds: how long the holder of a playback token needs no login; 0 = a login is always needed.
     """
 
     auth: Auth
@@ -97,15 +97,15 @@ class Callers:
     session_seconds: int = 0
 
     def user(self, request: HttpRequest, named: str) -> str:
-        """The user whom the request is about.
+        """Return the user that the request is about.
 
         Args:
             request: the request.
             named: the valid user id that it names, or an empty text.
 
         Raises:
-            NotAllowed: the caller may not speak for that user.
-            InvalidInput: nobody is named, and somebody must be.
+            NotAllowed: the caller may not act for that user.
+            InvalidInput: the request must name a user.
         """
         if self.auth is Auth.JWT:
             subject = _subject(_claims(request), self.user_claim)
@@ -119,7 +119,7 @@ class Callers:
         return named
 
     def limit(self, request: HttpRequest, asked: int | None) -> int:
-        """The limit of the request's user.
+        """Return the limit of the request's user.
 
         Args:
             request: the request.
@@ -143,9 +143,9 @@ class Callers:
         return self.auth is Auth.JWT and _claims(request).get(self.limit_claim) == "0"
 
     def session_until(self, request: HttpRequest, now: float) -> int | None:
-        """Return until when the request's playback tokens stand for its login; `None` = not at all.
+        """Return the time until which the request's playback tokens replace its login; `None` = never.
 
-        That is never longer than the login itself.
+        It is never later than the end of the login itself.
         """
         if not self.session_seconds:
             return None
@@ -167,7 +167,7 @@ class Callers:
 
         Raises:
             NotAllowed: the token's limits are not valid.
-            InvalidInput: there is no such group, or the caller may not ask for limits.
+            InvalidInput: a group does not exist, or the caller may not ask for limits.
         """
         if asked is not None:
             if self.auth is not Auth.IAM:
@@ -197,7 +197,7 @@ class Callers:
         """Return if a stream may be started without a name.
 
         Raises:
-            InvalidInput: it needs one.
+            InvalidInput: a name is required.
         """
         if self.anonymous is Anonymous.REFUSE:
             raise InvalidInput("streamId", "is required")
@@ -222,7 +222,7 @@ def _claims(request: HttpRequest) -> Mapping[str, Any]:
 
 
 def _subject(claims: Mapping[str, Any], name: str) -> str:
-    """Return the user that the claim of this name is."""
+    """Return the user in the claim of this name."""
     subject = claims.get(name)
     if not isinstance(subject, str) or NOT_A_TEXT.fullmatch(subject):
         raise InvalidSubject(name)
@@ -233,7 +233,7 @@ def _subject(claims: Mapping[str, Any], name: str) -> str:
 
 
 def _earlier(until: int, claim: object) -> int | None:
-    """Return the earlier of a time and of a claim's; `None` where that is not understood."""
+    """Return the earlier of a time and that of a claim; `None` if the claim is not a number."""
     try:
         claimed = float(claim) if isinstance(claim, str) else math.nan
     except ValueError:
@@ -242,7 +242,7 @@ def _earlier(until: int, claim: object) -> int | None:
 
 
 def _claimed_limit(claim: object) -> int:
-    """API Gateway hands every claim over as text."""
+    """Return the limit in a claim, which API Gateway passes as text."""
     if not isinstance(claim, str) or not LIMIT.fullmatch(claim) or int(claim) > CEILING:
-        raise InvalidLimitClaim(f"the token's limit is no whole number from 0 to {CEILING}")
+        raise InvalidLimitClaim(f"the token's limit is not a whole number from 0 to {CEILING}")
     return int(claim)

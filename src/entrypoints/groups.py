@@ -1,4 +1,4 @@
-"""The groups that streams can be in, as settings and tokens write them: one line of text each."""
+"""The groups that streams can be in, in the form of settings and tokens: one line of text."""
 
 import re
 from typing import Final
@@ -9,7 +9,7 @@ from domain.streams import CEILING
 
 MOST_GROUPS_IN_ALL: Final = 16
 MOST_PATHS: Final = 26
-"""As many as fit into the edge's configuration of one kilobyte, beside three keys."""
+"""The most paths that fit into the edge's configuration of one kilobyte, beside three keys."""
 
 _NAME: Final = re.compile(GROUP_PATTERN)
 _LIMIT: Final = re.compile(r"0|[1-9][0-9]?")
@@ -19,7 +19,7 @@ def parse_limits(text: str) -> dict[str, int]:
     """Return the limits of `name=number[,…]`, such as `uhd=2,away=1`.
 
     Raises:
-        ValueError: the text has another form. The message quotes nothing of it.
+        ValueError: the text has another form. The message does not quote it.
     """
     limits, parts = {}, _parts(text)
     for number, part in enumerate(parts, start=1):
@@ -53,7 +53,7 @@ def parse_paths(text: str) -> dict[str, str]:
     """Return the group that each path prefix of `/prefix/=name[,…]` is for.
 
     Raises:
-        ValueError: the text has another form, or a prefix none that a playback token could have.
+        ValueError: the text has another form, or a prefix is not valid in a playback token.
     """
     paths, parts = {}, _parts(text)
     for number, part in enumerate(parts, start=1):

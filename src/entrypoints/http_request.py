@@ -1,4 +1,4 @@
-"""An HTTP request as API Gateway hands it over (payload format 2.0), decoded and checked.
+"""An HTTP request in the form of API Gateway (payload format 2.0), decoded and checked.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -20,13 +20,13 @@ from domain.values import value_object
 from entrypoints.request_models import RequestModel
 
 MAX_BODY_BYTES: Final = 4096
-"""A body with the longest valid value in every field stays below this, its names and labels escaped."""
+"""More than a body needs that has the longest valid value in every field, with all texts escaped."""
 
 KEY_BYTES: Final = 16
-"""How long an idempotency key is in the store."""
+"""The length of an idempotency key in the store."""
 
 MALFORMED: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-"""A percent sign that encodes nothing."""
+"""A percent sign that does not encode a byte."""
 
 Model = TypeVar("Model", bound=RequestModel)
 
@@ -35,7 +35,7 @@ class InvalidFields(Exception):
     """Fields of the request break the contract.
 
     Attributes:
-        errors: each offending field with what must hold of it, in the order they were found.
+        errors: each offending field with its rule, in the order in which they were found.
     """
 
     def __init__(self, *errors: InvalidInput) -> None:
@@ -49,11 +49,11 @@ class BodyTooLarge(Exception):
 
 @value_object
 class HttpRequest:
-    """One request.
+    """An HTTP request.
 
     Attributes:
-        event: the event as API Gateway made it.
-        ignores_unknown_fields: whether fields that the model does not know count as left out.
+        event: the event of API Gateway.
+        ignores_unknown_fields: whether fields that the model does not know are ignored.
     """
 
     event: Mapping[str, Any]
@@ -61,16 +61,16 @@ class HttpRequest:
 
     @property
     def request_id(self) -> str:
-        """API Gateway's name for this request; empty when it gave none."""
+        """API Gateway's id of this request; empty if it has none."""
         return str(self._context().get("requestId", ""))
 
     def authorizer(self, kind: str) -> Mapping[str, Any]:
-        """What API Gateway's authorizer of this kind found out about the caller; empty without one."""
+        """Return the output of API Gateway's authorizer of this kind; empty without one."""
         found = (self._context().get("authorizer") or {}).get(kind)
         return found if isinstance(found, Mapping) else {}
 
     def idempotency_key(self) -> str | None:
-        """What stands for the player's own key for this call, if it gave one: always 22 characters.
+        """Return a digest of the player's idempotency key, of 22 characters; `None` if there is no key.
 
         Raises:
             InvalidInput: the header is not a valid key.
@@ -84,24 +84,24 @@ class HttpRequest:
         return None
 
     def body(self, model: type[Model]) -> Model:
-        """The JSON body, whatever the Content-Type says.
+        """Return the JSON body, whatever the Content-Type is.
 
         Raises:
-            InvalidInput: it is missing, or not JSON.
-            InvalidFields: it is not what the model asks for.
+            InvalidInput: the body is missing, or is not JSON.
+            InvalidFields: it does not match the model.
             BodyTooLarge: it is longer than any valid one.
         """
         return self._validate(model, _parse(self._body_bytes()), whole="body")
 
     def query(self, model: type[Model]) -> Model:
-        """The query string.
+        """Return the query string.
 
         Raises:
             InvalidInput: it is not percent-encoded, or a field is given twice.
-            InvalidFields: it is not what the model asks for.
+            InvalidFields: it does not match the model.
         """
         query = self.event.get("rawQueryString") or ""
-        if malformed := MALFORMED.search(query):  # parse_qsl would take it literally
+        if malformed := MALFORMED.search(query):  # parse_qsl would keep it unchanged
             name = query[: malformed.start()].rpartition("&")[2].partition("=")[0] or "query"
             raise InvalidInput(_shown(name), "must be percent-encoded")
         try:
@@ -152,7 +152,7 @@ def _parse(content: bytes) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The pairs as a dictionary. Two values under one name could mean either: refused."""
+    """Return the pairs as a dictionary. Refuse two values under one name, as either could be meant."""
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
@@ -162,11 +162,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _decoder: Final = json.JSONDecoder(object_pairs_hook=_unique)
-"""Made once: `json.loads` with a hook makes one each time."""
+"""Made once: `json.loads` with a hook makes a decoder for each call."""
 
 
 def _invalid(details: Mapping[str, Any], whole: str) -> InvalidInput:
-    """One of pydantic's errors in the contract's words."""
+    """Return one of pydantic's errors in the words of the contract."""
     cause = details.get("ctx", {}).get("error")
     field = _shown(str(details["loc"][0])) if details["loc"] else whole
     if isinstance(cause, InvalidInput):
@@ -176,7 +176,7 @@ def _invalid(details: Mapping[str, Any], whole: str) -> InvalidInput:
 
 
 def _shown(name: str) -> str:
-    """A field's name as it may appear in an answer: a caller's text of any length and any characters."""
+    """Return a field's name for an answer: it may be a caller's text of any length and any characters."""
     return name[:64].encode(errors="replace").decode() or '""'
 
 

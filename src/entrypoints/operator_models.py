@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Self
 
 from domain.operators import OperatorAnswer
-from domain.streams import LiveStreams
 from entrypoints.answer_models import AnswerModel, StreamView, moment
 from entrypoints.request_models import RequestModel, RequiredUserId, StreamId
 
@@ -47,7 +46,7 @@ class OperatorStreamsAnswer(AnswerModel):
     @classmethod
     def of(cls, answer: OperatorAnswer) -> Self:
         """Return what an operator sees of a user."""
-        live = answer.live or LiveStreams()
+        live = answer.live
         return cls(
             stream_count=live.count,
             anonymous_count=live.anonymous_count,
@@ -76,7 +75,8 @@ class OperatorEndAnswer(AnswerModel):
     @classmethod
     def of(cls, answer: OperatorAnswer) -> Self:
         """Return what an operator sees of an end."""
-        live = answer.live or LiveStreams()
         return cls(
-            stream_count=live.count, ended_streams=answer.ended, ended_anonymous=answer.ended_anonymous
+            stream_count=answer.live.count,
+            ended_streams=answer.ended,
+            ended_anonymous=answer.ended_anonymous,
         )

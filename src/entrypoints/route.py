@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Any, Generic, Protocol, TypeVar
 
 from adapters.store_calls import StoreCalls
-from domain.errors import StreamGone
-from domain.limiter import Answer, StreamLimiter
+from domain.errors import LimitReached, StateRefusal, StreamGone
+from domain.limiter import Answer, Reply, StreamLimiter
 from entrypoints import bootstrap
 from entrypoints.answer_models import AnswerModel, HoldAnswer, Problem
 from entrypoints.bootstrap import Service
@@ -21,16 +21,21 @@ from entrypoints.settings import SettingsError
 
 
 class Command(Protocol):
-    """What the domain is asked for: always about one user."""
+    """A request to the domain, which is always about one user."""
 
     @property
     def user_id(self) -> str:
         """The user."""
         ...
 
+    @property
+    def limit(self) -> int | None:
+        """The number of streams that the user may have; `None` where no limit applies."""
+        ...
+
 
 CommandT = TypeVar("CommandT", bound=Command)
-AnswerT = TypeVar("AnswerT", bound=Answer)
+AnswerT = TypeVar("AnswerT", bound=Reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +69,28 @@ class Route(Generic[CommandT, AnswerT]):
         request = HttpRequest(event, service.ignores_unknown_fields)
         record = self._record(request, context, service.log)
         failure: Exception | None = None
-        full = None
-        reclaimed = evicted = 0
+        result: Reply | Exception
         try:
             command = self.decode(request, service)
             record["user"] = service.log.user_hash(command.user_id)
-            limit = getattr(command, "limit", None)  # not every command is held against one
-            if limit is not None:
-                record["limit"] = limit
-            answer = self.use_case(service.limiter, command)
+            if command.limit is not None:
+                record["limit"] = command.limit
+            result = answer = self.use_case(service.limiter, command)
             status, body = HTTPStatus.OK, self.encode(command, answer, service)
             record["outcome"] = str(answer.outcome)
-            live, full, reclaimed, evicted = answer.live, answer.full, answer.reclaimed, answer.evicted
         except Exception as error:  # noqa: BLE001 - the table answers every error, one unknown to it as a 500
+            result = error
             rule = rule_for(error)
             status, body = rule.status, problem_for(error, request.request_id)
             record["outcome"] = rule.outcome
             record["code"] = rule.code
             if rule.outcome == DENIED:
                 record.pop("user", None)  # anybody may have named that user
-            live, full = getattr(error, "live", None), getattr(error, "full", None)
-            if isinstance(error, StreamGone) and error.reason is not None:  # but not `by`: a personal text
-                record["gone_reason"] = str(error.reason)
             failure = error if rule.outcome == FAILED else None
-        if live is not None:
-            record["stream_count"] = live.count
-        if full is not None and full.group is not None:
-            record["limit_group"] = full.group
+        record |= _facts(result)
         record["status"] = int(status)
         record |= _costs(service.store_calls, service.clock.monotonic() - started)
+        reclaimed, evicted = (result.reclaimed, result.evicted) if isinstance(result, Answer) else (0, 0)
         record |= embedded(record["outcome"], service.clock.now(), reclaimed=reclaimed, evicted=evicted)
         if failure is None:
             service.log.request(**record)
@@ -123,6 +121,19 @@ class Route(Generic[CommandT, AnswerT]):
         if trace_id := os.environ.get("_X_AMZN_TRACE_ID"):  # Lambda sets it anew for each request
             record["trace_id"] = trace_id
         return record
+
+
+def _facts(result: Reply | Exception) -> dict[str, Any]:
+    """Return what the event shows of the user's streams."""
+    facts: dict[str, Any] = {}
+    if isinstance(result, (Answer, StateRefusal)):
+        facts["stream_count"] = result.live.count
+    full = result.full if isinstance(result, (Answer, LimitReached)) else None
+    if full is not None and full.group is not None:
+        facts["limit_group"] = full.group
+    if isinstance(result, StreamGone) and result.reason is not None:  # but not `by`: a personal text
+        facts["gone_reason"] = str(result.reason)
+    return facts
 
 
 def _costs(calls: StoreCalls, seconds: float) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`POST /stream/heartbeat`: keep a named stream's slot."""
 
-from domain.limiter import Answer, StreamLimiter
+from domain.limiter import Reply, StreamLimiter
 from domain.requests import Heartbeat
 from entrypoints.answer_models import HoldAnswer
 from entrypoints.bootstrap import Service
@@ -25,7 +25,7 @@ def decode(request: HttpRequest, service: Service) -> Heartbeat:
     )
 
 
-def encode(command: Heartbeat, answer: Answer, service: Service) -> HoldAnswer:
+def encode(command: Heartbeat, answer: Reply, service: Service) -> HoldAnswer:
     """The lease as it is now."""
     url = service.heartbeat_url if answer.token and command.session_until else None
     return HoldAnswer.of(answer, service.limiter.policy, heartbeat_url=url, user_id=command.user_id)

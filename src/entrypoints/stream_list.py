@@ -2,7 +2,6 @@
 
 from domain.limiter import Answer, StreamLimiter
 from domain.requests import ListStreams
-from domain.streams import LiveStreams
 from entrypoints.answer_models import StreamsAnswer
 from entrypoints.bootstrap import Service
 from entrypoints.http_request import HttpRequest
@@ -19,7 +18,7 @@ def decode(request: HttpRequest, service: Service) -> ListStreams:
 
 def encode(command: ListStreams, answer: Answer, service: Service) -> StreamsAnswer:
     """Who holds the slots."""
-    return StreamsAnswer.of(answer.live or LiveStreams(), command.limit)
+    return StreamsAnswer.of(answer.live, command.limit)
 
 
 handler = Route("GET /stream", decode, StreamLimiter.list_streams, encode)

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 
 from typing import Any, Final
 
-from domain.limiter import Answer, StreamLimiter
+from domain.limiter import Reply, StreamLimiter
 from domain.requests import Renewal
 from entrypoints.answer_models import HoldAnswer
 from entrypoints.bootstrap import Service
@@ -20,7 +20,7 @@ VIA: Final = "url"
 """The way in, as events name it; those of API Gateway's routes name none."""
 
 
-class UrlRoute(Route[Renewal, Answer]):
+class UrlRoute(Route[Renewal, Reply]):
     """A route whose events tell that they did not come through the API."""
 
     __slots__ = ()
@@ -35,7 +35,7 @@ def decode(request: HttpRequest, service: Service) -> Renewal:
     return Renewal(body.user_id, body.stream_id, body.playback_token, body.play)
 
 
-def encode(command: Renewal, answer: Answer, service: Service) -> HoldAnswer:
+def encode(command: Renewal, answer: Reply, service: Service) -> HoldAnswer:
     """The lease as it is now, and its next token."""
     return HoldAnswer.of(answer, service.limiter.policy)
 

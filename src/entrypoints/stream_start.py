@@ -1,7 +1,7 @@
 """`POST /stream/start`: take a slot."""
 
 from domain.bounds import Bound
-from domain.limiter import Answer, StreamLimiter
+from domain.limiter import Reply, StreamLimiter
 from domain.requests import StartAnonymous, StartNamed, StartRequest
 from entrypoints.answer_models import HoldAnswer
 from entrypoints.bootstrap import Service
@@ -38,10 +38,10 @@ def decode(request: HttpRequest, service: Service) -> StartRequest:
     )
 
 
-def encode(command: StartRequest, answer: Answer, service: Service) -> HoldAnswer:
+def encode(command: StartRequest, answer: Reply, service: Service) -> HoldAnswer:
     """The slot that the caller holds now."""
-    renewable = answer.token and getattr(command, "session_until", None)  # an anonymous start has none
-    url = service.heartbeat_url if renewable else None
+    is_renewable = isinstance(command, StartNamed) and answer.token and command.session_until
+    url = service.heartbeat_url if is_renewable else None
     return HoldAnswer.of(
         answer, service.limiter.policy, command.limit, heartbeat_url=url, user_id=command.user_id
     )

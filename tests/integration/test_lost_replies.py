@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.errors import StoreError, StoreUnavailable
-from domain.limiter import StreamLimiter
+from domain.limiter import Answer, StreamLimiter
 from domain.policy import Outcome, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
 from testing.fakes import FakeClock
@@ -68,7 +68,7 @@ def fault(request: pytest.FixtureRequest) -> Fault:
 def test_a_start_counts_once(unreliable: Unreliable, fault: Fault) -> None:
     """Whatever becomes of its first try, an anonymous start takes one slot and is answered 200."""
     unreliable.wire.break_next(fault)
-    assert unreliable.limiter.start(unreliable.start("one")).live is not None
+    assert isinstance(unreliable.limiter.start(unreliable.start("one")), Answer)
     assert unreliable.count() == 1
 
 

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from adapters.aws.api import StoreClient, aws_api
 from adapters.clock import SystemClock
-from adapters.dynamodb.client import DynamoDbClient
 from adapters.store_calls import StoreCalls
 from domain.policy import OnStoreFailure
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_start
@@ -67,7 +66,7 @@ def client(request: pytest.FixtureRequest, proxy: Proxy, monkeypatch: pytest.Mon
     """Each client, of the store behind the proxy."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{proxy.port}")
     with closing(aws_api("dynamodb", request.param)) as api:
-        yield DynamoDbClient(api)
+        yield api
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""How AWS is called: by boto3, or by signed HTTP requests of our own where that is safe."""
+"""Calls to AWS: by boto3, or where that is safe by signed HTTP requests of our own."""

@@ -1,4 +1,4 @@
-"""Which client speaks to AWS, and what it is told by the SDK's own environment variables."""
+"""The choice of a client for AWS, and its configuration by the SDK's environment variables."""
 
 import os
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from adapters.aws.timeouts import PROMPT, Timeouts
 REGION_VARIABLES: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 INITIALIZATION: Final = "AWS_LAMBDA_INITIALIZATION_TYPE"
-"""Set by Lambda: how this process was initialized."""
+"""Set by Lambda: the initialization type of this process."""
 
-# What the SDK heeds and the lean client does not: other endpoints, other sources, a way around.
+# Variables that only the SDK supports: other endpoints, other credentials, proxies.
 _SDK_ONLY: Final = frozenset(
     {
         *("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_CA_BUNDLE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
@@ -29,16 +29,20 @@ _SDK_ONLY: Final = frozenset(
 _OTHER_DOMAINS: Final = ("cn-", "us-iso", "eu-iso", "eusc-")
 
 
-class AwsApi(Protocol):
-    """The calls of one AWS service."""
+class Operations(Protocol):
+    """The operations of one AWS service."""
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make one attempt at an operation such as `GetItem`, request and answer in the SDK's shape.
 
         Raises:
-            ApiError: there is no answer, or an error.
+            ApiError: the call failed, or was answered by an error.
         """
         ...
+
+
+class AwsApi(Operations, Protocol):
+    """A client of one AWS service."""
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -46,7 +50,7 @@ class AwsApi(Protocol):
 
 
 class StoreClient(StrEnum):
-    """Which client speaks to DynamoDB, and to whatever else is asked of AWS."""
+    """The client for DynamoDB and for other AWS services."""
 
     AUTO = "auto"
     BOTO3 = "boto3"
@@ -54,18 +58,18 @@ class StoreClient(StrEnum):
 
 
 class NotConfigured(ApiError):
-    """The environment does not say how to reach a service; the text says what is missing."""
+    """The environment lacks a variable that is needed to reach a service. The text names it."""
 
 
 def aws_api(service: str, choice: StoreClient, environment: Mapping[str, str] = os.environ) -> AwsApi:
-    """The service by the client that was chosen. Either keeps its connections.
+    """Return the chosen client of a service. It keeps its connections open.
 
     Raises:
-        ApiError: the environment lacks what it needs.
+        ApiError: the environment lacks a variable that the client needs.
     """
     if choice is StoreClient.LEAN or (choice is StoreClient.AUTO and lean_is_safe(environment)):
         return json_api(service, environment)
-    from adapters.aws import sdk  # noqa: PLC0415 - takes longer than all else at a cold start
+    from adapters.aws import sdk  # noqa: PLC0415 - the slowest import of a cold start
 
     session = sdk.snapshot_session() if uses_snap_start(environment) else None
     return sdk.SdkApi(sdk.sdk_client(service, session))
@@ -96,7 +100,7 @@ def lean_is_safe(environment: Mapping[str, str]) -> bool:
 def json_api(
     service: str, environment: Mapping[str, str] = os.environ, timeouts: Timeouts = PROMPT
 ) -> JsonApi:
-    """The lean client: static credentials, region and endpoint from the SDK's own variables.
+    """Return the lean client, with static credentials, region and endpoint from the SDK's variables.
 
     Raises:
         NotConfigured: one of them is missing.

@@ -1,7 +1,7 @@
-"""What a call to AWS can come to but the answer that was asked for, whichever client makes it.
+"""Errors raised by either AWS client.
 
-ApiError                it was not and cannot be made: no credentials, no region, a wrong argument
-├── NoAnswer            nobody knows whether it took effect
+ApiError                the call cannot be made: no credentials, no region, a wrong argument
+├── NoAnswer            the effect of the call is unknown
 └── ErrorAnswer         the service answered with an error
 """
 
@@ -10,13 +10,13 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """The root of what a client raises, and what it raises where it can make no request."""
+    """The root of these errors, raised itself if the client cannot make a request."""
 
 
 class NoAnswer(ApiError):
-    """The service was not reached, did not answer in time, or what came is none of its answers.
+    """The service was not reached, did not answer in time, or sent an unreadable answer.
 
-    Whether the request took effect is unknown. The text is for logs, and names no value of the request.
+    The effect of the request is unknown. The text is for logs, and contains no value of the request.
     """
 
 
@@ -24,10 +24,10 @@ class ErrorAnswer(ApiError):
     """The service answered with an error.
 
     Attributes:
-        code: its name for it, such as `ConditionalCheckFailedException`; the status when it gave none.
+        code: the name of the error, such as `ConditionalCheckFailedException`; the status if it has none.
         status: the HTTP status.
-        item: what a failed condition of DynamoDB's met, in the SDK's shape.
-        request_id: the service's name for the call; empty when it gave none.
+        item: the item on which a condition of DynamoDB failed, in the SDK's shape.
+        request_id: the service's id of the call; empty if it has none.
     """
 
     def __init__(

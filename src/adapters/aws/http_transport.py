@@ -1,7 +1,7 @@
-"""HTTP/1.1 for exactly one kind of exchange: a small POST to one host, answered with a stated length.
+"""HTTP/1.1 for one kind of exchange: a small POST to one host, whose answer states its length.
 
-The standard library's `http.client` reads headers with its parser for e-mail, which costs more than
-all else in a request: docs/adr/0012-lean-client.md has the figures.
+The standard library's `http.client` parses headers as e-mail, which costs more than the rest of a request:
+docs/adr/0012-lean-client.md has the figures.
 """
 
 import select
@@ -19,11 +19,11 @@ from adapters.aws.timeouts import Timeouts
 
 MAX_HEAD_BYTES: Final = 16_384
 MAX_BODY_BYTES: Final = 1_048_576
-"""More than an item of DynamoDB's (400 KB) needs as JSON."""
+"""More than the JSON of the largest DynamoDB item (400 KB)."""
 
 MAX_IDLE_SECONDS: Final = 30
-"""How long an unused connection is trusted. Lambda freezes an idle function: what happened to its connections
-meanwhile may never arrive, and a request over a dead one waits in vain until its time is over."""
+"""How long an unused connection is trusted. Lambda freezes an idle function, which may miss that a connection
+was closed. A request over a dead connection waits until its timeout."""
 
 CHUNK_BYTES: Final = 65_536
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -31,12 +31,12 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where requests go.
+    """The address of a service.
 
     Attributes:
-        host: the name that the server's certificate must be for.
-        port: its port.
-        tls: whether the connection is encrypted; without it only for stores on the same machine.
+        host: the host name, which the server's certificate must have.
+        port: the port.
+        tls: whether the connection is encrypted; false only for stores on the same machine.
     """
 
     host: str
@@ -45,10 +45,10 @@ class Endpoint:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """The endpoint of a URL.
+        """Return the endpoint of a URL.
 
         Raises:
-            ValueError: it is not of http or https, or has no host, or a path.
+            ValueError: the URL has another scheme than http or https, no host, or a path.
         """
         parts = urlsplit(url)
         if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.path not in {"", "/"}:
@@ -57,7 +57,7 @@ class Endpoint:
 
     @property
     def authority(self) -> str:
-        """The host as a request names it."""
+        """The host and port in the form of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS["https" if self.tls else "http"] else f"{host}:{self.port}"
 
@@ -67,8 +67,8 @@ class Response(NamedTuple):
 
     Attributes:
         status: the HTTP status.
-        headers: the headers, their names in small letters.
-        body: all of the body.
+        headers: the headers, their names in lower case.
+        body: the whole body.
     """
 
     status: int
@@ -81,7 +81,7 @@ class _Kept(NamedTuple):
 
     Attributes:
         connection: the connection.
-        watch: looks whether there is something to read.
+        watch: polls for data to read.
         since: the epoch second of its last use. The monotonic clock may stop while a function is frozen.
     """
 
@@ -91,21 +91,21 @@ class _Kept(NamedTuple):
 
 
 class HttpTransport:
-    """Sends requests to one endpoint over connections that are kept open. Threads may share it.
+    """A transport to one endpoint, over connections that are kept open. Threads may share it.
 
-    A request is sent at most once. A kept connection is closed, not used, once its server has closed it or
-    it was idle for more than `MAX_IDLE_SECONDS`.
+    A request is sent at most once. A kept connection is closed, not used, once its server has closed it or it
+    was idle for more than `MAX_IDLE_SECONDS`.
 
     Args:
-        endpoint: where requests go.
-        timeouts: to connect, over all addresses of the host and with the TLS handshake; and to hear the whole
-            answer to a request. Looking up the host's name counts as connecting. The system's resolver has a
-            timeout of its own and cannot be interrupted: where it takes longer, nothing else is tried.
-        tls: how to check the server; by default against the system's authorities.
+        endpoint: the address of the service.
+        timeouts: to connect, including all addresses of the host and the TLS handshake; and to read the whole
+            answer. The name lookup counts as connecting. The system's resolver has a timeout of its own and
+            cannot be interrupted: if it takes longer, no address is tried.
+        tls: the check of the server's certificate; by default against the system's authorities.
         now: returns the epoch second.
 
     Attributes:
-        endpoint: where requests go.
+        endpoint: the address of the service.
     """
 
     def __init__(
@@ -120,14 +120,14 @@ class HttpTransport:
         self._read_seconds = timeouts.read_seconds
         self._tls = (tls or _system_authorities()) if endpoint.tls else None
         self._now = now
-        # The latest used is used next; `append` and `pop` are atomic, so it is never taken twice.
+        # The last one used is used next. `append` and `pop` are atomic, so no two threads take the same one.
         self._idle: list[_Kept] = []
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Response:
         """Send one request, and read its answer.
 
         Raises:
-            NoAnswer: there was none, or none that can be read. The request may have taken effect.
+            NoAnswer: there was no readable answer. The request may have taken effect.
         """
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         request = f"POST / HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
@@ -165,7 +165,7 @@ class HttpTransport:
             kept.connection.close()
 
     def _is_usable(self, kept: _Kept) -> bool:
-        """Return whether a request may be sent; where there is something to read, the server has closed."""
+        """Return whether a request may be sent. If there is data to read, the server has closed it."""
         return 0 <= self._now() - kept.since <= MAX_IDLE_SECONDS and not kept.watch.poll(0)
 
     def _connect(self) -> tuple[socket.socket, select.poll]:
@@ -186,7 +186,7 @@ class HttpTransport:
         return connection, watch
 
     def _connect_to_any(self, give_up: float) -> socket.socket:
-        """Connect to the first of the host's addresses that answers; each has its share of the time."""
+        """Connect to the first address of the host that answers; each has its share of the time."""
         addresses = socket.getaddrinfo(self.endpoint.host, self.endpoint.port, type=socket.SOCK_STREAM)
         failure = OSError("the host has no address")
         for untried, (*_, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
@@ -224,7 +224,7 @@ class HttpTransport:
 
 
 def _left(give_up: float) -> float:
-    """How many seconds are left until this moment of the monotonic clock."""
+    """Return the seconds left until this moment of the monotonic clock."""
     left = give_up - time.monotonic()
     if left <= 0:
         raise NoAnswer("it took too long")
@@ -233,7 +233,7 @@ def _left(give_up: float) -> float:
 
 @cache
 def _system_authorities() -> ssl.SSLContext:
-    """Read once for all transports: that takes many times as long as a request's own work."""
+    """Load the system's authorities once for all transports: it takes much longer than a request."""
     return ssl.create_default_context()
 
 
@@ -251,7 +251,7 @@ def _head(head: bytes) -> tuple[int, dict[str, str]]:
 
 
 def _length(headers: Mapping[str, str]) -> int:
-    """The stated length of the body; these services always state it."""
+    """Return the stated length of the body, which these services always state."""
     length = headers.get("content-length", "")
     if not (length.isascii() and length.isdecimal()) or "transfer-encoding" in headers:
         raise NoAnswer("an answer without a length")

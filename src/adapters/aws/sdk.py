@@ -1,6 +1,5 @@
-"""boto3's calls, their failures in the words of `errors`. Imported only where it is used: it loads slowly."""
+"""Calls by boto3, with failures as `errors`. Imported only where it is used, as it loads slowly."""
 
-import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
@@ -13,25 +12,26 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as SdkConnectionError
 from botocore.parsers import ResponseParserError
 
+from adapters.aws.checksum import check_crc32
 from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
 from adapters.aws.timeouts import PROMPT, Timeouts
 
 OK: Final = 200
 CONNECTIONS: Final = 64
-"""Connections kept open at most: one per thread that serves requests. A Lambda needs one."""
+"""The most connections that are kept open, one per serving thread. A Lambda needs one."""
 
-# Refused, reset, timed out, cut off, or an answer that is no answer of the service's.
+# Refused, reset, timed out, cut off, or an answer that the service did not send.
 _OUT_OF_REACH: Final = (SdkConnectionError, HTTPClientError, ResponseParserError)
 
 
 def sdk_client(service: str, session: boto3.Session | None = None, timeouts: Timeouts = PROMPT) -> Any:
-    """boto3's client of a service that speaks JSON: it makes one attempt per call, and keeps its connections.
+    """Return boto3's client of a JSON service. It makes one attempt per call, and keeps its connections.
 
-    Endpoint, region and credentials come from the SDK's usual places. Repeating a failed attempt is its
-    caller's business, who alone knows the request's deadline.
+    Endpoint, region and credentials come from the SDK's usual places. The caller repeats failed attempts, as
+    it has the deadline of the request.
 
     Raises:
-        ApiError: it cannot be made: no region, half of the credentials.
+        ApiError: the client cannot be made: no region, or incomplete credentials.
     """
     config = Config(
         connect_timeout=timeouts.connect_seconds,
@@ -50,10 +50,10 @@ def sdk_client(service: str, session: boto3.Session | None = None, timeouts: Tim
 
 @cache
 def snapshot_session() -> boto3.Session:
-    """Give a session whose clients may be in a snapshot: credentials are looked up for the first request.
+    """Return a session whose clients may be in a snapshot: they look up credentials at the first request.
 
-    A client of any other session looks them up while it is made. In a snapshot, that would be a network call
-    while a version is published, and every restored copy would begin with the credentials of that moment.
+    A client of any other session looks them up when it is made. In a snapshot, that would be a network call
+    while a version is published, and every restored copy would start with the credentials of that moment.
     """
     core = botocore.session.get_session()
     core.register_component("credential_provider", _LateProvider(core.get_component("credential_provider")))
@@ -61,7 +61,7 @@ def snapshot_session() -> boto3.Session:
 
 
 class _LateProvider:
-    """Stands in for botocore's chain of credential providers, which it asks when it must."""
+    """A stand-in for botocore's chain of credential providers, which it calls as late as possible."""
 
     def __init__(self, chain: Any) -> None:
         self._chain = chain
@@ -74,7 +74,7 @@ class _LateCredentials:
     """The part of botocore's `Credentials` that a client uses; the real ones renew themselves.
 
     Args:
-        look_up: gives the real ones, or None where there are none.
+        look_up: returns the real ones, or None if there are none.
     """
 
     def __init__(self, look_up: Callable[[], Any]) -> None:
@@ -124,14 +124,12 @@ def _error_answer(error: ClientError) -> ErrorAnswer:
 
 
 def _check_answer(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Check an answer before botocore parses it, which takes an empty or a damaged one for an empty object.
+    """Check an answer before botocore parses it, which reads an empty or damaged one as an empty object.
 
     Raises:
-        NoAnswer: it is damaged, or a success without a JSON object.
+        NoAnswer: the answer is damaged, or is a success without a JSON object.
     """
     body: bytes = response_dict["body"]
-    checksum = response_dict["headers"].get("x-amz-crc32")
-    if checksum is not None and checksum != str(zlib.crc32(body)):
-        raise NoAnswer("the answer was damaged on its way")
+    check_crc32(response_dict["headers"], body)
     if response_dict["status_code"] == OK and not body.lstrip().startswith(b"{"):
         raise NoAnswer("not a JSON object")

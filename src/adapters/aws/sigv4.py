@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for calls like DynamoDB's: always a POST of JSON to `/`, with the same few headers.
+"""AWS Signature Version 4 for services such as DynamoDB: a POST of JSON to `/`, always with the same headers.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -16,17 +16,17 @@ SERVICES: Final = {
     "dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"),
     "ssm": ("AmazonSSM", "application/x-amz-json-1.1"),
 }
-"""The services that speak so: what each calls itself before an operation's name, and what its JSON."""
+"""Services with such an API: the prefix of the operation in a header, and the content type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request is signed with.
+    """The credentials that sign a request.
 
     Attributes:
         access_key: the public part.
         secret_key: the secret part.
-        session_token: goes with credentials that end, as those of a role do.
+        session_token: belongs to credentials that expire, such as those of a role.
     """
 
     access_key: str
@@ -35,13 +35,13 @@ class Credentials:
 
 
 class Signer:
-    """Signs requests to one host.
+    """A signer of requests to one host.
 
     Args:
         credentials: valid for as long as this signer is used.
         region: the region that the host is in.
-        host: the host as the request names it, with its port where that is not the scheme's own.
-        service: one of those that speak so.
+        host: the Host header, with the port if it is not the default one.
+        service: one of `SERVICES`.
     """
 
     def __init__(self, credentials: Credentials, region: str, host: str, service: str = "dynamodb") -> None:
@@ -55,10 +55,10 @@ class Signer:
         self._token_line = "" if token is None else f"x-amz-security-token:{token}\n"
         names = ["content-type", "host", "x-amz-date", *map(str.lower, self._token_header), "x-amz-target"]
         self._signed_headers = ";".join(names)
-        self._day_and_mac = ("", KeyedDigest(b""))
+        self._day_and_mac = ("", KeyedDigest(b""))  # one value, as threads share it
 
     def headers(self, operation: str, body: bytes, now: float) -> dict[str, str]:
-        """Every header of a request for this operation with this body, made at this epoch second."""
+        """Return every header of a request for this operation with this body, made at this epoch second."""
         target = f"{self._target}.{operation}"
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         day = moment[:8]
@@ -82,7 +82,7 @@ class Signer:
         }
 
     def _mac(self, day: str) -> KeyedDigest:
-        """Begun with the day's key, which costs four digests. Day and this are one value, for threads."""
+        """Return the digest under the day's key, which costs four digests."""
         known, mac = self._day_and_mac
         if known != day:
             key = f"AWS4{self._credentials.secret_key}".encode()

@@ -1,1 +1,1 @@
-"""The users' streams in a DynamoDB table: one item per user, one conditional `UpdateItem` per write."""
+"""Users' streams in a DynamoDB table: one item per user, one conditional `UpdateItem` per write."""

@@ -8,11 +8,11 @@ from domain.streams import Snapshot
 
 
 class DynamoDbCensus:
-    """Goes through every item of the table.
+    """All items of the table.
 
     Args:
-        client: boto3's DynamoDB client, patient and with retries of its own.
-        table: the table's name.
+        client: boto3's DynamoDB client, with long timeouts and its own retries.
+        table: the name of the table.
     """
 
     def __init__(self, client: Any, table: str) -> None:
@@ -20,12 +20,12 @@ class DynamoDbCensus:
         self._table = table
 
     def estimate(self) -> int:
-        """DynamoDB's own count of items, which it renews about every six hours."""
+        """Return DynamoDB's count of items, which it updates about every six hours."""
         count: int = self._client.describe_table(TableName=self._table)["Table"]["ItemCount"]
         return count
 
     def states(self) -> Iterator[tuple[str, Snapshot]]:
-        """Each user with its state."""
+        """Yield each user with its state."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
         for page in pages:
             for item in page["Items"]:

@@ -1,6 +1,6 @@
-"""A domain write as one `UpdateItem` request: what it changes, and on what condition.
+"""A domain write as one `UpdateItem` request with a condition.
 
-The condition says what `domain.writes.permits` says, the update what `domain.writes.after` says.
+The condition is that of `domain.writes.permits`, the update that of `domain.writes.after`.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ from domain.writes import (
 
 
 def update_request(table: str, write: Write) -> dict[str, Any]:
-    """The arguments of the one `update_item` call that makes this write."""
+    """Return the `UpdateItem` request that makes this write."""
     update = Update()
     match write:
         case Admit():
@@ -68,7 +68,7 @@ def _admit(update: Update, write: Admit) -> None:
     if write.names is None:
         return
     _count_names(update, write.names, own, freed.ended)
-    if isinstance(write.newcomer, Lease):  # its last token may outlive its lease
+    if isinstance(write.newcomer, Lease):  # the last token of the name may outlive its lease
         spent = update.spent(write.newcomer.stream_id)
         until = update.number("until", write.newcomer.expires_at)
         update.require(f"(attribute_not_exists({spent}) OR {spent} <= {until})")
@@ -83,7 +83,7 @@ def _require_room(update: Update, count: Count, freed: Freed) -> None:
     slots = freed.slots if count.group is None else freed.slots_in(count.group)
     name = "bound" if count.group is None else f"bound_{attribute}"
     bound = f"{attribute} < {update.number(name, count.limit + slots)}"
-    if not slots and count.limit:  # where nothing is counted there is room, unless nobody has any
+    if not slots and count.limit:  # an absent count has room, unless the limit is 0
         bound = f"(attribute_not_exists({attribute}) OR {bound})"
     update.require(bound)
 
@@ -91,7 +91,7 @@ def _require_room(update: Update, count: Count, freed: Freed) -> None:
 def _count_groups(
     update: Update, joined: Sequence[str], left: Sequence[Lease | Ended], counts: Sequence[Count] = ()
 ) -> None:
-    """Count the groups that a stream joins and those that others leave, or set what was counted anew."""
+    """Count the groups that a stream joins and those that others leave, or set recounted counts."""
     anew = {
         count.group: count.becomes
         for count in counts
@@ -100,7 +100,7 @@ def _count_groups(
     differences = Counter(joined)
     differences.subtract(group_names(left))
     changed = [group for group, difference in differences.items() if difference]
-    for group in sorted({*changed, *anew}):  # DynamoDB rejects a request that names what it does not use
+    for group in sorted({*changed, *anew}):  # DynamoDB rejects a request with an unused name
         attribute = update.group(group)
         if group not in anew:
             update.add(attribute, differences[group])
@@ -112,7 +112,7 @@ def _count_groups(
 
 def _enter_named(update: Update, lease: Lease, freed: Freed) -> None:
     stream = update.stream(lease.stream_id)
-    if freed is NOTHING or lease.stream_id not in freed.names:  # else its own lease, overwritten as seen
+    if freed is NOTHING or lease.stream_id not in freed.names:  # else overwrite its own lease as it was seen
         update.require(f"attribute_not_exists({stream})")
     update.set(stream, update.value("lease", items.lease_value(lease)))
     if freed.anonymous.count:
@@ -136,7 +136,7 @@ def _enter_anonymous(update: Update, stream: AnonymousStream, freed: Freed) -> N
 
 
 def _free(update: Update, freed: Freed, *, keep: str | None = None) -> None:
-    """Remove the freed leases on the condition that they are as stated; `keep` is overwritten instead."""
+    """Remove the freed leases on the condition that they are as stated. `keep` is overwritten instead."""
     for place, lease in enumerate(freed.expired):
         stream = update.stream(lease.stream_id)
         seen = update.number(f"seen{place}", lease.expires_at)
@@ -154,7 +154,7 @@ def _free(update: Update, freed: Freed, *, keep: str | None = None) -> None:
 
 
 def _require_groups(update: Update, stream: str, groups: Sequence[str]) -> None:
-    """Require that a stream is in these groups and in no others: each of them loses it."""
+    """Require that a stream is in exactly these groups, as the count of each is lowered."""
     if groups:
         value = update.value(f"groups_{stream}", items.groups(groups))
         update.require(f"{stream}.{items.GROUPS} = {value}")
@@ -215,7 +215,7 @@ def _release(update: Update, write: Release) -> None:
 
 
 def _require_play(update: Update, stream: str, play: str) -> None:
-    """Require a stream that is of this play; one whose play is unknown is."""
+    """Require that a stream is of this play, or of an unknown one."""
     is_it = f"{stream}.{items.PLAY} = {update.value('of_play', items.string(play))}"
     update.require(f"(attribute_not_exists({stream}.{items.PLAY}) OR {is_it})")
 
@@ -235,7 +235,7 @@ def _repair(update: Update, write: Repair) -> None:
 
 
 def _count_names(update: Update, names: Names, own: str | None, ended: Sequence[Ended]) -> None:
-    """Count the name of the write's own stream, and keep those of the streams that it ends."""
+    """Count the name of the write's own stream, and keep the names of the streams that it ends."""
     match names:
         case Counted(bound):
             for place, stream in enumerate(ended):
@@ -284,7 +284,7 @@ def _remember(update: Update, mark: str) -> None:
     update.require(f"NOT {name} IN ({', '.join(items.MARKS)})")
     nothing = update.value("nothing", items.string(""))
     for older, newer in zip(items.MARKS[1:], items.MARKS, strict=False):
-        update.set(older, f"if_not_exists({newer}, {nothing})")  # a SET reads the values from before
+        update.set(older, f"if_not_exists({newer}, {nothing})")  # SET reads the old values
     update.set(newest, name)
 
 

@@ -1,4 +1,4 @@
-"""The one place where what a call to DynamoDB came to becomes one of the domain's errors."""
+"""The one conversion of failed calls to DynamoDB into errors of the domain."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
 from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled, StoreUnavailable
 
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"
-"""No failure: a write's condition did not hold, and the error brings the item that it met."""
+"""Not a failure: a write's condition did not hold, and the error holds the item."""
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 _THROTTLED: Final = frozenset(
@@ -24,7 +24,7 @@ _SERVER_ERROR: Final = 500
 
 
 def domain_error(error: ApiError) -> StoreError:
-    """What the failure means to the domain: named by its kind, and never in a client's own text."""
+    """Return the domain's error for a failed call. Its text is a code, never the text of a client."""
     if isinstance(error, ErrorAnswer):
         if error.code in _THROTTLED:
             return StoreThrottled(error.code)

@@ -1,20 +1,20 @@
-"""The item of one user, and how it reads as a `Snapshot`.
+"""The item of one user, and its conversion into a `Snapshot`.
 
 | attribute | type | meaning |
 |---|---|---|
 | `userId` | S | the table's key |
 | `streamCount` | N | slots taken: `anonymousCount` plus the number of `stream#…` attributes |
 | `anonymousCount` | N | slots taken by anonymous streams |
-| `anonymousExpiresAt` | N | epoch second after which those are presumed over |
+| `anonymousExpiresAt` | N | epoch second after which those are presumed to have ended |
 | `r0` … `r3` | S | the marks of the latest anonymous changes, newest first: a shift register |
 | `stream#<streamId>` | M | lease: `expiresAt`, `startedAt` N, `device`, `play`, `pathPrefix` S |
 | `group#<name>` | N | streams in a group: the number of leases that name it in `groups` |
-| `group#` | N | how many times counts of groups that old code had left too high were made anew |
+| `group#` | N | the number of recounts of groups whose counts old code had left too high |
 | `tokens` | SS | the names of all leases and all spent tokens; only where playback tokens are issued |
-| `spent#<streamId>` | N | epoch second at which the last token of a stream that is over ends |
-| `expiresAt` | N | DynamoDB's own TTL: sweeps idle items, and is trusted for nothing else |
+| `spent#<streamId>` | N | epoch second at which the last token of an ended stream expires |
+| `expiresAt` | N | DynamoDB's TTL, which deletes idle items, and has no other purpose |
 
-In a lease, `groups` and `displaced` (the streams that it displaced) are texts too, joined by commas.
+In a lease, `groups` and `displaced` (the streams that it displaced) are also texts, joined by commas.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,16 +49,16 @@ _NAMED: Final = (STREAM_PREFIX, SPENT_PREFIX, GROUP_PREFIX)
 MARKS: Final = tuple(f"r{place}" for place in range(REMEMBERED_MARKS))
 
 Item = Mapping[str, Mapping[str, Any]]
-"""An item in the SDK's own shape: attribute name to `{type: value}`."""
+"""An item in the SDK's shape: attribute name to `{type: value}`."""
 
 
 def number(value: int) -> dict[str, str]:
-    """A number in the SDK's shape."""
+    """Return a number in the SDK's shape."""
     return {"N": str(value)}
 
 
 def string(value: str) -> dict[str, str]:
-    """A string in the SDK's shape."""
+    """Return a string in the SDK's shape."""
     return {"S": value}
 
 
@@ -68,12 +68,12 @@ def strings(values: Iterable[str]) -> dict[str, list[str]]:
 
 
 def key(user_id: str) -> dict[str, dict[str, str]]:
-    """The key of a user's item."""
+    """Return the key of a user's item."""
     return {USER_ID: string(user_id)}
 
 
 def stream_attribute(stream_id: str) -> str:
-    """The name of the attribute that holds a named stream's lease."""
+    """Return the name of the attribute that holds a named stream's lease."""
     return STREAM_PREFIX + stream_id
 
 
@@ -88,7 +88,7 @@ def displaced(streams: Sequence[Displaced]) -> dict[str, str]:
 
 
 def lease_value(lease: Lease) -> dict[str, dict[str, dict[str, str]]]:
-    """A lease in the SDK's shape."""
+    """Return a lease in the SDK's shape."""
     fields = {EXPIRES_AT: number(lease.expires_at), STARTED_AT: number(lease.started_at)}
     texts = {DEVICE: lease.device, PLAY: lease.play, PATH_PREFIX: lease.path_prefix}
     fields |= {name: string(text) for name, text in texts.items() if text is not None}
@@ -100,7 +100,7 @@ def lease_value(lease: Lease) -> dict[str, dict[str, dict[str, str]]]:
 
 
 def snapshot(item: Item) -> Snapshot:
-    """A user's item as the domain sees it; an empty mapping is a user without any state."""
+    """Return a user's item as a snapshot. An empty mapping is a user without any state."""
     expiry = item.get(ANONYMOUS_EXPIRES_AT)
     leases: dict[str, Lease] = {}
     spent: dict[str, int] = {}
@@ -121,7 +121,7 @@ def snapshot(item: Item) -> Snapshot:
             expires_at=None if expiry is None else _int(expiry),
         ),
         leases=MappingProxyType(leases),
-        # A place that no mark has reached yet holds the empty string.
+        # A place without a mark yet holds the empty string.
         marks=tuple(item[name]["S"] for name in MARKS if name in item and item[name]["S"]),
         tokens=frozenset(item[TOKENS]["SS"]) if TOKENS in item else None,
         spent=MappingProxyType(spent),

@@ -1,48 +1,39 @@
-"""DynamoDB's calls, counted and timed."""
+"""Counts and times of DynamoDB's calls."""
 
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from adapters.aws.api import Operations
 from adapters.aws.errors import ErrorAnswer
-from adapters.dynamodb.client import DynamoDbApi
 from adapters.dynamodb.failures import CONDITION_FAILED
 from adapters.store_calls import StoreCalls
 
 
 class MeteredApi:
-    """A `DynamoDbApi` that writes down every call of another one.
+    """Operations of DynamoDB that record every call.
 
     Args:
         api: makes the calls.
-        calls: where they are written down.
-        monotonic: tells seconds that never go back.
+        calls: the record of them.
+        monotonic: returns seconds that never go back.
     """
 
     def __init__(
-        self, api: DynamoDbApi, calls: StoreCalls, monotonic: Callable[[], float] = time.monotonic
+        self, api: Operations, calls: StoreCalls, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._api = api
         self._calls = calls
         self._monotonic = monotonic
 
-    def update_item(self, **request: Any) -> Mapping[str, Any]:
-        """DynamoDB's `UpdateItem`."""
-        return self._metered(self._api.update_item, request)
-
-    def get_item(self, **request: Any) -> Mapping[str, Any]:
-        """DynamoDB's `GetItem`."""
-        return self._metered(self._api.get_item, request)
-
-    def _metered(
-        self, call: Callable[..., Mapping[str, Any]], request: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make one attempt at this operation."""
         calls = self._calls
         calls.count += 1
         begun = self._monotonic()
         request_id = ""
         try:
-            answer = call(**request)
+            answer = self._api.call(operation, request)
             request_id = answer.get("ResponseMetadata", {}).get("RequestId", "")
         except ErrorAnswer as error:
             calls.refused += error.code == CONDITION_FAILED

@@ -1,4 +1,4 @@
-"""One `UpdateItem` request, as it is put together."""
+"""A builder of one `UpdateItem` request."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from adapters.dynamodb import items
 
 
 class Update:
-    """Collects the parts of one `UpdateItem` request, and names and values as they are needed."""
+    """The parts of one `UpdateItem` request, with the names and values that they need."""
 
     def __init__(self) -> None:
         self._set: list[str] = []
@@ -29,7 +29,7 @@ class Update:
         return self._attribute(items.GROUP_PREFIX + name)
 
     def _attribute(self, attribute: str) -> str:
-        """Return its placeholder: a caller's text never becomes part of an expression."""
+        """Return the placeholder of an attribute: a caller's text never becomes part of an expression."""
         for placeholder, known in self._names.items():
             if known == attribute:
                 return placeholder
@@ -38,28 +38,28 @@ class Update:
         return placeholder
 
     def value(self, name: str, value: Any) -> str:
-        """Return a placeholder for a value in the SDK's shape; the name may hold that of an attribute."""
+        """Return a placeholder for a value in the SDK's shape. The name may contain that of an attribute."""
         placeholder = f":{name.replace('#', '')}"
         self._values[placeholder] = value
         return placeholder
 
     def number(self, name: str, value: int) -> str:
         """Return a placeholder for a number."""
-        # By far the most frequent kind: as `value` and `items.number` do, without their calls.
+        # By far the most frequent kind, so it inlines `value` and `items.number`.
         placeholder = f":{name.replace('#', '')}"
         self._values[placeholder] = {"N": str(value)}
         return placeholder
 
     def require(self, condition: str) -> None:
-        """Make the write land only where this holds too."""
+        """Add a condition that must hold too."""
         self._conditions.append(condition)
 
     def set(self, path: str, expression: str) -> None:
-        """Set a path to what the expression was before the write."""
+        """Set a path to the value that the expression has before the write."""
         self._set.append(f"{path} = {expression}")
 
     def remove(self, path: str) -> None:
-        """Remove a path; one that is not there is no error."""
+        """Remove a path, which need not exist."""
         self._remove.append(path)
 
     def add(self, attribute: str, difference: int) -> None:
@@ -68,11 +68,11 @@ class Update:
             self._add.append(f"{attribute} {self.number(f'add_{attribute}', difference)}")
 
     def add_string(self, attribute: str, text: str) -> None:
-        """Add a text to a set of strings, which may have it already."""
+        """Add a text to a set of strings, which may contain it already."""
         self._add.append(f"{attribute} {self.value(f'add_{attribute}', items.strings([text]))}")
 
     def request(self, table: str, user_id: str) -> dict[str, Any]:
-        """Return the arguments of the `update_item` call."""
+        """Return the request."""
         clauses = []
         for word, parts in (("SET", self._set), ("REMOVE", self._remove), ("ADD", self._add)):
             if parts:

@@ -66,14 +66,6 @@ class Store:
         self._seconds = seconds
         self.repository = DynamoDbStreamRepository(self, "streams", attempt_seconds=ATTEMPT_SECONDS)
 
-    def update_item(self, **request: Any) -> Mapping[str, Any]:
-        """Answer a write."""
-        return self._answer(request)
-
-    def get_item(self, **request: Any) -> Mapping[str, Any]:
-        """Answer a read."""
-        return self._answer(request)
-
     def deadline(self, seconds: float) -> Deadline:
         """A deadline on this clock."""
         return Deadline.after(seconds, self.clock)
@@ -86,7 +78,9 @@ class Store:
         """Read with so much time."""
         return self.repository.read("1", self.deadline(seconds))
 
-    def _answer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answer a call."""
+        assert operation in {"UpdateItem", "GetItem"}
         self.begun.append(self.clock.monotonic())
         self.requests.append(request)
         self.clock.advance(self._seconds)

@@ -18,15 +18,13 @@ class Store:
         self._clock = clock
         self._replies = list(replies)
 
-    def update_item(self, **_: Any) -> Mapping[str, Any]:
+    def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - scripted
         """Answer."""
         self._clock.advance(0.1)
         reply = self._replies.pop(0)
         if isinstance(reply, Exception):
             raise reply
         return reply
-
-    get_item = update_item
 
 
 def metered(*replies: Mapping[str, Any] | Exception) -> StoreCalls:
@@ -36,9 +34,9 @@ def metered(*replies: Mapping[str, Any] | Exception) -> StoreCalls:
     for reply in replies:
         if isinstance(reply, Exception):
             with pytest.raises(type(reply)):
-                api.update_item()
+                api.call("UpdateItem", {})
         else:
-            assert api.get_item() == reply
+            assert api.call("GetItem", {}) == reply
     return calls
 
 

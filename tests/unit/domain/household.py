@@ -1,6 +1,6 @@
 """A user's players before the use cases, and what their answers tell."""
 
-from domain.limiter import Answer, StreamLimiter
+from domain.limiter import Answer, Reply, StreamLimiter
 from domain.policy import Policy
 from domain.ports import TokenIssuer
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
@@ -19,15 +19,15 @@ class Household:
 
     def start(self, name: str, limit: int = 3, replaces: str | None = None) -> Answer:
         """Start a named stream."""
-        return self.limiter.start(StartNamed(USER, name, limit, replaces=replaces))
+        return verified(self.limiter.start(StartNamed(USER, name, limit, replaces=replaces)))
 
     def start_anonymous(self, key: str, limit: int = 3) -> Answer:
         """Start a stream without a name."""
-        return self.limiter.start(StartAnonymous(USER, key, limit))
+        return verified(self.limiter.start(StartAnonymous(USER, key, limit)))
 
     def beat(self, name: str) -> Answer:
         """Send a named stream's heartbeat."""
-        return self.limiter.heartbeat(Heartbeat(USER, name))
+        return verified(self.limiter.heartbeat(Heartbeat(USER, name)))
 
     def end(self, name: str) -> Answer:
         """End a named stream."""
@@ -39,13 +39,18 @@ class Household:
 
     def live(self) -> LiveStreams:
         """Who is watching."""
-        return live(self.limiter.list_streams(ListStreams(USER, 3)))
+        return self.limiter.list_streams(ListStreams(USER, 3)).live
 
 
-def live(answer: Answer) -> LiveStreams:
-    """The live streams that an answer tells of."""
-    assert answer.live is not None
-    return answer.live
+def verified(reply: Reply) -> Answer:
+    """Return the reply of a service whose store can be reached."""
+    assert isinstance(reply, Answer)
+    return reply
+
+
+def live(reply: Reply) -> LiveStreams:
+    """Return the live streams that a reply shows."""
+    return verified(reply).live
 
 
 def names(streams: LiveStreams) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Final
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from domain.attempt import Attempt
 from domain.bounds import AsSeen, Bound
 from domain.decisions import Decision, Try, decide_start
 from domain.gone import mark
@@ -100,7 +101,7 @@ class Case:
 
     def decide(self) -> Decision:
         """The decision."""
-        return decide_start(self.state, self.request, self.policy, self.now)
+        return decide_start(Attempt(self.state, self.request, self.policy, self.now))
 
     @property
     def replaced(self) -> str | None:

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from domain.attempt import Attempt
 from domain.bounds import Bound
 from domain.decisions import Decision, Refuse, Settled, Try, decide_start, first_heartbeat, first_start
 from domain.gone import mark
@@ -33,7 +34,7 @@ def decide(
     seen: Snapshot, request: StartNamed | StartAnonymous, policy: Policy = POLICY, now: float = NOW
 ) -> Decision:
     """The decision, by default at the moment that all states here are told from."""
-    return decide_start(seen, request, policy, now)
+    return decide_start(Attempt(seen, request, policy, now))
 
 
 class TestReplay:

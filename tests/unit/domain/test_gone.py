@@ -2,11 +2,13 @@ from dataclasses import replace
 
 import pytest
 
+from domain.attempt import Attempt
 from domain.decisions import Gone, Try, decide_heartbeat, decide_start, first_start
 from domain.errors import StreamGone
 from domain.gone import MARK_LENGTH, MOST_DISPLACED, mark
 from domain.policy import OnLimit, Policy
 from domain.requests import EndNamed, Heartbeat, StartNamed
+from domain.situation import Situation
 from domain.streams import Displaced, GoneReason, Lease, Snapshot
 from domain.writes import Admit, Extend
 from tests.unit.domain.household import Household
@@ -22,7 +24,7 @@ def new(replaces: str | None = None, limit: int = 3, groups: tuple[str, ...] = (
 
 def remembered(seen: Snapshot, request: StartNamed, policy: Policy = POLICY) -> tuple[Displaced, ...]:
     """What the newcomer's lease remembers."""
-    decision = decide_start(seen, request, policy, NOW)
+    decision = decide_start(Attempt(seen, request, policy, NOW))
     assert isinstance(decision, Try)
     match decision.write:
         case Admit(newcomer=Lease(displaced=displaced)) | Extend(displaced=displaced):
@@ -38,7 +40,7 @@ def by(device: str | None, *displaced: Displaced, age: int = 0) -> Lease:
 def why(*leases: Lease, play: str | None = "load-1", spent: tuple[str, ...] = ()) -> Gone:
     """Why the stream `old` is gone, as a heartbeat of this play learns of it."""
     seen = replace(state(*leases), spent=dict.fromkeys(spent, NOW + 9))
-    decision = decide_heartbeat(seen, Heartbeat(USER, "old", play), POLICY, NOW)
+    decision = decide_heartbeat(Situation(seen, Heartbeat(USER, "old", play), POLICY, NOW))
     assert isinstance(decision, Gone)
     return decision
 

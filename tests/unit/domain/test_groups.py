@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from domain.attempt import Attempt
 from domain.bounds import AsSeen, Bound
 from domain.decisions import Decision, Refuse, Settled, Try, decide_end, decide_start, first_end, first_start
 from domain.errors import LimitReached, StoreUnavailable
@@ -12,11 +13,12 @@ from domain.group_counts import RECOUNTS, is_miscounted, recount
 from domain.limiter import StreamLimiter
 from domain.policy import Enforcement, OnLimit, OnStoreFailure, Outcome, Policy
 from domain.requests import EndNamed, StartAnonymous, StartNamed
+from domain.situation import Situation
 from domain.streams import AnonymousSlots, Lease, Snapshot
 from domain.token_names import Recounted
 from domain.writes import NOTHING, Admit, Ended, Freed, Release, after, permits
 from testing.fakes import FailingRepository, FakeClock
-from tests.unit.domain.household import Household, names
+from tests.unit.domain.household import Household, names, verified
 from tests.unit.domain.states import NOW, POLICY, RETAIN, USER, dead, lease, state
 
 EVICT = Policy(on_limit=OnLimit.EVICT_OLDEST)
@@ -49,7 +51,7 @@ def grouped(*leases: Lease, anonymous: int = 0, anonymous_left: int = 900, **cou
 
 def decide(seen: Snapshot, request: StartNamed | StartAnonymous, policy: Policy = POLICY) -> Decision:
     """Return the decision of now."""
-    return decide_start(seen, request, policy, NOW)
+    return decide_start(Attempt(seen, request, policy, NOW))
 
 
 def admitted(decision: Decision, seen: Snapshot) -> tuple[Outcome, Admit]:
@@ -343,7 +345,7 @@ class TestEnd:
         """Where the player named none, or others."""
         seen = grouped(uhd("a"), uhd("b"))
         for groups in ((), ("away",)):
-            decision = decide_end(seen, EndNamed(USER, "a", "load-1", groups), POLICY, NOW)
+            decision = decide_end(Situation(seen, EndNamed(USER, "a", "load-1", groups), POLICY, NOW))
             write = Release(USER, "a", RETAIN, "load-1", groups=("uhd",))
             assert decision == Try(write, Outcome.ENDED)
             assert after(seen, write).groups == {"uhd": 1}
@@ -352,7 +354,7 @@ class TestEnd:
         """Nor of one that another page load started again."""
         seen = grouped(replace(uhd("a"), play="load-2"))
         for request in (EndNamed(USER, "b"), EndNamed(USER, "a", "load-1")):
-            assert decide_end(seen, request, POLICY, NOW) == Settled(Outcome.ALREADY_ENDED)
+            assert decide_end(Situation(seen, request, POLICY, NOW)) == Settled(Outcome.ALREADY_ENDED)
 
 
 class TestHouseholds:
@@ -396,7 +398,7 @@ class TestHouseholds:
         """It reclaims and evicts none by giving up its own."""
         home = Household()
         home.limiter.start(start("tv"))
-        answer = home.limiter.start(start("tv", "uhd"))
+        answer = verified(home.limiter.start(start("tv", "uhd")))
         assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.REPLACED, 0, 0)
 
     def test_an_eviction_in_a_group_is_counted(self) -> None:
@@ -406,7 +408,7 @@ class TestHouseholds:
         home.clock.advance(92)
         for name in ("old", "a"):
             home.limiter.start(start(name, "uhd", uhd=3, limit=9))
-        answer = home.limiter.start(start("new", "uhd", limit=9, replaces="old"))
+        answer = verified(home.limiter.start(start("new", "uhd", limit=9, replaces="old")))
         assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.EVICTED, 1, 1)
 
     def test_shadow_says_which_limit_would_have_refused(self) -> None:
@@ -414,8 +416,8 @@ class TestHouseholds:
         home = Household(SHADOW)
         home.limiter.start(start("over", "uhd"))
         home.clock.advance(92)
-        first = home.limiter.start(start("tv", "uhd"))
-        second = home.limiter.start(start("phone", "uhd"))
+        first = verified(home.limiter.start(start("tv", "uhd")))
+        second = verified(home.limiter.start(start("phone", "uhd")))
         assert (first.full, second.full) == (None, Bound(1, "uhd"))
 
     @pytest.mark.parametrize("enforcement", Enforcement)

@@ -9,8 +9,9 @@ from domain.decisions import Settled, Try, decide_end, first_end, first_start
 from domain.errors import LimitReached
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, StartNamed
+from domain.situation import Situation
 from domain.writes import Admit, Ended, Release
-from tests.unit.domain.household import Household, live
+from tests.unit.domain.household import Household, live, verified
 from tests.unit.domain.states import NOW, POLICY, RETAIN, USER, lease, state
 
 ONE_UHD = (Bound(1, "uhd"),)
@@ -47,9 +48,9 @@ class TestStart:
     def test_shadow_tells_the_limit_that_would_have_refused(self) -> None:
         """And an ordinary start tells none."""
         home = Household(Policy(enforcement=Enforcement.SHADOW))
-        assert home.limiter.start(uhd("a")).full is None
-        assert home.limiter.start(uhd("a")).full is None, "a repeat"
-        above = home.limiter.start(uhd("b"))
+        assert verified(home.limiter.start(uhd("a"))).full is None
+        assert verified(home.limiter.start(uhd("a"))).full is None, "a repeat"
+        above = verified(home.limiter.start(uhd("b")))
         assert (above.outcome, above.full) == (Outcome.WOULD_REFUSE, Bound(1, "uhd"))
 
     def test_the_lease_is_in_its_groups(self, home: Household) -> None:
@@ -69,7 +70,7 @@ class TestStart:
         """It keeps its slot and the moment that it began, and is neither reclaimed nor evicted."""
         home.start("a")
         home.clock.advance(20)
-        changed = home.limiter.start(uhd("a"))
+        changed = verified(home.limiter.start(uhd("a")))
         assert (changed.outcome, changed.reclaimed, changed.evicted) == (Outcome.REPLACED, 0, 0)
         assert changed.lease is not None
         assert (changed.lease.started_at, changed.lease.expires_at) == (NOW, NOW + 110)
@@ -82,7 +83,7 @@ class TestStart:
         home = Household(Policy(on_limit=OnLimit.EVICT_OLDEST))
         home.limiter.start(uhd("a"))
         home.start("b")
-        answer = home.limiter.start(uhd("c", replaces="b"))
+        answer = verified(home.limiter.start(uhd("c", replaces="b")))
         assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.EVICTED, 0, 1)
         assert [stream.stream_id for stream in live(answer).leases] == ["c"]
 
@@ -113,13 +114,13 @@ class TestEnd:
         policy = Policy(token_overlap=2)
         grouped = replace(lease("a"), groups=("hdr",), play="load-1")
         write = Release(USER, "a", RETAIN, "load-1", spends=True, groups=("hdr",))
-        assert decide_end(state(grouped), request, policy, NOW) == Try(write, Outcome.ENDED)
+        assert decide_end(Situation(state(grouped), request, policy, NOW)) == Try(write, Outcome.ENDED)
         assert first_end(request, policy, NOW) == Try(replace(write, groups=("sd",)), Outcome.ENDED)
 
     def test_what_is_not_there_or_of_another_play_has_ended(self) -> None:
         """Nothing is left to write."""
         request = EndNamed(USER, "a", "load-1")
         ended = Settled(Outcome.ALREADY_ENDED)
-        assert decide_end(state(lease("b")), request, POLICY, NOW) == ended
+        assert decide_end(Situation(state(lease("b")), request, POLICY, NOW)) == ended
         reloaded = replace(lease("a"), groups=("uhd",), play="load-2")
-        assert decide_end(state(reloaded), request, POLICY, NOW) == ended
+        assert decide_end(Situation(state(reloaded), request, POLICY, NOW)) == ended

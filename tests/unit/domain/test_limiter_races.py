@@ -4,7 +4,7 @@ import pytest
 
 from adapters.in_memory import InMemoryStreamRepository
 from domain.errors import LimitReached, StoreContended
-from domain.limiter import DEADLINE_SECONDS, MAX_ROUNDS, Answer, StreamLimiter
+from domain.limiter import DEADLINE_SECONDS, MAX_ROUNDS, Reply, StreamLimiter
 from domain.policy import OnLimit, OnStoreFailure, Outcome, Policy
 from domain.ports import Deadline, Landed, Rejected
 from domain.requests import StartNamed
@@ -35,7 +35,7 @@ class Race:
         """A late heartbeat, sent long ago: the dead lease stays dead, and is not the one that was seen."""
         return self.write(Extend(USER, "old", NOW + 91 + round_, None))
 
-    def start(self, other: Callable[[int], object], policy: Policy = OPEN) -> tuple[Answer, int]:
+    def start(self, other: Callable[[int], object], policy: Policy = OPEN) -> tuple[Reply, int]:
         """Start `new` in this race: the answer, and the number of writes that it took."""
         racing = RacingRepository(self.store, other)
         answer = StreamLimiter(racing, self.clock, policy).start(StartNamed(USER, "new", 1))

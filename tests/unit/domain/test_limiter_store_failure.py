@@ -10,7 +10,7 @@ from domain.errors import (
     StoreThrottled,
     StoreUnavailable,
 )
-from domain.limiter import Answer, StreamLimiter
+from domain.limiter import StreamLimiter, Unverified
 from domain.policy import Enforcement, OnStoreFailure, Outcome, Policy
 from domain.requests import (
     EndAnonymous,
@@ -42,17 +42,17 @@ class TestStoreFailure:
         """With the lease that it would have had, and without a count."""
         answer = Away(StoreUnavailable()).limiter.start(StartNamed(USER, "a", 3, device="tv"))
         lease = Lease("a", NOW, NOW + 91, "tv")
-        assert answer == Answer(Outcome.UNVERIFIED, None, lease, NOW + 0.5)
+        assert answer == Unverified(lease, NOW + 0.5)
 
     def test_open_admits_an_anonymous_start_unverified(self) -> None:
         """There is no lease to tell of."""
         answer = Away(StoreUnavailable()).limiter.start(StartAnonymous(USER, "1", 3))
-        assert answer == Answer(Outcome.UNVERIFIED, None, None, NOW + 0.5)
+        assert answer == Unverified(None, NOW + 0.5)
 
     def test_open_answers_a_heartbeat_unverified(self) -> None:
         """The player goes on, with a lease as long as ever."""
         answer = Away(StoreUnavailable()).limiter.heartbeat(Heartbeat(USER, "a"))
-        assert answer == Answer(Outcome.UNVERIFIED, None, Lease("a", NOW, NOW + 91), NOW + 0.5)
+        assert answer == Unverified(Lease("a", NOW, NOW + 91), NOW + 0.5)
 
     @pytest.mark.parametrize("start", [StartNamed(USER, "a", 0), StartAnonymous(USER, "1", 0)])
     def test_open_keeps_the_blocked_out(self, start: StartNamed | StartAnonymous) -> None:

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 
 from adapters.in_memory import InMemoryStreamRepository
 from domain.errors import LimitReached, NoActiveStream, StreamGone
-from domain.limiter import Answer, StreamLimiter
+from domain.limiter import Reply, StreamLimiter
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.ports import Deadline
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed, StartRequest
@@ -178,7 +178,7 @@ class Players(RuleBasedStateMachine):
         assert lease is not None
         self.promised[lease.stream_id] = lease.expires_at
 
-    def twice(self, call: Callable[[], Answer]) -> Answer:
+    def twice(self, call: Callable[[], Reply]) -> Reply:
         """Make a call and repeat it: the repeat changes no slot. Returns the first answer."""
         answer = call()
         state = self.state()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from domain.attempt import Attempt
 from domain.bounds import Bound
 from domain.decisions import (
     Gone,
@@ -19,6 +20,7 @@ from domain.errors import StoreUnavailable, StreamGone, TokensUnavailable, TooMa
 from domain.limiter import StreamLimiter
 from domain.policy import Enforcement, OnLimit, OnStoreFailure, Outcome, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartNamed
+from domain.situation import Situation
 from domain.streams import Lease, Snapshot, SpentToken
 from domain.token_names import Counted, Recounted
 from domain.writes import Admit, Extend
@@ -53,7 +55,7 @@ class TestWhatIsOver:
         """Though there is a slot beside it, or it is the stream that is replaced: its token is over."""
         limit = 1 if replaces else 2
         seen = counted(dead("a"), spent=dict.fromkeys("bcd"[: limit + 1], 9))
-        write = admitted(decide_start(seen, named(limit, replaces=replaces), TOKENS, NOW))
+        write = admitted(decide_start(Attempt(seen, named(limit, replaces=replaces), TOKENS, NOW)))
         assert (write.freed.expired, write.freed.ended) == ((dead("a"),), ())
         assert isinstance(write.names, Recounted)
         assert write.names.names == {"new", *seen.spent}
@@ -157,14 +159,14 @@ class TestStart:
     def test_spent_tokens_that_are_over_are_forgotten(self) -> None:
         """At their expiry and the grace, not a second before; the names are counted anew."""
         seen = counted(lease("a"), spent={"b": -2, "c": -1, "d": 5, "e": 9})
-        write = admitted(decide_start(seen, named(), TOKENS, NOW))
+        write = admitted(decide_start(Attempt(seen, named(), TOKENS, NOW)))
         over = (SpentToken("b", NOW - 2),)
         assert write.names == Recounted(seen.tokens, frozenset({"a", "c", "d", "e", "new"}), over)
 
     def test_expired_leases_are_reclaimed_with_their_names(self) -> None:
         """A lease that is over has no token any more."""
         seen = counted(dead("a"), lease("b"), lease("c"), spent={"d": 9})
-        decision = decide_start(seen, named(), TOKENS, NOW)
+        decision = decide_start(Attempt(seen, named(), TOKENS, NOW))
         write = admitted(decision)
         assert write.freed.expired == (dead("a"),)
         assert write.names == Recounted(seen.tokens, frozenset({"b", "c", "d", "new"}), ())
@@ -172,7 +174,7 @@ class TestStart:
     def test_a_stale_spent_token_beside_a_lease_goes_with_the_lease(self) -> None:
         """Old code, which knows of no spent tokens, lets a name start beside its own."""
         seen = counted(dead("a"), lease("b"), lease("c"), spent={"a": -5, "b": -5, "x": 9})
-        write = admitted(decide_start(seen, named(), TOKENS, NOW))
+        write = admitted(decide_start(Attempt(seen, named(), TOKENS, NOW)))
         assert write.names == Recounted(
             seen.tokens, frozenset({"b", "c", "x", "new"}), (SpentToken("a", NOW - 5),)
         )
@@ -180,58 +182,58 @@ class TestStart:
     def test_a_name_that_starts_again_keeps_the_later_expiry(self) -> None:
         """By a host whose clock is behind, the last token ends later than the lease would."""
         seen = counted(spent={"new": 91, "b": 9})
-        write = admitted(decide_start(seen, named(), TOKENS, NOW))
+        write = admitted(decide_start(Attempt(seen, named(), TOKENS, NOW)))
         assert write.newcomer == Lease("new", NOW, NOW + 91)
         assert write.names == Recounted(seen.tokens, frozenset({"new", "b"}), ())
 
     def test_a_state_that_was_never_counted_is_counted_first(self) -> None:
         """As after a key was configured for the first time."""
         seen = state(lease("a"), lease("b"))
-        write = admitted(decide_start(seen, named(), TOKENS, NOW))
+        write = admitted(decide_start(Attempt(seen, named(), TOKENS, NOW)))
         assert write.names == Recounted(None, frozenset({"a", "b", "new"}), ())
 
     def test_room_is_found_again_by_the_plain_write(self) -> None:
         """The state moved meanwhile: nothing has to be counted anew."""
-        write = admitted(decide_start(counted(lease("a")), named(), TOKENS, NOW))
+        write = admitted(decide_start(Attempt(counted(lease("a")), named(), TOKENS, NOW)))
         assert write.names == Counted(5)
 
     def test_the_wait_is_for_as_many_as_it_takes(self) -> None:
         """The spent tokens that end first, with the grace; leases are not waited for."""
         spent = {"s": 40, "t": 20, "u": 30, "v": 50}
         seen = counted(lease("a", left=10), spent=spent)
-        assert decide_start(seen, named(), TOKENS, NOW) == Postpone(NOW + 22)
-        assert decide_start(seen, named(limit=2), TOKENS, NOW) == Postpone(NOW + 32)
+        assert decide_start(Attempt(seen, named(), TOKENS, NOW)) == Postpone(NOW + 22)
+        assert decide_start(Attempt(seen, named(limit=2), TOKENS, NOW)) == Postpone(NOW + 32)
 
     def test_a_full_limit_is_refused_before_the_token_bound(self) -> None:
         """Nobody is told to come again in a while for a slot that is not free then."""
         seen = counted(lease("a"), lease("b"), lease("c"), spent={"d": 9, "e": 9})
-        assert decide_start(seen, named(), TOKENS, NOW) == Refuse(Bound(3))
+        assert decide_start(Attempt(seen, named(), TOKENS, NOW)) == Refuse(Bound(3))
 
     def test_eviction_has_its_own_bound(self) -> None:
         """The evicted stream's token counts; with fewer slots than streams, all of those count."""
         three = (lease("a", age=3), lease("b", age=2), lease("c", age=1))
         one_spent = counted(*three, spent={"d": 9})
-        decision = decide_start(one_spent, named(), EVICT, NOW)
+        decision = decide_start(Attempt(one_spent, named(), EVICT, NOW))
         assert isinstance(decision, Try)
         assert decision.outcome is Outcome.EVICTED
         assert admitted(decision).freed.ended_names == ("a",)
         assert admitted(decision).names == Recounted(one_spent.tokens, frozenset("abcd") | {"new"}, ())
-        assert decide_start(counted(*three, spent={"d": 9, "e": 19}), named(), EVICT, NOW) == Postpone(
-            NOW + 11
-        )
-        lowered = decide_start(one_spent, named(limit=1), EVICT, NOW)
+        assert decide_start(
+            Attempt(counted(*three, spent={"d": 9, "e": 19}), named(), EVICT, NOW)
+        ) == Postpone(NOW + 11)
+        lowered = decide_start(Attempt(one_spent, named(limit=1), EVICT, NOW))
         assert admitted(lowered).freed.ended_names == ("a", "b", "c")
 
     def test_an_anonymous_newcomer_adds_no_name(self) -> None:
         """It has no token: it is not put off, and takes the names of what it reclaims out."""
         seen = counted(dead("a"), lease("b"), spent=dict.fromkeys("stuv", 9))
-        write = admitted(decide_start(seen, StartAnonymous(USER, "1", 2), TOKENS, NOW))
+        write = admitted(decide_start(Attempt(seen, StartAnonymous(USER, "1", 2), TOKENS, NOW)))
         assert write.names == Recounted(seen.tokens, frozenset("bstuv"), ())
 
     def test_shadow_forgets_the_oldest_beyond_its_own_bound(self) -> None:
         """Twenty names and the overlap are counted; nobody is put off."""
         spent = {f"s{place}": place + 1 for place in range(23)}
-        decision = decide_start(counted(lease("a"), spent=spent), named(), SHADOW, NOW)
+        decision = decide_start(Attempt(counted(lease("a"), spent=spent), named(), SHADOW, NOW))
         assert isinstance(decision, Try)
         assert decision.outcome is Outcome.WOULD_REFUSE
         names = admitted(decision).names
@@ -241,10 +243,10 @@ class TestStart:
 
     def test_a_repeat_is_settled_only_where_its_name_is_counted(self) -> None:
         """Else the repeat renews the lease and counts all names."""
-        assert decide_start(counted(lease("new")), named(), TOKENS, NOW) == Settled(Outcome.REPLAYED)
+        assert decide_start(Attempt(counted(lease("new")), named(), TOKENS, NOW)) == Settled(Outcome.REPLAYED)
         uncounted = state(lease("new"), lease("b"))
         renewal = Extend(USER, "new", NOW + 90, RETAIN, names=Recounted(None, frozenset({"new", "b"}), ()))
-        assert decide_start(uncounted, named(), TOKENS, NOW) == Try(renewal, Outcome.REPLAYED)
+        assert decide_start(Attempt(uncounted, named(), TOKENS, NOW)) == Try(renewal, Outcome.REPLAYED)
 
     @pytest.mark.parametrize(("play", "path_prefix"), [("load-2", None), (None, "/film/")])
     def test_a_start_of_another_play_writes_its_own(self, play: str | None, path_prefix: str | None) -> None:
@@ -252,9 +254,9 @@ class TestStart:
         seen = state(replace(lease("new"), play="load-1", path_prefix="/series/"))
         start = replace(named(), play=play, path_prefix=path_prefix)
         renewal = Extend(USER, "new", NOW + 90, RETAIN, play=play, path_prefix=path_prefix)
-        assert decide_start(seen, start, Policy(), NOW) == Try(renewal, Outcome.REPLAYED)
+        assert decide_start(Attempt(seen, start, Policy(), NOW)) == Try(renewal, Outcome.REPLAYED)
         same = replace(named(), play="load-1", path_prefix="/series/")
-        assert decide_start(seen, same, Policy(), NOW) == Settled(Outcome.REPLAYED)
+        assert decide_start(Attempt(seen, same, Policy(), NOW)) == Settled(Outcome.REPLAYED)
 
 
 class TestHeartbeat:
@@ -273,14 +275,16 @@ class TestHeartbeat:
         seen = replace(state(lease("a", left=95), lease("b")), tokens=frozenset({"b"}))
         names = Recounted(frozenset({"b"}), frozenset({"a", "b"}), ())
         extend = Extend(USER, "a", NOW + 95, RETAIN, of_play="load-1", names=names)
-        assert decide_heartbeat(seen, self.beat, TOKENS, NOW) == Try(extend, Outcome.EXTENDED)
-        assert decide_heartbeat(seen, self.beat, Policy(), NOW) == Settled(Outcome.EXTENDED)
+        assert decide_heartbeat(Situation(seen, self.beat, TOKENS, NOW)) == Try(extend, Outcome.EXTENDED)
+        assert decide_heartbeat(Situation(seen, self.beat, Policy(), NOW)) == Settled(Outcome.EXTENDED)
 
     def test_a_stream_of_another_play_is_gone(self) -> None:
         """As is one that is not there."""
         for seen in (counted(replace(lease("a"), play="load-2")), counted(lease("b"))):
-            assert decide_heartbeat(seen, self.beat, TOKENS, NOW) == Gone()
-        assert decide_heartbeat(counted(lease("a")), self.beat, TOKENS, NOW) == Settled(Outcome.EXTENDED)
+            assert decide_heartbeat(Situation(seen, self.beat, TOKENS, NOW)) == Gone()
+        assert decide_heartbeat(Situation(counted(lease("a")), self.beat, TOKENS, NOW)) == Settled(
+            Outcome.EXTENDED
+        )
 
 
 class TestTokens:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -151,14 +152,12 @@ def test_an_event_tells_of_the_calls_to_the_store(capsys: Output) -> None:
         def __init__(self) -> None:
             self.calls = 0
 
-        def update_item(self, **_: Any) -> dict[str, Any]:
+        def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - refuses all
             """Refuse the write."""
             self.calls += 1
             lease = {"M": {"startedAt": {"N": "1"}, "expiresAt": {"N": str(self.calls)}}}
             item = {"streamCount": {"N": "1"}, "stream#x": lease}
             raise ErrorAnswer("ConditionalCheckFailedException", 400, item, f"R{self.calls}")
-
-        get_item = update_item
 
     calls, clock = StoreCalls(), FakeClock()
     repository = DynamoDbStreamRepository(MeteredApi(Refusing(), calls), "streams", attempt_seconds=1)
