@@ -1,4 +1,4 @@
-"""A user's players before the use cases, and what their answers tell."""
+"""One user's players in front of the use cases, and views of the answers."""
 
 from domain.limiter import Answer, StreamLimiter
 from domain.policy import Policy
@@ -10,7 +10,7 @@ from tests.unit.domain.states import NOW, USER
 
 
 class Household:
-    """One user's players, the service that they speak to, and what it asked of its store."""
+    """One user's players, the service that they call, and the calls that it made to its store."""
 
     def __init__(self, policy: Policy = Policy(), tokens: TokenIssuer | None = None) -> None:  # noqa: B008 - frozen
         self.store = RecordingRepository()
@@ -38,16 +38,16 @@ class Household:
         return self.limiter.end(EndAnonymous(USER, key))
 
     def live(self) -> LiveStreams:
-        """Who is watching."""
+        """Return the live streams that a list shows."""
         return live(self.limiter.list_streams(ListStreams(USER, 3)))
 
 
 def live(answer: Answer) -> LiveStreams:
-    """The live streams that an answer tells of."""
+    """Return the live streams of an answer."""
     assert answer.live is not None
     return answer.live
 
 
 def names(streams: LiveStreams) -> list[str]:
-    """What they are called."""
+    """Return the names of these streams."""
     return [lease.stream_id for lease in streams.leases]
