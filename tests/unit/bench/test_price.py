@@ -82,7 +82,7 @@ def test_quotas_of_the_gateway_are_not_for_what_passes_it_by() -> None:
 
 
 def test_a_price_of_function_urls_would_count() -> None:
-    """At $1 a million requests to function URLs, which are free today, 87,235 million heartbeats cost that."""
+    """With function URLs, free today, at $1 a million requests, 87,235 million heartbeats would cost that."""
     dearer: dict[str, Any] = {**PRICES, "lambda": {**PRICES["lambda"], "function_url_million": 1.00}}
     audience = Audience(1_000_000, heartbeat_url=True)
     more = capacity(audience, dearer).dollars - capacity(audience, PRICES).dollars

@@ -1,4 +1,4 @@
-"""The buckets that `make remote-state` accepts. No emulator checks the expected owner: S3 is simulated here."""
+"""The buckets that `make remote-state` accepts. No emulator checks the expected owner: S3 is faked here."""
 
 import threading
 from collections.abc import Iterator
