@@ -98,7 +98,7 @@ def test_the_saved_queries_ask_for_fields_that_events_have() -> None:
 
 
 def test_the_access_log_is_documented() -> None:
-    """The page has each of the log's fields with its variable, and each metric with the status that it counts."""
+    """The page has each of the log's fields with its variable, and each metric with its counted status."""
     fields = {
         name: cells[0].strip("`") for name, cells in documented.table("field of the access log").items()
     }

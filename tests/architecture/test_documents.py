@@ -129,7 +129,7 @@ def test_the_evening_curve_is_the_models() -> None:
 
 @pytest.mark.parametrize("row", rows("scaling.md", "streams at once"), ids=lambda row: row[0])
 def test_what_the_edge_costs_an_audience_is_what_the_model_says(row: list[str]) -> None:
-    """With segments of 6 seconds the edge's costs are the model's; the last figure compares the service's bill."""
+    """With segments of 6 seconds the edge's costs are the model's, as is the ratio to the service's bill."""
     streams, requests, on_demand, live, share = (float(cell.strip(" %").replace(",", "")) for cell in row)
     needed = capacity(Audience(int(streams)), load_prices())
     edge = needed.edge_dollars_hour

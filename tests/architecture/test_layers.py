@@ -57,7 +57,7 @@ def test_the_domain_is_pure(path: Path) -> None:
 
 @pytest.mark.parametrize("route", ["stream_start", "stream_heartbeat", "stream_end", "stream_list"])
 def test_a_function_of_players_loads_nothing_of_operators(route: str) -> None:
-    """A function of players imports nothing that only operators' functions need, to keep its cold start short."""
+    """A function of players imports nothing that only operators need, which keeps its cold start short."""
     of_operators = {
         "domain.operators",
         "domain.audit",

@@ -20,7 +20,7 @@ def test_each_guide_has_a_shape() -> None:
 
 @every_shape
 def test_a_guide_names_issuer_and_audience_as_its_tokens_have_them(shape: Shape) -> None:
-    """The issuer equals the token's to the letter; the audience is the token's, or its client where it has none."""
+    """The issuer equals the token's to the letter; the audience is the token's, or else its client."""
     settings = guide_settings()[shape.guide]
     assert settings["jwt_issuer"] == shape.claims["iss"]
     audience = shape.claims["aud"] or shape.claims["client_id"]

@@ -57,7 +57,7 @@ PARAMETER: Final = "/stream-limiter/playback-key"
 
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World]]:
-    """Return both services, which issue playback tokens, on one emulator that checks signatures and policies."""
+    """Return both services, which issue playback tokens, on one emulator that enforces signatures and IAM."""
     need_the_tools()
     directory = tmp_path_factory.mktemp("attacked")
     with start_emulator(enforce_iam=True) as emulator:

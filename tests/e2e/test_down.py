@@ -27,7 +27,7 @@ CALLER: Final = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/d
 
 @contextmanager
 def broken_emulator() -> Iterator[tuple[int, list[str]]]:
-    """Yield an emulator that seems healthy and answers each call about a function with a 500; and those calls."""
+    """Yield an emulator that seems healthy and answers calls about functions with a 500; and those calls."""
     calls: list[str] = []
 
     class Broken(BaseHTTPRequestHandler):

@@ -25,7 +25,7 @@ CHILD: Final = "viewer-child"
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Return a service whose user is the household, and which ignores unknown fields and refuses anonymity."""
+    """Return a service whose user is the household, which ignores unknown fields and refuses anonymity."""
     need_the_tools()
     directory = tmp_path_factory.mktemp("households")
     with start_emulator(enforce_iam=True) as emulator:

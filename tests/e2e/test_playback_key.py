@@ -162,7 +162,7 @@ def test_make_playback_key_from_the_first_key_through_a_rotation(account: Accoun
 
 
 def test_the_key_value_store_is_called_with_its_own_signature(account: Account) -> None:
-    """The KeyValueStore is called with SigV4A and SSM with SigV4, which AWS requires and no emulator does."""
+    """The KeyValueStore is called with SigV4A and SSM with SigV4, as AWS requires but not the emulator."""
     make(account, "t2")
     algorithms = {
         signature.partition("Credential=")[2].split(",")[0].split("/")[-2]: signature.split(" ")[0]

@@ -89,7 +89,7 @@ class Login:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Yield a service that accepts a local issuer's tokens, and allows more streams in UHD than any of them."""
+    """Yield a service that accepts a local issuer's tokens, and allows more streams in UHD than they do."""
     need_the_tools()
     directory = tmp_path_factory.mktemp("logins")
     with start_emulator(enforce_iam=True) as emulator:

@@ -67,7 +67,7 @@ def recipe(language: str, contains: str) -> str:
 
 
 def test_the_function_is_written_in_what_the_runtime_documents() -> None:
-    """The function is small, its syntax tree has only documented features, and the check notices any other."""
+    """The function is small, its syntax tree has documented features alone, and the check finds others."""
     npm("--test", "documented.test.mjs")
 
 

@@ -57,7 +57,7 @@ def reason(outcome: Passed | Refused) -> str:
     ],
 )
 def test_a_good_token_opens_wherever_it_stands(edge: Edge, query: Any, headers: Any, cookies: Any) -> None:
-    """A good token opens in the query, the header or a cookie, also beside stale ones that a player sends along."""
+    """A good token opens in the query, the header or a cookie, also beside stale ones from the player."""
     assert reason(edge.handle("GET", "/a.ts", query, headers, cookies)) == "passed"
     assert edge.log == []
 

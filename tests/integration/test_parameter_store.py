@@ -62,7 +62,7 @@ def test_a_parameter_store_that_is_away_is_told(
 def test_two_processes_with_one_parameter_know_a_user_by_one_hash(
     client: StoreClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A parameter works like the same key in a variable; without either, each process has a hash of its own."""
+    """A parameter works like the same key in a variable; without either, each process has its own hash."""
     monkeypatch.setenv("TABLE_NAME", "streams")
     monkeypatch.setenv("STORE_CLIENT", client)
     alone = hash_of_a_new_process()

@@ -122,7 +122,7 @@ def test_show_and_audit_know_spent_tokens(
 def test_groups_are_shown_ended_and_counted_anew(
     streamctl: Streamctl, limiter: StreamLimiter, emulator_client: Any, table: str
 ) -> None:
-    """Groups of each stream and of the user are shown; an end frees their slots, and an audit finds wrong counts."""
+    """Groups of streams and users are shown, an end frees their slots, and an audit finds wrong counts."""
     for name in ("tv", "phone"):
         limiter.start(StartNamed("u", name, 3, groups=("hdr", "uhd")))
     _, (user, stream, _) = streamctl("show", "u")
@@ -290,12 +290,14 @@ def test_it_runs_as_a_command_of_its_own(limiter: StreamLimiter, emulator_client
     ],
     ids=["nothing listens", "half of the credentials", "no region", "no credentials"],
 )
-def test_the_operator_is_told_why_a_call_failed(variables: dict[str, str], told: str, tmp_path: Path) -> None:
+def test_the_operator_is_told_why_a_call_failed(
+    variables: dict[str, str], printed: str, tmp_path: Path
+) -> None:
     """The error has the SDK's own text, which no caller of the service sees, or what to set."""
     failed = command("show", "u", TABLE_NAME="streams", HOME=str(tmp_path), **variables)
     assert failed.returncode == 1
     assert failed.stderr.startswith("streamctl: ")
-    assert told in failed.stderr
+    assert printed in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
@@ -346,10 +348,12 @@ def test_aws_region_is_the_region(localstack: Any) -> None:
     ],
     ids=["no key", "no parameter"],
 )
-def test_without_a_common_key_there_is_no_hash(variables: dict[str, str], told: str, localstack: Any) -> None:
+def test_without_a_common_key_there_is_no_hash(
+    variables: dict[str, str], printed: str, localstack: Any
+) -> None:
     """Without a common key no hash is printed, because it would match no event, or another user's."""
     endpoint = localstack.client("dynamodb").meta.endpoint_url
     failed = command("hash", "u", AWS_ENDPOINT_URL=endpoint, TABLE_NAME="streams", **variables)
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr.startswith("streamctl: ")
-    assert told in failed.stderr
+    assert printed in failed.stderr

@@ -114,7 +114,7 @@ def test_named_calls_cost_one_write_each(costs: Costs) -> None:
 
 
 def test_taking_over_an_expired_slot_costs_two_writes(costs: Costs) -> None:
-    """A takeover is rejected once, then reclaims the expired slots and admits in one write, without a read."""
+    """A takeover is rejected once, then reclaims expired slots and admits in one write, without a read."""
     costs.fill()
     costs.clock.advance(93)
     outcomes = []
@@ -194,7 +194,7 @@ def test_a_reloaded_page_costs_two_writes(costs: Costs) -> None:
 
 
 def test_calls_of_a_stream_in_groups_cost_one_write_each(costs: Costs) -> None:
-    """A start, a heartbeat, a replacement in its groups, a refusal and an end that names them cost one each."""
+    """A start, a heartbeat, a replacement in its groups, a refusal and an end that names them cost one."""
     limiter, user_id = costs.limiter, costs.user_id
     a, b, c = (in_uhd(costs, name) for name in "abc")
     assert costs.of(lambda: limiter.start(a)) == ONE_WRITE

@@ -43,7 +43,7 @@ class Scenarios:
 
     @asking(holdPaused=False)
     def test_a_paused_video_gives_its_slot_back_where_it_is_not_to_hold_it(self, screen: Screen) -> None:
-        """With that option a pause frees the slot at once; another play starts again, where the film stopped."""
+        """With that option a pause frees the slot at once, and a play starts again where the film stopped."""
         screen.play()
         screen.wait_for_film()
         screen.pause()
@@ -92,7 +92,7 @@ class Scenarios:
 
     @pytest.mark.usefixtures("playing_rival")
     def test_a_video_that_is_refused_shows_nothing(self, rival: Rival, screen: Screen) -> None:
-        """A refused video requests nothing from the edge, and plays when the viewer tries again and a slot is free."""
+        """A refused video requests nothing from the edge, and plays on another try when a slot is free."""
         screen.play()
         screen.wait_for_event("refused")
         screen.assert_paused()
@@ -102,7 +102,7 @@ class Scenarios:
         screen.wait_for_film()
 
     def test_a_video_whose_slot_is_taken_over_stops(self, rival: Rival, screen: Screen) -> None:
-        """A video whose slot was taken over continues where it stopped once the page has taken the slot back."""
+        """A video whose slot was taken over continues where it stopped after the page takes it back."""
         screen.play()
         screen.wait_for_film()
         rival.start(replaces=screen.stream_id)

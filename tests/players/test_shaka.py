@@ -38,7 +38,7 @@ class TestShaka(Scenarios, ChoosingQualities, CarryingTokens):
 
     @pytest.mark.usefixtures("playing_rival")
     def test_a_film_that_waits_for_a_slot_can_be_unloaded(self, rival: Rival, screen: Screen) -> None:
-        """A waiting film can be unloaded although Shaka waits for its load, and another one can be loaded then."""
+        """A waiting film can be unloaded although Shaka waits for its load, and another can be loaded."""
         screen.wait_for_event("refused")
         assert_does_not_hang(screen, "unload")
         rival.end()

@@ -85,7 +85,7 @@ def test_a_history_that_no_order_explains_is_rejected(history: list[Operation]) 
 
 
 def start(called: float, name: str, result: tuple[bool, FrozenState] | None) -> Operation:
-    """Return a named start under a limit of one, of unknown outcome where there is no result."""
+    """Return a named start under a limit of one, of unknown outcome if the result is missing."""
     write = Admit("1", Lease(name, 0, 9), (Bound(1),), None)
     return Operation(called, inf if result is None else called + 1, write, result)
 

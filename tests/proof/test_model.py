@@ -54,7 +54,7 @@ def test_a_clock_that_is_ahead_takes_no_living_slot_but_for_a_missing_grace(
 
 
 def test_a_takeover_that_forgets_the_seen_expiry_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A takeover without the seen expiry is found, because it robs a stream whose heartbeat came in between."""
+    """A takeover without the seen expiry is found, because it ends a stream that was extended in between."""
 
     def as_stated(state: Any, freed: Any) -> bool:
         return all(lease.stream_id in state.leases for lease in freed.expired)

@@ -121,7 +121,7 @@ def deployer_policy() -> Any:
 
 
 def invoke_policies() -> dict[str, Any]:
-    """Return the rights that docs/security.md gives a backend and an operator, each by the statement's name."""
+    """Return the rights that docs/security.md gives a backend and an operator, by the statement's name."""
     page = (DOCS / "security.md").read_text(encoding="utf-8")
     blocks = [
         json.loads(f"[{block}]")

@@ -48,7 +48,7 @@ def working_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reattach(working_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of a running provider: Terraform would start one, of 700 MB, for each run of a test."""
+    """Return the address of a running provider: Terraform would start one, of 700 MB, for each run."""
     root = working_copy / "terraform"
     said(root, "init", "-backend=false", *plugin_options())
     (provider,) = (root / ".terraform" / "providers").glob("*/hashicorp/aws/*/*/terraform-provider-aws*")
@@ -127,7 +127,7 @@ def test_takes_no_other_provider(version: str, working_copy: Path, tmp_path: Pat
 
 @pytest.mark.usefixtures("provider")
 def test_the_newest_runtime_is_up_to_the_provider(working_copy: Path) -> None:
-    """The variable allows the newest runtime; a provider that is older than the runtime names both in its error."""
+    """The variable allows the newest runtime; a provider older than the runtime names both in its error."""
     folder = working_copy / "terraform"
     newest = folder / "tests" / "newest" / "runtime.tftest.hcl"
     newest.parent.mkdir()

@@ -40,7 +40,7 @@ class Answer(BaseHTTPRequestHandler):
     server: Cloud
 
     def do_HEAD(self) -> None:
-        """Answer HeadBucket: 403 for another owner than the expected one, whoever may use the bucket."""
+        """Answer HeadBucket: 403 if the owner is another than expected, even for a permitted caller."""
         expected = self.headers["x-amz-expected-bucket-owner"]
         if expected is None:
             self.server.unguarded.append(self.path)

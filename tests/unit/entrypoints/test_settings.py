@@ -152,7 +152,7 @@ def test_other_variables_are_nobodys_business() -> None:
 
 @pytest.mark.parametrize("environment", [{}, {"TABLE_NAME": ""}])
 def test_a_table_must_be_named(environment: dict[str, str]) -> None:
-    """A missing table is an error: there is no default to write to by mistake."""
+    """A missing table is an error, because a default could be written to by mistake."""
     with pytest.raises(SettingsError, match=r"^TABLE_NAME is required\.$") as caught:
         Settings.from_environment(environment)
 
