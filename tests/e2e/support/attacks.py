@@ -274,9 +274,7 @@ SIGNATURES: Final = (
         "not_allowed",  # the emulator lets it through, and the function refuses; AWS refuses it first
     ),
     signing("a wrong secret", lambda w: w.signed(START, BODY, Credentials(w.backend.access_key, "wrong"))),
-    signing(
-        "an unknown key", lambda w: w.signed(START, BODY, Credentials("AKIAIOSFODNN7EXAMPLE", "x"))
-    ),
+    signing("an unknown key", lambda w: w.signed(START, BODY, Credentials("AKIAIOSFODNN7EXAMPLE", "x"))),
     signing(
         "another body beneath the signature", lambda w: w.signed(START, b'{"userId":"viewer-1"}', w.backend)
     ),
