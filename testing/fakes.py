@@ -1,4 +1,4 @@
-"""Stand-ins for the world, set by hand."""
+"""Stand-ins for the outside world, set by hand."""
 
 import re
 
@@ -21,24 +21,24 @@ class FakeClock:
         self._monotonic = 0.0
 
     def now(self) -> float:
-        """Epoch seconds."""
+        """Return epoch seconds."""
         return self._now
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds that never go back."""
         return self._monotonic
 
     def advance(self, seconds: float) -> None:
-        """Let so much time pass, on both scales."""
+        """Let this time pass, on both scales."""
         self._now += seconds
         self._monotonic += seconds
 
     def sleep(self, seconds: float) -> None:
-        """Go on at once: no test waits, and none is moved by a pause of somebody else's."""
+        """Return at once: no test waits, and a pause of another caller moves no clock."""
 
 
 class RecordingRepository:
-    """A `StreamRepository` in memory that also remembers what it was asked for.
+    """A `StreamRepository` in memory that also records its calls.
 
     Attributes:
         writes: every write.
@@ -57,7 +57,7 @@ class RecordingRepository:
         return self._streams.apply(write, deadline)
 
     def read(self, user_id: str, deadline: Deadline) -> Snapshot:
-        """The user's state."""
+        """Return the user's state."""
         self.seconds_left.append(deadline.remaining())
         return self._streams.read(user_id, deadline)
 
@@ -70,8 +70,8 @@ class FailingRepository:
     """A `StreamRepository` that fails every call.
 
     Args:
-        error: what every call raises.
-        cause: what led to it, as an adapter would tell.
+        error: the error of every call.
+        cause: the error that led to it, as from an adapter.
     """
 
     def __init__(self, error: Exception, cause: Exception | None = None) -> None:
@@ -91,7 +91,7 @@ class FakeTokens:
     """A `TokenIssuer` whose tokens can be read.
 
     Attributes:
-        available: whether it can issue any.
+        available: true if it can issue tokens.
     """
 
     def __init__(self) -> None:
@@ -103,13 +103,13 @@ class FakeTokens:
             raise TokensUnavailable
 
     def issue(self, user_id: str, lease: Lease, now: float, session_until: int | None = None) -> str:
-        """Return a token that says what it is for."""
+        """Return a token that names what it is for."""
         self.prepare()
         session = "" if session_until is None else f" in a session until {session_until}"
         return f"{user_id} {lease.stream_id} until {lease.expires_at} at {now:.0f}{session}"
 
     def proof(self, token: str, user_id: str, stream_id: str) -> Proof | None:
-        """Return what a token of this user's stream says."""
+        """Return the contents of a token of this user's stream."""
         self.prepare()
         form = rf"{user_id} {stream_id} until (\d+) at \d+(?: in a session until (\d+))?"
         if not (found := re.fullmatch(form, token)):
@@ -118,5 +118,5 @@ class FakeTokens:
 
 
 def unhurried(_: int, __: int) -> bool:
-    """A proof's `Progress` that tells nobody, and has all the time there is."""
+    """Report nothing and limit nothing, as a proof's `Progress`."""
     return True

@@ -1,7 +1,7 @@
-"""DynamoDB in this process's memory, for as much of its language as the adapter speaks.
+"""DynamoDB in this process's memory, for the part of its language that the adapter uses.
 
-It stands beneath the adapter: it evaluates the real `UpdateItem` expressions, so that a wrong
-expression shows. The repository's contract suite runs over it as over DynamoDB Local. Not for threads.
+It stands beneath the adapter: it evaluates the real `UpdateItem` expressions, so that a wrong expression
+shows. The repository's contract suite runs over it as over DynamoDB Local. It is not thread-safe.
 """
 
 import re
@@ -15,7 +15,7 @@ Item = dict[str, dict[str, Any]]
 Names = Mapping[str, str]
 Condition = Callable[[Item, Names, Item], bool]
 Measure = Callable[[str, Item, Names, Item], dict[str, Any] | None]
-"""What is measured of an operand: its value, or its size."""
+"""The measured property of an operand: its value, or its size."""
 
 Action = Callable[[Item, Item, Names, Item], None]
 """Changes the new item, given the old one, the names and the values."""
@@ -30,12 +30,12 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 
 def failure(code: str, item: Item | None = None) -> ErrorAnswer:
-    """The error that a client would raise."""
+    """Return the error that a client would raise."""
     return ErrorAnswer(code, 400, item)
 
 
 class SimulatedDynamoDb:
-    """A table of items by their `userId`: the two operations of the service, and nothing in between them.
+    """A table of items by their `userId`, with the two calls of `DynamoDbApi`.
 
     Attributes:
         items: the items; each is replaced as a whole, never changed.
@@ -63,7 +63,7 @@ class SimulatedDynamoDb:
         return {"Attributes": new}
 
     def get_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """DynamoDB's `GetItem`."""
+        """Make DynamoDB's `GetItem`."""
         item = self.items.get(request["Key"]["userId"]["S"])
         return {} if item is None else {"Item": item}
 
@@ -168,14 +168,14 @@ _FUNCTIONS: Final[Mapping[str, Callable[[list[str]], Condition]]] = {
 
 
 def _comparison(left: str, tokens: _Tokens, measure: Measure) -> Condition:
-    """Compare what is measured of the left operand with the right one."""
+    """Compare the measured property of the left operand with the right one."""
     compare = _COMPARE[tokens.take()]
     right = tokens.take()
 
     def holds(item: Item, names: Names, values: Item) -> bool:
         one, other = measure(left, item, names, values), _value(right, item, names, values)
         if one is None or other is None or one.keys() != other.keys():
-            return False  # what is not there, or of another type, compares with nothing
+            return False  # a missing value, or one of another type, compares with nothing
         ((kind, this),), ((_, that),) = one.items(), other.items()
         return compare(int(this), int(that)) if kind == "N" else compare(this, that)
 
@@ -192,7 +192,7 @@ def _operands(tokens: _Tokens) -> list[str]:
 
 
 def _value(operand: str, item: Item, names: Names, values: Item) -> dict[str, Any] | None:
-    """What a path or a placeholder stands for, in the SDK's shape; `None` when it is not there."""
+    """Return the value of a path or a placeholder, in the SDK's shape; `None` when it is missing."""
     if operand[0] == ":":
         return values[operand]
     name, _, member = operand.partition(".")

@@ -1,6 +1,6 @@
 """The real stores that proofs run over: DynamoDB Local and the emulator, each in a process of its own.
 
-The service has two clients, and each store is spoken to by either.
+The service has two clients, and each store is called by either.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,16 +25,16 @@ from domain.streams import Snapshot
 
 TABLE: Final = "streams-to-prove"
 EPOCH: Final = 2_000_000_000.0
-"""Lies ahead: no item's TTL has come, so that no store sweeps it."""
+"""A time ahead: no item's TTL has come, so that no store deletes it."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """How requests reach a store.
+    """The store and the client of a run.
 
     Attributes:
         address: the store's.
-        lean: whether the lean client speaks to it, and not boto3.
+        lean: true for the lean client, false for boto3.
     """
 
     address: str
@@ -43,7 +43,7 @@ class Way:
 
 @contextmanager
 def stores() -> Iterator[tuple[Way, ...]]:
-    """Both stores, with the table; gives four ways: the first two and the last two are one to each store."""
+    """Yield four ways to both stores, with the table; the first two and the last two share a store."""
     with ExitStack() as stack:
         local = stack.enter_context(start_dynamodb_local())
         emulator = stack.enter_context(start_emulator())
@@ -61,15 +61,15 @@ def stores() -> Iterator[tuple[Way, ...]]:
 
 
 PATIENT: Final = Timeouts(connect_seconds=30, read_seconds=30)
-"""That a machine is busy is no fault."""
+"""Long timeouts, because a busy machine is not a fault."""
 
 Stores = Callable[[], AbstractContextManager[tuple[Way, ...]]]
-"""What gives the ways to running stores."""
+"""A context manager of the ways to running stores."""
 
 
 @contextmanager
 def client_of(way: Way) -> Iterator[AwsApi]:
-    """The service's client on this way."""
+    """Return the service's client on this way."""
     if not way.lean:
         yield SdkApi(sdk_client_of(way))
         return
@@ -83,17 +83,17 @@ def client_of(way: Way) -> Iterator[AwsApi]:
 
 
 def sdk_client_of(way: Way) -> Any:
-    """boto3's client of the store, which knows more than the service's two calls."""
+    """Return boto3's client of the store, which has more than the service's two calls."""
     return sdk_client("dynamodb", _session(way.address), PATIENT)
 
 
 def repository_over(api: Operations) -> DynamoDbStreamRepository:
-    """The repository over the table."""
+    """Return the repository over the table."""
     return DynamoDbStreamRepository(api, TABLE, attempt_seconds=PROMPT.attempt_seconds)
 
 
 def item_of(user_id: str, state: Snapshot) -> dict[str, Any]:
-    """The item that reads as this state."""
+    """Return the item that reads as this state."""
     item: dict[str, Any] = {
         **items.key(user_id),
         items.STREAM_COUNT: items.number(state.stream_count),
@@ -111,6 +111,6 @@ def item_of(user_id: str, state: Snapshot) -> dict[str, Any]:
 
 
 def _session(address: str) -> Session:
-    """A session that finds every service at this address, whatever the environment says."""
+    """Return a session that finds every service at this address, whatever the environment says."""
     host = address.removeprefix("http://")
     return Session("test", "test", region_name=REGION, localstack_host=host)

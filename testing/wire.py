@@ -1,6 +1,6 @@
-"""What happens beneath either client: counts the calls on the wire, and breaks chosen ones.
+"""The wire beneath either client: it counts the calls, and breaks chosen ones.
 
-Faults are told in botocore's words; beneath the lean client they are turned into what its transport raises.
+Faults are botocore's errors; beneath the lean client they are converted into those of its transport.
 """
 
 import threading
@@ -21,7 +21,7 @@ Send = Callable[[AWSPreparedRequest], Any]
 
 
 class Fault(Protocol):
-    """What becomes of one request: gets the request and the real way to send it."""
+    """The fate of one request: called with the request and the real way to send it."""
 
     def __call__(self, request: AWSPreparedRequest, send: Send) -> Any:
         """Answer the request, or raise what botocore's HTTP session would."""
@@ -29,39 +29,39 @@ class Fault(Protocol):
 
 
 def lost_before(request: AWSPreparedRequest, send: Send) -> Any:  # noqa: ARG001 - never sent
-    """The request never reaches the store."""
+    """Lose the request before it reaches the store."""
     raise ConnectionClosedError(endpoint_url=request.url)
 
 
 def lost_after(request: AWSPreparedRequest, send: Send) -> Any:
-    """The store makes the change, and its reply is lost."""
+    """Let the store make the change, and lose its reply."""
     send(request)
     raise ConnectionClosedError(endpoint_url=request.url)
 
 
 def late(request: AWSPreparedRequest, send: Send) -> Any:
-    """The store makes the change, and its reply comes after the client gave up."""
+    """Let the store make the change, and its reply come after the client gave up."""
     send(request)
     raise ReadTimeoutError(endpoint_url=request.url)
 
 
 def throttled(request: AWSPreparedRequest, send: Send) -> Any:  # noqa: ARG001 - never sent
-    """The store asks for fewer requests."""
+    """Answer that the store asks for fewer requests."""
     return _error(request, 400, "ProvisionedThroughputExceededException")
 
 
 def server_error(request: AWSPreparedRequest, send: Send) -> Any:  # noqa: ARG001 - never sent
-    """The store fails by itself."""
+    """Answer with an internal error of the store."""
     return _error(request, 500, "InternalServerError")
 
 
 def access_denied(request: AWSPreparedRequest, send: Send) -> Any:  # noqa: ARG001 - never sent
-    """The function's role may not do this."""
+    """Answer that the function's role lacks a permission."""
     return _error(request, 400, "AccessDeniedException")
 
 
 def after_other(other: Callable[[], object], then: Fault) -> Fault:
-    """The change is made, something else happens, and then the reply fares so."""
+    """Return a fault that makes the change, then calls something else, then breaks the reply."""
 
     def fault(request: AWSPreparedRequest, send: Send) -> Any:
         def send_and_let_other_come(request: AWSPreparedRequest) -> Any:
@@ -82,11 +82,11 @@ def _error(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
 
 
 class _Transport:
-    """The lean client's transport, as if it were botocore's HTTP session.
+    """The lean client's transport, with the interface of botocore's HTTP session.
 
     Args:
         transport: the real one.
-        pass_on: what becomes of each request.
+        pass_on: decides the fate of each request.
     """
 
     def __init__(self, transport: Transport, pass_on: Send) -> None:
@@ -94,7 +94,7 @@ class _Transport:
         self._pass_on = pass_on
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Response:
-        """Send one request, or let it fare as the wire says."""
+        """Send one request, or treat it as the wire says."""
         request = AWSRequest("POST", f"http://{headers['Host']}/", dict(headers), body).prepare()
         try:
             answer = self._pass_on(request)
@@ -103,7 +103,7 @@ class _Transport:
         return Response(answer.status_code, dict(answer.headers), answer.content)
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
-        """Really send it."""
+        """Send it by the real transport."""
         headers = {name: value for name, value in request.headers.items() if name != "Content-Length"}
         answer = self._transport.post(headers, request.body)
         response = AWSResponse(request.url, answer.status, answer.headers, None)
@@ -116,10 +116,10 @@ class _Transport:
 
 
 class Wire:
-    """Stands between a client and its HTTP session or transport.
+    """A wire between a client and its HTTP session or transport.
 
     Attributes:
-        calls: how often each operation was sent.
+        calls: the number of requests by operation.
     """
 
     def __init__(self, client: AwsApi) -> None:
@@ -136,11 +136,11 @@ class Wire:
         endpoint.http_session.send = self._pass
 
     def break_next(self, *faults: Fault | None) -> None:
-        """The next requests fare so, in this order; `None` lets one pass."""
+        """Break the next requests in this way, in this order; `None` lets one pass."""
         self._faults.extend(faults)
 
     def forget(self) -> None:
-        """Whatever was to break no longer does."""
+        """Cancel all faults."""
         self._faults.clear()
 
     def _pass(self, request: AWSPreparedRequest) -> Any:

@@ -39,13 +39,13 @@ properties.register()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The fast ones first: no unit test waits for a store."""
+    """Run the fast tests first, because no unit test waits for a store."""
     items.sort(key=lambda item: "unit" not in item.path.parts)
 
 
 @pytest.fixture(autouse=True)
 def _own_aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the caller's AWS account, whatever its environment says."""
+    """Hide the caller's AWS account from every test, whatever the environment says."""
     for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -55,7 +55,7 @@ def _own_aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_service_tells_who_calls() -> Iterator[None]:
-    """Whatever a test asks of `make run`, all that it has printed by its end names no user."""
+    """Check that what `make run` has printed by a test's end names no user."""
     stop = LocalService.stop
 
     def stop_and_look(service: LocalService, how: signal.Signals = signal.SIGTERM) -> int:
@@ -70,7 +70,7 @@ def _no_service_tells_who_calls() -> Iterator[None]:
 
 @pytest.fixture
 def new_process() -> Iterator[None]:
-    """Nothing of a service is kept from the tests before, or for those that come."""
+    """Clear what a service keeps from earlier tests, and for later ones."""
     bootstrap.service.cache_clear()
     yield
     bootstrap.service.cache_clear()
@@ -78,32 +78,32 @@ def new_process() -> Iterator[None]:
 
 @pytest.fixture
 def user_id() -> str:
-    """A user that no other test knows."""
+    """Return a user that no other test uses."""
     return f"user-{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture
 def deadline() -> Deadline:
-    """A deadline that does not come, however busy the machine is."""
+    """Return a deadline that does not pass, however busy the machine is."""
     return Deadline.after(10, FakeClock())
 
 
 @pytest.fixture(scope="session")
 def sdk_session() -> boto3.Session:
-    """What makes boto3's clients: it reads the description of DynamoDB, which takes a while, once."""
+    """Return the session for boto3's clients, which slowly reads the description of DynamoDB once."""
     return boto3.Session("test", "test", region_name=REGION)
 
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[localstack_client.session.Session]:
-    """The embedded emulator, wherever LOCALSTACK_HOST points."""
+    """Return the embedded emulator, wherever LOCALSTACK_HOST points."""
     with start_emulator() as emulator:
         yield localstack_client.session.Session(localstack_host=f"127.0.0.1:{emulator.port}")
 
 
 @pytest.fixture(scope="session")
 def localstack(request: pytest.FixtureRequest) -> localstack_client.session.Session:
-    """The LocalStack-compatible endpoint: the one that LOCALSTACK_HOST names, else the embedded emulator."""
+    """Return the LocalStack-compatible endpoint that LOCALSTACK_HOST names, else the embedded emulator."""
     if os.environ.get("LOCALSTACK_HOST"):
         session = localstack_client.session.Session()
     else:
@@ -114,7 +114,7 @@ def localstack(request: pytest.FixtureRequest) -> localstack_client.session.Sess
 
 @pytest.fixture(scope="session")
 def dynamodb_local_url() -> Iterator[str]:
-    """DynamoDB Local: AWS's own implementation of the expressions, and atomic."""
+    """Yield DynamoDB Local: AWS's own implementation of the expressions, and atomic."""
     reason = unavailable()
     if reason:
         skip_or_fail(reason)
@@ -129,7 +129,7 @@ def dynamodb_local_url() -> Iterator[str]:
 
 @pytest.fixture
 def emulator_client(localstack: localstack_client.session.Session) -> Any:
-    """boto3's client of the LocalStack-compatible endpoint."""
+    """Return boto3's client of the LocalStack-compatible endpoint."""
     return sdk_client("dynamodb", localstack, PATIENT)
 
 
@@ -137,14 +137,14 @@ def emulator_client(localstack: localstack_client.session.Session) -> Any:
 def dynamodb_local_client(
     dynamodb_local_url: str, sdk_session: boto3.Session, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
-    """boto3's client of DynamoDB Local."""
+    """Return boto3's client of DynamoDB Local."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local_url)
     return sdk_client("dynamodb", sdk_session, PATIENT)
 
 
 @pytest.fixture
 def moto_client(sdk_session: boto3.Session) -> Iterator[Any]:
-    """boto3's client of moto: in this process, fast, and not atomic across threads."""
+    """Yield boto3's client of moto: in this process, fast, and not atomic across threads."""
     with mock_aws():
         client = sdk_client("dynamodb", sdk_session)
         ensure_table(client, TABLE)
@@ -153,7 +153,7 @@ def moto_client(sdk_session: boto3.Session) -> Iterator[Any]:
 
 @pytest.fixture
 def lean_emulator_client(emulator_client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsApi]:
-    """The lean client of the LocalStack-compatible endpoint."""
+    """Yield the lean client of the LocalStack-compatible endpoint."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", emulator_client.meta.endpoint_url)
     yield from leaned()
 
@@ -166,14 +166,14 @@ def lean_dynamodb_local_client(dynamodb_local_url: str, monkeypatch: pytest.Monk
 
 
 def leaned() -> Iterator[AwsApi]:
-    """The lean client that the environment makes, with its connections closed afterwards."""
+    """Yield the lean client that the environment makes, with its connections closed afterwards."""
     with closing(json_api("dynamodb", timeouts=PATIENT)) as api:
         yield api
 
 
 @pytest.fixture(params=["emulator", "dynamodb_local", "lean_dynamodb_local"])
 def atomic_client(request: pytest.FixtureRequest) -> AwsApi:
-    """Each client of DynamoDB Local, and each store that keeps conditions true under races."""
+    """Return each client of DynamoDB Local, and each store that keeps conditions true under races."""
     return api_of(request.getfixturevalue(f"{request.param}_client"))
 
 
@@ -184,7 +184,7 @@ def atomic_client(request: pytest.FixtureRequest) -> AwsApi:
     ]
 )
 def repository(request: pytest.FixtureRequest) -> StreamRepository:
-    """Every repository that there is."""
+    """Return every repository."""
     if request.param == "in_memory":
         return InMemoryStreamRepository()
     if request.param == "simulated":
@@ -193,10 +193,10 @@ def repository(request: pytest.FixtureRequest) -> StreamRepository:
 
 
 def repository_over(client: Any, table: str = TABLE) -> StreamRepository:
-    """The DynamoDB repository over this client's table."""
+    """Return the DynamoDB repository over this client's table."""
     return DynamoDbStreamRepository(api_of(client), table, attempt_seconds=PROMPT.attempt_seconds)
 
 
 def api_of(client: Any) -> AwsApi:
-    """The client as the repository calls it: boto3's raises errors of its own."""
+    """Return the client as the repository calls it: boto3's raises errors of its own."""
     return SdkApi(client) if isinstance(client, BaseClient) else client

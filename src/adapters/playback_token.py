@@ -93,8 +93,8 @@ class TokenMint:
         key = keys[0]
         self._digest = KeyedDigest(key.secret).digest
         self._kid = key.kid
-        # A token up to its payload. Payload and tag are empty here, one byte each, and come last, as the items
-        # of an array are encoded one after the other.
+        # A token up to its payload. Payload and tag are empty here, one byte each, and come last, as the
+        # items of an array are encoded one after the other.
         message = [_PROTECTED, {_KID: key.kid.encode()}, b"", b""]
         self._head = dumps(CBORTag(_CWT_TAG, CBORTag(_MAC0_TAG, message)))[:-2]
 

@@ -143,8 +143,8 @@ def dynamodb_repository(settings: Settings, calls: StoreCalls) -> StreamReposito
 def with_log_hash_key(settings: Settings, ssm: AwsApi) -> Settings:
     """Return the settings with the key of the log's hash, if a parameter holds it.
 
-    A service without a common key is better than none: if the parameter cannot be read, an error event says so,
-    and the settings stay unchanged.
+    A service without a common key is better than none: if the parameter cannot be read, an error event says
+    so, and the settings stay unchanged.
     """
     if not settings.log_hash_key_parameter:
         return settings

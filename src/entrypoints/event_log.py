@@ -79,8 +79,8 @@ class EventLog:
         key = hash_key.get_secret_value().encode() or secrets.token_bytes(32)
         self._digest = KeyedDigest(key).digest
         self._is_first = True
-        # Bound once: a logger from `get_logger` looks up its configuration at each event, which costs more than
-        # the event.
+        # Bound once: a logger from `get_logger` looks up its configuration at each event, which costs more
+        # than the event.
         self._logger = structlog.wrap_logger(
             _StandardOutput(),
             processors=[_line],

@@ -1,4 +1,4 @@
-"""Alarms look at metrics that the service makes, and lead to sections that the runbook has."""
+"""Alarms read metrics that the service makes, and lead to sections that the runbook has."""
 
 import json
 import re
@@ -21,31 +21,31 @@ INSIGHTS = {
 
 
 def made() -> dict[str, set[str]]:
-    """The dimensions of each metric that an event makes, or a filter of the access log."""
+    """Return the dimensions of each metric that an event makes, or a filter of the access log."""
     directives = json.loads(embedded("reclaimed", 0.0, reclaimed=1)["_aws"])["CloudWatchMetrics"]
     by_events = {metric["Name"]: set(one["Dimensions"][0]) for one in directives for metric in one["Metrics"]}
     return {**by_events, **{metric: {"ApiId"} for metric in counted()}}
 
 
 def counted() -> dict[str, str]:
-    """The status that each filter of the access log counts, by the name of its metric."""
+    """Return the status that each filter of the access log counts, by the name of its metric."""
     given = re.search(r"turned_away = \{ (.+) \}", LOGS)
     assert given
     return dict(re.findall(r'(\w+) += "(\d+)"', given[1]))
 
 
 def access_log() -> dict[str, str]:
-    """The variable of API Gateway that each field of the access log has."""
+    """Return the variable of API Gateway that each field of the access log has."""
     return dict(re.findall(r'(\w+) += "\$context\.([\w.]+)"', API))
 
 
 def queries(text: str) -> dict[str, str]:
-    """The saved queries by their names."""
+    """Return the saved queries by their names."""
     return dict(re.findall(r'^    "([a-z\' ]+)" += <<-EOT\n(.*?)^    EOT', text, re.MULTILINE | re.DOTALL))
 
 
 def watched() -> list[tuple[str, set[str]]]:
-    """Each of the service's own metrics that an alarm looks at, with its dimensions."""
+    """Return each of the service's own metrics that an alarm reads, with its dimensions."""
     name = r'metric(?:_name)? += "([a-z_]+)".*?dimensions +=[ \[\n]*(?:for [^{]+: )?\{ (.+?) \}'
     return [
         (metric, set(re.findall(r"(\w+) += ", given)))
@@ -54,19 +54,19 @@ def watched() -> list[tuple[str, set[str]]]:
 
 
 def names() -> set[str]:
-    """The names of the alarms: the keys of the three maps, and the one that stands alone."""
+    """Return the names of the alarms: the keys of the three maps, and the one that stands alone."""
     return {*re.findall(r"^    ([a-z-]+) += \{", ALARMS, re.MULTILINE), "refusals"}
 
 
 def test_every_alarm_looks_at_a_metric_that_is_made() -> None:
-    """A metric of another name, or under other dimensions, would stay empty for ever, and so silent."""
+    """Every alarm's metric is made under its name and dimensions; any other would stay empty and silent."""
     assert len(watched()) == ALARMS.count(f'"{NAMESPACE}"')
     for metric, dimensions in watched():
         assert made()[metric] == dimensions
 
 
 def test_every_outcome_that_is_watched_is_one() -> None:
-    """An outcome that no request has would never be seen."""
+    """Every outcome in an alarm is one that requests have."""
     looked_for = set(re.findall(r'outcome += "(\w+)"', ALARMS + DASHBOARD))
     assert looked_for == {"unverified", "refused", "would_refuse", "failed"}
 
@@ -76,7 +76,7 @@ def test_every_outcome_that_is_watched_is_one() -> None:
 
 
 def test_the_dashboard_shows_metrics_that_are_made() -> None:
-    """A graph of another metric would be empty."""
+    """Every metric of the dashboard is made."""
     shown = re.findall(rf'"{NAMESPACE}", "(\w+)", "(\w+)"', DASHBOARD)
 
     assert {metric for metric, _ in shown} >= counted().keys()
@@ -85,7 +85,7 @@ def test_the_dashboard_shows_metrics_that_are_made() -> None:
 
 
 def test_the_saved_queries_ask_for_fields_that_events_have() -> None:
-    """A field of another name is empty in every row, and nobody is told."""
+    """Every field of a saved query is in events; any other would be empty in every row without an error."""
     of_events, _, of_the_access_log = DASHBOARD.partition("access_log_queries = {")
     assert len(queries(of_events)) > 6
     assert len(queries(of_the_access_log)) == 1
@@ -98,7 +98,7 @@ def test_the_saved_queries_ask_for_fields_that_events_have() -> None:
 
 
 def test_the_access_log_is_documented() -> None:
-    """The page has each of its fields with its variable, and each metric with the status that it counts."""
+    """The page has each of the log's fields with its variable, and each metric with its counted status."""
     fields = {
         name: cells[0].strip("`") for name, cells in documented.table("field of the access log").items()
     }
@@ -109,7 +109,7 @@ def test_the_access_log_is_documented() -> None:
 
 
 def test_the_runbook_names_queries_that_are_saved() -> None:
-    """Each `query` that a section says to run is there."""
+    """Each `query` that a section of the runbook names is saved."""
     saved = queries(DASHBOARD).keys()
     named = set(re.findall(r"`([a-z']+(?: [a-z']+)+)`", " ".join(RUNBOOK.split())))
     named = {name for name in named if not name.startswith("make ")}
@@ -118,5 +118,5 @@ def test_the_runbook_names_queries_that_are_saved() -> None:
 
 
 def test_every_alarm_has_its_section_in_the_runbook_and_no_other_has() -> None:
-    """Whoever is woken finds what to do under the alarm's name."""
+    """Each alarm has its section in the runbook under the alarm's name, and each section its alarm."""
     assert names() == set(re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""Each dependency, of whatever kind, is one that somebody is reminded of."""
+"""Each dependency, of whatever kind, is one that Dependabot watches."""
 
 import re
 import subprocess
@@ -17,18 +17,18 @@ MANIFESTS: Final = {
     "pip": r"(.*/)?pyproject\.toml|(.*/)?requirements/[^/]+\.txt|(.*/)?requirements[^/]*\.txt",
     "terraform": r"(?!.*/tests/).*\.tf",
 }
-"""The files that name dependencies of each kind, as Dependabot calls it."""
+"""The files that name dependencies of each kind, by Dependabot's names."""
 
 
 def files() -> list[str]:
-    """Every file of the repository, and those that would be added to it."""
+    """Return every file of the repository, and those that would be added to it."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     return [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
 
 
 def watched() -> dict[str, set[str]]:
-    """The folders that Dependabot looks into, by the kind of dependency."""
+    """Return the folders that Dependabot watches, by the kind of dependency."""
     settings: Any = yaml.safe_load((GITHUB / "dependabot.yml").read_text(encoding="utf-8"))
     folders: dict[str, set[str]] = {}
     for update in settings["updates"]:
@@ -38,21 +38,21 @@ def watched() -> dict[str, set[str]]:
 
 
 def folder_of(name: str) -> str:
-    """Return Dependabot's name for the folder of a manifest; for a workflow it is the repository's root."""
+    """Return Dependabot's folder for a manifest; for a workflow it is the repository's root."""
     parent = Path(name).parent.as_posix()
     return "/" if parent in {".", ".github/workflows"} else f"/{parent}"
 
 
 @pytest.mark.parametrize("kind", MANIFESTS)
 def test_dependabot_looks_into_every_folder_with_dependencies(kind: str) -> None:
-    """A folder that is added, or one that is gone, is seen here."""
+    """Dependabot watches exactly the folders that have dependencies."""
     manifests = [name for name in files() if re.fullmatch(MANIFESTS[kind], name)]
 
     assert watched()[kind] == {folder_of(name) for name in manifests}
 
 
 def test_every_package_that_names_dependencies_has_a_lock() -> None:
-    """The entries of the JavaScript client are packages without any."""
+    """Every package with dependencies has a lock; the entries of the JavaScript client have none."""
     packages = [name for name in files() if Path(name).name == "package.json"]
     asking = [name for name in packages if "ependencies" in (ROOT / name).read_text(encoding="utf-8")]
 

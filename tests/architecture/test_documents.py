@@ -18,24 +18,24 @@ from tests.support.documented import DOCS, rows
 
 ROOT = DOCS.parent
 BESIDE = [*ROOT.glob("*.md"), *ROOT.glob("clients/*/README.md"), ROOT / "tests" / "README.md"]
-"""Those that `make docs` does not look at."""
+"""The documents that `make docs` does not check."""
 
 PAGES = [*BESIDE, *DOCS.rglob("*.md")]
 FOLDERS = [ROOT, ROOT / "src", ROOT / "terraform", *(ROOT / "src").rglob("*/")]
-"""Where a document may leave off the beginning of a path."""
+"""The beginnings that a document may leave off a path."""
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 
 
 def code(page: Path) -> str:
-    """What the page sets as code: blocks, and spans of a line."""
+    """Return the code of a page: blocks, and spans of a line."""
     text = page.read_text(encoding="utf-8")
     return "\n".join(re.findall(r"^```.*?^```|`[^`\n]+`", text, re.MULTILINE | re.DOTALL))
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_each_setting_is_documented_with_its_default(name: str) -> None:
-    """Where the default is a fixed value, the page has that value."""
+    """Each setting is documented, with its default where that is a fixed value."""
     documented = {cells[0].strip("`"): cells[1] for cells in rows("configuration.md", "variable")}
     assert name.upper() in documented
     default = Settings.model_fields[name].default
@@ -75,7 +75,7 @@ def test_each_attribute_of_the_item_is_documented() -> None:
 
 
 def test_the_inputs_and_outputs_of_the_module_are_documented_as_they_are() -> None:
-    """Every variable and output is there as the code has it: else run `make terraform-docs`."""
+    """Every variable and output is documented as the code has it; otherwise run `make terraform-docs`."""
     assert terraform_docs.PAGE.read_text(encoding="utf-8") == terraform_docs.page()
 
 
@@ -90,7 +90,7 @@ def test_each_stage_that_is_there_is_documented() -> None:
 
 @pytest.mark.parametrize("row", rows("scaling.md", "viewers"), ids=lambda row: row[0])
 def test_what_an_audience_asks_for_is_what_the_model_says(row: list[str]) -> None:
-    """To two digits: `make capacity` prints the same."""
+    """The page's figures are the model's to two digits: `make capacity` prints the same."""
     viewers, *figures = (float(cell.replace(",", "")) for cell in row[:-1])
     needed = capacity(Audience(int(viewers)), load_prices())
     hour, million = needed.dollars, needed.dollars_million_requests
@@ -100,7 +100,7 @@ def test_what_an_audience_asks_for_is_what_the_model_says(row: list[str]) -> Non
 
 @pytest.mark.parametrize("row", rows("scaling.md", "viewers at the busiest hour"), ids=lambda row: row[0])
 def test_what_a_month_costs_is_what_the_model_says(row: list[str]) -> None:
-    """To two digits: `make capacity` prints the same."""
+    """The page's costs of a month are the model's to two digits: `make capacity` prints the same."""
     viewers, *figures = (float(cell.replace(",", "")) for cell in row)
     of = month(Audience(int(viewers)), load_prices())
     spent = [of.constant_dollars, of.dollars, of.edge_dollars]
@@ -111,7 +111,7 @@ def test_what_a_month_costs_is_what_the_model_says(row: list[str]) -> None:
 
 @pytest.mark.parametrize("row", rows("scaling.md", "viewers at once"), ids=lambda row: row[0])
 def test_what_heartbeats_cost_is_what_the_model_says(row: list[str]) -> None:
-    """To the digits that are shown: `make capacity` prints the same."""
+    """The page's costs of heartbeats are the model's in every digit: `make capacity` prints the same."""
     viewers = int(row[0].replace(",", ""))
     before, after = (price(of(Audience(viewers)), load_prices()) for of in (by_default, at_its_cheapest))
     assert row[1:] == [
@@ -122,14 +122,14 @@ def test_what_heartbeats_cost_is_what_the_model_says(row: list[str]) -> None:
 
 
 def test_the_evening_curve_is_the_models() -> None:
-    """Hour by hour."""
+    """The page's evening curve is the model's, hour by hour."""
     shares = [float(share) for row in rows("scaling.md", "hours") for share in row[1].split(",")]
     assert tuple(shares) == EVENING
 
 
 @pytest.mark.parametrize("row", rows("scaling.md", "streams at once"), ids=lambda row: row[0])
 def test_what_the_edge_costs_an_audience_is_what_the_model_says(row: list[str]) -> None:
-    """With segments of 6 seconds; the last figure compares it with the service's own bill."""
+    """With segments of 6 seconds the edge's costs are the model's, as is the ratio to the service's bill."""
     streams, requests, on_demand, live, share = (float(cell.strip(" %").replace(",", "")) for cell in row)
     needed = capacity(Audience(int(streams)), load_prices())
     edge = needed.edge_dollars_hour
@@ -139,7 +139,7 @@ def test_what_the_edge_costs_an_audience_is_what_the_model_says(row: list[str]) 
 
 @pytest.mark.parametrize("row", rows("edge.md", "segments of"), ids=lambda row: row[0])
 def test_what_the_edge_costs_a_stream_is_what_the_model_says(row: list[str]) -> None:
-    """Dollars for a million hours of video, by the length of its segments."""
+    """The page's dollars for a million hours of video are the model's, by the length of segments."""
     segment, requests, on_demand, live = (float(cell.removesuffix(" s").replace(",", "")) for cell in row)
     needed = capacity(Audience(1_000_000, segment_seconds=segment), load_prices())
     edge = needed.edge_dollars_hour
@@ -149,7 +149,7 @@ def test_what_the_edge_costs_a_stream_is_what_the_model_says(row: list[str]) -> 
 
 @pytest.mark.parametrize("row", rows("security.md", "threat"), ids=lambda row: row[0])
 def test_each_threat_is_shown_by_tests_that_are_there(row: list[str]) -> None:
-    """The row names a file, a table of attacks or a test, and each of them exists."""
+    """Each threat's row names a file, a table of attacks or a test, all of which exist."""
     files = {file.stem: file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py")}
     named = re.findall(r"`(test_\w+|[A-Z]{2,})`", row[-1])
     assert named or re.search(r"`(tests|terraform)/", row[-1])
@@ -169,7 +169,7 @@ def test_each_dependency_has_its_row() -> None:
 
 @every_page
 def test_each_file_that_a_page_names_is_there(page: Path) -> None:
-    """A file that moves is still called by its old place somewhere. What is built need not be there."""
+    """Each file that a page names exists, except for built ones."""
     named = re.findall(
         r"(?<=[`\s])[\w.-]+(?:/[\w.-]+)*(?:\.(?:py|tf|hcl|md|yaml|mjs)|/)(?=[`\s])", code(page)
     )
@@ -180,14 +180,14 @@ def test_each_file_that_a_page_names_is_there(page: Path) -> None:
 
 @every_page
 def test_each_target_that_a_page_names_is_there(page: Path) -> None:
-    """In `make` without arguments."""
+    """Each target that a page names is a target of `make`."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][a-z0-9-]*):.*## ", makefile, re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", code(page))) <= targets
 
 
 def test_the_documents_beside_the_site_lead_somewhere() -> None:
-    """Each relative link of theirs is a file that is there."""
+    """Each relative link of the documents beside the site leads to a file."""
     links = [
         page.parent / link
         for page in BESIDE

@@ -29,7 +29,7 @@ IMPURE = {
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """The first part of the name of everything that a module imports, wherever in it."""
+    """Return the first part of the name of every import of a module, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), path.name)):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -39,25 +39,25 @@ def imports_of(path: Path) -> Iterator[str]:
 
 
 def test_imports_point_inwards() -> None:
-    """Entrypoints know adapters, adapters know the domain, and never the other way round."""
+    """Entrypoints import adapters, adapters import the domain, and never the other way round."""
     succeed(Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo")
 
 
 @pytest.mark.parametrize("path", sorted(DOMAIN.rglob("*.py")), ids=lambda path: path.stem)
 def test_the_domain_is_the_standard_library_only(path: Path) -> None:
-    """Whoever knows Python can read the domain, and nothing has to be installed to run it."""
+    """The domain imports only the standard library, so it runs without an installation."""
     assert set(imports_of(path)) <= {"domain", *sys.stdlib_module_names}
 
 
 @pytest.mark.parametrize("path", sorted(DOMAIN.rglob("*.py")), ids=lambda path: path.stem)
 def test_the_domain_is_pure(path: Path) -> None:
-    """Nothing in the domain reaches for the clock, chance, threads, files, the network or the environment."""
+    """The domain uses no clock, chance, threads, files, network or environment."""
     assert set(imports_of(path)).isdisjoint(IMPURE)
 
 
 @pytest.mark.parametrize("route", ["stream_start", "stream_heartbeat", "stream_end", "stream_list"])
 def test_a_function_of_players_loads_nothing_of_operators(route: str) -> None:
-    """What only an operator's function needs is no part of another function's cold start."""
+    """A function of players imports nothing that only operators need, which keeps its cold start short."""
     of_operators = {
         "domain.operators",
         "domain.audit",
@@ -71,12 +71,12 @@ def test_a_function_of_players_loads_nothing_of_operators(route: str) -> None:
 
 
 def named(dependencies: Iterable[str]) -> set[str]:
-    """The libraries that these lines of pyproject.toml name."""
+    """Return the libraries that these lines of pyproject.toml name."""
     return {re.split(r"[^\w-]", line)[0] for line in dependencies}
 
 
 def test_each_library_that_is_imported_is_named_in_pyproject() -> None:
-    """Nothing is used only because something else happens to bring it along."""
+    """Each imported library is named in pyproject.toml, not only installed by another one."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     runtime = named(project["project"]["dependencies"])
     groups = project["dependency-groups"].values()
@@ -86,7 +86,7 @@ def test_each_library_that_is_imported_is_named_in_pyproject() -> None:
     for room in ROOMS:
         imported = {name for path in (ROOT / room).rglob("*.py") for name in imports_of(path)}
         libraries = imported - ours - sys.stdlib_module_names
-        # Of a library that lives in another environment there is the name alone.
+        # Of a library that is installed in another environment only the name is known.
         found = {brought_by.get(name, [name])[0].lower().replace("_", "-") for name in libraries}
         assert found
         assert found <= known[room], room

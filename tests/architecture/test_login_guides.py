@@ -14,13 +14,13 @@ every_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.g
 
 
 def test_each_guide_has_a_shape() -> None:
-    """No guide gives settings that no test deploys."""
+    """Each guide's settings are deployed by a test."""
     assert list(guide_settings()) == [shape.guide for shape in SHAPES]
 
 
 @every_shape
 def test_a_guide_names_issuer_and_audience_as_its_tokens_have_them(shape: Shape) -> None:
-    """The issuer is equal to the letter, and the audience is the token's, or its client where it has none."""
+    """The issuer equals the token's to the letter; the audience is the token's, or else its client."""
     settings = guide_settings()[shape.guide]
     assert settings["jwt_issuer"] == shape.claims["iss"]
     audience = shape.claims["aud"] or shape.claims["client_id"]
@@ -29,7 +29,7 @@ def test_a_guide_names_issuer_and_audience_as_its_tokens_have_them(shape: Shape)
 
 @every_shape
 def test_a_guide_names_claims_that_its_tokens_have(shape: Shape) -> None:
-    """The plan's limit, its limits of groups and the household stand under the names of the settings."""
+    """The plan's limit, its limits of groups and the household have the names in the settings."""
     settings = guide_settings()[shape.guide]
     named = {settings[name] for name in ("limit_claim", "group_limits_claim", "user_claim")}
     assert len(named) == 3
@@ -38,7 +38,7 @@ def test_a_guide_names_claims_that_its_tokens_have(shape: Shape) -> None:
 
 @every_shape
 def test_a_guide_sets_variables_that_there_are(shape: Shape) -> None:
-    """Each setting is a variable of the Terraform."""
+    """Each setting of a guide is a variable of the Terraform."""
     variables = (ROOT / "terraform" / "variables.tf").read_text(encoding="utf-8")
     settings = guide_settings()[shape.guide]
     assert [name for name in settings if f'variable "{name}"' not in variables] == []
@@ -77,7 +77,7 @@ def added(code: str, call: str, plan: dict[str, object]) -> dict[str, Any]:
 def test_a_guides_function_adds_the_claims_that_the_guide_names(
     heading: str, call: str, prefix: str, household: str
 ) -> None:
-    """It adds each claim of a user's plan under the name in the settings, and none that a user lacks."""
+    """A guide's function adds the claims of a user's plan under the names in the settings, and no others."""
     settings = guide_settings()[heading]
     plan: dict[str, object] = {f"{prefix}max_streams": "4", f"{prefix}group_limits": "uhd=1"}
     limits = {settings["limit_claim"]: "4", settings["group_limits_claim"]: "uhd=1"}

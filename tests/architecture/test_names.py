@@ -6,7 +6,7 @@ ROOMS = ("src", "dev", "bench", "proof", "testing", "tests", "clients/python")
 
 
 def test_no_module_shadows_the_standard_library() -> None:
-    """No module or package is named like one of Python's own, which it could stand in the way of."""
+    """No module or package has the name of one of Python's own, which it could shadow."""
     ours = [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*.py")]
     shadowing = [path for path in ours if {path.stem, *path.parts} & sys.stdlib_module_names]
 
@@ -15,5 +15,5 @@ def test_no_module_shadows_the_standard_library() -> None:
 
 
 def test_test_folders_are_no_packages() -> None:
-    """A test folder that is named like a layer does not stand in its way."""
+    """No test folder is a package, because it could shadow a layer of the same name."""
     assert not list((ROOT / "tests").rglob("__init__.py"))

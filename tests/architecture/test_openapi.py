@@ -16,12 +16,12 @@ from entrypoints.routes import ROUTES
 
 
 def test_the_description_is_current() -> None:
-    """What is committed is what `make openapi` writes."""
+    """The committed file is the output of `make openapi`."""
     assert openapi.FILE.read_text(encoding="utf-8") == openapi.text(), "run `make openapi`"
 
 
 def test_every_route_is_described_and_no_other() -> None:
-    """The routes that Terraform and `make run` have, and the heartbeat URL, are its paths."""
+    """The paths are the routes of Terraform and `make run`, and the heartbeat URL."""
     described = {
         f"{method.upper()} {path}"
         for path, operations in openapi.description()["paths"].items()
@@ -43,7 +43,7 @@ def test_every_problem_is_described_with_its_status() -> None:
 
 
 def test_every_example_is_one_of_what_it_is_an_example_of() -> None:
-    """Those of requests, of answers and of problems fit their schemas."""
+    """Every example of a request, an answer or a problem fits its schema."""
     described = openapi.description()
     contents = [
         content
@@ -66,7 +66,7 @@ def test_every_example_is_one_of_what_it_is_an_example_of() -> None:
     "route", [*ROUTES, stream_renewal.handler], ids=lambda route: route.decode.__module__
 )
 def test_the_models_described_are_those_that_the_handler_uses(route: Route[Any, Any]) -> None:
-    """The handler of a route decodes the model that is described, and encodes the one that is described."""
+    """A route's handler decodes and encodes exactly the described models."""
     operation = OPERATIONS[openapi.RENEWAL if route is stream_renewal.handler else route.key]
     source = Path(route.decode.__code__.co_filename).read_text(encoding="utf-8")
     assert re.search(rf"request\.(body|query)\({operation.takes.__name__}\)", source)

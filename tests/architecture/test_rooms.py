@@ -14,7 +14,7 @@ PICTURES: Final = re.findall(
 
 
 def arrows_between_packages() -> set[tuple[str, str]]:
-    """Every import from one top-level package into another."""
+    """Return every import from one top-level package into another."""
     graph = grimp.build_graph(*ROOMS, cache_dir=None)
     return {
         (module.partition(".")[0], other.partition(".")[0])
@@ -24,7 +24,7 @@ def arrows_between_packages() -> set[tuple[str, str]]:
 
 
 def arrows_within_dev() -> set[tuple[str, str]]:
-    """Every import from one room of dev/ into another."""
+    """Return every import from one room of dev/ into another."""
     graph = grimp.build_graph("dev", cache_dir=None)
     return {
         (module.split(".")[1], other.split(".")[1])

@@ -35,24 +35,24 @@ CONFIGURABLE = sorted(set(SET_BY_TERRAFORM) - MADE_BY_TERRAFORM)
 
 
 def block(text: str, opening: str) -> str:
-    """What stands between the line that opens a block, and the brace that closes it."""
+    """Return the lines between a block's opening line and its closing brace."""
     found = re.search(rf"^( *){opening} \{{\n(.*?)^\1\}}$", text, re.MULTILINE | re.DOTALL)
     assert found is not None, f"no block {opening}"
     return found[2]
 
 
 def read(name: str) -> str:
-    """One of Terraform's files."""
+    """Return one of Terraform's files."""
     return (TERRAFORM / name).read_text(encoding="utf-8")
 
 
 def variable(name: str) -> str:
-    """The block of a variable."""
+    """Return the block of a variable."""
     return block(read("variables.tf"), f'variable "{name}"')
 
 
 def environment() -> dict[str, str]:
-    """The expression that sets each variable of the functions' environment."""
+    """Return the expression that sets each variable of the functions' environment."""
     text = block(read("functions.tf"), "environment =")
     url = re.search(
         r"environment_with_url = merge\(local\.environment, \{\n(.+?)\n +\}\)", read("functions.tf")
@@ -76,13 +76,13 @@ def routes() -> dict[str, str]:
 
 
 def bounds_in_terraform(name: str) -> set[tuple[str, float]]:
-    """What a variable's value, or the length of it, is compared with."""
+    """Return the bounds of a variable's value, or of its length."""
     comparisons = re.findall(rf"(?:var\.{name}|length\(var\.{name}\)) (>=|<=|>|<) (\d+)", variable(name))
     return {(sign, float(bound)) for sign, bound in comparisons}
 
 
 def bounds_in_settings(field: FieldInfo) -> set[tuple[str, float]]:
-    """The same of a setting."""
+    """Return the same bounds of a setting."""
     signs = {"ge": ">=", "le": "<=", "gt": ">", "lt": "<", "min_length": ">=", "max_length": "<="}
     return {
         (sign, float(getattr(bound, name)))
@@ -93,7 +93,7 @@ def bounds_in_settings(field: FieldInfo) -> set[tuple[str, float]]:
 
 
 def test_terraform_sets_every_setting_and_nothing_else() -> None:
-    """A setting that Terraform leaves out could not be set; one that the code does not read has no effect."""
+    """Terraform sets exactly the settings that the code reads."""
     assert environment().keys() == {name.upper() for name in SET_BY_TERRAFORM}
     assert environment()["TABLE_NAME"] == "aws_dynamodb_table.streams.name"
     url = 'var.heartbeat_url ? aws_lambda_function_url.heartbeat[0].function_url : ""'
@@ -115,9 +115,9 @@ def test_each_setting_has_its_own_variable(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONFIGURABLE)
 def test_defaults_are_the_same(name: str) -> None:
-    """Who sets nothing gets what the code does by itself; a null is not told to it at all."""
+    """Terraform's defaults are the code's, and a null is not passed on to it."""
     found = re.search(r"^  default +=(.+)$", variable(name), re.MULTILINE)
-    if name == "auth":  # Terraform asks who may call; the code trusts nobody by itself
+    if name == "auth":  # Terraform requires authentication to be chosen; the code trusts no caller by default
         assert found is None
         return
     assert found is not None
@@ -130,7 +130,7 @@ def test_defaults_are_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONFIGURABLE)
 def test_bounds_are_the_same(name: str) -> None:
-    """A plan refuses what the functions would refuse, and nothing that they would take."""
+    """A plan refuses exactly what the functions would refuse."""
     assert bounds_in_terraform(name) == bounds_in_settings(Settings.model_fields[name])
 
 
@@ -138,7 +138,7 @@ def test_bounds_are_the_same(name: str) -> None:
 def test_choices_are_the_same(name: str) -> None:
     """A setting that is a choice is the same choice on both sides."""
     annotation = Settings.model_fields[name].annotation
-    kind: Any = annotation if isinstance(annotation, type) else object  # maps and lists are no choices
+    kind: Any = annotation if isinstance(annotation, type) else object  # maps and lists are not choices
     found = re.search(rf"contains\((\[.+\]), var\.{name}\)", variable(name))
     choices = set(json.loads(found[1])) if found else set()
 
@@ -178,7 +178,7 @@ def test_groups_have_the_same_rules_on_both_sides() -> None:
 
 
 def test_the_service_reads_groups_as_terraform_writes_them() -> None:
-    """The texts that Terraform's own test expects of its inputs are those inputs to the service."""
+    """The service reads the texts of Terraform's own test as the inputs of that test."""
     written = dict(re.findall(r'^ +(GROUP_\w+) += "(.+)"$', read("tests/wiring.tftest.hcl"), re.MULTILINE))
     settings = Settings.from_environment({"TABLE_NAME": "streams", **written})
 
@@ -189,7 +189,7 @@ def test_the_service_reads_groups_as_terraform_writes_them() -> None:
 
 
 def test_a_heartbeat_is_shorter_than_a_lease_on_both_sides() -> None:
-    """A player that keeps to its heartbeat never loses its slot by it, by Terraform's rule too."""
+    """Terraform too requires a heartbeat interval below the lease, so that players keep their slots."""
     assert "var.heartbeat_seconds < var.lease_seconds" in variable("heartbeat_seconds")
 
 
@@ -199,7 +199,7 @@ def test_a_lease_is_short_with_playback_tokens_on_both_sides() -> None:
 
 
 def test_terraform_routes_to_every_handler_and_to_no_other() -> None:
-    """What Terraform deploys is what the code has, and what `make run` serves."""
+    """Terraform deploys exactly the handlers that the code has and `make run` serves."""
     entrypoints = TERRAFORM.parent / "src" / "entrypoints"
     players = {path.stem for path in entrypoints.glob("stream_*.py")}
 
@@ -229,7 +229,7 @@ def test_make_run_lets_pages_do_what_terraform_lets_them_do() -> None:
 
 @pytest.mark.parametrize(("key", "path"), routes().items())
 def test_each_route_leads_to_its_own_handler(key: str, path: str) -> None:
-    """The handler that Lambda will look up is there, and says that it is of this route."""
+    """The handler that Lambda looks up exists and belongs to its route."""
     module, _, name = path.rpartition(".")
     handler = getattr(importlib.import_module(module), name)
     route = operator_routes.ROUTES[key] if handler is operator_routes.handler else handler
@@ -258,7 +258,7 @@ def test_the_functions_that_are_looked_for_are_those_that_are_deployed(
 
 
 def test_every_variable_is_explained() -> None:
-    """No variable is without a description and a type."""
+    """Every variable has a description and a type."""
     names = re.findall(r'^variable "(\w+)"', read("variables.tf"), re.MULTILINE)
     missing = [
         f"{name}: {attribute}"

@@ -34,8 +34,8 @@ final class HandClock implements Clock {
     }
 
     /**
-     * Wait until this is the next moment that a thread waits for; return that moment, or the one for which a thread waits
-     * instead; -1 if none waits.
+     * Wait until the threads' next moment is this one, or the time is up; return the next moment, or -1 if no
+     * thread waits.
      */
     synchronized long due(long moment, long withinMilliseconds) throws InterruptedException {
         long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(withinMilliseconds);

@@ -20,7 +20,7 @@ import streamlimiter.client.StreamView;
 
 /**
  * A player over the Java client: one command per line comes in, one event per line goes out. With {@code -Dchance=1.0} its
- * clock moves by command, and each delay has that much chance in it.
+ * clock moves by command, and each delay has this random number for its jitter.
  */
 public final class Player implements StreamListener {
     private static final Pattern OPTION = Pattern.compile("\"(\\w+)\": (?:\"((?:[^\"\\\\]|\\\\.)*)\"|\\[([^\\]]*)\\])");
@@ -51,7 +51,7 @@ public final class Player implements StreamListener {
             for (Matcher option = OPTION.matcher(line); option.find(); ) {
                 command.put(option.group(1), option.group(2) == null ? option.group(3) : unescaped(option.group(2)));
             }
-            new Thread(() -> player.obey(command)).start(); // one that waits keeps no other waiting
+            new Thread(() -> player.obey(command)).start(); // so that a waiting one does not hold up the others
         }
         System.exit(0);
     }
@@ -215,7 +215,7 @@ public final class Player implements StreamListener {
         return out.append('"').toString();
     }
 
-    /** Chance that is always the same. */
+    /** A random number that is always the same. */
     private static final class Always extends Random {
         private static final long serialVersionUID = 1;
         private final double value;

@@ -1,6 +1,6 @@
 package android.os;
 
-/** Stands for Android's, of a device that slept for as long as the property {@code slept} says. */
+/** A stand-in for Android's clock, on a device that slept for the time in the property {@code slept}. */
 public final class SystemClock {
     private SystemClock() {}
 

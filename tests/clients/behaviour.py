@@ -1,4 +1,4 @@
-"""What every client does, against the running service: one suite, run by a file per client."""
+"""The behaviour of every client against the running service: one suite, run by a file per client."""
 
 import json
 import os
@@ -33,12 +33,12 @@ SETTINGS: Final = {
 }
 OPEN_SETTINGS: Final = SETTINGS | {
     "ON_STORE_FAILURE": "open",
-    "LEASE_SECONDS": "60",  # so that no lease runs out by its player's clock
+    "LEASE_SECONDS": "60",  # so that no lease expires by its player's clock
 }
 TOKEN_SETTINGS: Final = SETTINGS | {
     "PLAYBACK_KEY": f"test:{urlsafe_b64encode(bytes(32)).decode().rstrip('=')}",
     "TOKEN_OVERLAP": "1",
-    "LEASE_SECONDS": "60",  # so that no token is over before its test
+    "LEASE_SECONDS": "60",  # so that no token expires before its test
 }
 """One stream, and at most two names with a token."""
 PLAN_SETTINGS: Final = SETTINGS | {"MAX_STREAMS": "3", "GROUP_LIMITS": "uhd=1"}
@@ -65,7 +65,7 @@ class Player:
         self._reader.start()
 
     def do(self, action: str, **options: str | list[str]) -> dict[str, Any]:
-        """Tell it to do something; gives what came of it."""
+        """Send it a command, and return the event that follows."""
         self.begin(action, **options)
         return self.told()
 
@@ -76,21 +76,21 @@ class Player:
         self._process.stdin.flush()
 
     def told(self) -> dict[str, Any]:
-        """Wait for its next event."""
+        """Return its next event."""
         return self._events.get(timeout=WITHIN_SECONDS)
 
     def tells(self, *events: str) -> dict[str, Any]:
-        """Wait for exactly these events, in this order; gives the last one."""
+        """Wait for exactly these events, in this order; return the last one."""
         told = [self.told() for _ in events]
         assert [event["event"] for event in told] == list(events)
         return told[-1]
 
     def is_silent(self) -> bool:
-        """Whether it has told nothing that was not asked for."""
+        """Return whether every event that it has written was read."""
         return self._events.empty()
 
     def crash(self) -> None:
-        """End it without a word."""
+        """Kill it without a farewell."""
         self._process.kill()
         self._process.wait()
         self._reader.join()
@@ -114,14 +114,14 @@ class Household:
         self.user_id = user_id
 
     def player(self, device: str, url: str | None = None, stream_id: str | None = None) -> Player:
-        """Start one more player, under the name of a screen that was there before or one of its own."""
+        """Start one more player, under the name of an earlier screen or one of its own."""
         name = [] if stream_id is None else [stream_id]
         player = Player([*self._command, url or self.url, self.user_id, device, *name])
         self._players.callback(player.crash)
         return player
 
     def watching(self) -> list[tuple[str, str]]:
-        """The name and the device of each stream."""
+        """Return the name and the device of each stream."""
         return [(stream["streamId"], stream["device"]) for stream in self._streams()]
 
     def groups(self) -> dict[str, list[str]]:
@@ -162,27 +162,27 @@ class ByToken:
 
 @pytest.fixture(scope="module")
 def store(localstack: localstack_client.session.Session) -> dict[str, str]:
-    """A store that outlives the service."""
+    """Yield a store that outlives the service."""
     return {"AWS_ENDPOINT_URL_DYNAMODB": localstack.client("dynamodb").meta.endpoint_url}
 
 
 @pytest.fixture(scope="module")
 def service(store: dict[str, str]) -> Iterator[LocalService]:
-    """The service, one stream per user, with short leases."""
+    """Yield the service, one stream per user, with short leases."""
     with LocalService(SETTINGS | store) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
 def tokens(store: dict[str, str]) -> Iterator[LocalService]:
-    """The service, one stream per user, with playback tokens."""
+    """Yield the service, one stream per user, with playback tokens."""
     with LocalService(TOKEN_SETTINGS | store) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
 def plan(store: dict[str, str]) -> Iterator[LocalService]:
-    """The service, three streams per user, one of them in UHD."""
+    """Yield the service, three streams per user, one of them in UHD."""
     with LocalService(PLAN_SETTINGS | store) as service:
         yield service
 
@@ -197,7 +197,7 @@ class Outage:
 
 @pytest.fixture(scope="module")
 def outage(store: dict[str, str]) -> Iterator[Outage]:
-    """The service, one stream per user, behind a store that can go away and come back."""
+    """Yield the service, one stream per user, behind a store that can become unavailable and come back."""
     port = urlsplit(store["AWS_ENDPOINT_URL_DYNAMODB"]).port
     assert port
     with Proxy(port) as way:
@@ -207,39 +207,39 @@ def outage(store: dict[str, str]) -> Iterator[Outage]:
 
 
 class Behaviour:
-    """The suite; each client's class says how it is installed."""
+    """The suite; each client's class installs its client."""
 
     @staticmethod
     def install(folder: Path) -> list[str]:
-        """Install the client there as its users do; gives what starts a player."""
+        """Install the client there as its users do; return the command that starts a player."""
         raise NotImplementedError
 
     @pytest.fixture(scope="class")
     @classmethod
     def command(cls, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-        """What starts a player."""
+        """Return the command that starts a player."""
         return cls.install(tmp_path_factory.mktemp("installed"))
 
     @pytest.fixture
     def household(self, command: list[str], service: LocalService, user_id: str) -> Iterator[Household]:
-        """A household of its own for each test."""
+        """Yield a household of its own for each test."""
         with ExitStack() as players:
             yield Household(command, service.url, user_id, players)
 
     @pytest.fixture
     def guarded(self, command: list[str], tokens: LocalService, user_id: str) -> Iterator[Household]:
-        """A household of its own for each test, whose streams have playback tokens."""
+        """Yield a household of its own for each test, whose streams have playback tokens."""
         with ExitStack() as players:
             yield Household(command, tokens.url, user_id, players)
 
     @pytest.fixture
     def planned(self, command: list[str], plan: LocalService, user_id: str) -> Iterator[Household]:
-        """A household of its own for each test, of three streams and one in UHD."""
+        """Yield a household of its own for each test, of three streams and one in UHD."""
         with ExitStack() as players:
             yield Household(command, plan.url, user_id, players)
 
     def test_a_player_keeps_its_slot_and_gives_it_back(self, household: Household) -> None:
-        """For longer than a lease, under one name."""
+        """A player keeps its slot for longer than a lease, under one name, and gives it back."""
         player = household.player("tv")
         name = player.do("start")["streamId"]
         time.sleep(LEASE_SECONDS + GRACE_SECONDS + 1)
@@ -248,14 +248,14 @@ class Behaviour:
         assert household.watching() == []
 
     def test_a_refused_player_is_told_who_is_watching(self, household: Household) -> None:
-        """And takes nothing."""
+        """A refused player receives the list of streams, and takes no slot."""
         name = household.player("tv").do("start")["streamId"]
         refused = household.player("phone").do("start")
         assert (refused["event"], refused["holders"]) == ("refused", ["tv"])
         assert household.watching() == [(name, "tv")]
 
     def test_a_crashed_players_slot_comes_back(self, household: Household) -> None:
-        """When its lease and the grace are over, and not before."""
+        """A crashed player's slot is free when its lease and the grace are over, and not before."""
         tv, phone = household.player("tv"), household.player("phone")
         tv.do("start")
         tv.crash()
@@ -264,7 +264,7 @@ class Behaviour:
         assert phone.do("start")["event"] == "admitted"
 
     def test_a_player_that_was_taken_over_stops(self, guarded: Household) -> None:
-        """Another one has its slot while its lease runs, which is long here: it says so, and gives in."""
+        """A player whose slot was taken over in its lease names the other one, and does not start again."""
         tv, phone = guarded.player("tv"), guarded.player("phone")
         first = tv.do("start")["streamId"]
         second = phone.do("start", replaces=first)
@@ -353,7 +353,7 @@ class Behaviour:
     def test_a_network_that_was_away_for_longer_than_a_lease(
         self, household: Household, service: LocalService
     ) -> None:
-        """The stream lapses. Its slot, which another player had meanwhile, it takes by the same name."""
+        """The stream lapses, and takes its slot back by the same name after another player had it."""
         with Proxy(service.port) as network:
             tv = household.player("tv", f"http://127.0.0.1:{network.port}")
             phone = household.player("phone")
@@ -373,7 +373,7 @@ class Behaviour:
     def test_a_network_that_was_away_for_less_than_a_lease(
         self, household: Household, service: LocalService
     ) -> None:
-        """The slot is held throughout, and there is nothing to tell."""
+        """The slot is held throughout, and the player reports nothing."""
         with Proxy(service.port) as network:
             tv = household.player("tv", f"http://127.0.0.1:{network.port}")
             name = tv.do("start")["streamId"]
@@ -387,7 +387,7 @@ class Behaviour:
     def test_a_network_that_takes_requests_and_answers_none(
         self, household: Household, service: LocalService
     ) -> None:
-        """No request that hangs puts off the lapse: the slot is nobody's yet when the stream has lapsed."""
+        """A stream lapses in time although a request hangs, and its slot is still free then."""
         with Proxy(service.port) as network:
             tv = household.player("tv", f"http://127.0.0.1:{network.port}")
             name = tv.do("start")["streamId"]
@@ -399,7 +399,7 @@ class Behaviour:
             assert household.watching() == [(name, "tv")]
 
     def test_a_lapsed_player_ends(self, household: Household, service: LocalService) -> None:
-        """As one that holds its slot does; it does not start again."""
+        """A lapsed player ends as one that holds its slot does, and does not start again."""
         with Proxy(service.port) as network:
             tv = household.player("tv", f"http://127.0.0.1:{network.port}")
             tv.do("start")
@@ -416,7 +416,7 @@ class Behaviour:
     def test_a_network_that_was_away_while_another_player_took_the_slot(
         self, household: Household, service: LocalService
     ) -> None:
-        """The first one lapses, asks once more, is refused, and stops."""
+        """The first player lapses, asks once more, is refused, and stops."""
         with Proxy(service.port) as network:
             tv = household.player("tv", f"http://127.0.0.1:{network.port}")
             phone = household.player("phone")
@@ -432,7 +432,7 @@ class Behaviour:
             assert tv.is_silent()
 
     def test_the_next_episode_goes_on_in_the_slot(self, household: Household) -> None:
-        """At the limit too, under the same name; without a playback key there is no token."""
+        """The next episode keeps slot and name at the limit too; without a playback key it has no token."""
         player = household.player("tv")
         first = player.do("start")
         assert not first["hasToken"]
@@ -446,7 +446,7 @@ class Behaviour:
     def test_a_service_that_is_started_anew(
         self, command: list[str], store: dict[str, str], user_id: str
     ) -> None:
-        """The player keeps its slot under its name, though it lapsed meanwhile: the store has it."""
+        """The player keeps its slot under its name, though it lapsed meanwhile, because the store has it."""
         with ExitStack() as players, LocalService(SETTINGS | store) as first:
             household = Household(command, first.url, user_id, players)
             player = household.player("tv")
@@ -463,7 +463,7 @@ class Behaviour:
     def test_a_store_that_was_away_at_the_start(
         self, command: list[str], outage: Outage, user_id: str
     ) -> None:
-        """A player that was admitted unverified plays on, and has a slot, when the store is back."""
+        """A player that was admitted unverified plays on, and has a slot when the store is back."""
         with ExitStack() as players:
             household = Household(command, outage.service.url, user_id, players)
             tv = household.player("tv")
@@ -479,7 +479,7 @@ class Behaviour:
     def test_a_store_that_was_away_between_two_episodes(
         self, command: list[str], outage: Outage, user_id: str
     ) -> None:
-        """The slot is the screen's still, and the store hears of its end."""
+        """The slot stays the screen's, and its end reaches the store."""
         with ExitStack() as players:
             household = Household(command, outage.service.url, user_id, players)
             tv = household.player("tv")
@@ -497,7 +497,7 @@ class Behaviour:
     def test_a_store_that_was_away_while_one_player_took_over_from_another(
         self, command: list[str], outage: Outage, user_id: str
     ) -> None:
-        """The store never heard that the slot went over: it does when it is back."""
+        """The store missed the takeover, and has it once it is back."""
         with ExitStack() as players:
             household = Household(command, outage.service.url, user_id, players)
             phone, tv = household.player("phone"), household.player("tv")
@@ -510,7 +510,7 @@ class Behaviour:
             assert tv.is_silent()
 
     def test_a_page_that_is_reloaded_has_its_slot_still(self, guarded: Household) -> None:
-        """Five times, without a farewell: its name counts once, so another screen has room for its own."""
+        """After five reloads without a farewell the name counts once, so another screen has room for one."""
         tv = guarded.player("tv")
         name = tv.do("start")["streamId"]
         for _ in range(5):
@@ -522,7 +522,7 @@ class Behaviour:
         assert tv.told()["event"] == "gone"
 
     def test_five_next_episodes_are_one_name(self, guarded: Household) -> None:
-        """Which counts once, so another screen has room for its own."""
+        """Five next episodes count as one name, so another screen has room for its own."""
         tv = guarded.player("tv")
         (name,) = {tv.do("start")["streamId"] for _ in range(6)}
         assert guarded.watching() == [(name, "tv")]
@@ -530,7 +530,7 @@ class Behaviour:
         assert guarded.player("phone").do("start", replaces=name)["event"] == "admitted"
 
     def test_a_viewer_may_zap_and_then_watch_elsewhere(self, guarded: Household) -> None:
-        """Five channels within one lease, each ended before the next: the screen's name counts once."""
+        """Five channels within one lease, each ended before the next, count as one name."""
         tv = guarded.player("tv")
         for _ in range(5):
             assert tv.do("start")["hasToken"]
@@ -540,7 +540,7 @@ class Behaviour:
     def test_a_late_farewell_does_not_end_the_reloaded_page(
         self, guarded: Household, tokens: LocalService
     ) -> None:
-        """It is of the play before: the one that holds the slot now goes on."""
+        """A late end is of the earlier play, and the play that holds the slot now continues."""
         with Proxy(tokens.port) as network:
             before = guarded.player("tv", f"http://127.0.0.1:{network.port}")
             name = before.do("start")["streamId"]
@@ -557,7 +557,7 @@ class Behaviour:
     def test_a_start_that_is_put_off_says_when_to_come_again_and_loses_nothing(
         self, guarded: Household
     ) -> None:
-        """Too many names have a token: the stream that was to be replaced goes on, its next episode too."""
+        """A start that is postponed for its names leaves the stream to be replaced and its next episode."""
         tv, phone, tablet = (guarded.player(device) for device in ("tv", "phone", "tablet"))
         first = tv.do("start")["streamId"]
         second = phone.do("start", replaces=first)["streamId"]
@@ -570,7 +570,7 @@ class Behaviour:
         assert phone.is_silent()
 
     def test_a_player_that_a_groups_limit_refuses_plays_without_the_group(self, planned: Household) -> None:
-        """It learns which group is full, and who holds the slots."""
+        """The refusal names the full group and the streams in it; without the group the player plays."""
         tv, phone = planned.player("tv"), planned.player("phone")
         assert tv.do("start", groups=["uhd"])["event"] == "admitted"
         refused = phone.do("start", groups=["uhd"])
@@ -580,7 +580,7 @@ class Behaviour:
         assert planned.groups() == {"tv": ["uhd"], "phone": []}
 
     def test_a_held_stream_changes_its_groups_under_its_name(self, planned: Household) -> None:
-        """Another one takes the place in the group then, also with a stream that it holds already."""
+        """Another stream can then take the place in the group, even one that is held already."""
         tv, phone = planned.player("tv"), planned.player("phone")
         names = {tv.do("start", groups=["uhd"])["streamId"], phone.do("start")["streamId"]}
         names |= {tv.do("start", groups=[])["streamId"], phone.do("start", groups=["uhd"])["streamId"]}
@@ -591,7 +591,7 @@ class Behaviour:
         assert tv.is_silent()
 
     def test_a_held_stream_that_is_refused_a_group_goes_on_without_it(self, planned: Household) -> None:
-        """For longer than a lease; it says the refusal, and nothing else."""
+        """The stream is kept for longer than a lease, and reports only the refusal."""
         tv, phone = planned.player("tv"), planned.player("phone")
         tv.do("start", groups=["uhd"])
         name = phone.do("start")["streamId"]
@@ -604,7 +604,7 @@ class Behaviour:
         assert planned.groups() == {"tv": ["uhd"]}
 
     def test_a_lapsed_stream_starts_again_in_its_groups(self, planned: Household, plan: LocalService) -> None:
-        """By itself, when the network is back; another one had its place in the group meanwhile."""
+        """A lapsed stream starts again in its groups automatically, though another had its place since."""
         with Proxy(plan.port) as network:
             tv = planned.player("tv", f"http://127.0.0.1:{network.port}")
             phone = planned.player("phone")

@@ -1,4 +1,4 @@
-"""The clients as their users get them: built, installed into a folder of their own, and with examples."""
+"""The clients as their users install them: built, in a folder of their own, with their examples."""
 
 import atexit
 import os
@@ -45,7 +45,7 @@ class PythonPackage:
 
 @cache
 def python_package() -> PythonPackage:
-    """Build them, the wheel out of the sdist; once for all tests of the process."""
+    """Build them, the wheel from the sdist; once for all tests of the process."""
     folder = Path(tempfile.mkdtemp(prefix="python-client-"))
     atexit.register(shutil.rmtree, folder)
     build = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(folder)]
@@ -64,15 +64,15 @@ def pip(command: str, *arguments: str | Path) -> None:
 
 
 def python_client(folder: Path) -> Path:
-    """Install its wheel there; gives the player that plays by it."""
+    """Install its wheel there; return the command of a player over it."""
     pip("install", "--target", folder, python_package().wheel)
     return Path(shutil.copy(HERE / "player.py", folder))
 
 
 def javascript_package(folder: Path) -> Path:
-    """Build and pack it there; gives the file that npm installs.
+    """Build and pack it there; return the file that npm installs.
 
-    It is built in a copy, so that nothing else that builds at the same time is in the way.
+    It is built in a copy, so that builds at the same time do not collide.
     """
     ours = CLIENTS / "js"
     if not (ours / "node_modules").exists():
@@ -84,7 +84,7 @@ def javascript_package(folder: Path) -> Path:
 
 
 def javascript_client(folder: Path) -> Path:
-    """Pack it as it is written and unpack it there, as npm does; gives the player that plays by it."""
+    """Pack it as it is and unpack it there, as npm does; return the command of a player over it."""
     modules = folder / "node_modules"
     with tarfile.open(_packed(CLIENTS / "js", folder, "--ignore-scripts")) as archive:
         archive.extractall(modules, filter="data")
@@ -122,7 +122,7 @@ STRICTLY: Final = ("-Xlint:all,-options", "-Werror")  # -options: newer compiler
 
 
 def java_client(folder: Path) -> Path:
-    """Make its jar by the commands of its README, from a copy; gives the jar."""
+    """Make its jar by the commands of its README, from a copy; return the jar."""
     home, copy = java_home(), folder / "client"
     shutil.copytree(CLIENTS / "java", copy, ignore=shutil.ignore_patterns("build"))
     (commands,) = examples("java", "sh")
@@ -133,7 +133,7 @@ def java_client(folder: Path) -> Path:
 
 
 def java_program(folder: Path, jar: Path, *sources: Path) -> list[str]:
-    """Compile a program over that jar; gives what starts it, but for the name of its class."""
+    """Compile a program over that jar; return the command that starts it, without the name of its class."""
     classes = folder / "program"
     level = ("--release", "8", "-encoding", "UTF-8")
     succeed(java_home() / "javac", *level, *STRICTLY, "-cp", jar, "-d", classes, *sources)

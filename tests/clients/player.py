@@ -31,7 +31,7 @@ def report_admitted(stream: Stream | AsyncStream) -> None:
 
 
 def report_lost(stream: Stream | AsyncStream, reason: ServiceError) -> None:
-    """Write the event of a start that was refused or put off, or of a slot that was taken away."""
+    """Write the event of a start that was refused or postponed, or of a slot that was taken away."""
     match reason:
         case LimitReached():
             holders = [holder.device for holder in reason.streams]

@@ -1,4 +1,4 @@
-"""A service that answers as a script says, for what a client makes of it."""
+"""A service with scripted answers, to test a client's reactions."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ WITHIN_SECONDS: Final = 20
 
 @dataclass
 class Answer:
-    """An answer to one request; one that is held back waits until it is let go."""
+    """An answer to one request; one that is held back waits for its release."""
 
     status: int = 200
     body: Any = None
@@ -27,19 +27,19 @@ class Answer:
         self.is_let_go.set()
 
     def held_back(self) -> Self:
-        """Return it, to be sent when `is_let_go` is set."""
+        """Return this answer, to be sent when `is_let_go` is set."""
         self.is_let_go.clear()
         return self
 
     @property
     def content(self) -> bytes:
-        """Its bytes: a body that is not bytes is written as JSON."""
+        """The answer's bytes: a body that is not bytes is written as JSON."""
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came."""
+    """A request as it arrived."""
 
     path: str
     body: Any
@@ -48,7 +48,7 @@ class Request:
 
 
 class ScriptedService(LoopbackServer):
-    """A service on loopback; the last answer of its script is given to all requests after it."""
+    """A service on loopback; the last answer of its script repeats for all later requests."""
 
     def __init__(self) -> None:
         self._script: list[Answer] = []
@@ -57,7 +57,7 @@ class ScriptedService(LoopbackServer):
         super().__init__(self._handler())
 
     def answers(self, *script: Answer) -> None:
-        """Give these from now on, one after the other."""
+        """Answer with these from now on, one after the other."""
         with self._lock:
             self._script = list(script)
 
@@ -66,7 +66,7 @@ class ScriptedService(LoopbackServer):
         return self._requests.get(timeout=WITHIN_SECONDS)
 
     def is_idle(self) -> bool:
-        """Return whether every request was asked for."""
+        """Return whether every request was read."""
         return self._requests.empty()
 
     def _next(self) -> Answer:
@@ -100,6 +100,6 @@ class ScriptedService(LoopbackServer):
                     self.wfile.write(answer.content)
 
             def log_message(self, *_: object) -> None:
-                """Write nothing."""
+                """Print nothing."""
 
         return Handler

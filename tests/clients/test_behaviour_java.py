@@ -13,10 +13,10 @@ __all__ = ["outage", "plan", "service", "store", "tokens"]  # fixtures
 @pytest.mark.e2e
 @pytest.mark.long
 class TestJava(Behaviour):
-    """Its players run on a JDK, at the level of Java 8."""
+    """The suite for Java: players run on a JDK, at the level of Java 8."""
 
     @staticmethod
     def install(folder: Path) -> list[str]:
-        """Its jar."""
+        """Install its jar."""
         player = java_program(folder, java_client(folder), HERE / "Player.java", HERE / "HandClock.java")
         return [*player, "-Dtoken=login", "Player"]

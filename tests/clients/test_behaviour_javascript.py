@@ -15,11 +15,11 @@ __all__ = ["outage", "plan", "service", "store", "tokens"]  # fixtures
 @pytest.mark.e2e
 @pytest.mark.long
 class TestJavaScript(Behaviour):
-    """Its players run in Node."""
+    """The suite for JavaScript: players run in Node."""
 
     @staticmethod
     def install(folder: Path) -> list[str]:
-        """Its npm package."""
+        """Install its npm package."""
         node = shutil.which("node")
         if node is None:
             skip_or_fail("Node is not installed (20 or later): the JavaScript client needs it.")

@@ -14,9 +14,9 @@ __all__ = ["outage", "plan", "service", "store", "tokens"]  # fixtures
 @pytest.mark.e2e
 @pytest.mark.long
 class TestThreads(Behaviour):
-    """Its heartbeats come from a thread."""
+    """The suite for threads: heartbeats come from a thread."""
 
     @staticmethod
     def install(folder: Path) -> list[str]:
-        """Its wheel."""
+        """Install its wheel."""
         return [sys.executable, str(python_client(folder)), "threads"]

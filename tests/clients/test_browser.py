@@ -1,4 +1,4 @@
-"""The JavaScript client in a real browser: what CORS lets a page see, and which names a tab keeps."""
+"""The JavaScript client in a real browser: what CORS lets a page read, and the names that a tab keeps."""
 
 import functools
 import json
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 CLIENT: Final = ROOT / "clients" / "js"
 RETRY_AFTER_SECONDS: Final = 7
 
-# What came of a start, and of a list: the error's own words.
+# The outcome of a start, and of a list: the error's own words.
 PLAY: Final = """
 async ([url, patienceMs]) => {
   const { StreamLimiter } = await import("/index.js");
@@ -30,7 +30,7 @@ async ([url, patienceMs]) => {
 }
 """
 
-# The name under which this page plays, on a service that admits everybody.
+# The name under which this page plays, on a service that admits every start.
 NAME: Final = """
 async () => {
   const { StreamLimiter } = await import("/index.js");
@@ -44,7 +44,7 @@ async () => {
 
 
 def configured(name: str) -> list[str]:
-    """A list of the API's CORS configuration, as Terraform has it."""
+    """Return a list of the API's CORS configuration, as Terraform has it."""
     found = re.search(rf"^ +{name} += (\[.*\])$", (ROOT / "terraform" / "api.tf").read_text(), re.MULTILINE)
     assert found is not None, f"no {name}"
     return list(json.loads(found[1]))
@@ -53,7 +53,7 @@ def configured(name: str) -> list[str]:
 class Gateway(BaseHTTPRequestHandler):
     """API Gateway, whose documentation promises CORS headers for preflights and for answers of functions.
 
-    Its own refusals have none here: they are promised none.
+    Its own refusals have none here, because none are promised.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
     """
 
@@ -66,11 +66,11 @@ class Gateway(BaseHTTPRequestHandler):
         self._answer(204, by_function=True, body={})
 
     def do_HEAD(self) -> None:
-        """No route takes it."""
+        """Answer as for a method that no route has."""
         self._answer(404, by_function=False, body={"message": "Not Found"})
 
     def do_POST(self) -> None:
-        """Refuse the token before any function runs, or let a function answer that its store is away."""
+        """Refuse the token before any function runs, or answer as a function whose store is unavailable."""
         self.rfile.read(int(self.headers["content-length"]))
         if self.admits:
             problem = {"code": "store_unavailable", "detail": "away"}
@@ -94,19 +94,19 @@ class Gateway(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def log_message(self, *_: object) -> None:
-        """Log nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium that is installed on this machine."""
+    """Return a Chromium of this machine."""
     with installed_browser() as browser:
         yield browser
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that may load the client."""
+    """Return a page that may load the client."""
     with LoopbackServer(functools.partial(Pages, directory=CLIENT)) as pages:
         page = browser.new_page()
         page.goto(pages.url)
@@ -115,12 +115,12 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def gateway(*, admits: bool) -> type[Gateway]:
-    """A gateway that takes every token, or none; `asked` has the methods of its requests."""
+    """Yield a gateway that accepts every token, or none; `asked` has the methods of its requests."""
     return type("Configured", (Gateway,), {"admits": admits, "asked": []})
 
 
 def test_a_401_without_cors_headers_is_not_repeated_for_long(page: Page) -> None:
-    """Three times at most, where a network that is away is worth five; the error says what it can be."""
+    """A hidden 401 is tried three times, not five as an unavailable network, and the error says why."""
     refusing = gateway(admits=False)
     with LoopbackServer(refusing) as server:
         failed = page.evaluate(PLAY, [server.url, 15_000])
@@ -129,7 +129,7 @@ def test_a_401_without_cors_headers_is_not_repeated_for_long(page: Page) -> None
 
 
 def test_a_network_that_is_away_is_not_taken_for_a_hidden_answer(page: Page) -> None:
-    """Nothing answers there."""
+    """An unavailable network, where no server answers, is not reported as a hidden answer."""
     failed = page.evaluate(PLAY, [f"http://{LOOPBACK}:{free_port()}", 1_000])
     assert (failed["status"], failed["code"]) == (0, None)
 
@@ -143,7 +143,7 @@ def test_a_page_of_another_origin_reads_how_long_to_wait(page: Page) -> None:
 
 
 def test_a_page_that_is_reloaded_keeps_its_name_and_a_duplicated_tab_takes_another(page: Page) -> None:
-    """A duplicate has a copy of what the tab stored, and both keep their names over further reloads."""
+    """A duplicate has a copy of the tab's storage, and both pages keep their names over further reloads."""
     name = page.evaluate(NAME)
     with page.expect_popup() as opening:
         page.evaluate("void open(location.href)")  # as a duplicate does, it begins with a copy of the storage
@@ -158,7 +158,7 @@ def test_a_page_that_is_reloaded_keeps_its_name_and_a_duplicated_tab_takes_anoth
 
 
 def test_a_name_is_free_again_once_its_page_is_gone_without_a_word(page: Page) -> None:
-    """As after a crash: nothing but the end of the page frees it."""
+    """The end of a crashed page frees its name, without any message."""
     name = page.evaluate(NAME)
     page.evaluate("stream.abandon()")  # it releases nothing
     page.reload()

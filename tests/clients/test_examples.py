@@ -1,4 +1,4 @@
-"""The examples in the clients' READMEs run as they stand, against the running service."""
+"""The examples in the clients' READMEs run unchanged against the running service."""
 
 import shutil
 import sys
@@ -24,7 +24,7 @@ from tests.support.commands import skip_or_fail, succeed
 
 pytestmark = pytest.mark.e2e
 
-SOMEBODY: Final = {"userId": "1", "streamId": "other", "device": "somebody's"}
+SOMEBODY: Final = {"userId": "1", "streamId": "other", "device": "another's"}
 JAVASCRIPT: Final = """
 const session = { accessToken: () => "token" };
 const video = {
@@ -73,20 +73,20 @@ class Example {
 
 @pytest.fixture
 def service() -> Iterator[LocalService]:
-    """A service on which somebody watches already."""
+    """Yield a service on which another stream is live already."""
     with LocalService() as service:
         assert httpx.post(f"{service.url}/stream/start", json=SOMEBODY).is_success
         yield service
 
 
 def run(command: list[str], script: Path, text: str, service: LocalService) -> str:
-    """Run a script of this text against the service; gives what it prints."""
+    """Run a script of this text against the service; return its output."""
     script.write_text(text.replace("https://api.example.com", service.url), encoding="utf-8")
     return succeed(*command, script, seconds=60)
 
 
 def test_the_javascript_example(service: LocalService, tmp_path: Path) -> None:
-    """It plays once, takes over the other stream's slot, and ends: nobody is left."""
+    """The example plays once, takes over the other stream's slot, and leaves no stream behind."""
     node = shutil.which("node")
     if node is None:
         skip_or_fail("Node is not installed (20 or later): the JavaScript client needs it.")
@@ -98,22 +98,22 @@ def test_the_javascript_example(service: LocalService, tmp_path: Path) -> None:
 
 
 def test_the_python_examples(service: LocalService, tmp_path: Path) -> None:
-    """Each takes a slot and gives it back; the one who was there stays."""
+    """Each example takes a slot and gives it back, and the other stream stays."""
     python_client(tmp_path)
     threads, tasks, _ = examples("python", "python")  # tests/e2e/test_attacks.py signs by the third one
     statements, _, block = tasks.partition("\n\n")
     both = f"{threads}\n{statements}\nasync def main():\n{indent(block, '    ')}\nasyncio.run(main())\n"
     assert run([sys.executable], tmp_path / "example.py", PYTHON + both, service) == ""
     streams = httpx.get(f"{service.url}/stream", params={"userId": "1"}).json()["streams"]
-    assert [stream["device"] for stream in streams] == ["somebody's"]
+    assert [stream["device"] for stream in streams] == ["another's"]
 
 
 def test_the_java_example(service: LocalService, tmp_path: Path) -> None:
-    """It plays, takes over the other stream's slot, and ends: nobody is left."""
+    """The example plays, takes over the other stream's slot, and leaves no stream behind."""
     (example,) = examples("java", "java")
     text = (example + JAVA).replace("https://api.example.com", service.url)
     source = tmp_path / "Example.java"
-    # The service here has no token that says who the user is.
+    # The service here has no token that names the user.
     source.write_text(
         text.replace("new StreamOptions()", 'new StreamOptions().userId("1")'), encoding="utf-8"
     )
@@ -124,7 +124,7 @@ def test_the_java_example(service: LocalService, tmp_path: Path) -> None:
 
 
 def test_the_guides_python(service: LocalService, tmp_path: Path) -> None:
-    """It holds a slot for as long as its block runs."""
+    """The example holds a slot for as long as its block runs."""
     python_client(tmp_path)
     (example,) = blocks(GUIDE, "python")
     once = example.replace("...", "print(stream.playback_token is None); break")
@@ -133,7 +133,7 @@ def test_the_guides_python(service: LocalService, tmp_path: Path) -> None:
 
 
 def test_the_guides_way_to_watch_here(service: LocalService, tmp_path: Path) -> None:
-    """It takes over the other screen's slot, and shows why a start has failed."""
+    """The example takes over the other screen's slot, and shows why a start has failed."""
     node = shutil.which("node")
     if node is None:
         skip_or_fail("Node is not installed (20 or later): the JavaScript client needs it.")

@@ -1,4 +1,4 @@
-"""The Java client's rules: its clock is moved by hand, and a script answers it."""
+"""The Java client's rules: its clock is moved by hand, and its answers are scripted."""
 
 import re
 from collections.abc import Iterator
@@ -31,17 +31,17 @@ PUT_OFF: Final = {"code": "too_many_starts"}
 
 
 def held(answer: dict[str, Any] = HOLD) -> Answer:
-    """An answer that admits, or extends."""
+    """Return an answer that admits, or extends."""
     return Answer(200, answer)
 
 
 def failing(status: int = 503, retry_after: str | None = None) -> Answer:
-    """A failure that passes."""
+    """Return a transient failure."""
     return Answer(status, {}, {} if retry_after is None else {"retry-after": retry_after})
 
 
 class World:
-    """A player, the moment by its clock, and the service that it speaks to."""
+    """A player, the moment by its clock, and the service that it calls."""
 
     def __init__(self, player: Player, service: ScriptedService) -> None:
         self.player = player
@@ -49,7 +49,7 @@ class World:
         self._heard: list[dict[str, Any]] = []
 
     def hears(self, event: str) -> dict[str, Any]:
-        """Wait for the event; what came before it is kept."""
+        """Wait for the event; earlier ones are kept."""
         while True:
             for told in self._heard:
                 if told["event"] == event:
@@ -58,12 +58,12 @@ class World:
             self._heard.append(self.player.told())
 
     def does(self, event: str, action: str, **options: str | list[str]) -> dict[str, Any]:
-        """Let the player do something, of which this must come."""
+        """Let the player do something, and wait for these events."""
         self.player.begin(action, **options)
         return self.hears(event)
 
     def admitted(self, answer: dict[str, Any] = HOLD, **options: str | list[str]) -> Request:
-        """Start a stream; gives the request."""
+        """Start a stream; return the request."""
         self.service.answers(held(answer))
         self.does("admitted", "start", **options)
         return self.asked("start")
@@ -79,7 +79,7 @@ class World:
         return request
 
     def beats_at(self, moment: int, answer: Answer) -> Request:
-        """Let time pass to the next heartbeat, due at this moment, which is answered so."""
+        """Let time pass to the next heartbeat, due at this moment, and give it this answer."""
         self.service.answers(answer)
         self.passes_to(moment)
         return self.asked("heartbeat")
@@ -90,25 +90,25 @@ class World:
         return seen["state"], seen["token"]
 
     def is_over(self) -> bool:
-        """Return whether nothing was said or sent that no test has seen."""
+        """Return whether a test has read every event and every request."""
         return not self._heard and self.player.is_silent() and self.service.is_idle()
 
 
 @pytest.fixture(scope="module")
 def jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The client."""
+    """Return the client."""
     return java_client(tmp_path_factory.mktemp("client"))
 
 
 @pytest.fixture(scope="module")
 def program(jar: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What starts a player."""
+    """Return the command that starts a player."""
     return java_program(tmp_path_factory.mktemp("player"), jar, HERE / "Player.java", HERE / "HandClock.java")
 
 
 @pytest.fixture
 def worlds(program: list[str]) -> Iterator[Any]:
-    """Makes worlds, of a chance and more properties."""
+    """Make worlds, with a fixed random number and more properties."""
     with ScriptedService() as service, ExitStack() as players:
 
         def world(chance: float = 1.0, *properties: str) -> World:
@@ -122,13 +122,13 @@ def worlds(program: list[str]) -> Iterator[Any]:
 
 @pytest.fixture
 def world(worlds: Any) -> World:
-    """A world in which chance makes each delay as long as it may be."""
+    """Return a world in which jitter makes each delay as long as possible."""
     made: World = worlds()
     return made
 
 
 def test_a_lease_lapses_at_its_end_also_while_a_heartbeat_waits_for_its_answer(world: World) -> None:
-    """The stream then starts again by itself, as the same play, and its token is over."""
+    """The lapsed stream then starts again automatically as the same play, and its token has expired."""
     first = world.admitted(HOLD | {"playbackToken": "t"})
     world.beats_at(HEARTBEAT_MS, held().held_back())
     start = held().held_back()
@@ -145,7 +145,7 @@ def test_a_lease_lapses_at_its_end_also_while_a_heartbeat_waits_for_its_answer(w
 
 
 def test_a_lapsed_stream_starts_again_for_as_long_as_it_takes(world: World) -> None:
-    """Long after patience with a caller's start would have run out."""
+    """A lapsed stream starts again long after a caller's start would have run out of patience."""
     world.admitted(HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 1})
     world.service.answers(failing())
     world.passes_to(1000)
@@ -164,7 +164,7 @@ def test_a_lapsed_stream_starts_again_for_as_long_as_it_takes(world: World) -> N
 
 
 def test_a_lapse_leaves_a_start_that_waits_for_its_answer(world: World) -> None:
-    """It may ask for other groups; if it fails, the stream starts again in those that it had."""
+    """A start may ask for other groups; if it fails, the stream starts again in its earlier ones."""
     first = world.admitted(UNVERIFIED, groups=["hd"], replaces="old")
     world.service.answers(failing())
     now, delay = HEARTBEAT_MS, 600
@@ -192,7 +192,7 @@ def test_a_lapse_leaves_a_start_that_waits_for_its_answer(world: World) -> None:
 
 
 def test_a_lease_of_no_time_runs_until_the_next_heartbeat(world: World) -> None:
-    """The service rounds down: the stream would lapse and start again without a pause."""
+    """A lease rounded down to zero does not make the stream lapse and start again without a pause."""
     world.admitted(HOLD | {"expiresInSeconds": 0})
     world.service.answers(held())
     world.passes_to(HEARTBEAT_MS)
@@ -203,7 +203,7 @@ def test_a_lease_of_no_time_runs_until_the_next_heartbeat(world: World) -> None:
 
 
 def test_a_start_of_a_lapsed_stream_that_fails_leaves_it_lapsed(world: World) -> None:
-    """It goes on starting by itself; one that succeeds ends the lapse."""
+    """The stream continues to start automatically, and a start that succeeds ends the lapse."""
     world.admitted(HOLD | {"expiresInSeconds": 30})
     waiting = held().held_back()
     world.service.answers(waiting, Answer(429, PUT_OFF, {"retry-after": "60"}), held())
@@ -231,7 +231,7 @@ def test_a_start_of_a_lapsed_stream_that_fails_leaves_it_lapsed(world: World) ->
 def test_a_lapsed_stream_that_may_not_start_again_stops(
     world: World, answer: Answer, event: str, state: str
 ) -> None:
-    """It says so, sends nothing more, and has nothing to end."""
+    """A refused stream reports that, sends nothing more, and has nothing to end."""
     world.admitted(HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 1})
     world.service.answers(answer)
     world.passes_to(1000)
@@ -244,7 +244,7 @@ def test_a_lapsed_stream_that_may_not_start_again_stops(
 
 
 def test_an_end_of_a_lapsed_stream_is_sent_and_stops_its_starts(world: World) -> None:
-    """One of them may have taken the slot, unheard."""
+    """An end is sent, because one of the starts may have taken the slot without an answer."""
     first = world.admitted(HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 1})
     world.service.answers(failing(), held())
     world.passes_to(1000)
@@ -257,7 +257,7 @@ def test_an_end_of_a_lapsed_stream_is_sent_and_stops_its_starts(world: World) ->
 
 
 def test_a_caller_is_told_when_patience_has_run_out(worlds: Any) -> None:
-    """After 15 seconds; the delays are doubled, and chance halves them at most."""
+    """The error comes after 15 seconds; the delays double, and jitter halves them at most."""
     for chance, moments in [(1.0, [600, 1800, 4200, 9000]), (0.0, [300, 900, 2100, 4500, 9300, 14_300])]:
         world = worlds(chance)
         world.service.answers(failing())
@@ -272,7 +272,7 @@ def test_a_caller_is_told_when_patience_has_run_out(worlds: Any) -> None:
 
 
 def test_a_heartbeat_that_fails_is_repeated_later_each_time(world: World) -> None:
-    """Up to ten seconds; an answer begins anew."""
+    """Delays grow up to ten seconds, and start again after an answer."""
     world.admitted(LONG)
     now = HEARTBEAT_MS
     for delay in [600, 1200, 2400, 4800, 9600, 10_000, 10_000]:
@@ -284,7 +284,7 @@ def test_a_heartbeat_that_fails_is_repeated_later_each_time(world: World) -> Non
 
 
 def test_a_heartbeat_that_fails_is_repeated_at_least_as_often_as_ever(world: World) -> None:
-    """Where heartbeats are more frequent than the delays grow."""
+    """A failed heartbeat is repeated at the usual interval where that is shorter than the delays."""
     world.admitted(LONG | {"heartbeatSeconds": 1})
     now = 1000
     for delay in [600, 1000, 1000]:
@@ -294,7 +294,7 @@ def test_a_heartbeat_that_fails_is_repeated_at_least_as_often_as_ever(world: Wor
 
 
 def test_retry_after_is_heeded_within_bounds(world: World) -> None:
-    """No proxy silences the heartbeats for good, or by what is no number of seconds."""
+    """A proxy's `Retry-After` neither silences heartbeats for good nor fails as an odd number."""
     world.admitted(LONG)
     now = HEARTBEAT_MS
     for asked, seconds in [("20", 20), ("9" * 400, 300), ("301", 300)]:
@@ -309,7 +309,7 @@ def test_retry_after_is_heeded_within_bounds(world: World) -> None:
 
 
 def test_a_start_that_is_put_off_loses_nothing_that_is_held(world: World) -> None:
-    """It is not repeated where that would be too late, and is where it is not."""
+    """A postponed start is repeated only if that is not too late for it."""
     world.admitted()
     world.service.answers(Answer(429, PUT_OFF, {"retry-after": "60"}))
     assert world.does("put off", "start")["seconds"] == 60
@@ -325,7 +325,7 @@ def test_a_start_that_is_put_off_loses_nothing_that_is_held(world: World) -> Non
 
 
 def test_a_stream_that_lost_its_slot_while_its_lease_ran_stops(world: World) -> None:
-    """It was evicted: two players must not evict each other for ever."""
+    """An evicted stream stops, because two players must not evict each other forever."""
     world.admitted()
     world.beats_at(HEARTBEAT_MS, Answer(410, GONE))
     gone = world.hears("gone")
@@ -354,7 +354,7 @@ def test_a_stream_that_is_gone_says_why_and_by_which_device(
 
 
 def test_a_stream_that_was_admitted_unverified_starts_again_after_a_410(world: World) -> None:
-    """The store may know nothing of it, nor of what it replaced; a verified answer makes the lease real."""
+    """The stream and what it replaced may be unknown to the store; a verified answer makes the lease real."""
     first = world.admitted(UNVERIFIED, replaces="old")
     assert first.body["replaces"] == "old"
     world.beats_at(HEARTBEAT_MS, held(UNVERIFIED))
@@ -368,7 +368,7 @@ def test_a_stream_that_was_admitted_unverified_starts_again_after_a_410(world: W
 
 
 def test_a_late_end_is_of_the_play_that_it_ends(world: World) -> None:
-    """The next episode is of the same play; a start after an end has a nonce of its own, and goes first."""
+    """The next episode has the same play; a start after an end has a new nonce, and is sent first."""
     plays = [world.admitted().body["play"], world.admitted().body["play"]]
     end = Answer(200, {}).held_back()
     world.service.answers(end, held())
@@ -385,7 +385,7 @@ def test_a_late_end_is_of_the_play_that_it_ends(world: World) -> None:
 
 
 def test_an_end_ends_a_start_that_is_not_answered(world: World) -> None:
-    """Whether it waits for its next try or for an answer, it comes to nothing."""
+    """A start that waits for a retry or for an answer takes no effect after an end."""
     world.service.answers(failing(), held())
     world.player.begin("start")
     world.asked("start")
@@ -405,7 +405,7 @@ def test_an_end_ends_a_start_that_is_not_answered(world: World) -> None:
 
 
 def test_an_abandoned_stream_sends_nothing_more(world: World) -> None:
-    """Not an end, and no heartbeat."""
+    """An abandoned stream sends no end and no heartbeat."""
     world.admitted()
     world.does("abandoned", "abandon")
     world.does("ended", "end")
@@ -414,7 +414,7 @@ def test_an_abandoned_stream_sends_nothing_more(world: World) -> None:
 
 
 def test_a_held_stream_that_is_refused_other_groups_goes_on(world: World) -> None:
-    """In those that it has, with its heartbeats as they were due; its end names them."""
+    """The stream keeps its groups and its heartbeats' times, and its end names those groups."""
     world.admitted(groups=["hd"])
     world.service.answers(Answer(403, FULL_GROUP))
     refused = world.does("refused", "start", groups=["uhd", "hdr"])
@@ -428,7 +428,7 @@ def test_a_held_stream_that_is_refused_other_groups_goes_on(world: World) -> Non
 
 
 def test_a_held_stream_that_is_refused_stops(world: World) -> None:
-    """Where the refusal does not list it, its slot was gone already."""
+    """A held stream that the refusal does not list stops, because its slot was gone already."""
     world.admitted(HOLD | {"playbackToken": "t"})
     world.service.answers(Answer(403, FULL))
     assert world.does("refused", "start")["holders"] == ["phone"]
@@ -439,7 +439,7 @@ def test_a_held_stream_that_is_refused_stops(world: World) -> None:
 
 
 def test_while_a_start_is_not_answered_its_answer_decides(world: World) -> None:
-    """A 410 to a heartbeat does not: the start may have taken the slot anew."""
+    """A heartbeat's 410 does not stop the stream, because the start may have taken the slot anew."""
     world.admitted()
     start = held().held_back()
     world.service.answers(start, Answer(410, GONE))
@@ -460,7 +460,7 @@ def test_while_a_start_is_not_answered_its_answer_decides(world: World) -> None:
     "late", [held(HOLD | {"playbackToken": "old"}), Answer(410, GONE)], ids=["200", "410"]
 )
 def test_a_heartbeat_from_before_a_start_does_not_count_after_it(world: World, late: Answer) -> None:
-    """Its token is older than that of the start, and its 410 is of the slot before."""
+    """An earlier heartbeat's token is older than the start's, and its 410 is about the earlier slot."""
     world.admitted()
     world.beats_at(HEARTBEAT_MS, late.held_back())
     world.service.answers(held(HOLD | {"playbackToken": "new"}))
@@ -473,7 +473,7 @@ def test_a_heartbeat_from_before_a_start_does_not_count_after_it(world: World, l
 
 
 def test_a_token_is_over_with_its_lease(worlds: Any) -> None:
-    """Heartbeats that bring none do not prolong it. The listener hears of each change, of the token first."""
+    """Heartbeats without a token do not extend it, and the listener gets each change, the token first."""
     world = worlds(1.0, "-Dtokens=true")
     world.service.answers(held(HOLD | {"playbackToken": "first"}))
     world.player.begin("start")
@@ -537,7 +537,7 @@ NOT_THE_SERVICE: Final = [
 
 
 def test_what_is_not_the_service_extends_no_lease(world: World) -> None:
-    """A heartbeat that is answered so has failed, and is repeated."""
+    """A heartbeat with an answer of another server has failed, and is repeated."""
     world.admitted(LONG)
     now = HEARTBEAT_MS
     for failures, body in enumerate(NOT_THE_SERVICE, 1):
@@ -549,7 +549,7 @@ def test_what_is_not_the_service_extends_no_lease(world: World) -> None:
 
 
 def test_unusual_json_is_read_as_it_is_meant(world: World) -> None:
-    """Space, exponents, escapes, and as many levels as are allowed."""
+    """Spaces, exponents, escapes and the allowed number of levels are read."""
     more = "[{}, [ ], -0, 1.5e-3, true, false, null, " + "[" * 30 + "]" * 31
     text = f'\r\n\t {{ "expiresInSeconds" :36e2 , "heartbeatSeconds": 0.03E+3, "more": {more} }} '
     world.service.answers(Answer(200, text.encode()))
@@ -564,12 +564,12 @@ def test_unusual_json_is_read_as_it_is_meant(world: World) -> None:
 
 @pytest.mark.parametrize("name", ['"quoted\\"', "\x01\x1f\x7f", "\u00e9 \U0001f4fa", "\ud800"], ids=ascii)
 def test_any_text_is_sent_as_it_is(world: World, name: str) -> None:
-    """Half a pair too, which would be another name if it were replaced."""
+    """A text is sent unchanged, even half a surrogate pair, which would otherwise be another name."""
     assert world.admitted(replaces=name).body["replaces"] == name
 
 
 def test_a_list_asks_for_the_user(world: World) -> None:
-    """By a query in which a space and a plus sign are what they are."""
+    """The query keeps a space and a plus sign apart."""
     world.service.answers(Answer(200, {"streams": [{"device": "tv"}, 1, {"device": 2}]}))
     assert world.does("listed", "list", userId="a b+c/\u00e9")["holders"] == ["tv", ""]
     assert world.service.asked().path == "/stream?userId=a%20b%2Bc%2F%C3%A9"
@@ -578,7 +578,7 @@ def test_a_list_asks_for_the_user(world: World) -> None:
 
 
 def test_the_token_is_asked_before_every_request(world: World) -> None:
-    """While none can be had, heartbeats fail, and go on."""
+    """Without a token heartbeats fail and continue."""
     assert world.admitted(LONG).authorization is None
     world.does("set", "set", name="token", value="first")
     assert world.beats_at(HEARTBEAT_MS, held(LONG)).authorization == "Bearer first"
@@ -591,7 +591,7 @@ def test_the_token_is_asked_before_every_request(world: World) -> None:
 
 
 def test_heartbeats_go_on_whatever_is_raised_on_their_way(world: World) -> None:
-    """As by a header that cannot be sent; a caller's start throws it, and what is held is held still."""
+    """After any error, as by a header that cannot be sent, heartbeats go on; only a caller's start throws."""
     world.admitted(LONG)
     world.does("set", "set", name="token", value="two\nlines")
     assert "IllegalArgumentException" in world.does("mistake", "start")["message"]
@@ -604,7 +604,7 @@ def test_heartbeats_go_on_whatever_is_raised_on_their_way(world: World) -> None:
 
 
 def test_a_redirect_is_not_followed(world: World) -> None:
-    """The token goes to no other host. It may pass: networks that ask to sign in answer so."""
+    """The token goes to no other host, and the start is retried: captive portals answer so."""
     world.does("set", "set", name="token", value="secret")
     elsewhere = Answer(302, {}, {"location": f"{world.service.url}/elsewhere"})
     world.service.answers(elsewhere, held(LONG))
@@ -619,7 +619,7 @@ def test_a_redirect_is_not_followed(world: World) -> None:
 
 
 def test_a_connection_serves_one_call_after_the_other(world: World) -> None:
-    """Whatever the answers are; a handshake for each heartbeat would be most of its cost."""
+    """One connection serves all calls, because a handshake for each heartbeat would be most of its cost."""
     connections = {world.admitted(LONG).connection}
     answers = [held(LONG), failing(), Answer(503, b""), held(LONG)]
     moments = [HEARTBEAT_MS, 2 * HEARTBEAT_MS, 2 * HEARTBEAT_MS + 600, 2 * HEARTBEAT_MS + 1800]
@@ -629,7 +629,7 @@ def test_a_connection_serves_one_call_after_the_other(world: World) -> None:
 
 
 def test_a_listener_that_throws_stops_no_heartbeat(worlds: Any) -> None:
-    """Nor the start in whose thread it was called."""
+    """A listener's exception stops neither heartbeats nor the start in whose thread it was called."""
     world = worlds(1.0, "-Dthrows=true")
     world.admitted()
     world.beats_at(HEARTBEAT_MS, held())
@@ -637,7 +637,7 @@ def test_a_listener_that_throws_stops_no_heartbeat(worlds: Any) -> None:
 
 
 def test_a_start_in_the_background_ends_with_its_caller_told(world: World) -> None:
-    """By the listener, when patience has run out or something else is wrong; what is held is held still."""
+    """The listener gets any failure, including the end of patience, and what is held stays held."""
     world.service.answers(Answer(400, {"detail": "A mistake."}))
     failed = world.does("failed in background", "start in background")
     assert (failed["status"], failed["message"]) == (400, "A mistake.")
@@ -652,7 +652,7 @@ def test_a_start_in_the_background_ends_with_its_caller_told(world: World) -> No
 
 
 def test_an_end_in_the_background_is_repeated_until_it_is_heard(world: World) -> None:
-    """The stream is ended at once, and a start in the background with it."""
+    """The stream and a start in the background end at once; the end is repeated until it is answered."""
     start = held().held_back()
     world.service.answers(start, failing(), Answer(200, {}))
     world.player.begin("start in background")
@@ -804,7 +804,7 @@ def test_the_newest_answer_of_the_api_names_the_url(world: World, url: ScriptedS
 
 
 def test_a_device_that_slept_finds_what_is_due(jar: Path, tmp_path: Path) -> None:
-    """By Android's clock, which goes on while its timers stand still."""
+    """After a sleep what is due is sent, by Android's clock, which runs on while its timers stand still."""
     sources = (HERE / "Player.java", HERE / "HandClock.java", HERE / "SystemClock.java")
     command = [*java_program(tmp_path, jar, *sources), "Player"]
     with ScriptedService() as service, ExitStack() as players:
@@ -837,7 +837,7 @@ IN_ANDROID_5: Final = {
         " Random Set"
     ),
     "java.util.concurrent": "Callable Executor Executors",
-    # What the compiler makes of a lambda: Android's build tools translate it.
+    # The compiler's output for a lambda: Android's build tools translate it.
     "java.lang.invoke": "LambdaMetafactory MethodHandles MethodHandles$Lookup",
 }
 """Classes of API level 21 and before: https://developer.android.com/reference/classes."""
@@ -852,7 +852,7 @@ NEW_IN_JAVA_8: Final = re.compile(
 
 
 def test_the_client_calls_nothing_that_android_5_lacks(jar: Path) -> None:
-    """No class of a later API level, and no method that Java 8 added to one of these."""
+    """The client uses no class of a later API level, and no method that Java 8 added to one of these."""
     listed = succeed(java_home() / "jar", "--list", "--file", jar).split()
     classes = [name.removesuffix(".class") for name in listed if name.endswith(".class")]
     pool = succeed(

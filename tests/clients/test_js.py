@@ -11,7 +11,7 @@ TYPESCRIPT: Final = CLIENT / "node_modules" / "typescript" / "bin" / "tsc"
 
 
 def node(*arguments: str) -> None:
-    """Run Node in the client's folder; it must find nothing wrong."""
+    """Run Node in the client's folder, and check that it reports nothing wrong."""
     binary = shutil.which("node")
     if binary is None:
         skip_or_fail("Node is not installed (20 or later): the JavaScript client's tests need it.")
@@ -19,7 +19,7 @@ def node(*arguments: str) -> None:
 
 
 def need_the_tools() -> None:
-    """Skip the test where what builds and checks the client is not installed."""
+    """Skip the test if the tools that build and check the client are not installed."""
     if not TYPESCRIPT.exists():
         skip_or_fail("TypeScript and esbuild are not installed: `npm ci` in clients/js installs them.")
 
@@ -36,6 +36,6 @@ def test_what_is_built_of_the_javascript_client_is_for_televisions() -> None:
 
 
 def test_the_javascript_client_has_the_types_that_it_declares() -> None:
-    """The modules, checked strictly, are what index.d.ts says; players may be written against it."""
+    """The modules, checked strictly, match index.d.ts, and players may be written against it."""
     need_the_tools()
     node(str(TYPESCRIPT))

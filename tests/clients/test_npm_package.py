@@ -23,7 +23,7 @@ PROJECTS: Final = Path(__file__).parent / "projects"
 PLAYERS: Final = {"hls", "shaka", "video", "videojs"}
 HOLD: Final = {"streamCount": 1, "maxStreams": 3, "expiresInSeconds": 90, "heartbeatSeconds": 30}
 
-# What the example of the README leaves to its page.
+# The parts that the README's example leaves to its page.
 TELEVISION: Final = """<!doctype html>
 <script>
   function accessToken() { return "token"; }
@@ -33,7 +33,7 @@ TELEVISION: Final = """<!doctype html>
 
 
 class Site(Pages, BaseHTTPRequestHandler):
-    """Pages and an API that admits everyone, at one origin; `asked` has the path and body of each call."""
+    """Pages and an API that admits every start, at one origin; `asked` has the path and body of each call."""
 
     asked: list[tuple[str, dict[str, object]]]
 
@@ -50,25 +50,25 @@ class Site(Pages, BaseHTTPRequestHandler):
 
 
 def site() -> type[Site]:
-    """Return a site that was not asked yet."""
+    """Yield a site without any requests yet."""
     return type("New", (Site,), {"asked": []})
 
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `npm pack` makes."""
+    """Return the file that `npm pack` makes."""
     return javascript_package(tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    """A page of a Chromium that is installed on this machine; it must raise no error."""
+    """Yield a page of a Chromium of this machine; it must raise no error."""
     with installed_browser() as browser:
         yield from watched(browser)
 
 
 def watched(browser: Browser) -> Iterator[Page]:
-    """Open a page, and look in the end whether it raised an error."""
+    """Open a page, and check in the end that it raised no error."""
     errors: list[str] = []
     page = browser.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -77,7 +77,7 @@ def watched(browser: Browser) -> Iterator[Page]:
 
 
 def test_the_package_holds_what_it_should(package: Path) -> None:
-    """The modules, their types, both builds, the licence and the changes; no test, no setting of a tool."""
+    """The package has the modules, types, builds, licence and changes, but no test and no tool's setting."""
     with tarfile.open(package) as archive:
         names = {name.removeprefix("package/") for name in archive.getnames()}
         licence = archive.extractfile("package/LICENSE")
@@ -91,7 +91,7 @@ def test_the_package_holds_what_it_should(package: Path) -> None:
 
 
 def test_every_kind_of_module_resolution_finds_modules_and_types(package: Path) -> None:
-    """Of bundlers, of Node and of TypeScript before it knew `exports`, by the two checkers of packages."""
+    """Bundlers, Node and TypeScript before `exports` find modules and types, as two checkers confirm."""
     tools = CLIENT / "node_modules" / ".bin"
     succeed(tools / "publint", "--strict", package)
     # A require of an ES module is fine from Node 20.19 and 22.12 on.
@@ -104,7 +104,7 @@ def test_every_kind_of_module_resolution_finds_modules_and_types(package: Path) 
 def test_a_project_is_built_with_the_package_and_runs(
     bundler: str, package: Path, page: Page, tmp_path: Path
 ) -> None:
-    """Its page takes a slot, and has the entry of each player."""
+    """The page of a built project takes a slot, and has the entry of each player."""
     tools = PROJECTS / bundler / "node_modules"
     if not tools.exists():
         skip_or_fail(f"{bundler} is not installed: `npm ci` in tests/clients/projects/{bundler} installs it.")
@@ -126,7 +126,7 @@ def test_a_project_is_built_with_the_package_and_runs(
 
 @pytest.mark.e2e
 def test_the_example_for_televisions(package: Path, page: Page, tmp_path: Path) -> None:
-    """With the classic script of the package, a video that is played asks for a slot first."""
+    """With the package's classic script, a video that is played asks for a slot first."""
     with tarfile.open(package) as archive:
         archive.extractall(tmp_path, filter="data")
     (example,) = examples("js", "html")
@@ -135,7 +135,7 @@ def test_the_example_for_televisions(package: Path, page: Page, tmp_path: Path) 
     with LoopbackServer(functools.partial(handler, directory=tmp_path / "package" / "dist")) as server:
         html = TELEVISION + example.replace("https://api.example.com", server.url)
         (tmp_path / "package" / "dist" / "index.html").write_text(html, encoding="utf-8")
-        page.route("**/film.mp4", lambda _: None)  # it goes on loading: a video that is not there never plays
+        page.route("**/film.mp4", lambda _: None)  # it goes on loading: a missing video never plays
         page.goto(server.url)
         with page.expect_response("**/stream/start"):
             page.evaluate("void document.querySelector('video').play().catch(() => {})")

@@ -1,4 +1,4 @@
-"""The Python client, in threads and in asyncio, over a service and a clock that do as they are told."""
+"""The Python client, in threads and in asyncio, over a scripted service and a clock set by hand."""
 
 import asyncio
 import contextlib
@@ -43,15 +43,15 @@ Answer = httpx.Response | Exception | Callable[[], httpx.Response] | None
 
 
 def answers_of(*answers: Answer) -> Iterator[Answer]:
-    """These in order, and then the last one for ever."""
+    """Yield these in order, and then the last one forever."""
     return chain(answers, repeat(answers[-1] if answers else None))
 
 
 class Service(httpx.MockTransport):
-    """Answers as it is told, in order; the last answer for ever. An operation may have answers of its own.
+    """A service with scripted answers in order; the last one repeats forever. An operation may have its own.
 
-    `None` is a network that fails, an exception is whatever else can go wrong on the way, a function makes
-    the answer. `enough` is set when as many heartbeats came as are wanted.
+    `None` is a network that fails, an exception is any other failure on the way, a function makes the answer.
+    `enough` is set after the wanted number of heartbeats.
     """
 
     def __init__(self, *answers: Answer, **by_operation: list[Answer]) -> None:
@@ -86,12 +86,12 @@ class Service(httpx.MockTransport):
 
 @pytest.fixture(params=["threads", "asyncio"])
 def kind(request: pytest.FixtureRequest) -> str:
-    """Which of the two clients."""
+    """Return which of the two clients."""
     return str(request.param)
 
 
 def play_once(kind: str, service: Service, timing: Timing | None = None, **options: Any) -> str:
-    """One stream from its start to its end; gives its name."""
+    """Play one stream from its start to its end; return its name."""
     if kind == "threads":
         with (
             StreamLimiter("http://api/v1", "token", transport=service, timing=timing) as limiter,
@@ -113,7 +113,7 @@ def play_once(kind: str, service: Service, timing: Timing | None = None, **optio
 
 
 def test_a_block_takes_a_slot_and_gives_it_back(kind: str) -> None:
-    """With a name and a play of its own, the device, the stream that it replaces, and the token."""
+    """The start has a name, a play, the device, the replaced stream and the token, and an end follows."""
     service = Service(httpx.Response(200, json=HOLD))
     name = play_once(kind, service, device="TV", replaces="old")
     play = service.requests[0][1]["play"]
@@ -128,7 +128,7 @@ def test_a_block_takes_a_slot_and_gives_it_back(kind: str) -> None:
 
 
 def test_a_refusal_says_who_holds_the_slots(kind: str) -> None:
-    """And no end follows a start that took nothing."""
+    """The error lists the streams, and no end follows a start that took nothing."""
     service = Service(httpx.Response(403, json=FULL))
     with pytest.raises(LimitReached, match="full") as refused:
         play_once(kind, service)
@@ -138,14 +138,14 @@ def test_a_refusal_says_who_holds_the_slots(kind: str) -> None:
 
 
 def test_a_refusal_says_which_group_is_full(kind: str) -> None:
-    """And its limit, as values."""
+    """The error has the group and its limit as values."""
     with pytest.raises(LimitReached) as refused:
         play_once(kind, Service(httpx.Response(403, json=UHD_FULL)), groups=["uhd"])
     assert refused.value.limit == GroupLimit("uhd", 1)
 
 
 def test_a_start_that_is_not_answered_is_repeated_under_the_same_name(kind: str) -> None:
-    """After a lost request and after a 503."""
+    """After a lost request and after a 503 the start is repeated under the same name."""
     service = Service(None, AWAY, httpx.Response(200, json=HOLD))
     play_once(kind, service, Timing(random=lambda: -0.99))
     assert [path for path, _ in service.requests] == ["/v1/stream/start"] * 3 + ["/v1/stream/end"]
@@ -156,7 +156,7 @@ def test_a_start_that_is_not_answered_is_repeated_under_the_same_name(kind: str)
     ("answer", "status"), [(None, 0), (httpx.Response(400, json={"code": "invalid_request"}), 400)]
 )
 def test_what_is_hopeless_is_given_up(kind: str, answer: httpx.Response | None, status: int) -> None:
-    """When patience has run out, and at once when the call is wrong."""
+    """A start is given up when patience has run out, and at once when the call is wrong."""
     service = Service(answer)
     with pytest.raises(ServiceError) as failed:
         play_once(kind, service, Timing(patience_seconds=0))
@@ -167,7 +167,7 @@ def test_what_is_hopeless_is_given_up(kind: str, answer: httpx.Response | None, 
 def starts(
     kind: str, service: Service, times: int, *, ends: bool = False, stream_id: str | None = None
 ) -> list[dict[str, str]]:
-    """Return what a stream sends that is started so often, and ended at last, or each time."""
+    """Return the requests of a stream that starts several times, and ends at last, or each time."""
 
     def in_threads() -> None:
         with StreamLimiter("http://api", transport=service, timing=Timing(patience_seconds=0)) as limiter:
@@ -196,14 +196,14 @@ def starts(
 
 @pytest.mark.parametrize("groups", [["uhd", "away"], ()])
 def test_a_stream_names_its_groups_with_each_start_and_each_end(kind: str, groups: Iterable[str]) -> None:
-    """So that an end is one write; a stream in no group does not speak of groups."""
+    """An end that names the groups is one write; a stream in no group does not mention groups."""
     service = Service(httpx.Response(200, json=HOLD))
     play_once(kind, service, groups=iter(groups))
     assert [body.get("groups") for _, body in service.requests] == [list(groups) or None] * 2
 
 
 def changes(kind: str, service: Service, *asked: list[str] | None) -> list[list[str] | None]:
-    """Start a stream in `hd` and then so, and end it; return the groups that each request named."""
+    """Start a stream in `hd`, then with these groups, and end it; return the groups of each request."""
     timing = Timing(patience_seconds=0)
 
     def in_threads() -> None:
@@ -230,7 +230,7 @@ def changes(kind: str, service: Service, *asked: list[str] | None) -> list[list[
 
 
 def test_a_stream_is_in_the_groups_of_its_latest_start(kind: str) -> None:
-    """Until a start names others, of which there may be none; its name and its play stay the same."""
+    """A start that names other groups, or none, moves the stream; its name and play stay the same."""
     service = Service(httpx.Response(200, json=HOLD))
     assert changes(kind, service, ["uhd"], None, []) == [["hd"], ["uhd"], ["uhd"], None, None]
 
@@ -244,25 +244,25 @@ LISTED: Final = UHD_FULL | {"streams": [HOLDER, HOLDER | {"streamId": "mine"}]}
 def test_a_change_of_groups_that_fails_leaves_the_stream_in_those_that_it_has(
     kind: str, answer: httpx.Response | None
 ) -> None:
-    """A refusal that lists the stream has taken nothing from it: it is ended at last, in its old groups."""
+    """A refusal that lists the stream has taken nothing from it: its end names its old groups."""
     held = httpx.Response(200, json=HOLD)
     assert changes(kind, Service(held, answer, held), ["uhd"]) == [["hd"], ["uhd"], ["hd"]]
 
 
 def test_a_change_of_groups_is_refused_to_a_stream_that_is_gone_like_any_start(kind: str) -> None:
-    """No slot is left to end."""
+    """A stream that is gone has no slot left to end after the refusal."""
     held, full = httpx.Response(200, json=HOLD), httpx.Response(403, json=UHD_FULL)
     assert changes(kind, Service(held, full, held), ["uhd"]) == [["hd"], ["uhd"]]
 
 
 def test_a_start_is_refused_whoever_plays_under_its_name(kind: str) -> None:
-    """A slot of an earlier play is none of this one's: there is nothing to end."""
+    """A slot of an earlier play does not belong to this one: there is nothing to end."""
     service = Service(httpx.Response(403, json=LISTED))
     assert len(starts(kind, service, times=1, stream_id="mine")) == 1
 
 
 def test_five_next_episodes_are_one_screen(kind: str) -> None:
-    """They have one name and one play, and replace nothing."""
+    """Next episodes have one name and one play, and replace nothing."""
     first, *others, end = starts(kind, Service(httpx.Response(200, json=HOLD)), times=5)
     assert others == [first] * 4
     assert end == first
@@ -270,14 +270,14 @@ def test_five_next_episodes_are_one_screen(kind: str) -> None:
 
 
 def test_a_play_that_follows_an_end_is_one_that_a_late_end_does_not_end(kind: str) -> None:
-    """It has the screen's name, and a nonce of its own, which its own end repeats."""
+    """A play after an end has the screen's name and a new nonce, which its own end repeats."""
     first, end, second, last = starts(kind, Service(httpx.Response(200, json=HOLD)), times=2, ends=True)
     assert first["streamId"] == end["streamId"] == second["streamId"] == last["streamId"]
     assert first["play"] == end["play"] != second["play"] == last["play"]
 
 
 def test_a_start_after_one_that_was_not_answered_is_the_same_one_again(kind: str) -> None:
-    """It may have landed, and must not take a second slot."""
+    """A start without an answer may have landed, and its repeat must not take a second slot."""
     held = httpx.Response(200, json=HOLD)
     first, lost, again, end = starts(kind, Service(held, None, held), times=3)
     assert first == lost == again == end
@@ -287,7 +287,7 @@ def test_a_start_after_one_that_was_not_answered_is_the_same_one_again(kind: str
 
 @pytest.mark.parametrize("answer", [SOON, None, httpx.Response(400, json={})], ids=["429", "lost", "400"])
 def test_a_start_that_fails_loses_nothing_that_is_held(kind: str, answer: httpx.Response | None) -> None:
-    """Heartbeats go on, the token is there still, and what was to be replaced is left alone."""
+    """Heartbeats continue, the token stays, and the stream to be replaced is left alone."""
     held = httpx.Response(200, json=HOLD | {"heartbeatSeconds": 0.05, "playbackToken": "token"})
     service = Service(held, answer, held)
     timing = Timing(patience_seconds=0)
@@ -327,13 +327,13 @@ def test_a_start_that_fails_loses_nothing_that_is_held(kind: str, answer: httpx.
 
 
 def test_a_start_that_is_refused_ends_what_was_held(kind: str) -> None:
-    """The slot was gone already, so nothing is left to end."""
+    """After a refusal nothing is left to end, because the slot was gone already."""
     held, full = httpx.Response(200, json=HOLD), httpx.Response(403, json=FULL)
     assert len(starts(kind, Service(held, full, held), times=2)) == 2
 
 
 def test_a_start_that_is_cancelled_loses_nothing_that_is_held() -> None:
-    """A task that waits no longer for the next episode goes on with this one."""
+    """A task that stops waiting for the next episode keeps the current one."""
 
     async def play() -> None:
         service = Service(httpx.Response(200, json=HOLD | {"heartbeatSeconds": 0.05}), None)
@@ -351,7 +351,7 @@ def test_a_start_that_is_cancelled_loses_nothing_that_is_held() -> None:
 
 
 def test_a_start_that_is_put_off_says_when_to_come_again(kind: str) -> None:
-    """Where that is later than it may wait; no end follows, as nothing was taken."""
+    """The error has the waiting time if that is too long for the start; no end follows."""
     service = Service(SOON)
     with pytest.raises(TooManyStarts) as put_off:
         play_once(kind, service)
@@ -359,7 +359,7 @@ def test_a_start_that_is_put_off_says_when_to_come_again(kind: str) -> None:
 
 
 def test_a_gateway_that_throttles_is_a_failure_that_passes(kind: str) -> None:
-    """Its 429 is no problem of the service's: the start is repeated soon."""
+    """A gateway's 429 is not a problem of the service's, and the start is repeated soon."""
     service = Service(
         httpx.Response(429, json={"message": "Too Many Requests"}), httpx.Response(200, json=HOLD)
     )
@@ -368,13 +368,13 @@ def test_a_gateway_that_throttles_is_a_failure_that_passes(kind: str) -> None:
 
 
 def test_what_is_not_the_service_keeps_no_slot(kind: str) -> None:
-    """A 200 of a network that asks to sign in is no admission."""
+    """A 200 of a captive portal is not an admission."""
     with pytest.raises(ServiceError, match="not the service"):
         play_once(kind, Service(httpx.Response(200, json={"hotel": "Please sign in"})))
 
 
 def test_a_task_that_is_cancelled_while_it_ends_a_stream_is_cancelled() -> None:
-    """The end of the heartbeats is not taken for it."""
+    """The cancellation is not taken for the end of the heartbeats."""
 
     async def play() -> bool:
         service = Service(httpx.Response(200, json=HOLD))
@@ -390,7 +390,7 @@ def test_a_task_that_is_cancelled_while_it_ends_a_stream_is_cancelled() -> None:
 
 
 def test_a_gone_callback_may_be_a_coroutine() -> None:
-    """It is waited for, and the flag is up by then."""
+    """A coroutine as callback is awaited, and the flag is set by then."""
 
     async def play() -> list[tuple[str, bool]]:
         service = Service(
@@ -415,7 +415,7 @@ def test_a_gone_callback_may_be_a_coroutine() -> None:
 
 
 def test_a_token_that_cannot_be_had_is_a_service_error(kind: str) -> None:
-    """So that a heartbeat is tried again."""
+    """A missing token is a service error, so that a heartbeat is retried."""
 
     def token() -> str:
         raise OSError("no token")
@@ -431,7 +431,7 @@ def test_a_token_that_cannot_be_had_is_a_service_error(kind: str) -> None:
 
 
 def test_a_backend_signs_every_request_and_names_the_limits(kind: str) -> None:
-    """Of a start in its body, of a list in its query, which is encoded as a signature wants it."""
+    """Limits are in a start's body and in a list's query, which is encoded as a signature requires."""
     listed = {"streamCount": 0, "anonymousCount": 0, "maxStreams": 5, "streams": []}
     held, seen = httpx.Response(200, json=HOLD), httpx.Response(200, json=listed)
     service = Service(held, held, seen, seen)
@@ -472,8 +472,8 @@ WITHIN_SECONDS: Final = 20
 
 
 def is_gone_after(kind: str, service: Service, requests: int, *, closed: bool = False) -> bool:
-    """Return whether a stream is gone once it has tried so many requests; its limiter may be closed."""
-    timing = Timing(random=lambda: -0.99)  # so that it tries again at once
+    """Return whether a stream is gone after this number of requests; its limiter may be closed."""
+    timing = Timing(random=lambda: -0.99)  # so that it retries at once
     enough = threading.Event()
     tried: list[None] = []
 
@@ -516,12 +516,12 @@ def is_gone_after(kind: str, service: Service, requests: int, *, closed: bool = 
         httpx.Response(200, content=b'{"expiresInSeconds": 90, "heartbeatSeconds": 1' + b"0" * 400 + b"}"),
         RuntimeError("It cannot be signed."),
     ],
-    ids=["code that is no text", "infinite", "huge", "raised on the way"],
+    ids=["code that is not text", "infinite", "huge", "raised on the way"],
 )
 def test_heartbeats_go_on_whatever_is_answered_or_raised(
     kind: str, trouble: httpx.Response | Exception
 ) -> None:
-    """It is a failure that may pass: the next heartbeat is answered, and the slot is not gone."""
+    """Any answer or error may be transient: the next heartbeat is answered, and the slot is not gone."""
     held = httpx.Response(200, json=OFTEN)
     service = Service(held, trouble, trouble, held)
     assert not is_gone_after(kind, service, requests=6)
@@ -529,7 +529,7 @@ def test_heartbeats_go_on_whatever_is_answered_or_raised(
 
 
 def test_a_start_by_itself_goes_on_whatever_is_raised(kind: str) -> None:
-    """As a heartbeat does: no caller is there to handle it."""
+    """An automatic start continues as a heartbeat does, because no caller can handle its error."""
     unverified = httpx.Response(200, json=OFTEN | {"verified": False})
     gone = httpx.Response(410, json={"code": "stream_gone"})
     service = Service(unverified, gone, RuntimeError("It cannot be signed."), unverified)
@@ -539,7 +539,7 @@ def test_a_start_by_itself_goes_on_whatever_is_raised(kind: str) -> None:
 
 
 def test_heartbeats_of_a_limiter_that_was_closed_go_on_failing(kind: str) -> None:
-    """Neither the thread nor the task ends with the stream taken for one that plays on."""
+    """Neither the thread nor the task ends, and the stream is not taken for one that plays on."""
     service = Service(httpx.Response(200, json=OFTEN))
     assert not is_gone_after(kind, service, requests=5, closed=True)
 
@@ -547,7 +547,7 @@ def test_heartbeats_of_a_limiter_that_was_closed_go_on_failing(kind: str) -> Non
 SHORT: Final = httpx.Response(200, json=HOLD | {"expiresInSeconds": 3, "heartbeatSeconds": 0.01})
 """A lease of three seconds, each of which is a request: `heard` has such a clock."""
 UNTIL_LAPSED: Final = ["/stream/start", "/stream/heartbeat", "/stream/heartbeat"]
-"""What is sent during such a lease."""
+"""The requests during such a lease."""
 Heard = list[tuple[str, bool, bool]]
 
 
@@ -593,7 +593,7 @@ def test_a_stream_that_is_gone_knows_why_and_by_which_device(
 
 
 async def outcome(of: object) -> object:
-    """Wait for it where the client is the one for asyncio."""
+    """Return the result, awaited where the client is the one for asyncio."""
     return await of if isinstance(of, Awaitable) else of
 
 
@@ -604,7 +604,7 @@ def heard(
     on_lapsed: Callable[[Stream | AsyncStream], object] = lambda _: None,
     close: Callable[[Stream | AsyncStream], object] = lambda stream: stream.end(),
 ) -> Heard:
-    """Play until this holds; return what was called back, and `is_lapsed` and `is_gone` each time."""
+    """Play until this holds; return the callbacks, and `is_lapsed` and `is_gone` each time."""
     timing = Timing(now=lambda: 1000.0 + len(service.requests), random=lambda: -0.99)
     limiter = (StreamLimiter if kind == "threads" else AsyncStreamLimiter)(
         "http://api", transport=service, timing=timing
@@ -646,7 +646,7 @@ OVER: Final = ("over", False, False)
 
 
 def test_a_lapse_is_called_back_once_and_so_is_the_admission_after_it(kind: str) -> None:
-    """However many starts fail in between. No request waits for longer than the lease runs."""
+    """However many starts fail, there is one callback for each, and no request outlasts the lease."""
     service = Service(start=[SHORT, None, None, SHORT], heartbeat=[None, None, SHORT], end=[SHORT])
     assert heard(kind, service, lambda events: ADMITTED in events) == [LAPSED, ADMITTED, OVER]
     paths = [path for path, _ in service.requests]
@@ -658,13 +658,13 @@ def test_a_lapse_is_called_back_once_and_so_is_the_admission_after_it(kind: str)
 
 
 def test_a_stream_that_is_extended_in_time_does_not_lapse(kind: str) -> None:
-    """Though every other heartbeat fails."""
+    """A stream whose every other heartbeat fails does not lapse."""
     service = Service(SHORT, heartbeat=[None, SHORT] * 20)
     assert heard(kind, service, lambda _: len(service.requests) > 30) == [OVER]
 
 
 def test_a_lapsed_stream_that_is_refused_is_gone(kind: str) -> None:
-    """It is lapsed no longer, and has nothing to end."""
+    """A refused stream is not lapsed any more, and has nothing to end."""
     service = Service(start=[SHORT, httpx.Response(403, json=FULL)], heartbeat=[None])
     gone = ("gone", False, True)
     assert heard(kind, service, lambda events: gone in events) == [LAPSED, gone, ("over", False, True)]
@@ -672,7 +672,7 @@ def test_a_lapsed_stream_that_is_refused_is_gone(kind: str) -> None:
 
 
 def test_a_lapsed_stream_gives_its_slot_back(kind: str) -> None:
-    """As one that is held does: a start may have landed whose answer was lost."""
+    """An end is sent for a lapsed stream, because a start without an answer may have landed."""
     service = Service(start=[SHORT, None], heartbeat=[None], end=[SHORT])
     assert heard(kind, service, lambda _: len(service.requests) > 4) == [LAPSED, OVER]
     assert [path for path, _ in service.requests].count("/stream/end") == 1
@@ -680,7 +680,7 @@ def test_a_lapsed_stream_gives_its_slot_back(kind: str) -> None:
 
 
 def test_a_lapsed_stream_that_is_abandoned_sends_nothing_more(kind: str) -> None:
-    """It is lapsed no longer."""
+    """An abandoned stream sends nothing more, and is not lapsed any more."""
     service = Service(start=[SHORT, None], heartbeat=[None])
     events = heard(kind, service, lambda _: len(service.requests) > 4, close=lambda stream: stream.abandon())
     assert events == [LAPSED, OVER]
@@ -688,7 +688,7 @@ def test_a_lapsed_stream_that_is_abandoned_sends_nothing_more(kind: str) -> None
 
 
 def test_a_start_of_a_lapsed_stream_that_succeeds_is_not_called_back(kind: str) -> None:
-    """Its caller knows; the stream does not start by itself then, and heartbeats go on."""
+    """A caller's successful start has no callback, and heartbeats continue."""
     service = Service(SHORT, heartbeat=[None, None, SHORT])
     events = heard(
         kind, service, lambda _: len(service.requests) > 5, on_lapsed=lambda stream: stream.start()
@@ -698,7 +698,7 @@ def test_a_start_of_a_lapsed_stream_that_succeeds_is_not_called_back(kind: str) 
 
 
 def test_a_lapsed_stream_whose_start_fails_goes_on_by_itself(kind: str) -> None:
-    """It is lapsed still, and calls back when it has its slot again."""
+    """The stream stays lapsed, and calls back when it has its slot again."""
     wrong = httpx.Response(400, json={"code": "invalid_request"})
     service = Service(start=[SHORT, wrong, SHORT], heartbeat=[None, None, SHORT], end=[SHORT])
     events = heard(kind, service, lambda events: ADMITTED in events, on_lapsed=lambda stream: stream.start())
@@ -706,7 +706,7 @@ def test_a_lapsed_stream_whose_start_fails_goes_on_by_itself(kind: str) -> None:
 
 
 def test_a_lapsed_stream_may_be_ended_by_its_callback(kind: str) -> None:
-    """It does not start again."""
+    """A stream that its callback ends does not start again."""
     service = Service(SHORT, heartbeat=[None])
     events = heard(kind, service, lambda _: len(service.requests) > 3, on_lapsed=lambda stream: stream.end())
     assert events == [LAPSED, OVER]
@@ -714,7 +714,7 @@ def test_a_lapsed_stream_may_be_ended_by_its_callback(kind: str) -> None:
 
 
 def test_a_callback_that_raises_costs_no_slot(kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Its error is logged, and the stream starts again."""
+    """A callback's error is logged, and the stream starts again."""
 
     def fail(_: Stream | AsyncStream) -> None:
         raise RuntimeError("There is no video to pause.")
@@ -728,7 +728,7 @@ def test_a_callback_that_raises_costs_no_slot(kind: str, caplog: pytest.LogCaptu
 
 
 def test_an_answer_to_a_thread_that_was_stopped_is_dropped() -> None:
-    """A start that is answered after the end brings neither the slot nor a callback back."""
+    """A start that is answered after the end brings back neither the slot nor a callback."""
     lapsed: list[Stream | AsyncStream] = []
 
     def end_first() -> httpx.Response:
@@ -744,7 +744,7 @@ def test_an_answer_to_a_thread_that_was_stopped_is_dropped() -> None:
     "answer", [{"code": ["limit_reached"]}, {"code": {}}, {"code": None}, ["limit_reached"]]
 )
 def test_a_code_that_is_no_text_is_ignored(answer: Any) -> None:
-    """Its status is what counts."""
+    """A code of another type is ignored, because the status decides."""
     with pytest.raises(ServiceError) as failed:
         answer_of(httpx.Response(502, json=answer))
     assert (type(failed.value), failed.value.code, failed.value.is_passing) == (ServiceError, None, True)
@@ -752,14 +752,14 @@ def test_a_code_that_is_no_text_is_ignored(answer: Any) -> None:
 
 @pytest.mark.parametrize(("asked", "seconds"), [("20", 20), ("9" * 400, 300), ("soon", 0)])
 def test_retry_after_is_heeded_within_bounds(asked: str, seconds: float) -> None:
-    """No proxy silences the heartbeats for good."""
+    """A proxy's `Retry-After` does not silence the heartbeats for good."""
     with pytest.raises(ServiceError) as failed:
         answer_of(httpx.Response(503, json={}, headers={"retry-after": asked}))
     assert failed.value.retry_after == seconds
 
 
 def test_the_users_streams_can_be_listed() -> None:
-    """As values."""
+    """The user's streams are listed as values."""
     listed = {
         "streamCount": 3,
         "anonymousCount": 1,
@@ -773,13 +773,13 @@ def test_the_users_streams_can_be_listed() -> None:
 
 
 class Clock:
-    """Stands where it is put."""
+    """A clock that stands still where it is set."""
 
     def __init__(self) -> None:
         self.now = 1000.0
 
     def heartbeats(self, hold: dict[str, Any] = HOLD, groups: tuple[str, ...] = ()) -> Steps:
-        """Those of a play that was admitted at 1000, with a lease until 1090; the first one is due."""
+        """Return the heartbeats of a play admitted at 1000, with a lease until 1090; the first one is due."""
         play = Play(Timing(lambda: self.now, lambda: 1.0), "1", None, "old", "mine")
         play.nonce = "this"
         start = play.start(is_held=False, groups=groups)
@@ -799,7 +799,7 @@ HEARTBEAT: Final = Post("/stream/heartbeat", {"userId": "1", "streamId": "mine",
 
 
 def failed(heartbeats: Steps, error: ServiceError) -> float:
-    """Send one heartbeat, which fails; gives the seconds until the next one."""
+    """Send one heartbeat, which fails; return the seconds until the next one."""
     assert next(heartbeats) == HEARTBEAT
     pause = heartbeats.throw(error)
     assert isinstance(pause, Pause)
@@ -807,7 +807,7 @@ def failed(heartbeats: Steps, error: ServiceError) -> float:
 
 
 def next_after_gone(heartbeats: Steps) -> Post:
-    """Send one heartbeat, which is answered by a 410; gives the request that comes next."""
+    """Send one heartbeat, which is answered with a 410; return the request that comes next."""
     heartbeat = next(heartbeats)
     assert isinstance(heartbeat, Post)
     assert heartbeat.path == "/stream/heartbeat"
@@ -817,7 +817,7 @@ def next_after_gone(heartbeats: Steps) -> Post:
 
 
 def lapsed(clock: Clock, heartbeats: Steps) -> Post:
-    """Let the first lease run out; gives the request that comes then."""
+    """Let the first lease expire; return the request that comes then."""
     clock.now = 1090.0
     assert next(heartbeats) is Notice.LAPSED
     post = next(heartbeats)
@@ -826,7 +826,7 @@ def lapsed(clock: Clock, heartbeats: Steps) -> Post:
 
 
 def test_who_lost_its_slot_while_its_lease_ran_stops() -> None:
-    """It was evicted: two players must not evict each other for ever."""
+    """An evicted stream stops, because two players must not evict each other forever."""
     clock = Clock()
     heartbeats = clock.heartbeats()
     clock.now = 1089.9
@@ -836,27 +836,27 @@ def test_who_lost_its_slot_while_its_lease_ran_stops() -> None:
 
 
 def test_a_lapsed_stream_starts_again_under_the_same_name_and_replaces_nothing() -> None:
-    """The screen is the same, and what the first start replaced is over."""
+    """The screen keeps its name, and what the first start replaced has ended."""
     clock = Clock()
     assert lapsed(clock, clock.heartbeats()) == Post("/stream/start", HEARTBEAT.body)
 
 
 def test_a_lapsed_stream_starts_again_in_its_groups() -> None:
-    """The store forgets them with the lease."""
+    """A start after a lapse names the groups, because the store forgets them with the lease."""
     clock = Clock()
     again = lapsed(clock, clock.heartbeats(groups=("uhd",)))
     assert again == Post("/stream/start", {**HEARTBEAT.body, "groups": ("uhd",)})
 
 
 def test_a_lapsed_stream_that_was_admitted_unverified_replaces_what_it_replaced() -> None:
-    """The store may never have heard that the other stream is over."""
+    """The start replaces again, because the store may not know that the other stream has ended."""
     clock = Clock()
     again = lapsed(clock, clock.heartbeats(UNVERIFIED))
     assert again == Post("/stream/start", {**HEARTBEAT.body, "replaces": "old"})
 
 
 def test_no_pause_and_no_request_outlasts_the_lease() -> None:
-    """So that a stream lapses at the end of its lease, and not when the next heartbeat fails."""
+    """A stream lapses at the end of its lease, and not when the next heartbeat fails."""
     clock = Clock()
     heartbeats = clock.heartbeats()
     clock.now = 1088.0
@@ -868,7 +868,7 @@ def test_no_pause_and_no_request_outlasts_the_lease() -> None:
 
 
 def test_a_heartbeat_that_is_answered_late_extends_the_lease() -> None:
-    """It is extended from when the heartbeat was sent; nothing lapsed, so there is nothing to notice."""
+    """The lease counts from when the heartbeat was sent, so no lapse is noticed."""
     clock = Clock()
     heartbeats = clock.heartbeats()
     clock.now = 1089.0
@@ -879,7 +879,7 @@ def test_a_heartbeat_that_is_answered_late_extends_the_lease() -> None:
 
 
 def test_a_lapse_is_noticed_once_and_ends_when_the_slot_is_taken_again() -> None:
-    """However long that takes; then heartbeats go on, and the next lapse is another one."""
+    """A long lapse is noticed once; then heartbeats continue, and the next lapse is another one."""
     clock = Clock()
     heartbeats = clock.heartbeats()
     start = lapsed(clock, heartbeats)
@@ -896,7 +896,7 @@ def test_a_lapse_is_noticed_once_and_ends_when_the_slot_is_taken_again() -> None
 
 
 def test_a_start_after_an_unverified_answer_is_no_lapse_while_that_lease_runs() -> None:
-    """At its end it is one."""
+    """The lapse begins at the end of the unverified lease."""
     clock = Clock()
     heartbeats = clock.heartbeats(UNVERIFIED)
     again = next_after_gone(heartbeats)
@@ -911,14 +911,14 @@ def test_a_start_after_an_unverified_answer_is_no_lapse_while_that_lease_runs() 
 
 
 def test_a_lease_that_was_rounded_down_to_nothing_lasts_until_the_next_heartbeat() -> None:
-    """Otherwise the stream would lapse and start again without a pause."""
+    """A lease rounded down to zero does not make the stream lapse and start again without a pause."""
     heartbeats = Clock().heartbeats(HOLD | {"expiresInSeconds": 0})
     assert next(heartbeats) == HEARTBEAT
 
 
 @pytest.mark.parametrize("reason", [LimitReached(403, FULL), ServiceError(400, {}), ServiceError(401, {})])
 def test_a_lapsed_stream_whose_start_is_refused_is_lost(reason: ServiceError) -> None:
-    """It is lapsed no longer: it has stopped."""
+    """A refused stream has stopped, and is not lapsed any more."""
     clock = Clock()
     play = held_play(clock, HOLD)
     heartbeats = play.keep()
@@ -932,7 +932,7 @@ def test_a_lapsed_stream_whose_start_is_refused_is_lost(reason: ServiceError) ->
 
 
 def test_a_start_of_a_held_stream_gives_up_at_the_end_of_the_lease() -> None:
-    """The stream lapses then, which its heartbeats notice as soon as they go on."""
+    """At the end of its lease the stream lapses, as its heartbeats notice when they continue."""
     clock = Clock()
     play = held_play(clock, HOLD)
     clock.now = 1089.0
@@ -949,7 +949,7 @@ def test_a_start_of_a_held_stream_gives_up_at_the_end_of_the_lease() -> None:
 
 @pytest.mark.parametrize("lapse", ["noticed", "slept through"])
 def test_a_start_of_a_lapsed_stream_has_the_time_of_any_start(lapse: str) -> None:
-    """No lease is left to wait for, also where a machine that slept has not noticed it yet."""
+    """A lapsed stream has no lease left to wait for, even if a slept machine has not noticed yet."""
     clock = Clock()
     play = held_play(clock, HOLD)
     if lapse == "noticed":
@@ -967,7 +967,7 @@ def test_a_start_of_a_lapsed_stream_has_the_time_of_any_start(lapse: str) -> Non
 
 
 def test_a_start_of_a_lapsed_stream_that_fails_leaves_it_lapsed() -> None:
-    """It goes on by itself at once, and is not noticed a second time."""
+    """The stream goes on starting at once, and its lapse is not noticed a second time."""
     clock = Clock()
     play = held_play(clock, HOLD)
     heartbeats = play.keep()
@@ -986,20 +986,20 @@ def test_a_start_of_a_lapsed_stream_that_fails_leaves_it_lapsed() -> None:
 
 @pytest.mark.parametrize("how", ["ended", "abandoned", "evicted", "refused"])
 def test_the_lease_of_a_stream_that_is_over_hurries_no_later_start(how: str) -> None:
-    """Whatever is left of it."""
+    """An ended stream's remaining lease does not shorten a later start's patience."""
     play = held_play(Clock(), HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 0.5})
     lose(play, how)
     assert next(play.start(is_held=False)) == Post("/stream/start", {**HEARTBEAT.body, "play": play.nonce})
 
 
 def test_who_was_admitted_unverified_starts_again_and_replaces_what_it_replaced() -> None:
-    """The store has never heard of it: a 410 while its lease runs is no eviction."""
+    """The store does not know the stream, so a 410 while its lease runs is not an eviction."""
     again = next_after_gone(Clock().heartbeats(UNVERIFIED))
     assert again == Post("/stream/start", {**HEARTBEAT.body, "replaces": "old"})
 
 
 def test_who_was_told_unverified_that_it_goes_on_starts_again() -> None:
-    """Its lease may have run out in the store, which its heartbeats did not reach."""
+    """The lease may have expired in the store, which the heartbeats did not reach."""
     heartbeats = Clock().heartbeats()
     assert next(heartbeats) == HEARTBEAT
     assert heartbeats.send(UNVERIFIED) == Pause(30)
@@ -1008,7 +1008,7 @@ def test_who_was_told_unverified_that_it_goes_on_starts_again() -> None:
 
 @pytest.mark.parametrize("path", ["/stream/heartbeat", "/stream/start"])
 def test_a_verified_answer_makes_the_lease_real_again(path: str) -> None:
-    """A 410 after it, while the lease runs, is an eviction."""
+    """A 410 after a verified answer, while the lease runs, is an eviction."""
     heartbeats = Clock().heartbeats(UNVERIFIED)
     post = next_after_gone(heartbeats) if path == "/stream/start" else next(heartbeats)
     assert isinstance(post, Post)
@@ -1019,7 +1019,7 @@ def test_a_verified_answer_makes_the_lease_real_again(path: str) -> None:
 
 
 def test_a_heartbeat_that_fails_is_repeated_later_each_time_and_at_least_as_often_as_ever() -> None:
-    """Doubled each time, up to ten seconds."""
+    """The delay doubles each time, up to ten seconds."""
     heartbeats = Clock().heartbeats()
     pauses = [failed(heartbeats, LOST) for _ in range(8)]
     assert pauses == pytest.approx([0.6, 1.2, 2.4, 4.8, 9.6, 10, 10, 10])
@@ -1030,20 +1030,20 @@ def test_a_heartbeat_that_fails_is_repeated_later_each_time_and_at_least_as_ofte
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_heartbeat_that_is_refused_is_repeated_while_the_lease_runs(status: int) -> None:
-    """Only a 410 says that the slot is gone: a token, or a deployment, may be right again in time."""
+    """Only a 410 means a lost slot: a token, or a deployment, may be right again in time."""
     heartbeats = Clock().heartbeats()
     assert failed(heartbeats, ServiceError(status, {})) == 0.6
     assert next(heartbeats) == HEARTBEAT
 
 
 def test_a_network_that_stays_away_for_days_is_waited_for() -> None:
-    """No number of failures is too many."""
+    """Any number of failures is followed by another attempt."""
     heartbeats = Clock().heartbeats()
     assert [failed(heartbeats, LOST) for _ in range(2000)][-1] == 10
 
 
 def test_the_service_may_ask_to_wait_longer() -> None:
-    """By Retry-After."""
+    """A `Retry-After` makes the next heartbeat later."""
     assert failed(Clock().heartbeats(), ServiceError(503, {}, retry_after=20)) == 20
 
 
@@ -1058,7 +1058,7 @@ def held_play(clock: Clock, answer: dict[str, Any]) -> Play:
 
 
 def test_a_stream_has_the_newest_token_until_it_is_over() -> None:
-    """A heartbeat without one leaves the last one, and its end, as they are."""
+    """A heartbeat without a token keeps the last one, and its end."""
     clock = Clock()
     play = held_play(clock, HOLD | {"playbackToken": "first"})
     heartbeats = play.keep()
@@ -1077,7 +1077,7 @@ def test_a_stream_has_the_newest_token_until_it_is_over() -> None:
 
 
 def test_a_stream_that_is_refused_other_groups_keeps_its_token() -> None:
-    """It goes on in those that it has."""
+    """A refused stream continues in its groups with its token."""
     play = held_play(Clock(), HOLD | {"playbackToken": "token"})
     start = play.start(is_held=True, groups=["uhd"])
     next(start)
@@ -1107,14 +1107,14 @@ def lose(play: Play, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["ended", "abandoned", "evicted", "refused"])
 def test_a_stream_that_is_over_has_no_token(how: str) -> None:
-    """Whatever is left of its lease."""
+    """An ended stream has no token, whatever is left of its lease."""
     play = held_play(Clock(), HOLD | {"playbackToken": "token"})
     lose(play, how)
     assert play.playback_token is None
 
 
 def test_heartbeats_that_waited_for_a_start_go_on_when_the_next_one_is_due() -> None:
-    """Time that passed meanwhile counts, a clock that was set back does not."""
+    """Time that passed during a start counts for the next heartbeat; a clock set back does not."""
     clock = Clock()
     play = held_play(clock, HOLD)
     for now, pause in ((1012.0, 18), (1040.0, 0), (900.0, 30)):
@@ -1123,7 +1123,7 @@ def test_heartbeats_that_waited_for_a_start_go_on_when_the_next_one_is_due() -> 
 
 
 def test_a_start_makes_heartbeats_wait_for_one_heartbeat_at_most() -> None:
-    """However long patience may last otherwise."""
+    """A start delays heartbeats by one interval at most, however long its patience is."""
     clock = Clock()
     play = held_play(clock, HOLD | {"heartbeatSeconds": 1})
     start = play.start(is_held=True)
@@ -1136,14 +1136,14 @@ def test_a_start_makes_heartbeats_wait_for_one_heartbeat_at_most() -> None:
 
 
 def test_a_start_by_itself_that_is_put_off_waits_for_as_long_as_it_takes() -> None:
-    """No caller is there to come again."""
+    """An automatic start waits as long as it must, because no caller is there to retry."""
     heartbeats = Clock().heartbeats(UNVERIFIED)
     assert next_after_gone(heartbeats).path == "/stream/start"
     assert heartbeats.throw(TooManyStarts(429, {"code": "too_many_starts"}, retry_after=60)) == Pause(60)
 
 
 def test_a_stream_does_not_replace_itself() -> None:
-    """The service takes that for wrong."""
+    """A stream that would replace itself, which the service refuses, replaces nothing."""
     start = held_play(Clock(), HOLD).start(is_held=True, replaces="mine")
     post = next(start)
     assert isinstance(post, Post)

@@ -1,4 +1,4 @@
-"""The Python client as an index would have it: its files, and what they say of themselves."""
+"""The Python client as an index would have it: its files and their metadata."""
 
 import tarfile
 import tomllib
@@ -18,7 +18,7 @@ VERSION: Final = tomllib.loads((FOLDER / "pyproject.toml").read_text(encoding="u
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Distribution:
-    """The wheel, installed."""
+    """Return the installed wheel."""
     folder = tmp_path_factory.mktemp("installed")
     python_client(folder)
     (distribution,) = distributions(path=[str(folder)])
@@ -26,7 +26,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Distribution:
 
 
 def test_the_metadata_of_the_wheel(installed: Distribution) -> None:
-    """It says whose the package is, under which licence, for which Python, and where to read on."""
+    """The metadata have the author, the licence, the versions of Python and the links."""
     said = installed.metadata
     assert (said["Name"], installed.version) == ("stream-limiter-client", VERSION)
     assert said["Author"] == "stream-limiter contributors"
@@ -43,7 +43,7 @@ def test_the_metadata_of_the_wheel(installed: Distribution) -> None:
 
 
 def test_the_files_of_the_wheel(installed: Distribution) -> None:
-    """The code, all of it, its types and the licence, and nothing else of the repository."""
+    """The wheel has the code, its types and the licence, and nothing else of the repository."""
     files = [file for file in installed.files or () if file.suffix != ".pyc"]
     source = FOLDER / "src" / "stream_limiter_client"
     assert {file.name for file in files if file.parts[0] == source.name} == {
@@ -56,7 +56,7 @@ def test_the_files_of_the_wheel(installed: Distribution) -> None:
 
 
 def test_the_files_of_the_sdist() -> None:
-    """What builds the wheel, and what people read."""
+    """The sdist has what a build needs, and what people read."""
     with tarfile.open(python_package().sdist) as archive:
         files = {Path(*Path(name).parts[1:]) for name in archive.getnames()}
     texts = {
@@ -71,14 +71,14 @@ def test_the_files_of_the_sdist() -> None:
 
 
 def test_the_readme_names_the_wheel() -> None:
-    """Its install lines are those of this version."""
+    """The README's install lines have this version."""
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert f"\npip install {python_package().wheel.name}\n" in readme
     assert readme.index("pip install stream-limiter-client\n") < readme.index("```python")
 
 
 def test_the_changelog_names_the_version() -> None:
-    """Its newest section is of the version that is built."""
+    """The changelog's newest section has the built version."""
     changelog = (FOLDER / "CHANGELOG.md").read_text(encoding="utf-8")
     newest = next(line for line in changelog.splitlines() if line.startswith("## "))
     assert newest.split()[1] == VERSION

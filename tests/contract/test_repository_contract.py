@@ -1,6 +1,6 @@
-"""What every repository promises: each write is one atomic, conditional step.
+"""The contract of every repository: each write is one atomic, conditional step.
 
-Its meaning is the one that `domain.writes` gives it. The same suite runs over every repository that there is.
+`domain.writes` defines the meaning of each write. The same suite runs over every repository.
 """
 
 import uuid
@@ -31,7 +31,7 @@ from domain.writes import (
 from tests.support.properties import examples
 
 RETAIN = 4_000_000_000
-"""An item's TTL that lies ahead, so that no store sweeps it under a test."""
+"""A TTL in the future, so that no store deletes an item during a test."""
 
 NOW = 1_800_000_000
 
@@ -39,17 +39,17 @@ DISPLACED = (Displaced(GoneReason.REPLACED, "01234567"), Displaced(GoneReason.EX
 
 
 def lease(stream_id: str, expires_at: int = NOW + 90, device: str | None = None) -> Lease:
-    """A lease that began now."""
+    """Return a lease that begins now."""
     return Lease(stream_id, NOW, expires_at, device)
 
 
 def anonymous(request: str, expires_at: int | None = NOW + 900) -> AnonymousStream:
-    """An anonymous newcomer."""
+    """Return an anonymous newcomer."""
     return AnonymousStream(request, expires_at, presumed_over=NOW)
 
 
 class Story:
-    """One user's writes, told in order; `state` is the state that the latest one reported."""
+    """One user's writes in order; `state` is the state that the latest one returned."""
 
     def __init__(self, repository: StreamRepository, user_id: str, deadline: Deadline) -> None:
         self._repository = repository
@@ -58,7 +58,7 @@ class Story:
         self.state = Snapshot()
 
     def write(self, write: Write) -> bool:
-        """Make it, and say whether it landed."""
+        """Make the write, and return whether it landed."""
         result = self._repository.apply(write, self._deadline)
         self.state = result.state
         return isinstance(result, Landed)
@@ -90,44 +90,44 @@ class Story:
         spends: bool = False,
         groups: tuple[str, ...] = (),
     ) -> bool:
-        """End a named stream, and return whether it was there."""
+        """End a named stream, and return whether it existed."""
         return self.write(Release(self.user_id, stream_id, RETAIN, of_play, spends, groups))
 
     def end_anonymous(self, request: str) -> bool:
-        """End an anonymous stream, and say whether there was one."""
+        """End an anonymous stream, and return whether there was one."""
         return self.write(ReleaseAnonymous(self.user_id, request, RETAIN))
 
     @property
     def counted(self) -> tuple[list[str] | None, dict[str, int]]:
-        """The names that count towards the token bound, and when the spent tokens among them end."""
+        """Return the names that count towards the token bound, and when the spent tokens among them end."""
         tokens = self.state.tokens
         return None if tokens is None else sorted(tokens), dict(self.state.spent)
 
     def read(self) -> Snapshot:
-        """The state as a read tells it."""
+        """Return the state that a read returns."""
         return self._repository.read(self.user_id, self._deadline)
 
 
 @pytest.fixture
 def story(repository: StreamRepository, user_id: str, deadline: Deadline) -> Story:
-    """The story of a user that no other test knows."""
+    """Return the story of a user that no other test uses."""
     return Story(repository, user_id, deadline)
 
 
 def test_a_user_never_heard_of_has_the_empty_state(story: Story) -> None:
-    """A read of an unknown user tells of no streams, and makes none."""
+    """A read of an unknown user returns no streams, and creates no item."""
     assert story.read() == Snapshot()
 
 
 def test_the_first_anonymous_start_is_one_write(story: Story) -> None:
-    """A first write makes the user's state, and returns it as it is then read."""
+    """The first write creates the user's state, and returns the state that a read returns."""
     assert story.admit(anonymous("start:1"))
     assert story.state == Snapshot(1, AnonymousSlots(1, NOW + 900), {}, ("start:1",))
     assert story.read() == story.state
 
 
 def test_the_first_named_start_is_one_write(story: Story) -> None:
-    """A lease is stored with all that it says, the device's label unchanged."""
+    """A lease is stored with all its fields, the device's label unchanged."""
     tv = Lease("tv:1", NOW, NOW + 90, "Wohnzimmer 📺", "load-1", "/film/", ("away", "uhd"), DISPLACED)
     assert all(getattr(tv, field.name) for field in fields(tv)), "a field is new: give it a value here"
     assert story.admit(tv)
@@ -136,7 +136,7 @@ def test_the_first_named_start_is_one_write(story: Story) -> None:
 
 
 def test_the_limit_holds_and_a_refusal_brings_the_state(story: Story) -> None:
-    """At the limit a newcomer is rejected, and the rejection shows who holds the slots."""
+    """At the limit a newcomer is rejected, and the rejection shows which streams hold the slots."""
     assert [story.admit(lease(name)) for name in "abcd"] == [True, True, True, False]
     assert sorted(story.state.leases) == ["a", "b", "c"]
     assert not story.admit(anonymous("start:1"))
@@ -144,14 +144,14 @@ def test_the_limit_holds_and_a_refusal_brings_the_state(story: Story) -> None:
 
 
 def test_a_limit_of_zero_admits_nobody(story: Story) -> None:
-    """Not even a user without any state."""
+    """A limit of zero rejects even a user without any state."""
     assert not story.admit(anonymous("start:1"), limit=0)
     assert not story.admit(lease("a"), limit=0)
     assert story.read() == Snapshot()
 
 
 def test_a_limit_lowered_below_the_count_refuses_and_never_wraps(story: Story) -> None:
-    """Three streams under a limit of one stay three, until a raised limit has room again."""
+    """Three streams under a limit of one stay three, and none is admitted until the limit is raised."""
     assert all(story.admit(lease(name)) for name in "abc")
     assert not story.admit(lease("d"), limit=1)
     assert story.state.stream_count == 3
@@ -159,7 +159,7 @@ def test_a_limit_lowered_below_the_count_refuses_and_never_wraps(story: Story) -
 
 
 def test_nobody_is_evicted_for_more_than_the_last_slot(story: Story) -> None:
-    """A write lands only where the count is what it was seen to be, also for a user without any state."""
+    """An eviction lands only where the count is the one that was seen, also for a user without any state."""
     assert not story.admit(lease("a"), counts=(AsSeen(1, 2),))
     assert story.admit(lease("a"), counts=(AsSeen(0, 1),))
     assert story.admit(lease("b"))
@@ -169,14 +169,14 @@ def test_nobody_is_evicted_for_more_than_the_last_slot(story: Story) -> None:
 
 
 def test_a_name_that_is_there_is_not_admitted_again(story: Story) -> None:
-    """A repeated named start is rejected by a state that shows its lease."""
+    """A repeated named start is rejected with a state that shows its lease."""
     assert story.admit(lease("a"))
     assert not story.admit(lease("a", NOW + 100))
     assert story.state.leases["a"] == lease("a")
 
 
 def test_a_request_is_remembered_until_four_others_came(story: Story) -> None:
-    """A repeat is recognised while at most three other anonymous changes came between."""
+    """A repeat is recognised while at most three other anonymous changes came in between."""
     assert story.admit(anonymous("start:1"), limit=9)
     for other in ("start:2", "start:3", "start:4"):
         assert story.admit(anonymous(other), limit=9)
@@ -187,14 +187,14 @@ def test_a_request_is_remembered_until_four_others_came(story: Story) -> None:
 
 
 def test_an_anonymous_start_revives_no_dead_slots(story: Story) -> None:
-    """With anonymous slots there that are presumed over, the plain write is rejected."""
+    """While anonymous slots are presumed expired, the plain write is rejected."""
     assert story.admit(anonymous("start:1", expires_at=NOW))
     assert not story.admit(anonymous("start:2"))
     assert story.admit(AnonymousStream("start:2", NOW + 900, presumed_over=NOW - 1))
 
 
 def test_slots_without_an_expiry_are_presumed_over_once_a_period_is_configured(story: Story) -> None:
-    """While they never expire no expiry is stored; with a period set, its lack means over."""
+    """Without a period no expiry is stored; once one is set, a slot without an expiry has expired."""
     for request in ("start:1", "start:2"):
         assert story.admit(AnonymousStream(request, None, presumed_over=None))
     assert story.state.anonymous == AnonymousSlots(2, None)
@@ -205,7 +205,7 @@ def test_slots_without_an_expiry_are_presumed_over_once_a_period_is_configured(s
 
 
 def test_an_anonymous_end_gives_one_slot_back_and_none_that_is_not_there(story: Story) -> None:
-    """The count never falls below zero, and a named stream is no anonymous one."""
+    """The count never falls below zero, and an anonymous end never ends a named stream."""
     assert story.admit(lease("a"))
     assert not story.end_anonymous("end:1")
     assert story.admit(anonymous("start:1"))
@@ -216,7 +216,7 @@ def test_an_anonymous_end_gives_one_slot_back_and_none_that_is_not_there(story: 
 
 
 def test_an_end_of_a_user_never_heard_of_makes_no_state(story: Story) -> None:
-    """A rejected end of any kind leaves nothing behind."""
+    """A rejected end of any kind leaves no state behind."""
     assert not story.end_anonymous("end:1")
     assert not story.end("a")
     assert not story.extend("a", NOW + 90)
@@ -224,7 +224,7 @@ def test_an_end_of_a_user_never_heard_of_makes_no_state(story: Story) -> None:
 
 
 def test_a_named_end_gives_back_that_stream_only(story: Story) -> None:
-    """And repeating it takes nothing more."""
+    """A named end gives back one slot, and its repeat gives back no other."""
     assert all(story.admit(lease(name)) for name in "ab")
     assert story.end("a")
     assert not story.end("a")
@@ -232,7 +232,7 @@ def test_a_named_end_gives_back_that_stream_only(story: Story) -> None:
 
 
 def test_replacing_swaps_two_streams_at_the_limit(story: Story) -> None:
-    """The count does not change, and an old stream that is not there is a rejection."""
+    """Replacing a stream leaves the count unchanged, and is rejected if the old stream does not exist."""
     assert all(story.admit(lease(name)) for name in "abc")
     assert story.admit(lease("d"), freed=Freed(ended=(Ended("a"),)))
     assert (story.state.stream_count, sorted(story.state.leases)) == (3, ["b", "c", "d"])
@@ -240,7 +240,7 @@ def test_replacing_swaps_two_streams_at_the_limit(story: Story) -> None:
 
 
 def test_an_extension_moves_an_expiry_forward_only(story: Story) -> None:
-    """A late packet never moves it back; the rest of the lease stays as it was."""
+    """A late packet never moves an expiry back; the rest of the lease is unchanged."""
     assert story.admit(lease("a", NOW + 90, "tv"))
     assert story.extend("a", NOW + 120)
     assert story.extend("a", NOW + 120)
@@ -250,7 +250,7 @@ def test_an_extension_moves_an_expiry_forward_only(story: Story) -> None:
 
 
 def test_a_lease_remembers_the_streams_that_it_displaced(story: Story) -> None:
-    """An extension keeps what the lease remembers, unless it brings something else to remember."""
+    """An extension keeps the streams that the lease remembers, unless it brings others."""
     assert story.admit(replace(lease("a"), displaced=DISPLACED[:1]))
     assert story.extend("a", NOW + 100)
     assert story.state.leases["a"].displaced == DISPLACED[:1]
@@ -259,7 +259,7 @@ def test_a_lease_remembers_the_streams_that_it_displaced(story: Story) -> None:
 
 
 def test_an_extension_can_end_the_stream_that_it_replaces(story: Story) -> None:
-    """Both there: the old one goes, its slot with it."""
+    """An extension that replaces a stream ends that stream and gives back its slot."""
     assert all(story.admit(lease(name)) for name in "ab")
     assert story.extend("b", NOW + 100, replaces=Ended("a"))
     assert story.state == Snapshot(1, AnonymousSlots(), {"b": lease("b", NOW + 100)}, ())
@@ -267,7 +267,7 @@ def test_an_extension_can_end_the_stream_that_it_replaces(story: Story) -> None:
 
 
 def test_a_takeover_needs_the_expiry_that_was_seen(story: Story) -> None:
-    """A lease that a heartbeat revived in between is not taken."""
+    """A lease that a heartbeat renewed in the meantime is not taken over."""
     assert all(story.admit(lease(name)) for name in "abc")
     seen = Freed(expired=(story.state.leases["a"],))
     assert story.extend("a", NOW + 200)
@@ -277,7 +277,7 @@ def test_a_takeover_needs_the_expiry_that_was_seen(story: Story) -> None:
 
 
 def test_a_takeover_gives_back_all_that_is_over_in_one_write(story: Story) -> None:
-    """Dead leases, dead anonymous slots and a dead lease of the newcomer's own name."""
+    """One write reclaims expired leases, expired anonymous slots and the newcomer's own expired lease."""
     assert all(story.admit(lease(name), limit=5) for name in "abc")
     assert all(story.admit(anonymous(f"start:{n}"), limit=5) for n in range(2))
     dead = Freed(expired=(lease("a"), lease("b")), anonymous=AnonymousSlots(2, NOW + 900))
@@ -287,14 +287,14 @@ def test_a_takeover_gives_back_all_that_is_over_in_one_write(story: Story) -> No
 
 
 def test_a_takeover_needs_room_among_what_remains(story: Story) -> None:
-    """One dead lease of four makes no room under a limit of three."""
+    """One expired lease of four makes no room under a limit of three."""
     assert all(story.admit(lease(name), limit=4) for name in "abcd")
     assert not story.admit(lease("e"), freed=Freed(expired=(lease("a"),)))
     assert story.admit(lease("e"), freed=Freed(expired=(lease("a"),), ended=(Ended("b"),)))
 
 
 def test_a_takeover_needs_the_anonymous_slots_that_were_seen(story: Story) -> None:
-    """As many, with the same expiry or the same lack of one: others came in their place."""
+    """A takeover is rejected if the number or the expiry of the anonymous slots has changed."""
     assert story.admit(AnonymousStream("start:1", None, presumed_over=None))
     unexpiring = story.state.anonymous
     assert story.end_anonymous("end:2")
@@ -306,7 +306,7 @@ def test_a_takeover_needs_the_anonymous_slots_that_were_seen(story: Story) -> No
 
 
 def test_a_repair_makes_the_count_equal_its_parts(story: Story) -> None:
-    """What is over goes, and a repair of a state that moved on is rejected."""
+    """A repair removes expired slots, and is rejected if the state has changed."""
     assert all(story.admit(lease(name)) for name in "ab")
     assert story.admit(anonymous("start:1"))
     over = Freed(expired=(lease("a"),), anonymous=story.state.anonymous)
@@ -320,7 +320,7 @@ def test_a_repair_makes_the_count_equal_its_parts(story: Story) -> None:
 
 
 def test_a_name_counts_until_its_token_is_over(story: Story) -> None:
-    """An ended stream's name stays counted; it starts again as the same name, and no new one comes in."""
+    """An ended stream's name stays counted: the same name may start again, a new one is rejected."""
     counted = Counted(bound=3)
     assert all(story.admit(lease(name), names=counted) for name in "ab")
     assert story.end("a", spends=True)
@@ -334,7 +334,7 @@ def test_a_name_counts_until_its_token_is_over(story: Story) -> None:
 
 
 def test_a_replaced_name_stays_counted(story: Story) -> None:
-    """In the one write of a start, and in that of a renewal."""
+    """A replaced name stays counted, in a start's write and in a renewal's."""
     counted = Counted(bound=3)
     assert all(story.admit(lease(name), names=counted) for name in "ab")
     assert story.admit(lease("c"), freed=Freed(ended=(Ended("a"),)), names=counted)
@@ -345,7 +345,7 @@ def test_a_replaced_name_stays_counted(story: Story) -> None:
 
 
 def test_streams_that_were_never_counted_are_counted_first(story: Story) -> None:
-    """A write that counts on what is counted is rejected where leases are not: one counts them anew."""
+    """A write that relies on counted names is rejected if leases are not counted; a recount is admitted."""
     assert story.admit(lease("a"))
     assert not story.admit(lease("b"), names=Counted(bound=9))
     assert not story.extend("a", NOW + 100, names=Counted(bound=0))
@@ -355,7 +355,7 @@ def test_streams_that_were_never_counted_are_counted_first(story: Story) -> None
 
 
 def test_a_recount_needs_the_names_and_spent_tokens_that_were_seen(story: Story) -> None:
-    """A name that came since, or that is spent anew, is not lost."""
+    """A recount is rejected if a name was added, or was spent again, since the state was read."""
     assert all(story.admit(lease(name), names=Counted(bound=9)) for name in "ab")
     assert story.end("a", spends=True)
     seen = story.state
@@ -370,7 +370,7 @@ def test_a_recount_needs_the_names_and_spent_tokens_that_were_seen(story: Story)
 
 
 def test_a_recount_can_leave_no_name(story: Story) -> None:
-    """The last name goes with the last lease, and a newcomer needs no second write after that."""
+    """The last name leaves with the last lease, and the next newcomer needs no second write."""
     assert story.admit(lease("a"), names=Counted(bound=1))
     over = Freed(expired=(lease("a"),))
     assert story.write(
@@ -381,7 +381,7 @@ def test_a_recount_can_leave_no_name(story: Story) -> None:
 
 
 def test_a_stream_of_another_play_is_left_alone(story: Story) -> None:
-    """A late farewell of a page that was reloaded neither ends nor extends what the reload plays."""
+    """The late end or heartbeat of a page that was reloaded does not affect the reloaded page's stream."""
     assert story.admit(Lease("a", NOW, NOW + 90, play="load-2"))
     assert not story.end("a", of_play="load-1")
     assert not story.write(Extend(story.user_id, "a", NOW + 100, RETAIN, of_play="load-1"))
@@ -391,7 +391,7 @@ def test_a_stream_of_another_play_is_left_alone(story: Story) -> None:
 
 
 def test_a_group_has_a_limit_of_its_own(story: Story) -> None:
-    """A newcomer takes a slot of each, and gives them back; a group without a limit is counted."""
+    """A newcomer takes a slot in each of its groups and gives it back; an unlimited group is counted."""
     one_of_uhd = (Bound(3), Bound(1, "uhd"))
     assert story.admit(in_groups("a", "hdr", "uhd"), counts=one_of_uhd)
     assert not story.admit(in_groups("b", "uhd"), counts=one_of_uhd)
@@ -404,7 +404,7 @@ def test_a_group_has_a_limit_of_its_own(story: Story) -> None:
 
 
 def test_a_limit_of_a_group_that_was_lowered_never_wraps(story: Story) -> None:
-    """Two streams under a limit of one stay two, until fewer than one are left."""
+    """Two streams in a group whose limit is now one stay two, and none is admitted until it has room."""
     assert all(story.admit(in_groups(name, "uhd"), counts=(Bound(9), Bound(2, "uhd"))) for name in "ab")
     assert not story.admit(in_groups("c", "uhd"), counts=(Bound(9), Bound(1, "uhd")))
     assert story.end("a", groups=("uhd",))
@@ -414,7 +414,7 @@ def test_a_limit_of_a_group_that_was_lowered_never_wraps(story: Story) -> None:
 
 
 def test_a_stream_leaves_only_the_groups_that_it_is_in(story: Story) -> None:
-    """Whoever takes others for granted is rejected by a state that shows them, and no count is off."""
+    """A write with the wrong groups is rejected with a state that shows them, and counts stay right."""
     both = (in_groups("a", "uhd"), in_groups("b"))
     assert all(story.admit(lease) for lease in both)
     for wrong in ((), ("hdr",), ("hdr", "uhd")):
@@ -428,7 +428,7 @@ def test_a_stream_leaves_only_the_groups_that_it_is_in(story: Story) -> None:
 
 
 def test_replacing_within_a_group_needs_no_slot_of_it(story: Story) -> None:
-    """The count of the group does not change, and it may be at its limit, not above."""
+    """Replacing within a group leaves its count unchanged, and is admitted at its limit but not above."""
     assert all(story.admit(in_groups(name, "uhd")) for name in "ab")
     swap = Freed(ended=(Ended("a", ("uhd",)),))
     assert not story.admit(in_groups("c", "uhd"), freed=swap, counts=(Bound(3), Bound(1, "uhd")))
@@ -437,7 +437,7 @@ def test_replacing_within_a_group_needs_no_slot_of_it(story: Story) -> None:
 
 
 def test_a_group_that_is_counted_anew_must_be_as_it_was_seen(story: Story) -> None:
-    """And its count becomes what the write says; at none it is gone."""
+    """A group's count becomes the written number; at zero the count is removed."""
     assert all(story.admit(in_groups(name, "uhd")) for name in "ab")
     assert not story.admit(lease("c"), counts=(Bound(3), AsSeen(1, 1, "uhd")))
     assert story.admit(lease("c"), counts=(Bound(3), AsSeen(2, 7, "uhd"), AsSeen(0, 0, "hdr")))
@@ -450,7 +450,7 @@ def test_a_group_that_is_counted_anew_must_be_as_it_was_seen(story: Story) -> No
 
 
 def test_a_wrong_count_of_a_group_is_made_anew_by_one_of_two(story: Story) -> None:
-    """A second write that has seen the same wrong count is rejected, though the count is as it was seen."""
+    """A second write that saw the same wrong count is rejected, even if the number is still the same."""
     assert story.admit(in_groups("a", "uhd"), counts=(Bound(3), AsSeen(0, 2, "uhd"))), "as old code leaves it"
     anew = (Bound(3), AsSeen(2, 2, "uhd"), AsSeen(0, 1, RECOUNTS))
     assert story.admit(in_groups("b", "uhd"), counts=anew)
@@ -460,7 +460,7 @@ def test_a_wrong_count_of_a_group_is_made_anew_by_one_of_two(story: Story) -> No
 
 
 def in_groups(stream_id: str, *groups: str) -> Lease:
-    """A lease that began now, in these groups."""
+    """Return a lease in these groups that begins now."""
     return Lease(stream_id, NOW, NOW + 90, groups=groups)
 
 
@@ -491,7 +491,7 @@ newcomers = st.one_of(
 def counting(
     draw: st.DrawFn, state: Snapshot, own: str | None, freed: Freed, bounds: st.SearchStrategy[int]
 ) -> Names | None:
-    """Any way of counting names: none, as they stand, or anew, from this state or from an older one."""
+    """Draw a way of counting names: none, unchanged, or a recount from this state or from an older one."""
     reclaimed = [lease.stream_id for lease in freed.expired]
     anew = recount(state, own, reclaimed, draw(expiries))
     stale = Recounted(draw(st.sampled_from([None, frozenset({"a"})])), anew.names, anew.over)
@@ -499,7 +499,7 @@ def counting(
 
 
 def stated_groups(state: Snapshot, name: str) -> st.SearchStrategy[tuple[str, ...]]:
-    """The groups that a stream is in, or others."""
+    """Draw the groups that a stream is in, or others."""
     if name not in state.leases:
         return groupings
     return st.one_of(st.just(state.leases[name].groups), st.just(state.leases[name].groups), groupings)
@@ -507,7 +507,7 @@ def stated_groups(state: Snapshot, name: str) -> st.SearchStrategy[tuple[str, ..
 
 @st.composite
 def seen_counts(draw: st.DrawFn, state: Snapshot) -> tuple[AsSeen, ...]:
-    """The count of all streams and those of some groups, mostly as they are, with any value to become."""
+    """Draw the count of all streams and those of some groups, mostly as they are, with any new value."""
 
     def seen(group: str | None) -> AsSeen:
         return AsSeen(
@@ -519,7 +519,7 @@ def seen_counts(draw: st.DrawFn, state: Snapshot) -> tuple[AsSeen, ...]:
 
 @st.composite
 def writes(draw: st.DrawFn, user_id: str, state: Snapshot) -> Write:
-    """Any write, mostly about what is there."""
+    """Draw any write, mostly about streams that exist."""
     there = sorted(state.leases)
     dead = draw(st.lists(st.sampled_from(there), unique=True) if there else st.just([]))
     ended = draw(st.lists(st.sampled_from(["a", "b", "c"]), unique=True, max_size=1))
@@ -541,7 +541,7 @@ def writes(draw: st.DrawFn, user_id: str, state: Snapshot) -> Write:
     newcomer = draw(newcomers)
     own = newcomer.stream_id if isinstance(newcomer, Lease) else None
     if own in freed.ended_names:
-        freed = Freed(expired, (), slots)  # nobody replaces itself
+        freed = Freed(expired, (), slots)  # a stream does not replace itself
     retain = draw(st.sampled_from([RETAIN, None]))
     limit = draw(st.integers(0, 4))
     bounds = (Bound(limit), *(Bound(draw(st.integers(0, 2)), group) for group in draw(groupings)))

@@ -18,7 +18,7 @@ REFUSAL: Final = "Failed to load resource: the server responded with a status of
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium that is installed on this machine, for pages with a player in them."""
+    """Return a Chromium of this machine, for pages with a player in them."""
     if not HLS.exists():
         skip_or_fail("hls.js is not installed: `make run` fetches it with npm.")
     with installed_browser() as browser:
@@ -27,9 +27,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, service: LocalService, user_id: str) -> Iterator[Page]:
-    """The page of a household of its own; its scripts must not fail, nor ask anybody but the service.
+    """Return the page of a household of its own; its scripts must not fail, nor call any other host.
 
-    The console has no error either, but for the refusals that are its story.
+    The console may have no error either, except for the refusals that belong to the story.
     """
     page = browser.new_page()
     failures: list[str] = []

@@ -1,4 +1,4 @@
-"""Attacks on a service that asks for tokens, and on one that asks for signatures, over HTTP."""
+"""Attacks on a service that requires tokens, and on one that requires signatures, over HTTP."""
 
 import asyncio
 import os
@@ -57,7 +57,7 @@ PARAMETER: Final = "/stream-limiter/playback-key"
 
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World]]:
-    """Both services, on one emulator that checks signatures and policies. Both issue playback tokens."""
+    """Return both services, which issue playback tokens, on one emulator that enforces signatures and IAM."""
     need_the_tools()
     directory = tmp_path_factory.mktemp("attacked")
     with start_emulator(enforce_iam=True) as emulator:
@@ -74,7 +74,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World
 
 
 def test_who_may_call_can(worlds: dict[str, World]) -> None:
-    """A token starts its subject's stream under its limit, a signature anybody's under the one it names."""
+    """A token starts its subject's stream under its limit, a signature any user's under a named limit."""
     jwt, iam = worlds["jwt"], worlds["iam"]
     token = {"authorization": f"Bearer {jwt.issuer.token(FRIEND, maxStreams=7)}"}
     started = jwt.send(START, json_of(streamId="tv"), token)
@@ -89,7 +89,7 @@ def test_who_may_call_can(worlds: dict[str, World]) -> None:
 
 
 def test_the_smoke_test_says_who_it_is(worlds: dict[str, World]) -> None:
-    """With a token or a signature it passes, and leaves its user's streams as they were; without it fails."""
+    """With a token or a signature the smoke test passes and leaves no streams; without one it fails."""
     jwt, iam = worlds["jwt"], worlds["iam"]
     token = jwt.issuer.token(FRIEND)
 
@@ -108,7 +108,7 @@ def test_the_smoke_test_says_who_it_is(worlds: dict[str, World]) -> None:
 
 
 def test_the_python_clients_example_signs(worlds: dict[str, World], tmp_path: Path) -> None:
-    """As it stands in the README, it takes a slot under the limit that it names."""
+    """The README's example, unchanged, takes a slot under the limit that it names."""
     backend = worlds["iam"].backend
     python_client(tmp_path)
     *_, example = examples("python", "python")
@@ -127,7 +127,7 @@ def test_the_python_clients_example_signs(worlds: dict[str, World], tmp_path: Pa
 
 
 def test_both_python_clients_sign_and_name_the_limit(worlds: dict[str, World]) -> None:
-    """A limit of 0 refuses, another one admits; a user whose name has to be encoded is signed for as well."""
+    """A limit of 0 refuses and another one admits, also for a user whose name has to be encoded."""
     url = worlds["iam"].url
     odd = f"{FRIEND} é+/@:"
 
@@ -164,7 +164,7 @@ def test_both_python_clients_sign_and_name_the_limit(worlds: dict[str, World]) -
     ids=lambda value: value.name if isinstance(value, Attack) else value,
 )
 def test_an_attack_is_refused(auth: str, attack: Attack, worlds: dict[str, World]) -> None:
-    """Each attack ends with the status, and where the service answers with the code, that is its own."""
+    """Each attack ends with its status and, where the service answers, its code."""
     answer = attack.send(worlds[auth])
 
     assert answer.status_code == attack.status, answer.text
@@ -173,7 +173,7 @@ def test_an_attack_is_refused(auth: str, attack: Attack, worlds: dict[str, World
 
 @pytest.fixture(scope="module")
 def edge() -> Edge:
-    """An edge that knows the key of both services."""
+    """Return an edge that knows the key of both services."""
     return Edge(CONFIG)
 
 
@@ -188,7 +188,7 @@ def reason(edge: Edge, path: str, **request: Any) -> str:
 def test_a_script_plays_limit_and_overlap_and_no_more(
     auth: str, circle: Callable[[Script], None], limit: int, worlds: dict[str, World], edge: Edge
 ) -> None:
-    """Exactly limit and overlap streams have video, however it starts and ends; one more start is a 429."""
+    """Exactly limit plus overlap streams have video, however a script starts and ends; one more is a 429."""
     script = Script(worlds[auth], f"{SCRIPT}-{circle.__name__}-{limit}", limit)
 
     circle(script)
@@ -216,7 +216,7 @@ def test_devices_that_share_a_name_share_one_stream(worlds: dict[str, World], ed
 
 
 def test_a_new_page_takes_the_stream_over(worlds: dict[str, World], edge: Edge) -> None:
-    """With `play`, only the device that started last gets more tokens; the one before it gets a 410."""
+    """With `play`, only the device that started last gets more tokens; the previous one gets a 410."""
     script = Script(worlds["jwt"], f"{SCRIPT}-taking-over", 1)
     for number in range(10):
         assert script.start("tv", play=f"page-{number}")
@@ -229,7 +229,7 @@ def test_a_new_page_takes_the_stream_over(worlds: dict[str, World], edge: Edge) 
 
 
 def test_a_refused_player_gets_no_token(worlds: dict[str, World]) -> None:
-    """There is none at the limit, for a heartbeat without a slot, or for an anonymous stream."""
+    """A start at the limit, a heartbeat without a slot and an anonymous stream get no token."""
     script = Script(worlds["jwt"], f"{SCRIPT}-refused", 1)
     assert script.start("tv")
     assert not script.start("pc")
@@ -245,7 +245,7 @@ def test_a_refused_player_gets_no_token(worlds: dict[str, World]) -> None:
 def test_the_edge_refuses_what_is_made_of_a_token(
     forgery: Forgery, worlds: dict[str, World], edge: Edge
 ) -> None:
-    """The token opens the video as it was issued, and in no form that an attacker makes of it."""
+    """A token opens the video as it was issued, and in no form that an attacker makes of it."""
     token = worlds["jwt"].playback_token(f"{SCRIPT}-forging", streamId="tv")
 
     assert reason(edge, VIDEO, query={"CAT": token}) == "passed"
@@ -253,14 +253,14 @@ def test_the_edge_refuses_what_is_made_of_a_token(
 
 
 def test_another_services_token_opens_nothing(worlds: dict[str, World]) -> None:
-    """An edge that knows another key alone refuses it."""
+    """An edge that knows only another key refuses the token."""
     foreign = {"mode": "enforce", "keys": {KEY.kid: key_text(FOREIGN_KEY)}}
     token = worlds["jwt"].playback_token(f"{SCRIPT}-foreign", streamId="tv")
     assert reason(Edge(foreign), VIDEO, query={"CAT": token}) == "invalid"
 
 
 def test_a_copied_token_opens_until_its_lease_is_over(worlds: dict[str, World]) -> None:
-    """It opens after its stream has ended too, and not a second longer; no other user can renew it."""
+    """A copied token opens after its stream's end, not after its lease, and no other user can renew it."""
     owner = Script(worlds["jwt"], f"{SCRIPT}-owner", 1)
     started = owner.call("start", streamId="tv")
     token = started.json()["playbackToken"]
@@ -287,7 +287,7 @@ def test_the_same_name_is_another_stream_for_another_user(worlds: dict[str, Worl
 
 @pytest.mark.parametrize("path", ESCAPES)
 def test_a_token_for_one_path_opens_no_other(path: str, worlds: dict[str, World], edge: Edge) -> None:
-    """Where a backend has bound a stream to a path, no spelling of another path is let through."""
+    """If a backend has bound a stream to a path, no spelling of another path is let through."""
     token = worlds["iam"].playback_token(f"{SCRIPT}-path", streamId="tv", pathPrefix="/films/")
 
     assert reason(edge, VIDEO, query={"CAT": token}) == "passed"
@@ -295,7 +295,7 @@ def test_a_token_for_one_path_opens_no_other(path: str, worlds: dict[str, World]
 
 
 def test_no_line_of_a_log_names_a_user_or_holds_a_token(worlds: dict[str, World], edge: Edge) -> None:
-    """Functions log hashes, and the edge logs reasons: no user's name, no token and no key."""
+    """Functions log hashes and the edge logs reasons: no user's name, no token and no key."""
     lines = log_lines(worlds["jwt"].account("logs"))
     assert telling(lines) == []
     assert telling(edge.log) == []
@@ -306,7 +306,7 @@ def test_no_line_of_a_log_names_a_user_or_holds_a_token(worlds: dict[str, World]
 
 
 def test_no_attack_left_a_trace(worlds: dict[str, World]) -> None:
-    """Runs last: neither the attacker nor the victim has an item in any table."""
+    """After all attacks, neither the attacker nor the victim has an item in any table."""
     store = worlds["jwt"].account("dynamodb")
     users = {
         item["userId"]["S"]

@@ -26,7 +26,7 @@ MODES: Final = {
 }
 ROUTES: Final = {"jwt": "JWT", "another issuer": "JWT", "iam": "AWS_IAM", "none": "NONE"}
 OPERATORS: Final = [("AWS_IAM", None)] * 2
-"""How the operator's routes authenticate, whatever the mode."""
+"""The authentication of the operator's routes in each mode."""
 
 STRANGER: Final = {"jwt": 401, "another issuer": 401, "iam": 403, "none": 200}
 WALK: Final = ("jwt", "iam", "jwt", "none", "iam", "none", "jwt", "another issuer")
@@ -35,7 +35,7 @@ WALK: Final = ("jwt", "iam", "jwt", "none", "iam", "none", "jwt", "another issue
 
 @dataclass
 class ChangingStage:
-    """A stage, and the mode that it was applied in last."""
+    """A stage, and the mode that it was last applied in."""
 
     stack: Stack
     url: str
@@ -51,13 +51,13 @@ class ChangingStage:
         self.mode = mode
 
     def authorizers(self) -> dict[str, str]:
-        """The issuer of each authorizer, by its id."""
+        """Return the issuer of each authorizer, by its id."""
         (api,) = self.apis.get_apis()["Items"]
         found = self.apis.get_authorizers(ApiId=api["ApiId"])["Items"]
         return {one["AuthorizerId"]: one["JwtConfiguration"]["Issuer"] for one in found}
 
     def routes(self) -> list[tuple[str, str | None]]:
-        """How each route authenticates, and by which authorizer."""
+        """Return how each route authenticates, and by which authorizer."""
         (api,) = self.apis.get_apis()["Items"]
         found = self.apis.get_routes(ApiId=api["ApiId"])["Items"]
         return [(one["AuthorizationType"], one.get("AuthorizerId") or None) for one in found]
@@ -65,7 +65,7 @@ class ChangingStage:
 
 @pytest.fixture(scope="module")
 def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChangingStage]:
-    """A stage under the first mode of the walk; its changes go through a gateway as strict as AWS."""
+    """Return a stage under the first mode of the walk; its changes go through a gateway as strict as AWS."""
     need_the_tools()
     first = WALK[0]
     with start_emulator(enforce_iam=True) as emulator, StrictGateway(emulator.port) as gateway:
@@ -77,7 +77,7 @@ def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChangingStage
 
 @pytest.mark.parametrize(("before", "after"), list(pairwise(WALK)))
 def test_each_change_of_mode_can_be_applied(before: str, after: str, changing: ChangingStage) -> None:
-    """No authorizer is deleted while a route refers to it; routes for players have the new mode."""
+    """No authorizer is deleted while a route refers to it, and routes for players get the new mode."""
     if changing.mode != before:
         changing.change_to(before)
     old, deleted = changing.authorizers(), len(changing.gateway.deleted)
@@ -94,7 +94,7 @@ def test_each_change_of_mode_can_be_applied(before: str, after: str, changing: C
 
 
 def test_a_stage_with_an_authorizer_can_be_undeployed(changing: ChangingStage) -> None:
-    """Runs last: the routes go before the authorizer that they refer to."""
+    """As the last test, the routes are deleted before the authorizer that they refer to."""
     if changing.mode not in {"jwt", "another issuer"}:
         changing.change_to("jwt")
     (authorizer,) = changing.authorizers()

@@ -26,14 +26,14 @@ ORIGIN: Final = "http://tv.example"
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[LocalService]:
-    """The service with short leases and a key of its own."""
+    """Return the service with short leases and a key of its own."""
     with LocalService(SETTINGS) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[LocalService]:
-    """The service with leases that no test outlasts, and a key of its own."""
+    """Return the service with leases that no test outlasts, and a key of its own."""
     with LocalService() as service:
         yield service
 
@@ -47,29 +47,29 @@ def start(
 
 
 def token(service: LocalService, user_id: str, stream_id: str = "tv", groups: Sequence[str] = ()) -> str:
-    """The playback token of a stream that was admitted."""
+    """Return the playback token of a stream that was admitted."""
     return str(start(service, user_id, stream_id, groups).json()["playbackToken"])
 
 
 def get(service: LocalService, path: str, playback_token: str | None = None) -> httpx.Response:
-    """Ask for video, with a token in the header."""
+    """Request video, with a token in the header."""
     headers = {} if playback_token is None else {HEADER: playback_token}
     return httpx.get(f"{service.url}{path}", headers=headers)
 
 
 def outcome(answer: httpx.Response) -> tuple[int, str | None]:
-    """The status, and the reason of a refusal."""
+    """Return the status, and the reason of a refusal."""
     return answer.status_code, answer.headers.get("x-playback")
 
 
 def wait_for_expiry(hold: httpx.Response) -> None:
-    """Wait until the lease that this answer tells of has run out."""
+    """Wait until the lease in this answer has expired."""
     expiry = datetime.fromisoformat(hold.json()["expiresAt"]).timestamp()
     time.sleep(max(0, expiry - time.time()))
 
 
 def test_there_is_no_video_without_a_token(service: LocalService) -> None:
-    """Neither the playlist nor any file that it names, and the service says so when it starts."""
+    """Without a token neither the playlist nor its files are served, as the service prints at its start."""
     assert any(f"{PLAYLIST} is for holders of a playback token" in line for line in service.lines)
     for path in (PLAYLIST, SEGMENT, "/cdn/demo/init.mp4", "/cdn/demo/none.mp4", "/cdn/"):
         assert outcome(get(service, path)) == (403, "missing")
@@ -77,7 +77,7 @@ def test_there_is_no_video_without_a_token(service: LocalService) -> None:
 
 
 def test_with_a_token_there_is_a_whole_stream(lasting: LocalService, user_id: str) -> None:
-    """Each file that the playlist names is there, and more than 20 seconds of film."""
+    """Each file of the playlist is there, and more than 20 seconds of film."""
     playback_token = token(lasting, user_id)
     playlist = get(lasting, PLAYLIST, playback_token)
     assert outcome(playlist) == (200, None)
@@ -92,7 +92,7 @@ def test_with_a_token_there_is_a_whole_stream(lasting: LocalService, user_id: st
 
 
 def test_a_token_opens_from_the_query_a_header_or_a_cookie(lasting: LocalService, user_id: str) -> None:
-    """Native HLS sends nothing but the cookie; other players choose."""
+    """A token opens in each of its three places: native HLS sends only the cookie, other players choose."""
     playback_token = token(lasting, user_id)
     for query, headers in (
         (f"?v=1&CAT={playback_token}", {}),
@@ -103,7 +103,7 @@ def test_a_token_opens_from_the_query_a_header_or_a_cookie(lasting: LocalService
 
 
 def test_after_the_lease_there_is_no_video(service: LocalService, user_id: str) -> None:
-    """Heartbeats bring new tokens, and the last one is over with the lease."""
+    """Heartbeats bring new tokens, and the last one expires with the lease."""
     started = start(service, user_id)
     first = started.json()["playbackToken"]
     assert outcome(get(service, SEGMENT, first)) == (200, None)
@@ -128,7 +128,7 @@ def test_a_refused_start_brings_no_video(lasting: LocalService, user_id: str) ->
 
 
 def test_each_run_has_a_key_of_its_own(service: LocalService, lasting: LocalService, user_id: str) -> None:
-    """A token of one opens nothing of another."""
+    """A token of one run opens nothing of another."""
     assert outcome(get(service, SEGMENT, token(lasting, user_id))) == (403, "invalid")
 
 
@@ -150,7 +150,7 @@ def test_a_given_key_and_an_old_one_open(user_id: str) -> None:
 
 
 def test_the_better_quality_is_for_streams_in_its_group(lasting: LocalService, user_id: str) -> None:
-    """A stream that leaves its group out evades the group's limit, and gets none of its video."""
+    """A stream that omits its group evades the group's limit, but gets none of its video."""
     assert any(f"at {UHD_PLAYLIST}, it is for streams in the group uhd" in line for line in lasting.lines)
     in_uhd, in_hd = token(lasting, user_id, "tv", ["uhd"]), token(lasting, user_id, "pc")
     refused = start(lasting, user_id, "phone", ["uhd"])
@@ -165,14 +165,14 @@ def test_the_better_quality_is_for_streams_in_its_group(lasting: LocalService, u
 
 
 def test_a_heartbeats_token_opens_what_the_streams_groups_do(lasting: LocalService, user_id: str) -> None:
-    """The groups are those of the lease: a heartbeat does not name them."""
+    """A heartbeat's token has the lease's groups, which the heartbeat does not name."""
     start(lasting, user_id, "tv", ["uhd"])
     beat = httpx.post(f"{lasting.url}/stream/heartbeat", json={"userId": user_id, "streamId": "tv"})
     assert outcome(get(lasting, UHD_PLAYLIST, beat.json()["playbackToken"])) == (200, None)
 
 
 def test_both_qualities_are_whole_and_differ(lasting: LocalService, user_id: str) -> None:
-    """The same film with the same files, and another picture."""
+    """Both qualities have the same film and the same files, with another picture."""
     playback_token = token(lasting, user_id, "tv", ["uhd"])
     plain, better = (get(lasting, path, playback_token) for path in (PLAYLIST, UHD_PLAYLIST))
     assert better.text == plain.text
@@ -197,7 +197,7 @@ def test_both_qualities_are_whole_and_differ(lasting: LocalService, user_id: str
 def test_groups_of_ones_own_replace_those_of_make_run(
     settings: dict[str, str], said: tuple[int, str | None], user_id: str
 ) -> None:
-    """Without a path of its group the better quality is for every token; an empty variable means none."""
+    """Without a path of its group the better quality is open to every token; an empty variable means none."""
     with LocalService(settings) as service:
         assert outcome(get(service, UHD_PLAYLIST, token(service, user_id))) == said
 
@@ -212,7 +212,7 @@ def test_groups_of_ones_own_replace_those_of_make_run(
 def test_without_a_key_there_are_no_tokens_and_the_video_is_open(
     settings: dict[str, str], reason: str, user_id: str
 ) -> None:
-    """When a setting says so, or leases are too long for tokens; one line says why."""
+    """If tokens are off, or leases too long for them, the video is open, and one line says why."""
     with LocalService(settings) as service:
         assert "playbackToken" not in start(service, user_id).json()
         assert outcome(get(service, SEGMENT)) == (200, None)
@@ -222,14 +222,14 @@ def test_without_a_key_there_are_no_tokens_and_the_video_is_open(
 
 
 def test_a_given_key_with_leases_too_long_for_it_is_an_error() -> None:
-    """The settings contradict each other, and `make run` does not choose."""
+    """A key together with leases too long for tokens is an error: the settings contradict each other."""
     settings = {"PLAYBACK_KEY": f"{KEY.kid}:{key_text(KEY)}", "LEASE_SECONDS": "301"}
     with pytest.raises(AssertionError, match="LEASE_SECONDS must be at most 300"), LocalService(settings):
         pass
 
 
 def test_a_page_of_another_origin_may_play(lasting: LocalService, user_id: str) -> None:
-    """The preflight for the header needs no token; answers and refusals may both be read."""
+    """The preflight for the header needs no token, and answers and refusals may both be read."""
     preflight = httpx.options(
         f"{lasting.url}{SEGMENT}",
         headers={
@@ -251,7 +251,7 @@ def test_a_page_of_another_origin_may_play(lasting: LocalService, user_id: str) 
 
 
 def test_no_browser_plays_on_from_its_cache(lasting: LocalService, user_id: str) -> None:
-    """It asks the edge each time, and a refusal is not kept at all."""
+    """A browser asks the edge each time, and does not keep a refusal at all."""
     kept = get(lasting, SEGMENT, token(lasting, user_id))
     assert kept.headers["cache-control"] == "no-cache"
     again = {"if-none-match": kept.headers["etag"]}
@@ -264,22 +264,22 @@ def test_no_browser_plays_on_from_its_cache(lasting: LocalService, user_id: str)
     ["/cdn/demo/%2e%2e/demo/00.mp4", "/cdn/demo%2F00.mp4", "/cdn//demo/00.mp4", "/cdn/..%5cdemo/00.mp4"],
 )
 def test_the_edge_sees_a_path_as_it_was_sent(lasting: LocalService, user_id: str, path: str) -> None:
-    """An encoding that the server has already read would pass."""
-    # httpx would put the path into its normal form.
+    """The edge sees the encoding as it was sent, not as the server has already read it."""
+    # httpx would normalise the path.
     url = httpx.URL(lasting.url).copy_with(raw_path=path.encode())
     answer = httpx.get(url, headers={HEADER: token(lasting, user_id)})
     assert outcome(answer) == (403, "path")
 
 
 def test_no_other_path_of_make_run_has_the_video(lasting: LocalService) -> None:
-    """The page's own files are served without a token."""
+    """The page's own files are served without a token, and none of them is the video."""
     for path in ("/page/demo/00.mp4", "/page/../video/demo/00.mp4", "/page/%2e%2e/video/demo/00.mp4"):
         url = httpx.URL(lasting.url).copy_with(raw_path=path.encode())
         assert httpx.get(url).status_code == 404
 
 
 def test_a_start_sets_the_token_as_a_cookie_where_a_domain_is_shared(user_id: str) -> None:
-    """So that a plain video element sends it along."""
+    """A cookie with the token lets a plain video element send it."""
     with LocalService({"PLAYBACK_COOKIE_DOMAIN": "tv.example"}) as service:
         answer = start(service, user_id)
         cookie = answer.headers["set-cookie"]

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 USER: Final = "deployer"
 ACCOUNT: Final = "000000000000"
-"""The emulator's."""
+"""The emulator's account."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Account:
     environment: dict[str, str]
 
     def client(self, service: str) -> Any:
-        """Give a client of the account's root user."""
+        """Return a client of the account's root user."""
         return client_of(self.emulator.endpoint_url, service)
 
     def allow(self, statements: list[Any]) -> None:
@@ -46,7 +46,7 @@ class Account:
         self.client("iam").put_user_policy(UserName=USER, PolicyName="deploys", PolicyDocument=policy)
 
     def stack(self, directory: Path, **variables: str) -> Stack:
-        """Give a stage that the user deploys."""
+        """Return a stage that the user deploys."""
         stack = Stack(
             directory=directory / "terraform",
             state=directory / "terraform.tfstate",
@@ -61,7 +61,7 @@ class Account:
 
 @pytest.fixture
 def account() -> Iterator[Account]:
-    """An account of the test's own: what one of them leaves is in no other's way."""
+    """Return an account of the test's own, so that tests do not meet each other's remains."""
     need_the_tools()
     with start_emulator(enforce_iam=True) as emulator:
         iam = client_of(emulator.endpoint_url, "iam")
@@ -75,7 +75,7 @@ def account() -> Iterator[Account]:
 
 
 def denied(run: Callable[[], None]) -> set[str]:
-    """Run it; gives the actions that it was denied."""
+    """Run it; return the actions that it was denied."""
     try:
         run()
     except TerraformError as error:
@@ -84,7 +84,7 @@ def denied(run: Callable[[], None]) -> set[str]:
 
 
 def test_the_documented_rights_are_enough(account: Account, tmp_path: Path) -> None:
-    """Their bearer deploys a stage, changes what can be changed of it, and destroys it."""
+    """With the documented rights a stage is deployed, changed in every way, and destroyed."""
     account.allow([each for each in deployer_policy()["Statement"] if each["Sid"] != "Monitoring"])
     key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
     stack = account.stack(tmp_path, monitoring="false", reserved_concurrency="1", kms_key_arn=key)
@@ -126,9 +126,9 @@ def test_the_documented_rights_are_enough_for_a_heartbeat_url(account: Account, 
 
 
 def test_the_documented_rights_are_enough_for_the_hash_key(account: Account) -> None:
-    """Their bearer makes the parameter and deletes it, and may neither read it nor touch another one.
+    """With the documented rights the parameter is made and deleted, but not read, and no other is touched.
 
-    For these calls the emulator knows the resource: the statement holds as it stands.
+    For these calls the emulator knows the resource: the statement is tested unchanged.
     """
     (statement,) = (one for one in deployer_policy()["Statement"] if one["Sid"] == "LogHashKey")
     account.allow([{"Effect": "Allow", "Action": ["sts:GetCallerIdentity"]}])
@@ -164,7 +164,7 @@ def test_the_documented_rights_are_enough_to_monitor(account: Account, tmp_path:
 
 
 def test_without_rights_nothing_is_made(account: Account, tmp_path: Path) -> None:
-    """A user without the statements is denied whatever comes first of each: the emulator enforces them."""
+    """Without the statements a user is denied the first action of each, so the emulator enforces them."""
     account.allow([{"Effect": "Allow", "Action": ["sts:GetCallerIdentity"]}])
 
     assert denied(account.stack(tmp_path, monitoring="false").apply) == {

@@ -38,7 +38,7 @@ EVERY_PAGE: Final = [
 ]
 """All of them take minutes."""
 LOOKS: Final[dict[Literal["light", "dark"], str]] = {"light": "default", "dark": "slate"}
-"""What the theme calls the colours of a system."""
+"""The theme's names for a system's colours."""
 GRAVE: Final = ("serious", "critical")
 DESK: Final[ViewportSize] = {"width": 1280, "height": 800}
 
@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def built() -> str:
-    """What `make docs` prints, when the site is built strictly: a link that leads nowhere fails it."""
+    """Return the output of `make docs` for a strict build: a broken link fails it."""
     if not MKDOCS.exists():
         skip_or_fail("MkDocs is not installed: `make docs` installs it.")
     if shutil.which("npm") is None:
@@ -57,13 +57,13 @@ def built() -> str:
 
 @pytest.fixture(scope="module")
 def site(built: str) -> Path:
-    """The site."""
+    """Return the site."""
     assert built
     return SITE
 
 
 def test_the_site_asks_nothing_of_another_host(site: Path) -> None:
-    """Its scripts, styles, pictures and frames are its own."""
+    """The site's scripts, styles, pictures and frames are its own."""
     html = "".join(page.read_text(encoding="utf-8") for page in site.rglob("*.html"))
     assert (
         re.findall(
@@ -77,7 +77,7 @@ def test_the_site_asks_nothing_of_another_host(site: Path) -> None:
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_the_readme_of_each_client_is_a_page(site: Path, client: str) -> None:
-    """It has the README's title, and the navigation leads to it."""
+    """Each README's page has its title, and the navigation leads to it."""
     readme = (ROOT / "clients" / client / "README.md").read_text(encoding="utf-8")
     title = readme.partition("\n")[0].removeprefix("# ")
     page = (site / "clients" / f"{client}.html").read_text(encoding="utf-8")
@@ -87,28 +87,28 @@ def test_the_readme_of_each_client_is_a_page(site: Path, client: str) -> None:
 
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
-    """Where the site is served."""
+    """Return the address where the site is served."""
     with LoopbackServer(partial(Pages, directory=site)) as server:
         yield server.url
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium that is installed on this machine."""
+    """Return a Chromium of this machine."""
     with installed_browser() as browser:
         yield browser
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """An empty page."""
+    """Return an empty page."""
     page = browser.new_page()
     yield page
     page.close()
 
 
 def test_the_site_is_drawn_in_a_browser(page: Page, address: str) -> None:
-    """The description with its six routes and the heartbeat URL, and the diagram of a lease."""
+    """The browser draws the description, with its six routes and the heartbeat URL, and a lease's diagram."""
     page.goto(f"{address}/api-reference.html")
     operations = page.frame_locator("iframe").locator(".opblock-summary-path")
     expect(operations).to_have_text(
@@ -122,7 +122,7 @@ def test_the_site_is_drawn_in_a_browser(page: Page, address: str) -> None:
 
 
 def test_the_site_calls_make_run(page: Page, address: str) -> None:
-    """Its button *Try it out* starts a stream on another port, whose answer the browser lets it read."""
+    """The button *Try it out* starts a stream on another port, whose answer the browser may read."""
     with LocalService() as service:
         page.goto(f"{address}/api-reference.html")
         reference = page.frame_locator("iframe")
@@ -138,7 +138,7 @@ def test_the_site_calls_make_run(page: Page, address: str) -> None:
 
 
 def test_the_first_address_that_is_printed_is_a_served_one(built: str) -> None:
-    """The command beside it serves all of the site: a file needs no server, but the API call by call does."""
+    """The command beside the address serves the whole site; a file works too, except for API calls."""
     served, file = built.splitlines()[-2:]
     found = re.fullmatch(
         rf"http://localhost:{PORT} has it after: (python3 -m http\.server .* {PORT})", served
@@ -163,7 +163,7 @@ def test_the_first_address_that_is_printed_is_a_served_one(built: str) -> None:
 
 
 def test_the_home_page_says_what_it_is(page: Page, address: str) -> None:
-    """Beneath its name and above the picture; the quick start is a page of its own."""
+    """The home page has a sentence between its name and the picture; the quick start is a separate page."""
     page.goto(address)
     expect(page.locator("h1")).to_have_text(re.compile("^stream-limiter"))
     expect(page.locator("article p").first).to_contain_text(
@@ -175,7 +175,7 @@ def test_the_home_page_says_what_it_is(page: Page, address: str) -> None:
 
 
 def test_there_are_five_sections(page: Page, address: str) -> None:
-    """Beside the home page; in each of them no more entries than a reader takes in at once."""
+    """Beside the home page there are five sections, each with no more entries than a reader sees at once."""
     page.set_viewport_size(DESK)
     page.goto(address)
     tabs = page.locator(".md-tabs__link")
@@ -187,7 +187,7 @@ def test_there_are_five_sections(page: Page, address: str) -> None:
 
 
 def test_the_site_has_a_logo_and_leads_to_its_repository(page: Page, address: str) -> None:
-    """Both in the header, on a desk."""
+    """On a desktop the header has both the logo and the link to the repository."""
     page.set_viewport_size(DESK)
     page.goto(address)
     logo = page.locator(".md-header__button.md-logo img")
@@ -198,7 +198,7 @@ def test_the_site_has_a_logo_and_leads_to_its_repository(page: Page, address: st
 
 
 def test_the_search_finds_a_page(page: Page, address: str) -> None:
-    """By a word of its text."""
+    """The search finds a page by a word of its text."""
     page.set_viewport_size(DESK)
     page.goto(address)
     page.get_by_placeholder("Search").press_sequentially("evening curve")
@@ -206,7 +206,7 @@ def test_the_search_finds_a_page(page: Page, address: str) -> None:
 
 
 def test_the_colours_follow_the_system_and_the_reader(page: Page, address: str) -> None:
-    """Dark where the system is, until the reader says otherwise; plots are dark then too."""
+    """The site is dark if the system is, until the reader chooses otherwise; plots follow."""
     page.emulate_media(color_scheme="dark")
     page.goto(f"{address}/scaling.html")
     body, plot = page.locator("body"), page.get_by_role("img", name="what an audience asks for")
@@ -221,7 +221,7 @@ def test_the_colours_follow_the_system_and_the_reader(page: Page, address: str) 
 
 @pytest.mark.parametrize("path", EVERY_PAGE)
 def test_everybody_can_read_it(browser: Browser, address: str, path: str) -> None:
-    """On a desk axe-core has nothing serious to say of a page, by day or night, and each table fits it."""
+    """On a desktop axe-core reports nothing serious, by day or night, and each table fits its page."""
     for scheme, look in LOOKS.items():
         with browser.new_page(color_scheme=scheme, viewport=DESK) as page:
             page.goto(f"{address}/{path}")

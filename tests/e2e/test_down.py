@@ -27,7 +27,7 @@ CALLER: Final = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/d
 
 @contextmanager
 def broken_emulator() -> Iterator[tuple[int, list[str]]]:
-    """One that says that it is well, and answers each call about a function with a 500; and those calls."""
+    """Yield an emulator that seems healthy and answers calls about functions with a 500; and those calls."""
     calls: list[str] = []
 
     class Broken(BaseHTTPRequestHandler):
@@ -49,7 +49,7 @@ def broken_emulator() -> Iterator[tuple[int, list[str]]]:
             self.wfile.write(body.encode())
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     with LoopbackServer(Broken) as server:
         yield server.port, calls
@@ -57,7 +57,7 @@ def broken_emulator() -> Iterator[tuple[int, list[str]]]:
 
 @pytest.fixture
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for what `make up` leaves behind, with the state of one function that could not start."""
+    """Return a folder as `make up` leaves it, with the state of one function that could not start."""
     states = tmp_path / ".state"
     states.mkdir()
     monkeypatch.setattr(stack, "ROOT", tmp_path)
@@ -85,7 +85,7 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_down_gives_up_on_an_emulator_that_cannot_delete(recorded: Path) -> None:
-    """After a few attempts, with the way out; what is recorded stays, so that it can be tried again."""
+    """After a few attempts `make down` gives up with the way out, and keeps its records for another try."""
     need_the_tools()
     with broken_emulator() as (port, calls):
         LocalStage(port, emulator=None).write()
@@ -101,7 +101,7 @@ def test_down_gives_up_on_an_emulator_that_cannot_delete(recorded: Path) -> None
 
 
 def test_a_destroy_that_waits_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Terraform saves its state then, and what it says is passed on."""
+    """An interrupted destroy lets Terraform save its state, and passes its output on."""
     terraform = tmp_path / "terraform"
     terraform.write_text(
         """#!/bin/sh

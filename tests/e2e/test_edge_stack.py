@@ -22,19 +22,19 @@ MODULE: Final = ROOT / "terraform" / "edge"
 
 @dataclass(frozen=True)
 class Deployment:
-    """A distribution with the edge before it, and where it is."""
+    """A distribution with the edge before it, and its address."""
 
     stack: Stack
     emulator: Emulator
 
     def client(self, service: str) -> Any:
-        """Give an AWS client, as the account's root user."""
+        """Return an AWS client, as the account's root user."""
         return client_of(self.emulator.endpoint_url, service)
 
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The example, applied once for this module."""
+    """Return the example, applied once for this module."""
     need_the_tools()
     directory = tmp_path_factory.mktemp("edge")
     copy_configuration(MODULE, directory / MODULE.relative_to(ROOT))
@@ -55,14 +55,14 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 
 def test_second_plan_is_empty(deployment: Deployment) -> None:
-    """What was applied is what is described: a second apply would change nothing."""
+    """A second apply would change nothing."""
     stack = deployment.stack
     plan = said(stack.directory, "plan", "-no-color", *stack.inputs(), environment=stack.environment)
     assert "No changes." in plan, plan
 
 
 def test_the_live_function_is_the_file(deployment: Deployment) -> None:
-    """What CloudFront would run is byte for byte what the tests run, beside the store that it reads."""
+    """CloudFront's function is byte for byte the tested file, beside the store that it reads."""
     cloudfront = deployment.client("cloudfront")
     name = "video-test-viewer-request"
     live = cloudfront.get_function(Name=name, Stage="LIVE")["FunctionCode"].read()
@@ -74,7 +74,7 @@ def test_the_live_function_is_the_file(deployment: Deployment) -> None:
 
 
 def test_the_distribution_asks_the_function(deployment: Deployment) -> None:
-    """Its one behaviour runs the function on viewer requests."""
+    """The distribution's one behaviour runs the function on viewer requests."""
     cloudfront = deployment.client("cloudfront")
     (distribution,) = cloudfront.list_distributions()["DistributionList"]["Items"]
     config = cloudfront.get_distribution_config(Id=distribution["Id"])["DistributionConfig"]
@@ -92,7 +92,7 @@ def test_no_key_is_in_the_state(deployment: Deployment) -> None:
 
 
 def test_destroy_leaves_nothing(deployment: Deployment) -> None:
-    """Runs last: distribution, function and store go."""
+    """As the last test, destroying deletes the distribution, the function and the store."""
     deployment.stack.destroy()
     cloudfront = deployment.client("cloudfront")
     assert "Items" not in cloudfront.list_distributions()["DistributionList"]

@@ -25,7 +25,7 @@ CHILD: Final = "viewer-child"
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A service whose user is the household; it ignores unknown fields and refuses anonymous starts."""
+    """Return a service whose user is the household, which ignores unknown fields and refuses anonymity."""
     need_the_tools()
     directory = tmp_path_factory.mktemp("households")
     with start_emulator(enforce_iam=True) as emulator:
@@ -74,7 +74,7 @@ def test_a_household_shares_one_limit(world: World) -> None:
     ids=["absent", "empty", "blank", "too long", "line break", "no item", "one item", "two items", "object"],
 )
 def test_a_token_without_a_household_is_refused(household: object, world: World) -> None:
-    """Its subject does not stand in for it, and a list is not taken for a name, as API Gateway writes it."""
+    """The subject does not replace a missing household, and API Gateway's text of a list is not a name."""
     assert problem(call(world, START, SMITH, {CLAIM: household}, streamId="tv")) == (
         403,
         "invalid_subject",
@@ -83,7 +83,7 @@ def test_a_token_without_a_household_is_refused(household: object, world: World)
 
 
 def test_no_member_speaks_for_another_household(world: World) -> None:
-    """A request that names another household is refused, and so is one that names the token's own subject."""
+    """A request that names another household, or the token's own subject, is refused."""
     for named in ("viewer-household-jones", PARENT):
         assert problem(call(world, START, PARENT, {CLAIM: SMITH}, userId=named, streamId="tv")) == (
             403,
@@ -93,7 +93,7 @@ def test_no_member_speaks_for_another_household(world: World) -> None:
 
 
 def test_players_that_send_more_are_served(world: World) -> None:
-    """Fields that the service does not know do no harm, and those that it knows must be spelt right."""
+    """Unknown fields do no harm, and known ones must be spelt right."""
     claims = {CLAIM: "viewer-household-old"}
     more = {"appVersion": "4.2", "user": {"id": 1}}
     assert call(world, START, PARENT, claims, streamId="tv", **more).status_code == 200
@@ -107,7 +107,7 @@ def test_players_that_send_more_are_served(world: World) -> None:
 
 
 def test_an_anonymous_start_is_refused(world: World) -> None:
-    """A start without a name is a 400 that names the field; an end without one is answered as ever."""
+    """A start without a name is a 400 that names the field; an end without one is answered as before."""
     claims = {CLAIM: "viewer-household-nameless"}
     assert problem(call(world, START, PARENT, claims)) == (
         400,
@@ -118,5 +118,5 @@ def test_an_anonymous_start_is_refused(world: World) -> None:
 
 
 def test_no_line_of_a_log_names_a_member_or_a_household(world: World) -> None:
-    """Runs last: the logs hold hashes of households."""
+    """After all tests the logs hold hashes of households, and no names."""
     assert telling(log_lines(world.account("logs"))) == []

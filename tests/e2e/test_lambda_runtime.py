@@ -25,7 +25,7 @@ TABLE = "streams-of-the-lambda-runtime"
 
 @pytest.fixture(scope="module")
 def environment(dynamodb_local_url: str) -> dict[str, str]:
-    """The function's variables: a table, credentials, and the defaults for the rest."""
+    """Return the function's variables: a table, credentials, and the defaults for the rest."""
     ensure_table(client_of(dynamodb_local_url, "dynamodb"), TABLE)
     return {
         "TABLE_NAME": TABLE,
@@ -38,7 +38,7 @@ def environment(dynamodb_local_url: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def zipped() -> Path:
-    """The zip that ZIP names, as a release does; otherwise one built now for this machine's Python."""
+    """Return the zip for this machine's Python, built from the present sources."""
     reason = lambda_runtime.unavailable()
     if reason:
         skip_or_fail(reason)
@@ -47,7 +47,7 @@ def zipped() -> Path:
 
 
 def invoke(function: LambdaRuntime, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    """The status and the body that API Gateway would send on."""
+    """Return the status and the body that API Gateway would send on."""
     answer = function.invoke(event)
     assert "statusCode" in answer, answer
     return answer["statusCode"], json.loads(answer["body"])
@@ -68,7 +68,7 @@ def test_the_zip_keeps_the_contract(zipped: Path, environment: dict[str, str]) -
 def test_the_other_functions_answer_too(
     name: str, status: int, zipped: Path, environment: dict[str, str]
 ) -> None:
-    """A stream that nobody started is gone, and a user without streams has an empty list."""
+    """A stream that was never started is gone, and a user without streams has an empty list."""
     with LambdaRuntime(zipped, f"entrypoints.stream_{name}.handler", environment) as function:
         assert invoke(function, event(name))[0] == status
 

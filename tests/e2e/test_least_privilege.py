@@ -1,4 +1,4 @@
-"""What each function may do, taken away bit by bit, on an emulator that enforces IAM and records calls."""
+"""Each function's permissions, removed one by one, on an emulator that enforces IAM and records calls."""
 
 import hashlib
 import hmac
@@ -49,12 +49,12 @@ BY_AWS_ITSELF: Final = {
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
     "kms:Decrypt",
 }
-"""What Lambda, DynamoDB and SSM do under a function's role, as AWS documents; the emulator asks for none."""
+"""The calls of Lambda, DynamoDB and SSM under a function's role, which the emulator does not require."""
 
 
 @dataclass(frozen=True)
 class Granted:
-    """A deployed service with everything that can be asked for, and its functions' policies."""
+    """A deployed service with every optional feature, and its functions' policies."""
 
     stack: Stack
     url: str
@@ -62,11 +62,11 @@ class Granted:
 
     @property
     def prefix(self) -> str:
-        """What the name of everything in it begins with."""
+        """The beginning of every name in it."""
         return f"stream-limiter-{self.stack.stage}"
 
     def client(self, service: str) -> Any:
-        """A client of the account's root user."""
+        """Return a client of the account's root user."""
         return client_of(self.endpoint_url, service)
 
     def answers(self, function: str) -> list[httpx.Response]:
@@ -111,12 +111,12 @@ class Granted:
         functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
 
     def events(self, function: str) -> list[dict[str, Any]]:
-        """What the function has logged."""
+        """Return the events that the function has logged."""
         found = self.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{self.prefix}-{function}")
         return [json.loads(event["message"]) for event in found["events"] if event["message"][0] == "{"]
 
     def calls_of_functions(self) -> dict[str, str]:
-        """The latest calls on the wire that were not root's, by their ids, in the words of policies."""
+        """Return the latest calls on the wire that were not root's, by id, in the words of policies."""
         return {
             event["EventId"]: f"{event['EventSource'].partition('.')[0]}:{event['EventName']}"
             for event in self.client("cloudtrail").lookup_events()["Events"]
@@ -124,19 +124,19 @@ class Granted:
         }
 
     def policy(self, function: str) -> Any:
-        """What the function may do."""
+        """Return the function's policy."""
         found = self.client("iam").get_role_policy(RoleName=f"{self.prefix}-{function}", PolicyName=POLICY)
         return found["PolicyDocument"]
 
     def allow(self, function: str, policy: Any) -> None:
-        """Let the function do this, and nothing else."""
+        """Allow the function this, and nothing else."""
         self.client("iam").put_role_policy(
             RoleName=f"{self.prefix}-{function}", PolicyName=POLICY, PolicyDocument=json.dumps(policy)
         )
 
 
 def actions(statement: Any) -> set[str]:
-    """What a statement allows."""
+    """Return the actions that a statement allows."""
     action = statement["Action"]
     return {action} if isinstance(action, str) else set(action)
 
@@ -161,7 +161,7 @@ def without_parameter(policy: Any, name: str) -> Any:
 
 @pytest.fixture(scope="module")
 def granted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Granted]:
-    """The service as Terraform deploys it with a key, parameters and traces of its own."""
+    """Yield the service as Terraform deploys it with a key, parameters and traces of its own."""
     need_the_tools()
     with start_emulator(enforce_iam=True, trail=True) as emulator:
         ssm, kms = (client_of(emulator.endpoint_url, service) for service in ("ssm", "kms"))
@@ -213,7 +213,7 @@ def test_each_call_needs_its_permission(function: str, action: str, granted: Gra
 
 @pytest.mark.parametrize("function", CALLS)
 def test_the_common_hash_needs_its_permission(function: str, granted: Granted) -> None:
-    """With it a user's hash is the parameter's; without it a new process says so, and has another."""
+    """With the permission the hash is the parameter's; without it a new process logs that and has another."""
     policy = granted.policy(function)
     common = hmac.digest(KEY.encode(), VIEWER.encode(), hashlib.sha256)[:8].hex()
     assert granted.call(function) < 500
@@ -232,7 +232,7 @@ def test_the_common_hash_needs_its_permission(function: str, granted: Granted) -
 
 @pytest.mark.parametrize("function", sorted(ISSUE_TOKENS))
 def test_tokens_need_their_permission(function: str, granted: Granted) -> None:
-    """Without it a new process issues no token: a start is refused, a heartbeat is answered and says why."""
+    """Without the permission a start is refused, and a heartbeat gets no token, with the reason logged."""
     policy = granted.policy(function)
     assert granted.call("start") == 200
     assert "playbackToken" in granted.answer(function).json()
@@ -252,7 +252,7 @@ def test_tokens_need_their_permission(function: str, granted: Granted) -> None:
 
 @pytest.mark.parametrize("function", sorted(CALLS.keys() - ISSUE_TOKENS))
 def test_a_function_that_issues_no_tokens_may_not_read_their_key(function: str, granted: Granted) -> None:
-    """The keys are for the functions that sign with them, and for no other."""
+    """Only the functions that sign may read the keys."""
     readable = [
         s["Resource"] for s in granted.policy(function)["Statement"] if "ssm:GetParameter" in actions(s)
     ]
@@ -262,7 +262,7 @@ def test_a_function_that_issues_no_tokens_may_not_read_their_key(function: str, 
 
 @pytest.mark.parametrize("function", CALLS)
 def test_no_permission_is_for_more_than_this_table(function: str, granted: Granted) -> None:
-    """On any other table the same permission does not help: it is this table that the function needs."""
+    """The same permission on any other table does not let the function work."""
     policy = granted.policy(function)
     of_table, *others = policy["Statement"]
 
@@ -276,7 +276,7 @@ def test_no_permission_is_for_more_than_this_table(function: str, granted: Grant
 
 @pytest.mark.parametrize("function", CALLS)
 def test_nothing_is_granted_on_everything(function: str, granted: Granted) -> None:
-    """No action has a wildcard, and no resource: but a log's streams, which Lambda names, and X-Ray's."""
+    """Only a log's streams, which Lambda names, and X-Ray have a wildcard."""
     group = f":log-group:/aws/lambda/{granted.prefix}-{function}:*"
     for statement in granted.policy(function)["Statement"]:
         assert not any("*" in action for action in actions(statement))
@@ -290,7 +290,7 @@ def test_nothing_is_granted_on_everything(function: str, granted: Granted) -> No
 
 
 def test_a_protected_stage_is_not_undeployed(granted: Granted) -> None:
-    """Nothing of it is deleted, as the table cannot be."""
+    """Nothing of a protected stage is deleted, because the table cannot be."""
     with pytest.raises(TerraformError, match="deletion_protection"):
         granted.stack.destroy()
 
@@ -298,7 +298,7 @@ def test_a_protected_stage_is_not_undeployed(granted: Granted) -> None:
 
 
 def test_no_line_of_a_log_names_the_user(granted: Granted) -> None:
-    """Whatever was called, and whatever failed, the functions' logs hold hashes."""
+    """After all calls and failures, the functions' logs hold hashes and no user."""
     for method, path in (call for calls in CALLS.values() for call in calls):
         for stream in ("tv", "not valid"):
             body = json.dumps({"userId": VIEWER, "streamId": stream}).encode()

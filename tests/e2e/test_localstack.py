@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 
 @pytest.fixture
 def localstack() -> Iterator[Emulator]:
-    """One with its DynamoDB up, which is a process of its own."""
+    """Yield a LocalStack with its DynamoDB, which is a process of its own, running."""
     if reason := unavailable():
         skip_or_fail(reason)
     with start_localstack() as started:
@@ -30,13 +30,13 @@ def localstack() -> Iterator[Emulator]:
 
 
 def processes_of(directory: Path) -> list[str]:
-    """The command lines of all that belongs to a LocalStack."""
+    """Return the command lines of all processes of a LocalStack."""
     ps = subprocess.run(["ps", "-A", "-ww", "-o", "args="], check=True, capture_output=True, text=True)
     return [line for line in ps.stdout.splitlines() if marker(directory) in line]
 
 
 def test_it_listens_on_loopback_only(localstack: Emulator) -> None:
-    """The second address of loopback answers where a server listens on every address, and there alone."""
+    """A server on every address answers on loopback's second one, and LocalStack does not."""
     with socket.socket() as first, socket.socket() as second:
         assert first.connect_ex(("127.0.0.1", localstack.port)) == 0
         assert second.connect_ex(("127.0.0.2", localstack.port)) != 0
@@ -44,7 +44,7 @@ def test_it_listens_on_loopback_only(localstack: Emulator) -> None:
 
 @pytest.mark.parametrize("how", [None, signal.SIGKILL], ids=["stopped", "killed before"])
 def test_no_process_and_no_file_of_it_is_left(localstack: Emulator, how: signal.Signals | None) -> None:
-    """Not even the Java process beneath it, which leaves its process group, when it is killed first."""
+    """Not even the Java process beneath it, which leaves its process group, survives a kill."""
     assert len(processes_of(localstack.directory)) == 2
     if how:
         os.kill(localstack.pid, how)
@@ -57,7 +57,7 @@ def test_no_process_and_no_file_of_it_is_left(localstack: Emulator, how: signal.
 
 @pytest.mark.parametrize(("ci", "code"), [("true", 1), ("", 0)])
 def test_without_java_a_line_says_so(tmp_path: Path, ci: str, code: int) -> None:
-    """The suites are skipped, which continuous integration takes for a failure."""
+    """Without Java the suites are skipped with one line, which continuous integration treats as a failure."""
     run = subprocess.run(
         [sys.executable, "-m", "dev.emulators.localstack", "no-such-command"],
         cwd=ROOT,

@@ -30,10 +30,10 @@ Queries: TypeAlias = dict[str, dict[str, str]]
 
 @dataclass(frozen=True)
 class Desk:
-    """A copy of the project, whose commands are run by somebody who has set nothing.
+    """A copy of the project, whose commands run without any settings.
 
     Attributes:
-        up: what `make up` printed.
+        up: the output of `make up`.
     """
 
     project: Path
@@ -42,7 +42,7 @@ class Desk:
     up: str = ""
 
     def make(self, *arguments: str) -> str:
-        """Run a command; gives what it prints."""
+        """Run a command; return its output."""
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
@@ -51,7 +51,7 @@ class Desk:
         return succeed("make", *arguments, cwd=self.project, env=environment)
 
     def bring_up(self) -> str:
-        """Run `make up` on the emulator that is there."""
+        """Run `make up` on the running emulator."""
         return self.make("up", f"EMULATOR_PORT={self.emulator.port}")
 
     def streamctl(self, arguments: str) -> str:
@@ -59,24 +59,24 @@ class Desk:
         return self.make("streamctl", f"ARGS={arguments}")
 
     def client(self, service: str) -> Any:
-        """Give an AWS client, as the account's root user."""
+        """Return an AWS client, as the account's root user."""
         return client_of(self.emulator.endpoint_url, service)
 
     @property
     def key(self) -> Mapping[str, Any]:
-        """The parameter that holds the key."""
+        """Return the parameter that holds the key."""
         answer = self.client("ssm").get_parameter(Name=PARAMETER, WithDecryption=True)
         found: Mapping[str, Any] = answer["Parameter"]
         return found
 
     def events(self) -> list[insights.Row]:
-        """Everything that the functions have logged."""
+        """Return everything that the functions have logged."""
         return insights.read(self.client("logs"), [f"/aws/lambda/{name}" for name in FUNCTIONS])
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A stage that is up, and an evening of four households on it."""
+    """Yield a running stage, and an evening of four households on it."""
     need_the_tools()
     project = copied(tmp_path_factory.mktemp("desk") / "project")
     with start_emulator(enforce_iam=True) as emulator:
@@ -88,7 +88,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 @pytest.fixture(scope="module")
 def queries(desk: Desk) -> Queries:
-    """The saved queries as Terraform plans them: the emulator keeps none."""
+    """Return the saved queries as Terraform plans them: the emulator keeps none."""
     inputs = [
         *("-var=stage=local", "-var=auth=none", "-var=monitoring=true"),
         f"-var=package_path={desk.project}/build/stream-limiter-local.zip",
@@ -99,7 +99,7 @@ def queries(desk: Desk) -> Queries:
 
 
 def evening(url: str) -> None:
-    """Four households watch: two on one screen, one on two, and one on three, which tries a fourth."""
+    """Let four households watch: two on one screen, one on two, and one on three, which tries a fourth."""
 
     def call(route: str, user: str, stream: str) -> int:
         return httpx.post(
@@ -115,12 +115,12 @@ def evening(url: str) -> None:
 
 
 def test_streamctl_finds_the_stage(desk: Desk) -> None:
-    """After `make up` no table, no region and no credentials have to be named."""
+    """After `make up`, `streamctl` needs no table, no region and no credentials."""
     assert desk.streamctl(f"show {FAMILY}").startswith(f"{FAMILY}: 2 live, 2 slots taken")
 
 
 def test_one_users_last_day(desk: Desk, queries: Queries) -> None:
-    """By the hash that `streamctl` prints, the query tells the user's story over all functions, in order."""
+    """By the hash that `streamctl` prints, the query lists the user's day over all functions, in order."""
     query = queries["events"][LAST_DAY]
     assert PLACEHOLDER in query
     user = desk.streamctl(f"hash {FAMILY}").strip()
@@ -136,7 +136,7 @@ def test_one_users_last_day(desk: Desk, queries: Queries) -> None:
 
 
 def test_how_many_users_reach_each_number_of_streams(desk: Desk, queries: Queries) -> None:
-    """The query counts users by the most that they watched at once, and those who wanted more."""
+    """The query counts users by their highest number of streams, and those who were refused one more."""
     assert insights.run(queries["events"][AT_ONCE], desk.events()) == [
         {"streams": 1, "users": 2, "refused_more": 0},
         {"streams": 2, "users": 1, "refused_more": 0},
@@ -145,14 +145,14 @@ def test_how_many_users_reach_each_number_of_streams(desk: Desk, queries: Querie
 
 
 def test_every_saved_query_can_be_run(desk: Desk, queries: Queries) -> None:
-    """None has a form that is not evaluated, or stumbles over a line that functions log."""
+    """Every saved query has only forms that are evaluated here, and accepts every line that functions log."""
     assert queries.keys() == {"events", "access_log"}
     for query in (query for log in queries.values() for query in log.values()):
         insights.run(query, desk.events())
 
 
 def test_the_key_is_in_its_parameter_alone(desk: Desk) -> None:
-    """It is in no state and no other file of the stage, no setting, no log, and nothing that was printed."""
+    """The key is in no state, no other file of the stage, no setting, no log and no output."""
     key = desk.key["Value"]
     functions = desk.client("lambda")
     settings = [functions.get_function_configuration(FunctionName=name)["Environment"] for name in FUNCTIONS]
@@ -168,7 +168,7 @@ def test_the_key_is_in_its_parameter_alone(desk: Desk) -> None:
 
 
 def test_a_second_time_changes_nothing(desk: Desk) -> None:
-    """Neither the key nor a function gets a new version, and users keep their hashes."""
+    """A second `make up` creates no version of the key or of a function, and users keep their hashes."""
 
     def state() -> tuple[str, list[str], list[int]]:
         functions = desk.client("lambda")
@@ -183,7 +183,7 @@ def test_a_second_time_changes_nothing(desk: Desk) -> None:
 
 
 def test_down_takes_the_key_away(desk: Desk) -> None:
-    """Runs last: the parameter goes with the logs that it was for, though the emulator stays."""
+    """As the last test, the parameter goes with the logs that it was for, though the emulator stays."""
     desk.make("down")
 
     assert desk.client("ssm").describe_parameters()["Parameters"] == []

@@ -30,7 +30,7 @@ def need(tool: str) -> None:
 
 
 def test_the_description_is_openapi() -> None:
-    """Of the version that it says."""
+    """The description is valid for the version of OpenAPI that it names."""
     need("openapi-spec-validator")
     succeed(TOOLS / "openapi-spec-validator", "--schema", "3.1", "docs/openapi.yaml")
 

@@ -30,7 +30,7 @@ from tests.e2e.support.household import (
 pytestmark = pytest.mark.e2e
 
 LONGEST_RETRY_MS: Final = 10_000
-"""How long the client waits at most before it tries again."""
+"""The longest wait of the client before it tries again."""
 
 
 HEARTBEAT: Final = re.compile("/(stream/heartbeat|heartbeat-url)$")
@@ -39,13 +39,13 @@ HEARTBEAT: Final = re.compile("/(stream/heartbeat|heartbeat-url)$")
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[LocalService]:
-    """A service with short leases."""
+    """Return a service with short leases."""
     with LocalService(SETTINGS) as service:
         yield service
 
 
 def test_the_fourth_screen_is_refused_and_told_who_is_watching(page: Page) -> None:
-    """It may stop any of the three there and watch here; the one that was stopped says by which screen."""
+    """The fourth screen may stop any of the three and watch; the stopped screen says by which screen."""
     start_all(page)
     phone = screen(page, "Phone")
     holders = sorted(phone.get_by_role("listitem").all_inner_texts())
@@ -72,7 +72,7 @@ def test_a_crashed_screens_slot_comes_back_when_its_lease_runs_out(page: Page) -
 
 
 def test_the_countdown_of_a_crashed_screen_goes_on_through_the_grace(page: Page) -> None:
-    """It ends when the slot comes back, which is after the lease and the grace."""
+    """The countdown ends when the slot is free, which is after the lease and the grace."""
     press(page, "Play", "Laptop")
     laptop = screen(page, "Laptop")
     expect(laptop).to_contain_text("Playing")
@@ -87,7 +87,7 @@ def test_the_countdown_of_a_crashed_screen_goes_on_through_the_grace(page: Page)
 
 
 def test_a_paused_screen_keeps_its_slot_and_a_stopped_one_gives_it_back(page: Page) -> None:
-    """Its heartbeats go on while its picture stands still, and it plays on without another start."""
+    """A paused screen sends heartbeats and continues without another start; a stopped one frees its slot."""
     press(page, "Play", "Laptop")
     wait_for_film(page, "Laptop")
     press(page, "Pause", "Laptop")
@@ -111,7 +111,7 @@ def test_a_paused_screen_keeps_its_slot_and_a_stopped_one_gives_it_back(page: Pa
 
 
 def test_heartbeats_are_one_line_for_each_screen(page: Page) -> None:
-    """Until something else happens to the screen."""
+    """Heartbeats share one line until something else happens to the screen."""
     log = page.get_by_role("log").get_by_role("listitem")
     page.clock.install()
     for device in ("Laptop", "Phone"):
@@ -133,7 +133,7 @@ def test_heartbeats_are_one_line_for_each_screen(page: Page) -> None:
     answered = log.filter(has_text=re.compile(r"Phone: \d heartbeats")).inner_text()
     page.clock.fast_forward(1000)
     expect(log.filter(has_text="410, gone")).to_have_count(2)
-    expect(log.filter(has_text=answered)).to_have_count(1)  # a refused one is none
+    expect(log.filter(has_text=answered)).to_have_count(1)  # a refused one is not there
 
 
 def test_heartbeats_by_the_playback_token_are_counted_too(page: Page, service: LocalService) -> None:
@@ -189,7 +189,7 @@ def test_a_screen_that_is_stopped_says_why_and_by_which_one(
 
 
 def test_a_screen_without_an_answer_for_a_whole_lease_lapses(page: Page) -> None:
-    """It stops its video, and plays on by itself when its calls go through again."""
+    """A screen without an answer stops its video, and resumes automatically when its calls go through."""
     page.clock.install()
     press(page, "Play", "Laptop")
     wait_for_film(page, "Laptop")
@@ -209,7 +209,7 @@ def test_a_screen_without_an_answer_for_a_whole_lease_lapses(page: Page) -> None
 
 
 def test_a_paused_screen_that_lapsed_is_paused_still(page: Page) -> None:
-    """A video that the viewer paused is started by nobody else."""
+    """A video that the viewer paused is not started again after its lease has expired."""
     page.clock.install()
     press(page, "Play", "Laptop")
     wait_for_film(page, "Laptop")
@@ -227,7 +227,7 @@ def test_a_paused_screen_that_lapsed_is_paused_still(page: Page) -> None:
 
 
 def test_calls_are_blocked_and_unblocked_in_every_state_that_makes_any(page: Page) -> None:
-    """Beside *Crash*; and while they are blocked, in every other state too."""
+    """The switch for blocked calls is beside *Crash*, and in every other state while they are blocked."""
     press(page, "Play", "Laptop")
     for action in ("Pause", "Resume"):
         for name in ("Crash: Laptop", "Block calls: Laptop"):
@@ -240,7 +240,7 @@ def test_calls_are_blocked_and_unblocked_in_every_state_that_makes_any(page: Pag
 
 
 def test_a_crashed_screen_that_comes_back_in_time_has_its_slot_still(page: Page) -> None:
-    """It is the same stream, and takes no second slot."""
+    """A screen that comes back in time is the same stream, and takes no second slot."""
     start_all(page)
     press(page, "Crash", "Tablet")
     press(page, "Come back", "Tablet")
@@ -261,8 +261,8 @@ def test_the_store_is_seen_to_change(page: Page, user_id: str) -> None:
 
 
 def test_moments_in_the_store_are_shown_as_times(page: Page, service: LocalService, user_id: str) -> None:
-    """Of another day with the day; no epoch seconds are left, not in the names that are spent either."""
-    page.clock.install()  # the item stands still, without heartbeats
+    """No epoch seconds are left in the item, not even in spent names; another day is shown with the day."""
+    page.clock.install()  # the item does not change, without heartbeats
     press(page, "Play", "Laptop")
     expect(screen(page, "Laptop")).to_contain_text("Playing")
     item = page.get_by_role("region", name="The item in the store")
@@ -280,7 +280,7 @@ def test_moments_in_the_store_are_shown_as_times(page: Page, service: LocalServi
 
 @pytest.mark.long
 def test_screens_play_on_beyond_their_lease(page: Page, browser: Browser, service: LocalService) -> None:
-    """Heartbeats keep the slots of those that play, and a hidden page's throttled timers do not cost one.
+    """Heartbeats keep the slots of playing screens, even with a hidden page's throttled timers.
 
     A browser wakes a hidden page's timers once a minute; the heartbeats are sent by a worker's.
     """
@@ -304,7 +304,7 @@ def test_screens_play_on_beyond_their_lease(page: Page, browser: Browser, servic
 def test_a_page_that_is_closed_gives_its_slots_back_at_once(
     browser: Browser, service: LocalService, user_id: str
 ) -> None:
-    """By a request that outlives it, long before the leases are over."""
+    """A closed page frees its slots by a request that outlives it, long before the leases expire."""
     page = browser.new_page()
     page.goto(f"{service.url}/?user={user_id}")
     press(page, "Play", "Laptop")
@@ -330,7 +330,7 @@ def test_it_can_be_used_by_keyboard_alone(page: Page) -> None:
 
 
 def test_it_fits_a_phone(page: Page) -> None:
-    """Nothing is cut off, and what is pressed is large enough for a thumb."""
+    """On a phone nothing is cut off, and buttons are large enough for a thumb."""
     page.set_viewport_size({"width": 360, "height": 740})
     start_all(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -341,7 +341,7 @@ def test_it_fits_a_phone(page: Page) -> None:
 
 
 def assert_even(page: Page) -> None:
-    """No screen needs half as much again as the one beside it."""
+    """Check that no screen is half as high again as the one beside it."""
     page.set_viewport_size({"width": 390, "height": 844})
     page.add_style_tag(content="#screens { align-items: start }")  # each as high as it needs to be
     rows: dict[float, list[float]] = defaultdict(list)
@@ -355,9 +355,9 @@ def assert_even(page: Page) -> None:
 
 
 def assert_accessible(page: Page) -> None:
-    """None of axe-core's rules is broken: names, roles, contrast, order of headings, and the like.
+    """Check that none of axe-core's rules is broken: names, roles, contrast, order of headings, and the like.
 
-    On a desk and on a phone.
+    On a desktop and on a phone.
     """
     for width in (1280, 360):
         page.set_viewport_size({"width": width, "height": 800})
@@ -366,7 +366,7 @@ def assert_accessible(page: Page) -> None:
 
 
 def test_everybody_can_use_it(page: Page) -> None:
-    """Before the first press, and with screens that play, pause, crashed, were stopped, or were refused."""
+    """The page is accessible at first, and with playing, paused, crashed, stopped and refused screens."""
     assert_accessible(page)
     start_all(page)
     page.get_by_role("button", name="Take over from Television: Phone").click()
@@ -380,7 +380,7 @@ def test_everybody_can_use_it(page: Page) -> None:
 
 @pytest.mark.long
 def test_everybody_can_use_what_service_and_edge_have_stopped(page: Page) -> None:
-    """A screen that lapsed, and one that played on without a slot."""
+    """The page is accessible with a screen whose lease expired, and one that played on without a slot."""
     start_all(page)
     page.get_by_role("button", name="Take over from Television: Phone").click()
     expect(screen(page, "Television")).to_contain_text("Stopped")
@@ -394,14 +394,14 @@ def test_everybody_can_use_what_service_and_edge_have_stopped(page: Page) -> Non
 
 @pytest.fixture
 def uhd_page(page: Page, service: LocalService, user_id: str) -> Page:
-    """The page of a household whose plan is three screens, one of them in UHD."""
+    """Return the page of a household whose plan is three screens, one of them in UHD."""
     page.goto(f"{service.url}/?plan=uhd&user={user_id}")
     expect(page.get_by_role("heading", level=1)).to_have_text("One plan: 3 screens, 1 in UHD")
     return page
 
 
 def start_two_in_uhd(page: Page) -> None:
-    """One plays, and the plan has no second one."""
+    """Start two screens in UHD: one plays, and the plan has no second one."""
     press(page, "Play in UHD", "Television")
     expect(screen(page, "Television")).to_contain_text("Playing in UHD")
     press(page, "Play in UHD", "Laptop")
@@ -409,7 +409,7 @@ def start_two_in_uhd(page: Page) -> None:
 
 
 def test_a_second_screen_in_uhd_is_refused_by_name_and_watches_in_hd_instead(uhd_page: Page) -> None:
-    """Its refusal names UHD and who watches in it, which is not all that watch; in HD it has a film."""
+    """The refusal names UHD and only the streams in it; in HD the screen has a film."""
     press(uhd_page, "Play in HD", "Phone")
     start_two_in_uhd(uhd_page)
     laptop = screen(uhd_page, "Laptop")
@@ -425,7 +425,7 @@ def test_a_second_screen_in_uhd_is_refused_by_name_and_watches_in_hd_instead(uhd
 
 
 def test_a_screen_takes_over_the_place_in_uhd(uhd_page: Page) -> None:
-    """The other one stops, and the count of the group is what it was."""
+    """The other screen stops, and the group's count is unchanged."""
     start_two_in_uhd(uhd_page)
     uhd_page.get_by_role("button", name="Take over from Television: Laptop").click()
     expect(screen(uhd_page, "Laptop")).to_contain_text("Playing in UHD")
@@ -435,7 +435,7 @@ def test_a_screen_takes_over_the_place_in_uhd(uhd_page: Page) -> None:
 
 
 def test_a_screen_that_plays_changes_its_quality_and_keeps_its_slot(uhd_page: Page) -> None:
-    """Under its name; a change that is refused leaves it as it is."""
+    """A screen changes its quality under its own name; a refused change leaves it as it is."""
     press(uhd_page, "Play in UHD", "Television")
     press(uhd_page, "Play in HD", "Tablet")
     rows = uhd_page.get_by_role("rowheader", name="stream#")
@@ -455,7 +455,7 @@ def test_a_screen_that_plays_changes_its_quality_and_keeps_its_slot(uhd_page: Pa
 
 
 def test_everybody_can_use_the_second_household(uhd_page: Page) -> None:
-    """With a screen that is refused, too; a phone has room for it."""
+    """The page is accessible with a refused screen too, and fits a phone."""
     start_two_in_uhd(uhd_page)
     assert_accessible(uhd_page)
     assert uhd_page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -469,7 +469,7 @@ def test_everybody_can_use_the_second_household(uhd_page: Page) -> None:
 def test_the_second_household_is_of_the_services_plan(
     page: Page, limits: Mapping[str, int], title: str
 ) -> None:
-    """It has the limits that were configured, and is not there without a limit for UHD."""
+    """The second household has the configured limits, and is missing without a limit for UHD."""
     plan = json.dumps({"maxStreams": 4, "groupLimits": limits, "graceSeconds": 1})
     module = {"content_type": "text/javascript", "body": f"export default {plan};"}
     page.route("**/page/plan.js", lambda route: route.fulfill(**module))
@@ -479,7 +479,7 @@ def test_the_second_household_is_of_the_services_plan(
 
 
 def test_nothing_moves_for_those_who_asked_for_that(browser: Browser, service: LocalService) -> None:
-    """But for the video that they start: the mark of what has changed stands still."""
+    """With reduced motion only the video moves: the mark of changes stands still."""
     page = browser.new_page(reduced_motion="reduce")
     page.goto(f"{service.url}/?user=still")
     press(page, "Play", "Laptop")

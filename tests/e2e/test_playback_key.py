@@ -36,7 +36,7 @@ sys.exit(playback_key.main(["rotate"]))
 
 
 class ByHost(BaseHTTPRequestHandler):
-    """Hands requests for any host on to the emulator.
+    """A proxy that passes requests for any host on to the emulator.
 
     The client of the KeyValueStore calls a host below the endpoint that it is given: one for each account.
     """
@@ -61,7 +61,7 @@ class ByHost(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = handle_any  # noqa: N815 - the names of the standard library
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @dataclass
@@ -75,11 +75,11 @@ class Account:
     """The signature of each call that was made."""
 
     def client(self, service: str) -> Any:
-        """A client of the account's root user."""
+        """Return a client of the account's root user."""
         return client_of(self.emulator.endpoint_url, service)
 
     def environment(self, stage: str, **variables: str) -> Mapping[str, str]:
-        """The environment of a command about this stage."""
+        """Return the environment of a command about this stage."""
         proxied = {"AWS_ENDPOINT_URL": "http://aws.test", "HTTP_PROXY": self.proxy, "NO_PROXY": ""}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
         return {
@@ -92,7 +92,7 @@ class Account:
         }
 
     def config(self) -> Any:
-        """The value that the edge reads."""
+        """Return the value that the edge reads."""
         credential = "Credential=test/20261125/us-east-1/cloudfront-keyvaluestore/aws4_request"
         answer = httpx.get(
             f"{self.emulator.endpoint_url}/key-value-stores/{self.store}/keys/config",
@@ -101,11 +101,11 @@ class Account:
         return json.loads(answer.json()["Value"])
 
     def edge(self) -> list[PlaybackKey]:
-        """The keys of the edge."""
+        """Return the keys of the edge."""
         return [*parse_keys(",".join(map(":".join, self.config()["keys"].items())))]
 
     def service(self, name: str) -> list[PlaybackKey]:
-        """The keys of the service."""
+        """Return the keys of the service."""
         found = self.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
         assert found["Type"] == "SecureString"
         return [*parse_keys(found["Value"])]
@@ -113,7 +113,7 @@ class Account:
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
-    """An account of these tests' own, behind a proxy that knows every host."""
+    """Yield an account of these tests' own, behind a proxy that knows every host."""
     with start_emulator() as emulator:
         signatures: list[str] = []
         handler = partial(ByHost, emulator.endpoint_url, signatures)
@@ -125,14 +125,14 @@ def account() -> Iterator[Account]:
 
 
 def make(account: Account, stage: str, *arguments: str, **variables: str) -> str:
-    """Run `make playback-key`, and return what it prints."""
+    """Run `make playback-key`, and return its output."""
     # Within `make test-long` it would also print which folder it enters.
     environment = {**account.environment(stage, **variables), "MAKEFLAGS": "--no-print-directory"}
     return succeed("make", "playback-key", *arguments, env=environment)
 
 
 def test_make_playback_key_from_the_first_key_through_a_rotation(account: Account) -> None:
-    """Tokens under the key of the service pass the edge's function, others do not; no secret is printed."""
+    """Only tokens under the service's key pass the edge's function, and no secret is printed."""
     said = make(account, "t1", "ARGS=rotate")
     name = "/stream-limiter-t1-playback-key"
     (first,) = account.service(name)
@@ -162,7 +162,7 @@ def test_make_playback_key_from_the_first_key_through_a_rotation(account: Accoun
 
 
 def test_the_key_value_store_is_called_with_its_own_signature(account: Account) -> None:
-    """CloudFront takes no other there than SigV4A, and SSM none but SigV4; the emulator takes both."""
+    """The KeyValueStore is called with SigV4A and SSM with SigV4, as AWS requires but not the emulator."""
     make(account, "t2")
     algorithms = {
         signature.partition("Credential=")[2].split(",")[0].split("/")[-2]: signature.split(" ")[0]
@@ -174,7 +174,7 @@ def test_the_key_value_store_is_called_with_its_own_signature(account: Account) 
 
 
 def test_a_deployed_stage_names_its_parameter_and_its_paths(account: Account) -> None:
-    """Keys in another parameter than the functions' would sign nothing; their paths are the edge's."""
+    """The stage's functions use the parameter that the command writes, and its paths become the edge's."""
     functions, iam = account.client("lambda"), account.client("iam")
     role = iam.create_role(RoleName="start", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     functions.create_function(
@@ -196,6 +196,6 @@ def test_a_deployed_stage_names_its_parameter_and_its_paths(account: Account) ->
 
 
 def test_the_edge_is_never_left_out_by_mistake(account: Account) -> None:
-    """A command that names no edge does nothing, and says how to say that there is none."""
+    """A command that names no edge does nothing, and prints how to say that there is none."""
     with pytest.raises(AssertionError, match="KVS_ARN=none"):
         make(account, "t4", "ARGS=rotate", KVS_ARN="")

@@ -24,7 +24,7 @@ GRACE_SECONDS: Final = 1
 
 
 class Household:
-    """One user's players, and what each was told: from when until when it held a slot."""
+    """One user's players, and the answers to each: from when until when it held a slot."""
 
     def __init__(self, client: httpx.AsyncClient, seed: int) -> None:
         self.client = client
@@ -33,7 +33,7 @@ class Household:
         self.answers: dict[tuple[str, int], int] = defaultdict(int)
 
     async def post(self, action: str, stream_id: str) -> httpx.Response:
-        """One call for a stream."""
+        """Make one call for a stream."""
         answer = await self.client.post(
             f"/stream/{action}", json={"userId": "viewer-household", "streamId": stream_id}
         )
@@ -54,7 +54,7 @@ class Household:
                 await self.watch(stream_id, until)  # it comes back under its name
 
     async def watch(self, stream_id: str, until: float) -> bool:
-        """Watch until the end or a crash; says whether it was a crash."""
+        """Watch until the end or a crash; return whether it was a crash."""
         answer = await self.post("start", stream_id)
         if answer.status_code == 403:
             assert len(answer.json()["streams"]) == LIMIT
@@ -71,7 +71,7 @@ class Household:
                 break
             answer = await self.post("heartbeat", stream_id)
             if answer.status_code == 410:
-                assert time.time() >= expiry + GRACE_SECONDS, "a stream is told to be gone while it is live"
+                assert time.time() >= expiry + GRACE_SECONDS, "a live stream was answered as gone"
                 break
             expiry = _expiry(answer)
         crashed = self.random.random() < 0.4
@@ -81,7 +81,7 @@ class Household:
         return crashed
 
     def most_at_once(self) -> int:
-        """The most different streams that were told to hold a slot at one moment."""
+        """Return the most different streams that were granted a slot at one moment."""
         moments: list[tuple[float, int]] = []
         for intervals in self.held.values():
             for since, until in intervals:
@@ -111,7 +111,7 @@ async def _play(url: str) -> Household:
 
 
 def test_64_players_never_hold_more_than_three_slots_and_lose_none() -> None:
-    """At no moment more than the limit are alive, and when all are gone all slots are free."""
+    """At most the limit of streams are live at any moment, and at the end all slots are free."""
     settings = {
         "LEASE_SECONDS": str(LEASE_SECONDS),
         "GRACE_SECONDS": str(GRACE_SECONDS),

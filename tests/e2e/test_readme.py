@@ -1,4 +1,4 @@
-"""Each command of the README does what the README says, in a copy of the repository as a clone has it."""
+"""Each command of the README does what the README says, in a copy of the repository like a clone."""
 
 import json
 import os
@@ -46,7 +46,7 @@ SHARED: Final = (
 ENVIRONMENT: Final = {
     name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "TF_VAR_"))
 }
-"""Without what the make that runs this test hands down to the makes beneath it."""
+"""The environment without what the make that runs this test passes down to the makes beneath it."""
 
 RUN: Final = ("make run", "make run LEASE_SECONDS=15")
 ON_THE_EMULATOR: Final = (
@@ -69,7 +69,7 @@ ELSEWHERE: Final = {
 
 
 def commands(document: str = "README.md") -> list[str]:
-    """Each line of each block of shell, and each make in the text, without comments."""
+    """Return each line of each block of shell, and each make in the text, without comments."""
     text = (ROOT / document).read_text(encoding="utf-8")
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [line.partition("  # ")[0].strip() for block in blocks for line in block.splitlines()]
@@ -78,7 +78,7 @@ def commands(document: str = "README.md") -> list[str]:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository without what has been built in it; the environments are shared."""
+    """Return the repository without what has been built in it; the environments are shared."""
     copy = tmp_path_factory.mktemp("clone") / "stream-limiter"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*OURS))
     for name in SHARED:
@@ -87,20 +87,20 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(clone: Path, command: str, environment: Mapping[str, str]) -> str:
-    """Run a command that the README has; gives what it prints."""
+    """Run a command that the README has; return its output."""
     assert command in commands()
     return succeed(*shlex.split(command), cwd=clone, env=environment)
 
 
 def test_no_command_is_left_out() -> None:
-    """A command that comes into the README needs a test here, and the quick start has no others."""
+    """Every command of the README has a test here, and the quick start has no others."""
     makes = {command for command in commands() if not command.startswith("curl ")}
     assert makes == {*RUN, *ON_THE_EMULATOR, *MEASURING, *ELSEWHERE}
     assert set(commands("docs/quick-start.md")) <= set(commands())
 
 
 def test_each_curl_is_answered() -> None:
-    """In the README's order; where a line says what comes back, that comes back."""
+    """Each curl, in the README's order, gets the answer that its line shows, if any."""
     if shutil.which("curl") is None:
         skip_or_fail("curl is not installed.")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -123,7 +123,7 @@ def test_each_curl_is_answered() -> None:
 
 @pytest.mark.parametrize("command", RUN)
 def test_make_run(clone: Path, command: str) -> None:
-    """It says where it is ready, and ends when it is interrupted."""
+    """`make run` prints its address when it is ready, and ends when it is interrupted."""
     run = subprocess.Popen(
         shlex.split(command),
         cwd=clone,
@@ -143,7 +143,7 @@ def test_make_run(clone: Path, command: str) -> None:
 
 @pytest.fixture
 def account() -> Iterator[dict[str, str]]:
-    """An emulator that is there already: what `up` takes, and what AWS is to `deploy`."""
+    """Return a running emulator, for `up` to use and for `deploy` in place of AWS."""
     need_the_tools()
     with start_emulator(enforce_iam=True) as emulator:
         yield {
@@ -157,7 +157,7 @@ def account() -> Iterator[dict[str, str]]:
 
 @pytest.mark.long
 def test_the_stack_comes_and_goes(clone: Path, account: dict[str, str]) -> None:
-    """On the emulator and, as far as an emulator can stand for it, on AWS."""
+    """The commands bring the stack up and down on the emulator, which stands for AWS too."""
     told = {command: make(clone, command, account) for command in ON_THE_EMULATOR}
     up, _, deployed, shown, undeployed, down = told.values()
     assert "API_URL=http" in up
@@ -175,6 +175,6 @@ def test_the_stack_comes_and_goes(clone: Path, account: dict[str, str]) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("command", MEASURING)
 def test_what_measures_and_proves(clone: Path, command: str) -> None:
-    """In the short forms that the environment asks for."""
+    """The measurements and proofs run in the short forms that the environment selects."""
     environment = ENVIRONMENT | {"SHORT": "1", "MINUTES": "4", "ARGS": "simulation"}
     assert "goal" in make(clone, command, environment)

@@ -35,7 +35,7 @@ GUEST, HOUSEHOLD = "guest", "household"
 
 @dataclass(frozen=True)
 class Desk:
-    """Where somebody deploys a stage from."""
+    """The place from which an operator deploys a stage."""
 
     emulator: Emulator
     stage: str
@@ -44,7 +44,7 @@ class Desk:
     def run(
         self, command: str, *arguments: str, answer: str = "", **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run what a make target runs; gives all that it said as its output."""
+        """Run what a make target runs; return everything that it printed."""
         return subprocess.run(
             [sys.executable, "-m", command, *arguments],
             check=False,
@@ -68,7 +68,7 @@ class Desk:
         )
 
     def deploy(self, enforcement: str, **variables: str) -> None:
-        """Deploy as CI does: nobody is asked."""
+        """Deploy as CI does, without a question."""
         done = self.run(
             "dev.operate.deploy", "deploy", AUTO_APPROVE="1", TF_VAR_enforcement=enforcement, **variables
         )
@@ -76,27 +76,27 @@ class Desk:
         assert "\nAPI_URL=" in done.stdout
 
     def client(self, service: str) -> Any:
-        """Give an AWS client, as the account's root user."""
+        """Return an AWS client, as the account's root user."""
         return client_of(self.emulator.endpoint_url, service)
 
     def api_url(self) -> str:
-        """Say where the API is."""
+        """Return the API's address."""
         (api,) = self.client("apigatewayv2").get_apis()["Items"]
         return emulated_api_url(self.emulator.endpoint_url, api["ApiEndpoint"])
 
     def start(self, user: str, stream: str) -> int:
-        """Start a stream; gives the status."""
+        """Start a stream; return the status."""
         body = {"userId": user, "streamId": stream}
         return httpx.post(f"{self.api_url()}/stream/start", json=body, timeout=30).status_code
 
     def events(self) -> list[dict[str, Any]]:
-        """Every event of the starts."""
+        """Return every event of the starts."""
         group = f"/aws/lambda/stream-limiter-{self.stage}-start"
         lines = self.client("logs").filter_log_events(logGroupName=group)["events"]
         return [json.loads(line["message"]) for line in lines if line["message"].startswith("{")]
 
     def configured(self, expression: str) -> Any:
-        """What the stage's Terraform makes of an expression."""
+        """Return the value of an expression in the stage's Terraform."""
         done = subprocess.run(
             [
                 binary(),
@@ -119,7 +119,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """An account with nothing in it, and a stage that has a state on this machine."""
+    """Yield an account with nothing in it, and a stage that has a state on this machine."""
     need_the_tools()
     stage = f"t{secrets.token_hex(4)}"
     state = STATES / f"{stage}.tfstate"
@@ -136,7 +136,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 def shown(graph: dict[str, Any], events: list[dict[str, Any]]) -> list[float]:
-    """What a graph of the dashboard shows of each of its metrics, as CloudWatch reads them out of events."""
+    """Return what a graph of the dashboard shows of each metric, as CloudWatch reads them from events."""
     assert graph["stat"] == "Sum"
     return [
         sum(
@@ -153,7 +153,7 @@ def shown(graph: dict[str, Any], events: list[dict[str, Any]]) -> list[float]:
 
 
 def test_remote_state_makes_a_bucket_and_moves_the_state_there(desk: Desk) -> None:
-    """Terraform's state is in a bucket that is versioned and private; a state that was here is there now."""
+    """Terraform's state moves from this machine into a bucket that is versioned and private."""
     done = desk.run("dev.operate.remote_state", BUCKET=BUCKET, AUTO_APPROVE="1")
 
     assert done.returncode == 0, done.stdout
@@ -200,7 +200,7 @@ def test_in_shadow_nobody_is_refused_and_the_dashboard_tells_whom_it_would_be(de
 
 
 def test_smoke_leaves_one_item_without_a_stream(desk: Desk) -> None:
-    """However often it is run, what remains is the same user's item, which holds no slot."""
+    """However often the smoke test runs, one user's item remains, which holds no slot."""
     table = {"TableName": f"stream-limiter-{desk.stage}"}
     dynamodb = desk.client("dynamodb")
     before = {item["userId"]["S"] for item in dynamodb.scan(**table)["Items"]}
@@ -216,7 +216,7 @@ def test_smoke_leaves_one_item_without_a_stream(desk: Desk) -> None:
 
 
 def test_enforced_the_limit_counts(desk: Desk) -> None:
-    """After the switch the household is refused, as was shown before, and the guest is not."""
+    """Once enforced, the limit refuses the household, as the dashboard predicted, and not the guest."""
     desk.deploy("enforce")
 
     assert desk.start(HOUSEHOLD, "tv-6") == 403
@@ -224,7 +224,7 @@ def test_enforced_the_limit_counts(desk: Desk) -> None:
 
 
 def test_a_rollback_takes_the_release_back_at_once(desk: Desk) -> None:
-    """By one command the API calls the release before, with its settings: nobody is refused again."""
+    """After one command the API calls the previous release, with its settings, and refuses no user."""
     done = desk.run("dev.operate.rollback")
 
     assert done.returncode == 0, done.stdout
@@ -233,7 +233,7 @@ def test_a_rollback_takes_the_release_back_at_once(desk: Desk) -> None:
 
 
 def test_the_next_plan_shows_that_it_would_end_the_rollback(desk: Desk) -> None:
-    """Terraform brings nothing back unseen: the plan names each alias and why, and waits for a yes."""
+    """The plan names each alias that would end the rollback, with the reason, and waits for a yes."""
     done = desk.run("dev.operate.deploy", "deploy", answer="no\n", TF_VAR_enforcement="enforce")
 
     assert done.returncode == 1
@@ -244,7 +244,7 @@ def test_the_next_plan_shows_that_it_would_end_the_rollback(desk: Desk) -> None:
 
 
 def test_a_deployment_deletes_the_versions_that_no_rollback_needs(desk: Desk) -> None:
-    """Two releases are kept, the one that was withdrawn is gone with its mark, and there is a way back."""
+    """Two releases are kept, the withdrawn one is deleted with its mark, and a rollback is possible."""
     desk.deploy("enforce", TF_VAR_max_streams="4", KEEP_VERSIONS="2")
 
     client = desk.client("lambda")

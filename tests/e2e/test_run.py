@@ -28,13 +28,13 @@ READY_SECONDS = 10
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[LocalService]:
-    """The service with its default settings."""
+    """Return the service with its default settings."""
     with LocalService() as service:
         yield service
 
 
 def post(service: LocalService, path: str, **fields: str | list[str]) -> httpx.Response:
-    """One call, its body sent as curl's -d sends it."""
+    """Make one call, its body sent as curl's -d sends it."""
     return httpx.post(
         f"{service.url}{path}",
         json=fields,
@@ -43,7 +43,7 @@ def post(service: LocalService, path: str, **fields: str | list[str]) -> httpx.R
 
 
 def children(pid: int) -> list[str]:
-    """The processes that a process has started and that are still there."""
+    """Return the running processes that a process has started."""
     listed = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
     )
@@ -51,7 +51,7 @@ def children(pid: int) -> list[str]:
 
 
 def test_it_is_ready_in_time_and_says_where(service: LocalService) -> None:
-    """A curl to try is printed, and so is that nobody is asked who they are."""
+    """The service prints a curl to try, and that it does not authenticate callers."""
     assert any("curl -X POST" in line for line in service.lines)
     assert any("no authentication" in line for line in service.lines)
 
@@ -67,7 +67,7 @@ def test_the_predecessors_eight_curls_are_answered_as_ever(service: LocalService
 
 
 def test_named_streams_are_listed(service: LocalService) -> None:
-    """A start with a name, a heartbeat and a list."""
+    """A named stream starts, sends a heartbeat and is listed."""
     assert post(service, "/stream/start", userId="2", streamId="tv", device="living room").is_success
     assert post(service, "/stream/heartbeat", userId="2", streamId="tv").is_success
     listed = httpx.get(f"{service.url}/stream", params={"userId": "2"}).json()
@@ -75,7 +75,7 @@ def test_named_streams_are_listed(service: LocalService) -> None:
 
 
 def test_it_heeds_what_a_stage_asks_of_its_players() -> None:
-    """Unknown fields are ignored and a start without a name is refused; the curl to try is one that works."""
+    """Unknown fields are ignored and an anonymous start is refused, as configured; the printed curl works."""
     with LocalService({"UNKNOWN_FIELDS": "ignore", "ANONYMOUS": "refuse"}) as service:
         assert post(service, "/stream/start", userId="1", streamId="pc", appVersion="4.2").is_success
         refused = post(service, "/stream/start", userId="1", appVersion="4.2")
@@ -85,7 +85,7 @@ def test_it_heeds_what_a_stage_asks_of_its_players() -> None:
 
 
 def test_a_groups_limit_refuses_what_the_limit_of_all_streams_admits(service: LocalService) -> None:
-    """The page's second household has one stream in UHD, by default."""
+    """By default the page's second household has one stream in UHD."""
     uhd: dict[str, Any] = {"userId": "3", "groups": ["uhd"]}
     assert post(service, "/stream/start", streamId="tv", **uhd).is_success
     refused = post(service, "/stream/start", streamId="phone", **uhd)
@@ -97,14 +97,14 @@ def test_a_groups_limit_refuses_what_the_limit_of_all_streams_admits(service: Lo
 
 
 def test_an_unknown_route_is_404_and_a_wrong_method_405(service: LocalService) -> None:
-    """With a JSON body, as API Gateway answers."""
+    """Both have a JSON body, as from API Gateway."""
     unknown = httpx.post(f"{service.url}/stream/pause", json={"userId": "1"})
     assert (unknown.status_code, unknown.json()) == (404, {"message": "Not Found"})
     assert httpx.get(f"{service.url}/stream/start").status_code == 405
 
 
 def test_a_body_that_is_no_text_is_a_400(service: LocalService) -> None:
-    """Whatever the Content-Type says."""
+    """A body that is not text is a 400, whatever the Content-Type."""
     for content_type in ("application/json", "application/octet-stream", "text/plain; charset=latin-1"):
         answer = httpx.post(
             f"{service.url}/stream/start", content=b"\xff\xfe{}", headers={"content-type": content_type}
@@ -116,7 +116,7 @@ def test_a_body_that_is_no_text_is_a_400(service: LocalService) -> None:
 def test_a_page_of_another_origin_reads_the_answers_of_the_api_and_of_nothing_else(
     service: LocalService,
 ) -> None:
-    """Its preflights are answered; the page's look into the store stays that page's own."""
+    """The API's preflights are answered; the page's view of the store is for that page only."""
     page = {"origin": "http://localhost:5173"}
     asked = page | {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
     for path in ("/stream/start", "/stream/heartbeat", "/stream/end", "/stream"):
@@ -135,7 +135,7 @@ def test_a_page_of_another_origin_reads_the_answers_of_the_api_and_of_nothing_el
 
 
 def test_a_terminal_shows_a_line_per_request_in_the_place_of_its_event() -> None:
-    """A pipe has the event, in JSON."""
+    """A terminal gets a line per request, and a pipe gets the event in JSON."""
     with terminal() as screen:
         command = [sys.executable, "-m", "dev.local.serve"]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
@@ -163,7 +163,7 @@ def test_a_terminal_shows_a_line_per_request_in_the_place_of_its_event() -> None
 
 
 def test_it_listens_on_loopback_only(service: LocalService) -> None:
-    """Neither it nor the store that it started can be reached from another machine."""
+    """Neither the service nor the store that it started can be reached from another machine."""
     for pid in (str(service.process.pid), *children(service.process.pid)):
         listening = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
         addresses = [line.split()[3] for line in listening.splitlines() if f"pid={pid}," in line]
@@ -173,7 +173,7 @@ def test_it_listens_on_loopback_only(service: LocalService) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
 def test_it_stops_cleanly_and_leaves_no_process(how: signal.Signals) -> None:
-    """It is ready within 10 seconds, and when it goes its store goes with it."""
+    """It is ready within 10 seconds, and its store ends with it."""
     with LocalService() as service:
         assert time.monotonic() - service.began < READY_SECONDS
         started = children(service.process.pid)
@@ -184,7 +184,7 @@ def test_it_stops_cleanly_and_leaves_no_process(how: signal.Signals) -> None:
 
 
 def test_a_port_that_is_taken_is_told_in_one_sentence() -> None:
-    """And nothing is started."""
+    """A port in use is an error of one sentence, and nothing is started."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -194,7 +194,7 @@ def test_a_port_that_is_taken_is_told_in_one_sentence() -> None:
 
 
 def test_a_wrong_setting_is_told_by_its_name() -> None:
-    """Before the first request."""
+    """A wrong setting is reported by its name before the first request."""
     with (
         pytest.raises(AssertionError, match="make run: MAX_STREAMS must be at most 20\\."),
         LocalService({"MAX_STREAMS": "21"}),
@@ -204,7 +204,7 @@ def test_a_wrong_setting_is_told_by_its_name() -> None:
 
 @pytest.mark.parametrize(("auth", "times"), [("jwt", 1), ("iam", 1), ("none", 0), ("", 0)])
 def test_a_way_to_authenticate_has_no_effect_and_is_told_so(auth: str, times: int) -> None:
-    """`make run` authenticates nobody: the user that a caller names is the user."""
+    """`make run` prints that `AUTH` has no effect, and takes the user from the request."""
     sentence = "AUTH has no effect: make run authenticates nobody, and make up AUTH=jwt or iam does."
     with LocalService({"AUTH": auth}) as service:
         assert service.lines.count(sentence) == times
@@ -212,7 +212,7 @@ def test_a_way_to_authenticate_has_no_effect_and_is_told_so(auth: str, times: in
 
 
 def test_a_wrong_origin_is_told_by_its_setting() -> None:
-    """Before anything is started."""
+    """A wrong origin is reported by its setting before anything is started."""
     with (
         pytest.raises(AssertionError, match="make run: CORS_ORIGINS: '\\*' is not an origin"),
         LocalService({"CORS_ORIGINS": "*"}),
@@ -221,7 +221,7 @@ def test_a_wrong_origin_is_told_by_its_setting() -> None:
 
 
 def test_a_store_of_ones_own_is_used_instead(dynamodb_local_url: str) -> None:
-    """The SDK's own variable names it; the table is made there, and outlives the service."""
+    """The SDK's own variable names the store; the table is made there, and outlives the service."""
     settings = {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb_local_url}
     with LocalService(settings) as service:
         assert children(service.process.pid) == []
@@ -231,7 +231,7 @@ def test_a_store_of_ones_own_is_used_instead(dynamodb_local_url: str) -> None:
 
 
 def test_a_crashed_players_slot_comes_back_with_its_lease() -> None:
-    """LEASE_SECONDS=2: three hold, a fourth is told who; after the lease and the grace it is admitted."""
+    """With LEASE_SECONDS=2 a fourth stream is refused, and admitted after the lease and the grace."""
     with LocalService({"LEASE_SECONDS": "2"}) as service:
         for stream_id in ("a", "b", "c"):
             started = post(service, "/stream/start", userId="1", streamId=stream_id)

@@ -45,7 +45,7 @@ def run(url: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_service_that_works_passes() -> None:
-    """With a slash after the URL or without."""
+    """A working service passes, with a slash after the URL or without."""
     with LocalService() as service:
         for url in (service.url, f"{service.url}/"):
             done = run(url)
@@ -53,7 +53,7 @@ def test_a_service_that_works_passes() -> None:
 
 
 def test_each_route_is_asked() -> None:
-    """In the order of a stream's life, so that nothing is left of it."""
+    """The routes are called in the order of a stream's life, so that nothing is left of it."""
     asked: list[str] = []
 
     def note(request: httpx.Request) -> httpx.Request:
@@ -75,12 +75,12 @@ def test_each_route_is_asked() -> None:
         ({"MAX_STREAMS": "3"}, 3, "The maximum of 3 simultaneous streams is reached."),
         ({"TOKEN_OVERLAP": "1"}, -4, "Too many streams were started in a short time. Try again in "),
     ],
-    ids=["nobody may watch", "nor by eviction", "one stream", "all of three", "too many names"],
+    ids=["no streams allowed", "nor by eviction", "one stream", "all of three", "too many names"],
 )
 def test_a_right_refusal_is_no_failure_of_the_release(
     settings: dict[str, str], started: int, refusal: str
 ) -> None:
-    """The user has no slot left, or (below zero: of streams that are over) no name: the release stays."""
+    """A user without a free slot, or (below zero: of ended streams) a free name, does not fail the check."""
     with LocalService(settings) as service:
         for number in range(abs(started)):
             stream = {"userId": smoke.USER, "streamId": f"tv-{number}"}
@@ -94,7 +94,7 @@ def test_a_right_refusal_is_no_failure_of_the_release(
 
 
 def test_in_shadow_a_full_user_is_no_failure_either() -> None:
-    """The stream over the limit is admitted, kept, listed and ended."""
+    """In shadow mode the stream above the limit is admitted, kept, listed and ended."""
     with LocalService({"MAX_STREAMS": "0", "ENFORCEMENT": "shadow"}) as service:
         assert run(service.url).stdout == "It works.\n"
 
@@ -112,13 +112,13 @@ REFUSING: Final[Answers] = {
     "stream": (200, {"streams": []}),
     "end": (200, {"ended": False}),
 }
-"""What each route answers where the user has no slot left."""
+"""The answer of each route where the user has no slot left."""
 
 
 def check(
     monkeypatch: pytest.MonkeyPatch, answers: Answers, token: str | None = None
 ) -> tuple[str | None, list[httpx.Request]]:
-    """Check a service that refuses, but for these answers; return the check's result and its requests."""
+    """Check a service that refuses, except for these answers; return the check's result and its requests."""
     asked = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -133,14 +133,14 @@ def check(
 
 
 def test_the_other_routes_agree_with_a_right_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stream is gone for a heartbeat, is not listed, and there is nothing to end: all four are asked."""
+    """All four routes are called: the heartbeat is gone, the list empty, and the end finds no stream."""
     refusal, asked = check(monkeypatch, {})
     assert refusal == "The maximum is reached."
     assert len(asked) == len(REFUSING)
 
 
 def test_under_a_token_no_other_user_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So the check itself never causes a 403 `other_user`."""
+    """With a token the check names no other user, and so never causes a 403 `other_user`."""
     _, asked = check(monkeypatch, {}, token="e30.e30.")
     assert not any(b"userId" in request.content or b"userId" in request.url.query for request in asked)
 
@@ -163,7 +163,7 @@ def test_under_a_token_no_other_user_is_named(monkeypatch: pytest.MonkeyPatch) -
         "a slot is free",
         "another code",
         "every token is refused",
-        "API Gateway lets nobody in",
+        "API Gateway refuses every caller",
         "the refused stream is kept",
         "a heartbeat is refused",
         "the refused stream is listed",
@@ -173,13 +173,13 @@ def test_under_a_token_no_other_user_is_named(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_a_wrong_refusal_is_a_failure(wrong: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a refusal that its own figures belie, nor a right one beside another answer that is wrong."""
+    """A refusal with contradictory figures fails, as does a right one beside another wrong answer."""
     with pytest.raises(smoke.SmokeError):
         check(monkeypatch, wrong)
 
 
 def test_a_service_that_is_not_there_fails() -> None:
-    """Whoever deployed sees one line, and no stack."""
+    """An unavailable service fails with one line, and no stack."""
     done = run(f"http://127.0.0.1:{free_port()}")
 
     assert done.returncode == 1
@@ -187,7 +187,7 @@ def test_a_service_that_is_not_there_fails() -> None:
 
 
 class Rejects(BaseHTTPRequestHandler):
-    """Answers everything with the status that the URL begins with, as API Gateway does."""
+    """A server that answers everything with the status that the URL begins with, as API Gateway does."""
 
     def do_POST(self) -> None:
         """Answer it."""
@@ -201,12 +201,12 @@ class Rejects(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Keep silent."""
+        """Print nothing."""
 
 
 @pytest.fixture(scope="module")
 def rejecting() -> Iterator[str]:
-    """An API that rejects every call; the status follows its URL."""
+    """Yield an API that rejects every call; the status follows its URL."""
     with LoopbackServer(Rejects) as server:
         yield server.url
 
@@ -229,7 +229,7 @@ def rejecting() -> Iterator[str]:
     ],
 )
 def test_a_token_of_a_kind_that_is_never_taken_is_explained(token: str, reason: str, rejecting: str) -> None:
-    """The token's header shows why every token of that issuer gets a 401."""
+    """The explanation uses the token's header: every token of that issuer would get a 401."""
     done = run(f"{rejecting}/401", TOKEN=f"{token}.c2lnbmVk")
 
     assert done.returncode == 1
@@ -239,7 +239,7 @@ def test_a_token_of_a_kind_that_is_never_taken_is_explained(token: str, reason: 
 
 
 def test_a_token_of_the_right_kind_gets_the_reason_of_api_gateway(rejecting: str) -> None:
-    """Nothing is guessed of a token that is signed as API Gateway wants it: its own reason is shown."""
+    """For a token that is signed as API Gateway requires, its own reason is shown and nothing is guessed."""
     done = run(f"{rejecting}/401", TOKEN=f"{unsigned({}, alg='RS256', kid='1')}.c2lnbmVk")
 
     rejection = 'POST /401/stream/start answered 401: {"message":"Unauthorized"}'
@@ -247,7 +247,7 @@ def test_a_token_of_the_right_kind_gets_the_reason_of_api_gateway(rejecting: str
 
 
 def test_another_refusal_is_not_blamed_on_the_token(rejecting: str) -> None:
-    """A 403 is no rejected token, whatever its header holds."""
+    """A 403 does not mean a rejected token, whatever its header holds."""
     done = run(f"{rejecting}/403", TOKEN=f"{unsigned({}, alg='ES256')}.c2lnbmVk")
 
     assert (

@@ -1,4 +1,4 @@
-"""The real zip beneath the real Terraform on the emulator, which enforces IAM; spoken to over HTTP.
+"""The real zip beneath the real Terraform on the emulator, which enforces IAM; called over HTTP.
 
 Terraform is a module here, as the root in examples/module uses it.
 """
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.long]
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack of these tests' own, and where it is."""
+    """A stack of these tests' own, and its address."""
 
     stack: Stack
     emulator: Emulator
@@ -37,21 +37,21 @@ class Deployment:
 
     @property
     def prefix(self) -> str:
-        """What the name of everything in it begins with."""
+        """The beginning of every name in it."""
         return f"household-{self.stack.stage}"
 
     def client(self, service: str) -> Any:
-        """Give an AWS client, as the account's root user."""
+        """Return an AWS client, as the account's root user."""
         return client_of(self.emulator.endpoint_url, service)
 
     @property
     def world(self) -> World:
-        """The same as an attacker meets it: with credentials of all kinds, which nobody asks for."""
+        """The same as an attacker meets it, with credentials of all kinds, which are not required."""
         issuer = Issuer.at(self.emulator.endpoint_url, self.stack.state.with_name("issuer.pem"))
         return World("none", self.api_url, issuer, self.client, Credentials("test", "test"))
 
     def list_of(self, user_id: str) -> httpx.Response:
-        """Ask for a user's streams."""
+        """Request a user's streams."""
         return httpx.get(f"{self.api_url}/stream", params={"userId": user_id}, timeout=30)
 
     def post(self, path: str, body: dict[str, str]) -> httpx.Response:
@@ -59,7 +59,7 @@ class Deployment:
         return httpx.post(f"{self.api_url}{path}", json=body, timeout=30)
 
     def what_is_there(self) -> dict[str, list[str]]:
-        """List by kind everything in the account that bears the stack's name."""
+        """List by kind everything in the account that has the stack's name."""
         logs = self.client("logs").describe_log_groups()["logGroups"]
         names = {
             "tables": self.client("dynamodb").list_tables()["TableNames"],
@@ -73,7 +73,7 @@ class Deployment:
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The service, applied once for this module under a stage of its own."""
+    """Yield the service, applied once for this module under a stage of its own."""
     need_the_tools()
     root = ROOT / "examples" / "module"
     with start_emulator(enforce_iam=True) as emulator:
@@ -102,7 +102,7 @@ def test_each_route_works_within_its_role(deployment: Deployment) -> None:
 
 
 def test_second_plan_is_empty(deployment: Deployment) -> None:
-    """What was applied is what is described: a second apply would change nothing."""
+    """A second apply would change nothing."""
     stack = deployment.stack
 
     plan = said(stack.directory, "plan", *stack.inputs(), environment=stack.environment)
@@ -128,7 +128,7 @@ def test_sampled_heartbeats_are_all_in_the_metrics(deployment: Deployment, tmp_p
 
 
 def test_roles_are_what_lets_a_function_work(deployment: Deployment) -> None:
-    """IAM is enforced here: without its policy a function fails, and the next apply mends it."""
+    """Without its policy a function fails, because IAM is enforced here, and the next apply repairs it."""
     deployment.client("iam").delete_role_policy(
         RoleName=f"{deployment.prefix}-list", PolicyName="table-and-log"
     )
@@ -140,7 +140,7 @@ def test_roles_are_what_lets_a_function_work(deployment: Deployment) -> None:
 
 @pytest.mark.parametrize("attack", [*INPUTS, *OPEN], ids=lambda attack: attack.name)
 def test_an_attack_is_refused(attack: Attack, deployment: Deployment) -> None:
-    """Where nobody is asked who they are, whatever breaks the contract is refused all the same."""
+    """Without authentication a request that breaks the contract is still refused."""
     answer = attack.send(deployment.world)
 
     assert answer.status_code == attack.status, answer.text
@@ -148,12 +148,12 @@ def test_an_attack_is_refused(attack: Attack, deployment: Deployment) -> None:
 
 
 def test_no_line_of_a_log_names_a_user(deployment: Deployment) -> None:
-    """Whatever was asked, the logs hold hashes."""
+    """After all requests the logs hold hashes and no user."""
     assert telling(log_lines(deployment.client("logs"))) == []
 
 
 def test_destroy_leaves_nothing(deployment: Deployment) -> None:
-    """Runs last: everything that bears the stack's name is there before, and nothing is after."""
+    """As the last test, destroying deletes everything that has the stack's name."""
     assert all(deployment.what_is_there().values())
 
     deployment.stack.destroy()

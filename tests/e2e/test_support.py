@@ -36,7 +36,7 @@ DESK: Final = "desk-7"
 
 @dataclass(frozen=True)
 class Desk:
-    """A service that asks players for tokens, and the support desk that looks after its users.
+    """A service that requires tokens of players, and the support desk for its users.
 
     Attributes:
         world: the service.
@@ -55,7 +55,7 @@ class Desk:
         return self.world.send_for(CALLER, 3, "/stream/start", streamId=screen, device=f"{screen} at home")
 
     def watches(self, screen: str) -> bool:
-        """Return whether the player of a screen goes on."""
+        """Return whether the player of a screen continues."""
         return self.world.send_for(CALLER, None, "/stream/heartbeat", streamId=screen).status_code == 200
 
     def commands(self, part: str) -> list[str]:
@@ -85,7 +85,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """The desk, on an emulator that checks signatures and policies."""
+    """Yield the desk, on an emulator that checks signatures and policies."""
     need_the_tools()
     directory = tmp_path_factory.mktemp("support")
     with start_emulator(enforce_iam=True) as emulator:
@@ -118,7 +118,7 @@ def policy(statement: Mapping[str, Any]) -> str:
 
 @pytest.fixture
 def watching(desk: Desk) -> None:
-    """The caller watches on as many screens as the plan allows, and is refused on one more."""
+    """Let the caller watch on as many screens as the plan allows, and be refused on one more."""
     for command in desk.commands('"end viewer-1"'):
         desk.run_as_operator(command)
     assert [desk.play(screen).status_code for screen in SCREENS] == [200, 200, 200]
@@ -127,7 +127,7 @@ def watching(desk: Desk) -> None:
 
 @pytest.mark.usefixtures("watching")
 def test_support_frees_a_slot_without_rights_on_the_table(desk: Desk) -> None:
-    """By HTTP, as the page says: it sees who watches, ends one stream, and the caller can play."""
+    """By HTTP, as the page says, the desk lists the streams, ends one, and the caller can play."""
     look, end, end_all = desk.commands("curl ")
 
     seen = {one["streamId"]: one["device"] for one in desk.run(look)["streams"]}
@@ -156,7 +156,7 @@ def test_support_frees_a_slot_without_rights_on_the_table(desk: Desk) -> None:
 
 @pytest.mark.usefixtures("watching")
 def test_a_colleague_does_the_same_by_streamctl(desk: Desk) -> None:
-    """With rights on the table, and the commands of the page."""
+    """With rights on the table, `streamctl` does the same by the commands of the page."""
     show, end, end_all = desk.commands("make streamctl")
 
     assert desk.run_as_operator(show).startswith(f"{CALLER}: 3 live, 3 slots taken")
@@ -166,7 +166,7 @@ def test_a_colleague_does_the_same_by_streamctl(desk: Desk) -> None:
 
 
 def test_the_desk_calls_no_route_of_players(desk: Desk) -> None:
-    """Its policy is for looking and ending: a player's route asks for a token, and a signature is none."""
+    """The desk's policy is for listing and ending, and a player's route requires a token, not a signature."""
     path, body = "/stream/start", b'{"streamId": "tv"}'
     by = Credentials(desk.credentials["AWS_ACCESS_KEY_ID"], desk.credentials["AWS_SECRET_ACCESS_KEY"])
     assert desk.world.send(path, body, desk.world.signed(path, body, by)).status_code == 401
@@ -174,7 +174,7 @@ def test_the_desk_calls_no_route_of_players(desk: Desk) -> None:
 
 @pytest.mark.usefixtures("watching")
 def test_the_log_says_who_looked_and_who_ended(desk: Desk) -> None:
-    """By the session's ARN, and it names no user."""
+    """The log has the ARN of the session, and no user."""
     look, *ends = desk.commands("curl ")
     desk.run(look)
     for command in ends:

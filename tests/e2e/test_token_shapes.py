@@ -21,7 +21,7 @@ CLAIMS: Final = {
     "group_limits_claim": "GROUP_LIMITS_CLAIM",
     "user_claim": "USER_CLAIM",
 }
-"""The settings of a guide that functions have, and what they call them."""
+"""The settings of a guide that functions have, and their names there."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Service:
     """One deployed service. A `terraform apply` for each guide would take most of a minute.
 
     Attributes:
-        url: where it is.
+        url: its address.
         endpoint_url: the emulator that it is on.
-        issuer: of the tokens that it takes.
+        issuer: of the tokens that it accepts.
     """
 
     url: str
@@ -39,11 +39,11 @@ class Service:
     issuer: Issuer
 
     def client(self, service: str) -> Any:
-        """Give an AWS client, as the account's root user."""
+        """Return an AWS client, as the account's root user."""
         return client_of(self.endpoint_url, service)
 
     def configure(self, issuer_url: str, guide: dict[str, Any]) -> None:
-        """Give the authorizer, the routes and the functions these settings, where Terraform has them."""
+        """Set these settings on the authorizer, the routes and the functions, where Terraform has them."""
         apis, functions = self.client("apigatewayv2"), self.client("lambda")
         (api,) = (one["ApiId"] for one in apis.get_apis()["Items"])
         (authorizer,) = (one["AuthorizerId"] for one in apis.get_authorizers(ApiId=api)["Items"])
@@ -62,14 +62,14 @@ class Service:
 
 @dataclass(frozen=True)
 class Login:
-    """A login, and the service that takes its tokens."""
+    """A login, and the service that accepts its tokens."""
 
     shape: Shape
     service: Service
 
     @property
     def issuer_url(self) -> str:
-        """The local issuer's address, which has a slash at its end if the provider's has one."""
+        """The local issuer's address, which ends in a slash if the provider's does."""
         return self.service.issuer.url + ("/" if str(self.shape.claims["iss"]).endswith("/") else "")
 
     def token(self, **others: object) -> str:
@@ -89,7 +89,7 @@ class Login:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that takes tokens of a local issuer, and allows more streams in UHD than any token here."""
+    """Yield a service that accepts a local issuer's tokens, and allows more streams in UHD than they do."""
     need_the_tools()
     directory = tmp_path_factory.mktemp("logins")
     with start_emulator(enforce_iam=True) as emulator:
@@ -105,7 +105,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module", params=SHAPES, ids=lambda shape: shape.guide)
 def login(request: pytest.FixtureRequest, service: Service) -> Login:
-    """A login, for whose tokens the service is configured as the guide says."""
+    """Return a login, for whose tokens the service is configured as the guide says."""
     login = Login(request.param, service)
     service.configure(login.issuer_url, guide_settings()[login.shape.guide])
     return login
@@ -131,7 +131,7 @@ def test_a_token_starts_its_users_streams_under_the_limits_in_it(login: Login) -
 
 
 def test_an_issuer_that_differs_in_the_slash_at_its_end_is_refused(login: Login) -> None:
-    """A token is refused whose issuer is right but for that slash."""
+    """A token whose issuer differs only in the slash at its end is refused."""
     ours = login.issuer_url
     other = ours.removesuffix("/") if ours.endswith("/") else f"{ours}/"
     assert login.start(login.token(iss=other), "tv").status_code == 401
@@ -141,7 +141,7 @@ def test_an_issuer_that_differs_in_the_slash_at_its_end_is_refused(login: Login)
     "login", [shape for shape in SHAPES if shape.id_token], indirect=True, ids=lambda shape: shape.guide
 )
 def test_an_id_token_is_refused_where_the_guide_asks_for_access_tokens(login: Login) -> None:
-    """The ID token of the same login, which may have no limit, does not pass."""
+    """The ID token of the same login, which may have no limit, is refused."""
     answer = login.start(login.token(**login.shape.id_token), "tv")
     assert answer.status_code == login.shape.id_token_status, answer.text
     assert "streamCount" not in answer.json()

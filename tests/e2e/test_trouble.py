@@ -1,4 +1,4 @@
-"""An hour of trouble: events, metrics and alarms tell what happened, and whoever is on call is told why."""
+"""An hour of trouble: events, metrics and alarms show what happened, and the person on call learns why."""
 
 import json
 import re
@@ -36,7 +36,7 @@ NOT_IN_THIS_STORY = {"replayed", "replaced", "evicted", "would_refuse"}
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """A stage that is watched, its store one that can fail, and a quarter of an hour in which all is well."""
+    """Yield a watched stage, whose store can fail, after a quarter of an hour in which all is well."""
     need_the_tools()
     with watched_stage(tmp_path_factory.mktemp("trouble")) as stage, httpx.Client(timeout=30) as http:
         story = Story(stage, http, cloudwatch.monitoring(stage))
@@ -47,17 +47,17 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 
 
 def start(user: str, stream: str) -> Call:
-    """A player starts."""
+    """Return a player's start."""
     return Call("/stream/start", user, stream)
 
 
 def a_visit(user: str) -> list[Call]:
-    """Somebody watches, and ends."""
+    """Return the start and the end of a visit."""
     return [start(user, "tv"), Call("/stream/heartbeat", user, "tv"), Call("/stream/end", user, "tv")]
 
 
 def calm(minute: int, *, refused: bool) -> list[Call]:
-    """A household moves in and watches on all of its screens, and a visitor comes and goes.
+    """Return the calls of a household that watches on all of its screens, and of a visitor.
 
     Now and then the household tries one screen more, and is refused.
     """
@@ -77,7 +77,7 @@ def release(story: Story, package_path: Path) -> None:
 
 
 def without_dependencies(package_path: Path, directory: Path) -> Path:
-    """A package that holds the service's own modules alone."""
+    """Return a package that holds the service's own modules alone."""
     broken = directory / "broken.zip"
     with zipfile.ZipFile(package_path) as whole, zipfile.ZipFile(broken, "w") as part:
         for name in whole.namelist():
@@ -88,7 +88,7 @@ def without_dependencies(package_path: Path, directory: Path) -> Path:
 
 @contextmanager
 def asking_for_tokens_of_another_issuer(story: Story) -> Iterator[None]:
-    """Meanwhile each route of players asks for tokens of an issuer that no player has one of."""
+    """Let each route of players require tokens of an issuer whose tokens no player has."""
     apis = story.stage.client("apigatewayv2")
     (api,) = (one["ApiId"] for one in apis.get_apis()["Items"])
     routes = [
@@ -112,19 +112,19 @@ def asking_for_tokens_of_another_issuer(story: Story) -> Iterator[None]:
 
 
 def told(story: Story, field: str) -> set[str]:
-    """What the events of this chapter have in a field, where they have it."""
+    """Return the values of a field in the events of this chapter."""
     return {event[field] for event in story.events if field in event}
 
 
 def check_events(story: Story) -> None:
-    """Every event of this chapter is as docs/events.md says."""
+    """Check that every event of this chapter is as docs/events.md says."""
     assert story.events
     for event in story.events:
         documented.check(event)
 
 
 def recovers(story: Story) -> None:
-    """One more minute in which all is well clears every alarm."""
+    """Check that one more minute in which all is well clears every alarm."""
     story.chapter()
     story.minute(calm(story.minutes, refused=True))
     assert (story.raised, story.in_alarm()) == (set(), set())
@@ -132,7 +132,7 @@ def recovers(story: Story) -> None:
 
 
 def test_while_all_is_well_nobody_is_woken(story: Story) -> None:
-    """A quarter of an hour of households and visitors, a refusal now and then: what is usual."""
+    """A quarter of an hour of households and visitors, with a refusal now and then, raises no alarm."""
     assert (story.raised, story.in_alarm()) == (set(), set())
     assert set(story.states.values()) == {"OK"}
     assert told(story, "outcome") == CALM_OUTCOMES
@@ -140,7 +140,7 @@ def test_while_all_is_well_nobody_is_woken(story: Story) -> None:
 
 
 def test_players_that_crash(story: Story) -> None:
-    """A release ends none of its streams: when a screen comes back, it takes the place of the dead ones."""
+    """A release ends no stream: a screen that comes back takes the place of the expired ones."""
     story.chapter()
     for minute in range(CALM_MINUTES):
         story.lapse(f"home-{minute}")
@@ -153,7 +153,7 @@ def test_players_that_crash(story: Story) -> None:
 
 
 def test_a_store_that_fails(story: Story) -> None:
-    """DynamoDB is slow, and answers with errors of its own: starts and heartbeats go through uncounted."""
+    """While DynamoDB is slow and fails, starts and heartbeats go through uncounted."""
     story.chapter()
     story.stage.store.trouble, story.stage.store.seconds = "failing", 0.6
     for _ in range(5):
@@ -168,7 +168,7 @@ def test_a_store_that_fails(story: Story) -> None:
 
 
 def test_a_store_that_throttles(story: Story) -> None:
-    """Nobody is let through uncounted: whoever causes it would buy itself in."""
+    """While DynamoDB throttles, no start is admitted uncounted, because a caller could cause that."""
     story.chapter()
     story.stage.store.trouble = "throttled"
     for _ in range(3):
@@ -181,7 +181,7 @@ def test_a_store_that_throttles(story: Story) -> None:
 
 
 def test_a_bad_deployment(story: Story, tmp_path: Path) -> None:
-    """A package lacks what it depends on: no start gets as far as an event, until it is rolled back."""
+    """Without its dependencies no start reaches an event, until the package is rolled back."""
     story.chapter()
     release(story, without_dependencies(story.stage.package, tmp_path))
     for _ in range(3):
@@ -194,7 +194,7 @@ def test_a_bad_deployment(story: Story, tmp_path: Path) -> None:
 
 
 def test_an_issuer_that_changed(story: Story) -> None:
-    """Every token is another issuer's: nobody gets as far as a function, and only the access log tells."""
+    """With another issuer no caller reaches a function, and only the access log shows it."""
     story.chapter()
     with asking_for_tokens_of_another_issuer(story):
         for _ in range(3):
@@ -208,7 +208,7 @@ def test_an_issuer_that_changed(story: Story) -> None:
 
 
 def test_an_audience_that_outgrew_the_rate(story: Story) -> None:
-    """API Gateway admits no more than its rate: the rest never reach a function."""
+    """API Gateway admits no more than its rate, and the rest never reach a function."""
     story.chapter()
     visits = 4 * a_visit("visitor")
     story.admits = len(visits)
@@ -222,7 +222,7 @@ def test_an_audience_that_outgrew_the_rate(story: Story) -> None:
 
 
 def test_a_start_above_the_token_bound_is_not_a_throttled_one(story: Story) -> None:
-    """A function answers 429 too; only where none was invoked was the request above the rate."""
+    """A 429 counts as throttled only if no function was invoked: a function answers 429 too."""
     by_a_function = story.monitoring.line(apiId="a", status="429", integrationStatus="200")
     by_the_gateway = story.monitoring.line(apiId="a", status="429")
     assert [one.count(by_a_function) for one in story.monitoring.filters] == [None, None]
@@ -230,7 +230,7 @@ def test_a_start_above_the_token_bound_is_not_a_throttled_one(story: Story) -> N
 
 
 def test_an_account_without_concurrency(story: Story) -> None:
-    """Lambda turns starts away where the account has no instances left for them."""
+    """Lambda turns starts away if the account has no instances left for them."""
     story.chapter()
     story.stage.store.seconds = 0.3  # so that they meet
     for minute in range(2):
@@ -243,7 +243,7 @@ def test_an_account_without_concurrency(story: Story) -> None:
 
 
 def test_an_account_that_is_shared_far_and_wide(story: Story) -> None:
-    """Many screens race for each slot that it gives back, and the log shows one user above all."""
+    """Many screens race for each slot that is given back, and the log shows one user above all."""
     story.chapter()
     story.stage.store.seconds = 0.05  # so that they meet
     story.minute([start(ABUSER, screen) for screen in SCREENS])
@@ -259,7 +259,7 @@ def test_an_account_that_is_shared_far_and_wide(story: Story) -> None:
 
 
 def test_whoever_is_on_call_was_told_of_each(story: Story) -> None:
-    """Once for each time that an alarm went off, and every alarm did; each says where the runbook goes on."""
+    """The pager got one message each time an alarm went off, with its runbook section; every alarm did."""
     assert story.paged() == story.woken
     assert story.woken.keys() == {story.short(alarm.name) for alarm in story.monitoring.alarms}
     for alarm in story.monitoring.alarms:
@@ -267,7 +267,7 @@ def test_whoever_is_on_call_was_told_of_each(story: Story) -> None:
 
 
 def test_the_dashboard_reads_from_top_to_bottom(story: Story) -> None:
-    """Five questions, each with its graphs side by side; of the service's own metrics all were made."""
+    """The dashboard has five questions, each with its graphs side by side; all service metrics exist."""
     by_operator = [
         Call("/operator/streams", "operated", "", method) for method in ("GET", "DELETE", "DELETE")
     ]
@@ -295,7 +295,7 @@ def test_the_dashboard_reads_from_top_to_bottom(story: Story) -> None:
 
 @pytest.mark.parametrize("target", ["logs", "logs FN=start", "logs FN=end", "logs-end"])
 def test_logs_suit_whoever_looks(story: Story, target: str) -> None:
-    """A terminal gets colours, and no JSON; a pipe gets an object of JSON per line, and no colour."""
+    """A terminal gets colours and no JSON; a pipe gets one JSON object per line and no colours."""
     command = f"make {target} STAGE={story.stage.stage}"
     piped = [json.loads(line) for line in story.stage.shell(command).splitlines()]
     assert not any(is_of_an_invocation(line.get("message", "")) for line in piped)
@@ -311,7 +311,7 @@ def test_logs_suit_whoever_looks(story: Story, target: str) -> None:
 
 
 def test_lambdas_own_lines_are_shown_on_demand(story: Story) -> None:
-    """With ALL=1, as objects of JSON too: in the midst of the events."""
+    """With ALL=1 Lambda's lines are shown among the events, as objects of JSON too."""
     piped = story.stage.shell(f"make logs FN=end ALL=1 STAGE={story.stage.stage}").splitlines()
     lines = [json.loads(line) for line in piped]
     (kinds,) = {frozenset(line) for line in lines if "outcome" not in line}
@@ -321,7 +321,7 @@ def test_lambdas_own_lines_are_shown_on_demand(story: Story) -> None:
 
 
 def test_each_command_of_the_runbook(story: Story) -> None:
-    """In the runbook's order, where the trouble has not called for it before: each does what it should."""
+    """Each command of the runbook does what it should, in the runbook's order."""
     story.minute([start("crashed", "tv"), *(start("reader", screen) for screen in SCREENS)])
     story.lapse("crashed")
     wanted = runbook.commands(story.stage, "reader", SCREENS[0])

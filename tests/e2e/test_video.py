@@ -1,4 +1,4 @@
-"""The video of the page that `make run` serves: it plays for as long as the edge hands it out."""
+"""The video of the page that `make run` serves: it plays for as long as the edge serves it."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -26,13 +26,13 @@ TOKEN_HEADER: Final = "cta-common-access-token"
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[LocalService]:
-    """A service with short leases."""
+    """Return a service with short leases."""
     with LocalService(SETTINGS) as service:
         yield service
 
 
 def test_three_screens_play_the_video_and_the_fourth_gets_none(page: Page) -> None:
-    """Also when it does not care for its refusal: nothing is handed out without a token."""
+    """A fourth screen that ignores its refusal gets no video, because it has no token."""
     answered: list[tuple[bool, int]] = []
     page.on(
         "response",
@@ -52,7 +52,7 @@ def test_three_screens_play_the_video_and_the_fourth_gets_none(page: Page) -> No
 
 
 def test_a_screen_whose_calls_are_blocked_stops_with_its_lease(page: Page) -> None:
-    """As under an ad blocker; another screen can take its slot, and its film goes on when its calls do."""
+    """With blocked calls, as under an ad blocker, a screen stops with its lease, and resumes later."""
     press(page, "Play", "Television")
     press(page, "Play", "Laptop")
     wait_for_film(page, "Television")
@@ -69,7 +69,7 @@ def test_a_screen_whose_calls_are_blocked_stops_with_its_lease(page: Page) -> No
 
 
 def test_a_screen_that_the_edge_refused_goes_on_with_its_next_token(page: Page) -> None:
-    """A tab that was frozen comes back with a token that has expired, and its heartbeat brings another."""
+    """A frozen tab with an expired token continues after its next heartbeat, which brings another token."""
     press(page, "Play", "Laptop")
     wait_for_film(page, "Laptop")
     page.route(
@@ -82,7 +82,7 @@ def test_a_screen_that_the_edge_refused_goes_on_with_its_next_token(page: Page) 
 
 
 def test_an_evicted_screen_stops(page: Page) -> None:
-    """At once when it learns it, which is the next heartbeat."""
+    """An evicted screen stops as soon as it learns that, by its next heartbeat."""
     start_all(page)
     wait_for_film(page, "Television")
     page.get_by_role("button", name="Take over from Television: Phone").click()
@@ -92,7 +92,7 @@ def test_an_evicted_screen_stops(page: Page) -> None:
 
 
 def test_an_evicted_screen_that_does_not_learn_it_stops_within_a_lease(page: Page) -> None:
-    """Its calls are blocked when another screen takes its slot, so its lease is all that stops it."""
+    """A screen that was evicted while its calls are blocked stops with its lease."""
     start_all(page)
     wait_for_film(page, "Television")
     press(page, "Block calls", "Television")
@@ -105,7 +105,7 @@ def test_an_evicted_screen_that_does_not_learn_it_stops_within_a_lease(page: Pag
 
 
 def test_an_evicted_screen_that_does_not_care_stops_within_a_lease(page: Page) -> None:
-    """It goes on with its last token, for as long as the edge takes that."""
+    """An evicted screen that ignores the answer plays on only while the edge accepts its last token."""
     start_all(page)
     page.get_by_role("button", name="Take over from Television: Phone").click()
     expect(screen(page, "Television")).to_contain_text("Stopped")
@@ -117,7 +117,7 @@ def test_an_evicted_screen_that_does_not_care_stops_within_a_lease(page: Page) -
 
 
 def test_without_tokens_only_an_obedient_screen_stops(browser: Browser, user_id: str) -> None:
-    """The open video of PLAYBACK_KEY=off shows what tokens are for."""
+    """Without tokens a screen that ignores the answers plays on, as with PLAYBACK_KEY=off."""
     with LocalService(SETTINGS | {"PLAYBACK_KEY": "off"}) as service:
         page = browser.new_page()
         page.goto(f"{service.url}/?user={user_id}")
@@ -132,7 +132,7 @@ def test_without_tokens_only_an_obedient_screen_stops(browser: Browser, user_id:
 def test_without_a_player_of_hls_the_page_says_so(
     browser: Browser, service: LocalService, user_id: str
 ) -> None:
-    """Where npm is missing all else works, and nothing is offered that needs the video."""
+    """Without npm everything else works, and the page offers nothing that needs the video."""
     page = browser.new_page()
     page.route("**/hls.js/**", lambda route: route.abort())
     page.goto(f"{service.url}/?user={user_id}")
@@ -145,14 +145,14 @@ def test_without_a_player_of_hls_the_page_says_so(
 
 
 def stream_names(page: Page) -> list[str]:
-    """The names of the leases in the item that the page shows."""
+    """Return the names of the leases in the item that the page shows."""
     rows = page.get_by_role("rowheader", name="stream#")
     expect(rows.first).to_be_visible()
     return rows.all_inner_texts()
 
 
 def test_a_screen_keeps_its_name_over_plays_and_reloads(page: Page) -> None:
-    """However often it starts, it is one stream, and has one of the names that may have tokens."""
+    """However often a screen starts, it is one stream, under one name that may have a token."""
     names = set()
     for _ in range(4):
         press(page, "Play", "Laptop")
@@ -169,7 +169,7 @@ def test_a_screen_keeps_its_name_over_plays_and_reloads(page: Page) -> None:
 def test_a_reloaded_page_is_not_ended_by_the_farewell_of_the_one_before(
     page: Page, service: LocalService
 ) -> None:
-    """It may come late: it carries the `play` of its own page."""
+    """The old page's late end does not stop the reloaded page, because it carries its own `play`."""
     press(page, "Play", "Laptop")
     expect(screen(page, "Laptop")).to_contain_text("Playing")
     with page.expect_request("**/stream/end") as farewell:
@@ -184,7 +184,7 @@ def test_a_reloaded_page_is_not_ended_by_the_farewell_of_the_one_before(
 
 
 def test_a_duplicated_tab_is_a_screen_of_its_own(page: Page) -> None:
-    """It copies what the tab's session stores, and must not share a slot by that."""
+    """A duplicated tab copies the session's storage, but does not share the slot."""
     page.reload()  # a name is stored when the page goes
     press(page, "Play", "Laptop")
     slots_taken(page, 1)

@@ -1,4 +1,4 @@
-// What the JavaScript runtime 2.0 of CloudFront Functions documents, as far as the edge's function may use it.
+// The documented features of CloudFront Functions' JavaScript runtime 2.0 that the edge's function may use.
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-javascript-runtime-20.html
 
 import { parse } from 'acorn';
@@ -67,7 +67,7 @@ function* walk(node, parent) {
   }
 }
 
-/** Returns what a node declares; patterns are no identifiers, and their nodes are not among those above. */
+/** Returns what a node declares; patterns are not identifiers, and their nodes are not among those above. */
 function names(node) {
   switch (node.type) {
     case 'ImportDeclaration':

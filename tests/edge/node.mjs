@@ -1,5 +1,5 @@
 // Runs edge/viewer-request.js, the very file, in Node: `node node.mjs cases.json` prints one verdict a line.
-// The file holds {"config": {…}, "requests": [{…}]}, requests as CloudFront gives them.
+// The file holds {"config": {…}, "requests": [{…}]}, requests as CloudFront passes them.
 
 import { readFileSync } from 'node:fs';
 import vm from 'node:vm';

@@ -1,4 +1,4 @@
-"""Every verifier says the same of one table of tokens: the edge in two engines, our own, and the recipes."""
+"""Every verifier decides one table of tokens alike: the edge in two engines, our own, and the recipes."""
 
 import json
 import os
@@ -39,12 +39,12 @@ DIFFERS: Final[Mapping[str, set[str]]] = {
         "a prefix and a suffix",
     },
 }
-"""Where a library opens what the edge does not, or the reverse: the last table of docs/edge.md."""
+"""Tokens that a library accepts and the edge does not, or the reverse: the last table of docs/edge.md."""
 
 
 @pytest.fixture(scope="module")
 def rows() -> Mapping[str, Row]:
-    """The table, as of now: the libraries go by the machine's clock."""
+    """Return the table, as of now: the libraries use the machine's clock."""
     return table(int(time.time()))
 
 
@@ -59,7 +59,7 @@ def npm(*arguments: str, **run: Any) -> str:
 
 
 def recipe(language: str, contains: str) -> str:
-    """The one block of docs/edge.md in this language that has this in it."""
+    """Return the one block of docs/edge.md in this language that contains this text."""
     text = (ROOT / "docs" / "edge.md").read_text(encoding="utf-8")
     blocks = re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     (block,) = (block for block in blocks if contains in block)
@@ -67,13 +67,13 @@ def recipe(language: str, contains: str) -> str:
 
 
 def test_the_function_is_written_in_what_the_runtime_documents() -> None:
-    """Its syntax tree has nothing else in it, it is small, and the check notices what is absent."""
+    """The function is small, its syntax tree has documented features alone, and the check finds others."""
     npm("--test", "documented.test.mjs")
 
 
 @pytest.fixture(scope="module")
 def in_node(rows: Mapping[str, Row], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """What the function says in Node."""
+    """Return what the function answers in Node."""
     requests = [
         {
             "method": "GET",
@@ -91,19 +91,19 @@ def in_node(rows: Mapping[str, Row], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def in_v8() -> Edge:
-    """The function in V8."""
+    """Return the function in V8."""
     return Edge(CONFIG)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_edge_in_node(name: str, rows: Mapping[str, Row], in_node: Mapping[str, str]) -> None:
-    """Node runs the very file, and it says what the table says."""
+    """Node, which runs the very file, decides as the table says."""
     assert in_node[name] == rows[name].verdict
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_edge_in_v8(name: str, rows: Mapping[str, Row], in_v8: Edge) -> None:
-    """So does V8 alone, as `make run` has it."""
+    """V8 alone, as `make run` has it, decides as the table says."""
     assert said_by(in_v8, rows[name].path, rows[name].token) == rows[name].verdict
 
 
@@ -115,12 +115,12 @@ def said_by(edge: Edge, path: str, token: str) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_our_own_verification(name: str, rows: Mapping[str, Row]) -> None:
-    """Ours goes by the edge's rules; path and groups are its caller's to compare."""
+    """Our own verification follows the edge's rules; its caller compares path and groups."""
     assert ours(rows[name]) == rows[name].verdict
 
 
 def ours(row: Row) -> str:
-    """Return what `verify` says, with the path and its groups compared."""
+    """Return the result of `verify`, with the path and its groups compared."""
     try:
         claims = verify(row.token, KEYS, time.time())
     except TokenExpired:
@@ -133,7 +133,7 @@ def ours(row: Row) -> str:
 
 @pytest.fixture(scope="module")
 def may_play() -> Callable[[str, str], bool]:
-    """The recipe for Python, as it stands."""
+    """Return the recipe for Python, unchanged."""
     names: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLAYBACK_KEY", PLAYBACK_KEY)
@@ -146,14 +146,14 @@ def may_play() -> Callable[[str, str], bool]:
 def test_the_recipe_for_python(
     name: str, rows: Mapping[str, Row], may_play: Callable[[str, str], bool]
 ) -> None:
-    """An origin in Python lets through what the edge does, but for what the page tells."""
+    """An origin in Python admits the same tokens as the edge, except where the page says otherwise."""
     row = rows[name]
     assert may_play(row.token, row.path) is (row.verdict == GOOD) ^ (name in DIFFERS["cwt"])
 
 
 @pytest.fixture(scope="module")
 def recipe_in_node(rows: Mapping[str, Row]) -> Mapping[str, bool]:
-    """What the recipe for Node says, as it stands."""
+    """Return the answers of the recipe for Node, unchanged."""
     # The library leaves a promise of its own unhandled where an expiry is text; a server would log it.
     script = f"""
 {recipe("js", "mayPlay")}
@@ -169,7 +169,7 @@ console.log(JSON.stringify(await Promise.all(rows.map(([token, path]) => mayPlay
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_recipe_for_node(name: str, rows: Mapping[str, Row], recipe_in_node: Mapping[str, bool]) -> None:
-    """An origin in Node lets through what the edge does, but for what the page tells."""
+    """An origin in Node admits the same tokens as the edge, except where the page says otherwise."""
     assert recipe_in_node[name] is (rows[name].verdict == GOOD) ^ (name in DIFFERS["@eyevinn/cat"])
 
 

@@ -1,4 +1,4 @@
-"""What the edge's function lets through and what not, run as it stands, beside a stand-in for CloudFront."""
+"""Decisions of the edge's function, run unchanged beside a stand-in for CloudFront."""
 
 import json
 from collections.abc import Mapping
@@ -22,26 +22,26 @@ HEADER: Final = "cta-common-access-token"
 
 
 def config(mode: str = "enforce", *keys: PlaybackKey, **more: Any) -> dict[str, Any]:
-    """The KeyValueStore's value."""
+    """Return the KeyValueStore's value."""
     return {"mode": mode, "keys": {key.kid: key_text(key) for key in keys or (KEY,)}, **more}
 
 
 @pytest.fixture(scope="module")
 def engine() -> Edge:
-    """The function, loaded once."""
+    """Return the function, loaded once."""
     return Edge(None, clock=lambda: NOW)
 
 
 @pytest.fixture
 def edge(engine: Edge) -> Edge:
-    """The function under a configuration that enforces."""
+    """Return the function under a configuration that enforces."""
     engine.config = config()
     engine.log.clear()
     return engine
 
 
 def reason(outcome: Passed | Refused) -> str:
-    """Why it was refused; a request that passes says so."""
+    """Return why a request was refused; one that passes has the reason `good`."""
     return outcome.headers["x-playback"] if isinstance(outcome, Refused) else "passed"
 
 
@@ -57,7 +57,7 @@ def reason(outcome: Passed | Refused) -> str:
     ],
 )
 def test_a_good_token_opens_wherever_it_stands(edge: Edge, query: Any, headers: Any, cookies: Any) -> None:
-    """In the query, the header or a cookie, and beside stale ones, which a player may send along."""
+    """A good token opens in the query, the header or a cookie, also beside stale ones from the player."""
     assert reason(edge.handle("GET", "/a.ts", query, headers, cookies)) == "passed"
     assert edge.log == []
 
@@ -79,19 +79,19 @@ def test_a_good_token_opens_wherever_it_stands(edge: Edge, query: Any, headers: 
     ],
 )
 def test_a_refusal_says_why(edge: Edge, tokens: list[str], said: str) -> None:
-    """The token that came furthest explains it, so that a player knows whether a fresh one would help."""
+    """The token that got furthest gives the reason, so that a player knows whether a fresh one would help."""
     assert reason(edge.handle("GET", "/a.ts", {"CAT": tokens} if tokens else {})) == said
     assert edge.log == [f"playback={said} mode=enforce"]
 
 
 def test_a_token_is_refused_from_its_expiry_on(edge: Edge) -> None:
-    """There is no leeway, not of a second."""
+    """A token is refused from its expiry on, without a second of leeway."""
     for exp, said in ((NOW + 1, "passed"), (NOW, "expired"), (NOW + 0.001, "passed")):
         assert reason(edge.handle("GET", "/a.ts", {"CAT": signed({**CLAIMS, 4: exp})})) == said
 
 
 def test_a_refusal_is_not_kept_and_may_be_read_by_a_page(edge: Edge) -> None:
-    """A cache that kept it would refuse the next token too, and hls.js reads only what is exposed."""
+    """A refusal is not cached, so the next token works, and exposes what hls.js reads."""
     refused = edge.handle("GET", "/a.ts")
     assert isinstance(refused, Refused)
     assert refused.status == 403
@@ -114,7 +114,7 @@ def test_a_refusal_is_not_kept_and_may_be_read_by_a_page(edge: Edge) -> None:
 @pytest.mark.parametrize("token", [GOOD, EXPIRED])
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
 def test_tokens_never_reach_cache_or_origin(edge: Edge, mode: str, token: str, method: str) -> None:
-    """They are taken out in every mode, and all else stays as it is, or each token would be a cache entry."""
+    """In every mode tokens are removed and all else is kept, or each token would be a cache entry."""
     edge.config = config(mode)
     passed = edge.handle(
         method,
@@ -132,7 +132,7 @@ def test_tokens_never_reach_cache_or_origin(edge: Edge, mode: str, token: str, m
 
 
 def test_off_checks_nothing_and_log_refuses_nothing(edge: Edge) -> None:
-    """A roll-out sees in the log what `enforce` would refuse, before it does."""
+    """`off` checks nothing, and `log` logs what `enforce` would refuse, for a roll-out."""
     edge.config = config("log")
     assert reason(edge.handle("GET", "/a.ts", {"CAT": EXPIRED})) == "passed"
     assert edge.log == ["playback=expired mode=log"]
@@ -143,7 +143,7 @@ def test_off_checks_nothing_and_log_refuses_nothing(edge: Edge) -> None:
 
 
 def test_a_preflight_passes(edge: Edge) -> None:
-    """A browser sends it without the token: the bucket's CORS rules answer it."""
+    """A preflight, which has no token, passes: the bucket's CORS rules answer it."""
     assert reason(edge.handle("OPTIONS", "/a.ts", headers={"origin": "https://tv.example"})) == "passed"
     assert reason(edge.handle("HEAD", "/a.ts")) == "missing"
 
@@ -178,7 +178,7 @@ SHORT: Final = base64url(KEY.secret[:31])
 def test_an_unreadable_configuration_is_closed(
     edge: Edge, unreadable: Mapping[str, Any] | str | None
 ) -> None:
-    """Nothing passes but a preflight, whatever mode was meant; and the log quotes nothing of it."""
+    """With an unreadable configuration only a preflight passes, and the log quotes nothing of it."""
     edge.config = unreadable
     assert reason(edge.handle("GET", "/a.ts", {"CAT": GOOD})) == "invalid"
     assert edge.log == ["playback config is unreadable", "playback=invalid mode=enforce"]
@@ -224,7 +224,7 @@ AMBIGUOUS: Final = [
 
 @pytest.mark.parametrize("path", AMBIGUOUS)
 def test_a_path_that_an_origin_may_read_otherwise_is_refused(edge: Edge, path: str) -> None:
-    """Whatever the token opens: what is compared must be what the origin serves."""
+    """An ambiguous path is refused whatever the token opens, so the compared path is the served one."""
     for token in (FILMS, GOOD):
         assert reason(edge.handle("GET", path, {"CAT": token})) == "path"
 
@@ -246,7 +246,7 @@ def test_a_path_that_an_origin_may_read_otherwise_is_refused(edge: Edge, path: s
     ],
 )
 def test_a_path_is_compared_as_the_origin_reads_it(edge: Edge, path: str, said: str) -> None:
-    """Decoded, from its beginning, and whole segments only."""
+    """A path is compared decoded, from its beginning, and by whole segments."""
     assert reason(edge.handle("GET", path, {"CAT": FILMS})) == said
     assert reason(edge.handle("GET", path, {"CAT": GOOD})) == "passed"
 
@@ -269,27 +269,27 @@ def test_a_path_is_compared_as_the_origin_reads_it(edge: Edge, path: str, said: 
 def test_a_path_of_a_group_needs_the_group_in_the_token(
     edge: Edge, groups: Any, path: str, said: str
 ) -> None:
-    """A player that left its group out of the start gets nothing that the group is for."""
+    """A token without a group opens nothing that requires the group."""
     edge.config = config(paths={"/uhd/": "uhd", "/far/": "away"})
     claims = CLAIMS if groups is None else {**CLAIMS, -65537: groups}
     assert reason(edge.handle("GET", path, {"CAT": signed(claims)})) == said
 
 
 def test_many_tokens_cost_no_more_than_a_few(edge: Edge) -> None:
-    """Each costs an HMAC for each key, and a function has a limit of time: the seventh is not looked at."""
+    """A seventh token is not checked, because each costs an HMAC per key and a function's time is limited."""
     assert reason(edge.handle("GET", "/a.ts", {"CAT": [FOREIGN] * 5 + [GOOD]})) == "passed"
     assert reason(edge.handle("GET", "/a.ts", {"CAT": [FOREIGN] * 6 + [GOOD]})) == "invalid"
 
 
 def test_no_line_of_the_log_holds_a_token_or_a_path(edge: Edge) -> None:
-    """Whoever reads the log could play with one, and the path is what somebody watches."""
+    """The log has neither a token, which would open the video, nor a path, which shows what is watched."""
     for token in (EXPIRED, FOREIGN, GOOD):
         edge.handle("GET", f"/secret/{token}/../x", {"CAT": token}, {HEADER: token})
     assert edge.log == ["playback=path mode=enforce"] * 3
 
 
 def test_the_largest_configuration_fits_the_store(edge: Edge) -> None:
-    """A value holds 1 KB: three keys with the longest names and about 26 paths."""
+    """A value of 1 KB holds three keys with the longest names and about 26 paths."""
     keys = [PlaybackKey(str(number) * 16, KEY.secret) for number in range(3)]
     full = config("enforce", *keys, paths={f"/path-{number:02}/": "uhd" for number in range(26)})
     assert len(json.dumps(full, separators=(",", ":"))) <= 1024

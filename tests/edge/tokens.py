@@ -1,4 +1,4 @@
-"""One table of tokens, and what every verifier must say of each."""
+"""One table of tokens, and the required decision of every verifier."""
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -14,20 +14,20 @@ KEY: Final = PlaybackKey("2026-07-18-b_key", bytes(range(32)))
 OLD_KEY: Final = PlaybackKey("2026-a", bytes(range(32, 64)))
 FOREIGN_KEY: Final = PlaybackKey(KEY.kid, bytes(range(64, 96)))
 KEYS: Final = (KEY, OLD_KEY)
-"""Those that every verifier knows, in the middle of a rotation."""
+"""The keys that every verifier knows, in the middle of a rotation."""
 
 GOOD, INVALID, EXPIRED, PATH = "good", "invalid", "expired", "path"
 LEASE: Final = 300
 VIDEO: Final = "/films/7/segment-1.ts"
 PATHS: Final = {"/uhd/": "uhd"}
-"""The group that every verifier asks for below a path."""
+"""The group that every verifier requires below a path."""
 
 UHD: Final = "/uhd/7/segment-1.ts"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A token, and what is said of it when this path is asked for."""
+    """A token, and the decision when this path is requested with it."""
 
     token: str
     verdict: str
@@ -35,31 +35,31 @@ class Row:
 
 
 def base64url(content: bytes) -> str:
-    """In base64url without padding."""
+    """Return bytes in base64url without padding."""
     return urlsafe_b64encode(content).decode().rstrip("=")
 
 
 def key_text(key: PlaybackKey) -> str:
-    """The secret as the KeyValueStore has it."""
+    """Return the secret as the KeyValueStore has it."""
     return base64url(key.secret)
 
 
 def structure(token: str) -> Any:
-    """The token's outer tag, and what is in it."""
+    """Return the token's outer tag, and its content."""
     return loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
 
 
 def signed(
     claims: Any, key: PlaybackKey = KEY, algorithm: int = 5, digest: str = "sha256", size: int = 32
 ) -> str:
-    """A token with any claims, signed in any way."""
+    """Return a token with any claims, signed in any way."""
     protected, payload = dumps({1: algorithm}), dumps(claims)
     tag = hmac.digest(key.secret, dumps(["MAC0", protected, b"", payload]), digest)[:size]
     return base64url(dumps(CBORTag(61, CBORTag(17, [protected, {4: key.kid.encode()}, payload, tag]))))
 
 
 def table(now: int) -> dict[str, Row]:
-    """The rows by their names."""
+    """Return the rows by their names."""
     mint = TokenMint(KEYS)
     exp = now + LEASE
     good = mint.mint("viewer-1", "tv-1", exp, now)

@@ -1,4 +1,4 @@
-"""Many at once, over stores that are really atomic: never one too many, never one too few."""
+"""Many calls at once, over stores that are really atomic: never one stream too many, never one too few."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ THREADS = 32
 
 
 def race(calls: list[Callable[[], object]]) -> Counter[str]:
-    """Make all calls at the same moment; how many succeeded, and how many failed with which error."""
+    """Make all calls at the same moment; return how many succeeded, and how many failed with which error."""
     results: Counter[str] = Counter()
     lock = threading.Lock()
     barrier = threading.Barrier(len(calls))
@@ -44,7 +44,7 @@ def race(calls: list[Callable[[], object]]) -> Counter[str]:
 
 @pytest.fixture
 def limiter(atomic_client: Any) -> StreamLimiter:
-    """A limiter of three streams."""
+    """Return a limiter of three streams."""
     return StreamLimiter(repository_over(atomic_client), FakeClock(time.time()), Policy())
 
 
@@ -53,7 +53,7 @@ def limiter(atomic_client: Any) -> StreamLimiter:
 def test_of_32_starts_at_once_exactly_three_are_admitted(
     limiter: StreamLimiter, user_id: str, trial: int, *, named: bool
 ) -> None:
-    """Every time, for streams with and without names."""
+    """Every time three of the starts are admitted, for streams with and without names."""
 
     def start(n: int) -> Callable[[], object]:
         if named:
@@ -67,7 +67,7 @@ def test_of_32_starts_at_once_exactly_three_are_admitted(
 
 
 def test_of_32_ends_at_once_exactly_three_find_a_stream(limiter: StreamLimiter, user_id: str) -> None:
-    """The count stops at zero."""
+    """Three of the ends find a stream, and the count stops at zero."""
     for n in range(3):
         limiter.start(StartAnonymous(user_id, f"start-{n}", 3))
 
@@ -78,7 +78,7 @@ def test_of_32_ends_at_once_exactly_three_find_a_stream(limiter: StreamLimiter, 
 
 
 def test_the_same_start_from_32_threads_takes_one_slot(limiter: StreamLimiter, user_id: str) -> None:
-    """A storm of one player's repeats: all are answered 200, and one slot is taken."""
+    """All repeats of one player's start are answered 200, and one slot is taken."""
     start = StartNamed(user_id, "tv", 3)
     assert race([lambda: limiter.start(start)] * THREADS) == {"done": THREADS}
     live = limiter.list_streams(ListStreams(user_id, 3)).live

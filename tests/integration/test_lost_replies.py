@@ -1,4 +1,4 @@
-"""What the store did and what we heard of it may differ: nothing is counted twice, and nothing is lost."""
+"""Lost requests and replies: no call is counted twice, and no effect is lost."""
 
 import time
 from collections.abc import Callable
@@ -42,38 +42,38 @@ class Unreliable:
         self.wire = Wire(client)
 
     def count(self) -> int:
-        """How many streams are live."""
+        """Return how many streams are live."""
         live = self.limiter.list_streams(ListStreams(self.user_id, 3)).live
         assert live is not None
         return live.count
 
     def start(self, key: str) -> StartAnonymous:
-        """An anonymous start."""
+        """Make an anonymous start."""
         return StartAnonymous(self.user_id, key, 3)
 
 
 @pytest.fixture
 def unreliable(atomic_client: Any, user_id: str) -> Unreliable:
-    """One user behind an unreliable wire."""
+    """Return one user behind an unreliable wire."""
     return Unreliable(atomic_client, user_id)
 
 
 @pytest.fixture(params=list(FAULTS.values()), ids=list(FAULTS))
 def fault(request: pytest.FixtureRequest) -> Fault:
-    """Each way in which a request can go wrong."""
+    """Return each way in which a request can go wrong."""
     chosen: Fault = request.param
     return chosen
 
 
 def test_a_start_counts_once(unreliable: Unreliable, fault: Fault) -> None:
-    """Whatever becomes of its first try, an anonymous start takes one slot and is answered 200."""
+    """An anonymous start takes one slot and is answered 200, whatever happens to its first attempt."""
     unreliable.wire.break_next(fault)
     assert isinstance(unreliable.limiter.start(unreliable.start("one")), Answer)
     assert unreliable.count() == 1
 
 
 def test_an_end_counts_once(unreliable: Unreliable, fault: Fault) -> None:
-    """Whatever becomes of its first try, an anonymous end gives one slot back, the last one too."""
+    """An anonymous end gives one slot back, the last one too, whatever happens to its first attempt."""
     for key in ("one", "two"):
         unreliable.limiter.start(unreliable.start(key))
     for left, key in ((1, "three"), (0, "four")):
@@ -83,7 +83,7 @@ def test_an_end_counts_once(unreliable: Unreliable, fault: Fault) -> None:
 
 
 def test_named_calls_count_once(unreliable: Unreliable, fault: Fault) -> None:
-    """Whatever becomes of its first try, each named call has its effect once."""
+    """Each named call takes effect once, whatever happens to its first attempt."""
     limiter, user_id, wire = unreliable.limiter, unreliable.user_id, unreliable.wire
     wire.break_next(fault)
     assert limiter.start(StartNamed(user_id, "a", 3)).lease is not None
@@ -99,7 +99,7 @@ def test_named_calls_count_once(unreliable: Unreliable, fault: Fault) -> None:
 
 
 def test_a_repeat_is_recognised_when_others_came_between(unreliable: Unreliable) -> None:
-    """A start whose reply was lost, while the same user started and ended other streams."""
+    """A start whose reply was lost is recognised after the same user's other starts and ends."""
     limiter = unreliable.limiter
 
     def others() -> None:
@@ -123,7 +123,7 @@ def test_an_end_is_recognised_when_a_start_came_between(unreliable: Unreliable) 
 
 @pytest.mark.parametrize("last_slot", [False, True])
 def test_the_last_slot_is_granted_when_its_reply_is_lost(unreliable: Unreliable, *, last_slot: bool) -> None:
-    """No phantom refusal: the repeat of the start that took the last slot is a 200."""
+    """The repeat of the start that took the last slot is a 200, not a refusal."""
     for n in range(2 if last_slot else 1):
         unreliable.limiter.start(unreliable.start(f"before-{n}"))
     unreliable.wire.break_next(lost_after, lost_before)
@@ -134,7 +134,7 @@ def test_the_last_slot_is_granted_when_its_reply_is_lost(unreliable: Unreliable,
 def test_a_store_that_stays_away_is_told_and_leaves_a_state_that_the_next_try_mends(
     unreliable: Unreliable, call: str
 ) -> None:
-    """All tries lost after they were applied: an error, and the same request later finds its effect."""
+    """If all attempts' replies are lost, an error is raised, and the same request later finds its effect."""
     unreliable.limiter.start(unreliable.start("one"))
     requests: dict[str, Callable[[], object]] = {
         "start": lambda: unreliable.limiter.start(unreliable.start("two")),
@@ -148,7 +148,7 @@ def test_a_store_that_stays_away_is_told_and_leaves_a_state_that_the_next_try_me
 
 
 def test_a_refused_permission_is_not_repeated(unreliable: Unreliable) -> None:
-    """What cannot pass by itself is told at once."""
+    """A denied permission is reported at once, because no repeat can help."""
     unreliable.wire.break_next(access_denied)
     with pytest.raises(StoreError):
         unreliable.limiter.start(unreliable.start("one"))

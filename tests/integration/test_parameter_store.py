@@ -1,4 +1,4 @@
-"""The key of the logs' hash out of a parameter, by either client, over a real Parameter Store."""
+"""The key of the logs' hash from a parameter, by either client, over a real Parameter Store."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ Output = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def name(localstack: localstack_client.session.Session, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A parameter that holds a key, encrypted; the environment says where it is asked for."""
+    """Yield a parameter that holds an encrypted key; the environment has the store's address."""
     ssm = localstack.client("ssm")
     ssm.put_parameter(Name=NAME, Value="pepper", Type="SecureString", Overwrite=True)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", ssm.meta.endpoint_url)
@@ -32,18 +32,18 @@ def name(localstack: localstack_client.session.Session, monkeypatch: pytest.Monk
 
 @pytest.fixture(params=CLIENTS)
 def ssm(request: pytest.FixtureRequest, name: str) -> Iterator[AwsApi]:  # noqa: ARG001 - says where it is
-    """The service, by either client."""
+    """Yield the service, by either client."""
     with closing(aws_api("ssm", request.param)) as api:
         yield api
 
 
 def test_a_parameter_is_read_and_decrypted(ssm: AwsApi, name: str) -> None:
-    """With either client."""
+    """With either client a parameter is read and decrypted."""
     assert parameter(name, ssm) == "pepper"
 
 
 def test_a_parameter_that_is_not_there_is_told_by_its_code(ssm: AwsApi, name: str) -> None:
-    """Both clients raise the one error of this adapter, and it names no value."""
+    """Both clients raise the one error of this adapter, which has no value."""
     with pytest.raises(ParameterUnavailable, match=r"^ParameterNotFound$"):
         parameter(f"{name}-other", ssm)
 
@@ -52,7 +52,7 @@ def test_a_parameter_that_is_not_there_is_told_by_its_code(ssm: AwsApi, name: st
 def test_a_parameter_store_that_is_away_is_told(
     client: StoreClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody listens there."""
+    """A parameter store at a dead address is an error."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{free_port()}")
     with closing(aws_api("ssm", client)) as nobody, pytest.raises(ParameterUnavailable):
         parameter(name, nobody)
@@ -62,7 +62,7 @@ def test_a_parameter_store_that_is_away_is_told(
 def test_two_processes_with_one_parameter_know_a_user_by_one_hash(
     client: StoreClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As with the same key in a variable; without either, each has a hash of its own."""
+    """A parameter works like the same key in a variable; without either, each process has its own hash."""
     monkeypatch.setenv("TABLE_NAME", "streams")
     monkeypatch.setenv("STORE_CLIENT", client)
     alone = hash_of_a_new_process()
@@ -77,7 +77,7 @@ def test_two_processes_with_one_parameter_know_a_user_by_one_hash(
 def test_a_service_without_its_parameter_serves_under_a_random_key_and_says_so(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """Streams are limited all the same; one error event tells that hashes will not match."""
+    """Streams are limited without the parameter, and one error event says that hashes will not match."""
     monkeypatch.setenv("TABLE_NAME", "streams")
     monkeypatch.setenv("LOG_HASH_KEY_PARAMETER", f"{name}-other")
 
@@ -89,6 +89,6 @@ def test_a_service_without_its_parameter_serves_under_a_random_key_and_says_so(
 
 
 def hash_of_a_new_process() -> str:
-    """What stands for the viewer in the logs of a process that starts now."""
+    """Return the viewer's hash in the logs of a process that starts now."""
     bootstrap.service.cache_clear()
     return bootstrap.service().log.user_hash("viewer-1")

@@ -22,7 +22,7 @@ from tests.support.service import client_of
 
 @pytest.fixture
 def dynamodb(embedded: localstack_client.session.Session) -> Any:
-    """The embedded emulator, as boto3's resource: LocalStack has no point-in-time restore."""
+    """Return the embedded emulator, as boto3's resource: LocalStack has no point-in-time restore."""
     return boto3.resource(
         "dynamodb", region_name=REGION, endpoint_url=embedded.client("dynamodb").meta.endpoint_url
     )
@@ -30,14 +30,14 @@ def dynamodb(embedded: localstack_client.session.Session) -> Any:
 
 @pytest.fixture
 def table(dynamodb: Any) -> str:
-    """A table of the test's own."""
+    """Yield a table of the test's own."""
     name = f"restored-{uuid.uuid4().hex[:8]}"
     ensure_table(dynamodb.meta.client, name)
     return name
 
 
 def test_an_item_that_was_deleted_comes_back(dynamodb: Any, table: str, deadline: Deadline) -> None:
-    """With its streams; one that came later stays, and the table that AWS restored into is gone."""
+    """A deleted item is restored with its streams, a later one stays, and the restored table is deleted."""
     client = client_of(dynamodb.meta.client.meta.endpoint_url, "dynamodb")
     repository = repository_over(client, table)
     limiter = StreamLimiter(repository, SystemClock(), Policy())

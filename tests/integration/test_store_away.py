@@ -1,4 +1,4 @@
-"""DynamoDB slow, throttled or down: players get an answer within 3 seconds, and the right one."""
+"""DynamoDB slow, throttled or down: players get the right answer within 3 seconds."""
 
 import json
 import time
@@ -28,7 +28,7 @@ GoAway = Callable[[Proxy], None]
 
 
 class Away:
-    """A service whose store is behind a proxy, and can go away."""
+    """A service whose store is behind a proxy, and can become unavailable."""
 
     def __init__(self, proxy: Proxy, client: Any, user_id: str, on_store_failure: OnStoreFailure) -> None:
         self.proxy = proxy
@@ -42,7 +42,7 @@ class Away:
         )
 
     def call(self, route: Route[Any, Any], **fields: str) -> tuple[int, dict[str, Any]]:
-        """The status and the body of one answer, which must come within the promised time."""
+        """Return the status and the body of one answer, which must arrive within the promised time."""
         event = {"body": json.dumps({"userId": self._user_id, **fields})}
         began = time.monotonic()
         answer = route.serve(event, None, self._service)
@@ -54,7 +54,7 @@ class Away:
 
 @pytest.fixture
 def proxy(dynamodb_local_url: str) -> Iterator[Proxy]:
-    """A proxy before DynamoDB Local."""
+    """Yield a proxy before DynamoDB Local."""
     port = urlsplit(dynamodb_local_url).port
     assert port
     with Proxy(port) as proxy:
@@ -63,7 +63,7 @@ def proxy(dynamodb_local_url: str) -> Iterator[Proxy]:
 
 @pytest.fixture(params=[StoreClient.BOTO3, StoreClient.LEAN])
 def client(request: pytest.FixtureRequest, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Each client, of the store behind the proxy."""
+    """Return each client, of the store behind the proxy."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{proxy.port}")
     with closing(aws_api("dynamodb", request.param)) as api:
         yield api
@@ -71,7 +71,7 @@ def client(request: pytest.FixtureRequest, proxy: Proxy, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def away(request: pytest.FixtureRequest, proxy: Proxy, client: Any, user_id: str) -> Away:
-    """A service that fails closed, unless the test asks for another."""
+    """Return a service that fails closed, unless the test asks for another."""
     on_store_failure = getattr(request, "param", OnStoreFailure.CLOSED)
     return Away(proxy, client, user_id, on_store_failure)
 
@@ -86,7 +86,7 @@ however_it_goes_away = pytest.mark.parametrize(
 def test_an_absent_store_is_a_503_and_the_next_call_after_its_return_works(
     away: Away, go_away: GoAway
 ) -> None:
-    """Nothing is half-written, and nothing has to be restarted."""
+    """Nothing is half-written while the store is unavailable, and nothing has to be restarted."""
     assert away.call(stream_start.handler) == (200, {"streamCount": 1, "maxStreams": 3})
     go_away(away.proxy)
     assert away.call(stream_start.handler)[0] == 503
@@ -99,7 +99,7 @@ def test_an_absent_store_is_a_503_and_the_next_call_after_its_return_works(
     ("fault", "code"), [(throttled, "too_many_requests"), (server_error, "store_unavailable")]
 )
 def test_a_store_that_answers_with_errors_is_a_503(away: Away, fault: Fault, code: str) -> None:
-    """Tried again within the deadline, and told truthfully after it."""
+    """A failing store is retried within the deadline, and answered as unavailable after it."""
     away.wire.break_next(*[fault] * 10)
     status, body = away.call(stream_start.handler)
     assert (status, body["code"]) == (503, code)
@@ -108,7 +108,7 @@ def test_a_store_that_answers_with_errors_is_a_503(away: Away, fault: Fault, cod
 @fails_open
 @however_it_goes_away
 def test_failing_open_admits_without_a_count_and_says_so(away: Away, go_away: GoAway) -> None:
-    """Starts and heartbeats go on, marked as unverified; ends are a 503 and are sent again later."""
+    """Starts and heartbeats are admitted as unverified; ends are a 503, to be sent again later."""
     go_away(away.proxy)
     assert away.call(stream_start.handler) == (200, {"maxStreams": 3, "verified": False})
     status, body = away.call(stream_start.handler, streamId="tv")
@@ -121,7 +121,7 @@ def test_failing_open_admits_without_a_count_and_says_so(away: Away, go_away: Go
 @fails_open
 @however_it_goes_away
 def test_a_stream_that_was_admitted_unverified_has_to_start_again(away: Away, go_away: GoAway) -> None:
-    """The store knows nothing of it: its heartbeat is a 410 within its lease, and a start takes a slot."""
+    """The heartbeat of an unverified stream is a 410 within its lease, and a start then takes a slot."""
     go_away(away.proxy)
     assert away.call(stream_start.handler, streamId="tv")[1]["expiresInSeconds"] == 90
     away.proxy.come_back()
@@ -133,7 +133,7 @@ def test_a_stream_that_was_admitted_unverified_has_to_start_again(away: Away, go
 
 @fails_open
 def test_failing_open_does_not_open_for_throttling(away: Away) -> None:
-    """A caller can cause throttling on its own user, and would buy itself in."""
+    """Throttling, which a caller can cause on its own user, never admits a stream."""
     away.wire.break_next(*[throttled] * 10)
     status, body = away.call(stream_start.handler)
     assert (status, body["code"]) == (503, "too_many_requests")

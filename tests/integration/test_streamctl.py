@@ -1,4 +1,4 @@
-"""The operator's command line, over the emulator: what an on-call engineer looks with and mends with."""
+"""The operator's command line, over the emulator: inspection and repair for an on-call engineer."""
 
 import io
 import json
@@ -34,7 +34,7 @@ Streamctl: TypeAlias = Callable[..., tuple[int, list[dict[str, Any]]]]
 
 @pytest.fixture
 def table(emulator_client: Any) -> str:
-    """A table of the test's own: an audit goes through all of it."""
+    """Return a table of the test's own: an audit reads all of it."""
     name = f"audited-{uuid.uuid4().hex[:8]}"
     ensure_table(emulator_client, name)
     return name
@@ -42,7 +42,7 @@ def table(emulator_client: Any) -> str:
 
 @pytest.fixture
 def operator(emulator_client: Any, table: str) -> Operator:
-    """An operator at that table."""
+    """Return an operator at that table."""
     repository = repository_over(emulator_client, table)
     census = DynamoDbCensus(emulator_client, table)
     return Operator(repository, census, SystemClock(), Policy(), lambda user_id: f"hash of {user_id}")
@@ -50,7 +50,7 @@ def operator(emulator_client: Any, table: str) -> Operator:
 
 @pytest.fixture
 def streamctl(operator: Operator) -> Streamctl:
-    """Runs a command: gives its exit code, and its lines as JSON objects."""
+    """A runner of commands: it returns the exit code, and the lines as JSON objects."""
 
     def command(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
         out = io.StringIO()
@@ -62,7 +62,7 @@ def streamctl(operator: Operator) -> Streamctl:
 
 @pytest.fixture
 def limiter(operator: Operator) -> StreamLimiter:
-    """The service over the same table."""
+    """Return the service over the same table."""
     return StreamLimiter(operator.repository, operator.clock, operator.policy)
 
 
@@ -77,7 +77,7 @@ def break_count(client: Any, table: str, user_id: str, off_by: int) -> None:
 
 
 def test_show_tells_who_holds_the_slots(streamctl: Streamctl, limiter: StreamLimiter) -> None:
-    """Named streams one by one, anonymous ones by their number."""
+    """`show` lists named streams one by one, and anonymous ones by their number."""
     limiter.start(StartNamed("u", "tv", 3, "living room"))
     limiter.start(StartAnonymous("u", "r", 3))
     code, (user, stream) = streamctl("show", "u")
@@ -89,7 +89,7 @@ def test_show_tells_who_holds_the_slots(streamctl: Streamctl, limiter: StreamLim
 def test_show_tells_what_has_expired(
     streamctl: Streamctl, limiter: StreamLimiter, emulator_client: Any, table: str
 ) -> None:
-    """A slot that is over still counts as taken, and no longer as live."""
+    """An expired slot is shown as taken, and not as live."""
     limiter.start(StartNamed("u", "tv", 3))
     expire(emulator_client, table, "u", "tv")
     _, (user, stream) = streamctl("show", "u")
@@ -99,7 +99,7 @@ def test_show_tells_what_has_expired(
 def test_show_and_audit_know_spent_tokens(
     streamctl: Streamctl, operator: Operator, emulator_client: Any, table: str
 ) -> None:
-    """When the last token of a stream that is over ends, and what is counted that should not be."""
+    """Both show when an ended stream's last token expires, and which names are counted wrongly."""
     limiter = StreamLimiter(operator.repository, operator.clock, Policy(token_overlap=2))
     limiter.start(StartNamed("u", "tv", 3))
     limiter.end(EndNamed("u", "tv"))
@@ -111,10 +111,10 @@ def test_show_and_audit_know_spent_tokens(
         TableName=table,
         Key=key("u"),
         UpdateExpression="ADD tokens :name",
-        ExpressionAttributeValues={":name": strings(["nobody"])},
+        ExpressionAttributeValues={":name": strings(["stranger"])},
     )
     code, (finding, _) = streamctl("audit")
-    assert (code, finding["miscountedNames"], finding["spentTokens"]) == (0, ["nobody"], [])
+    assert (code, finding["miscountedNames"], finding["spentTokens"]) == (0, ["stranger"], [])
     assert streamctl("audit", "--repair")[1][0]["repaired"]
     assert streamctl("audit")[1] == [{"users": 1, "found": 0, "repaired": 0}]
 
@@ -122,7 +122,7 @@ def test_show_and_audit_know_spent_tokens(
 def test_groups_are_shown_ended_and_counted_anew(
     streamctl: Streamctl, limiter: StreamLimiter, emulator_client: Any, table: str
 ) -> None:
-    """Of each stream and of the user; an end gives their slots back, and an audit finds a wrong count."""
+    """Groups of streams and users are shown, an end frees their slots, and an audit finds wrong counts."""
     for name in ("tv", "phone"):
         limiter.start(StartNamed("u", name, 3, groups=("hdr", "uhd")))
     _, (user, stream, _) = streamctl("show", "u")
@@ -144,7 +144,7 @@ def test_groups_are_shown_ended_and_counted_anew(
 
 
 def test_end_frees_one_stream(streamctl: Streamctl, limiter: StreamLimiter) -> None:
-    """And says when it was not there."""
+    """An end of one stream prints that, or that the stream did not exist."""
     limiter.start(StartNamed("u", "tv", 3))
     limiter.start(StartNamed("u", "phone", 3))
     assert streamctl("end", "u", "tv")[1] == [{"userId": "u", "streamId": "tv", "ended": 1}]
@@ -155,7 +155,7 @@ def test_end_frees_one_stream(streamctl: Streamctl, limiter: StreamLimiter) -> N
 def test_end_frees_a_whole_user(
     streamctl: Streamctl, limiter: StreamLimiter, emulator_client: Any, table: str
 ) -> None:
-    """Named and anonymous streams, and a count that was wrong besides."""
+    """An end of all streams covers named and anonymous ones, and repairs a wrong count."""
     limiter.start(StartNamed("u", "tv", 3))
     limiter.start(StartAnonymous("u", "r", 3))
     break_count(emulator_client, table, "u", 5)
@@ -165,7 +165,7 @@ def test_end_frees_a_whole_user(
 
 
 def test_an_audit_of_a_sound_table_finds_nothing(streamctl: Streamctl, limiter: StreamLimiter) -> None:
-    """Every user is looked at."""
+    """An audit reads every user of a sound table, and reports none."""
     for n in range(5):
         limiter.start(StartNamed(f"u{n}", "tv", 3))
     assert streamctl("audit") == (0, [{"users": 5, "found": 0, "repaired": 0}])
@@ -175,7 +175,7 @@ def test_an_audit_of_a_sound_table_finds_nothing(streamctl: Streamctl, limiter: 
 def test_an_audit_finds_a_wrong_count_and_repairs_it_when_asked_to(
     streamctl: Streamctl, limiter: StreamLimiter, emulator_client: Any, table: str, off_by: int
 ) -> None:
-    """It is told with a failing exit code until it is mended."""
+    """A wrong count makes the exit code fail until it is repaired."""
     limiter.start(StartNamed("sound", "tv", 3))
     limiter.start(StartNamed("broken", "tv", 3))
     break_count(emulator_client, table, "broken", off_by)
@@ -190,7 +190,7 @@ def test_an_audit_finds_a_wrong_count_and_repairs_it_when_asked_to(
 def test_an_audit_finds_expired_slots_and_clears_them_when_asked_to(
     streamctl: Streamctl, limiter: StreamLimiter, emulator_client: Any, table: str
 ) -> None:
-    """They are ordinary: the exit code says that all is well."""
+    """Expired slots are ordinary, so the exit code stays zero; they are cleared on request."""
     limiter.start(StartNamed("u", "tv", 3))
     limiter.start(StartNamed("u", "phone", 3))
     expire(emulator_client, table, "u", "tv")
@@ -203,13 +203,13 @@ def test_an_audit_finds_expired_slots_and_clears_them_when_asked_to(
 def test_a_repair_does_not_touch_what_changed_meanwhile(
     operator: Operator, limiter: StreamLimiter, emulator_client: Any, table: str
 ) -> None:
-    """A stream that starts between the look and the repair stays, and is counted."""
+    """A stream that starts between the audit's read and the repair stays, and is counted."""
     limiter.start(StartNamed("u", "tv", 3))
     break_count(emulator_client, table, "u", 1)
     now = operator.clock.now()
 
     class Meanwhile:
-        """Lets another stream start after the look."""
+        """A census that lets another stream start after the read."""
 
         def __init__(self) -> None:
             self.apply = operator.repository.apply
@@ -235,7 +235,7 @@ def test_a_repair_does_not_touch_what_changed_meanwhile(
 def test_wrong_arguments_are_told_in_words(
     operator: Operator, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
-    """The same rules hold for an operator's texts as for a player's."""
+    """An operator's arguments follow the same rules as a player's texts, and the error is in words."""
     with pytest.raises(SystemExit) as exit_:
         run(operator, arguments, io.StringIO(), io.StringIO())
     assert exit_.value.code == 2
@@ -243,7 +243,7 @@ def test_wrong_arguments_are_told_in_words(
 
 
 def test_hash_prints_what_stands_for_a_user(streamctl: Streamctl) -> None:
-    """A script has both by their names."""
+    """The output has the user and the hash by their names, for scripts."""
     assert streamctl("hash", "u") == (0, [{"userId": "u", "user": "hash of u"}])
 
 
@@ -265,7 +265,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 def test_it_runs_as_a_command_of_its_own(limiter: StreamLimiter, emulator_client: Any, table: str) -> None:
-    """With a table that TABLE_NAME names, for people to read; without one it says what is missing."""
+    """With a table in TABLE_NAME it prints for people; without one it names what is missing."""
     limiter.start(StartNamed("u", "tv", 3, "living room"))
     endpoint = emulator_client.meta.endpoint_url
     shown = command("show", "u", AWS_ENDPOINT_URL=endpoint, TABLE_NAME=table)
@@ -278,7 +278,7 @@ def test_it_runs_as_a_command_of_its_own(limiter: StreamLimiter, emulator_client
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "printed"),
     [
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "http://127.0.0.1:1/"),
         ({"AWS_SECRET_ACCESS_KEY": ""}, "Partial credentials found"),
@@ -288,20 +288,22 @@ def test_it_runs_as_a_command_of_its_own(limiter: StreamLimiter, emulator_client
             "streamctl: There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.\n",
         ),
     ],
-    ids=["nobody there", "half of the credentials", "no region", "no credentials"],
+    ids=["nothing listens", "half of the credentials", "no region", "no credentials"],
 )
-def test_the_operator_is_told_why_a_call_failed(variables: dict[str, str], told: str, tmp_path: Path) -> None:
-    """The SDK's own text, which no caller of the service ever sees, or what is to be set."""
+def test_the_operator_is_told_why_a_call_failed(
+    variables: dict[str, str], printed: str, tmp_path: Path
+) -> None:
+    """The error has the SDK's own text, which no caller of the service sees, or what to set."""
     failed = command("show", "u", TABLE_NAME="streams", HOME=str(tmp_path), **variables)
     assert failed.returncode == 1
     assert failed.stderr.startswith("streamctl: ")
-    assert told in failed.stderr
+    assert printed in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["audit", "--help"]])
 def test_help_needs_nothing(arguments: list[str], tmp_path: Path) -> None:
-    """There is help without a table, a region and credentials."""
+    """Help works without a table, a region and credentials."""
     unset = dict.fromkeys([name for name in os.environ if name.startswith("AWS_")], "")
     shown = command(*arguments, HOME=str(tmp_path), **unset)
     assert (shown.returncode, shown.stderr) == (0, "")
@@ -310,7 +312,7 @@ def test_help_needs_nothing(arguments: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kept_in", ["setting", "parameter"])
 def test_hash_is_the_one_that_events_have(kept_in: str, localstack: Any) -> None:
-    """The key comes out of the settings, or out of the parameter that they name."""
+    """The key is read from the settings, or from the parameter that they name."""
     endpoint = localstack.client("dynamodb").meta.endpoint_url
     key = {"LOG_HASH_KEY": "pepper"}
     if kept_in == "parameter":
@@ -324,7 +326,7 @@ def test_hash_is_the_one_that_events_have(kept_in: str, localstack: Any) -> None
 
 
 def test_aws_region_is_the_region(localstack: Any) -> None:
-    """It counts before AWS_DEFAULT_REGION, as in Terraform and in other SDKs; boto3 alone ignores it."""
+    """AWS_REGION precedes AWS_DEFAULT_REGION, as in Terraform and other SDKs; boto3 alone ignores it."""
     endpoint = localstack.client("dynamodb").meta.endpoint_url
     name = f"/hash-key-{uuid.uuid4().hex[:8]}"
     north = boto3.Session("test", "test", region_name="eu-north-1").client("ssm", endpoint_url=endpoint)
@@ -336,7 +338,7 @@ def test_aws_region_is_the_region(localstack: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "printed"),
     [
         (
             {},
@@ -346,10 +348,12 @@ def test_aws_region_is_the_region(localstack: Any) -> None:
     ],
     ids=["no key", "no parameter"],
 )
-def test_without_a_common_key_there_is_no_hash(variables: dict[str, str], told: str, localstack: Any) -> None:
-    """A hash under another key would find nothing, or somebody else."""
+def test_without_a_common_key_there_is_no_hash(
+    variables: dict[str, str], printed: str, localstack: Any
+) -> None:
+    """Without a common key no hash is printed, because it would match no event, or another user's."""
     endpoint = localstack.client("dynamodb").meta.endpoint_url
     failed = command("hash", "u", AWS_ENDPOINT_URL=endpoint, TABLE_NAME="streams", **variables)
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr.startswith("streamctl: ")
-    assert told in failed.stderr
+    assert printed in failed.stderr

@@ -1,4 +1,4 @@
-"""What each request costs: counted on the wire beneath botocore, over stores that are real."""
+"""The cost of each request, counted on the wire beneath botocore, over real stores."""
 
 from dataclasses import replace
 from typing import Any
@@ -28,17 +28,17 @@ class Costs:
         self.wire = Wire(client)
 
     def start(self, stream_id: str, replaces: str | None = None) -> StartNamed:
-        """A named start."""
+        """Make a named start."""
         return StartNamed(self.user_id, stream_id, 3, None, replaces)
 
     def fill(self) -> None:
-        """Three named starts, uncounted."""
+        """Make three named starts, uncounted."""
         for stream_id in "abc":
             self.limiter.start(self.start(stream_id))
         self.wire.calls.clear()
 
     def of(self, call: Any) -> dict[str, int]:
-        """What one call costs."""
+        """Return the cost of one call."""
         self.wire.calls.clear()
         call()
         return dict(self.wire.calls)
@@ -49,24 +49,24 @@ POLICIES = {"without tokens": Policy(), "with tokens": Policy(token_overlap=2)}
 
 @pytest.fixture(params=POLICIES)
 def policy(request: pytest.FixtureRequest) -> Policy:
-    """A service without playback tokens, and one with them."""
+    """Return a service without playback tokens, and one with them."""
     return POLICIES[request.param]
 
 
 @pytest.fixture
 def costs(atomic_client: Any, user_id: str, policy: Policy) -> Costs:
-    """The costs of one user's calls."""
+    """Return the costs of one user's calls."""
     return Costs(atomic_client, user_id, policy)
 
 
 @pytest.fixture
 def token_costs(atomic_client: Any, user_id: str) -> Costs:
-    """The costs of one user's calls, where names are counted."""
+    """Return the costs of one user's calls, where names are counted."""
     return Costs(atomic_client, user_id, POLICIES["with tokens"])
 
 
 def test_an_anonymous_stream_costs_one_write_to_start_and_one_to_end(costs: Costs) -> None:
-    """The first start of a new user and the last end included."""
+    """Each anonymous call is one write, including a new user's first start and last end."""
     for n in range(3):
         request = StartAnonymous(costs.user_id, f"s{n}", 3)
         assert costs.of(lambda request=request: costs.limiter.start(request)) == ONE_WRITE
@@ -76,7 +76,7 @@ def test_an_anonymous_stream_costs_one_write_to_start_and_one_to_end(costs: Cost
 
 
 def test_a_refused_start_costs_one_write_and_no_read(costs: Costs) -> None:
-    """The refusal itself brings the list of who holds the slots."""
+    """A refusal of one write lists the streams that hold the slots, without a read."""
     costs.fill()
 
     def refused() -> None:
@@ -88,7 +88,7 @@ def test_a_refused_start_costs_one_write_and_no_read(costs: Costs) -> None:
 
 
 def test_a_refused_end_and_a_refused_heartbeat_cost_one_write(costs: Costs) -> None:
-    """With nothing there."""
+    """An end and a heartbeat that find no stream are one write each."""
 
     def end() -> None:
         with pytest.raises(NoActiveStream):
@@ -103,7 +103,7 @@ def test_a_refused_end_and_a_refused_heartbeat_cost_one_write(costs: Costs) -> N
 
 
 def test_named_calls_cost_one_write_each(costs: Costs) -> None:
-    """Start, a repeated start, heartbeat, replaces, end, a repeated end."""
+    """A start, a repeat, a heartbeat, a replacement, an end and its repeat are one write each."""
     limiter, user_id = costs.limiter, costs.user_id
     assert costs.of(lambda: limiter.start(costs.start("a"))) == ONE_WRITE
     assert costs.of(lambda: limiter.start(costs.start("a"))) == ONE_WRITE
@@ -114,7 +114,7 @@ def test_named_calls_cost_one_write_each(costs: Costs) -> None:
 
 
 def test_taking_over_an_expired_slot_costs_two_writes(costs: Costs) -> None:
-    """Refused once, then the expired go and the newcomer comes in one step; no read."""
+    """A takeover is rejected once, then reclaims expired slots and admits in one write, without a read."""
     costs.fill()
     costs.clock.advance(93)
     outcomes = []
@@ -123,7 +123,7 @@ def test_taking_over_an_expired_slot_costs_two_writes(costs: Costs) -> None:
 
 
 def test_evicting_costs_two_writes(atomic_client: Any, user_id: str, policy: Policy) -> None:
-    """Refused once, then the oldest goes and the newcomer comes in one step; no read."""
+    """An eviction is rejected once, then evicts and admits in one write, without a read."""
     costs = Costs(atomic_client, user_id, replace(policy, on_limit=OnLimit.EVICT_OLDEST))
     costs.fill()
     outcomes = []
@@ -141,13 +141,13 @@ def test_renewing_a_restarted_players_lease_costs_two_writes(costs: Costs) -> No
 
 
 def test_a_list_costs_one_read(costs: Costs) -> None:
-    """And no write."""
+    """A list costs one read and no write."""
     costs.fill()
     assert costs.of(lambda: costs.limiter.list_streams(ListStreams(costs.user_id, 3))) == {"GetItem": 1}
 
 
 def test_a_screen_that_comes_and_goes_costs_one_write_a_call(token_costs: Costs) -> None:
-    """The name of a screen is counted once, however often it starts and ends, in the same one write."""
+    """However often a screen starts and ends, its name is counted once, in the same one write."""
     limiter, user_id = token_costs.limiter, token_costs.user_id
     for _ in range(6):
         assert token_costs.of(lambda: limiter.start(token_costs.start("tv"))) == ONE_WRITE
@@ -156,7 +156,7 @@ def test_a_screen_that_comes_and_goes_costs_one_write_a_call(token_costs: Costs)
 
 
 def test_being_put_off_costs_one_write_and_no_read(token_costs: Costs) -> None:
-    """The rejection itself brings the spent tokens, and when enough of them are over."""
+    """The rejection has the spent tokens and thus the time when enough of them have expired."""
     for name in "abcde":
         token_costs.limiter.start(token_costs.start(name))
         token_costs.limiter.end(EndNamed(token_costs.user_id, name))
@@ -174,7 +174,7 @@ def test_being_put_off_costs_one_write_and_no_read(token_costs: Costs) -> None:
 def test_counting_the_streams_of_a_time_before_tokens_costs_one_write_more(
     atomic_client: Any, user_id: str
 ) -> None:
-    """Once per user, when a key is configured for the first time; after that every call is one write."""
+    """A user's streams are counted once, after the first key is configured; then every call is one write."""
     before = Costs(atomic_client, user_id, POLICIES["without tokens"])
     before.limiter.start(before.start("a"))
     before.limiter.start(before.start("b"))
@@ -186,7 +186,7 @@ def test_counting_the_streams_of_a_time_before_tokens_costs_one_write_more(
 
 
 def test_a_reloaded_page_costs_two_writes(costs: Costs) -> None:
-    """Its start finds the stream of the page before, and writes its own play over it."""
+    """A reloaded page's start finds its earlier stream, and writes its own play over it."""
     first = replace(costs.start("a"), play="load-1")
     assert costs.of(lambda: costs.limiter.start(first)) == ONE_WRITE
     assert costs.of(lambda: costs.limiter.start(first)) == ONE_WRITE
@@ -194,7 +194,7 @@ def test_a_reloaded_page_costs_two_writes(costs: Costs) -> None:
 
 
 def test_calls_of_a_stream_in_groups_cost_one_write_each(costs: Costs) -> None:
-    """Start, heartbeat, replaces within its groups, refusal, and an end that names them."""
+    """A start, a heartbeat, a replacement in its groups, a refusal and an end that names them cost one."""
     limiter, user_id = costs.limiter, costs.user_id
     a, b, c = (in_uhd(costs, name) for name in "abc")
     assert costs.of(lambda: limiter.start(a)) == ONE_WRITE
@@ -212,7 +212,7 @@ def test_calls_of_a_stream_in_groups_cost_one_write_each(costs: Costs) -> None:
 
 
 def test_other_calls_about_groups_cost_two_writes(costs: Costs) -> None:
-    """Each is refused once, by a state that says what the second write needs to know."""
+    """Each other call is rejected once, with a state that has what the second write needs."""
     limiter, user_id = costs.limiter, costs.user_id
     plain, grouped = costs.start("a"), in_uhd(costs, "a")
     assert costs.of(lambda: limiter.start(plain)) == ONE_WRITE
@@ -226,6 +226,6 @@ def test_other_calls_about_groups_cost_two_writes(costs: Costs) -> None:
 
 
 def in_uhd(costs: Costs, stream_id: str) -> StartNamed:
-    """A start in two groups, one of which has one slot."""
+    """Return a start in two groups, one of which has one slot."""
     groups, bounds = ("hdr", "uhd"), (Bound(1, "uhd"),)
     return replace(costs.start(stream_id), groups=groups, group_bounds=bounds)

@@ -29,22 +29,22 @@ LOADED_LIBRARIES = {
     "structlog",
 }
 MODULES = 270
-"""Loaded by a cold start at most: 260 when this was written, those of the standard library included."""
+"""The limit of modules in a cold start: 260 when this was written, the standard library's included."""
 UNUSED = {"asyncio", "email", "importlib.metadata", "zipfile"}
-"""What the libraries would load for nothing."""
+"""Modules that the libraries would load without use."""
 
 ELF_MACHINES = {"x86_64": 62, "arm64": 183}
 
 
 @pytest.fixture(scope="module")
 def zipped() -> Path:
-    """The zip for the Python that runs this test."""
+    """Return the zip for the Python that runs this test."""
     return package.build("local")
 
 
 @pytest.mark.long
 def test_another_checkout_makes_the_same_bytes(zipped: Path, tmp_path: Path) -> None:
-    """It does not show where and when it is built, nor under which umask; and the caches are not needed."""
+    """The bytes do not depend on place, time, umask or caches of the build."""
     for folder in ("dev", "requirements", "src"):
         shutil.copytree(
             ROOT / folder,
@@ -68,7 +68,7 @@ def test_another_checkout_makes_the_same_bytes(zipped: Path, tmp_path: Path) -> 
 
 
 def test_the_zip_is_enough_by_itself(zipped: Path, tmp_path: Path) -> None:
-    """The handlers and the DynamoDB client, with its errors, need it and the standard library only."""
+    """The handlers and the DynamoDB client, with its errors, need only the zip and the standard library."""
     with zipfile.ZipFile(zipped) as archive:
         archive.extractall(tmp_path)
     program = """
@@ -86,7 +86,7 @@ assert client.exceptions.ConditionalCheckFailedException
 
 
 def test_a_cold_start_loads_few_modules_and_no_library_unasked(zipped: Path, tmp_path: Path) -> None:
-    """An import is paid at each cold start: boto3 stays where it is, and a new one is seen here."""
+    """A cold start does not load boto3, and loads few modules, because each import costs time."""
     with zipfile.ZipFile(zipped) as archive:
         archive.extractall(tmp_path)
     program = """
@@ -95,7 +95,7 @@ sys.path.insert(0, sys.argv[1])
 from entrypoints import bootstrap, stream_start
 bootstrap.service()
 answer = stream_start.handler({"body": '{"userId": "1"}'}, None)
-assert answer["statusCode"] == 503, answer  # nobody is there
+assert answer["statusCode"] == 503, answer  # nothing listens
 print(*sys.modules, file=sys.stderr)
 """
     environment = {
@@ -164,7 +164,7 @@ def test_a_cold_start_compiles_no_dataclass(zipped: Path, tmp_path: Path) -> Non
 
 
 def test_it_holds_the_service_and_its_dependencies_only(zipped: Path) -> None:
-    """No tools, no tests, no caches, no metadata of how it was installed; small enough to load fast."""
+    """The zip has no tools, tests, caches or installation metadata, and is small enough to load fast."""
     with zipfile.ZipFile(zipped) as archive:
         names = archive.namelist()
     folders = {name.split("/")[0] for name in names}
@@ -178,7 +178,7 @@ def test_it_holds_the_service_and_its_dependencies_only(zipped: Path) -> None:
 
 
 def test_the_list_of_its_content_is_valid_and_complete(zipped: Path) -> None:
-    """It is CycloneDX by the format's own schema, names this very zip, and each package that is locked."""
+    """The list is valid CycloneDX by the format's own schema, and names this zip and each locked package."""
     listed = json.loads(sbom(zipped))
     folder = importlib.resources.files("cyclonedx.schema._res")  # as the library ships them
 
@@ -196,7 +196,7 @@ def test_the_list_of_its_content_is_valid_and_complete(zipped: Path) -> None:
 
 
 def test_every_module_of_the_service_is_compiled_for_the_python_that_runs_it(zipped: Path) -> None:
-    """In a Lambda nothing could be kept of what each cold start would compile; nor is it looked up again."""
+    """Every module is compiled, since Lambda keeps no bytecode, and is not checked against its source."""
     with zipfile.ZipFile(zipped) as archive:
         names = set(archive.namelist())
         modules = [name for name in names if name.endswith(".py") and name.startswith(package.SOURCES)]
@@ -204,13 +204,13 @@ def test_every_module_of_the_service_is_compiled_for_the_python_that_runs_it(zip
         for name in modules:
             compiled = importlib.util.cache_from_source(name)
             flags = archive.read(compiled)[4:8]
-            assert flags == b"\1\0\0\0", "bytecode that is believed without a look at its module"
+            assert flags == b"\1\0\0\0", "bytecode that is used without a look at its module"
     assert "domain/__pycache__/left.pyc" not in names
 
 
 @pytest.fixture
 def make_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[str], bool]]:
-    """`make package` for a version of Python, into a zip of its own; gives whether that holds bytecode."""
+    """Run `make package` for a version of Python, into a zip of its own; return whether that has bytecode."""
     path = ROOT / "build" / f"{tmp_path.name}.zip"
     monkeypatch.setitem(package.ZIPS, "lambda", path)
     monkeypatch.setattr(sys, "argv", ["package"])
@@ -229,7 +229,7 @@ def make_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Ca
 def test_a_zip_without_bytecode_says_so(
     make_package: Callable[[str], bool], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A zip that another Python than the functions' built has none; one line says how to avoid that."""
+    """A zip built by another Python has no bytecode, and one line says how to avoid that."""
     other = "3.12" if package.THIS_PYTHON == "3.13" else "3.13"
 
     assert not make_package(other)
@@ -241,7 +241,7 @@ def test_a_zip_without_bytecode_says_so(
 def test_a_zip_with_bytecode_says_nothing(
     make_package: Callable[[str], bool], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Built by the functions' own Python it is compiled, and there is nothing to warn of."""
+    """A zip built by the functions' own Python is compiled, without a warning."""
     assert make_package(package.THIS_PYTHON)
     assert capsys.readouterr().err == ""
 
@@ -252,7 +252,7 @@ def test_a_zip_with_bytecode_says_nothing(
 def test_the_lambda_zip_is_for_its_processor(
     architecture: str, version: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Every binary in it is of the Python and the processor that were asked for, whatever this machine is."""
+    """Every binary in the zip is of the requested Python and processor, whatever this machine is."""
     monkeypatch.setenv("PYTHON_VERSION", version)
     monkeypatch.setenv("ARCHITECTURE", architecture)
     monkeypatch.setitem(package.ZIPS, "lambda", tmp_path / "lambda.zip")
@@ -273,5 +273,5 @@ def test_a_wrong_variable_is_named(name: str, value: str, monkeypatch: pytest.Mo
 
 
 def test_the_lock_has_no_environment_markers() -> None:
-    """Pip would judge them by the machine that builds, not by the Lambda."""
+    """The lock has no environment markers, which pip would judge by the building machine."""
     assert ";" not in package.REQUIREMENTS.read_text()

@@ -27,14 +27,14 @@ class PlayerPages(Pages):
         return str(folder / path.partition("?")[0].removeprefix(prefix))
 
     def end_headers(self) -> None:
-        """Let the browser keep nothing."""
+        """Forbid the browser to cache anything."""
         self.send_header("cache-control", "no-store")
         super().end_headers()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium that is installed on this machine."""
+    """Return a Chromium of this machine."""
     if not PLAYERS.exists():
         skip_or_fail("The players are not installed: `make test-long` fetches them with npm.")
     with installed_browser() as browser:
@@ -43,26 +43,26 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def lasting_service() -> Iterator[LocalService]:
-    """A service that lets each user play once, with leases that no busy machine outlasts."""
+    """Yield a service that lets each user play once, with leases that no busy machine outlasts."""
     with LocalService(SETTINGS) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
 def brief_service() -> Iterator[LocalService]:
-    """The same with short leases."""
+    """Yield the same with short leases."""
     with LocalService(SETTINGS | BRIEF_LEASES) as service:
         yield service
 
 
 @pytest.fixture
 def brief_leases() -> None:
-    """A test that waits for the end of a lease asks for this."""
+    """Mark a test that waits for the end of a lease."""
 
 
 @pytest.fixture
 def service(request: pytest.FixtureRequest) -> LocalService:
-    """The service of a test, with short leases only where it asks for them."""
+    """Return the service of a test, with short leases only where it asks for them."""
     name = "brief_service" if "brief_leases" in request.fixturenames else "lasting_service"
     service: LocalService = request.getfixturevalue(name)
     return service
@@ -70,20 +70,20 @@ def service(request: pytest.FixtureRequest) -> LocalService:
 
 @pytest.fixture(scope="module")
 def origin() -> Iterator[str]:
-    """The origin of the pages."""
+    """Yield the origin of the pages."""
     with LoopbackServer(PlayerPages, "localhost") as server:
         yield server.url
 
 
 @pytest.fixture
 def rival(service: LocalService, user_id: str) -> Rival:
-    """Another screen of the user."""
+    """Return another screen of the user."""
     return Rival(service.url, user_id)
 
 
 @pytest.fixture
 def playing_rival(rival: Rival) -> None:
-    """It has the user's only slot."""
+    """Return the rival with the user's only slot."""
     rival.start()
 
 
@@ -91,7 +91,7 @@ def playing_rival(rival: Rival) -> None:
 def screen(
     request: pytest.FixtureRequest, browser: Browser, service: LocalService, origin: str, user_id: str
 ) -> Iterator[Screen]:
-    """A screen with the player of the test's class, which has not played yet."""
+    """Yield a screen with the player of the test's class, which has not played yet."""
     options = getattr(request, "param", {})
     with opened(browser, f"{origin}/{request.cls.page}", service.url, user_id, options) as screen:
         yield screen

@@ -1,4 +1,4 @@
-/** What the pages of all players share: a stream, and what the tests do with a player. */
+/** The shared part of all players' pages: a stream, and the tests' actions on a player. */
 import { StreamLimiter } from "/client/index.js";
 
 const parameters = new URLSearchParams(location.search);
@@ -20,7 +20,7 @@ for (const kind of ["admitted", "refused", "gone", "lapsed"]) stream.addEventLis
  * @param {{ detach: () => void }} player.attachment
  * @param {(url: string) => unknown} player.load loads a film, and may return a promise
  * @param {(height: number) => void} [player.choose] chooses a quality
- * @param {{ play: () => Promise<void> | undefined, pause: () => void }} [player.viewer] what a viewer's buttons call
+ * @param {{ play: () => Promise<void> | undefined, pause: () => void }} [player.viewer] the object that a viewer's buttons call
  */
 export function expose({ attachment, load, viewer = video, ...player }) {
   const play = () => void viewer.play()?.catch(() => {}); // interrupted by a pause, as long as no slot is held

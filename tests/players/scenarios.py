@@ -1,4 +1,4 @@
-"""What each player goes through with its viewer, its household and its network."""
+"""Scenarios of each player with its viewer, its household and its network."""
 
 from typing import ClassVar, Final
 
@@ -17,7 +17,7 @@ from tests.players.screen import (
 )
 
 OUTLASTING: Final = LEASE_SECONDS + GRACE_SECONDS + 0.5
-"""Seconds after which a stream that sent nothing is over."""
+"""Seconds after which a stream that sent nothing has expired."""
 
 outlasts_leases: Final = pytest.mark.usefixtures("brief_leases")
 
@@ -29,7 +29,7 @@ class Scenarios:
 
     @outlasts_leases
     def test_a_paused_video_keeps_its_slot(self, screen: Screen) -> None:
-        """For longer than a lease, and it goes on without asking."""
+        """A paused video keeps its slot for longer than a lease, and continues without another start."""
         screen.play()
         screen.wait_for_film()
         screen.pause()
@@ -43,7 +43,7 @@ class Scenarios:
 
     @asking(holdPaused=False)
     def test_a_paused_video_gives_its_slot_back_where_it_is_not_to_hold_it(self, screen: Screen) -> None:
-        """At once; another play asks again, and goes on where the film stopped."""
+        """With that option a pause frees the slot at once, and a play starts again where the film stopped."""
         screen.play()
         screen.wait_for_film()
         screen.pause()
@@ -56,7 +56,7 @@ class Scenarios:
         assert screen.position > position
 
     def test_a_viewer_seeks(self, screen: Screen) -> None:
-        """Far behind what has been loaded, and back."""
+        """A viewer seeks far beyond the loaded part, and back."""
         screen.play()
         screen.wait_for_film()
         for position in (18, 8):
@@ -66,7 +66,7 @@ class Scenarios:
         assert screen.events == ["admitted"], screen.events
 
     def test_the_next_film_is_played_by_the_same_stream(self, screen: Screen) -> None:
-        """Whether it comes in the middle of the one before, or as soon as that has ended."""
+        """The next film, in the middle of the previous one or after its end, is played by the same stream."""
         screen.play()
         screen.wait_for_film()
         screen.do("load(given)", EPISODE)
@@ -80,7 +80,7 @@ class Scenarios:
         assert screen.calls == ["start"]
 
     def test_a_film_that_has_ended_gives_its_slot_back(self, screen: Screen) -> None:
-        """Another play takes one again."""
+        """A film that has ended frees its slot, and another play takes one again."""
         screen.play()
         screen.wait_for_film()
         screen.seek(23.5)
@@ -92,7 +92,7 @@ class Scenarios:
 
     @pytest.mark.usefixtures("playing_rival")
     def test_a_video_that_is_refused_shows_nothing(self, rival: Rival, screen: Screen) -> None:
-        """It asks the edge for nothing, and plays once the viewer tries again and there is a slot."""
+        """A refused video requests nothing from the edge, and plays on another try when a slot is free."""
         screen.play()
         screen.wait_for_event("refused")
         screen.assert_paused()
@@ -102,7 +102,7 @@ class Scenarios:
         screen.wait_for_film()
 
     def test_a_video_whose_slot_is_taken_over_stops(self, rival: Rival, screen: Screen) -> None:
-        """It goes on where it stopped once the page has taken the slot back."""
+        """A video whose slot was taken over continues where it stopped after the page takes it back."""
         screen.play()
         screen.wait_for_film()
         rival.start(replaces=screen.stream_id)
@@ -115,7 +115,7 @@ class Scenarios:
 
     @outlasts_leases
     def test_a_video_stops_with_its_lease_and_goes_on_with_the_next(self, screen: Screen) -> None:
-        """As under an ad blocker: it cannot know whether it has a slot, and another screen may have it."""
+        """A video whose calls are blocked stops with its lease, because another screen may have its slot."""
         screen.play()
         screen.wait_for_film()
         screen.block_api()
@@ -127,7 +127,7 @@ class Scenarios:
 
     @outlasts_leases
     def test_a_video_that_its_viewer_paused_is_not_started_by_the_next_lease(self, screen: Screen) -> None:
-        """Only what stopped with the lease goes on with it."""
+        """Only a video that stopped with its lease continues with the next one."""
         screen.play()
         screen.wait_for_film()
         screen.pause()
@@ -139,7 +139,7 @@ class Scenarios:
 
     @outlasts_leases
     def test_a_video_comes_back_after_its_network_was_gone(self, screen: Screen) -> None:
-        """For longer than a lease, by itself."""
+        """A video resumes automatically after its network was gone for longer than a lease."""
         screen.play()
         screen.wait_for_film()
         screen.page.context.set_offline(True)
@@ -152,7 +152,7 @@ class Scenarios:
 
     @outlasts_leases
     def test_a_video_comes_back_after_its_laptop_slept(self, screen: Screen) -> None:
-        """For longer than a lease, by itself."""
+        """A video resumes automatically after its laptop slept for longer than a lease."""
         screen.play()
         screen.wait_for_film()
         screen.sleep(OUTLASTING)
@@ -161,7 +161,7 @@ class Scenarios:
         assert screen.streams == [screen.stream_id]
 
     def test_a_reloaded_page_plays_in_the_slot_that_it_had(self, screen: Screen) -> None:
-        """Under the same name, so that its tokens count as those of one stream."""
+        """A reloaded page starts under the same name, so that its tokens count as one stream's."""
         screen.play()
         screen.wait_for_film()
         name = screen.stream_id
@@ -172,7 +172,7 @@ class Scenarios:
         assert screen.token_names == [name]
 
     def test_a_token_that_the_edge_takes_for_expired_is_renewed_once(self, screen: Screen) -> None:
-        """By one heartbeat; the request is repeated, and the viewer notices nothing."""
+        """One heartbeat renews the token, the request is repeated, and the viewer notices nothing."""
         screen.play()
         screen.wait_for_film()
         refused = screen.expire_once(14)
@@ -188,7 +188,7 @@ class ChoosingQualities:
     """The scenario of players that let a page choose the quality."""
 
     def test_a_viewer_chooses_another_quality(self, screen: Screen) -> None:
-        """Its requests have tokens as well."""
+        """The requests for another quality have tokens as well."""
         screen.play()
         screen.wait_for_film(HD)
         screen.do("choose(given)", UHD)
@@ -197,12 +197,12 @@ class ChoosingQualities:
 
 
 class CarryingTokens:
-    """The scenario of players that put the token where they are asked to."""
+    """The scenario of players that can put the token in different places."""
 
     @outlasts_leases
     @pytest.mark.parametrize("screen", [{"tokenIn": "query"}, {"tokenIn": "cookie"}], indirect=True)
     def test_a_video_plays_wherever_its_token_is(self, screen: Screen) -> None:
-        """Also beyond the first lease."""
+        """A video plays with the token in any place, also beyond the first lease."""
         screen.play()
         screen.wait_for_film()
         screen.page.wait_for_timeout(1000 * LEASE_SECONDS)

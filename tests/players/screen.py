@@ -1,4 +1,4 @@
-"""A screen with one of the players, as its viewer uses it and as it shows from outside."""
+"""A screen with one of the players, as its viewer uses it and as it appears from outside."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route
 
 LEASE_SECONDS: Final = 5
-"""How long a lease is where a test outlasts it: a busy machine is late with a heartbeat by less."""
+"""The length of a lease that no test outlasts: a busy machine delays a heartbeat by less."""
 GRACE_SECONDS: Final = 1
 SETTINGS: Final = {
     "MAX_STREAMS": "1",
@@ -57,7 +57,7 @@ class Rival:
     user_id: str
 
     def start(self, replaces: str | None = None) -> None:
-        """Start its stream, which is admitted."""
+        """Start its stream, and check that it is admitted."""
         self._call("start", {"replaces": replaces} if replaces else {})
 
     def end(self) -> None:
@@ -77,7 +77,7 @@ class Screen:
     service: str
     user_id: str
     calls: list[str] = field(default_factory=list)
-    """The starts and ends that it has asked for."""
+    """The starts and ends that it has requested."""
     asked: list[Request] = field(default_factory=list)
     """Its requests for video."""
     answered: list[Request] = field(default_factory=list)
@@ -97,7 +97,7 @@ class Screen:
         self.do("pause()")
 
     def seek(self, seconds: float) -> None:
-        """Go to another place of the film."""
+        """Seek to another place of the film."""
         self.do("seek(given)", seconds)
 
     def reload(self) -> None:
@@ -107,17 +107,17 @@ class Screen:
 
     @property
     def events(self) -> list[str]:
-        """The stream's events since the page was loaded."""
+        """Return the stream's events since the page was loaded."""
         return list(self.do("events"))
 
     @property
     def stream_id(self) -> str:
-        """The name of the stream."""
+        """Return the name of the stream."""
         return str(self.do("stream.streamId"))
 
     @property
     def position(self) -> float:
-        """Where in the film it is, in seconds."""
+        """Return the position in the film, in seconds."""
         return float(self.do("video.currentTime"))
 
     def wait_for_event(self, kind: str) -> None:
@@ -135,7 +135,7 @@ class Screen:
         )
 
     def assert_paused(self) -> None:
-        """The film stands still, and its player shows so."""
+        """Check that the film stands still, and that its player shows so."""
         self.page.wait_for_function("player.video.paused")
         position = self.position
         self.page.wait_for_timeout(500)
@@ -143,7 +143,7 @@ class Screen:
 
     @property
     def streams(self) -> list[str]:
-        """The names of the user's streams."""
+        """Return the names of the user's streams."""
         listed = httpx.get(f"{self.service}/stream", params={"userId": self.user_id}).json()
         return [stream["streamId"] for stream in listed["streams"]]
 
@@ -157,19 +157,19 @@ class Screen:
 
     @property
     def token_names(self) -> list[str]:
-        """The names of the streams to which the user's tokens were given."""
+        """Return the names of the streams that the user's tokens were given to."""
         item = httpx.get(f"{self.service}/page/item", params={"userId": self.user_id}).json()
         return list(item["tokens"])
 
     def note_request(self, request: Request) -> None:
-        """Remember what is asked for."""
+        """Record a request."""
         if CDN.search(request.url):
             self.asked.append(request)
         elif call := CALL.search(request.url):
             self.calls.append(call[1])
 
     def note_message(self, message: ConsoleMessage) -> None:
-        """Remember an error, but for the browser's own lines about refusals and a network that is away."""
+        """Record an error, except for the browser's own lines about refusals and an unavailable network."""
         is_probe = message.location["url"] == f"{self.service}/stream"  # HEAD, which no route takes
         is_expected = is_probe or REFUSED.search(message.text) or CUT_OFF.search(message.text)
         if message.type == "error" and not is_expected:
@@ -186,7 +186,7 @@ class Screen:
     def expire_once(self, seconds: int) -> list[Request]:
         """Let the edge refuse one request for the segment at this place: its token has expired.
 
-        Gives the requests that were refused: those but the last one were given up before they were answered.
+        Return the requests that were refused: those but the last one were given up before they were answered.
         """
         refused: list[Request] = []
 
@@ -237,8 +237,8 @@ def opened(
 ) -> Iterator[Screen]:
     """Open the page of a player, whose call of `attach` has these options, in a window of its own.
 
-    Afterwards, no script has failed, the console has shown no error that is not part of a scenario, and each
-    request for video had a token.
+    Afterwards, check that no script has failed, that the console has shown no error outside the scenario, and
+    that each request for video had a token.
     """
     with browser.new_context() as context:
         page = context.new_page()

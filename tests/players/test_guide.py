@@ -1,4 +1,4 @@
-"""The snippets of docs/integrate.md, each as it stands in a page with its player, on the running service."""
+"""The snippets of docs/integrate.md, each unchanged in a page with its player, on the running service."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ IMPORT: Final = re.compile(r'"stream-limiter-client(?:/(\w+))?"')
 
 @dataclass(frozen=True)
 class Around:
-    """What a page has around the guide's lines."""
+    """The parts of a page around the guide's lines."""
 
     scripts: str
     before: str
@@ -49,13 +49,13 @@ AROUND: Final = {
 
 
 def snippet(entry: str) -> str:
-    """Return the lines that tie this player to the service."""
+    """Return the lines that connect this player to the service."""
     (lines,) = (block for block in blocks(GUIDE, "js") if f'"stream-limiter-client/{entry}"' in block)
     return lines
 
 
 def page_with(entry: str, service: str, user_id: str) -> str:
-    """Return a page with the guide's lines, for this service, which no login tells the user."""
+    """Return a page with the guide's lines, for this service, which has no login."""
     around = AROUND[entry]
     lines = (
         IMPORT.sub(
@@ -86,13 +86,13 @@ def page_with(entry: str, service: str, user_id: str) -> str:
 
 @pytest.fixture(params=ENTRIES)
 def html(request: pytest.FixtureRequest, service: LocalService, user_id: str) -> str:
-    """A page that is written by the guide."""
+    """Return a page that is written by the guide."""
     return page_with(request.param, service.url, user_id)
 
 
 @pytest.fixture
 def page(browser: Browser, origin: str) -> Iterator[Page]:
-    """An empty page of another origin than the service, whose content may come from elsewhere."""
+    """Return an empty page of another origin than the service, whose content may come from elsewhere."""
     page = browser.new_page()
     page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
     page.goto(f"{origin}/package.json")
@@ -101,7 +101,7 @@ def page(browser: Browser, origin: str) -> Iterator[Page]:
 
 
 def test_five_lines_play_the_film_and_no_request_goes_without_a_token(page: Page, html: str) -> None:
-    """Behind the edge, which would refuse it."""
+    """The guide's lines play the film behind the edge, which would refuse any request without a token."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
@@ -119,7 +119,7 @@ def test_five_lines_play_the_film_and_no_request_goes_without_a_token(page: Page
 
 
 def test_five_lines_show_who_is_watching(page: Page, html: str, service: LocalService, user_id: str) -> None:
-    """The film waits for its slot."""
+    """The guide's lines show the list of streams while the film waits for its slot."""
     rival = {"userId": user_id, "streamId": "tv", "device": "Television"}
     httpx.post(f"{service.url}/stream/start", json=rival).raise_for_status()
     page.set_content(html)

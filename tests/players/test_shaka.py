@@ -15,7 +15,7 @@ SOON_MS = 2000
 
 
 def assert_does_not_hang(screen: Screen, action: str) -> None:
-    """A call of the player is over soon."""
+    """Check that a call of the player soon returns."""
     screen.page.evaluate(
         """([action, milliseconds]) => Promise.race([
             player.shaka[action](),
@@ -31,14 +31,14 @@ class TestShaka(Scenarios, ChoosingQualities, CarryingTokens):
     page: ClassVar = "shaka.html"
 
     def test_a_page_may_wait_for_its_film_before_it_plays(self, screen: Screen) -> None:
-        """As most pages do: `load` asks for a slot by itself."""
+        """`load` asks for a slot without a play, as most pages use it."""
         assert screen.do("load(given).then(() => 'loaded')", EPISODE) == "loaded"
         assert screen.events == ["admitted"]
         screen.assert_paused()
 
     @pytest.mark.usefixtures("playing_rival")
     def test_a_film_that_waits_for_a_slot_can_be_unloaded(self, rival: Rival, screen: Screen) -> None:
-        """Shaka would wait for the load that waits; another film can be loaded then."""
+        """A waiting film can be unloaded although Shaka waits for its load, and another can be loaded."""
         screen.wait_for_event("refused")
         assert_does_not_hang(screen, "unload")
         rival.end()
@@ -49,17 +49,17 @@ class TestShaka(Scenarios, ChoosingQualities, CarryingTokens):
 
     @pytest.mark.usefixtures("playing_rival")
     def test_a_player_that_waits_for_a_slot_can_be_destroyed(self, screen: Screen) -> None:
-        """At once."""
+        """A player that waits for a slot is destroyed at once."""
         screen.wait_for_event("refused")
         assert_does_not_hang(screen, "destroy")
 
     def test_an_expired_token_is_renewed_where_shaka_does_not_try_again(self, screen: Screen) -> None:
-        """As older versions do not after a 403."""
+        """An expired token is renewed in older versions of Shaka too, which do not retry a 403."""
         screen.do("shaka.configure('streaming.retryParameters.maxAttempts', 1)")
         self.test_a_token_that_the_edge_takes_for_expired_is_renewed_once(screen)
 
     def test_an_edge_that_takes_each_token_for_expired_is_an_error(self, screen: Screen) -> None:
-        """Of Shaka's own, after one more try."""
+        """If the edge refuses every token as expired, Shaka raises its own error after one more attempt."""
         screen.do("shaka.configure('streaming.retryParameters.maxAttempts', 1)")
         screen.do("shaka.addEventListener('error', ({ detail }) => (player.error = detail))")
         screen.play()

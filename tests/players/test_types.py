@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 def test_the_entries_take_the_real_players() -> None:
-    """As their packages declare them, checked strictly."""
+    """The entries accept the types that the players' packages declare, checked strictly."""
     if not TYPESCRIPT.exists() or not (PLAYERS / "node_modules").exists():
         skip_or_fail("TypeScript or the players are not installed: `make test-long` fetches them with npm.")
     succeed(TYPESCRIPT, "--project", PLAYERS)

@@ -1,4 +1,4 @@
-"""A plain `<video>`: recent releases of Chromium play HLS by themselves, as Safari does."""
+"""A plain `<video>`: recent releases of Chromium play HLS natively, as Safari does."""
 
 from typing import ClassVar
 

@@ -16,7 +16,7 @@ class TestVideoJs(Scenarios, ChoosingQualities, CarryingTokens):
     page: ClassVar = "videojs.html"
 
     def test_a_film_plays_by_itself_where_it_is_to(self, screen: Screen) -> None:
-        """Video.js does not wait for the film before it plays."""
+        """A film with autoplay plays, although Video.js does not wait for the film before it plays."""
         screen.do("vjs.autoplay(true)")
         screen.do("load(given)", EPISODE)
         screen.wait_for_film()
@@ -24,7 +24,7 @@ class TestVideoJs(Scenarios, ChoosingQualities, CarryingTokens):
 
     @pytest.mark.usefixtures("playing_rival")
     def test_another_film_may_come_while_one_waits_for_a_slot(self, rival: Rival, screen: Screen) -> None:
-        """The one before asks the edge for nothing any more."""
+        """A film that waits for a slot can be replaced by another, and requests nothing from then on."""
         screen.play()
         screen.wait_for_event("refused")
         screen.do("load(given)", EPISODE)
@@ -35,7 +35,7 @@ class TestVideoJs(Scenarios, ChoosingQualities, CarryingTokens):
         assert [request.url for request in screen.asked if "/cdn/index.m3u8" in request.url] == []
 
     def test_the_hooks_of_a_page_stay(self, screen: Screen) -> None:
-        """Those of all players, which hooks of one player would displace, and those of one player."""
+        """The page's hooks stay, both those of all players, which one player's would displace, and one's."""
         screen.do("hooked = []")
         screen.page.evaluate(
             """() => {

@@ -1,4 +1,4 @@
-/** Compiled, never run: the real players are what the client's entries take. */
+/** Compiled, never run: the client's entries accept the real players. */
 import Hls from "hls.js";
 import shaka from "shaka-player";
 import videojs from "video.js";

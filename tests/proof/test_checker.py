@@ -15,7 +15,7 @@ from proof.linearizability import MODEL
 
 
 def apply(state: int, action: Any) -> tuple[int, Any]:
-    """A register: writes a number, or reads it (`None`)."""
+    """Apply a register's operation: write a number, or read it (`None`)."""
     return (state, state) if action is None else (action, None)
 
 
@@ -23,27 +23,27 @@ REGISTER = Model(0, apply, lambda action, _: action is None)
 
 
 def write(called: float, returned: float, value: int) -> Operation:
-    """A write of this number."""
+    """Return a write of this number."""
     return Operation(called, returned, value, None)
 
 
 def holding(name: str) -> FrozenState:
-    """The state in which this stream holds the only slot."""
+    """Return the state in which this stream holds the only slot."""
     return FrozenState.of(Snapshot(1, leases={name: Lease(name, 0, 9)}))
 
 
 def end(called: float, name: str, result: tuple[bool, FrozenState]) -> Operation:
-    """A named end."""
+    """Return a named end."""
     return Operation(called, called + 1, Release("1", name, None), result)
 
 
 def look(called: float, state: FrozenState) -> Operation:
-    """A read that saw this state."""
+    """Return a read that saw this state."""
     return Operation(called, called + 1, None, (True, state))
 
 
 def read(called: float, returned: float, value: int) -> Operation:
-    """A read that saw this number."""
+    """Return a read that saw this number."""
     return Operation(called, returned, None, value)
 
 
@@ -74,18 +74,18 @@ BAD = {
 
 @pytest.mark.parametrize("history", GOOD.values(), ids=GOOD)
 def test_a_history_that_an_order_explains_is_accepted(history: list[Operation]) -> None:
-    """Each of these could have been seen."""
+    """Each of these histories could have been seen, and is accepted."""
     assert is_linearizable(history, REGISTER)
 
 
 @pytest.mark.parametrize("history", BAD.values(), ids=BAD)
 def test_a_history_that_no_order_explains_is_rejected(history: list[Operation]) -> None:
-    """Each of these shows a broken register."""
+    """Each of these histories shows a broken register, and is rejected."""
     assert not is_linearizable(history, REGISTER)
 
 
 def start(called: float, name: str, result: tuple[bool, FrozenState] | None) -> Operation:
-    """A named start under a limit of one, of unknown outcome where there is no result."""
+    """Return a named start under a limit of one, of unknown outcome if the result is missing."""
     write = Admit("1", Lease(name, 0, 9), (Bound(1),), None)
     return Operation(called, inf if result is None else called + 1, write, result)
 
@@ -110,18 +110,18 @@ POSSIBLE = {
 
 @pytest.mark.parametrize("history", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
 def test_a_store_that_breaks_a_promise_is_found(history: list[Operation]) -> None:
-    """By the domain's own meaning of its writes."""
+    """A store that violates the domain's meaning of its writes is found."""
     assert not is_linearizable(history, MODEL)
 
 
 @pytest.mark.parametrize("history", POSSIBLE.values(), ids=POSSIBLE)
 def test_a_store_that_keeps_its_promises_is_not_accused(history: list[Operation]) -> None:
-    """By the domain's own meaning of its writes."""
+    """A store that keeps the domain's meaning of its writes is accepted."""
     assert is_linearizable(history, MODEL)
 
 
 def test_a_search_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of so many lost writes any may have landed, in any order, and none explains the read."""
+    """A search through many lost writes, none of which explains the read, is given up."""
     monkeypatch.setattr(checker, "STATES_AT_MOST", 1000)
     lost = [write(0, inf, number) for number in range(1, 20)]
     with pytest.raises(checker.Undecided):
@@ -129,13 +129,13 @@ def test_a_search_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_many_lost_writes_do_not_hide_the_one_that_landed() -> None:
-    """It is found soon, as the fewest lost ones are tried first."""
+    """The one lost write that landed is found soon, because the fewest lost ones are tried first."""
     lost = [write(0, inf, number) for number in range(1, 40)]
     assert is_linearizable([*lost, *(read(n, n + 0.5, 7) for n in range(1, 160))], REGISTER)
 
 
 def test_one_wrong_answer_in_a_long_history_is_found() -> None:
-    """Among two hundred overlapping operations, a single read of a number never written."""
+    """Among two hundred overlapping operations, a single read of a number never written is found."""
     chance = Random(1)  # noqa: S311 - which history
     moments = sorted(chance.uniform(0, 100) for _ in range(201))
     state, history = 0, []

@@ -1,4 +1,4 @@
-"""A service that is killed loses nothing that it answered, and nobody's slot for longer than a lease."""
+"""A killed service loses nothing that it answered, and blocks no slot for longer than a lease."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.support.commands import skip_or_fail
 @pytest.mark.e2e
 @pytest.mark.long
 def test_after_each_kill_the_store_holds_what_the_players_were_told() -> None:
-    """The short form of the proof: every row is met."""
+    """The short form of the proof has every row in order."""
     reason = unavailable()
     if reason:
         skip_or_fail(reason)
@@ -34,7 +34,7 @@ def test_after_each_kill_the_store_holds_what_the_players_were_told() -> None:
     ],
 )
 def test_a_lost_or_revived_stream_would_be_seen(play: crash.Play, *, contradicts: bool) -> None:
-    """A lease that was told must be there, a stream whose end was told must not."""
+    """The proof notices a missing lease that was answered, and a stream that lives after its answered end."""
     state = Snapshot(1, leases={"there": Lease("there", 1, 20)})
 
     assert play.contradicts(state, now=10) is contradicts

@@ -12,7 +12,7 @@ from testing.fakes import unhurried
 
 
 def test_any_event_is_answered_as_described() -> None:
-    """The short form of the proof: every row is met."""
+    """The short form of the proof has every row in order."""
     rows = fuzz.prove(seed=1, goal=60, progress=unhurried)
 
     assert [row for row in rows if not row.met] == []
@@ -31,14 +31,14 @@ def test_any_event_is_answered_as_described() -> None:
 def test_an_answer_off_the_description_would_be_seen(
     status: int, media_type: str, body: dict[str, Any], *, described: bool
 ) -> None:
-    """Its status, its media type and its body must all be described."""
+    """An answer's status, media type and body must all be described."""
     answer = {"statusCode": status, "headers": {"content-type": media_type}, "body": json.dumps(body)}
 
     assert is_described("POST /stream/start", answer) is described
 
 
 def test_a_leak_a_failure_and_a_forbidden_write_would_be_seen() -> None:
-    """Each raises a figure of its own."""
+    """A leak, a failure and a forbidden write each raise a figure of their own."""
     findings = fuzz.Findings()
     headers = {"content-type": "application/problem+json"}
     route = stream_start.handler

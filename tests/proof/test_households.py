@@ -1,11 +1,11 @@
-"""Honest households that keep their names are never put off, and fresh names are."""
+"""Honest households that keep their names never wait for tokens, and fresh names do."""
 
 from proof import households
 from testing.fakes import unhurried
 
 
 def test_kept_names_are_never_put_off_at_the_default_overlap() -> None:
-    """Every row of the proof is met."""
+    """Households that keep their names have every row of the proof in order."""
     rows = households.prove(1, 150, unhurried)
 
     assert [row for row in rows if not row.met] == []

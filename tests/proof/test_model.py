@@ -1,4 +1,4 @@
-"""The explicit-state model keeps the promises, and sees where broken rules would not."""
+"""The explicit-state model keeps the promises, and detects broken rules."""
 
 import re
 from collections.abc import Callable
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.long
 
 
 def explored(name: str) -> Explored:
-    """What comes of the scenario of this name."""
+    """Return the result of the scenario of this name."""
     return explore(next(scenario for scenario in all_scenarios() if scenario.name == name))
 
 
 @pytest.mark.parametrize("name", ["heartbeats, limit 1, reject", "without names, limit 1, evict"])
 def test_the_rules_keep_the_promises(name: str) -> None:
-    """No state that can be reached breaks one, and thousands can be."""
+    """Of thousands of states that can be reached none breaks a promise."""
     result = explored(name)
 
     assert not result.violation, result.story
@@ -44,7 +44,7 @@ def test_the_rules_keep_the_promises(name: str) -> None:
 def test_a_clock_that_is_ahead_takes_no_living_slot_but_for_a_missing_grace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without the grace, the model tells the story of a player that loses its slot within its lease."""
+    """Without the grace, the model shows a player that loses its slot within its lease."""
     monkeypatch.setattr(Policy, "over_since", lambda _, now: floor(now))
 
     result = explored("heartbeats, limit 1, reject")
@@ -54,7 +54,7 @@ def test_a_clock_that_is_ahead_takes_no_living_slot_but_for_a_missing_grace(
 
 
 def test_a_takeover_that_forgets_the_seen_expiry_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A heartbeat that comes between the decision and the takeover would be robbed of its slot."""
+    """A takeover without the seen expiry is found, because it ends a stream that was extended in between."""
 
     def as_stated(state: Any, freed: Any) -> bool:
         return all(lease.stream_id in state.leases for lease in freed.expired)
@@ -65,14 +65,14 @@ def test_a_takeover_that_forgets_the_seen_expiry_is_found(monkeypatch: pytest.Mo
 
 
 def test_an_unbounded_start_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One slot too many is a violation, whoever takes it."""
+    """A start without a bound is found, because one slot too many is a violation."""
     monkeypatch.setattr(StartNamed, "bounds", property(lambda start: (Bound(start.limit + 1),)))
 
     assert explored("heartbeats, limit 1, reject").violation == "2 slots of all under a limit of 1"
 
 
 def test_a_forgotten_request_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An anonymous start whose reply was lost would be counted twice."""
+    """A forgotten request is found, because an anonymous start with a lost reply is counted twice."""
     remember: Callable[..., tuple[str, ...]] = lambda state, _: state.marks  # noqa: E731 - one broken rule
     monkeypatch.setattr(writes, "_remember", remember)
 
@@ -88,7 +88,7 @@ OLD_CODE = "tokens: heartbeats beside old code, limit 1, overlap 1"
 
 @pytest.mark.parametrize("name", [SAME_NAME, CIRCLE])
 def test_no_player_has_more_tokens_than_the_bound(name: str) -> None:
-    """No state that can be reached breaks a promise, and thousands can be."""
+    """Of thousands of states that can be reached none has more tokens than the bound."""
     result = explored(name)
 
     assert not result.violation, result.story
@@ -96,7 +96,7 @@ def test_no_player_has_more_tokens_than_the_bound(name: str) -> None:
 
 
 def _permit(state: Snapshot, names: Any, own: Any, ended: Any = (), *, ignored: str) -> bool:
-    """Permit a recount whose seen names, or whose seen expiries, differ meanwhile."""
+    """Permit a recount whose seen names, or whose seen expiries, have changed."""
     if isinstance(names, Recounted):
         seen = state.tokens if ignored == "tokens" else names.seen
         names = Recounted(seen, names.names, () if ignored == "spent" else names.over)
@@ -104,7 +104,7 @@ def _permit(state: Snapshot, names: Any, own: Any, ended: Any = (), *, ignored: 
 
 
 def _at_once(state: Snapshot, own: Any, reclaimed: Any, over_since: int) -> Recounted:
-    """Count spent tokens as over at their expiry, without the grace."""
+    """Count spent tokens as expired at their expiry, without the grace."""
     return token_names.recount(state, own, reclaimed, over_since + POLICY.grace_seconds)
 
 
@@ -130,7 +130,7 @@ BROKEN_RULES: dict[str, tuple[str, Any, str, Any]] = {
 def test_a_broken_part_of_the_token_bound_is_found(
     scenario: str, module: Any, rule: str, broken: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each part of the condition is needed: without it there are more tokens, or other names, than may be."""
+    """Without any one part of the condition there are more tokens, or other names, than may be."""
     monkeypatch.setattr(module, rule, broken)
 
     violation = explored(scenario).violation
@@ -143,12 +143,12 @@ IN_GROUPS = (
     "groups: one of two in both groups, evict",
     "groups: starts beside old code, reject",
 )
-"""Scenarios with groups, of which the last one has old code beside new."""
+"""The scenarios with groups, of which the last one has old code beside new."""
 
 
 @pytest.mark.parametrize("name", IN_GROUPS)
 def test_no_group_has_more_streams_than_its_limit(name: str) -> None:
-    """No state that can be reached breaks a promise, and thousands can be."""
+    """Of thousands of states that can be reached none breaks a group's limit."""
     result = explored(name)
 
     assert not result.violation, result.story
@@ -173,7 +173,7 @@ def _not_left(state: Any, joined: Any = (), left: Any = (), counts: Any = ()) ->
 
 
 def _as_stated(state: Snapshot, freed: Any) -> bool:
-    """Require that streams are there and expire as they were seen to, in whatever groups they are."""
+    """Require the streams and expiries that were seen, in whatever groups they are."""
     leases = state.leases
     return all(name in leases for name in freed.names) and all(
         leases[lease.stream_id].expires_at == lease.expires_at for lease in freed.expired
@@ -187,7 +187,7 @@ def _oldest_too(leases: Any, lacking: Any) -> Any:
 
 
 def _first_that_help(leases: Any, lacking: Any) -> Any:
-    """Evict one stream after another that is in a full group, until there is room: not the fewest."""
+    """Evict one stream after another of a full group, until there is room: not the fewest."""
     chosen: list[Lease] = []
     for lease in leases:
         if any(need > sum(group in each.groups for each in chosen) for group, need in lacking.items()):
@@ -223,7 +223,7 @@ BROKEN_GROUP_RULES: dict[str, tuple[str, str, Any, str, Any]] = {
 def test_a_broken_rule_about_groups_is_found(
     broken: tuple[str, str, Any, str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each part of the rules is needed, and what goes wrong without it is said."""
+    """Without any one part of the rules a promise breaks, and the violation is named."""
     wrong, scenario, module, rule, instead = broken
     monkeypatch.setattr(module, rule, instead)
 
@@ -239,7 +239,7 @@ def test_a_broken_rule_about_groups_is_found(
     ],
 )
 def test_a_start_that_is_put_off_in_vain_is_found(spent: dict[str, int], until: int, wrong: str) -> None:
-    """There must be too many names, and the wait as long as the first of them has a token."""
+    """A start that waits without too many names, or longer than the first token, is found."""
     state = Snapshot(1, leases={"a": Lease("a", 1, 9)}, tokens=frozenset({"a", *spent}), spent=spent)
     world = World(5, FrozenState.of(state), ())
     with pytest.raises(Violation, match=wrong):

@@ -11,12 +11,12 @@ FILES: Final = {path.stem: path for path in Path(proof.__path__[0]).glob("[!_]*.
 
 
 def test_each_module_of_the_package_is_a_proof() -> None:
-    """`make prove` runs every module of the package: helpers are in packages of their own."""
+    """Every module of the package is a proof that `make prove` runs: helpers are in other packages."""
     assert PROOFS.keys() == FILES.keys()
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_proof_has_one_name(name: str) -> None:
-    """The rows of a proof's report begin with the name of its module, which `make prove ARGS=…` takes."""
+    """A proof's rows begin with the name of its module, which `make prove ARGS=…` takes."""
     rows = re.findall(r'\bRow\(\s*f?"(\w+)', FILES[name].read_text(encoding="utf-8"))
     assert set(rows) == {name}

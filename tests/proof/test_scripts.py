@@ -1,4 +1,4 @@
-"""Each known attack, in as few lines as it takes: none has more tokens than the limit and the overlap."""
+"""Each known attack, in a few lines: none has more tokens than the limit and the overlap."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +17,7 @@ SECONDS = 400
 
 
 class Attacker(Household):
-    """A script with the service before it, which remembers each token that it was given."""
+    """A script with the service before it, which keeps each token that it was given."""
 
     def __init__(self, policy: Policy, limit: int) -> None:
         super().__init__(policy, FakeTokens())
@@ -43,7 +43,7 @@ class Attacker(Household):
 
     @property
     def good(self) -> int:
-        """How many different names have an unexpired token."""
+        """Return how many different names have an unexpired token."""
         return sum(until > self.clock.now() for until in self.given.values())
 
 
@@ -54,7 +54,7 @@ def circle(script: Attacker) -> None:
 
 
 def circle_of_replaces(script: Attacker) -> None:
-    """Replace the stream before."""
+    """Replace the previous stream."""
     script.last = script.take(replaces=script.last) or script.last
 
 
@@ -65,7 +65,7 @@ def same_names(script: Attacker) -> None:
 
 
 def never_end(script: Attacker) -> None:
-    """Start only: where the oldest is evicted, this ends one."""
+    """Only start: under eviction of the oldest, each start ends a stream."""
     script.take()
 
 
@@ -85,7 +85,7 @@ SCRIPTS = [circle, circle_of_replaces, same_names, never_end, heartbeat_at_the_e
 def test_no_script_has_more_tokens_than_the_limit_and_the_overlap(
     script: Callable[[Attacker], None], on_limit: OnLimit
 ) -> None:
-    """At no second of many minutes; and it reaches as many, unless it ends no stream."""
+    """In many minutes a script never has more tokens than the bound, and reaches it if it ends streams."""
     for limit, overlap in product((1, 2, 3), (1, 2, 5)):
         attacker = Attacker(replace(Policy(token_overlap=overlap), on_limit=on_limit), limit)
         most = 0

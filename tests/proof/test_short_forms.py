@@ -1,4 +1,4 @@
-"""Each proof over real stores, small: `make prove` has the long forms."""
+"""Short forms of the proofs over real stores: `make prove` has the long ones."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def ways() -> Iterator[tuple[Way, ...]]:
-    """Both stores, by either client."""
+    """Yield both stores, by either client."""
     reason = unavailable()
     if reason:
         skip_or_fail(reason)
@@ -27,7 +27,7 @@ def ways() -> Iterator[tuple[Way, ...]]:
 
 @pytest.mark.parametrize(("proof", "size"), [(faults, 100), (model_based, 10)], ids=["faults", "model_based"])
 def test_over_both_stores(proof: ModuleType, size: int, ways: tuple[Way, ...]) -> None:
-    """Nothing is counted twice, refused without need or leaked; every repository is as the model."""
+    """No stream is counted twice, refused without need or leaked, and every repository equals the model."""
     (row,) = proof.prove(2, size, unhurried, map, lambda: nullcontext(ways))
     assert row.met, row.figure
 
@@ -36,6 +36,6 @@ def test_over_both_stores(proof: ModuleType, size: int, ways: tuple[Way, ...]) -
     ("proof", "size"), [(linearizability, 10), (contention, 10)], ids=["linearizability", "contention"]
 )
 def test_over_both_stores_from_two_processes(proof: ModuleType, size: int, ways: tuple[Way, ...]) -> None:
-    """Whoever races whom, the histories can be explained, and grants equal the free slots."""
+    """The histories of racing processes can be explained, and grants equal the free slots."""
     (row,) = proof.prove(2, size, unhurried, lambda: nullcontext(ways))
     assert row.met, row.figure

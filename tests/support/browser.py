@@ -1,4 +1,4 @@
-"""The Chromium that is installed on this machine, for the tests that need one."""
+"""A Chromium of this machine, for the tests that need one."""
 
 from contextlib import AbstractContextManager
 
@@ -9,7 +9,7 @@ from tests.support.commands import skip_or_fail
 
 
 def installed_browser() -> AbstractContextManager[Browser]:
-    """Run it, without a window; without one the test is skipped."""
+    """Run it without a window, or skip the test if there is none."""
     path = find()
     if path is None:
         skip_or_fail(MISSING)

@@ -12,7 +12,7 @@ from dev import ROOT
 
 
 def skip_or_fail(reason: str) -> NoReturn:
-    """Skip the test for want of a tool, saying which; under CI=true a skip is a failure."""
+    """Skip the test for lack of a tool, naming it; under CI=true a skip is a failure."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
@@ -21,7 +21,7 @@ def skip_or_fail(reason: str) -> NoReturn:
 def succeed(
     *command: str | Path, cwd: Path = ROOT, env: Mapping[str, str] | None = None, seconds: float | None = None
 ) -> str:
-    """Run a command, which must succeed within this time; gives what it prints."""
+    """Run a command, which must succeed within this time; return its output."""
     done = subprocess.run(
         command, cwd=cwd, env=env, timeout=seconds, capture_output=True, text=True, check=False
     )

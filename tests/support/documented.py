@@ -1,4 +1,4 @@
-"""What the documents say: their tables, and events held against docs/events.md and CloudWatch's rules."""
+"""Tables of the documents, and checks of events against docs/events.md and CloudWatch's rules."""
 
 import json
 import re
@@ -56,9 +56,9 @@ _SCHEMA: Final = jsonschema_rs.validator_for(
     {"type": "object", "required": ["_aws"], "properties": {"_aws": _METADATA}}
 )
 MAX_BYTES: Final = 256 * 1024
-"""The longest event that CloudWatch reads metrics out of."""
+"""The longest event that CloudWatch reads metrics from."""
 MOST_VALUES: Final = 100
-"""The most that CloudWatch takes of one metric out of one event."""
+"""The most values of one metric that CloudWatch takes from one event."""
 
 
 def _is_operators(event: Any) -> bool:
@@ -70,7 +70,7 @@ _NOTHING_OF_THE_USER: Final = {"invalid", "denied"}
 _NO_STATE: Final = {*_NOTHING_OF_THE_USER, "gone", "unverified", "failed"}
 _ROUTES_WITH_A_LIMIT: Final = {"POST /stream/start", "GET /stream"}
 _OUTCOMES_WITH_A_LIMIT: Final = {"admitted", "reclaimed", "replaced", "evicted", "would_refuse", "listed"}
-# By what the page says about when a field is there: whether it must be, and whether it may be.
+# By the page's word for when a field is there: true if it must be, and true if it may be.
 _WHEN: Final[Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]]] = {
     "always": (lambda _: True, lambda _: True),
     "not 200": (lambda event: event["status"] != 200, lambda event: event["status"] != 200),
@@ -106,7 +106,7 @@ _WHEN: Final[Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]]] 
 
 
 def rows(page: str, heading: str) -> list[list[str]]:
-    """The cells of each row of the page's table whose first column has this heading."""
+    """Return the cells of each row of the page's table whose first column has this heading."""
     text = (DOCS / page).read_text(encoding="utf-8")
     found = re.search(rf"^\| {heading} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
     assert found is not None, f"no table of {heading} in {page}"
@@ -114,14 +114,14 @@ def rows(page: str, heading: str) -> list[list[str]]:
 
 
 def deployer_policy() -> Any:
-    """The policy of the deployer, as docs/deploy.md has it."""
+    """Return the policy of the deployer, as docs/deploy.md has it."""
     page = (DOCS / "deploy.md").read_text(encoding="utf-8")
     (policy,) = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     return json.loads(policy)
 
 
 def invoke_policies() -> dict[str, Any]:
-    """Return what docs/security.md lets a backend and an operator invoke, each by the statement's name."""
+    """Return the rights that docs/security.md gives a backend and an operator, by the statement's name."""
     page = (DOCS / "security.md").read_text(encoding="utf-8")
     blocks = [
         json.loads(f"[{block}]")
@@ -132,12 +132,12 @@ def invoke_policies() -> dict[str, Any]:
 
 
 def actions(policy: Any) -> set[str]:
-    """What the policy allows."""
+    """Return the actions that the policy allows."""
     return {action for statement in policy["Statement"] for action in statement["Action"]}
 
 
 def table(heading: str) -> dict[str, list[str]]:
-    """The other cells of each row of the page's table of this, by every name in its first cell."""
+    """Return the other cells of each row of the page's table, by every name in its first cell."""
     return {
         name: cells[1:] for cells in rows("events.md", heading) for name in re.findall(r"`(\w+)`", cells[0])
     }
@@ -147,11 +147,11 @@ FIELDS: Final = table("field")
 OUTCOMES: Final = table("outcome")
 METRICS: Final = table("metric")
 RARE: Final = {"reclaimed_slots", "evicted_slots"}
-"""Metrics that not every event makes."""
+"""The metrics that not every event makes."""
 
 
 def check(event: Mapping[str, Any]) -> None:
-    """Fail unless the event has the fields that the page gives it and no other, and makes its metrics."""
+    """Check that the event has the fields that the page gives it and no other, and makes its metrics."""
     assert event["outcome"] in OUTCOMES
     assert event.keys() <= FIELDS.keys()
     for name, (when, *_) in FIELDS.items():
@@ -164,7 +164,7 @@ def check(event: Mapping[str, Any]) -> None:
 
 
 def made_of(event: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """The unit and the dimensions of each metric that CloudWatch makes of the event, which must be valid."""
+    """Return the unit and dimensions of each metric that CloudWatch makes of the event, after checking it."""
     _SCHEMA.validate(dict(event))
     made = {}
     for directive in event["_aws"]["CloudWatchMetrics"]:
@@ -178,7 +178,7 @@ def made_of(event: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def values_of(event: Mapping[str, Any], metric: str) -> list[float]:
-    """Return the values of a metric that CloudWatch takes out of the event: a number, or an array."""
+    """Return the values of a metric that CloudWatch reads from the event: a number, or an array."""
     values = event[metric] if isinstance(event[metric], list) else [event[metric]]
     assert len(values) <= MOST_VALUES
     assert all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)

@@ -1,4 +1,4 @@
-"""What the logs tell of the users of these tests: nothing."""
+"""A check that no log names the users of these tests."""
 
 import json
 import re
@@ -7,11 +7,11 @@ from typing import Any, Final
 from tests.support.documented import FIELDS
 
 SECRETS: Final = ("viewer", "bearer", "eyj", "aws4-hmac", "2d3rheohaqwh")
-"""What every user of these tests is called, and what tokens and signatures begin with: in small letters."""
+"""The names of the users of these tests, and the beginnings of tokens and signatures: in small letters."""
 
 
 def log_lines(logs: Any) -> list[str]:
-    """Every line of every log of the account; events that tell of a user must be among them."""
+    """Return every line of every log of the account, after checking that it has events about users."""
     lines = [
         event["message"]
         for groups in logs.get_paginator("describe_log_groups").paginate()
@@ -24,7 +24,7 @@ def log_lines(logs: Any) -> list[str]:
 
 
 def telling(lines: list[str]) -> list[str]:
-    """Those that name a user, hold a token, or are events with anything else than events may hold."""
+    """Return the lines that name a user, hold a token, or are events with other fields than documented."""
     events = [json.loads(line) for line in lines if line.startswith("{")]
     return [
         *(line for line in lines if any(secret in line.lower() for secret in SECRETS)),

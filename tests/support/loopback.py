@@ -7,15 +7,15 @@ from typing import Any, Final, Self
 
 LOOPBACK: Final = "127.0.0.1"
 _LOOKS_FOR_ITS_END_EACH: Final = 0.02
-"""Seconds: as long as leaving it takes."""
+"""The seconds that leaving the server takes."""
 
 
 class LoopbackServer:
-    """Answers requests by a handler, on a free port; a context manager.
+    """A server that answers requests by a handler, on a free port; a context manager.
 
     Args:
-        handler: makes what answers a connection.
-        host: how its address names this machine.
+        handler: makes the object that answers a connection.
+        host: the name of this machine in its address.
     """
 
     def __init__(self, handler: Callable[..., BaseHTTPRequestHandler], host: str = LOOPBACK) -> None:
@@ -27,12 +27,12 @@ class LoopbackServer:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The server's port."""
         return self._server.server_port
 
     @property
     def url(self) -> str:
-        """Its address, which is an origin."""
+        """The server's address, which is an origin."""
         return f"http://{self._host}:{self.port}"
 
     def __enter__(self) -> Self:
@@ -49,4 +49,4 @@ class Pages(SimpleHTTPRequestHandler):
     """The files of a folder, such as the client's modules, at an origin of their own."""
 
     def log_message(self, *_: Any) -> None:
-        """Log nothing."""
+        """Print nothing."""

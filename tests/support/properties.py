@@ -1,4 +1,4 @@
-"""How many examples a property is searched with: `make test` takes a tenth of those of `make test-long`."""
+"""The number of examples of each property: `make test` takes a tenth of those of `make test-long`."""
 
 from typing import Final
 
@@ -9,10 +9,10 @@ SHORT: Final = "short"
 
 
 def register() -> None:
-    """Make the profile known; all else in it is as it would be without."""
+    """Register the profile, with Hypothesis's defaults for all other settings."""
     settings.register_profile(SHORT, settings(), max_examples=settings().max_examples // 10)
 
 
 def examples(times: float) -> int:
-    """Return so many times the number of a property that names none."""
+    """Return this multiple of the number of a property that names none."""
     return max(1, round(times * settings().max_examples))

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback, for a store that can go away and come back."""
+"""A TCP proxy on loopback, for a store that can become unavailable and come back."""
 
 import contextlib
 import socket
@@ -9,10 +9,10 @@ LOOPBACK = "127.0.0.1"
 
 
 class Proxy:
-    """Passes connections to a store, until it is told not to.
+    """A proxy that passes connections to a store until it is stopped.
 
     Args:
-        upstream_port: where the store listens on loopback.
+        upstream_port: the store's port on loopback.
     """
 
     def __init__(self, upstream_port: int) -> None:
@@ -24,12 +24,12 @@ class Proxy:
         self._lock = threading.Lock()
 
     def hang(self) -> None:
-        """From now on take requests, and never answer."""
+        """Accept requests from now on, and never answer."""
         self._mode = "hang"
         self._drop_connections()
 
     def refuse(self) -> None:
-        """From now on refuse connections."""
+        """Refuse connections from now on."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._drop_connections()
@@ -57,7 +57,7 @@ class Proxy:
         return listener
 
     def _accept(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # closed: nobody is accepted any more
+        with contextlib.suppress(OSError):  # closed: no connection is accepted any more
             while True:
                 client, _ = listener.accept()
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()

@@ -28,12 +28,12 @@ def ask(app: ASGIApp, method: str, path: str, **request: Any) -> httpx.Response:
 
 
 def client_of(endpoint_url: str, service: str) -> Any:
-    """A client of the account's root user, for a service at this address."""
+    """Return a client of the account's root user, for a service at this address."""
     return boto3.Session("test", "test", region_name=REGION).client(service, endpoint_url=endpoint_url)
 
 
 def expire(client: Any, table: str, user_id: str, stream_id: str) -> None:
-    """Let a lease have run out ten minutes ago."""
+    """Set a lease's expiry to ten minutes ago."""
     client.update_item(
         TableName=table,
         Key=key(user_id),
@@ -44,10 +44,10 @@ def expire(client: Any, table: str, user_id: str, stream_id: str) -> None:
 
 
 def check_original_contract(call: Callable[[str], tuple[int, Mapping[str, Any]]]) -> None:
-    """Four starts of a user count to three, and the fourth is refused; so are four ends, back to nought.
+    """Check that four starts count to three and the fourth is refused, as are four ends, back to zero.
 
     Args:
-        call: makes the user's anonymous `start` or `end`; gives the status and the body of the answer.
+        call: makes the user's anonymous `start` or `end`; returns the status and the body of the answer.
     """
     starts = [call("start") for _ in range(4)]
     ends = [call("end") for _ in range(4)]

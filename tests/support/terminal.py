@@ -1,4 +1,4 @@
-"""A terminal, for programs that write otherwise to one than to a pipe."""
+"""A terminal, for programs that print differently to one than to a pipe."""
 
 import os
 import pty
@@ -11,7 +11,7 @@ COLOUR: Final = re.compile(r"\033\[\d+m")
 
 
 class Screen:
-    """What a terminal shows."""
+    """The output of a terminal."""
 
     def __init__(self, ours: BinaryIO, its: int) -> None:
         self._ours = ours
@@ -20,14 +20,14 @@ class Screen:
 
     @contextmanager
     def output(self) -> Iterator[int]:
-        """Give the descriptor of a program's standard output, until the program has been started."""
+        """Return the descriptor of a program's standard output, until the program has been started."""
         try:
             yield self._its
         finally:
             os.close(self._its)
 
     def wait_for(self, text: str = "") -> str:
-        """Return all that is shown once this text is, or once the program is gone."""
+        """Return all output once this text is shown, or once the program has ended."""
         while not (text and text in self._text) and (more := self._read()):
             self._shown += more
         return self._text
@@ -37,7 +37,7 @@ class Screen:
         return self._shown.decode().replace("\r\n", "\n")
 
     def _read(self) -> bytes:
-        """Read what is there; nothing when the program is gone, which Linux tells by an error."""
+        """Read the available output; nothing when the program has ended, which Linux reports as an error."""
         try:
             return self._ours.read(65536)
         except OSError:

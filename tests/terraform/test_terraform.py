@@ -1,4 +1,4 @@
-"""The Terraform checks itself: see terraform/tests for what is checked."""
+"""The Terraform's own checks: see terraform/tests for their content."""
 
 import json
 import re
@@ -35,7 +35,7 @@ run "plan" {
 
 @pytest.fixture(scope="module")
 def working_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of `terraform/`, `edge/` and `examples/`: nothing is written into the originals."""
+    """Return a copy of `terraform/`, `edge/` and `examples/`, so that the originals stay unchanged."""
     try:
         binary()
     except TerraformError as missing:
@@ -48,7 +48,7 @@ def working_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reattach(working_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where Terraform finds a provider that runs: it would start one, of 700 MB, for each run of a test."""
+    """Return the address of a running provider: Terraform would start one, of 700 MB, for each run."""
     root = working_copy / "terraform"
     said(root, "init", "-backend=false", *plugin_options())
     (provider,) = (root / ".terraform" / "providers").glob("*/hashicorp/aws/*/*/terraform-provider-aws*")
@@ -68,7 +68,7 @@ def reattach(working_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def provider(reattach: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The AWS provider, which runs already: `init` need not install it."""
+    """Yield the AWS provider, which runs already: `init` need not install it."""
     monkeypatch.setenv("TF_REATTACH_PROVIDERS", reattach)
 
 
@@ -87,7 +87,7 @@ def test_keeps_its_promises(root: str, file: str, working_copy: Path) -> None:
 
 
 def test_each_wrong_group_is_refused(working_copy: Path, tmp_path: Path) -> None:
-    """No rule about groups and paths relies on another one (some thirty plans of the variables alone)."""
+    """Each rule about groups and paths holds alone (some thirty plans of the variables alone)."""
     shutil.copy(working_copy / "terraform" / "variables.tf", tmp_path)
     shutil.copytree(working_copy / "terraform" / "tests" / "inputs", tmp_path / "tests")
     said(tmp_path, "init", "-backend=false")
@@ -95,7 +95,7 @@ def test_each_wrong_group_is_refused(working_copy: Path, tmp_path: Path) -> None
 
 
 def mirror_of(version: str, folder: Path) -> Path:
-    """Make a mirror of this version of the AWS provider alone, which `init` chooses, and does not run."""
+    """Make a mirror of this version of the AWS provider, which `init` selects and does not run."""
     machine = json.loads(said(folder, "version", "-json"))["platform"]
     platform = folder / REGISTRY / "hashicorp" / "aws" / version / machine
     platform.mkdir(parents=True)
@@ -108,7 +108,7 @@ def mirror_of(version: str, folder: Path) -> Path:
 def test_takes_the_last_provider_5_and_every_6(
     version: str, root: str, working_copy: Path, tmp_path: Path
 ) -> None:
-    """A root of one's own that needs provider 6 can use the module, as can one that stays on the last 5."""
+    """A root that needs provider 6 can use the module, as can one that stays on the last 5."""
     here = tmp_path / "copy"
     shutil.copytree(working_copy, here, ignore=shutil.ignore_patterns(".terraform*"))
 
@@ -117,7 +117,7 @@ def test_takes_the_last_provider_5_and_every_6(
 
 @pytest.mark.parametrize("version", ["5.99.0", "7.0.0"])
 def test_takes_no_other_provider(version: str, working_copy: Path, tmp_path: Path) -> None:
-    """A major version that is not there yet may change any argument."""
+    """A future major version of the provider, which may change any argument, is refused."""
     here = tmp_path / "copy"
     shutil.copytree(working_copy, here, ignore=shutil.ignore_patterns(".terraform*"))
 
@@ -127,7 +127,7 @@ def test_takes_no_other_provider(version: str, working_copy: Path, tmp_path: Pat
 
 @pytest.mark.usefixtures("provider")
 def test_the_newest_runtime_is_up_to_the_provider(working_copy: Path) -> None:
-    """The variable admits it; a provider that is older than the runtime refuses it, and names both."""
+    """The variable allows the newest runtime; a provider older than the runtime names both in its error."""
     folder = working_copy / "terraform"
     newest = folder / "tests" / "newest" / "runtime.tftest.hcl"
     newest.parent.mkdir()
@@ -145,7 +145,7 @@ def test_the_newest_runtime_is_up_to_the_provider(working_copy: Path) -> None:
 @pytest.mark.usefixtures("provider")
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_each_stage_is_what_it_should_be(stage: str, working_copy: Path) -> None:
-    """The settings that come with the repository make a stage that is safe for what it is for."""
+    """The repository's settings make each stage safe for its purpose."""
     folder = working_copy / "terraform"
     said(folder, "init", "-backend=false")
     said(

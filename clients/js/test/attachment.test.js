@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Attachment, withToken } from "../attachment.js";
 import { AWAY, FakeVideo, FULL, GONE, HOLD, LOST, SOON, holdWith, player, refusing, settled } from "./fakes.js";
 
-/** A stream that is tied to a video, and the requests that came through. */
+/** A stream that is attached to a video, and the requests that were sent. */
 function attached(options = {}, playerOptions = {}) {
   const playing = player(playerOptions);
   const video = new FakeVideo();
@@ -24,7 +24,7 @@ async function playing(options = {}, answer = HOLD) {
   return all;
 }
 
-test("a video that is played waits for its slot, and goes on by itself when it is admitted", async () => {
+test("a video that is played waits for its slot, and plays when it is admitted", async () => {
   const { service, stream, video } = attached();
   service.answer(AWAY, HOLD);
   video.play();
@@ -32,14 +32,14 @@ test("a video that is played waits for its slot, and goes on by itself when it i
   assert.deepEqual([video.paused, stream.state], [true, "starting"]);
 });
 
-test("a video goes on by itself when it is admitted, and the start was asked for once", async () => {
+test("a video plays when it is admitted, after a single start", async () => {
   const { service, video, clock } = await playing();
   await clock.pass(60_000);
   assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/heartbeat", "/api/stream/heartbeat"]);
   assert.equal(video.paused, false);
 });
 
-test("a video that plays already when it is attached is stopped until it is admitted", async () => {
+test("a video that already plays when it is attached is stopped until it is admitted", async () => {
   const { stream, service, clock } = player();
   const video = new FakeVideo();
   service.answer(FULL);
@@ -49,7 +49,7 @@ test("a video that plays already when it is attached is stopped until it is admi
   assert.deepEqual([video.paused, stream.state], [true, "refused"]);
 });
 
-test("a player may get its video later, or another one", async () => {
+test("a player may get its video, or another one, after it was attached", async () => {
   const { stream, service, clock } = player();
   const [video, other] = [new FakeVideo(), new FakeVideo()];
   const attachment = new Attachment(undefined, stream, { clock });
@@ -65,7 +65,7 @@ test("a player may get its video later, or another one", async () => {
   assert.deepEqual([video.paused, other.paused], [false, true]);
 });
 
-test("a refused video stays stopped, and asks again when the viewer presses play", async () => {
+test("a refused video stays stopped, and starts again when the viewer presses play", async () => {
   const { service, stream, video } = attached();
   service.answer(FULL, HOLD);
   video.play();
@@ -101,7 +101,7 @@ test("a video stops when its slot was taken away, and when it lapses", async () 
   assert.equal(lapsed.video.paused, false);
 });
 
-test("a video whose next lease is over before its play is heard of goes on with the one after", async () => {
+test("a video whose next lease ends before its play event plays with the lease after that", async () => {
   const { clock, service, video } = await playing();
   const late = [];
   const hear = () => late.splice(0).forEach((event) => event());
@@ -115,13 +115,13 @@ test("a video whose next lease is over before its play is heard of goes on with 
   service.answer(LOST);
   await clock.pass(90_000);
   assert.equal(video.paused, true);
-  hear(); // of the play, and then of the pause
+  hear(); // the play, and then the pause
   service.answer(HOLD);
   await clock.pass(10_000);
   assert.equal(video.paused, false);
 });
 
-test("a video that the viewer paused is not started, whatever comes and goes", async () => {
+test("a video that the viewer paused is not started by lapses and admissions", async () => {
   const { clock, service, video } = await playing();
   video.pause();
   service.answer(LOST);
@@ -131,18 +131,18 @@ test("a video that the viewer paused is not started, whatever comes and goes", a
   assert.equal(video.paused, true);
 });
 
-test("a refused video that the viewer plays and pauses again stays paused, whatever comes", async () => {
+test("a refused video that the viewer plays and pauses again stays paused when it is admitted", async () => {
   const { service, stream, video } = attached();
   service.answer(FULL, HOLD);
   video.play();
   await settled();
   video.play();
-  video.pause(); // before the page hears of either
+  video.pause(); // before the page gets either event
   await settled();
   assert.deepEqual([stream.state, video.paused], ["admitted", true]);
 });
 
-test("a video plays on through a lapse where that is asked for, and stops if it is refused then", async () => {
+test("a video plays on through a lapse with that option, and stops if it is refused then", async () => {
   const { clock, service, video } = await playing({ whenLapsed: "play" });
   service.answer(LOST);
   await clock.pass(100_000);
@@ -157,21 +157,21 @@ test("a video plays on through a lapse where that is asked for, and stops if it 
   assert.equal(video.paused, true);
 });
 
-test("a refusal of other groups stops nothing that is held", async () => {
+test("a refusal of other groups does not stop a held stream", async () => {
   const { service, stream, video } = await playing();
   service.answer(refusing(stream));
   await stream.start({ groups: ["uhd"] });
   assert.equal(video.paused, false);
 });
 
-test("a paused video keeps its slot, by default for ever", async () => {
+test("a paused video keeps its slot, by default forever", async () => {
   const { clock, stream, video } = await playing();
   video.pause();
   await clock.pass(10_000_000);
   assert.equal(stream.state, "admitted");
 });
 
-test("a paused video gives its slot back at once where that is asked for, and asks again when it plays", async () => {
+test("a paused video frees its slot at once with that option, and starts again when it plays", async () => {
   const { clock, stream, video } = await playing({ holdPaused: false });
   video.pause();
   await clock.pass(0);
@@ -181,7 +181,7 @@ test("a paused video gives its slot back at once where that is asked for, and as
   assert.deepEqual([video.paused, stream.state], [false, "admitted"]);
 });
 
-test("a paused video keeps its slot for as long as it is told to, and a play in between counts anew", async () => {
+test("a paused video keeps its slot for the configured time, which a play in between restarts", async () => {
   const { clock, stream, video } = await playing({ holdPaused: 60_000 });
   video.pause();
   await clock.pass(59_999);
@@ -194,7 +194,7 @@ test("a paused video keeps its slot for as long as it is told to, and a play in 
   assert.equal(stream.state, "ended");
 });
 
-test("a slot that a video got without playing is given back like that of a pause", async () => {
+test("a slot that a video got without playing is freed as after a pause", async () => {
   const { clock, stream, request } = attached({ holdPaused: 60_000 });
   request({ isFirst: true });
   await clock.pass(59_999);
@@ -203,7 +203,7 @@ test("a slot that a video got without playing is given back like that of a pause
   assert.equal(stream.state, "ended");
 });
 
-test("a film that ends gives its slot back, unless the next episode begins", async () => {
+test("a film that ends frees its slot, unless the next episode begins", async () => {
   const { clock, stream, video } = await playing();
   video.end();
   await clock.pass(999);
@@ -215,7 +215,7 @@ test("a film that ends gives its slot back, unless the next episode begins", asy
   assert.equal(stream.state, "ended");
 });
 
-test("the pause in which a film ends gives nothing back at once: the next episode may begin", async () => {
+test("the pause at a film's end does not free the slot at once, because the next episode may begin", async () => {
   const { clock, stream, video } = await playing({ holdPaused: false });
   Object.assign(video, { paused: true, ended: true });
   video.dispatchEvent(new Event("pause"));
@@ -226,7 +226,7 @@ test("the pause in which a film ends gives nothing back at once: the next episod
   assert.equal(stream.state, "ended");
 });
 
-test("a start that fails is said to the player, and the next play asks again", async () => {
+test("a failed start is reported to the player, and the next play starts again", async () => {
   const errors = [];
   const { service, stream, video } = attached({ onError: (error) => errors.push(error.code) });
   service.answer(SOON, HOLD);
@@ -238,7 +238,7 @@ test("a start that fails is said to the player, and the next play asks again", a
   assert.equal(video.paused, false);
 });
 
-test("a browser that wants a gesture is no error", async () => {
+test("a browser that requires a gesture is not an error", async () => {
   const { video, stream } = attached();
   video.play();
   video.forbidden = true;
@@ -261,7 +261,7 @@ test("requests wait for the slot and have the newest token, whenever they were q
   assert.deepEqual(passed, ["first", "first", "second"]);
 });
 
-test("the first request of a film asks for a slot by itself, and the others do not", async () => {
+test("the first request of a film asks for a slot without a play, and the others do not", async () => {
   const { service, stream, passed, request } = attached();
   request();
   await settled();
@@ -274,7 +274,7 @@ test("the first request of a film asks for a slot by itself, and the others do n
   assert.deepEqual(passed, ["token", "token", "token"]);
 });
 
-test("a film that loads as soon as the one before has ended goes on in its slot", async () => {
+test("a film that loads as soon as the previous one has ended keeps its slot", async () => {
   const { clock, service, stream, video, request } = await playing();
   video.end();
   await clock.pass(999);
@@ -283,7 +283,7 @@ test("a film that loads as soon as the one before has ended goes on in its slot"
   assert.deepEqual([stream.state, service.paths], ["admitted", ["/api/stream/start"]]);
 });
 
-test("a film that loads and is not played gives the slot back like a pause", async () => {
+test("a film that loads and is not played frees the slot as a pause does", async () => {
   const { clock, stream, video, request } = await playing({ holdPaused: 60_000 });
   video.end();
   await settled();
@@ -317,7 +317,7 @@ test("requests of a lapsed stream wait for the next token, also while the video 
   assert.deepEqual(passed, ["second"]);
 });
 
-test("a request waits for the next token where its laptop has slept for longer than the lease", async () => {
+test("a request waits for the next token after its laptop has slept for longer than the lease", async () => {
   const { clock, page, service, passed, request } = await playing({}, holdWith("first"));
   clock.freeze(90_000);
   request();
@@ -329,7 +329,7 @@ test("a request waits for the next token where its laptop has slept for longer t
   assert.deepEqual(passed, ["second"]);
 });
 
-test("requests of a lapsed stream without tokens go on with a video that plays on", async () => {
+test("requests of a lapsed stream without tokens are sent while the video plays on", async () => {
   const { clock, service, passed, request } = await playing({ whenLapsed: "play" });
   service.answer(LOST);
   await clock.pass(90_000);
@@ -338,14 +338,14 @@ test("requests of a lapsed stream without tokens go on with a video that plays o
   assert.deepEqual(passed, [undefined]);
 });
 
-test("an expired token leads to one heartbeat for all requests that met it", async () => {
+test("an expired token leads to one heartbeat for all requests that carried it", async () => {
   const { service, attachment } = await playing({}, holdWith("first"));
   service.answer(holdWith("second"));
   assert.deepEqual(await Promise.all([attachment.expired(), attachment.expired()]), ["second", "second"]);
   assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/heartbeat"]);
 });
 
-test("an expired token for which there is no newer one is said so", async () => {
+test("an expired token without a newer one is reported", async () => {
   const { service, attachment } = await playing({}, holdWith("first"));
   service.answer(AWAY);
   assert.equal(await attachment.expired(), undefined);
@@ -382,7 +382,7 @@ test("a cookie holds the newest token, after a lapse too, until the stream is ov
   }
 });
 
-test("a video that was let go of is its player's alone, and its requests go on", async () => {
+test("a detached video is its player's alone, and its requests are sent", async () => {
   const { clock, service, stream, video, attachment, passed, request } = await playing({}, holdWith("token"));
   service.answer(GONE);
   let isUndone = false;
@@ -401,7 +401,7 @@ for (const [url, expected] of [
   ["/a.ts?b=1#t=2", "/a.ts?b=1&CAT=new#t=2"],
   ["/a.ts?CAT=old&b=%20", "/a.ts?b=%20&CAT=new"],
 ]) {
-  test(`a token stands once in the query of ${url}, and the rest stays as it is`, () => {
+  test(`the query of ${url} has the token once, and is otherwise unchanged`, () => {
     assert.equal(withToken(url, "new"), expected);
   });
 }

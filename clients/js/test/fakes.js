@@ -1,4 +1,4 @@
-/** A service and a clock that do as they are told. */
+/** A scripted service, and a clock set by hand. */
 import { StreamLimiter } from "../index.js";
 
 export class FakeClock {
@@ -30,7 +30,7 @@ export class FakeClock {
     this.#now = until;
   }
 
-  /** What is meant to be the time is corrected; timers are not touched by it. */
+  /** Correct the wall clock; timers are unaffected. */
   correct(milliseconds) {
     this.#now += milliseconds;
     for (const timer of this.#timers) timer.at += milliseconds;
@@ -46,7 +46,7 @@ export class FakeService {
   requests = [];
   #answers = [];
 
-  /** Answer the next requests so; the last one for ever. An Error is a network that fails. */
+  /** Give the next requests these answers, and repeat the last one forever. An Error is a network failure. */
   answer(...answers) {
     this.#answers = answers;
   }
@@ -108,18 +108,18 @@ export const UNVERIFIED = [200, { ...HOLD[1], streamCount: undefined, verified: 
 export const GONE = [410, { code: "stream_gone", detail: "gone" }];
 export const FULL = [403, { code: "limit_reached", detail: "full", streams: [{ streamId: "tv-1", device: "TV" }] }];
 export const UHD_FULL = [403, { ...FULL[1], limit: { group: "uhd", max: 1 } }];
-/** What refuses a change to UHD while the stream holds its slot: its own lease is listed. */
+/** The refusal of a change to UHD while the stream holds its slot: its own lease is listed. */
 export const refusing = ({ streamId }) => [403, { ...UHD_FULL[1], streams: [{ streamId: "tv-1" }, { streamId }] }];
 export const SOON = [429, { code: "too_many_starts", detail: "soon" }, { "retry-after": "60" }];
 export const THROTTLED = [429, { message: "Too Many Requests" }];
 export const AWAY = [503, { code: "store_unavailable", detail: "away" }, { "retry-after": "1" }];
 
-/** Everything that has been promised by now. */
+/** Wait for every promise that can be settled by now. */
 export async function settled() {
   for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
 }
 
-/** A stream over fakes, and what it told; its groups are an option beside the limiter's. */
+/** A stream over fakes, and its events; its groups are an option beside the limiter's. */
 export function player({ groups, ...options } = {}) {
   const clock = new FakeClock();
   const service = new FakeService();
@@ -140,7 +140,7 @@ export function player({ groups, ...options } = {}) {
 export class FakeVideo extends EventTarget {
   paused = true;
   ended = false;
-  forbidden = false; // whether the browser wants a gesture of the viewer
+  forbidden = false; // true if the browser requires a gesture of the viewer
   later = queueMicrotask; // when an event comes
   #film = 0;
 
@@ -157,14 +157,14 @@ export class FakeVideo extends EventTarget {
     this.paused = true;
   }
 
-  /** The film is over. */
+  /** End the film. */
   end() {
     this.pause();
     this.ended = true;
     this.#happens("ended");
   }
 
-  /** Another film is loaded: what would happen to this one does not. */
+  /** Load another film: the pending events of this one do not occur. */
   forget() {
     this.#film += 1;
   }

@@ -7,7 +7,7 @@ import { AWAY, FakeVideo, FULL, GONE, holdWith, player, settled } from "./fakes.
 const HEADER = "cta-common-access-token";
 const URL_OF_FILM = "https://cdn.example.com/film.m3u8";
 
-/** hls.js, as far as it is used: its loaders, and its events. */
+/** The parts of hls.js that are used: its loaders, and its events. */
 class FakeHls {
   media = null;
   url = URL_OF_FILM;
@@ -75,7 +75,7 @@ class FakeHls {
     this.media = media;
   }
 
-  /** Request something as hls.js does; gives the loader, and what was called back. */
+  /** Request something as hls.js does; return the loader and the callbacks. */
   request(type, more = {}) {
     const Loader = (type === "fragment" ? this.config.fLoader : this.config.pLoader) ?? this.config.loader;
     const loader = new Loader(this.config);
@@ -101,7 +101,7 @@ class FakeHls {
   }
 }
 
-/** hls.js that is tied to a stream whose first answer is this one. */
+/** hls.js attached to a stream whose first answer is this one. */
 function attached(options = {}, answer = holdWith("first")) {
   const playing = player();
   playing.service.answer(answer);
@@ -120,7 +120,7 @@ test("a manifest asks for a slot and is requested with its token", async () => {
   assert.deepEqual(kinds(), ["success"]);
 });
 
-test("the requests of a refused film wait, and go when it is admitted", async () => {
+test("the requests of a refused film wait, and are sent when it is admitted", async () => {
   const { hls, service, stream } = attached({}, FULL);
   hls.request("manifest");
   hls.request("fragment");
@@ -132,7 +132,7 @@ test("the requests of a refused film wait, and go when it is admitted", async ()
   assert.deepEqual(hls.sent.map(({ headers }) => headers[HEADER]), ["token", "token"]);
 });
 
-test("a segment has the newest token beside the page's own headers", async () => {
+test("a segment's request has the newest token beside the page's own headers", async () => {
   const { hls, service, clock } = attached();
   hls.request("manifest");
   await settled();
@@ -143,7 +143,7 @@ test("a segment has the newest token beside the page's own headers", async () =>
   assert.deepEqual(hls.sent[1].headers, { "x-own": "1", [HEADER]: "second" });
 });
 
-test("a token goes in the query where that is asked for, and the player is given back its own request", async () => {
+test("a token is in the query with that option, and the player gets back its own request", async () => {
   const { hls } = attached({ tokenIn: "query" });
   const { told, context } = hls.request("manifest");
   await settled();
@@ -177,7 +177,7 @@ test("a token in a cookie lets both loaders of hls.js send it, whatever the page
   }
 });
 
-test("a token that the edge takes for expired leads to one heartbeat and one repeat, unseen by hls.js", async () => {
+test("a token that the edge refuses as expired leads to one heartbeat and one repeat, unseen by hls.js", async () => {
   const { hls, service } = attached();
   hls.request("manifest");
   await settled();
@@ -190,7 +190,7 @@ test("a token that the edge takes for expired leads to one heartbeat and one rep
   assert.equal(told[0][2], stats);
 });
 
-test("a token that is taken for expired again is an error", async () => {
+test("a token that is refused as expired again is an error", async () => {
   const { hls, service } = attached();
   hls.edge = () => ({ code: 403, reason: hls.sent.length < 5 ? "expired" : "path" });
   const { kinds } = hls.request("manifest");
@@ -200,7 +200,7 @@ test("a token that is taken for expired again is an error", async () => {
 });
 
 for (const answer of [{ code: 403, reason: "path" }, { code: 403 }, { code: 404 }]) {
-  test(`an answer that is no expired token is an error at once: ${JSON.stringify(answer)}`, async () => {
+  test(`an answer about anything but an expired token is an error at once: ${JSON.stringify(answer)}`, async () => {
     const { hls, service } = attached();
     hls.edge = () => answer;
     const { kinds, stats, told } = hls.request("manifest");
@@ -224,7 +224,7 @@ test("a request that is aborted or destroyed while it waits is never sent", asyn
   assert.equal(aborted.stats.aborted, true);
 });
 
-test("a request that is aborted on its way is said so once, and one whose token expired is not repeated", async () => {
+test("a request that is aborted on its way is reported once, and not repeated if its token expired", async () => {
   const { hls, service } = attached();
   hls.edge = () => ({});
   const { loader, kinds } = hls.request("manifest");
@@ -244,7 +244,7 @@ test("a request that is aborted on its way is said so once, and one whose token 
   }
 });
 
-test("a video that hls.js is given later waits for its slot, and stops when that is taken away", async () => {
+test("a video that hls.js gets later waits for its slot, and stops when that is taken away", async () => {
   const { hls, service, clock } = attached();
   const video = new FakeVideo();
   hls.attachMedia(video);
@@ -256,7 +256,7 @@ test("a video that hls.js is given later waits for its slot, and stops when that
   assert.equal(video.paused, true);
 });
 
-/** Let a lease run out unanswered, and give another one. */
+/** Let a lease expire unanswered, and grant another one. */
 async function outage({ service, clock }) {
   service.answer(new TypeError("fetch failed"));
   await clock.pass(90_000);
@@ -264,7 +264,7 @@ async function outage({ service, clock }) {
   await clock.pass(10_000);
 }
 
-/** hls.js after its first manifest, whose network fails for good. */
+/** hls.js after its first manifest, whose network fails permanently. */
 async function failed(type = "networkError") {
   const all = attached();
   all.hls.request("manifest");
@@ -298,7 +298,7 @@ test("hls.js that cannot play a film is not started again", async () => {
   assert.deepEqual(all.hls.calls, []);
 });
 
-test("a segment asks for no slot by itself", async () => {
+test("a segment does not ask for a slot", async () => {
   const { hls, service } = attached();
   hls.request("fragment");
   await settled();
@@ -309,7 +309,7 @@ for (const [how, end] of [
   ["let go of", ({ attachment }) => attachment.detach()],
   ["destroyed", ({ hls }) => hls.trigger("hlsDestroying")],
 ]) {
-  test(`hls.js that is ${how} has its own loaders again, and its video is its own`, async () => {
+  test(`hls.js that is ${how} has its own loaders again, and controls its video alone`, async () => {
     const all = await failed();
     const { hls, stream } = all;
     end(all);
@@ -325,7 +325,7 @@ for (const [how, end] of [
   });
 }
 
-test("a loader of the page's own is used for what it is meant for", async () => {
+test("a loader of the page's own is used for its purpose", async () => {
   const { hls } = (() => {
     const { stream, clock } = player();
     const hls = new FakeHls();

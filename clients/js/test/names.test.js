@@ -16,14 +16,14 @@ async function nameOf(play) {
   return play.stream.streamId;
 }
 
-/** The page goes, and its requests and locks with it. */
+/** Close the page, with its requests and locks. */
 async function leave({ page }) {
   page.dispatchEvent(new Event("pagehide"));
   await settled();
 }
 
 for (const locks of [new FakeLocks(), undefined]) {
-  test(`a page that is reloaded has its name still, ${locks ? "with" : "without"} Web Locks`, async () => {
+  test(`a reloaded page keeps its name, ${locks ? "with" : "without"} Web Locks`, async () => {
     const home = tab(locks);
     const before = home.load();
     const name = await nameOf(before);
@@ -34,7 +34,7 @@ for (const locks of [new FakeLocks(), undefined]) {
   });
 }
 
-test("a page that crashed has its name still when it is loaded again", async () => {
+test("a crashed page has the same name when it is loaded again", async () => {
   const locks = new FakeLocks();
   const home = tab(locks);
   const name = await nameOf(home.load());
@@ -56,7 +56,7 @@ test("a duplicated tab takes a name of its own, and both keep theirs when they a
   assert.equal(await nameOf(home.load()), name);
 });
 
-test("a page that the browser kept finds its name again, unless a duplicate took it", async () => {
+test("a page from the back/forward cache finds its name again, unless a duplicate took it", async () => {
   const home = tab(new FakeLocks());
   const kept = home.load();
   const name = await nameOf(kept);
@@ -88,7 +88,7 @@ for (const locks of [new FakeLocks(), undefined]) {
   });
 }
 
-test("a tab that played two streams once plays one under the same name ever after", async () => {
+test("a tab that once played two streams plays one under the same name ever after", async () => {
   const home = tab(new FakeLocks());
   const both = home.load();
   await Promise.all([both.stream.start(), both.limiter.stream({ userId: "1" }).start()]);
@@ -117,7 +117,7 @@ for (const [how, give] of [
   });
 }
 
-test("an abandoned stream keeps its name to itself: its slot is not another film's", async () => {
+test("the name of an abandoned stream is not used again, because its slot is not another film's", async () => {
   const page = tab(new FakeLocks()).load();
   const name = await nameOf(page);
   page.stream.abandon();
@@ -127,7 +127,7 @@ test("an abandoned stream keeps its name to itself: its slot is not another film
   assert.equal(await nameOf(page), name);
 });
 
-test("a name that is given wins, and is not kept", async () => {
+test("a given name wins, and is not stored", async () => {
   const stored = new Map();
   const { limiter } = player({ page: pageOf(stored, new FakeLocks()) });
   const given = limiter.stream({ userId: "1", streamId: "tv-1" });
@@ -135,7 +135,7 @@ test("a name that is given wins, and is not kept", async () => {
   assert.deepEqual([given.streamId, stored.size], ["tv-1", 0]);
 });
 
-test("a storage that is full, forbidden or damaged stops no stream", async () => {
+test("full, forbidden or damaged storage does not stop a stream", async () => {
   const full = pageOf(new Map());
   full.sessionStorage.setItem = () => {
     throw new Error("full");

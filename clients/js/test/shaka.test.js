@@ -7,7 +7,7 @@ import { FULL, FakeVideo, LOST, holdWith, player, settled } from "./fakes.js";
 const [MANIFEST, SEGMENT, LICENSE, KEY] = [0, 1, 2, 6];
 const SEGMENT_URI = "https://cdn.example.com/1.mp4";
 
-/** A networking engine of Shaka: it sends nothing, but passes requests through its filters. */
+/** A networking engine of Shaka that only passes requests through its filters. */
 class FakeNetwork extends EventTarget {
   requestFilters = new Set();
   responseFilters = new Set();
@@ -16,7 +16,7 @@ class FakeNetwork extends EventTarget {
   registerResponseFilter = (filter) => this.responseFilters.add(filter);
   unregisterResponseFilter = (filter) => this.responseFilters.delete(filter);
 
-  /** Give a request what the filters add to it; `isThrough` says when. */
+  /** Pass a request through the filters; `isThrough` is set when it is through. */
   request(type, uri = SEGMENT_URI) {
     const request = { uris: [uri], headers: {}, allowCrossSiteCredentials: false };
     const passing = [...this.requestFilters].map((filter) => filter(type, request));
@@ -26,7 +26,7 @@ class FakeNetwork extends EventTarget {
     return sent;
   }
 
-  /** The edge refuses a request, and Shaka tries again, if it has an attempt left. */
+  /** Refuse a request as the edge does; Shaka retries if it has an attempt left. */
   refuse(error) {
     this.dispatchEvent(Object.assign(new Event("retry"), { error }));
   }
@@ -46,7 +46,7 @@ class FakeShaka extends EventTarget {
 
   #before = Promise.resolve();
 
-  /** One load after the other, as long as they take. */
+  /** Load one film after the other. */
   async load(uri = "https://cdn.example.com/film.m3u8") {
     await this.#before;
     this.dispatchEvent(new Event("loading"));
@@ -72,7 +72,7 @@ class FakeShaka extends EventTarget {
   }
 }
 
-/** As the edge refuses a token, by default one that has expired. */
+/** The edge's refusal of a token, by default of an expired one. */
 function refusal({ reason = "expired", code = 1001, status = 403, uri = SEGMENT_URI } = {}) {
   return { code, data: [uri, status, "", { "x-playback": reason }, SEGMENT, uri], handled: false };
 }
@@ -94,7 +94,7 @@ async function playing(options) {
   return all;
 }
 
-test("loading a film asks for a slot, and goes on with its token", async () => {
+test("loading a film asks for a slot, and continues with its token", async () => {
   const { service, shaka } = attached();
   assert.equal(await shaka.load(), "loaded");
   assert.deepEqual(service.paths, ["/api/stream/start"]);
@@ -112,7 +112,7 @@ test("only the manifest that a film loads first asks for a slot", async () => {
   assert.deepEqual([refresh.isThrough, segment.isThrough], [false, false]);
 });
 
-test("keys, licences and what is on the device neither wait nor carry a token", async () => {
+test("requests for keys, licences and local files neither wait nor carry a token", async () => {
   const { shaka } = attached();
   const sent = [
     shaka.network.request(KEY),
@@ -127,7 +127,7 @@ test("keys, licences and what is on the device neither wait nor carry a token", 
   }
 });
 
-test("a token is in the query of each of a request's addresses where that is asked for", async () => {
+test("with that option a token is in the query of each of a request's addresses", async () => {
   const { shaka } = await playing({ tokenIn: "query" });
   const { request } = shaka.network.request(SEGMENT, `${SEGMENT_URI}?CAT=old`);
   await settled();
@@ -145,7 +145,7 @@ for (const [what, next] of [
   ["loaded", (shaka) => shaka.load("https://cdn.example.com/other.m3u8")],
   ["unloaded", (shaka) => shaka.unload()],
 ]) {
-  test(`a film that waits for a slot is interrupted as Shaka does it when another one is ${what}`, async () => {
+  test(`a film that waits for a slot is interrupted as by Shaka when another one is ${what}`, async () => {
     const { service, shaka } = attached();
     service.answer(FULL, holdWith("token"));
     const waiting = assert.rejects(shaka.load(), { code: 7000 });
@@ -163,7 +163,7 @@ test("a load that fails for a reason of its own fails with it", async () => {
   await assert.rejects(shaka.load(), { code: 1006 });
 });
 
-test("after a token that has expired, the next try and all other requests wait for one heartbeat", async () => {
+test("after an expired token, the next attempt and all other requests wait for one heartbeat", async () => {
   const { service, shaka, clock } = await playing();
   service.answer(holdWith("second"));
   shaka.network.refuse(refusal());
@@ -175,7 +175,7 @@ test("after a token that has expired, the next try and all other requests wait f
   await clock.pass(0);
 });
 
-test("a film goes on with a new token where Shaka had no attempt left, and its page sees that it does", async () => {
+test("a film continues with a new token when Shaka has no attempt left, and its page sees that", async () => {
   const { service, shaka } = await playing();
   const { retries } = shaka;
   service.answer(holdWith("second"));
@@ -217,7 +217,7 @@ for (const [what, error] of [
   });
 }
 
-test("a film that failed during an outage goes on with its next slot", async () => {
+test("a film that failed during an outage continues with its next slot", async () => {
   const { clock, service, shaka } = await playing();
   service.answer(LOST);
   await clock.pass(90_000);
@@ -244,7 +244,7 @@ test("a player may get its video after it was attached", async () => {
   assert.equal(video.paused, true);
 });
 
-test("a player that was let go of is as it was before", async () => {
+test("a detached player is as it was before", async () => {
   const { service, shaka, attachment } = await playing();
   attachment.detach();
   assert.deepEqual([shaka.load, shaka.unload], [FakeShaka.prototype.load, FakeShaka.prototype.unload]);

@@ -20,7 +20,7 @@ import {
   settled,
 } from "./fakes.js";
 
-test("a start takes a slot under a fresh name, and heartbeats follow as often as the service says", async () => {
+test("a start takes a slot under a fresh name, and heartbeats follow at the service's interval", async () => {
   const { clock, service, stream, kinds } = player();
   assert.equal(await stream.start(), true);
   assert.equal(stream.state, "admitted");
@@ -35,7 +35,7 @@ test("a start takes a slot under a fresh name, and heartbeats follow as often as
   assert.deepEqual(kinds(), ["admitted"]);
 });
 
-test("a refusal is told with who holds the slots, and no heartbeat follows", async () => {
+test("a refusal lists the streams that hold the slots, and no heartbeat follows", async () => {
   const { clock, service, stream, told } = player();
   service.answer(FULL);
   assert.equal(await stream.start(), false);
@@ -45,7 +45,7 @@ test("a refusal is told with who holds the slots, and no heartbeat follows", asy
   assert.equal(service.requests.length, 1);
 });
 
-test("a start that is not answered is repeated under the same name, later each time", async () => {
+test("a start without an answer is repeated under the same name, with growing delays", async () => {
   const { clock, service, stream } = player();
   service.answer(LOST, LOST, AWAY, HOLD);
   const started = stream.start();
@@ -58,7 +58,7 @@ test("a start that is not answered is repeated under the same name, later each t
   assert.equal(new Set(service.requests.map(({ body }) => body.streamId)).size, 1);
 });
 
-test("a start is given up when nothing answers for long", async () => {
+test("a start is given up when no answer arrives for long", async () => {
   const { clock, service, stream } = player({ patienceMs: 5_000 });
   service.answer(LOST);
   const started = assert.rejects(stream.start(), (error) => error instanceof ServiceError && error.status === 0);
@@ -79,7 +79,7 @@ async function inPage(href, play) {
   }
 }
 
-/** A player of an API elsewhere, whose requests fail unless they are in this mode; and their methods. */
+/** A player of an API at another origin, whose requests fail unless they are in this mode; and their methods. */
 function cutOff(passing, options = {}) {
   const methods = [];
   const fetch = async (_, { method, mode }) => {
@@ -90,7 +90,7 @@ function cutOff(passing, options = {}) {
   return { ...player({ url: "https://api.example.com", fetch, ...options }), methods };
 }
 
-test("a start whose answer the browser hides is given up after a fifth of the patience, and says so", async () => {
+test("a start whose answer the browser hides is given up after a fifth of the patience, with that reason", async () => {
   await inPage(ELSEWHERE, async () => {
     const { clock, stream, methods } = cutOff("no-cors");
     const started = assert.rejects(stream.start(), { status: 0, code: "answer_hidden" });
@@ -100,7 +100,7 @@ test("a start whose answer the browser hides is given up after a fifth of the pa
   });
 });
 
-test("a network that is away is waited for: nothing answers the browser at all", async () => {
+test("an unavailable network is waited for: the browser gets no answer at all", async () => {
   await inPage(ELSEWHERE, async () => {
     const { clock, stream, methods } = cutOff("none");
     const started = assert.rejects(stream.start(), { status: 0, code: undefined });
@@ -110,7 +110,7 @@ test("a network that is away is waited for: nothing answers the browser at all",
   });
 });
 
-test("a page of the API's own origin may read every answer, and asks for nothing else", async () => {
+test("a page of the API's own origin may read every answer, and makes no other request", async () => {
   await inPage("https://api.example.com/film", async () => {
     const { clock, stream, methods } = cutOff("no-cors");
     const started = assert.rejects(stream.start(), { status: 0, code: undefined });
@@ -120,7 +120,7 @@ test("a page of the API's own origin may read every answer, and asks for nothing
   });
 });
 
-test("a token that cannot be had is not taken for a hidden answer", async () => {
+test("a token that cannot be fetched is not taken for a hidden answer", async () => {
   await inPage(ELSEWHERE, async () => {
     const { stream, methods } = cutOff("no-cors", { patienceMs: 0, token: () => Promise.reject(LOST) });
     await assert.rejects(stream.start(), { status: 0, code: undefined });
@@ -128,10 +128,10 @@ test("a token that cannot be had is not taken for a hidden answer", async () => 
   });
 });
 
-test("a stream that starts again by itself does not give up for a hidden answer", async () => {
+test("a stream that starts again automatically does not give up for a hidden answer", async () => {
   await inPage(ELSEWHERE, async () => {
     const { clock, service, stream } = player({ url: "https://api.example.com" });
-    const hidden = [LOST, [404, {}]]; // to the start, and to the request that nobody reads
+    const hidden = [LOST, [404, {}]]; // to the start, and to the request whose answer is not read
     await stream.start();
     service.answer(UNVERIFIED, GONE, ...hidden, ...hidden, ...hidden, ...hidden, HOLD);
     await clock.pass(60_000 + 600 + 1_200 + 2_400 + 4_800);
@@ -140,7 +140,7 @@ test("a stream that starts again by itself does not give up for a hidden answer"
   });
 });
 
-test("a start after one that was not answered is the same one again: it may have landed", async () => {
+test("a start after one without an answer is the same one again, because that may have landed", async () => {
   const { service, stream } = player({ patienceMs: 0 });
   for (const failing of [true, false]) {
     service.answer(...(failing ? [LOST, HOLD] : [HOLD]));
@@ -151,7 +151,7 @@ test("a start after one that was not answered is the same one again: it may have
   for (const body of again) assert.deepEqual(body, first);
 });
 
-test("a 200 of something that is not the service keeps no slot, and is asked again", async () => {
+test("a 200 from another server grants no slot, and the start is repeated", async () => {
   const { clock, service, stream } = player();
   await stream.start();
   const never = [200, { expiresInSeconds: 90, heartbeatSeconds: 3_000_000 }];
@@ -162,7 +162,7 @@ test("a 200 of something that is not the service keeps no slot, and is asked aga
   assert.equal(stream.leaseMs, 90_000);
 });
 
-test("a start that something else answers is repeated, as one without an answer is", async () => {
+test("a start that another server answers is repeated like one without an answer", async () => {
   const { clock, service, stream } = player();
   service.answer([200, { hotel: "Please sign in" }]);
   const started = assert.rejects(stream.start(), { status: 0, message: "What answered is not the service." });
@@ -171,7 +171,7 @@ test("a start that something else answers is repeated, as one without an answer 
   assert.deepEqual([service.requests.length, stream.state], [5, "idle"]);
 });
 
-test("a lapsed stream is not stopped by what else answers, and asks again with pauses", async () => {
+test("a lapsed stream is not stopped by another server's answers, and retries with pauses", async () => {
   const { clock, service, stream } = player();
   await stream.start();
   service.answer(LOST);
@@ -185,20 +185,20 @@ test("a lapsed stream is not stopped by what else answers, and asks again with p
   assert.equal(stream.state, "admitted");
 });
 
-test("a start that the service takes for wrong is not repeated", async () => {
+test("a start that the service calls invalid is not repeated", async () => {
   const { service, stream } = player();
   service.answer([400, { code: "invalid_request", detail: "userId is required." }]);
   await assert.rejects(stream.start(), { status: 400, code: "invalid_request", message: "userId is required." });
   assert.equal(service.requests.length, 1);
 });
 
-test("an error that says nothing is an error still", async () => {
+test("an error without a body is still an error", async () => {
   const { service, stream } = player();
   service.answer([404, null]);
   await assert.rejects(stream.start(), { status: 404, message: "HTTP 404", code: undefined });
 });
 
-test("a request that hangs is given up also where `fetch` heeds no signal, as in old televisions", async () => {
+test("a request that hangs is given up even if `fetch` ignores signals, as on old televisions", async () => {
   let asked = 0;
   const fetch = () => ((asked += 1), new Promise(() => {}));
   const { clock, stream } = player({ fetch, patienceMs: 8_000 });
@@ -216,7 +216,7 @@ test("a request that hangs is given up, and repeated", async () => {
   assert.equal(await started, true);
 });
 
-test("a heartbeat that fails is repeated soon, and the lease runs by our clock meanwhile", async () => {
+test("a failed heartbeat is repeated soon, while the lease runs by our clock", async () => {
   const { clock, service, stream } = player();
   await stream.start();
   service.answer(LOST, AWAY, HOLD);
@@ -225,7 +225,7 @@ test("a heartbeat that fails is repeated soon, and the lease runs by our clock m
   assert.equal(stream.leaseMs, 90_000);
 });
 
-test("a Retry-After is heeded, and no proxy silences the heartbeats for good", async () => {
+test("a Retry-After is obeyed, and no proxy silences the heartbeats for good", async () => {
   const { clock, service, stream } = player();
   service.answer(LONG_HOLD);
   await stream.start();
@@ -238,7 +238,7 @@ test("a Retry-After is heeded, and no proxy silences the heartbeats for good", a
   assert.equal(service.requests.length, 4);
 });
 
-test("a stream that is gone says why and by which device, until it is started again", async () => {
+test("a stream that is gone has the reason and the device, until it is started again", async () => {
   const { clock, service, stream, told } = player();
   const why = { ...GONE[1], reason: "evicted", by: "Living room TV" };
   service.answer(HOLD, [410, why], HOLD);
@@ -251,7 +251,7 @@ test("a stream that is gone says why and by which device, until it is started ag
   assert.equal(stream.gone, undefined);
 });
 
-test("whoever loses the slot before the lease ran out was evicted, and stops", async () => {
+test("a stream that loses its slot before its lease has expired was evicted, and stops", async () => {
   const { clock, service, stream, kinds } = player();
   await stream.start();
   service.answer(GONE);
@@ -262,7 +262,7 @@ test("whoever loses the slot before the lease ran out was evicted, and stops", a
   assert.equal(service.requests.length, 2);
 });
 
-test("a stream whose lease runs out without an answer is lapsed, and starts again under the same name", async () => {
+test("a stream whose lease expires without an answer lapses, and starts again under the same name", async () => {
   const { clock, service, stream, kinds } = player();
   await stream.start();
   const first = stream.streamId;
@@ -329,7 +329,7 @@ test("a lapsed stream that starts again on a wake replaces again what it was to 
   assert.equal(service.requests.at(-1).body.replaces, "tv-1");
 });
 
-test("a lapsed stream that is ended is over, and the service is told: the slot may be ours still", async () => {
+test("a lapsed stream that is ended sends an end, because the slot may still be its own", async () => {
   const { clock, service, stream, kinds } = player();
   await stream.start();
   service.answer(LOST);
@@ -347,14 +347,14 @@ for (const kind of ["visibilitychange", "pageshow", "online"]) {
     const { clock, page, service, stream } = player();
     await stream.start();
     service.answer(LOST);
-    await clock.pass(290_000); // its tries are ten seconds apart by now
+    await clock.pass(290_000); // its attempts are ten seconds apart by now
     service.answer(HOLD);
     page.dispatchEvent(new Event(kind));
     await settled();
     assert.equal(stream.state, "admitted");
   });
 
-  test(`a tab that was frozen for longer than its lease is lapsed, and starts again at once on ${kind}`, async () => {
+  test(`a tab that was frozen for longer than its lease has lapsed, and starts again at once on ${kind}`, async () => {
     const { clock, page, service, stream, kinds } = player();
     await stream.start();
     clock.freeze(90_000);
@@ -366,7 +366,7 @@ for (const kind of ["visibilitychange", "pageshow", "online"]) {
   });
 }
 
-test("a start that is under way when the lease runs out goes on, and if it fails the stream tries by itself", async () => {
+test("a start in progress when the lease expires continues, and if it fails the stream retries automatically", async () => {
   const { clock, service, stream, kinds } = player();
   await stream.start();
   service.answer(LOST);
@@ -383,7 +383,7 @@ test("a start that is under way when the lease runs out goes on, and if it fails
   assert.deepEqual([stream.state, kinds()], ["admitted", ["admitted", "lapsed", "admitted"]]);
 });
 
-test("a start of a lapsed stream is one more try: if it fails, the stream is lapsed still", async () => {
+test("a failed start of a lapsed stream leaves it lapsed", async () => {
   const { clock, service, stream, kinds } = player();
   await stream.start();
   service.answer(LOST);
@@ -397,7 +397,7 @@ test("a start of a lapsed stream is one more try: if it fails, the stream is lap
   assert.deepEqual([stream.state, kinds()], ["admitted", ["admitted", "lapsed", "admitted"]]);
 });
 
-test("a start of a lapsed stream that the service takes for wrong ends it", async () => {
+test("an invalid start of a lapsed stream ends it", async () => {
   const { clock, service, stream } = player();
   await stream.start();
   service.answer(LOST);
@@ -409,7 +409,7 @@ test("a start of a lapsed stream that the service takes for wrong ends it", asyn
   assert.deepEqual([stream.state, service.requests.length], ["idle", length]);
 });
 
-test("a heartbeat that is asked for extends the lease at once, and says so", async () => {
+test("a requested heartbeat extends the lease at once, and reports that", async () => {
   const { clock, service, stream, tokens } = player();
   service.answer(holdWith("first"));
   await stream.start();
@@ -423,7 +423,7 @@ test("a heartbeat that is asked for extends the lease at once, and says so", asy
   assert.equal(await stream.renew(), false);
 });
 
-test("whoever was admitted unverified starts again on a 410, and replaces what it meant to replace", async () => {
+test("a stream that was admitted unverified starts again on a 410, and replaces what it was to replace", async () => {
   const { clock, service, stream, kinds } = player();
   service.answer(UNVERIFIED, GONE, HOLD);
   await stream.start({ replaces: "tv-1" });
@@ -435,7 +435,7 @@ test("whoever was admitted unverified starts again on a 410, and replaces what i
   assert.equal(service.requests.at(-1).body.streamId, first);
 });
 
-test("whoever was told unverified to go on starts again on a 410", async () => {
+test("a stream that was extended unverified starts again on a 410", async () => {
   const { clock, service, stream, kinds } = player();
   service.answer(HOLD, UNVERIFIED, GONE, HOLD);
   await stream.start();
@@ -458,7 +458,7 @@ for (const [how, ...answers] of [
   });
 }
 
-test("a start by itself that meets the limit is refused like any other", async () => {
+test("an automatic start at the limit is refused like any other", async () => {
   const { clock, service, stream, kinds } = player();
   await stream.start();
   service.answer(LOST);
@@ -472,7 +472,7 @@ test("a heartbeat that was sent in time and answered after the lease still means
   const { clock, limiter, service, stream, kinds } = player();
   await stream.start();
   limiter.fetch = async (...request) => {
-    clock.freeze(65_000); // the answer takes until after the lease
+    clock.freeze(65_000); // the answer arrives after the lease
     return service.fetch(...request);
   };
   service.answer(GONE);
@@ -509,7 +509,7 @@ test("a clock that is set back does not hold up the heartbeats", async () => {
   assert.deepEqual(service.paths.slice(1), Array(3).fill("/api/stream/heartbeat"));
 });
 
-test("a page that goes away ends its stream by a request that outlives it, with the latest token", async () => {
+test("a page that closes ends its stream by a request that outlives it, with the latest token", async () => {
   const { page, service, stream } = player({ token: async () => "secret" });
   await stream.start();
   const { play } = service.requests[0].body;
@@ -521,7 +521,7 @@ test("a page that goes away ends its stream by a request that outlives it, with 
   assert.deepEqual(last.body, { userId: "1", streamId: stream.streamId, play });
 });
 
-test("a page that the browser kept starts again when it comes back: the same screen, another play", async () => {
+test("a page from the back/forward cache starts again: the same screen, another play", async () => {
   const { clock, page, service, stream, kinds } = player();
   await stream.start();
   const first = stream.streamId;
@@ -533,10 +533,10 @@ test("a page that the browser kept starts again when it comes back: the same scr
   assert.deepEqual(kinds(), ["admitted", "admitted"]);
   const [before, , after] = service.requests.map(({ body }) => body);
   assert.equal(after.streamId, first);
-  assert.notEqual(after.play, before.play); // its farewell may arrive after this
+  assert.notEqual(after.play, before.play); // its end may arrive after this
 });
 
-test("an end gives the slot back once, and ends the heartbeats", async () => {
+test("an end frees the slot once, and stops the heartbeats", async () => {
   const { clock, service, stream } = player();
   await stream.start();
   assert.equal(await stream.end(), true);
@@ -546,7 +546,7 @@ test("an end gives the slot back once, and ends the heartbeats", async () => {
   assert.equal(stream.leaseMs, 0);
 });
 
-test("an end that cannot be told is left to the lease", async () => {
+test("if an end cannot be sent, the lease frees the slot", async () => {
   const { clock, service, stream } = player();
   await stream.start();
   service.answer(LOST);
@@ -568,7 +568,7 @@ test("an end during a start wins", async () => {
   assert.deepEqual(kinds(), []);
 });
 
-test("five next episodes are one screen: one name, one play, and nothing that is replaced", async () => {
+test("five next episodes are one screen: one name, one play, and no replacement", async () => {
   const { service, stream } = player();
   for (let episode = 1; episode <= 5; episode += 1) await stream.start();
   const [first, ...others] = service.requests.map(({ body }) => body);
@@ -576,7 +576,7 @@ test("five next episodes are one screen: one name, one play, and nothing that is
   assert.equal(first.replaces, undefined);
 });
 
-test("a play that follows an end has the screen's name, and is no play that a late end can end", async () => {
+test("a play after an end has the screen's name, and a late end does not end it", async () => {
   const { service, stream } = player();
   await stream.start();
   await stream.end();
@@ -595,7 +595,7 @@ test("a screen that holds a slot and takes over another one keeps its name, and 
   assert.deepEqual(second, { ...first, replaces: "tv-1" });
 });
 
-test("what was replaced is over: no later start replaces it again, asked for or not", async () => {
+test("a replaced stream has ended: no later start, automatic or not, replaces it again", async () => {
   const { clock, service, stream } = player();
   await stream.start({ replaces: "tv-1" });
   await stream.start();
@@ -632,7 +632,7 @@ for (const [how, answer, status] of [
   ["not answered", LOST, 0],
   ["taken for wrong", [400, { code: "invalid_request" }], 400],
 ]) {
-  test(`a start that is ${how} loses nothing that is held`, async () => {
+  test(`a start that is ${how} leaves the held stream unchanged`, async () => {
     const { clock, service, stream, kinds, tokens } = player({ patienceMs: 0 });
     service.answer(holdWith("token"), answer, HOLD);
     await stream.start();
@@ -646,7 +646,7 @@ for (const [how, answer, status] of [
   });
 }
 
-test("a start that is put off says when to come again, and heartbeats go on while it is waited for", async () => {
+test("a postponed start has a time to retry, and heartbeats continue during the wait", async () => {
   const { clock, service, stream } = player();
   service.answer(SOON);
   await assert.rejects(stream.start(), { code: "too_many_starts", retryAfterMs: 60_000 });
@@ -662,7 +662,7 @@ test("a start that is put off says when to come again, and heartbeats go on whil
   assert.deepEqual(paths, ["start", "heartbeat", "start"]);
 });
 
-test("a gateway that throttles is a failure that passes", async () => {
+test("a throttling gateway is a transient failure", async () => {
   const { clock, service, stream } = player();
   service.answer(THROTTLED, HOLD);
   const started = stream.start();
@@ -670,7 +670,7 @@ test("a gateway that throttles is a failure that passes", async () => {
   assert.equal(await started, true);
 });
 
-test("a start by itself that is put off waits for as long as it takes", async () => {
+test("a postponed automatic start waits as long as it must", async () => {
   const { clock, service, stream, kinds } = player();
   service.answer(UNVERIFIED, GONE, SOON, HOLD);
   await stream.start();
@@ -680,7 +680,7 @@ test("a start by itself that is put off waits for as long as it takes", async ()
   assert.deepEqual(kinds(), ["admitted", "admitted"]);
 });
 
-test("while a start is not answered, a heartbeat's 410 does not stop the stream: the answer decides", async () => {
+test("before a start is answered, a heartbeat's 410 does not stop the stream: the answer decides", async () => {
   const { clock, limiter, service, stream, kinds } = player();
   await stream.start();
   const { fetch } = limiter;
@@ -698,7 +698,7 @@ test("while a start is not answered, a heartbeat's 410 does not stop the stream:
   assert.deepEqual(kinds(), ["admitted", "admitted"]);
 });
 
-test("a stream has the newest token, known before it is admitted, and none once its lease is over", async () => {
+test("a stream has the newest token, set before its admitted event, and none once its lease has expired", async () => {
   const { clock, service, stream, tokens } = player();
   let atAdmission;
   stream.addEventListener("admitted", () => (atAdmission = stream.playbackToken));
@@ -714,7 +714,7 @@ test("a stream has the newest token, known before it is admitted, and none once 
   assert.deepEqual(tokens, ["first", "second", undefined]);
 });
 
-test("a heartbeat without a token leaves the last one until it is over", async () => {
+test("a heartbeat without a token keeps the last one until it expires", async () => {
   const { clock, service, stream, tokens } = player();
   service.answer(holdWith("only"), HOLD);
   await stream.start();
@@ -751,7 +751,7 @@ const UHD = ["uhd"];
 /** The groups that each start and each end named. */
 const groupsOf = ({ requests }) => requests.filter(({ path }) => !path.endsWith("/heartbeat")).map(({ body }) => body.groups);
 
-test("a stream names its groups with each start and each end, with no heartbeat, and so does a page that goes", async () => {
+test("a stream names its groups with each start and each end, as does a page that closes, but not with heartbeats", async () => {
   const { clock, page, service, stream } = player({ groups: UHD });
   await stream.start();
   await clock.pass(30_000);
@@ -764,7 +764,7 @@ test("a stream names its groups with each start and each end, with no heartbeat,
   assert.deepEqual(groupsOf(service), Array(5).fill(UHD));
 });
 
-test("a stream in no group does not speak of groups", async () => {
+test("a stream in no group does not mention groups", async () => {
   const { service, stream } = player({ groups: UHD });
   await stream.start({ groups: [] });
   await stream.end();
@@ -778,14 +778,14 @@ test("a start with other groups keeps name and play, and the stream is in them u
   service.answer(LOST);
   await clock.pass(89_000);
   service.answer(HOLD);
-  await clock.pass(1_000); // it starts again by itself
+  await clock.pass(1_000); // it starts again automatically
   await stream.start();
   await stream.end();
   assert.deepEqual(groupsOf(service), [UHD, ...Array(4).fill(["hdr", "mobile"])]);
   assert.equal(new Set(service.requests.map(({ body }) => `${body.streamId} ${body.play}`)).size, 1);
 });
 
-test("a refusal says which group is full", async () => {
+test("a refusal names the full group", async () => {
   const { service, stream, told } = player({ groups: UHD });
   service.answer(UHD_FULL);
   assert.equal(await stream.start(), false);
@@ -793,7 +793,7 @@ test("a refusal says which group is full", async () => {
   assert.deepEqual(told[0][1].limit, { group: "uhd", max: 1 });
 });
 
-test("a stream that is refused other groups goes on in those that it has, with its token", async () => {
+test("a stream that is refused other groups keeps its own, and its token", async () => {
   const { clock, service, stream, kinds } = player({ groups: ["hdr"] });
   service.answer(holdWith("token"));
   await stream.start();
@@ -808,7 +808,7 @@ test("a stream that is refused other groups goes on in those that it has, with i
   assert.deepEqual(kinds(), ["admitted", "refused", "admitted"]);
 });
 
-test("a page that holds no slot is refused, whoever plays under its name", async () => {
+test("a page that holds no slot is refused, even if another page plays under its name", async () => {
   const { clock, service, stream } = player({ groups: UHD });
   await stream.start();
   await stream.end();
@@ -840,13 +840,13 @@ test("an end before the first name is known sends nothing", async () => {
   assert.deepEqual([await started, service.requests], [false, []]);
 });
 
-test("to stop it there and watch here is a start that replaces", async () => {
+test("stopping another screen to watch here is a start that replaces it", async () => {
   const { service, stream } = player();
   await stream.start({ replaces: "tv-1" });
   assert.equal(service.requests[0].body.replaces, "tv-1");
 });
 
-test("an abandoned stream says nothing more", async () => {
+test("an abandoned stream sends nothing and has no more events", async () => {
   const { clock, service, stream } = player();
   await stream.start();
   stream.abandon();
@@ -854,7 +854,7 @@ test("an abandoned stream says nothing more", async () => {
   assert.equal(service.requests.length, 1);
 });
 
-test("a crashed player takes its slot up again under its old name", async () => {
+test("a crashed player takes its slot again under its old name", async () => {
   const { limiter, service } = player();
   const back = limiter.stream({ userId: "1", streamId: "tv-1" });
   await back.start();

@@ -1,4 +1,4 @@
-/** Compiled by `npm run types`, never run: what players may write, and that the modules are as index.d.ts says. */
+/** Compiled by `npm run types`, never run: players' code compiles, and the modules match index.d.ts. */
 import { ServiceError, StreamLimiter, type Stream, type StreamState, type StreamView } from "stream-limiter-client";
 import * as errors from "../errors.js";
 import * as limiter from "../limiter.js";

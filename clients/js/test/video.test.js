@@ -63,7 +63,7 @@ class FakeElementVideo extends FakeVideo {
     return this.getAttribute("src") ?? "";
   }
 
-  /** As a browser does: what is loaded is paused and begins at its start, and nothing of the film before happens. */
+  /** As in a browser, a loaded film is paused at its start, and the previous film has no more events. */
   load() {
     this.loads += 1;
     if (!this.paused) {
@@ -112,7 +112,7 @@ after(() => {
   delete globalThis.MutationObserver;
 });
 
-/** A video with this source that is tied to a stream, and the errors that its page hears. */
+/** A video with this source that is attached to a stream, and the errors that its page gets. */
 function attached({ video = new FakeElementVideo(), answer = holdWith("first"), source = FILM } = {}) {
   const playing = player();
   playing.service.answer(answer);
@@ -133,7 +133,7 @@ async function playing(more) {
   return all;
 }
 
-test("a source that is there already is not asked for before the video has a slot and a cookie", async () => {
+test("an existing source is not requested before the video has a slot and a cookie", async () => {
   const { video, service } = attached();
   await settled();
   assert.deepEqual([video.loaded, service.paths], [[], []]);
@@ -143,7 +143,7 @@ test("a source that is there already is not asked for before the video has a slo
   assert.match(globalThis.document.cookie, /^CAT=first;/);
 });
 
-test("a source that comes later waits as well, also where its page plays it at once", async () => {
+test("a later source waits as well, even if its page plays it at once", async () => {
   const { video } = attached({ source: "", answer: FULL });
   video.setAttribute("src", FILM);
   video.play();
@@ -173,7 +173,7 @@ test("sources in elements of their own wait as well", async () => {
   assert.deepEqual(video.sources.map((one) => one.getAttribute("src")), ["/film.m3u8", "/film.mp4"]);
 });
 
-test("a video that plays by itself asks by itself", async () => {
+test("a video with autoplay asks for a slot without a press of play", async () => {
   const video = new FakeElementVideo();
   video.autoplay = true;
   attached({ video });
@@ -181,7 +181,7 @@ test("a video that plays by itself asks by itself", async () => {
   assert.deepEqual(video.loaded, [FILM]);
 });
 
-test("a refused video has its source once it takes another one's slot", async () => {
+test("a refused video gets its source once it takes another stream's slot", async () => {
   const { video, service, stream } = attached({ answer: FULL });
   video.play();
   await settled();
@@ -199,7 +199,7 @@ test("the next film of a video that has a slot is loaded at once", async () => {
   assert.deepEqual(video.loaded, [FILM, "/next.m3u8"]);
 });
 
-test("a film that has ended is asked for again only with another slot", async () => {
+test("a film that has ended is requested again only with another slot", async () => {
   const { video, clock, stream } = await playing();
   video.end();
   await clock.pass(1_000);
@@ -209,7 +209,7 @@ test("a film that has ended is asked for again only with another slot", async ()
   assert.deepEqual([video.loaded, video.paused], [[FILM, FILM], false]);
 });
 
-test("a video that gave its slot back in a pause keeps its picture", async () => {
+test("a video whose pause freed its slot keeps its picture", async () => {
   const { video, stream } = await playing();
   video.pause();
   await settled();
@@ -217,7 +217,7 @@ test("a video that gave its slot back in a pause keeps its picture", async () =>
   assert.deepEqual([video.currentSrc, video.currentTime], [FILM, 5]);
 });
 
-test("a failure is taken for an expired token once: a heartbeat, and it goes on where it stopped", async () => {
+test("a failure counts as an expired token once: after a heartbeat the video continues where it stopped", async () => {
   const { video, service, errors } = await playing();
   service.answer(holdWith("second"));
   video.fail();
@@ -229,7 +229,7 @@ test("a failure is taken for an expired token once: a heartbeat, and it goes on 
   assert.deepEqual([service.paths.length, video.loaded.length, errors], [2, 2, [5]]);
 });
 
-test("a failure at another place is taken for an expired token again", async () => {
+test("a failure at another position counts as an expired token again", async () => {
   const { video, service, errors } = await playing();
   service.answer(holdWith("second"), holdWith("third"));
   video.fail();
@@ -240,7 +240,7 @@ test("a failure at another place is taken for an expired token again", async () 
   assert.deepEqual([video.loaded.length, video.currentTime, errors], [3, 15, []]);
 });
 
-test("a failure for which there is no newer token is the page's", async () => {
+test("a failure without a newer token is passed to the page", async () => {
   const { video, service, errors } = await playing();
   service.answer(AWAY);
   video.fail();
@@ -248,7 +248,7 @@ test("a failure for which there is no newer token is the page's", async () => {
   assert.deepEqual([video.loaded, errors], [[FILM], [5]]);
 });
 
-/** Let the lease run out unanswered, and give another one after this. */
+/** Let the lease expire unanswered, and grant another one after this. */
 async function outage({ service, clock }, meanwhile = () => {}) {
   service.answer(new TypeError("fetch failed"));
   await clock.pass(90_000);
@@ -258,7 +258,7 @@ async function outage({ service, clock }, meanwhile = () => {}) {
   await clock.pass(10_000);
 }
 
-test("a video that failed while it had no slot goes on where it stopped with the next one", async () => {
+test("a video that failed without a slot continues where it stopped with the next one", async () => {
   const all = await playing();
   const { video, service, errors } = all;
   service.answer(holdWith("second"));
@@ -269,13 +269,13 @@ test("a video that failed while it had no slot goes on where it stopped with the
   assert.deepEqual([video.paused, video.currentTime, video.loads - loads, errors], [false, 5, 1, []]);
 });
 
-test("a video that has all that it needs goes on after an outage without loading anew", async () => {
+test("a video with enough in its buffer continues after an outage without loading again", async () => {
   const all = await playing();
   await outage(all);
   assert.deepEqual([all.video.loaded, all.video.paused, all.video.currentTime], [[FILM], false, 5]);
 });
 
-test("a video that is played in the moment in which it is admitted plays on", async () => {
+test("a video that is played at the moment of its admission plays on", async () => {
   const { video, stream } = attached();
   stream.addEventListener("token", () => video.play());
   await stream.start();
@@ -283,7 +283,7 @@ test("a video that is played in the moment in which it is admitted plays on", as
   assert.deepEqual([video.paused, video.loaded], [false, [FILM]]);
 });
 
-test("a source of several that fails is the browser's affair", async () => {
+test("the failure of one of several sources is left to the browser", async () => {
   const { video, service, errors } = await playing();
   const event = new Event("error");
   Object.defineProperty(event, "target", { value: new FakeElement() });
@@ -292,7 +292,7 @@ test("a source of several that fails is the browser's affair", async () => {
   assert.deepEqual([service.paths, errors], [["/api/stream/start"], [5]]);
 });
 
-test("a video that is let go of has its source back, and its errors are its page's", async () => {
+test("a detached video has its source back, and its errors are its page's", async () => {
   const { video, attachment, errors } = attached();
   attachment.detach();
   await settled();

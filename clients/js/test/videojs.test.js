@@ -7,7 +7,7 @@ import { FakeVideo, GONE, HOLD, LOST, holdWith, player, settled } from "./fakes.
 const URL_ = "https://cdn.example.com/1.mp4";
 const KINDS = ["readystatechange", "load", "loadend"];
 
-/** A request that is never answered by itself. */
+/** A request that only a test answers. */
 class FakeRequest extends EventTarget {
   static sent = [];
   status = 0;
@@ -74,7 +74,7 @@ class FakeVideoJs {
     this.#listeners.delete(listener);
   }
 
-  /** A listener that fails stops nothing, and is an error of the console. */
+  /** A failing listener stops nothing, and is an error in the console. */
   #trigger(kind) {
     for (const [listener, listened] of this.#listeners) {
       try {
@@ -105,7 +105,7 @@ class FakeVideoJs {
     return { vhs: this.#vhs, xhr };
   }
 
-  /** Ask for something of the source. */
+  /** Request something from the source. */
   ask(options = {}) {
     const statuses = [];
     const request = this.#vhs.xhr({ uri: URL_, requestType: "segment", ...options }, (status) => statuses.push(status));
@@ -135,7 +135,7 @@ async function playing(options) {
   return all;
 }
 
-test("a request for video waits until a slot is held, and carries its token and what it carried before", async () => {
+test("a request for video waits for a slot, and carries the token beside its own headers", async () => {
   const { service, vjs } = attached();
   vjs.src();
   const { request } = vjs.ask({ headers: { Range: "bytes=0-9" } });
@@ -147,7 +147,7 @@ test("a request for video waits until a slot is held, and carries its token and 
   assert.deepEqual(request.headers, { Range: "bytes=0-9", "cta-common-access-token": "first" });
 });
 
-test("no request asks for a slot: Video.js plays first, also where a film is to play by itself", async () => {
+test("no request asks for a slot, because Video.js plays first, with autoplay too", async () => {
   const { service, stream, vjs } = await playing();
   service.answer(GONE);
   await stream.renew();
@@ -157,7 +157,7 @@ test("no request asks for a slot: Video.js plays first, also where a film is to 
   assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/heartbeat"]);
 });
 
-test("keys and all else neither wait nor carry a token", async () => {
+test("requests for keys and anything else neither wait nor carry a token", async () => {
   const { vjs } = attached();
   vjs.src();
   for (const requestType of ["segment-key", "content-steering-manifest", "dash-clock-sync"]) {
@@ -167,14 +167,14 @@ test("keys and all else neither wait nor carry a token", async () => {
   }
 });
 
-test("a token is in the query where that is asked for", async () => {
+test("a token is in the query with that option", async () => {
   const { vjs } = await playing({ tokenIn: "query" });
   const { request } = vjs.ask({ uri: `${URL_}?CAT=old` });
   await settled();
   assert.deepEqual([request.opened.at(-1), request.headers], [`GET ${URL_}?CAT=first`, {}]);
 });
 
-test("a request for video carries cookies to another origin where the token is one", async () => {
+test("a request for video carries cookies to another origin if the token is a cookie", async () => {
   globalThis.document = {};
   globalThis.location = new URL("https://watch.example.com/film");
   try {
@@ -188,7 +188,7 @@ test("a request for video carries cookies to another origin where the token is o
   }
 });
 
-test("a request is sent without a token where there are none", async () => {
+test("a request is sent without a token if tokens are off", async () => {
   const { service, vjs } = attached();
   service.answer(HOLD);
   vjs.src();
@@ -208,7 +208,7 @@ test("a request that is aborted while it waits is never sent", async () => {
   assert.deepEqual([request.isAborted, FakeRequest.sent], [true, []]);
 });
 
-test("a request that the edge took for expired is repeated with a new token, and its player sees one answer", async () => {
+test("a request that the edge refused as expired is repeated with a new token, and its player sees one answer", async () => {
   const { service, vjs } = await playing();
   const { request, statuses } = vjs.ask({ headers: { Range: "bytes=0-9" } });
   await settled();
@@ -272,7 +272,7 @@ test("a wait counts neither as bandwidth nor towards a request's timeout", async
   assert.equal(vjs.ask().request.timeout, 45_000);
 });
 
-test("the hooks of a page stay, those of one source and those of all", async () => {
+test("a page's hooks stay, both those of one source and those of all", async () => {
   const { vjs } = await playing();
   assert.equal(vjs.ask().request.hooks, vjs.global);
   const own = new Set(["a hook of the page for this source"]);
@@ -280,7 +280,7 @@ test("the hooks of a page stay, those of one source and those of all", async () 
   assert.equal(vjs.ask().request.hooks, own);
 });
 
-test("each source waits for tokens, also one that is there already", async () => {
+test("each source waits for tokens, an existing one too", async () => {
   const { stream } = player();
   const vjs = new FakeVideoJs();
   vjs.src();
@@ -292,14 +292,14 @@ test("each source waits for tokens, also one that is there already", async () =>
   assert.deepEqual(FakeRequest.sent, []);
 });
 
-test("a source that comes with its player is too early, and the console says so", () => {
+test("a source that is set with its player is too early, and the console has a warning", () => {
   const { vjs } = attached();
   vjs.isReady = false;
   vjs.src();
   assert.deepEqual(vjs.errors, ["Set the source of Video.js after attach(), by player.src()."]);
 });
 
-test("a video stops with its lease and goes on with the next", async () => {
+test("a video stops with its lease and continues with the next", async () => {
   const { clock, service, vjs } = await playing();
   service.answer(LOST);
   await clock.pass(90_000);
@@ -309,7 +309,7 @@ test("a video stops with its lease and goes on with the next", async () => {
   assert.equal(vjs.paused(), false);
 });
 
-test("a player that was let go of is as it was before", async () => {
+test("a detached player is as it was before", async () => {
   const { vjs, attachment } = attached();
   const { vhs, xhr } = vjs.src();
   attachment.detach();

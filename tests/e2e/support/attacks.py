@@ -1,4 +1,4 @@
-"""The table of attacks: what is sent over HTTP to a deployed service, and how each must end."""
+"""The table of attacks: requests over HTTP to a deployed service, and how each must end."""
 
 import base64
 import hashlib
@@ -17,22 +17,22 @@ from tests.e2e.support.target import ME, SCRIPT, START, VICTIM, World
 
 @dataclass(frozen=True)
 class Attack:
-    """What is tried, and how it must end."""
+    """A request that an attacker tries, and how it must end."""
 
     name: str
     send: Callable[[World], httpx.Response]
     status: int
     code: str | None = None
-    """Of our own answer; None where API Gateway answers."""
+    """The code of our own answer; None where API Gateway answers."""
 
 
 def json_of(**fields: object) -> bytes:
-    """A body."""
+    """Return a body."""
     return json.dumps(fields).encode()
 
 
 def bearing(token: Callable[[World], str], name: str, **fields: object) -> Attack:
-    """A start with this token, which API Gateway must not let through."""
+    """Return a start with this token, which API Gateway must reject."""
     return Attack(
         name,
         lambda world: world.send(START, json_of(**fields), {"authorization": f"Bearer {token(world)}"}),
@@ -41,7 +41,7 @@ def bearing(token: Callable[[World], str], name: str, **fields: object) -> Attac
 
 
 def claiming(name: str, code: str, subject: object = ME, **claims: object) -> Attack:
-    """A start with a good token that holds these claims."""
+    """Return a start with a good token that holds these claims."""
 
     def send(world: World) -> httpx.Response:
         token = world.issuer.token(subject, **claims)
@@ -51,34 +51,34 @@ def claiming(name: str, code: str, subject: object = ME, **claims: object) -> At
 
 
 def as_me(name: str, path: str, body: bytes | None, status: int, code: str | None, **headers: str) -> Attack:
-    """A request of an ordinary viewer, or of a backend for one, that is authenticated as it should be."""
+    """Return an authenticated request of an ordinary viewer, or of a backend for one."""
     return Attack(name, lambda world: world.send_as_me(path, body, headers), status, code)
 
 
 def bad_input(name: str, body: bytes, status: int = 400, code: str = "invalid_request") -> Attack:
-    """A start of an ordinary viewer that breaks the contract."""
+    """Return a start of an ordinary viewer that breaks the contract."""
     return as_me(name, START, body, status, code)
 
 
 def bad_field(name: str, **fields: object) -> Attack:
-    """A start that would be good but for these fields."""
+    """Return a start that would be good except for these fields."""
     return bad_input(name, json_of(**{"userId": ME, **fields}))
 
 
 def forged(world: World, header: dict[str, str], signature: bytes, **claims: object) -> str:
-    """A token with this header and signature."""
+    """Return a token with this header and signature."""
     text = unsigned(world.issuer.claims(ME, **claims), **header)
     return f"{text}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
 def of_other_key(world: World) -> str:
-    """A token under our key's name, signed by another key."""
+    """Return a token under our key's name, signed by another key."""
     text = unsigned(world.issuer.claims(ME), alg="RS256", kid=KEY_ID)
     return f"{text}.{base64.urlsafe_b64encode(sign(new_key(), text)).decode().rstrip('=')}"
 
 
 def by_public_key(world: World) -> str:
-    """A token whose secret is what everybody may know: the public key."""
+    """Return a token whose secret is the public key, which everyone may know."""
     numbers = world.issuer.key.public_key().public_numbers()
     text = unsigned(world.issuer.claims(ME), alg="HS256", kid=KEY_ID)
     secret = numbers.n.to_bytes(256, "big")
@@ -87,14 +87,14 @@ def by_public_key(world: World) -> str:
 
 
 def with_another_subject(world: World) -> str:
-    """A good token of ours, its claims exchanged for the victim's."""
+    """Return a good token of ours, its claims exchanged for the victim's."""
     header, _, signature = world.issuer.token(ME).split(".")
     claims = unsigned(world.issuer.claims(VICTIM)).partition(".")[2]
     return f"{header}.{claims}.{signature}"
 
 
 def with_headers(name: str, headers: Callable[[World], dict[str, str]], path: str = START) -> Attack:
-    """A start with these headers in place of a token."""
+    """Return a start with these headers in place of a token."""
     return Attack(name, lambda world: world.send(path, json_of(), headers(world)), 401)
 
 
@@ -105,7 +105,7 @@ TOKENS: Final = (
     with_headers("a token in another header", lambda w: {"x-access-token": w.issuer.token(ME)}),
     with_headers("a token in a cookie", lambda w: {"cookie": f"authorization={w.issuer.token(ME)}"}),
     with_headers(
-        "a signature where tokens are asked for",
+        "a signature where tokens are required",
         lambda w: w.signed(START, json_of(), Credentials("test", "test")),
     ),
     bearing(lambda _: "viewer-1", "a token that is none"),
@@ -162,7 +162,7 @@ OTHERS: Final = (
 
 
 def with_token(name: str, path: str, fields: Callable[[str], dict[str, object]]) -> Attack:
-    """A request of an ordinary viewer that has a playback token where none belongs."""
+    """Return a request of an ordinary viewer that has a playback token where none belongs."""
     return Attack(
         name,
         lambda world: world.send_as_me(path, json_of(**fields(a_token(world))), {}),
@@ -235,32 +235,32 @@ INPUTS: Final = (
     ),
     as_me("a route that is not there", "/stream/delete", json_of(userId=ME), 404, None),
 )
-# Where nobody is asked who they are, nobody sets a limit either.
+# Without authentication no caller sets a limit either.
 OPEN: Final = (
-    bad_field("a limit of one's own, unasked", maxStreams=20),
+    bad_field("a limit of one's own, without a login", maxStreams=20),
     as_me(
-        "a limit of one's own, in a query, unasked",
+        "a limit of one's own, in a query, without a login",
         f"/stream?userId={ME}&maxStreams=20",
         None,
         400,
         "invalid_request",
     ),
-    as_me("a query that is no text", "/stream?userId=%c0%ae", None, 400, "invalid_request"),
+    as_me("a query that is not text", "/stream?userId=%c0%ae", None, 400, "invalid_request"),
     as_me("a query that encodes nothing", "/stream?userId=%zz", None, 400, "invalid_request"),
-    as_me("nobody, unasked", START, json_of(), 400, "invalid_request"),
-    as_me("a start by GET, unasked", START, None, 404, None),
+    as_me("no user, without a login", START, json_of(), 400, "invalid_request"),
+    as_me("a start by GET, without a login", START, None, 404, None),
 )
 
 
 def signing(
     name: str, how: Callable[[World], dict[str, str]], body: bytes = b'{"userId":"viewer-2"}'
 ) -> Attack:
-    """A start with these headers, which API Gateway must not let through."""
+    """Return a start with these headers, which API Gateway must reject."""
     return Attack(name, lambda world: world.send(START, body, how(world)), 403)
 
 
 def by_backend(name: str, path: str, body: bytes | None) -> Attack:
-    """A request that a backend signed, and that breaks the contract."""
+    """Return a request that a backend signed, and that breaks the contract."""
     return as_me(name, path, body, 400, "invalid_request")
 
 
@@ -268,15 +268,13 @@ BODY: Final = b'{"userId":"viewer-2"}'
 SIGNATURES: Final = (
     signing("no signature", lambda _: {}),
     Attack(
-        "a token where signatures are asked for",
+        "a token where signatures are required",
         lambda w: w.send(START, BODY, {"authorization": f"Bearer {w.issuer.token(ME)}"}),
         403,
-        "not_allowed",  # the emulator lets it through, and the function does not; AWS refuses it first
+        "not_allowed",  # the emulator lets it through, and the function refuses; AWS refuses it first
     ),
     signing("a wrong secret", lambda w: w.signed(START, BODY, Credentials(w.backend.access_key, "wrong"))),
-    signing(
-        "a key that is nobody's", lambda w: w.signed(START, BODY, Credentials("AKIAIOSFODNN7EXAMPLE", "x"))
-    ),
+    signing("an unknown key", lambda w: w.signed(START, BODY, Credentials("AKIAIOSFODNN7EXAMPLE", "x"))),
     signing(
         "another body beneath the signature", lambda w: w.signed(START, b'{"userId":"viewer-1"}', w.backend)
     ),
@@ -294,9 +292,9 @@ SIGNATURES: Final = (
     by_backend("a limit above the ceiling, signed", START, json_of(userId=VICTIM, maxStreams=21)),
     by_backend("a limit below nought, signed", START, json_of(userId=VICTIM, maxStreams=-1)),
     by_backend("a limit in words, signed", START, json_of(userId=VICTIM, maxStreams="20")),
-    by_backend("nobody, signed", START, json_of()),
+    by_backend("no user, signed", START, json_of()),
     by_backend("a user with a line break, signed", START, json_of(userId="viewer-2\n")),
-    # The emulator looks for the permission before the route, and a backend's permission names routes.
+    # The emulator checks the permission before the route, and a backend's permission names routes.
     as_me("a start by GET, signed", START, None, 403, None),
 )
 
@@ -311,7 +309,7 @@ def on_operators(
     path: str = OPERATORS_PATH,
     methods: Sequence[str] = ("GET", "DELETE"),
 ) -> list[Attack]:
-    """A call by each of these methods, with the headers that `how` makes for a path and a method."""
+    """Return a call by each of these methods, with the headers that `how` makes for a path and a method."""
 
     def by(method: str) -> Callable[[World], httpx.Response]:
         return lambda world: world.send(path, None, how(world, path, method), method)
@@ -320,12 +318,12 @@ def on_operators(
 
 
 def with_login(world: World, *_: str) -> dict[str, str]:
-    """The headers of the victim's own login, which is good for every route of players under `jwt`."""
+    """Return the headers of the victim's own login, good for every route of players under `jwt`."""
     return {"authorization": f"Bearer {world.issuer.token(VICTIM)}"}
 
 
 def with_overrides(world: World, *_: str) -> dict[str, str]:
-    """The headers by which some servers take another method or path."""
+    """Return the headers by which some servers take another method or path."""
     paths = dict.fromkeys(("x-original-url", "x-rewrite-url", "x-forwarded-prefix"), OPERATORS_PATH)
     methods = ("x-http-method-override", "x-http-method", "x-method-override")
     return {**with_login(world), **paths, **dict.fromkeys(methods, "DELETE")}
@@ -344,21 +342,21 @@ def by_user(name: str, *arns: str, documented: bool = False) -> Callable[[World,
 
 
 def an_operator(world: World, name: str, method: str) -> Credentials:
-    """Return the credentials of a user who may do what an operator may: to be misused."""
+    """Return the credentials of a user who may do what an operator may, to be misused."""
     arns = world.documented_arns("operator")
     return world.user_with(f"operator-{name}-{world.auth}-{method.lower()}", *arns)
 
 
 NOT_ROUTED: Final = (404, None)
 BY_FUNCTION: Final = (403, "not_allowed")
-"""The emulator lets a bearer through to a route that asks for a signature; AWS refuses it first."""
+"""The emulator lets a bearer through to a route that requires a signature; AWS refuses it first."""
 
 # On the operator's routes, in every mode.
 OPERATOR: Final = (
     *on_operators("an operator without a signature", lambda *_: {}),
     *on_operators("a viewer as an operator", with_login, BY_FUNCTION),
     *on_operators("a backend as an operator", by_user("backend-op", documented=True)),
-    *on_operators("a user of the account as an operator", by_user("nobody-op")),
+    *on_operators("a user of the account as an operator", by_user("stranger-op")),
     *on_operators(
         "an operator who may only look",
         by_user("half-op", "$default/GET/operator/streams"),

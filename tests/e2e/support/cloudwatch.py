@@ -1,8 +1,8 @@
-"""What CloudWatch does and the emulator does not: metrics out of logs, and the states of alarms.
+"""The parts of CloudWatch that the emulator lacks: metrics from logs, and the states of alarms.
 
-The emulator keeps logs, metric filters, alarms and their states. It reads no metrics out of logs, drops
-metric mathematics, and evaluates a plain alarm over all dimensions of its metric at once, whatever its
-periods. So these steps are made here, as CloudWatch documents them. Time is counted in whole minutes.
+The emulator keeps logs, metric filters, alarms and their states. It reads no metrics from logs, drops metric
+mathematics, and evaluates a plain alarm over all dimensions of its metric at once, whatever its periods. So
+these steps are made here, as CloudWatch documents them. Time is counted in whole minutes.
 """
 
 import json
@@ -30,7 +30,7 @@ FIELD_IS_TEXT: Final = re.compile(r'\$\.(\w+) = "([^"*]+)"')
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: the same name under other dimensions is another."""
+    """A metric: the same name under other dimensions is another metric."""
 
     namespace: str
     name: str
@@ -38,7 +38,7 @@ class Metric:
 
     @classmethod
     def of(cls, namespace: str, name: str, **dimensions: str) -> "Metric":
-        """Give the metric with these dimensions."""
+        """Return the metric with these dimensions."""
         return cls(namespace, name, frozenset(dimensions.items()))
 
 
@@ -56,7 +56,7 @@ class Metrics:
         self._values[metric][minute].extend(values)
 
     def put_embedded(self, minute: int, event: Mapping[str, Any]) -> None:
-        """Add the metrics that an event in CloudWatch's embedded format holds."""
+        """Add the metrics of an event in CloudWatch's embedded format."""
         for directive in event["_aws"]["CloudWatchMetrics"]:
             for dimensions in directive["Dimensions"]:
                 named = frozenset((name, event[name]) for name in dimensions)
@@ -65,7 +65,7 @@ class Metrics:
                     self.put(minute, Metric(directive["Namespace"], name, named), *values_of(event, name))
 
     def value(self, metric: Metric, stat: str, minutes: range) -> float | None:
-        """Give a statistic over these minutes; None where the metric has no value in them."""
+        """Return a statistic over these minutes; None where the metric has no value in them."""
         values = [value for minute in minutes for value in self._values.get(metric, {}).get(minute, [])]
         if not values:
             return None
@@ -83,7 +83,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Query:
-    """One line of an alarm's: a metric's statistic, or an expression over the others."""
+    """One line of an alarm: a metric's statistic, or an expression over the others."""
 
     metric: Metric | None
     stat: str = ""
@@ -103,9 +103,9 @@ class Alarm:
     queries: Mapping[str, Query]
     watched: str
     band: str | None = None
-    """The query that tells what is usual, in place of a threshold."""
+    """The query that returns the usual value, in place of a threshold."""
     learned_from: list[float] = field(default_factory=list)
-    """What the watched metric was while all was well."""
+    """The values of the watched metric while all was well."""
 
     @classmethod
     def planned(cls, values: Mapping[str, Any]) -> "Alarm":
@@ -126,14 +126,14 @@ class Alarm:
         )
 
     def learn(self, metrics: Metrics, minutes: int) -> None:
-        """Take the first minutes for what is usual."""
+        """Take the first minutes as the usual ones."""
         if self.band:
             step = self.queries[self.watched].minutes
             values = [self._value(metrics, range(n, n + step)) for n in range(0, minutes, step)]
             self.learned_from.extend(value for value in values if value is not None)
 
     def state(self, metrics: Metrics, now: int) -> State:
-        """Give the state after the minute `now`: ALARM when each of the last periods breaches."""
+        """Return the state after the minute `now`: ALARM when each of the last periods breaches."""
         step = max(query.minutes for query in self.queries.values())
         end = (now + 1) // step * step
         periods = [range(end - (n + 1) * step, end - n * step) for n in range(self.periods)]
@@ -151,7 +151,7 @@ class Alarm:
         return bool(above[self.comparison](value, self.threshold))
 
     def _usual(self) -> tuple[float, float]:
-        """CloudWatch learns from two weeks of hours and weekdays; an hour has its mean and deviation."""
+        """Return the usual value: here an hour's mean and deviation, where CloudWatch learns two weeks."""
         assert self.band
         assert self.comparison == ANOMALY
         found = re.fullmatch(r"ANOMALY_DETECTION_BAND\((\w+), (\d+)\)", self.queries[self.band].expression)
@@ -188,9 +188,9 @@ class MetricFilter:
     namespace: str
     name: str
     texts: Mapping[str, str]
-    """The text that each of these fields of the line has."""
+    """The text that each of these fields of the line must have."""
     dimensions: Mapping[str, str]
-    """The field of the line that each is taken from."""
+    """The field of the line that each dimension is taken from."""
 
     @classmethod
     def planned(cls, values: Mapping[str, Any]) -> "MetricFilter":
@@ -210,12 +210,12 @@ class MetricFilter:
         )
 
     def count(self, line: str) -> Metric | None:
-        """Give the metric that a line counts for; None where it does not match, or is no JSON."""
+        """Return the metric that a line counts for; None if it does not match, or is not JSON."""
         try:
             fields = json.loads(line)
         except ValueError:
             return None
-        if any(fields.get(field) != text for field, text in self.texts.items()):  # a number is no text
+        if any(fields.get(field) != text for field, text in self.texts.items()):  # a number is not text
             return None
         return Metric.of(
             self.namespace, self.name, **{name: fields[field] for name, field in self.dimensions.items()}
@@ -224,7 +224,7 @@ class MetricFilter:
 
 @dataclass(frozen=True)
 class Monitoring:
-    """What Terraform plans for a stage: the emulator keeps alarms without their mathematics.
+    """Terraform's plan of a stage: the emulator keeps alarms without their mathematics.
 
     Attributes:
         access_log: the form of its lines, with `$context` variables.
@@ -235,7 +235,7 @@ class Monitoring:
     access_log: str
 
     def line(self, **context: str) -> str:
-        """Give a line of the access log; API Gateway writes `-` for what there is no value of."""
+        """Return a line of the access log; API Gateway writes `-` for a missing value."""
         return re.sub(r"\$context\.([\w.]+)", lambda name: context.get(name[1], "-"), self.access_log)
 
 

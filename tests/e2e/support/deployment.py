@@ -16,7 +16,7 @@ from tests.support.service import client_of
 def stage(
     emulator: Emulator, directory: Path, root: Path = CONFIGURATION, /, **variables: str
 ) -> tuple[Stack, str]:
-    """Apply a stage of this root with these variables, unwatched; gives it and the API's address."""
+    """Apply a stage of this root with these variables, unwatched; yield it and the API's address."""
     copy_configuration(CONFIGURATION, directory / "terraform")  # where another root finds the module
     stack = Stack(
         directory=directory / root.relative_to(ROOT),
@@ -33,7 +33,7 @@ def stage(
 
 
 def published_issuer(emulator: Emulator, directory: Path) -> tuple[Issuer, dict[str, str]]:
-    """Return an issuer that the emulator can ask for its keys, and a stage's variables for its tokens."""
+    """Return an issuer whose keys the emulator can read, and a stage's variables for its tokens."""
     issuer = Issuer.at(emulator.endpoint_url, directory / "issuer.pem")
     issuer.publish(client_of(emulator.endpoint_url, "s3"))
     return issuer, {"auth": "jwt", "jwt_issuer": issuer.url, "jwt_audience": json.dumps([AUDIENCE])}

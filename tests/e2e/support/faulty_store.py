@@ -1,4 +1,4 @@
-"""DynamoDB behind something that answers in its place: throttled, failing or slow, when a test says so."""
+"""DynamoDB behind a proxy that answers in its place when a test says so: throttled, failing or slow."""
 
 import http.client
 import json
@@ -17,15 +17,15 @@ PATIENCE_SECONDS: Final = 10
 
 
 class FaultyStore(LoopbackServer):
-    """Passes requests to a store on loopback, until it is told otherwise; a context manager.
+    """A proxy that passes requests to a store on loopback until it is set to fail; a context manager.
 
     Args:
-        upstream_port: where the store listens.
+        upstream_port: the store's port.
 
     Attributes:
-        trouble: how requests are answered in the store's place; None passes them on.
-        seconds: how long each answer takes at least.
-        answered: how many requests were answered so, by the kind of trouble.
+        trouble: the kind of answer in the store's place; None passes requests on.
+        seconds: the shortest time of each answer.
+        answered: the number of requests that were answered so, by the kind of trouble.
     """
 
     def __init__(self, upstream_port: int) -> None:
@@ -50,7 +50,7 @@ def _handler(store: FaultyStore, upstream_port: int) -> type[BaseHTTPRequestHand
             body = self.rfile.read(int(self.headers["content-length"]))
             trouble = store.trouble
             if trouble is not None:
-                store.count(trouble)  # before whoever waits gives up
+                store.count(trouble)  # before the caller gives up
             time.sleep(store.seconds)
             if trouble is None:
                 self._pass(body)
@@ -77,6 +77,6 @@ def _handler(store: FaultyStore, upstream_port: int) -> type[BaseHTTPRequestHand
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     return Handler

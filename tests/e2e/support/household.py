@@ -1,4 +1,4 @@
-"""The household of the page that `make run` serves: what its tests do with the screens."""
+"""The household of the page that `make run` serves, and its tests' actions on the screens."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ TAKEN: Final = "Every slot is taken"
 
 
 def screen(page: Page, device: str) -> Locator:
-    """One of the screens."""
+    """Return one of the screens."""
     return page.get_by_role("article", name=device)
 
 
@@ -20,7 +20,7 @@ def press(page: Page, action: str, device: str) -> None:
 
 
 def video(page: Page, device: str) -> Locator:
-    """The video of a screen."""
+    """Return the video of a screen."""
     return screen(page, device).locator("video")
 
 
@@ -38,17 +38,17 @@ def wait_for_film(page: Page, device: str, width: int = HD) -> None:
 
 
 def assert_no_film(page: Page, device: str) -> None:
-    """A screen has nothing to show: no picture is loaded."""
+    """Check that no picture is loaded on a screen."""
     assert video(page, device).evaluate("video => video.readyState") == 0
 
 
 def start_all(page: Page) -> None:
-    """Three play, and the fourth is refused."""
+    """Start three screens, and a fourth, which is refused."""
     for device in DEVICES:
         press(page, "Play", device)
         expect(screen(page, device)).to_contain_text(TAKEN if device == "Phone" else "Playing")
 
 
 def slots_taken(page: Page, count: int) -> None:
-    """The page shows so many slots."""
+    """Check that the page shows this number of slots."""
     expect(page.get_by_text(f"{count} of 3 slots taken")).to_be_visible()

@@ -1,6 +1,6 @@
 """The saved queries of CloudWatch Logs Insights, run over real events: the emulator keeps and runs none.
 
-What the queries use of the language is evaluated here as AWS documents it, and nothing else is:
+The features of the language that the queries use are evaluated here as AWS documents them, and no others:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
 """
 
@@ -53,7 +53,7 @@ def run(query: str, rows: Sequence[Row]) -> list[Row]:
     """Return the rows that a query finds.
 
     Raises:
-        AssertionError: it has a form that is not evaluated here.
+        AssertionError: the query has a form that is not evaluated here.
     """
     commands = [command.strip().partition(" ") for command in COMMANDS.findall(query)]
     assert sum(name == "stats" for name, _, _ in commands) <= MOST_STATS

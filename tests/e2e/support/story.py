@@ -1,7 +1,7 @@
-"""An hour of a deployed service in about a minute: calls, and what CloudWatch makes of their traces.
+"""An hour of a deployed service in about a minute: calls, and CloudWatch's view of their traces.
 
-A minute of the story is over when its calls are answered: however fast the machine is, it holds what the
-story says. Leases run out when the story says so too: the table is told.
+A minute of the story ends when its calls are answered, so it holds what the story says, however fast the
+machine is. Leases expire when the story says so: the table is changed for that.
 """
 
 import json
@@ -39,10 +39,10 @@ class Story:
     """The service on the emulator, and CloudWatch's view of it.
 
     Attributes:
-        http: what players call with.
+        http: the client of players.
         monitoring: what Terraform plans to watch it with.
-        admits: how many calls of a minute API Gateway lets through, made one by one; None for all.
-        minutes: how many are over.
+        admits: the number of calls of a minute that API Gateway lets through, made one by one; None for all.
+        minutes: the number of minutes that have passed.
         events: every event that the functions logged in this chapter.
         lines: every other line that they logged in it.
         raised: the alarms that went off in it.
@@ -90,12 +90,12 @@ class Story:
         self.minutes += 1
 
     def learn(self) -> None:
-        """Take all minutes until now for what is usual."""
+        """Take all minutes until now as the usual ones."""
         for alarm in self.monitoring.alarms:
             alarm.learn(self.metrics, self.minutes)
 
     def lapse(self, user: str, *, but: Collection[str] = ()) -> None:
-        """Let the leases of a user's streams have run out, but for these."""
+        """Let the leases of a user's streams expire, except for these."""
         item = self._dynamodb.get_item(TableName=self.stage.prefix, Key=key(user), ConsistentRead=True)[
             "Item"
         ]
@@ -105,12 +105,12 @@ class Story:
                 expire(self._dynamodb, self.stage.prefix, user, stream)
 
     def in_alarm(self) -> set[str]:
-        """The alarms that are on, by the emulator's own word."""
+        """Return the alarms that are on, according to the emulator."""
         described = self._cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]
         return {self.short(alarm["AlarmName"]) for alarm in described}
 
     def paged(self) -> Counter[str]:
-        """What the pager was told of: every alarm that went off, as often as it did."""
+        """Return the alarms in the pager's queue: every alarm that went off, as often as it did."""
         told: Counter[str] = Counter()
         sqs = self.stage.client("sqs")
         ask = {"QueueUrl": self.stage.pager, "MaxNumberOfMessages": 10}
@@ -122,11 +122,11 @@ class Story:
         return +told
 
     def short(self, alarm: str) -> str:
-        """Give an alarm's name in the runbook."""
+        """Return an alarm's name in the runbook."""
         return alarm.removeprefix(f"{self.stage.prefix}-")
 
     def _call(self, call: Call) -> None:
-        """Make a call. The emulator's API Gateway counts and logs nothing: what the caller saw stands in."""
+        """Make a call. The emulator's API Gateway counts and logs nothing, so the caller's view stands in."""
         began = time.monotonic()
         status, is_invoked = self._answer(call)
         took = (time.monotonic() - began) * 1000
@@ -144,7 +144,7 @@ class Story:
     def _answer(self, call: Call) -> tuple[int, bool]:
         """Return the status of the answer, and whether a function gave it.
 
-        The emulator throttles nobody, so that is done here.
+        The emulator does not throttle, so that is done here.
         """
         self._called += 1
         if self.admits is not None and self._called > self.admits:
@@ -179,7 +179,7 @@ class Story:
             self._read |= invocations.keys()
 
     def _count_what_the_store_refused(self) -> None:
-        """As DynamoDB would count what was answered in its place."""
+        """Count what was answered in DynamoDB's place, as DynamoDB would."""
         throttled = Metric.of("AWS/DynamoDB", "WriteThrottleEvents", TableName=self.stage.prefix)
         self._count(throttled, self.stage.store.answered["throttled"])
         failed = Metric.of(
@@ -188,7 +188,7 @@ class Story:
         self._count(failed, self.stage.store.answered["failing"])
 
     def _count_throttles(self) -> None:
-        """Take over what the emulator counts by itself: invocations that were turned away."""
+        """Take over the invocations that the emulator turned away and counted itself."""
         for function in self.stage.functions:
             points = self._cloudwatch.get_metric_statistics(
                 Namespace="AWS/Lambda",
@@ -203,13 +203,13 @@ class Story:
             self._count(throttles, round(sum(point["Sum"] for point in points)))
 
     def _count(self, metric: Metric, total: int) -> None:
-        """Put what a count has grown by since the minute before."""
+        """Record the growth of a count since the previous minute."""
         if grown := total - self._counted[metric]:
             self.metrics.put(self.minutes, metric, grown)
         self._counted[metric] = total
 
     def _evaluate(self) -> None:
-        """Evaluate every alarm, and let the emulator know of each change: it tells the pager."""
+        """Evaluate every alarm, and report each change to the emulator, which calls the pager."""
         for alarm in self.monitoring.alarms:
             state = alarm.state(self.metrics, self.minutes)
             if state == self.states.get(alarm.name):

@@ -73,6 +73,6 @@ def _handler(gateway: StrictGateway, upstream_port: int) -> type[BaseHTTPRequest
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     return Handler

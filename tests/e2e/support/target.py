@@ -1,4 +1,4 @@
-"""A deployed service as an attacker meets it, and what the attacker can get hold of."""
+"""A deployed service as an attacker meets it, and what the attacker can obtain."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,20 +17,20 @@ from tests.support.documented import invoke_policies
 ME: Final = "viewer-1"
 VICTIM: Final = "viewer-2"
 SCRIPT: Final = "viewer-script"
-"""How the names of users begin for whom a script collects playback tokens."""
+"""The beginning of the names of users for whom a script collects playback tokens."""
 
 START: Final = "/stream/start"
 
 
 @dataclass(frozen=True)
 class World:
-    """One deployed API, and what an attacker of it can get hold of.
+    """One deployed API, and what an attacker of it can obtain.
 
     Attributes:
         auth: how it authenticates its callers.
-        url: where it is.
-        issuer: of the tokens that it takes, under `jwt`.
-        account: gives a client of the account that it is in.
+        url: its address.
+        issuer: of the tokens that it accepts, under `jwt`.
+        account: returns a client of the account that it is in.
         backend: who may sign for it, under `iam`.
     """
 
@@ -48,12 +48,12 @@ class World:
     def send(
         self, path: str, body: bytes | None, headers: Mapping[str, str], method: str = ""
     ) -> httpx.Response:
-        """One request; without a body and a method it is a GET."""
+        """Send one request; without a body and a method it is a GET."""
         sent = {"content-type": "application/json", **headers}
         return httpx.request(method or _method(body), self.url + path, content=body, headers=sent, timeout=30)
 
     def send_as_me(self, path: str, body: bytes | None, headers: Mapping[str, str]) -> httpx.Response:
-        """One request that is authenticated as it should be: of an ordinary viewer, or of a backend."""
+        """Send one authenticated request: of an ordinary viewer, or of a backend."""
         who: dict[str, str] = {}
         if self.auth == "jwt":
             who = {"authorization": f"Bearer {self.issuer.token(ME)}"}
@@ -78,7 +78,7 @@ class World:
     def signed(
         self, path: str, body: bytes | None, by: Credentials, *, at: str = "", method: str = ""
     ) -> dict[str, str]:
-        """The headers of a signature (of now, or of this time)."""
+        """Return the headers of a signature (of now, or of this time)."""
         method, url = method or _method(body), self.url + path
         if not at:
             return signature(method, url, body, by)
@@ -92,7 +92,7 @@ class World:
         return dict(request.headers)
 
     def user_with(self, name: str, *resources: str) -> Credentials:
-        """A user of the account who may invoke these, or nothing."""
+        """Return a user of the account who may invoke these, or nothing."""
         iam = self.account("iam")
         iam.create_user(UserName=name)
         if resources:
@@ -103,7 +103,7 @@ class World:
         return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
     def arn(self, what: str) -> str:
-        """What a policy calls a part of an API."""
+        """Return the ARN of a part of an API, as in a policy."""
         return f"arn:aws:execute-api:{REGION}:000000000000:{what}"
 
     def documented_arns(self, who: str) -> list[str]:

@@ -38,7 +38,7 @@ class Script:
         world: the service that it calls.
         user: the user whose login it has, or for whom a backend signs.
         limit: of that user.
-        tokens: all that it was given.
+        tokens: all tokens that it was given.
         refusals: the code of each refused start, oldest first.
     """
 
@@ -67,7 +67,7 @@ class Script:
         return False
 
     def plays(self, edge: Edge) -> set[str]:
-        """Return the streams whose video the edge hands out now."""
+        """Return the streams whose video the edge serves now."""
         good = (t for t in self.tokens if isinstance(edge.handle("GET", VIDEO, {"CAT": t}), Passed))
         return {claims_of(token)[7].decode() for token in good}
 
@@ -81,7 +81,7 @@ def start_and_end(script: Script) -> None:
 
 
 def replace_each_other(script: Script) -> None:
-    """Hand one slot from fresh name to fresh name."""
+    """Pass one slot from fresh name to fresh name."""
     held = "tv"
     script.start(held)
     for number in range(ROUNDS):
@@ -144,7 +144,7 @@ class Forgery:
 
 
 def made_into(name: str, change: Callable[[str], str]) -> Forgery:
-    """A token that is changed."""
+    """Return a changed token."""
     return Forgery(name, lambda _, token: {"query": {"CAT": change(token)}})
 
 

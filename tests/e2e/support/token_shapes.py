@@ -25,8 +25,8 @@ class Shape:
         guide: the heading.
         source: where the provider documents the claims.
         claims: of the token that a player sends. Those of limits allow 4 streams, one of them in UHD.
-        id_token: what differs in the ID token of the same login, where the guide is about access tokens.
-        id_token_status: how API Gateway answers that ID token.
+        id_token: the differences in the ID token of the same login, where the guide is about access tokens.
+        id_token_status: API Gateway's answer to that ID token.
     """
 
     guide: str

@@ -26,10 +26,10 @@ HASH_KEY: Final = "pepper"
 COMMAND_SECONDS: Final = 240
 MAX_STREAMS: Final = 2
 CONCURRENCY: Final = 4
-"""Instances of functions that the account has at once."""
+"""The account's concurrent instances of functions."""
 NOT_COPIED: Final = shutil.ignore_patterns(".*", "build", "node_modules", "__pycache__")
 LINKED: Final = (".venv", ".venv-emulator", ".venv-crt", ".cache")
-# The emulator keeps no saved queries: these are left out. Everything else is applied as it stands.
+# The emulator keeps no saved queries: these are left out. Everything else is applied unchanged.
 WITHOUT_QUERIES: Final = "".join(
     f'resource "aws_cloudwatch_query_definition" "{name}" {{\n  for_each = {{}}\n}}\n'
     for name in ("events", "access_log")
@@ -38,13 +38,13 @@ WITHOUT_QUERIES: Final = "".join(
 
 @dataclass(frozen=True)
 class WatchedStage:
-    """The stage, and all around it.
+    """The stage, and everything around it.
 
     Attributes:
         project: a copy of the project, which the stage was deployed from and whose commands work on it.
-        store: what the functions reach DynamoDB through.
-        pager: the queue where whoever is on call finds what alarms say.
-        answers: what each command printed that was run on it.
+        store: the proxy between the functions and DynamoDB.
+        pager: the queue where the person on call finds the alarms' messages.
+        answers: the output of each command that was run on it.
     """
 
     stage: str
@@ -57,7 +57,7 @@ class WatchedStage:
 
     @property
     def prefix(self) -> str:
-        """What the name of everything in the stage begins with."""
+        """The beginning of every name in the stage."""
         return f"stream-limiter-{self.stage}"
 
     @property
@@ -76,11 +76,11 @@ class WatchedStage:
         return self.project / "build" / "stacks" / self.stage
 
     def client(self, service: str) -> Any:
-        """Give an AWS client, as the account's root user."""
+        """Return an AWS client, as the account's root user."""
         return client_of(self.emulator.endpoint_url, service)
 
     def shell(self, command: str) -> str:
-        """Run a command in the project, as an operator whose account the emulator is; gives what it prints.
+        """Run a command in the project, as an operator whose account the emulator is; return its output.
 
         Raises:
             AssertionError: it failed.
@@ -89,7 +89,7 @@ class WatchedStage:
         return self.answers[command]
 
     def terminal(self, command: str) -> str:
-        """Give what a command shows on a terminal."""
+        """Return a command's output on a terminal."""
         with terminal() as screen:
             with screen.output() as output:
                 process = subprocess.Popen(
@@ -118,7 +118,7 @@ def watched_stage(directory: Path) -> Iterator[WatchedStage]:
                 "alarm_topic_arn": topic,
                 "on_store_failure": "open",
                 "max_streams": MAX_STREAMS,
-                "lease_seconds": 3600,  # a test says when they run out
+                "lease_seconds": 3600,  # a test says when they expire
                 "log_hash_key": HASH_KEY,
             }
             project = _project(directory / "project", stage, settings)
@@ -129,19 +129,19 @@ def watched_stage(directory: Path) -> Iterator[WatchedStage]:
 
 
 def environment(emulator: Emulator) -> dict[str, str]:
-    """What an operator's shell has set: the account, and that nobody is there to answer questions."""
+    """Return an operator's shell variables: the account, and a mode without questions."""
     return {
         **emulated_environment(emulator.endpoint_url),
         "AUTO_APPROVE": "1",
         "FOLLOW": "0",
-        # What this machine can run.
+        # The architecture that this machine can run.
         "PYTHON_VERSION": THIS_PYTHON,
         "ARCHITECTURE": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
     }
 
 
 def copied(directory: Path) -> Path:
-    """Copy the project there, without what is built or up; the environments are shared."""
+    """Copy the project there, without what is built or running; the environments are shared."""
     shutil.copytree(ROOT, directory, ignore=NOT_COPIED)
     for name in LINKED:
         (ROOT / name).mkdir(exist_ok=True)
@@ -161,7 +161,7 @@ def _project(directory: Path, stage: str, settings: Mapping[str, Any]) -> Path:
 
 
 def _pager(sns: Any, sqs: Any) -> tuple[str, str]:
-    """A topic that alarms can be sent to, and the queue where whoever is on call finds them."""
+    """Return a topic that alarms can be sent to, and the queue where the person on call finds them."""
     topic = sns.create_topic(Name="pager")["TopicArn"]
     queue = sqs.create_queue(QueueName="pager")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -12,7 +12,7 @@ from tests.unit.adapters.server import TIMEOUTS, Serve, Server, Start, Transport
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts servers, and closes them in the end."""
+    """Start servers, and close them in the end."""
     with contextlib.ExitStack() as stack:
 
         def start(*serves: Serve, tls: ssl.SSLContext | None = None) -> Server:
@@ -25,7 +25,7 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture
 def transport_to() -> Iterator[TransportTo]:
-    """Makes transports to a server, and closes them in the end."""
+    """Make transports to a server, and close them in the end."""
     with contextlib.ExitStack() as stack:
 
         def make(

@@ -1,4 +1,4 @@
-"""A server on loopback that does with its connections as it is told."""
+"""A server on loopback with scripted behaviour for each connection."""
 
 import contextlib
 import socket
@@ -12,7 +12,7 @@ from adapters.aws.timeouts import Timeouts
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 TIMEOUTS = Timeouts(connect_seconds=0.5, read_seconds=0.3)
 Serve = Callable[[socket.socket], None]
-"""What a server does with one connection."""
+"""A server's behaviour on one connection."""
 
 
 def answering(*chunks: bytes) -> Serve:
@@ -27,14 +27,14 @@ def answering(*chunks: bytes) -> Serve:
 
 
 class Server:
-    """A server on loopback that does with its connections, one after the other, as it is told.
+    """A server on loopback that handles its connections one after the other, as scripted.
 
     Args:
-        serves: what it does with each connection before it closes it; the last also with those that follow.
-        tls: its certificate; without one it speaks plainly.
+        serves: handles each connection before it is closed; the last one also handles all that follow.
+        tls: its certificate; without one it speaks plain HTTP.
 
     Attributes:
-        connections: how many there were.
+        connections: the number of connections so far.
     """
 
     def __init__(self, *serves: Serve, tls: ssl.SSLContext | None = None) -> None:
@@ -72,5 +72,5 @@ TransportTo = Callable[..., HttpTransport]
 
 
 def post(transport: HttpTransport) -> Response:
-    """One exchange."""
+    """Make one exchange."""
     return transport.post({"Host": "dynamodb.invalid"}, b"{}")

@@ -20,7 +20,7 @@ IN_LAMBDA = {
 
 
 def test_the_lean_client_reads_the_sdks_own_variables() -> None:
-    """The region's own endpoint, unless one is named."""
+    """The lean client calls the region's own endpoint, unless another is configured."""
     assert endpoint_of(IN_LAMBDA) == Endpoint("dynamodb.eu-central-1.amazonaws.com", 443, tls=True)
     named = {**IN_LAMBDA, "AWS_ENDPOINT_URL": "http://general:1", "AWS_ENDPOINT_URL_DYNAMODB": ""}
     assert endpoint_of(named) == Endpoint("general", 1, tls=False)
@@ -30,13 +30,13 @@ def test_the_lean_client_reads_the_sdks_own_variables() -> None:
 
 @pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"])
 def test_the_lean_client_says_what_it_lacks(name: str) -> None:
-    """Chosen where it cannot work, it does not start."""
+    """The lean client does not start where it cannot work, and says what it lacks."""
     with pytest.raises(NotConfigured, match=name):
         aws_api("dynamodb", StoreClient.LEAN, {**IN_LAMBDA, name: ""})
 
 
 def test_in_a_lambda_auto_takes_the_lean_client() -> None:
-    """Its credentials are in its environment, and the environment does not outlive them."""
+    """In Lambda `auto` selects the lean client: the environment's credentials outlive the environment."""
     assert isinstance(aws_api("dynamodb", StoreClient.AUTO, IN_LAMBDA), JsonApi)
 
 
@@ -58,12 +58,12 @@ def test_in_a_lambda_auto_takes_the_lean_client() -> None:
     ids=str,
 )
 def test_anywhere_else_auto_takes_boto3(different: dict[str, str]) -> None:
-    """Other credentials, other endpoints and other ways to them are the SDK's business."""
+    """Elsewhere `auto` selects boto3, which knows other credentials, endpoints and ways to them."""
     assert isinstance(aws_api("dynamodb", StoreClient.AUTO, {**IN_LAMBDA, **different}), SdkApi)
 
 
 def test_a_choice_is_kept_wherever_it_runs() -> None:
-    """Neither name is a mere wish."""
+    """An explicit choice of client applies everywhere."""
     assert isinstance(
         aws_api("dynamodb", StoreClient.LEAN, {**IN_LAMBDA, "AWS_LAMBDA_FUNCTION_NAME": ""}), JsonApi
     )
@@ -71,7 +71,7 @@ def test_a_choice_is_kept_wherever_it_runs() -> None:
 
 
 def test_the_lean_client_loads_neither_boto3_nor_botocore() -> None:
-    """Loading them is most of a cold start."""
+    """The lean client loads neither boto3 nor botocore, which are most of a cold start."""
     program = """
 import sys
 from entrypoints import bootstrap, stream_end, stream_heartbeat, stream_list, stream_start
@@ -89,7 +89,7 @@ sys.exit(bool({"boto3", "botocore", "urllib3"} & set(sys.modules)))
 
 
 def endpoint_of(environment: dict[str, str]) -> Endpoint:
-    """Where the lean client's requests go in this environment."""
+    """Return the host that the lean client calls in this environment."""
     transport = json_api("dynamodb", environment).transport
     assert isinstance(transport, HttpTransport)
     return transport.endpoint

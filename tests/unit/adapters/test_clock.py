@@ -4,7 +4,7 @@ from adapters.clock import SystemClock
 
 
 def test_the_systems_clock_tells_both_times() -> None:
-    """Epoch seconds for people, and seconds that never go back for deadlines."""
+    """The clock returns epoch seconds, and seconds that never go back for deadlines."""
     clock = SystemClock()
     before = time.time(), time.monotonic()
     told = clock.now(), clock.monotonic()

@@ -9,7 +9,7 @@ from tests.conftest import TABLE, repository_over
 
 
 def test_a_census_meets_every_user(moto_client: Any, deadline: Deadline) -> None:
-    """Each once, with the state that a read would show."""
+    """A census returns each user once, with the state that a read would return."""
     lease = Lease("a", 1, 91, "tv")
     for n in range(3):
         repository_over(moto_client).apply(Admit(f"user-{n}", lease, (Bound(3),), None), deadline)

@@ -33,6 +33,6 @@ from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled
     ids=lambda value: str(value) if isinstance(value, Exception) else value.__name__,
 )
 def test_each_failure_has_its_meaning(error: ApiError, kind: type[StoreError]) -> None:
-    """What passes by itself, what asks for patience and what is our mistake are told apart."""
+    """Transient failures, throttling and our own mistakes are different errors."""
     assert type(domain_error(error)) is kind
     assert str(domain_error(error)) == str(error)

@@ -24,7 +24,7 @@ RETAIN_UNTIL = 1_800_000_000 + 200_000
 
 
 def test_an_item_reads_as_the_domain_sees_it() -> None:
-    """Without empty places of the register, and without the item's own expiry."""
+    """An item is read without the register's empty places and without the item's own expiry."""
     item: Item = {
         "userId": {"S": "1"},
         "streamCount": {"N": "3"},
@@ -60,12 +60,12 @@ def test_an_item_reads_as_the_domain_sees_it() -> None:
 
 
 def test_no_item_is_the_empty_state() -> None:
-    """A user that was never heard of."""
+    """A missing item reads as the empty state."""
     assert snapshot({}) == Snapshot()
 
 
 def test_the_largest_item_under_the_default_limit_costs_one_write_unit(moto_client: Any) -> None:
-    """All names and labels as long as they may be, and all that can be remembered: still 1 KB at most."""
+    """With all names, labels and memories at their longest, an item is at most 1 KB."""
     policy, clock, user_id = Policy(), FakeClock(1_799_999_999.5), "ü" * (MAX_USER_ID_BYTES // 2)
     limiter = StreamLimiter(repository_over(moto_client), clock, policy)
     for _ in MARKS:
@@ -99,7 +99,7 @@ def test_an_item_with_tokens_stays_small(moto_client: Any, length: int, units: i
 
 @pytest.mark.parametrize("spent", [0, 3])
 def test_an_item_with_groups_stays_within_one_write_unit(moto_client: Any, spent: int) -> None:
-    """Three streams in two groups that displaced two each, with spent tokens beside them: one write unit."""
+    """Three streams in two groups that displaced two each, with spent tokens, are one write unit."""
     policy, user_id = Policy(token_overlap=3 if spent else None), f"{1:036}"
     limiter = StreamLimiter(repository_over(moto_client), FakeClock(1_800_000_000), policy)
     for n in range(3 + spent):
@@ -115,7 +115,7 @@ def test_an_item_with_groups_stays_within_one_write_unit(moto_client: Any, spent
 
 
 def test_the_largest_item_of_all(moto_client: Any) -> None:
-    """Twenty streams in four groups that displaced two each, twenty spent tokens, and the longest names."""
+    """Twenty streams in four groups with two memories each, twenty spent tokens and the longest names fit."""
     policy, user_id = Policy(token_overlap=20), "ü" * (MAX_USER_ID_BYTES // 2)
     limiter = StreamLimiter(repository_over(moto_client), FakeClock(1_800_000_000), policy)
     groups = tuple(f"{n:0{MAX_GROUP}}" for n in range(MOST_GROUPS))
@@ -134,7 +134,7 @@ def test_the_largest_item_of_all(moto_client: Any) -> None:
 
 
 def remember_two_each(client: Any, user_id: str) -> None:
-    """Let each of the user's leases remember as much of the streams that it displaced as a lease can."""
+    """Let each of the user's leases remember as many displaced streams as a lease can."""
     repository, deadline = repository_over(client), Deadline.after(10, FakeClock())
     two = tuple(Displaced(GoneReason.REPLACED, mark(name)) for name in "ab")
     for lease in repository.read(user_id, deadline).leases.values():
@@ -143,7 +143,7 @@ def remember_two_each(client: Any, user_id: str) -> None:
 
 
 def size(value: Mapping[str, Any]) -> int:
-    """A value's bytes, as DynamoDB's documentation counts them ("item sizes and formats")."""
+    """Return a value's bytes, as DynamoDB's documentation counts them ("item sizes and formats")."""
     match dict(value):
         case {"SS": texts}:
             return sum(len(text.encode()) for text in texts)

@@ -24,7 +24,7 @@ PASSING = [
     ErrorAnswer("InternalServerError", 500),
     NoAnswer("the connection was closed"),
 ]
-"""Failures that another attempt may not meet."""
+"""The failures that another attempt may not meet."""
 
 Reply = Mapping[str, Any] | Exception
 
@@ -33,7 +33,7 @@ class PausingClock(FakeClock):
     """A clock that a pause moves.
 
     Attributes:
-        pauses: how long each was.
+        pauses: the length of each pause.
     """
 
     def __init__(self) -> None:
@@ -41,21 +41,21 @@ class PausingClock(FakeClock):
         self.pauses: list[float] = []
 
     def sleep(self, seconds: float) -> None:
-        """Let so much time pass."""
+        """Let this time pass."""
         self.pauses.append(seconds)
         self.advance(seconds)
 
 
 class Store:
-    """DynamoDB as it is told to answer, on a clock that only its replies and our pauses move.
+    """DynamoDB with scripted replies, on a clock that only its replies and our pauses move.
 
     Args:
-        replies: what each call comes to; the last one stands for all that follow.
-        seconds: how long each takes.
+        replies: the outcome of each call; the last one stands for all that follow.
+        seconds: the duration of each call.
 
     Attributes:
-        begun: when each attempt began.
-        requests: what was asked.
+        begun: the start of each attempt.
+        requests: the requests so far.
     """
 
     def __init__(self, *replies: Reply, seconds: float = 0.0) -> None:
@@ -67,15 +67,15 @@ class Store:
         self.repository = DynamoDbStreamRepository(self, "streams", attempt_seconds=ATTEMPT_SECONDS)
 
     def deadline(self, seconds: float) -> Deadline:
-        """A deadline on this clock."""
+        """Return a deadline on this clock."""
         return Deadline.after(seconds, self.clock)
 
     def write(self, seconds: float = 60) -> Landed | Rejected:
-        """Make a write with so much time."""
+        """Make a write within this time."""
         return self.repository.apply(WRITE, self.deadline(seconds))
 
     def read(self, seconds: float = 60) -> Snapshot:
-        """Read with so much time."""
+        """Read within this time."""
         return self.repository.read("1", self.deadline(seconds))
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -91,7 +91,7 @@ class Store:
 
 
 def test_a_write_that_lands_brings_the_state_that_it_left() -> None:
-    """One call, no pause."""
+    """A write that lands returns the state that it left, after one call and no pause."""
     store = Store({"Attributes": ITEM})
     assert store.write() == Landed(Snapshot(2))
     assert (len(store.begun), store.clock.pauses) == (1, [])
@@ -101,14 +101,14 @@ def test_a_write_that_lands_brings_the_state_that_it_left() -> None:
 def test_a_write_that_is_refused_brings_the_state_that_it_met(
     item: dict[str, Any] | None, state: Snapshot
 ) -> None:
-    """A refusal is an answer: it is not repeated."""
+    """A rejected write returns the state that it met, and is not repeated."""
     store = Store(ErrorAnswer("ConditionalCheckFailedException", 400, item))
     assert store.write() == Rejected(state)
     assert (len(store.begun), store.clock.pauses) == (1, [])
 
 
 def test_a_read_is_consistent() -> None:
-    """It sees every write that was answered before it; no item is the empty state."""
+    """A read sees every write that was answered before it, and a missing item is the empty state."""
     store = Store({"Item": ITEM}, {})
     assert [store.read(), store.read()] == [Snapshot(2), Snapshot()]
     assert store.requests[0] == {
@@ -121,7 +121,7 @@ def test_a_read_is_consistent() -> None:
 @pytest.mark.parametrize("failure", PASSING, ids=str)
 @pytest.mark.parametrize("call", [Store.write, Store.read])
 def test_a_failure_that_passes_is_tried_again(failure: Exception, call: Callable[[Store], object]) -> None:
-    """With the very same request, so that the first try is recognised if it did land."""
+    """A transient failure is retried with the same request, so that a landed attempt is recognised."""
     store = Store(failure, failure, {"Attributes": ITEM, "Item": ITEM})
     call(store)
     assert len(store.requests) == 3
@@ -129,7 +129,7 @@ def test_a_failure_that_passes_is_tried_again(failure: Exception, call: Callable
 
 
 def test_a_refusal_after_a_failure_shows_the_state() -> None:
-    """A lost reply, and a repeat that meets the change of the first try."""
+    """If a reply is lost, the repeat returns the state that the first attempt left."""
     store = Store(NoAnswer("too late"), ErrorAnswer("ConditionalCheckFailedException", 400, ITEM))
     assert store.write() == Rejected(Snapshot(2))
 
@@ -143,7 +143,7 @@ def test_a_refusal_after_a_failure_shows_the_state() -> None:
 def test_the_attempts_are_few(
     failure: Exception, kind: type[StoreError], call: Callable[[Store], object]
 ) -> None:
-    """Then the failure is told in the domain's words, with the SDK's own error as its cause."""
+    """After the last attempt the domain's error is raised, with the SDK's error as its cause."""
     store = Store(failure)
     with pytest.raises(kind) as caught:
         call(store)
@@ -154,7 +154,7 @@ def test_the_attempts_are_few(
 
 @pytest.mark.parametrize("call", [Store.write, Store.read])
 def test_our_own_mistake_is_not_repeated(call: Callable[[Store], object]) -> None:
-    """It would be the same mistake again."""
+    """An error of our own is not repeated, because it would occur again."""
     denied = ErrorAnswer("AccessDeniedException", 400)
     store = Store(denied)
     with pytest.raises(StoreFault) as caught:
@@ -164,7 +164,7 @@ def test_our_own_mistake_is_not_repeated(call: Callable[[Store], object]) -> Non
 
 
 def test_an_answer_to_a_write_without_a_state_is_no_answer() -> None:
-    """Whatever it was that answered, it did not make the write as it was asked for."""
+    """An answer to a write without a state counts as missing: the requested write returns one."""
     store = Store({})
     with pytest.raises(StoreUnavailable):
         store.write()
@@ -172,7 +172,7 @@ def test_an_answer_to_a_write_without_a_state_is_no_answer() -> None:
 
 
 def test_a_write_that_met_another_change_is_tried_again_and_never_taken_for_an_absent_store() -> None:
-    """A caller can cause it on its own user, and would buy itself in where the service fails open."""
+    """A conflict with another change is retried, and never counts as an unavailable store."""
     store = Store(ErrorAnswer("TransactionConflictException", 400))
     with pytest.raises(StoreContended):
         store.write()
@@ -180,7 +180,7 @@ def test_a_write_that_met_another_change_is_tried_again_and_never_taken_for_an_a
 
 
 def test_an_unknown_error_is_neither_repeated_nor_renamed() -> None:
-    """Nobody knows what it means."""
+    """An unknown error is neither repeated nor converted."""
     store = Store(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         store.write()
@@ -188,7 +188,7 @@ def test_an_unknown_error_is_neither_repeated_nor_renamed() -> None:
 
 
 def test_pauses_are_random_and_grow() -> None:
-    """Each is anything up to a bound that doubles, so that those who failed together spread out."""
+    """Pauses are random up to a bound that doubles, so that callers that failed together spread out."""
     pauses: list[list[float]] = []
     for _ in range(200):
         store = Store(NoAnswer("lost"))
@@ -202,7 +202,7 @@ def test_pauses_are_random_and_grow() -> None:
 
 
 def test_without_time_for_one_attempt_none_is_made() -> None:
-    """An answer that would come too late is not asked for."""
+    """No attempt is made whose answer would come too late."""
     store = Store({"Attributes": ITEM})
     with pytest.raises(StoreContended):
         store.write(ATTEMPT_SECONDS - 0.001)
@@ -211,7 +211,7 @@ def test_without_time_for_one_attempt_none_is_made() -> None:
 
 
 def test_a_slow_store_gets_as_many_attempts_as_there_is_time_for() -> None:
-    """Two attempts of a second and their pause in two and a half seconds, not three."""
+    """Two and a half seconds have room for two attempts of a second and their pause, but not for three."""
     failure = NoAnswer("too late")
     store = Store(failure, seconds=ATTEMPT_SECONDS)
     with pytest.raises(StoreUnavailable) as caught:
@@ -227,7 +227,7 @@ def test_a_slow_store_gets_as_many_attempts_as_there_is_time_for() -> None:
     failure=st.sampled_from(PASSING),
 )
 def test_no_attempt_outlasts_the_deadline(seconds: float, each: float, failure: Exception) -> None:
-    """None begins with less time left than it may take, and no pause leads up to one that may not begin."""
+    """No attempt begins with less time left than it may take, and no pause leads up to such an attempt."""
     store = Store(failure, seconds=each)
     with pytest.raises((StoreContended, StoreUnavailable, StoreThrottled)):
         store.write(seconds)

@@ -38,11 +38,11 @@ CALL = {
     "ReturnValues": "ALL_NEW",
     "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
 }
-"""What every request has: success and refusal both bring the user's whole state."""
+"""The members of every request: success and rejection both return the user's whole state."""
 
 
 def first(request: StartRequest, policy: Policy = POLICY) -> dict[str, Any]:
-    """The request that a start begins with."""
+    """Return the request that a start begins with."""
     return update_request("streams", first_start(request, policy, NOW).write)
 
 
@@ -50,7 +50,7 @@ class TestGolden:
     """The one UpdateItem of each ordinary call, word for word."""
 
     def test_start_named(self) -> None:
-        """Takes a slot if the name is new and the count below the limit."""
+        """A named start takes a slot if the name is new and the count below the limit."""
         assert first(StartNamed("1", "a", 3, device="tv")) == CALL | {
             "UpdateExpression": "SET #s0 = :lease, expiresAt = :retain ADD streamCount :add_streamCount",
             "ConditionExpression": (
@@ -72,13 +72,13 @@ class TestGolden:
         }
 
     def test_start_named_under_a_limit_of_zero(self) -> None:
-        """A user without any state has no room either."""
+        """A start under a limit of zero is rejected for a user without any state too."""
         request = first(StartNamed("1", "a", 0))
         assert request["ConditionExpression"] == "attribute_not_exists(#s0) AND streamCount < :bound"
         assert request["ExpressionAttributeValues"][":bound"] == {"N": "0"}
 
     def test_start_anonymous(self) -> None:
-        """Counts one more if the request is new, the count below the limit and nothing dead revived."""
+        """An anonymous start is counted if it is new, below the limit and revives no expired slot."""
         assert first(StartAnonymous("1", "id", 3)) == CALL | {
             "UpdateExpression": (
                 "SET r1 = if_not_exists(r0, :nothing), r2 = if_not_exists(r1, :nothing),"
@@ -106,7 +106,7 @@ class TestGolden:
         }
 
     def test_start_anonymous_that_never_expires(self) -> None:
-        """No expiry is kept, of the slots or of the item, and none is asked for."""
+        """With slots that never expire, neither slots nor item have an expiry, and none is required."""
         assert first(StartAnonymous("1", "id", 3), Policy(anonymous_seconds=0)) == CALL | {
             "UpdateExpression": (
                 "SET r1 = if_not_exists(r0, :nothing), r2 = if_not_exists(r1, :nothing),"
@@ -128,7 +128,7 @@ class TestGolden:
         }
 
     def test_start_that_replaces(self) -> None:
-        """Swaps two streams: the count stays, and may be at the limit (`< 3 + 1`)."""
+        """A replacing start swaps two streams: the count stays, and may be at the limit (`< 3 + 1`)."""
         assert first(StartNamed("1", "b", 3, replaces="a")) == CALL | {
             "UpdateExpression": "SET #s0 = :lease, expiresAt = :retain REMOVE #s1",
             "ConditionExpression": (
@@ -150,7 +150,7 @@ class TestGolden:
         }
 
     def test_start_that_reclaims(self) -> None:
-        """Removes what is over as it was seen, and overwrites the dead lease of its own name."""
+        """A reclaiming start removes expired slots as they were seen, and overwrites its own old lease."""
         dead = (Lease("a", 1, 10), Lease("b", 1, 20))
         slots = AnonymousSlots(2, 30)
         write = Admit("1", Lease("a", 100, 190), (Bound(3),), None, Freed(dead, (Ended("c"),), slots))
@@ -180,7 +180,7 @@ class TestGolden:
         }
 
     def test_heartbeat(self) -> None:
-        """Moves the lease's expiry, never back."""
+        """A heartbeat moves the lease's expiry, never back."""
         assert update_request("streams", first_heartbeat(Heartbeat("1", "a"), POLICY, NOW).write) == CALL | {
             "UpdateExpression": "SET #s0.expiresAt = :until, expiresAt = :retain",
             "ConditionExpression": "attribute_exists(#s0) AND #s0.expiresAt <= :until",
@@ -189,7 +189,7 @@ class TestGolden:
         }
 
     def test_end_named(self) -> None:
-        """Gives the slot back if the stream is there."""
+        """A named end gives the slot back if the stream exists."""
         assert update_request("streams", Release("1", "a", 5)) == CALL | {
             "UpdateExpression": "SET expiresAt = :retain REMOVE #s0 ADD streamCount :add_streamCount",
             "ConditionExpression": "attribute_exists(#s0) AND attribute_not_exists(#s0.groups)",
@@ -198,7 +198,7 @@ class TestGolden:
         }
 
     def test_end_anonymous(self) -> None:
-        """Gives one slot back if there is one and the request is new."""
+        """An anonymous end gives one slot back if there is one and the request is new."""
         assert update_request("streams", ReleaseAnonymous("1", "end:id", 5)) == CALL | {
             "UpdateExpression": (
                 "SET r1 = if_not_exists(r0, :nothing), r2 = if_not_exists(r1, :nothing),"
@@ -221,7 +221,7 @@ class TestRequestsOfGroups:
     """The same calls for streams in groups: one more count each, and a condition where it is limited."""
 
     def test_start_named(self) -> None:
-        """Takes a slot of each group, of one that is not limited too."""
+        """A named start takes a slot of each group, with or without a limit."""
         bounds = (Bound(1, "uhd"),)
         request = first(StartNamed("1", "a", 3, groups=("hdr", "uhd"), group_bounds=bounds))
         assert request == CALL | {
@@ -252,7 +252,7 @@ class TestRequestsOfGroups:
         }
 
     def test_start_that_replaces(self) -> None:
-        """Takes the old stream to be in the same groups: no count changes, and none may be too high."""
+        """A replacing start expects the old stream in its groups: no count changes or may be too high."""
         bounds = (Bound(1, "uhd"),)
         request = first(StartNamed("1", "b", 3, replaces="a", groups=("uhd",), group_bounds=bounds))
         assert request["UpdateExpression"] == "SET #s0 = :lease, expiresAt = :retain REMOVE #s1"
@@ -264,7 +264,7 @@ class TestRequestsOfGroups:
         assert request["ExpressionAttributeValues"][":bound_s2"] == {"N": "2"}
 
     def test_end_named(self) -> None:
-        """Gives the slots of the groups back too."""
+        """A named end gives the slots of the groups back too."""
         assert update_request("streams", Release("1", "a", 5, groups=("uhd",))) == CALL | {
             "UpdateExpression": (
                 "SET expiresAt = :retain REMOVE #s0 ADD streamCount :add_streamCount, #s1 :add_s1"
@@ -280,7 +280,7 @@ class TestRequestsOfGroups:
         }
 
     def test_a_start_that_counts_anew(self) -> None:
-        """A count must be as it was seen; one that nobody is left in goes."""
+        """A recounting start requires each count as it was seen, and removes one that becomes zero."""
         counts = (Bound(3), AsSeen(4, 1, "hdr"), AsSeen(0, 1, "sd"), AsSeen(2, 0, "uhd"))
         request = update_request(
             "streams", Admit("1", Lease("a", 100, 190, groups=("hdr", "sd")), counts, None)
@@ -295,10 +295,10 @@ class TestRequestsOfGroups:
 
 
 class TestRequestsThatCountNames:
-    """What each write asks of DynamoDB beside that, where playback tokens are issued."""
+    """Additions to each write where playback tokens are issued."""
 
     def test_start(self) -> None:
-        """Counts the name if it is counted, if there is room for it, or if there is nothing to count."""
+        """A start counts its name if that is counted, if there is room for it, or if no name is counted."""
         start = StartNamed("1", "a", 3)
         assert update_request("streams", first_start(start, TOKENS, NOW).write) == CALL | {
             "UpdateExpression": (
@@ -327,7 +327,7 @@ class TestRequestsThatCountNames:
         }
 
     def test_replaces(self) -> None:
-        """The old name must be counted, and stays so until its last token ends."""
+        """A replaced name must be counted, and stays counted until its last token ends."""
         start = StartNamed("1", "b", 3, None, "a")
         request = update_request("streams", first_start(start, TOKENS, NOW).write)
         assert request["UpdateExpression"] == (
@@ -344,7 +344,7 @@ class TestRequestsThatCountNames:
         assert request["ExpressionAttributeValues"][":ended0"] == {"S": "a"}
 
     def test_a_start_that_counts_anew(self) -> None:
-        """The names and the spent tokens that it forgets must be as they were seen."""
+        """A recounting start requires the names and the spent tokens as they were seen."""
         names = Recounted(frozenset("xy"), frozenset("ax"), (SpentToken("y", 30),))
         admit = Admit("1", Lease("a", 100, 190), (Bound(3),), None, names=names)
         request = update_request("streams", admit)
@@ -365,14 +365,14 @@ class TestRequestsThatCountNames:
         )
 
     def test_a_repair_that_leaves_no_name(self) -> None:
-        """Removes the set, as DynamoDB has no empty one; names that were never counted still must not be."""
+        """A repair without names removes the set: DynamoDB has no empty one. Uncounted names stay so."""
         repair = Repair("1", Snapshot(), Freed(), None, Recounted(None, frozenset()))
         request = update_request("streams", repair)
         assert request["UpdateExpression"] == "REMOVE tokens, expiresAt"
         assert "attribute_not_exists(tokens)" in request["ConditionExpression"]
 
     def test_heartbeat(self) -> None:
-        """The name must be counted, and the stream must be of this play."""
+        """A heartbeat requires that the name is counted and the stream is of this play."""
         beat = first_heartbeat(Heartbeat("1", "a", "load-1"), TOKENS, NOW)
         assert update_request("streams", beat.write) == CALL | {
             "UpdateExpression": "SET #s0.expiresAt = :until, expiresAt = :retain",
@@ -390,7 +390,7 @@ class TestRequestsThatCountNames:
         }
 
     def test_end_named(self) -> None:
-        """The name stays counted until its last token ends."""
+        """An ended name stays counted until its last token ends."""
         assert update_request("streams", Release("1", "a", 5, spends=True)) == CALL | {
             "UpdateExpression": (
                 "SET #s1 = #s0.expiresAt, expiresAt = :retain REMOVE #s0"
@@ -411,7 +411,7 @@ texts = st.text(min_size=1, max_size=20)
 
 
 def every_write(user_id: str, names: list[str], device: str, mark: str) -> list[Write]:
-    """Each kind of write with as much text of a caller's as it can carry."""
+    """Return each kind of write with as much of a caller's text as it can carry."""
     new, old, dead, ended = names
     groups = tuple(sorted({old, ended}))
     freed = Freed((Lease(dead, 1, 10), Lease(new, 1, 10)), (Ended(ended, groups),), AnonymousSlots(2, 30))
@@ -442,7 +442,7 @@ def every_write(user_id: str, names: list[str], device: str, mark: str) -> list[
 
 
 def expressions(write: Write) -> tuple[str, str]:
-    """The two texts of a request that DynamoDB parses."""
+    """Return the two texts of a request that DynamoDB parses."""
     request = update_request("streams", write)
     return request["UpdateExpression"], request["ConditionExpression"]
 
@@ -452,7 +452,7 @@ def expressions(write: Write) -> tuple[str, str]:
 def test_no_text_of_a_callers_becomes_part_of_an_expression(
     user_id: str, names: list[str], device: str, mark: str
 ) -> None:
-    """Whatever names, labels and ids are chosen, the expressions are the same."""
+    """The expressions are the same whatever names, labels and ids a caller chooses."""
     plain = every_write("1", ["a", "b", "c", "d"], "tv", "start:1")
     for write, known in zip(every_write(user_id, names, device, mark), plain, strict=True):
         assert expressions(write) == expressions(known)
@@ -462,7 +462,7 @@ def test_no_text_of_a_callers_becomes_part_of_an_expression(
     "write", every_write("1", ["a", "b", "c", "d"], "tv", "start:1"), ids=lambda write: type(write).__name__
 )
 def test_placeholders_are_all_defined_and_all_used(write: Write) -> None:
-    """DynamoDB refuses a request that names one too many or one too few."""
+    """A request defines exactly the placeholders that it uses, because DynamoDB rejects any other."""
     request = update_request("streams", write)
     used = set(re.findall(r"[#:]\w+", " ".join(expressions(write))))
     names, values = (request.get(f"ExpressionAttribute{kind}", {}) for kind in ("Names", "Values"))
@@ -471,7 +471,7 @@ def test_placeholders_are_all_defined_and_all_used(write: Write) -> None:
 
 
 def test_the_longest_request_is_within_dynamodbs_limits() -> None:
-    """Even one that removes twenty dead streams and fifty spent tokens: under 4 KB, at most 300 operators."""
+    """A request to remove 20 expired streams and 50 spent tokens has under 4 KB and at most 300 operators."""
     names = [f"{n:064}" for n in range(20)]
     spent = tuple(SpentToken(f"spent{n}", 9) for n in range(MOST_FORGOTTEN))
     anew = Recounted(frozenset({*names, "a"}), frozenset({"new"}), spent)
@@ -491,7 +491,7 @@ def test_the_longest_request_is_within_dynamodbs_limits() -> None:
 
 
 def test_what_is_no_write_makes_no_request() -> None:
-    """A kind of write that was forgotten here fails loudly."""
+    """A kind of write without a request raises an error."""
     forgotten: Any = "not a write"
     with pytest.raises(AssertionError):
         update_request("streams", forgotten)

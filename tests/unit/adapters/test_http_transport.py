@@ -12,7 +12,7 @@ from tests.unit.adapters.server import OK, TIMEOUTS, Serve, Start, TransportTo, 
 
 
 def test_a_request_is_sent_as_it_stands(start: Start, transport_to: TransportTo) -> None:
-    """Headers as they are given, the length, an empty line, the body."""
+    """A request is sent unchanged: the given headers, the length, an empty line, the body."""
     seen: list[bytes] = []
 
     def serve(connection: socket.socket) -> None:
@@ -25,7 +25,7 @@ def test_a_request_is_sent_as_it_stands(start: Start, transport_to: TransportTo)
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_an_answer_may_come_in_pieces(start: Start, transport_to: TransportTo, size: int) -> None:
-    """However the network cuts it."""
+    """An answer is read however the network splits it."""
     answer = b"HTTP/1.1 400 Bad Request\r\nX-Amz-CRC32:  42 \r\nContent-Length: 10\r\n\r\n0123456789"
     pieces = [answer[place : place + size] for place in range(0, len(answer), size)]
     response = post(transport_to(start(answering(*pieces))))
@@ -50,7 +50,7 @@ def test_a_connection_is_used_again(start: Start, transport_to: TransportTo) -> 
 def test_a_connection_that_was_closed_while_idle_is_no_failure(
     start: Start, transport_to: TransportTo
 ) -> None:
-    """It is noticed before the request is sent, so that nothing is sent twice."""
+    """A connection that was closed while idle is noticed before the request, so nothing is sent twice."""
     server = start(answering(OK))  # closes after each answer
     transport = transport_to(server)
     for _ in range(3):
@@ -63,7 +63,7 @@ def test_a_connection_that_was_closed_while_idle_is_no_failure(
 def test_a_connection_that_was_idle_for_long_is_not_used_again(
     start: Start, seconds: float, connections: int
 ) -> None:
-    """Its end may have passed unnoticed while the function was frozen; a clock set back is not trusted."""
+    """A connection idle for long is not used again: its end may have been missed, or the clock set back."""
     server = start(answers_all)
     clock = FakeClock()
     transport = HttpTransport(Endpoint("127.0.0.1", server.port, tls=False), TIMEOUTS, now=clock.now)
@@ -93,7 +93,7 @@ def server_has_closed(transport: HttpTransport) -> None:
 
 
 def test_a_server_that_says_close_is_believed(start: Start, transport_to: TransportTo) -> None:
-    """Its connection is not kept."""
+    """A connection is not kept after `Connection: close`."""
     closing = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 
     def serve(connection: socket.socket) -> None:
@@ -107,13 +107,13 @@ def test_a_server_that_says_close_is_believed(start: Start, transport_to: Transp
 
 
 def hangs(connection: socket.socket) -> None:
-    """Take everything, and say nothing."""
+    """Read everything, and send nothing."""
     while connection.recv(65536):
         pass
 
 
 def trickles(connection: socket.socket) -> None:
-    """Answer so slowly that each piece comes in time, and the whole never does."""
+    """Answer so slowly that each piece is in time, and the whole never is."""
     connection.recv(65536)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
     gone = threading.Event()
@@ -149,7 +149,7 @@ GONE = "was closed|ConnectionResetError|BrokenPipeError"
 def test_whatever_else_comes_is_no_answer_and_its_connection_is_not_used_again(
     start: Start, transport_to: TransportTo, serve: Serve, why: str
 ) -> None:
-    """The failure says why, and the next call starts afresh, and works."""
+    """Any other reply raises an error with the reason, and the next call works on a new connection."""
     server = start(serve, answering(OK))
     transport = transport_to(server)
     with pytest.raises(NoAnswer, match=why):
@@ -159,7 +159,7 @@ def test_whatever_else_comes_is_no_answer_and_its_connection_is_not_used_again(
 
 
 def test_nobody_there_is_no_answer(start: Start, transport_to: TransportTo) -> None:
-    """Refused connections are told like any other absence."""
+    """A refused connection is the same error as any other missing answer."""
     server = start(answering(OK))
     transport = transport_to(server)
     server.close()
@@ -173,9 +173,9 @@ class Network:
     Attributes:
         addresses: those of every host.
         alive: the one of them that answers, at once.
-        looking_up: how many seconds the resolver takes.
+        looking_up: the resolver's time in seconds.
         tried: the addresses that were tried, and the seconds that each was given.
-        clock: tells the time to the transport.
+        clock: the transport's source of time.
     """
 
     def __init__(self, *addresses: str) -> None:
@@ -191,7 +191,7 @@ class Network:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in self.addresses]
 
     def create_connection(self, address: tuple[str, int], seconds: float) -> socket.socket:
-        """Wait for an address in vain, or connect to loopback in its place."""
+        """Wait for an address without success, or connect to loopback in its place."""
         self.tried[address[0]] = seconds
         if address[0] == self.alive:
             connection = socket.socket()
@@ -206,7 +206,7 @@ DEAD = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
-    """Four dead addresses."""
+    """Return a network of four dead addresses."""
     network = Network(*DEAD)
     monkeypatch.setattr(socket, "getaddrinfo", network.getaddrinfo)
     monkeypatch.setattr(socket, "create_connection", network.create_connection)
@@ -217,7 +217,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 def test_all_addresses_of_a_host_share_the_time_to_connect(
     start: Start, transport_to: TransportTo, network: Network
 ) -> None:
-    """However many are dead, connecting takes no longer than it may."""
+    """Connecting takes no longer than its limit, however many addresses are dead."""
     with pytest.raises(NoAnswer, match="cannot connect: TimeoutError"):
         post(transport_to(start(hangs), host="dynamodb.invalid"))
 
@@ -229,7 +229,7 @@ def test_all_addresses_of_a_host_share_the_time_to_connect(
 def test_dead_addresses_leave_time_for_one_that_is_alive(
     alive: str, start: Start, transport_to: TransportTo, network: Network
 ) -> None:
-    """Wherever it stands among them."""
+    """An address that answers is reached wherever it is among dead ones."""
     network.alive = alive
     assert post(transport_to(start(answering(OK)), host="dynamodb.invalid")).status == 200
 
@@ -252,7 +252,7 @@ def test_looking_up_a_host_counts_as_connecting(
 
 
 def test_threads_share_it(start: Start, transport_to: TransportTo) -> None:
-    """Each gets the answer to its own request."""
+    """Threads that share a transport each get the answer to their own request."""
 
     def serve(connection: socket.socket) -> None:
         own = connection.dup()
@@ -299,13 +299,13 @@ def test_threads_share_it(start: Start, transport_to: TransportTo) -> None:
 def test_an_endpoint_is_read_from_its_url(
     url: str, endpoint: tuple[str, int, bool], authority: str | None
 ) -> None:
-    """A port that is the scheme's own is not named to the server."""
+    """The Host header leaves out the scheme's own port."""
     assert Endpoint.of(url) == Endpoint(*endpoint)
     assert Endpoint.of(url).authority == (authority or endpoint[0])
 
 
 @pytest.mark.parametrize("url", ["ftp://host", "dynamodb.amazonaws.com", "https://", "http://host/path"])
 def test_what_is_no_endpoint_is_refused(url: str) -> None:
-    """A mistake in a variable is told when the service starts."""
+    """A URL that is not an endpoint is an error when the service starts."""
     with pytest.raises(ValueError, match="not the URL of an endpoint"):
         Endpoint.of(url)

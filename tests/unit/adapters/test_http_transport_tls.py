@@ -18,7 +18,7 @@ from tests.unit.adapters.server import OK, TIMEOUTS, Server, Start, TransportTo,
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 with its key, signed by itself."""
+    """Return a self-signed certificate for 127.0.0.1, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = dt.datetime.now(dt.UTC)
@@ -47,7 +47,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tls_server(start: Start, certificate: Path) -> Server:
-    """A server with that certificate."""
+    """Return a server with that certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return start(answering(OK), tls=context)
@@ -56,13 +56,13 @@ def tls_server(start: Start, certificate: Path) -> Server:
 def test_a_server_with_a_trusted_certificate_is_spoken_to(
     tls_server: Server, transport_to: TransportTo, certificate: Path
 ) -> None:
-    """Encrypted, by the same exchange."""
+    """A server with a trusted certificate is called by the same exchange, encrypted."""
     trusting = ssl.create_default_context(cafile=str(certificate))
     assert post(transport_to(tls_server, tls=trusting)).body == b"{}"
 
 
 class Watching(ssl.SSLContext):
-    """Notes how long a handshake may take, and makes none."""
+    """A TLS context that records a handshake's timeout, and makes no handshake."""
 
     seconds: float | None = None
 
@@ -73,7 +73,7 @@ class Watching(ssl.SSLContext):
 
 
 def test_the_handshake_has_what_connecting_left(tls_server: Server, transport_to: TransportTo) -> None:
-    """Both together take no longer than a connection may."""
+    """Connecting and the handshake together take no longer than a connection may."""
     watching = Watching(ssl.PROTOCOL_TLS_CLIENT)
     with pytest.raises(NoAnswer, match="cannot connect"):
         post(transport_to(tls_server, tls=watching))
@@ -84,7 +84,7 @@ def test_the_handshake_has_what_connecting_left(tls_server: Server, transport_to
 def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
     tls_server: Server,
 ) -> None:
-    """What the transport does by itself: the system's authorities decide."""
+    """By default the system's authorities decide: an untrusted server is not called."""
     transport = HttpTransport(Endpoint("127.0.0.1", tls_server.port, tls=True), TIMEOUTS)
     with pytest.raises(NoAnswer, match="SSLCertVerificationError"):
         post(transport)
@@ -93,7 +93,7 @@ def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
 def test_a_certificate_for_another_host_is_not_enough(
     tls_server: Server, transport_to: TransportTo, certificate: Path
 ) -> None:
-    """Whoever it belongs to, it is not DynamoDB's."""
+    """A trusted certificate for another host is refused."""
     trusting = ssl.create_default_context(cafile=str(certificate))
     with pytest.raises(NoAnswer, match="SSLCertVerificationError"):
         post(transport_to(tls_server, host="localhost", tls=trusting))

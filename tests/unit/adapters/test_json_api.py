@@ -14,7 +14,7 @@ ITEM = {"userId": {"S": "1"}, "streamCount": {"N": "3"}}
 
 
 class Answering:
-    """A transport that gives one answer, and keeps what it was asked."""
+    """A transport that gives one answer, and keeps the requests."""
 
     def __init__(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self._response = Response(status, headers or {}, body)
@@ -26,23 +26,23 @@ class Answering:
         return self._response
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because nothing is open."""
 
 
 def api(transport: Answering) -> JsonApi:
-    """DynamoDB over this transport."""
+    """Return DynamoDB over this transport."""
     signer = Signer(Credentials("AKIA", "secret", "token"), "eu-central-1", "dynamodb.invalid")
     return JsonApi(transport, signer, now=lambda: 1_700_000_000.0)
 
 
 def call(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-    """What a call comes to that is answered so."""
+    """Return the outcome of a call with this answer."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return api(Answering(status, content, headers)).call("UpdateItem", {"TableName": "streams"})
 
 
 def test_a_call_is_one_signed_request_in_the_words_of_dynamodb() -> None:
-    """The operation is named in a header, the session token goes along, and the body is JSON."""
+    """The request names the operation in a header, carries the session token, and has a JSON body."""
     transport = Answering(200, b'{"Item": {}}')
     request = {"TableName": "streams", "Key": {"userId": {"S": "é"}}}
     assert api(transport).call("GetItem", request) == {"Item": {}}
@@ -57,13 +57,13 @@ def test_a_call_is_one_signed_request_in_the_words_of_dynamodb() -> None:
     "body", [b"", b"[]", b"null", b"3", b'"text"', b"<html>", b'{"Attributes": {', b"\xff"]
 )
 def test_a_success_that_is_no_json_object_is_no_answer(body: bytes) -> None:
-    """It is never taken for a user without any state."""
+    """A success without a JSON object is never read as a user without any state."""
     with pytest.raises(NoAnswer):
         call(200, body)
 
 
 def test_an_answer_that_was_damaged_on_its_way_is_no_answer() -> None:
-    """Its checksum tells, also where it is still JSON; an answer without one is taken as it is."""
+    """An answer with a wrong checksum is an error, even if it is JSON; one without a checksum is accepted."""
     good = json.dumps({"Attributes": ITEM}).encode()
     checksum = {"x-amz-crc32": str(zlib.crc32(good))}
     assert call(200, good, checksum) == call(200, good) == {"Attributes": ITEM}
@@ -72,7 +72,7 @@ def test_an_answer_that_was_damaged_on_its_way_is_no_answer() -> None:
 
 
 def test_an_error_is_told_by_its_code_with_the_item_that_a_condition_met() -> None:
-    """The namespace before the code says nothing."""
+    """The error's code is read without its namespace, and the item that a condition met is kept."""
     with pytest.raises(ErrorAnswer) as caught:
         call(
             400, {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": ITEM}
@@ -83,7 +83,7 @@ def test_an_error_is_told_by_its_code_with_the_item_that_a_condition_met() -> No
 
 @pytest.mark.parametrize("body", [b"<html>Bad Gateway</html>", b"", b"[]", b"{}"])
 def test_an_error_in_other_words_is_told_by_its_status(body: bytes) -> None:
-    """Something between us and DynamoDB may have answered."""
+    """An error without a code, which may come from a proxy, is named by its status."""
     with pytest.raises(ErrorAnswer) as caught:
         call(502, body)
     assert (caught.value.code, caught.value.status, caught.value.item) == ("502", 502, {})

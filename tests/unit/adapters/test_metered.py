@@ -12,7 +12,7 @@ REFUSED = ErrorAnswer("ConditionalCheckFailedException", 400, request_id="R2")
 
 
 class Store:
-    """Answers each call with the next of these, after a tenth of a second."""
+    """A store that answers each call with the next of these, after a tenth of a second."""
 
     def __init__(self, clock: FakeClock, *replies: Mapping[str, Any] | Exception) -> None:
         self._clock = clock
@@ -28,7 +28,7 @@ class Store:
 
 
 def metered(*replies: Mapping[str, Any] | Exception) -> StoreCalls:
-    """What is written down about calls that are answered so."""
+    """Return the record of calls with these answers."""
     calls, clock = StoreCalls(), FakeClock()
     api = MeteredApi(Store(clock, *replies), calls, clock.monotonic)
     for reply in replies:
@@ -41,7 +41,7 @@ def metered(*replies: Mapping[str, Any] | Exception) -> StoreCalls:
 
 
 def test_every_call_is_counted_and_timed_whatever_it_comes_to() -> None:
-    """Answers, errors and silence all take their time, and DynamoDB's names for them are kept."""
+    """Answers, errors and time-outs are counted and timed, under DynamoDB's own names."""
     error = ErrorAnswer("InternalServerError", 500, request_id="R3")
     calls = metered({"ResponseMetadata": {"RequestId": "R1"}}, {}, REFUSED, error, NoAnswer("silence"))
 
@@ -52,12 +52,12 @@ def test_every_call_is_counted_and_timed_whatever_it_comes_to() -> None:
 
 @pytest.mark.parametrize(("refusals", "rounds"), [(0, 0), (1, 0), (2, 1), (5, 4)])
 def test_every_refusal_but_the_first_is_a_lost_race(refusals: int, rounds: int) -> None:
-    """The blind write may be refused in peace; one that was decided upon is refused by a race."""
+    """Every rejection but a blind first write's is a lost race."""
     assert metered(*[REFUSED] * refusals, {}).contention_rounds == rounds
 
 
 def test_a_request_begins_with_nothing() -> None:
-    """What an earlier request asked is not this one's."""
+    """A request's record has no calls of an earlier request."""
     calls = metered(REFUSED, REFUSED, {"ResponseMetadata": {"RequestId": "R1"}})
     calls.reset()
 

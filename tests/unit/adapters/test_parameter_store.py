@@ -17,13 +17,13 @@ class Answering:
         return self._answer
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because nothing is open."""
 
 
 @pytest.mark.parametrize(
     "answer", [{}, {"Parameter": {}}, {"Parameter": {"Value": None}}, {"Parameter": {"Value": 1}}]
 )
 def test_an_answer_without_a_value_is_no_key(answer: Mapping[str, Any]) -> None:
-    """It is told like any other failure, and nobody hashes with it."""
+    """An answer without a value is an error like any other, and is never used as a key."""
     with pytest.raises(ParameterUnavailable, match="without a value"):
         parameter("/key", Answering(answer))

@@ -45,35 +45,35 @@ GROUPS = st.lists(
 
 
 def spelled(key: PlaybackKey) -> str:
-    """The key as it stands in the setting."""
+    """Return the key as written in the setting."""
     return f"{key.kid}:{urlsafe_b64encode(key.secret).decode().rstrip('=')}"
 
 
 def opened(token: str) -> CBORTag:
-    """The token's outer structure."""
+    """Return the token's outer structure."""
     tag = loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     assert isinstance(tag, CBORTag)
     return tag
 
 
 def signed(claims: Any, key: PlaybackKey = KEY, protected: bytes = dumps({1: 5})) -> str:
-    """A token with these claims, whatever they are."""
+    """Return a token with these claims, valid or not."""
     payload = dumps(claims)
     tag = hmac.digest(key.secret, dumps(["MAC0", protected, b"", payload]), "sha256")
     return encoded(dumps(CBORTag(61, CBORTag(17, [protected, {4: key.kid.encode()}, payload, tag]))))
 
 
 def encoded(content: bytes) -> str:
-    """These bytes in base64url, as a token has them."""
+    """Return these bytes in base64url, as a token has them."""
     return urlsafe_b64encode(content).decode().rstrip("=")
 
 
 CONTENT = urlsafe_b64decode(TOKEN + "=" * (-len(TOKEN) % 4))
-CLAIMS = {1: "stream-limiter", 2: "nobody", 4: NOW + 60, 6: NOW, 7: b"tv-1"}
+CLAIMS = {1: "stream-limiter", 2: "someone", 4: NOW + 60, 6: NOW, 7: b"tv-1"}
 
 
 def test_a_token_is_a_cwt_in_a_cose_mac0_with_the_claims_of_its_stream() -> None:
-    """Each part stands where the standards put it: CloudFront reads this very structure."""
+    """Each part of a token has its standard place: CloudFront reads exactly this structure."""
     cwt = opened(TOKEN)
     assert cwt.tag == 61
     assert cwt.value.tag == 17
@@ -173,12 +173,12 @@ class TestProof:
 
 
 def test_a_lease_without_a_group_makes_the_token_of_before() -> None:
-    """No groups, no claim: CDNs that refuse claims they do not know take these tokens."""
+    """A token without groups has no claim of groups, so that CDNs that refuse unknown claims accept it."""
     assert TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, groups=()) == TOKEN
 
 
 def test_groups_are_in_tokens_only_where_paths_are_tied_to_them() -> None:
-    """Otherwise the token is the same, byte by byte, as that of a stream without groups."""
+    """Unless paths are tied to groups, a token is byte for byte that of a stream without groups."""
     in_groups, in_none = Lease(STREAM, NOW, NOW + 60, groups=("away", "uhd")), Lease(STREAM, NOW, NOW + 60)
     tied = PlaybackTokens(FixedKeys([KEY]), with_groups=True)
     assert verify(tied.issue("viewer-1", in_groups, NOW), [KEY], NOW).groups == ("away", "uhd")
@@ -188,7 +188,7 @@ def test_groups_are_in_tokens_only_where_paths_are_tied_to_them() -> None:
 
 
 def test_the_same_token_is_the_same_text() -> None:
-    """The encoding is deterministic, and its bytes are these: caches and logs may compare them."""
+    """The encoding is deterministic, byte for byte, so that caches and logs may compare tokens."""
     assert TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW) == TOKEN
     assert (
         b"\xd8\x3d\xd1\x84\x43\xa1\x01\x05\xa1\x04\x462026-a\x58\x3b"
@@ -212,7 +212,7 @@ def test_the_same_token_is_the_same_text() -> None:
 def test_what_is_minted_under_the_first_key_verifies_under_all_of_them(
     keys: list[PlaybackKey], minted: tuple[str, str, int, int, str | None], groups: tuple[str, ...]
 ) -> None:
-    """The claims come back as they were given, and the kid, whichever other keys there are."""
+    """Under any set of keys a token verifies with the claims that it was given, and the first key's kid."""
     user, stream, expires_at, issued_at, prefix = minted
     token = TokenMint(keys).mint(user, stream, expires_at, issued_at, prefix, groups=groups)
     claims = Claims(keys[0].kid, subject_of(user, keys[0]), stream, expires_at, issued_at, prefix, groups)
@@ -224,13 +224,13 @@ def test_what_is_minted_under_the_first_key_verifies_under_all_of_them(
 def test_the_longest_token_is_short_enough_for_cloudfront(
     minted: tuple[str, str, int, int, str | None],
 ) -> None:
-    """Names of the greatest length leave room for a prefix of some 700 bytes."""
+    """The longest names leave room for a prefix of some 700 bytes."""
     token = TokenMint([PlaybackKey("k" * 16, KEY.secret)]).mint(*minted)
     assert len(token) * 3 // 4 < MAX_TOKEN_BYTES - 700
 
 
 def test_a_token_with_the_longest_of_everything_is_short_enough_for_cloudfront() -> None:
-    """Each name has its greatest length, and the stream is in as many groups as it can be."""
+    """A token with the longest names and the greatest number of groups is short enough."""
     mint = TokenMint([PlaybackKey("k" * 16, KEY.secret)])
     prefix = f"/{'p' * (MAX_PATH_PREFIX - 2)}/"
     groups = tuple(f"{number:x<32}" for number in range(MOST_GROUPS))
@@ -240,7 +240,7 @@ def test_a_token_with_the_longest_of_everything_is_short_enough_for_cloudfront()
 
 
 def test_a_token_is_good_until_its_expiry_and_not_a_second_longer() -> None:
-    """There is no leeway: the bound on unexpired tokens counts on that."""
+    """A token is good until its expiry without leeway, because the token bound relies on that."""
     assert verify(TOKEN, [KEY], NOW + 59.999).stream_id == STREAM
     with pytest.raises(TokenExpired):
         verify(TOKEN, [KEY], NOW + 60)
@@ -254,7 +254,7 @@ def test_an_old_key_verifies_while_it_is_known() -> None:
 
 
 def test_a_foreign_token_is_invalid_and_not_expired() -> None:
-    """What is refused first is the signature: an expiry that nobody signed says nothing."""
+    """A forged token is invalid before it is expired, because an unsigned expiry means nothing."""
     token = TokenMint([OTHER]).mint("viewer-1", STREAM, NOW - 60, NOW - 120)
     with pytest.raises(TokenInvalid):
         verify(token, [KEY], NOW)
@@ -262,7 +262,7 @@ def test_a_foreign_token_is_invalid_and_not_expired() -> None:
 
 @given(place=st.integers(0, len(CONTENT) - 1), change=st.integers(1, 255))
 def test_a_token_that_is_changed_anywhere_is_invalid(place: int, change: int) -> None:
-    """The HMAC or the form notices any other byte but those of the kid, which nothing goes by; and a cut."""
+    """Any changed byte makes a token invalid, except in the kid, which nothing relies on; so does a cut."""
     kid = CONTENT.index(b"\xa1\x04\x46" + KEY.kid.encode())
     changed = CONTENT[:place] + bytes([CONTENT[place] ^ change]) + CONTENT[place + 1 :]
     for content in (changed, CONTENT[:place], CONTENT + bytes([change])):
@@ -273,7 +273,7 @@ def test_a_token_that_is_changed_anywhere_is_invalid(place: int, change: int) ->
 
 @pytest.mark.parametrize("added", ["=", " ", "\n", "A", "+", "%3D", "é"])
 def test_a_token_is_nothing_but_its_base64url(added: str) -> None:
-    """No padding, no blanks: one token has one text, so that a cache or a log knows it again."""
+    """A token has exactly one text, without padding or blanks, so that a cache or a log recognises it."""
     for token in (TOKEN + added, added + TOKEN, TOKEN[:8] + added + TOKEN[8:]):
         with pytest.raises(TokenInvalid):
             verify(token, [KEY], NOW)
@@ -282,7 +282,7 @@ def test_a_token_is_nothing_but_its_base64url(added: str) -> None:
 @settings(max_examples=examples(10))
 @given(st.binary(max_size=200) | st.text().map(str.encode))
 def test_any_bytes_are_refused_in_an_orderly_way(content: bytes) -> None:
-    """Anyone may send anything in the place of a token: there is no other error, whatever the tags in it."""
+    """Any other bytes, whatever their tags, raise one kind of error."""
     for token in (
         encoded(content),
         content.decode("latin-1"),
@@ -294,7 +294,7 @@ def test_any_bytes_are_refused_in_an_orderly_way(content: bytes) -> None:
 
 @given(st.integers(0, 40), st.integers(0, 2**16), st.binary(max_size=40))
 def test_no_tag_of_cbor_does_harm(tag: int, depth: int, content: bytes) -> None:
-    """Regular expressions, dates, big numbers and cycles that CBOR can say are refused, not run."""
+    """Regular expressions, dates, big numbers and cycles in CBOR are refused, not evaluated."""
     nested = b"\x81" * min(depth, 900) + b"\x80"
     for unsigned in (dumps(CBORTag(tag, content)), bytes([0xC0 + tag % 24]) + nested, nested):
         with pytest.raises(TokenInvalid):
@@ -324,13 +324,13 @@ def test_no_tag_of_cbor_does_harm(tag: int, depth: int, content: bytes) -> None:
     ids=repr,
 )
 def test_signed_claims_that_are_not_a_playback_tokens_are_refused(claims: Any) -> None:
-    """The key alone makes no playback token: what a restriction cannot be read as is no restriction less."""
+    """Correctly signed claims are refused if they are not a playback token's or restrict it unreadably."""
     with pytest.raises(TokenInvalid):
         verify(signed(claims), [KEY], NOW)
 
 
 def test_the_claims_above_are_refused_for_what_is_wrong_with_them() -> None:
-    """With nothing wrong they are accepted, a fraction of a second and a lost tag 61 included."""
+    """The claims above are accepted once repaired, with a fraction of a second and without tag 61 too."""
     assert verify(signed({**CLAIMS, 4: NOW + 0.5}), [KEY], NOW).expires_at == NOW + 0.5
     bare = dumps(opened(signed(CLAIMS)).value)
     assert verify(encoded(bare), [KEY], NOW).stream_id == STREAM
@@ -350,7 +350,7 @@ def test_the_claims_above_are_refused_for_what_is_wrong_with_them() -> None:
     ids=repr,
 )
 def test_groups_are_read_as_the_edge_reads_them(claim: Any, groups: tuple[str, ...]) -> None:
-    """Only a text in an array is a group; anything else opens nothing, and the token stays good otherwise."""
+    """Only a text in an array is a group; any other value opens no path, and the token stays good."""
     assert verify(signed({**CLAIMS, -65537: claim}), [KEY], NOW).groups == groups
 
 
@@ -358,13 +358,13 @@ def test_groups_are_read_as_the_edge_reads_them(claim: Any, groups: tuple[str, .
     "protected", [dumps({1: 4}), dumps({1: 6}), dumps({}), dumps({1: "HS256"}), b"", dumps(5)]
 )
 def test_another_algorithm_is_refused(protected: bytes) -> None:
-    """HMAC-SHA256 is what was checked, so it is what the token must say."""
+    """A token that names another algorithm than HMAC-SHA256 is refused."""
     with pytest.raises(TokenInvalid):
         verify(signed(CLAIMS, protected=protected), [KEY], NOW)
 
 
 def test_a_token_above_a_kilobyte_is_refused() -> None:
-    """CloudFront refuses it, so it is of no use."""
+    """A token of more than a kilobyte is refused, as CloudFront does."""
     fits = signed({**CLAIMS, 312: {3: {1: "/" + "a" * 840 + "/"}}})
     assert verify(fits, [KEY], NOW)
     with pytest.raises(TokenInvalid, match="1024"):
@@ -373,7 +373,7 @@ def test_a_token_above_a_kilobyte_is_refused() -> None:
 
 @pytest.mark.parametrize("tags", [[], [61], [18], [61, 18], [17, 61]])
 def test_a_token_that_is_tagged_otherwise_is_refused(tags: list[int]) -> None:
-    """A COSE_Mac0 says so by its tag, and nothing is taken for one without it."""
+    """A token without the tag of COSE_Mac0 is refused."""
     content = opened(TOKEN).value.value
     for tag in reversed(tags):
         content = CBORTag(tag, content)
@@ -382,7 +382,7 @@ def test_a_token_that_is_tagged_otherwise_is_refused(tags: list[int]) -> None:
 
 
 def test_a_subject_is_a_pseudonym() -> None:
-    """It is 128 bits, the same for a user under a key, another for another user and under another key."""
+    """The subject is 128 bits, the same for a user under a key, another for another user or key."""
     subject = subject_of("viewer-1", KEY)
     assert urlsafe_b64decode(subject + "==") == hmac.digest(KEY.secret, b"viewer-1", "sha256")[:16]
     assert len({subject, subject_of("viewer-2", KEY), subject_of("viewer-1", OTHER)}) == 3
@@ -394,7 +394,7 @@ def test_a_subject_is_a_pseudonym() -> None:
     st.sampled_from([",", ", ", " ,\n"]),
 )
 def test_keys_are_read_in_their_order(keys: list[PlaybackKey], comma: str) -> None:
-    """The first signs, so their order is kept; blanks around them are those of a parameter typed by hand."""
+    """Keys keep their order, since the first signs, and lose blanks around them, typed by hand."""
     assert parse_keys(comma.join(map(spelled, keys)) + "\n") == tuple(keys)
 
 
@@ -415,7 +415,7 @@ def test_keys_are_read_in_their_order(keys: list[PlaybackKey], comma: str) -> No
     ],
 )
 def test_a_wrong_key_is_named_by_its_place_and_never_quoted(text: str, said: str) -> None:
-    """The message goes into logs: it says which key is wrong, and holds nothing of any."""
+    """The message, which goes into logs, has the place of the wrong key, and nothing of its content."""
     with pytest.raises(ValueError, match=said) as refusal:
         parse_keys(text)
     words = [part for key in text.split(",") for part in key.split(":") if len(part) > 6]
@@ -423,5 +423,5 @@ def test_a_wrong_key_is_named_by_its_place_and_never_quoted(text: str, said: str
 
 
 def test_a_key_never_shows_its_secret() -> None:
-    """A traceback or a log that holds one does no harm."""
+    """A key's secret is not in its text, so a traceback or a log may show the key."""
     assert repr(KEY) == "PlaybackKey(kid='2026-a')"

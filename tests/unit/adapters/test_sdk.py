@@ -30,7 +30,7 @@ ITEM = {"streamCount": {"N": "3"}}
 
 
 class Raising:
-    """A client of boto3's whose every call fails so."""
+    """A client of boto3's that fails every call with this error."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -41,21 +41,21 @@ class Raising:
 
 
 def told(error: Exception) -> Exception:
-    """What the adapter raises where boto3 raises this."""
+    """Return what the adapter raises for this error of boto3's."""
     with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is
         SdkApi(Raising(error)).call("UpdateItem", {})
     return caught.value
 
 
 def service_error(code: str, **members: Any) -> ClientError:
-    """What botocore raises when the service answers with an error."""
+    """Return what botocore raises when the service answers with an error."""
     metadata = {"HTTPStatusCode": 400, "RequestId": "R1"}
     response: Any = {"Error": {"Code": code, "Message": "s3cret"}, "ResponseMetadata": metadata, **members}
     return ClientError(response, "UpdateItem")
 
 
 def test_a_call_is_one_short_attempt() -> None:
-    """The SDK repeats nothing by itself, and two attempts fit into a request's deadline."""
+    """The SDK repeats nothing, and two attempts fit into a request's deadline."""
     config = sdk_client("dynamodb").meta.config
     assert config.retries["total_max_attempts"] == 1
     assert (config.connect_timeout, config.read_timeout) == (PROMPT.connect_seconds, PROMPT.read_seconds)
@@ -70,7 +70,7 @@ def test_connections_are_kept_alive() -> None:
 
 
 def test_region_and_endpoint_come_from_the_session() -> None:
-    """Whoever makes the session decides where its calls go."""
+    """The session decides the region and the endpoint."""
     client = sdk_client("dynamodb", boto3.Session("test", "test", region_name="eu-central-1"))
     assert client.meta.region_name == "eu-central-1"
     assert client.meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com"
@@ -87,20 +87,20 @@ def damaged_answer(body: bytes, **headers: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"3", b'"text"'])
 def test_boto3_takes_no_damaged_answer_for_a_user_without_any_state(body: bytes) -> None:
-    """It would by itself, and a read would show a user without streams."""
+    """A damaged answer raises an error, instead of boto3's default: a user without streams."""
     with pytest.raises(NoAnswer):
         damaged_answer(body)
 
 
 def test_boto3_checks_the_checksum_of_an_answer() -> None:
-    """Its standard retry mode does not by itself."""
+    """boto3 checks an answer's checksum, which its standard retry mode does not do by default."""
     damaged_answer(b"{}", **{"x-amz-crc32": str(zlib.crc32(b"{}"))})
     with pytest.raises(NoAnswer):
         damaged_answer(b"{}", **{"x-amz-crc32": "1"})
 
 
 def test_an_error_of_the_service_is_told_by_its_code() -> None:
-    """With the status, what a condition met, and the service's name for the call."""
+    """The error has the code, the status, the item that a condition met, and the service's request id."""
     error = service_error("ConditionalCheckFailedException", Item=ITEM)
     answer = told(error)
     assert isinstance(answer, ErrorAnswer)
@@ -128,7 +128,7 @@ def test_an_error_of_the_service_is_told_by_its_code() -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_silence_is_no_answer(error: Exception) -> None:
-    """Refused, cut off, too late or unreadable: nobody knows whether the call took effect."""
+    """A refused, broken, late or unreadable call is an error that leaves its effect open."""
     assert isinstance(told(error), NoAnswer)
 
 
@@ -138,18 +138,18 @@ def test_silence_is_no_answer(error: Exception) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_a_request_that_was_never_made_is_told(error: BotoCoreError) -> None:
-    """It had no effect, and a repeat would have none either."""
+    """A request that was never made is an error without effect, which a repeat would meet too."""
     assert type(told(error)) is ApiError
 
 
 @pytest.mark.parametrize("error", [service_error("AccessDenied"), ReadTimeoutError(endpoint_url="s3cret")])
 def test_a_failure_is_named_by_its_kind_alone(error: Exception) -> None:
-    """The SDK's text, which may hold names and addresses, is left where it is."""
+    """A failure has the kind of the SDK's error, but not its text, which may hold names and addresses."""
     assert "s3cret" in str(error)
     assert str(told(error)) in {"AccessDenied", "ReadTimeoutError"}
 
 
 def test_what_boto3_did_not_raise_passes_as_it_is() -> None:
-    """A mistake in our own code is not taken for the service's."""
+    """A defect in our own code is not converted into an error of the service."""
     mistake = KeyError("Attributes")
     assert told(mistake) is mistake

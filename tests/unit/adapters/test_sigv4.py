@@ -37,7 +37,7 @@ def test_every_header_is_the_one_that_botocore_makes(
     host: str,
     calls: list[tuple[str, bytes, datetime]],
 ) -> None:
-    """Byte for byte, over some 2,500 requests: credentials, service, host, call, body, order of days."""
+    """Over some 2,500 requests of all kinds, days and credentials, each header equals botocore's."""
     signer = Signer(credentials, region, host, service)
     sdk_credentials = SdkCredentials(
         credentials.access_key, credentials.secret_key, credentials.session_token
@@ -57,5 +57,5 @@ def test_every_header_is_the_one_that_botocore_makes(
 
 
 def test_credentials_never_show_their_secrets() -> None:
-    """A traceback or a log that holds them does no harm."""
+    """Credentials show no secret as text, so a traceback or a log may show them."""
     assert repr(Credentials("AKIA", "secret", "token")) == "Credentials(access_key='AKIA')"

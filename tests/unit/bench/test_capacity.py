@@ -37,7 +37,7 @@ FUNCTION = 24
 NAMES = 55 + FUNCTION
 """Bytes of the names of the call and the function on AWS, which an event here lacks."""
 ON_AWS = 70 + 53 + 115 + 4 * LINE + NAMES
-"""Bytes besides: START, END and REPORT, and what is counted for each line and for the names."""
+"""The remaining bytes: START, END and REPORT, and what is counted for each line and for the names."""
 
 
 def test_a_million_viewers_cost_what_a_hand_computes() -> None:
@@ -70,7 +70,7 @@ def test_a_million_viewers_cost_what_a_hand_computes() -> None:
 
 @pytest.mark.parametrize(("segment_seconds", "requests", "dollars"), [(6, 600, 78.00), (2, 1800, 234.00)])
 def test_the_edge_costs_what_a_hand_computes(segment_seconds: float, requests: int, dollars: float) -> None:
-    """A million viewers: each segment is a function at $0.10 and a read at $0.03 a million."""
+    """A million viewers cost a function at $0.10 and a read at $0.03 a million for each segment."""
     needed = capacity(Audience(1_000_000, segment_seconds=segment_seconds), PRICES)
 
     assert needed.edge_requests_second * 3600 == pytest.approx(1_000_000 * requests)
@@ -81,7 +81,7 @@ def test_the_edge_costs_what_a_hand_computes(segment_seconds: float, requests: i
 
 
 def test_the_report_has_the_edge_on_demand_and_live() -> None:
-    """A live player loads its playlist again with each segment: twice the requests."""
+    """A live player makes twice the requests, because it loads its playlist again with each segment."""
     audience = Audience(1_000_000, segment_seconds=4)
     printed = report(audience, capacity(audience, PRICES), month(audience, PRICES), "2025-11")
     assert "the edge: $117.00 more per hour on demand, $234.00 live, with segments of 4 s" in printed
@@ -103,7 +103,7 @@ def test_a_month_of_evenings_costs_what_a_hand_computes() -> None:
 
 
 def test_a_month_follows_its_own_curve() -> None:
-    """6 hours at 200 and 18 at none: a quarter of the peak on average; a subscriber watches 4 hours a day."""
+    """6 hours at 200 and 18 at none: a quarter of the peak on average, 4 hours a day per subscriber."""
     some = month(Audience(1000), PRICES, (0,) * 18 + (200,) * 6, watch_hours=4)
     millions = 0.03375 * 250 * 3600 * 730 / 1_000_000  # as many as 250 viewers ask for in 730 hours
 
@@ -115,7 +115,7 @@ def test_a_month_follows_its_own_curve() -> None:
 
 
 def test_the_evening_curve_has_the_published_points() -> None:
-    """A fifth at the bottom, the top from 8 to 10 p.m., and half of it on average."""
+    """The evening curve is a fifth at the bottom, highest from 8 to 10 p.m., and half on average."""
     assert (len(EVENING), sum(EVENING) / 24, min(EVENING)) == (24, 50, 20)
     assert sorted(sorted(range(24), key=EVENING.__getitem__)[-2:]) == [20, 21]
 
@@ -123,7 +123,7 @@ def test_the_evening_curve_has_the_published_points() -> None:
 def test_the_report_has_the_month(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """At the busiest hour's load throughout, on the curve, and for one subscriber; both can be given."""
+    """The report has the busiest hour's load throughout, the curve's month, and one subscriber's share."""
     monkeypatch.setenv("VIEWERS", "1000")
     monkeypatch.setenv("CURVE", ",".join(["0"] * 18 + ["200"] * 6))
     monkeypatch.setenv("WATCH_HOURS", "4")
@@ -149,14 +149,14 @@ def test_the_report_has_the_month(
 def test_a_day_that_cannot_be_is_told(
     name: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is computed out of it."""
+    """An impossible day is an error, and nothing is computed from it."""
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit, match=f"make capacity: {why}"):
         command.main()
 
 
 def test_a_thousand_viewers_need_nothing_special() -> None:
-    """Two heartbeats a minute: 121.5 requests per play, 33.75 a second."""
+    """Two heartbeats a minute are 121.5 requests per play, 33.75 a second."""
     needed = capacity(Audience(1000), PRICES)
 
     assert needed.requests_second == pytest.approx(33.75)
@@ -165,19 +165,19 @@ def test_a_thousand_viewers_need_nothing_special() -> None:
 
 
 def test_a_hundred_million_viewers_exceed_every_quota() -> None:
-    """All of them must be raised, long before."""
+    """A hundred million viewers need every quota raised in advance."""
     assert len(capacity(Audience(100_000_000), PRICES).quotas) == 4
 
 
 @pytest.mark.parametrize(("use", "dollars"), [(0, 0), (300, 300), (301, 300.90), (1300, 1200)])
 def test_each_part_of_a_months_use_has_its_own_tiers_price(use: float, dollars: float) -> None:
-    """The first 300 at 1.00, whatever comes after them at 0.90."""
+    """The first 300 cost 1.00 each, and all that follow 0.90."""
     tiers = PRICES["api_gateway"]["http_call_million"]
     assert charge_hour(use / 730, tiers) * 730 == pytest.approx(dollars)
 
 
 def test_the_throttling_rate_is_terraforms_own() -> None:
-    """A stage throttles by itself long before the account does."""
+    """The model's throttling rate is Terraform's, at which a stage throttles long before the account does."""
     variables = (ROOT / "terraform" / "variables.tf").read_text()
     block = variables[variables.index('variable "throttling_rate"') :]
     assert int(re.findall(r"default += (\d+)", block)[0]) == THROTTLING_RATE
@@ -187,7 +187,7 @@ def test_the_throttling_rate_is_terraforms_own() -> None:
 def test_a_request_logs_what_the_model_says(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One event, Lambda's own lines about the request, and what CloudWatch counts for each line."""
+    """A request logs one event, Lambda's own lines, and what CloudWatch counts for each line."""
     for variable, value in {**ENVIRONMENT, "_X_AMZN_TRACE_ID": TRACE_ID}.items():
         monkeypatch.setenv(variable, value)
     Handlers(lean_client_over(StubTransport()), "logged").stream("logged", "play-1")[name]()
@@ -221,7 +221,7 @@ def test_sampled_heartbeats_log_what_the_model_says(
 
 
 def test_a_request_through_the_gateway_logs_what_the_model_says() -> None:
-    """The access log has a line for each, of the fields that Terraform names."""
+    """The access log has a line for each request, of the fields that Terraform names."""
     values = {
         "requestId": "OaBcIgkZliAEMuA=",
         "apiId": "a1b2c3d4e5",
@@ -240,7 +240,7 @@ def test_a_request_through_the_gateway_logs_what_the_model_says() -> None:
 
 
 def test_the_model_counts_as_many_calls_as_a_simulated_audience_makes() -> None:
-    """10,000 players through the real use cases and adapter: each plays, with heartbeats, and plays again."""
+    """10,000 players, through the real use cases and adapter, make as many calls as the model counts."""
     audience = Audience(10_000, heartbeat_seconds=600, play_seconds=1800)
     clock, calls = FakeClock(), StoreCalls()
     api = MeteredApi(SimulatedDynamoDb(), calls)
@@ -257,7 +257,7 @@ def test_the_model_counts_as_many_calls_as_a_simulated_audience_makes() -> None:
         limiter.start(StartNamed(f"user-{player // 3}", stream_id, 3))
         return stream_id
 
-    # Everybody is somewhere in a play, more often in a long one: when its end comes, and a heartbeat.
+    # Each player is somewhere in a play, more often in a long one: its end and its heartbeat are drawn.
     began = clock.now()
     agenda = []
     for player in range(10_000):

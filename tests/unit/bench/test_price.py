@@ -32,7 +32,7 @@ LOGS = {
 
 @pytest.mark.parametrize(("heartbeat_url", "log_sample"), LOGS)
 def test_a_million_viewers_cost_what_a_hand_computes(*, heartbeat_url: bool, log_sample: int) -> None:
-    """Each setting alone and both together, service by service."""
+    """Each setting alone, and both together, cost what was computed by hand, service by service."""
     audience = Audience(1_000_000, heartbeat_url=heartbeat_url, log_sample=log_sample)
     dollars_month = {name: 730 * dollars for name, dollars in capacity(audience, PRICES).dollars_hour.items()}
 
@@ -48,7 +48,7 @@ def test_a_million_viewers_cost_what_a_hand_computes(*, heartbeat_url: bool, log
 
 
 def test_a_million_viewers_have_the_price_that_a_hand_computes() -> None:
-    """$175,683 a month are $1.98 a million requests by default, $83,273 are $0.94 with both: 0.474 of it."""
+    """$175,683 a month are $1.98 a million requests by default; $83,273 are $0.94 with both: 0.474 of it."""
     default = GATEWAY + DATABASE + FUNCTIONS + LOGS[False, 1] + METRICS
     cheapest = GATEWAY_WITHOUT_HEARTBEATS + DATABASE + FUNCTIONS + LOGS[True, 100] + METRICS
     before, after = (price(of(Audience(1_000_000)), PRICES) for of in (by_default, at_its_cheapest))
@@ -82,7 +82,7 @@ def test_quotas_of_the_gateway_are_not_for_what_passes_it_by() -> None:
 
 
 def test_a_price_of_function_urls_would_count() -> None:
-    """They cost nothing today; were they $1 a million, 87,235 million heartbeats would cost that."""
+    """With function URLs, free today, at $1 a million requests, 87,235 million heartbeats would cost that."""
     dearer: dict[str, Any] = {**PRICES, "lambda": {**PRICES["lambda"], "function_url_million": 1.00}}
     audience = Audience(1_000_000, heartbeat_url=True)
     more = capacity(audience, dearer).dollars - capacity(audience, PRICES).dollars
@@ -91,7 +91,7 @@ def test_a_price_of_function_urls_would_count() -> None:
 
 
 def test_the_report_has_each_decade_and_the_goal() -> None:
-    """Before, after and their ratio for each size, what each setting brings, and whether the goal is met."""
+    """The report has, for each size, both prices, their ratio, the effect of each setting, and the goal."""
     lines = report(at_its_cheapest(Audience(1)), SIZES, PRICES).splitlines()
 
     assert lines[0] == "Price by default, and with heartbeat_url = true, heartbeat_log_sample = 100"
@@ -110,7 +110,7 @@ def test_the_report_has_each_decade_and_the_goal() -> None:
 
 
 def test_a_goal_that_is_missed_is_printed_as_missed() -> None:
-    """Were DynamoDB twice as dear, both settings would not halve the price."""
+    """With DynamoDB twice as dear, both settings miss the goal, and the report says so."""
     dearer: dict[str, Any] = {
         **PRICES,
         "dynamodb": {**PRICES["dynamodb"], "on_demand_write_unit_million": 1.25},
@@ -148,7 +148,7 @@ def test_what_is_given_is_compared(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The default is held against the settings that are given, and against both where none is."""
+    """The default is compared with the given settings, or with both if none is given."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     command.main()
@@ -161,14 +161,14 @@ def test_what_is_given_is_compared(
     [("HEARTBEAT_URL", "yes"), ("HEARTBEAT_LOG_SAMPLE", "101"), ("HEARTBEAT_LOG_SAMPLE", "1.5")],
 )
 def test_a_setting_that_cannot_be_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is computed out of it."""
+    """An impossible setting is an error, and nothing is computed from it."""
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit, match=f"make capacity: {name} is"):
         command.main()
 
 
 def test_the_plot_shows_todays_prices() -> None:
-    """The drawn file names the figures that the model has now: else run `make plots`."""
+    """The drawn file has the model's present figures; otherwise run `make plots`."""
     drawn = (ROOT / "docs" / "plots" / "price.svg").read_text(encoding="utf-8")
     (words,) = re.findall(r"<dc:description>(.*?)</dc:description>", drawn, re.DOTALL)
 

@@ -12,13 +12,13 @@ ROW = {"value": 1.0, "unit": "ms", "ratio": None, "goal": None, "met": None}
 
 
 def measured() -> list[dict[str, Any]]:
-    """A row for each that the document names, and its baseline."""
+    """Return a row for each measurement that the document names, with its baseline."""
     ids = {*ROWS, *map(baseline, ROWS)}
     return [{**ROW, "id": name} for name in ids]
 
 
 def test_a_ratio_is_the_median_of_neighbours() -> None:
-    """Both sides of a ratio were measured one after the other: a machine that slows down slows both."""
+    """A ratio compares neighbouring measurements, because a machine that slows down slows both."""
     row = median_row("warm.start.cpu", "µs", [1, 10, 100], baseline=[4, 40, 400], goal=0.28)
     assert (row.value, row.ratio, row.met) == (10, 0.25, True)
 
@@ -35,13 +35,13 @@ def test_a_ratio_is_the_median_of_neighbours() -> None:
     ],
 )
 def test_a_goal_is_met_or_not(row: Row, *, met: bool | None) -> None:
-    """By the ratio where there is one, and the table for people says so."""
+    """A goal is met by the ratio where there is one, and the table for people shows it."""
     assert row.met is met
     assert ("NOT MET" in table([row])) is (met is False)
 
 
 def test_the_rows_for_machines_have_six_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reads build/bench.json finds these, in each row."""
+    """Each row of build/bench.json has the same six members."""
     monkeypatch.setattr(results, "RESULTS", tmp_path / "bench.json")
     monkeypatch.setattr(results, "DETAILS", tmp_path / "details.json")
 
@@ -66,7 +66,7 @@ def test_the_rows_for_machines_have_six_members(tmp_path: Path, monkeypatch: pyt
     ],
 )
 def test_a_row_is_compared_with_the_bare_sdk(name: str, bare: str) -> None:
-    """By the same measurement."""
+    """A row is compared with the same measurement of the bare SDK."""
     assert baseline(name) == bare
 
 
@@ -77,7 +77,7 @@ def test_a_cold_start_is_compared_with_what_others_would_deploy() -> None:
 
 
 def test_the_document_takes_the_table_in_its_place() -> None:
-    """What is written around it stays, and a second run replaces the first."""
+    """The text around the table is kept, and a second run replaces the table of the first."""
     document = DOCUMENT.read_text()
     once = written(document, measured(), "a machine")
 
@@ -88,7 +88,7 @@ def test_the_document_takes_the_table_in_its_place() -> None:
 
 
 def test_a_goal_that_is_not_met_is_not_hidden() -> None:
-    """It stands in the document."""
+    """The document shows a goal that is not met."""
     rows = [row for row in measured() if row["id"] != "cold.total"]
     missed = {"id": "cold.total", "value": 150, "unit": "ms", "ratio": 0.9, "goal": 0.5, "met": False}
 

@@ -20,26 +20,26 @@ OPENED_AT: Final = datetime(2026, 11, 25, 18, tzinfo=UTC).timestamp()
 
 
 class Interrupted(Exception):
-    """The operator's machine is gone in the middle of a call, or of a wait."""
+    """The operator's machine stopped in the middle of a call or of a wait."""
 
 
 def silent(_: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 def text_of(keys: Sequence[PlaybackKey]) -> str:
-    """The keys as the parameter holds them."""
+    """Return the keys as the parameter holds them."""
     return ",".join(f"{key.kid}:{secret_of(key)}" for key in keys)
 
 
 def secret_of(key: PlaybackKey) -> str:
-    """The secret as both places hold it."""
+    """Return the secret as both places hold it."""
     return urlsafe_b64encode(key.secret).decode().rstrip("=")
 
 
 @dataclass
 class Places:
-    """An SSM parameter and a KeyValueStore, and when each was what."""
+    """An SSM parameter and a KeyValueStore, with the history of their values."""
 
     now: float = OPENED_AT
     parameter: str | None = None
@@ -47,37 +47,37 @@ class Places:
     config: Any = None
     has_edge: bool = True
     group_paths: dict[str, str] = field(default_factory=dict)
-    """In the settings of the functions."""
+    """The parameter's name in the settings of the functions."""
     kms_key: str = "alias/aws/ssm"
     version: int = 1
     calls_left: int | None = None
-    """How many calls and waits succeed before one is interrupted; `None` = all."""
+    """The number of calls and waits that succeed before one is interrupted; `None` = all."""
     takes_effect: bool = True
-    """Whether the call that is interrupted has its effect all the same."""
+    """True if the interrupted call takes effect all the same."""
     history: list[tuple[float, list[PlaybackKey]]] = field(default_factory=list)
-    """What the parameter held from which moment on."""
+    """The parameter's values, each with the moment it began."""
 
     exceptions = SimpleNamespace(ParameterNotFound=ClientError, ResourceNotFoundException=ClientError)
 
     def stage(self) -> Stage:
-        """The stage whose keys are here."""
+        """Return the stage whose keys are here."""
         return Stage(
             Parameter(self, PARAMETER), Edge(self, STORE) if self.has_edge else None, self.group_paths
         )
 
     @property
     def service(self) -> list[PlaybackKey]:
-        """The keys in the parameter."""
+        """Return the keys in the parameter."""
         return [*parse_keys(self.parameter)] if self.parameter else []
 
     @property
     def edge(self) -> list[PlaybackKey]:
-        """The keys in the KeyValueStore."""
+        """Return the keys in the KeyValueStore."""
         keys = (self.config or {}).get("keys", {})
         return [*parse_keys(",".join(map(":".join, keys.items())))] if keys else []
 
     def changed(self) -> None:
-        """Called after each write that has its effect."""
+        """Called after each write that takes effect."""
 
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
@@ -124,7 +124,7 @@ class Places:
         return {"Value": json.dumps(self.config)}
 
     def put_key(self, *, KvsARN: str, Key: str, Value: str, IfMatch: str) -> None:  # noqa: N803 - the SDK's own names
-        """Write a value of the store, if it is the one that was read."""
+        """Write a value of the store, if its version is the one that was read."""
         assert (KvsARN, Key) == (STORE, "config")
         if IfMatch != str(self.version):
             raise ClientError(self._answered(Error={"Code": "ConflictException"}), "PutKey")

@@ -13,7 +13,7 @@ class Lambda:
         """The errors that it raises."""
 
         class ResourceConflictException(Exception):
-            """The alias is there."""
+            """The alias exists already."""
 
     def __init__(self, *functions: str) -> None:
         self.versions: dict[str, list[dict[str, Any]]] = {name: [] for name in functions}
@@ -39,16 +39,16 @@ class Lambda:
             self.aliases[name]["live"] = self.versions[name][-1]["Version"]
 
     def functions(self) -> list[Function]:
-        """All of them, as they are read."""
+        """Return all functions, as they are read."""
         return [read(self, name) for name in self.versions]
 
     def roll_back(self) -> None:
-        """What the command does."""
+        """Roll back as the command does."""
         for function, version in release_before(self.functions()):
             move(self, function, version)
 
     def live(self) -> list[str]:
-        """The release that is live, by function."""
+        """Return the release that is live, by function."""
         return [
             version["CodeSha256"]
             for name, versions in self.versions.items()
@@ -57,11 +57,11 @@ class Lambda:
         ]
 
     def numbers(self, function: str) -> list[int]:
-        """The versions that a function has."""
+        """Return a function's versions."""
         return [int(version["Version"]) for version in self.versions[function]]
 
     def get_paginator(self, operation: str) -> Any:
-        """Its lists, on one page."""
+        """Return its lists, on one page."""
         latest = {"Version": "$LATEST", "LastModified": "", "CodeSha256": ""}
 
         class Pages:
@@ -83,17 +83,17 @@ class Lambda:
         return Pages
 
     def update_alias(self, **request: str) -> None:
-        """Move one."""
+        """Move an alias."""
         self.aliases[request["FunctionName"]][request["Name"]] = request["FunctionVersion"]
 
     def create_alias(self, **request: str) -> None:
-        """Make one; there is none of that name."""
+        """Create an alias; raise an error if the name exists."""
         if request["Name"] in self.aliases[request["FunctionName"]]:
             raise self.exceptions.ResourceConflictException
         self.update_alias(**request)
 
     def delete_alias(self, FunctionName: str, Name: str) -> None:  # noqa: N803 - AWS's names
-        """Delete one."""
+        """Delete an alias."""
         del self.aliases[FunctionName][Name]
 
     def delete_function(self, FunctionName: str, Qualifier: str) -> None:  # noqa: N803 - AWS's names

@@ -33,18 +33,18 @@ def preflight(origins: Origins, origin: str, *, credentials: bool = False) -> di
 
 @pytest.mark.parametrize("origin", LOCAL)
 def test_every_origin_on_this_machine_may_call_by_default(origin: str) -> None:
-    """On any port, by http and https."""
+    """By default every origin on this machine may call, on any port, by http and https."""
     assert preflight(parse_origins(None), origin)["access-control-allow-origin"] == origin
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
 def test_no_other_origin_may_call_by_default(origin: str) -> None:
-    """A name that only begins like this machine's is another one."""
+    """By default no other origin may call, even if its name begins like this machine's."""
     assert "access-control-allow-origin" not in preflight(parse_origins(None), origin)
 
 
 def test_a_list_is_taken_exactly() -> None:
-    """An origin that it does not name may not call, not even one on this machine or on another port."""
+    """A listed origin may call and no other, not even on this machine or on another port."""
     origins = parse_origins("https://watch.example.com, http://dev.local:5173")
     for origin in ("https://watch.example.com", "http://dev.local:5173"):
         assert preflight(origins, origin)["access-control-allow-origin"] == origin
@@ -53,12 +53,12 @@ def test_a_list_is_taken_exactly() -> None:
 
 
 def test_an_empty_list_admits_no_origin() -> None:
-    """As with Terraform, and with the groups of `make run`."""
+    """An empty list admits no origin, as with Terraform, and as with the groups of `make run`."""
     assert "access-control-allow-origin" not in preflight(parse_origins(""), LOCAL[0])
 
 
 def test_credentials_are_allowed_only_where_answers_set_a_cookie() -> None:
-    """A browser keeps the cookie of an answer to another origin only then."""
+    """Credentials are allowed only if answers set a cookie, which browsers otherwise drop across origins."""
     name = "access-control-allow-credentials"
     assert preflight(Origins(), LOCAL[0], credentials=True)[name] == "true"
     assert name not in preflight(Origins(), LOCAL[0])
@@ -76,6 +76,6 @@ def test_credentials_are_allowed_only_where_answers_set_a_cookie() -> None:
     ],
 )
 def test_what_is_not_an_origin_is_an_error_that_names_the_variable(wrong: str) -> None:
-    """A browser would never send it, so it would admit no page."""
+    """A value that a browser never sends as an origin is an error that names the variable."""
     with pytest.raises(ValueError, match=r"^CORS_ORIGINS: .+ is not an origin such as http://localhost:5173"):
         parse_origins(f"http://localhost:3001,{wrong}")

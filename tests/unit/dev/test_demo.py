@@ -1,4 +1,4 @@
-"""What the page of `make run` is told of the service."""
+"""The configuration that the page of `make run` receives."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.support.service import ask
 
 
 def test_the_pages_plan_is_the_services() -> None:
-    """The page counts down the grace, and shows the limits."""
+    """The page has the service's grace, for its countdown, and the service's limits."""
     settings = Settings.model_validate(
         {"TABLE_NAME": "streams", "MAX_STREAMS": 4, "GROUP_LIMITS": "uhd=2", "GRACE_SECONDS": 5}
     )

@@ -1,4 +1,4 @@
-"""What `make deploy` and `make remote-state` take for a stage, and what they refuse."""
+"""The stages that `make deploy` and `make remote-state` accept and refuse."""
 
 import secrets
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from dev.tools.terraform import CONFIGURATION, STATES
 
 @pytest.fixture(autouse=True)
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A stage of these tests' own, without a file."""
+    """Return a stage of these tests' own, without a file."""
     name = f"t{secrets.token_hex(4)}"
     monkeypatch.setenv("STAGE", name)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
@@ -27,7 +27,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", ["dev", "prod"])
 def test_a_stage_has_the_settings_of_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """STAGE picks the file."""
+    """STAGE selects the file with the stage's settings."""
     monkeypatch.setenv("STAGE", name)
 
     assert chosen_stack().variable_files == [CONFIGURATION / "stages" / f"{name}.tfvars"]
@@ -37,7 +37,7 @@ PARAMETER: Final = "TF_VAR_log_hash_key_parameter"
 
 
 def test_a_stage_has_a_common_hash_key(stage: str) -> None:
-    """Terraform has the name of the stage's own parameter, in the variable's weakest place."""
+    """Terraform gets the name of the stage's own parameter, by the variable's weakest source."""
     key = common_hash_key(stage)
 
     assert key is not None
@@ -58,7 +58,7 @@ def test_a_stage_has_a_common_hash_key(stage: str) -> None:
 def test_settings_that_name_a_hash_key_have_no_other(
     line: str, keys: int, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even an empty one is a choice: then each process takes a random key."""
+    """Settings that name a hash key keep it; with an empty name each process takes a random key."""
     monkeypatch.setattr(deploy, "CONFIGURATION", tmp_path)
     (tmp_path / "stages").mkdir()
     (tmp_path / "stages" / f"{stage}.tfvars").write_text(f'auth = "iam"\n{line}\n')
@@ -73,7 +73,7 @@ def test_settings_that_name_a_hash_key_have_no_other(
 def test_an_environment_that_names_a_hash_key_has_no_other(
     name: str, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Terraform reads the variable from there."""
+    """A hash key in the environment is kept, because Terraform reads the variable from there."""
     monkeypatch.setenv(f"TF_VAR_{name}", "/ours")
 
     assert common_hash_key(stage) is None
@@ -81,14 +81,14 @@ def test_an_environment_that_names_a_hash_key_has_no_other(
 
 
 def test_without_a_name_it_is_dev(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is deployed by mistake is what may be thrown away."""
+    """Without a name the stage is `dev`, because a mistaken deployment should be disposable."""
     monkeypatch.delenv("STAGE")
 
     assert chosen_stack().stage == "dev"
 
 
 def test_a_stage_without_a_file_has_none(stage: str) -> None:
-    """A stage needs no file: it has its defaults, and its state on this machine."""
+    """A stage without a file has the defaults, and its state on this machine."""
     stack = chosen_stack()
 
     assert (stack.stage, stack.variable_files, stack.backend_config) == (stage, [], None)
@@ -96,7 +96,7 @@ def test_a_stage_without_a_file_has_none(stage: str) -> None:
 
 
 def test_a_remote_state_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A misspelt file would else mean a second stage, with its state on this machine."""
+    """A missing remote state is an error: a misspelt file would mean a second stage, with local state."""
     monkeypatch.setenv("BACKEND_CONFIG", str(tmp_path / "misspelt.s3.tfbackend"))
 
     with pytest.raises(StackError, match=r"misspelt\.s3\.tfbackend: `make remote-state` writes it"):
@@ -106,7 +106,7 @@ def test_a_remote_state_that_is_named_must_be_there(tmp_path: Path, monkeypatch:
 def test_a_state_in_two_places_is_refused(
     stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With an empty remote state beside the one on this machine, everything would be made a second time."""
+    """An empty remote state beside a local one is refused: it would create everything a second time."""
     backend = tmp_path / "states.s3.tfbackend"
     backend.touch()
     monkeypatch.setenv("BACKEND_CONFIG", str(backend))
@@ -119,7 +119,7 @@ def test_a_state_in_two_places_is_refused(
 
 
 def test_the_stage_of_the_emulator_is_not_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its name belongs to `make up`."""
+    """The emulator's stage, whose name belongs to `make up`, is not deployed."""
     monkeypatch.setenv("STAGE", "local")
 
     with pytest.raises(StackError, match="use `make up`"):
@@ -129,7 +129,7 @@ def test_the_stage_of_the_emulator_is_not_deployed(monkeypatch: pytest.MonkeyPat
 def test_a_deployment_succeeds_where_old_versions_cannot_be_deleted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The release is live by then; a line says what was not done."""
+    """A deployment whose old versions cannot be deleted is live, so it succeeds with a warning."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
@@ -139,6 +139,6 @@ def test_a_deployment_succeeds_where_old_versions_cannot_be_deleted(
 
 
 def test_a_bucket_must_be_named() -> None:
-    """No name could be guessed that nobody else has."""
+    """The bucket must be given, because no default name would be free."""
     with pytest.raises(StackError, match="Which bucket"):
         use_remote_state()

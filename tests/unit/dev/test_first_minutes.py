@@ -1,4 +1,4 @@
-"""What a newcomer lacks is told in one sentence that says what to do."""
+"""The errors that a newcomer meets: one sentence says what is missing and what to do."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ WITHOUT_MAKE = {name: value for name, value in os.environ.items() if not name.st
 
 
 def python(root: Path, module: str, /, *arguments: str, **environment: str) -> str:
-    """Run one of the commands for a newcomer, which must fail; gives all that it says."""
+    """Run one of the commands for a newcomer, which must fail; return all that it prints."""
     run = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=root,
@@ -42,20 +42,20 @@ def python(root: Path, module: str, /, *arguments: str, **environment: str) -> s
 
 
 def copy(folder: Path) -> None:
-    """Put the code there, where nothing is built, fetched or up."""
+    """Copy the code to a place where nothing is built, fetched or running."""
     for part in ("dev", "src"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def stack(tmp_path: Path, command: str, **environment: str) -> str:
-    """Run a command about a stack for somebody who has no AWS profile either."""
+    """Run a command about a stack without an AWS profile."""
     module = "dev.local.stack" if command == "up" else "dev.operate.deploy"
     return python(ROOT, module, command, HOME=str(tmp_path), **environment)
 
 
 @contextmanager
 def taken_port() -> Iterator[str]:
-    """A port on which something listens that answers nothing."""
+    """Return a port on which a program listens and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -63,7 +63,7 @@ def taken_port() -> Iterator[str]:
 
 
 def install(tmp_path: Path, python: Path) -> str:
-    """Try to make the environments with this Python; gives what is told, but for make's own last line."""
+    """Try to make the environments with this Python; return the output without make's own last line."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
     run = subprocess.run(
@@ -80,7 +80,7 @@ def install(tmp_path: Path, python: Path) -> str:
 
 
 def stand_in(tmp_path: Path, script: str) -> Path:
-    """A Python that is not as it should be."""
+    """Return a Python that lacks something."""
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
@@ -88,14 +88,14 @@ def stand_in(tmp_path: Path, script: str) -> Path:
 
 
 def test_a_missing_python_is_told(tmp_path: Path) -> None:
-    """With the two ways out."""
+    """A missing Python is an error with the two ways out."""
     assert install(tmp_path, tmp_path / "none") == (
         f"{tmp_path}/none is not installed: install Python 3.11 or newer, or name it with make PYTHON=…"
     )
 
 
 def test_an_old_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
-    """Before an environment is made with it."""
+    """An old Python is an error with the required version, before an environment is made with it."""
     old = stand_in(tmp_path, f'exec {sys.executable} -c "import sys; sys.version_info = (3, 10, 9)\n$2"')
     assert install(tmp_path, old) == (
         f"Python 3.11 or newer is needed, and {old} is 3.10: name another with make PYTHON=…"
@@ -103,7 +103,7 @@ def test_an_old_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
 
 
 def test_a_python_that_makes_no_environments_is_told(tmp_path: Path) -> None:
-    """Debian has that part in a package of its own."""
+    """A Python that cannot make environments is an error: Debian has that part in a separate package."""
     bare = stand_in(tmp_path, f'case "$2" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"')
     assert install(tmp_path, bare) == (
         f"{bare} has no venv module: install it (Debian: apt-get install python3-venv), "
@@ -112,7 +112,7 @@ def test_a_python_that_makes_no_environments_is_told(tmp_path: Path) -> None:
 
 
 def make_environment(tmp_path: Path, *, digest: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Make one of the environments of a package that is on this machine, by this digest of it."""
+    """Make one of the environments of a package on this machine, by this digest of it."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     copy(tmp_path)
     wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
@@ -130,7 +130,7 @@ def make_environment(tmp_path: Path, *, digest: str | None = None) -> subprocess
 
 
 def test_an_environment_says_how_far_it_is(tmp_path: Path) -> None:
-    """Before the first silence, before the second one, and when it is there; pip itself is not heard."""
+    """An environment's progress is printed before each silence and at the end, without pip's own output."""
     run = make_environment(tmp_path)
     assert run.returncode == 0, run.stderr
     begun, installing, ready = run.stdout.splitlines()
@@ -141,7 +141,7 @@ def test_an_environment_says_how_far_it_is(tmp_path: Path) -> None:
 
 
 def test_an_environment_that_cannot_be_made_shows_why(tmp_path: Path) -> None:
-    """Then pip is heard, and the environment counts as not there."""
+    """If an environment cannot be made, pip's output is shown, and the environment counts as missing."""
     run = make_environment(tmp_path, digest="0" * 64)
     assert run.returncode != 0
     assert "THESE PACKAGES DO NOT MATCH THE HASHES" in run.stderr
@@ -150,7 +150,7 @@ def test_an_environment_that_cannot_be_made_shows_why(tmp_path: Path) -> None:
 
 
 def test_a_slow_network_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every three seconds a line says how many packages there are, of those that this machine needs."""
+    """On a slow network a line every three seconds counts the packages so far of those needed here."""
     lines = [
         "Ignoring winloop: markers",
         "Collecting a==1",
@@ -164,7 +164,7 @@ def test_a_slow_network_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fetching_from_npm_is_not_silent(tmp_path: Path) -> None:
-    """The folder is named before npm begins, which is quiet itself."""
+    """The folder is printed before npm begins, which prints nothing itself."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     npm = tmp_path / "bin" / "npm"
     npm.parent.mkdir()
@@ -185,14 +185,14 @@ def test_fetching_from_npm_is_not_silent(tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_taken_is_told_by_make_run() -> None:
-    """Before anything is started."""
+    """`make run` reports a port in use before it starts anything."""
     with taken_port() as port:
         run = python(ROOT, "dev.local.serve", PORT=port)
     assert run == f"make run: port {port} cannot be used; choose another one by PORT=…"
 
 
 def test_a_port_that_is_taken_is_told_by_make_up(tmp_path: Path) -> None:
-    """Unless it is an emulator that has it; nothing is applied to what else is there."""
+    """`make up` reports a port in use by another program than an emulator, and applies nothing to that."""
     copy(tmp_path)
     with taken_port() as port:
         said = python(tmp_path, "dev.local.stack", "up", TERRAFORM="true", EMULATOR_PORT=port)
@@ -201,7 +201,7 @@ def test_a_port_that_is_taken_is_told_by_make_up(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["up", "deploy", "undeploy"])
 def test_a_missing_terraform_is_told_before_anything_is_started(tmp_path: Path, command: str) -> None:
-    """And by which variable another one can be named."""
+    """A missing Terraform is reported before anything is started, with the variable to name another one."""
     said = stack(
         tmp_path,
         command,
@@ -217,20 +217,20 @@ def test_a_missing_terraform_is_told_before_anything_is_started(tmp_path: Path, 
 
 
 def test_missing_credentials_are_told(tmp_path: Path) -> None:
-    """With what to set."""
+    """Missing credentials are reported with the variables to set."""
     assert stack(tmp_path, "deploy", TERRAFORM="true") == (
         "There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in."
     )
 
 
 def test_a_missing_region_is_told(tmp_path: Path) -> None:
-    """With what to set."""
+    """A missing region is reported with the variable to set."""
     said = stack(tmp_path, "deploy", TERRAFORM="true", AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s")
     assert said == "There is no AWS region: set AWS_REGION."
 
 
 def test_a_missing_package_is_told(tmp_path: Path) -> None:
-    """With what makes it; `make deploy` makes it by itself."""
+    """A missing package is reported with the command to make it, which `make deploy` runs automatically."""
     copy(tmp_path)
     said = python(
         tmp_path,
@@ -255,6 +255,6 @@ def test_a_missing_package_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_a_missing_tool_is_told(tmp_path: Path, module: str, sentence: str) -> None:
-    """With what to install."""
+    """A missing tool is reported with the package to install."""
     copy(tmp_path)
     assert python(tmp_path, module, PATH="") == sentence

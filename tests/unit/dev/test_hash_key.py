@@ -15,18 +15,18 @@ NAME: Final = "/stream-limiter-dev-log-hash-key"
 
 @pytest.fixture
 def ssm() -> Iterator[Any]:
-    """An account's parameters."""
+    """Return an account's parameters."""
     with mock_aws():
         yield boto3.client("ssm")
 
 
 def value(ssm: Any) -> str:
-    """The key."""
+    """Return the key."""
     return str(ssm.get_parameter(Name=NAME, WithDecryption=True)["Parameter"]["Value"])
 
 
 def test_a_key_is_made_encrypted_and_not_shown(ssm: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """The parameter is a SecureString of 32 random bytes, and its name alone is printed."""
+    """The parameter is a SecureString of 32 random bytes, and only its name is printed."""
     HashKey(ssm, NAME).make()
 
     assert ssm.get_parameter(Name=NAME)["Parameter"]["Type"] == "SecureString"
@@ -37,7 +37,7 @@ def test_a_key_is_made_encrypted_and_not_shown(ssm: Any, capsys: pytest.CaptureF
 
 
 def test_a_key_that_is_there_stays(ssm: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """A second deployment changes no user's hash, and says nothing about the key."""
+    """A second deployment changes no user's hash, and prints nothing about the key."""
     HashKey(ssm, NAME).make()
     before = value(ssm)
     capsys.readouterr()
@@ -49,7 +49,7 @@ def test_a_key_that_is_there_stays(ssm: Any, capsys: pytest.CaptureFixture[str])
 
 
 def test_two_stages_have_two_keys(ssm: Any) -> None:
-    """A user's hash on one stage says nothing about another."""
+    """A user's hash on one stage reveals nothing about another stage."""
     for name in (NAME, f"{NAME}-2"):
         HashKey(ssm, name).make()
 
@@ -57,7 +57,7 @@ def test_two_stages_have_two_keys(ssm: Any) -> None:
 
 
 def test_a_deleted_key_is_gone_and_may_be_deleted_again(ssm: Any) -> None:
-    """An undeployment that was interrupted can be repeated."""
+    """Deleting the key again is harmless, so an interrupted undeployment can be repeated."""
     HashKey(ssm, NAME).make()
 
     HashKey(ssm, NAME).delete()
@@ -74,7 +74,7 @@ def test_a_deleted_key_is_gone_and_may_be_deleted_again(ssm: Any) -> None:
     ],
 )
 def test_a_right_that_is_missing_is_named(operation: str, said: str) -> None:
-    """The error says which action is denied and what to do, and quotes nothing that AWS answers."""
+    """The error has the denied action and the remedy, and quotes nothing of AWS's answer."""
     ssm = boto3.client("ssm")
     key = HashKey(ssm, NAME)
     command = key.make if operation == "put_parameter" else key.delete

@@ -23,7 +23,7 @@ def make(*arguments: str) -> str:
 
 
 def test_help_fits_a_screen() -> None:
-    """Ten targets with their variables, and where the others are, on a terminal of the usual size."""
+    """`make` prints ten targets with their variables and the way to the others, on a usual terminal."""
     shown = make()
     assert shown == make("help")
     assert len(TARGET.findall(shown)) == 10
@@ -34,7 +34,7 @@ def test_help_fits_a_screen() -> None:
 
 
 def test_help_all_has_every_target() -> None:
-    """Each that a person may ask for, but for the old names of `make logs`."""
+    """`make help-all` has every target for people, except for the old names of `make logs`."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = set(re.findall(r"^\.PHONY: ([a-z0-9-]+)$", makefile, re.MULTILINE))
     shown = TARGET.findall(make("help-all"))
@@ -44,7 +44,7 @@ def test_help_all_has_every_target() -> None:
 
 
 def test_the_old_names_still_do_what_they_did() -> None:
-    """They run the same program as `make logs FN=…`."""
+    """The old names run the same program as `make logs FN=…`."""
     for name in OLD_NAMES:
         new = make("--dry-run", "logs", f"FN={name.removeprefix('logs-')}")
         assert make("--dry-run", name) == new

@@ -1,4 +1,4 @@
-"""What `make logs` shows."""
+"""The output of `make logs`."""
 
 import json
 from types import SimpleNamespace
@@ -31,11 +31,11 @@ class Logs:
         self._groups = groups
 
     def get_paginator(self, _: str) -> "Logs":
-        """The pages of a group."""
+        """Return the pages of a group."""
         return self
 
     def paginate(self, **request: Any) -> list[dict[str, Any]]:
-        """All of it on one page."""
+        """Return all of the group on one page."""
         if request["logGroupName"] not in self._groups:
             raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "FilterLogEvents")
         return [{"events": self._groups[request["logGroupName"]]}]
@@ -46,7 +46,7 @@ class Logs:
     [({}, GREEN), ({"outcome": "refused"}, YELLOW), ({"level": "error", "outcome": "failed"}, RED)],
 )
 def test_an_event_is_coloured_by_what_became_of_it(change: dict[str, str], colour: str) -> None:
-    """Whoever looks at a terminal sees trouble without reading."""
+    """An event's colour shows its outcome, so that trouble is seen without reading."""
     event = EVENT | change
     line = readable(json.dumps(event))
 
@@ -56,14 +56,14 @@ def test_an_event_is_coloured_by_what_became_of_it(change: dict[str, str], colou
 
 
 def test_heartbeats_without_events_are_one_grey_line() -> None:
-    """A line that stands for many heartbeats says how many, and lists none of their values."""
+    """A line that stands for many heartbeats has their number, and none of their values."""
     line = json.dumps(EVENT | {"event": "heartbeats", "outcome": "extended", "requests": [1] * 99})
 
     assert readable(line) == f"{GREY}06:58:50.014 99 more heartbeats extended{logs.PLAIN}"
 
 
 def test_a_failure_shows_its_cause() -> None:
-    """The stack stands below the event."""
+    """A failure's stack is shown below its event."""
     event = EVENT | {"level": "error", "outcome": "failed", "exception": "StoreFault\n  a.py:1 f"}
 
     assert readable(json.dumps(event)).splitlines()[1:] == ["    StoreFault", "      a.py:1 f"]
@@ -71,26 +71,26 @@ def test_a_failure_shows_its_cause() -> None:
 
 @pytest.mark.parametrize("line", ["START RequestId: 1", "{", "[]", "3", "{}"])
 def test_every_other_line_is_shown_as_it_is(line: str) -> None:
-    """Lambda writes lines of its own."""
+    """Lines of Lambda's own are shown unchanged."""
     assert line in readable(line)
     assert readable(line).startswith(GREY)
 
 
 @pytest.mark.parametrize("line", ["START RequestId: 1", "{", "[]", "3"])
 def test_in_a_pipe_every_other_line_is_json_too(line: str) -> None:
-    """So that whatever reads it stumbles over none."""
+    """In a pipe every other line is JSON too, so that any reader can parse it."""
     assert json.loads(as_json(line)) == {"message": line}
 
 
 def test_in_a_pipe_an_event_is_as_it_was_written() -> None:
-    """Not one byte of it differs."""
+    """In a pipe an event is shown byte for byte."""
     line = json.dumps(EVENT)
 
     assert as_json(line) == line
 
 
 def test_several_logs_are_one_in_the_order_of_time() -> None:
-    """What happened first is shown first, whichever function it happened in."""
+    """Several logs are merged by time, whichever function the lines come from."""
     logs = Logs(
         a=[{"timestamp": 1, "message": "one"}, {"timestamp": 3, "message": "three"}],
         b=[{"timestamp": 2, "message": "two"}],
@@ -116,7 +116,7 @@ LINES = [
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stage whose start has broken once, and whose other functions nobody has called."""
+    """Return a stage whose start has failed once, and whose other functions were never called."""
     lines = [{"timestamp": at, "message": f"{line}\n"} for at, line in enumerate(LINES)]
     groups = {
         f"/aws/lambda/s-{name}": lines if name == "start" else [] for name in (*FUNCTIONS, URL_FUNCTION)
@@ -130,7 +130,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("stage")
 def test_what_lambda_says_of_each_call_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    """Our events are shown, and the line that says why a function broke."""
+    """Lambda's lines about each call are left out, except the one with the reason of a failure."""
     assert logs.main([]) == 0
     assert capsys.readouterr().out.splitlines() == [json.dumps(EVENT), as_json(BROKEN)]
 
@@ -139,7 +139,7 @@ def test_what_lambda_says_of_each_call_is_left_out(capsys: pytest.CaptureFixture
 def test_all_lines_are_shown_on_demand(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With ALL=1, in their order."""
+    """With ALL=1 every line is shown, in order."""
     monkeypatch.setenv("ALL", "1")
     assert logs.main(["start"]) == 0
     assert capsys.readouterr().out.splitlines() == [as_json(line) for line in LINES]
@@ -148,7 +148,7 @@ def test_all_lines_are_shown_on_demand(
 @pytest.mark.usefixtures("stage")
 @pytest.mark.parametrize("name", [*FUNCTIONS, URL_FUNCTION])
 def test_one_function_is_chosen_by_its_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its log group alone is read."""
+    """With FN only that function's log group is read."""
     assert logs.main([name]) == 0
     read = capsys.readouterr()
     assert f"Log group /aws/lambda/s-{name} at" in read.err
@@ -157,7 +157,7 @@ def test_one_function_is_chosen_by_its_name(name: str, capsys: pytest.CaptureFix
 
 @pytest.mark.usefixtures("stage")
 def test_a_function_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """With the names that there are."""
+    """An unknown function is an error that lists the functions."""
     assert logs.main(["stop"]) == 2
     assert capsys.readouterr().err == (
         f"There is no function stop: FN is {', '.join(FUNCTIONS)}, {URL_FUNCTION}.\n"

@@ -1,4 +1,4 @@
-"""`make playback-key`: what it leaves alone, what it refuses, and that it shows no secret."""
+"""`make playback-key`: what it leaves unchanged and what it refuses, without showing a secret."""
 
 import json
 import secrets
@@ -29,13 +29,13 @@ Output = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def places() -> Places:
-    """A stage with one key, whose edge enforces."""
+    """Return a stage with one key, whose edge enforces."""
     config = {"mode": "enforce", "keys": {KEY.kid: secret_of(KEY)}, "paths": {"/uhd/": "uhd"}, "more": [1]}
     return Places(parameter=text_of([KEY]), config=config, kms_key="alias/ours", group_paths={"/uhd/": "uhd"})
 
 
 def test_all_else_at_the_edge_stays(places: Places) -> None:
-    """Mode, paths and what this version does not know are as before."""
+    """Mode, paths and fields that this version does not know stay as they are."""
     rotate(places.stage(), silent, places.sleep)
 
     keys = places.config.pop("keys")
@@ -44,14 +44,14 @@ def test_all_else_at_the_edge_stays(places: Places) -> None:
 
 
 def test_a_parameter_stays_under_its_key(places: Places) -> None:
-    """SSM would encrypt an overwritten parameter under AWS's own key."""
+    """A parameter keeps its own key, because SSM would encrypt an overwritten one under AWS's."""
     rotate(places.stage(), silent, places.sleep)
 
     assert places.kms_key == "alias/ours"
 
 
 def test_a_first_parameter_is_under_the_key_that_is_named() -> None:
-    """And under AWS's own where none is."""
+    """A first parameter is encrypted under the key that is named, or under AWS's own."""
     for named, expected in (("alias/ours", "alias/ours"), (None, "alias/aws/ssm")):
         places = Places()
         stage = places.stage()
@@ -78,14 +78,14 @@ def test_a_change_at_the_same_time_is_not_lost(places: Places, monkeypatch: pyte
 
 
 def test_a_value_that_the_store_refuses_is_not_sent(places: Places) -> None:
-    """A KeyValueStore's value has at most 1024 bytes, and an error of CloudFront's could quote it."""
+    """A value above the store's 1024 bytes is not sent, because an error of CloudFront's could quote it."""
     places.config["paths"] = {f"/{number}/": "uhd" for number in range(80)}
     with pytest.raises(KeysError, match="above 1024 bytes"):
         rotate(places.stage(), silent, places.sleep)
 
 
 def test_keys_that_the_service_could_not_read_are_not_written(places: Places) -> None:
-    """Service and edge read three keys at most: a fourth, such as one made by hand, is refused."""
+    """A fourth key, such as one made by hand, is refused, because service and edge read three at most."""
     by_hand = [PlaybackKey(name, name.encode() * 32) for name in "abc"]
     places.parameter = text_of(by_hand)
     with pytest.raises(ValueError, match="there are 4 playback keys"):
@@ -95,7 +95,7 @@ def test_keys_that_the_service_could_not_read_are_not_written(places: Places) ->
 
 
 def test_a_config_that_is_not_understood_is_left_alone(places: Places) -> None:
-    """Whatever it is: the edge refuses everything, and an operator must look."""
+    """An unreadable config is not changed: the edge refuses everything, and an operator must look."""
     places.config = ["keys"]
     with pytest.raises(KeysError, match="not a JSON object"):
         rotate(places.stage(), silent, places.sleep)
@@ -104,7 +104,7 @@ def test_a_config_that_is_not_understood_is_left_alone(places: Places) -> None:
 
 
 def test_a_leaked_key_is_revoked_at_once(places: Places) -> None:
-    """Whatever keys there are, even of a rotation under way: neither place knows one of them afterwards."""
+    """After a revocation neither place has any of the earlier keys, even during a rotation."""
     new = PlaybackKey(name_of(OPENED_AT + 60), b"n" * 32)
     places.parameter = text_of([KEY, new])
     revoke(places.stage(), silent)
@@ -117,7 +117,7 @@ def test_a_leaked_key_is_revoked_at_once(places: Places) -> None:
 
 
 def test_a_revocation_reaches_the_edge_first(places: Places) -> None:
-    """If it is interrupted there, the leaked key opens nothing any more, and a second one completes it."""
+    """The edge forgets the leaked key first: an interruption then is safe, and a repeat completes it."""
     places.calls_left, places.takes_effect = 5, False
     with pytest.raises(Interrupted):
         revoke(places.stage(), silent)
@@ -132,7 +132,7 @@ def test_a_revocation_reaches_the_edge_first(places: Places) -> None:
 def test_a_mode_is_set_without_a_key_in_hand(
     mode: str, places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """Keys, paths and the rest are as before."""
+    """Setting the mode leaves keys, paths and all other fields unchanged."""
     before = {**places.config}
     monkeypatch.setattr(playback_key, "chosen", places.stage)
 
@@ -144,7 +144,7 @@ def test_a_mode_is_set_without_a_key_in_hand(
 def test_paths_of_the_stage_are_brought_to_the_edge(
     places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """They replace those that are there; keys, mode and the rest are as before."""
+    """The stage's paths replace the edge's; keys, mode and all other fields stay."""
     before = {**places.config}
     places.group_paths = {"/4k/hdr/": "hdr", "/4k/": "uhd"}
     monkeypatch.setattr(playback_key, "chosen", places.stage)
@@ -168,7 +168,7 @@ def test_paths_are_taken_away_with_those_of_the_stage(places: Places) -> None:
 
 
 def test_paths_leave_room_for_a_rotation(places: Places) -> None:
-    """The longest paths that are taken fit beside three keys; a byte more is refused, and nothing written."""
+    """The longest accepted paths fit beside three keys; with a byte more nothing is written."""
     places.config.pop("more")
     keys = {f"{number:016}": secret_of(KEY) for number in range(3)}
     rest = len(json.dumps({"mode": "enforce", "keys": keys, "paths": {"//": "uhd"}}, separators=(",", ":")))
@@ -188,14 +188,14 @@ def test_paths_leave_room_for_a_rotation(places: Places) -> None:
 
 
 def test_26_short_paths_leave_room_for_a_rotation(places: Places) -> None:
-    """As many as `group_paths` may have: docs/edge.md says so."""
+    """26 short paths, the most that `group_paths` may have, fit, as docs/edge.md says."""
     places.group_paths = {f"/video/path-{number:02}/": "uhd" for number in range(26)}
     set_paths(places.stage(), silent)
     assert places.config["paths"] == places.group_paths
 
 
 def test_an_edge_without_the_paths_of_the_stage_does_not_enforce(places: Places) -> None:
-    """It would open a group's paths to everyone, or refuse tokens that name no groups."""
+    """`enforce` is refused without the stage's paths: a group's paths would be open, or tokens refused."""
     places.config["mode"] = "log"
     for paths in ({}, {"/uhd/": "hdr"}, {"/uhd/": "uhd", "/4k/": "uhd"}):
         places.group_paths = paths
@@ -205,7 +205,7 @@ def test_an_edge_without_the_paths_of_the_stage_does_not_enforce(places: Places)
 
 
 def test_an_edge_that_lacks_a_key_does_not_enforce(places: Places) -> None:
-    """It would refuse every viewer; so would one whose stage has no key."""
+    """`enforce` is refused if the edge lacks a key or the stage has none: it would refuse every viewer."""
     places.config["mode"] = "log"
     for parameter in (None, text_of([PlaybackKey("a", b"a" * 32)])):
         places.parameter = parameter
@@ -217,7 +217,7 @@ def test_an_edge_that_lacks_a_key_does_not_enforce(places: Places) -> None:
 def test_video_can_be_opened_while_the_parameter_is_out_of_reach(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That is when it is needed."""
+    """The mode can be opened while the parameter is unavailable, which is when it is needed."""
     monkeypatch.delattr(Places, "get_parameter")
     set_mode(places.stage(), silent, "log")
 
@@ -225,7 +225,7 @@ def test_video_can_be_opened_while_the_parameter_is_out_of_reach(
 
 
 def test_without_an_edge_there_are_no_mode_and_no_paths() -> None:
-    """What is set nowhere would be believed to hold."""
+    """Mode and paths are errors without an edge, because a setting without effect would be trusted."""
     with pytest.raises(KeysError, match="KVS_ARN"):
         set_mode(Places(has_edge=False).stage(), silent, "log")
     with pytest.raises(KeysError, match="KVS_ARN"):
@@ -233,7 +233,7 @@ def test_without_an_edge_there_are_no_mode_and_no_paths() -> None:
 
 
 def test_names_and_ages_are_shown(places: Places) -> None:
-    """In both places, with what each key does, and no secret."""
+    """Each key's name, age and use in both places are shown, without its secret."""
     said: list[str] = []
     show(places.stage(), said.append)
 
@@ -247,7 +247,7 @@ def test_names_and_ages_are_shown(places: Places) -> None:
 
 
 def test_paths_that_differ_from_the_stages_are_shown(places: Places) -> None:
-    """With the command that brings them to the edge, which showing does not do."""
+    """Paths that differ from the stage's are shown with the command to update the edge, and not updated."""
     places.group_paths = {}
     said: list[str] = []
     show(places.stage(), said.append)
@@ -257,7 +257,7 @@ def test_paths_that_differ_from_the_stages_are_shown(places: Places) -> None:
 
 
 def test_a_rotation_under_way_is_shown(places: Places) -> None:
-    """With its next step, which showing does not take."""
+    """A rotation in progress is shown with its next step, which is not taken."""
     new = PlaybackKey(name_of(OPENED_AT - 90), b"n" * 32)
     places.parameter = text_of([KEY, new])
     said: list[str] = []
@@ -269,7 +269,7 @@ def test_a_rotation_under_way_is_shown(places: Places) -> None:
 
 
 def test_without_keys_that_is_shown() -> None:
-    """An edge without `config` refuses everything."""
+    """Without keys the output says that an edge without `config` refuses everything."""
     said: list[str] = []
     show(Places().stage(), said.append)
 
@@ -279,7 +279,7 @@ def test_without_keys_that_is_shown() -> None:
 def test_an_error_of_aws_is_named_and_not_quoted(
     places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """Its text may hold the value that was refused."""
+    """An error of AWS's is named and not quoted, because its text may hold the refused value."""
 
     def put_parameter(**given: str) -> None:
         raise ClientError(
@@ -300,7 +300,7 @@ def test_an_error_of_aws_is_named_and_not_quoted(
 def test_a_damaged_parameter_is_not_quoted(
     places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """What is wrong with it is said without its content."""
+    """The error about a damaged parameter does not have its content."""
     places.parameter = "2026-a:" + "k" * 42
     monkeypatch.setattr(playback_key, "chosen", places.stage)
 
@@ -313,7 +313,7 @@ def test_a_damaged_parameter_is_not_quoted(
 def test_an_interruption_says_how_to_go_on(
     places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """Ctrl-C during a wait is part of the plan."""
+    """Ctrl-C during a wait prints how to continue."""
 
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
@@ -327,13 +327,13 @@ def test_an_interruption_says_how_to_go_on(
 
 @pytest.mark.parametrize("arguments", [["forget"], ["rotate", "now"]])
 def test_another_command_is_refused(arguments: list[str], capsys: Output) -> None:
-    """Nothing is asked of AWS for it."""
+    """An unknown command is refused without a call to AWS."""
     assert main(arguments) == 2
     assert capsys.readouterr().err.startswith("usage: make playback-key")
 
 
 def test_the_edge_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rotation that left the edge out by mistake would cut off every viewer."""
+    """The edge must be named, because a rotation without it would cut off every viewer."""
     monkeypatch.setenv("STAGE", "prod")
     monkeypatch.delenv("KVS_ARN", raising=False)
 

@@ -1,4 +1,4 @@
-"""The bucket that `make remote-state` takes. No emulator checks the expected owner, so S3 is played here."""
+"""The buckets that `make remote-state` accepts. No emulator checks the expected owner: S3 is faked here."""
 
 import threading
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ IDENTITY: Final = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.co
 
 
 class Cloud(ThreadingHTTPServer):
-    """STS, and an S3 with one bucket that is open to everybody, as far as `make remote-state` asks them.
+    """STS, and an S3 with one bucket that is open to everyone, for the calls of `make remote-state`.
 
     Attributes:
         owner: the account that has the bucket.
@@ -35,24 +35,24 @@ class Cloud(ThreadingHTTPServer):
 
 
 class Answer(BaseHTTPRequestHandler):
-    """What AWS answers."""
+    """An answer of AWS's."""
 
     server: Cloud
 
     def do_HEAD(self) -> None:
-        """HeadBucket: 403 where the owner is not the expected one, for whoever may use the bucket."""
+        """Answer HeadBucket: 403 if the owner is another than expected, even for a permitted caller."""
         expected = self.headers["x-amz-expected-bucket-owner"]
         if expected is None:
             self.server.unguarded.append(self.path)
         self._answer(200 if expected in {None, self.server.owner} else 403)
 
     def do_POST(self) -> None:
-        """GetCallerIdentity."""
+        """Answer GetCallerIdentity."""
         self.rfile.read(int(self.headers["content-length"]))
         self._answer(200, IDENTITY.encode())
 
     def log_message(self, *_: object) -> None:
-        """Keep silent."""
+        """Print nothing."""
 
     def _answer(self, status: int, body: bytes = b"") -> None:
         self.send_response(status)
@@ -63,7 +63,7 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """The two services, and credentials for them."""
+    """Return the two services, with credentials for them."""
     for name, value in {
         "AWS_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "test",
@@ -81,14 +81,14 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the stage's backend settings are written."""
+    """Return the file of the stage's backend settings."""
     file = tmp_path / "states.s3.tfbackend"
     monkeypatch.setenv("BACKEND_CONFIG", str(file))
     return file
 
 
 def test_a_bucket_of_the_account_is_taken(cloud: Cloud, settings: Path) -> None:
-    """A bucket that is the caller's own holds the stage's state; S3 was asked whose it is."""
+    """The caller's own bucket is accepted for the state, after S3 has confirmed its owner."""
     use_remote_state()
 
     assert f'bucket       = "{BUCKET}"' in settings.read_text()
@@ -96,7 +96,7 @@ def test_a_bucket_of_the_account_is_taken(cloud: Cloud, settings: Path) -> None:
 
 
 def test_a_bucket_of_another_account_is_not_taken(cloud: Cloud, settings: Path) -> None:
-    """A stranger's bucket that is open to everybody gets no state."""
+    """A stranger's bucket that is open to everyone is refused."""
     cloud.owner = THEIRS
 
     with pytest.raises(StackError, match=f"{BUCKET} belongs to another account than {OURS}"):
@@ -105,7 +105,7 @@ def test_a_bucket_of_another_account_is_not_taken(cloud: Cloud, settings: Path) 
 
 
 def test_a_name_that_another_account_took_over_is_not_taken(cloud: Cloud, settings: Path) -> None:
-    """Having made a bucket of that name proves nothing: it may be deleted since, and a stranger's."""
+    """A bucket that the caller once made is refused if another account has taken the name over since."""
     cloud.owner = THEIRS
     made_here = STATES / f"state-bucket-{BUCKET}.tfstate"
     made_here.parent.mkdir(exist_ok=True)

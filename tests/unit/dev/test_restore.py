@@ -1,4 +1,4 @@
-"""What `make restore` refuses."""
+"""The calls that `make restore` refuses."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from dev.operate import restore
 def test_a_wrong_call_is_told_what_is_wrong(
     variables: dict[str, str], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In one line, before anything is asked of AWS."""
+    """A wrong call is an error of one line, before any call to AWS."""
     for name in ("TABLE_NAME", "AT"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():

@@ -1,4 +1,4 @@
-"""Which versions `make rollback` goes back to."""
+"""The versions that `make rollback` selects."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.unit.dev.published import Lambda
 
 @pytest.fixture
 def stage() -> Lambda:
-    """A stage of two functions with two releases."""
+    """Return a stage of two functions with two releases."""
     functions = Lambda("start", "end")
     functions.deploy("a")
     functions.deploy("b")
@@ -16,7 +16,7 @@ def stage() -> Lambda:
 
 
 def test_it_goes_to_the_release_before(stage: Lambda) -> None:
-    """All functions together, one release each time."""
+    """A rollback moves all functions together to the previous release, one release each time."""
     stage.deploy("c")
 
     stage.roll_back()
@@ -27,10 +27,10 @@ def test_it_goes_to_the_release_before(stage: Lambda) -> None:
 
 
 def test_a_withdrawn_release_is_never_gone_back_to(stage: Lambda) -> None:
-    """The release before the mended one is the good one, not the one that was mended."""
+    """A rollback from the repaired release selects the good one before, not the withdrawn one."""
     stage.deploy("bad")
     stage.roll_back()
-    stage.deploy("mended")
+    stage.deploy("repaired")
 
     stage.roll_back()
 
@@ -38,7 +38,7 @@ def test_a_withdrawn_release_is_never_gone_back_to(stage: Lambda) -> None:
 
 
 def test_a_withdrawn_release_that_was_deployed_again_can_be_left_again(stage: Lambda) -> None:
-    """Whoever deploys it means it; leaving it is as easy as before."""
+    """A withdrawn release that was deployed again, on purpose, can be rolled back again."""
     stage.roll_back()
     for aliases in stage.aliases.values():
         aliases["live"] = "2"  # as the next apply does
@@ -49,7 +49,7 @@ def test_a_withdrawn_release_that_was_deployed_again_can_be_left_again(stage: La
 
 
 def test_a_half_moved_deployment_is_taken_back(stage: Lambda) -> None:
-    """Only what it moved goes back: the others are where they should be."""
+    """After a deployment that failed halfway, only the functions that it moved go back."""
     stage.publish("c")
     stage.aliases["start"]["live"] = "3"
 
@@ -60,7 +60,7 @@ def test_a_half_moved_deployment_is_taken_back(stage: Lambda) -> None:
 
 
 def test_a_half_finished_rollback_is_finished_by_the_next(stage: Lambda) -> None:
-    """A rollback that broke off is repeated, and ends where it should have ended."""
+    """A repeated rollback completes an interrupted one."""
     function, version = release_before(stage.functions())[0]
     move(stage, function, version)
 
@@ -71,7 +71,7 @@ def test_a_half_finished_rollback_is_finished_by_the_next(stage: Lambda) -> None
 
 @pytest.mark.parametrize("function", ["start", "end"])
 def test_versions_that_were_never_live_together_are_passed_over(function: str, stage: Lambda) -> None:
-    """After a deployment that failed halfway the numbers no longer match; the releases do."""
+    """Releases are matched after a deployment that failed halfway, although the numbers differ."""
     stage.publish("failed", function)
     stage.deploy("c")
 
@@ -81,7 +81,7 @@ def test_versions_that_were_never_live_together_are_passed_over(function: str, s
 
 
 def test_other_settings_are_another_release(stage: Lambda) -> None:
-    """The same code under settings that only one function ever had is passed over like other code."""
+    """Settings that only one function ever had are another release, like other code, and are skipped."""
     stage.publish("b", "start")
     stage.versions["start"][-1]["Environment"] = {"Variables": {"MAX_STREAMS": "5"}}
     stage.deploy("c")
@@ -92,7 +92,7 @@ def test_other_settings_are_another_release(stage: Lambda) -> None:
 
 
 def test_the_first_release_has_none_before_it() -> None:
-    """Nothing is moved where there is nothing to go to."""
+    """The first release has no previous one, and no function is moved."""
     first = Lambda("start", "end")
     first.deploy("a")
 
@@ -103,7 +103,7 @@ def test_the_first_release_has_none_before_it() -> None:
 
 
 def test_a_function_that_came_with_the_release_stays(stage: Lambda) -> None:
-    """The release before has no version of it; the others go back without it, and again the next time."""
+    """A function that is new in the release stays; the others go back without it, also the next time."""
     stage.versions["operator"], stage.aliases["operator"] = [], {}
     stage.deploy("c")
 
@@ -115,7 +115,7 @@ def test_a_function_that_came_with_the_release_stays(stage: Lambda) -> None:
 
 
 def test_a_function_that_came_goes_back_with_the_others_afterwards(stage: Lambda) -> None:
-    """To a release that has it, and past a withdrawn one to a release that has not."""
+    """A later rollback moves a new function to a release that has it, past a withdrawn one without it."""
     stage.versions["operator"], stage.aliases["operator"] = [], {}
     stage.deploy("c")
     stage.deploy("d")
@@ -130,7 +130,7 @@ def test_a_function_that_came_goes_back_with_the_others_afterwards(stage: Lambda
 
 
 def test_a_function_whose_past_is_deleted_is_not_taken_for_a_new_one(stage: Lambda) -> None:
-    """Its first version is gone, so it was there: nothing goes back without it."""
+    """If a function's first version was deleted, it counts as old, and nothing goes back without it."""
     stage.deploy("c")
     del stage.versions["end"][:2]
 
@@ -139,7 +139,7 @@ def test_a_function_whose_past_is_deleted_is_not_taken_for_a_new_one(stage: Lamb
 
 
 def test_what_was_never_deployed_has_nothing_live() -> None:
-    """Functions of an older form of this service are told from those that can go back."""
+    """Functions of an older form of this service, without a live alias, are an error of their own."""
     with pytest.raises(RollbackError, match="start has no alias `live`: deploy it first"):
         read(Lambda("start"), "start")
 

@@ -1,4 +1,4 @@
-"""A rotation of playback keys, interrupted anywhere and repeated: no token is refused for it."""
+"""A rotation of playback keys, interrupted anywhere and repeated: no good token is refused."""
 
 import contextlib
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from tests.unit.dev.key_places import OPENED_AT, Interrupted, Places, secret_of,
 
 PROCESSES_READ_WITHIN: Final = 300
 PROCESSES_SIGN_FOR: Final = 900
-"""How long after a read a process may sign with what it read, if it cannot read again."""
+"""The time that a process may sign with keys it has read, if it cannot read again."""
 TOKENS_LIVE_FOR: Final = 300 + 60
 """The longest lease with tokens, and the greatest grace."""
 
@@ -33,7 +33,7 @@ STARTS: Final[Sequence[Sequence[PlaybackKey]]] = (
 INTERRUPTED_RUNS: Final = st.lists(
     st.tuples(
         st.integers(0, 60),  # calls and waits before the interruption; a whole rotation is about 150
-        st.booleans(),  # whether the call that was interrupted has its effect
+        st.booleans(),  # True if the interrupted call takes effect
         st.integers(0, 3000),  # seconds until the operator tries again
     ),
     max_size=6,
@@ -41,7 +41,7 @@ INTERRUPTED_RUNS: Final = st.lists(
 
 
 class Watched(Places):
-    """Places that are looked at after each write: what may be signed decreases while time passes."""
+    """Places that are checked after each write: the set of usable keys shrinks while time passes."""
 
     def changed(self) -> None:
         """Check that no key signs that the edge, or another process, does not know."""
@@ -52,13 +52,13 @@ class Watched(Places):
             assert all(one[0] in other for other in read), "a token may be good that the service refuses"
 
     def _known(self, seconds: float) -> list[list[PlaybackKey]]:
-        """What a process may have read within the last so many seconds."""
+        """Return the keys that a process may have read within this number of seconds."""
         ends = [*(begun for begun, _ in self.history), self.now + 1][1:]
         return [keys for end, (_, keys) in zip(ends, self.history, strict=True) if end > self.now - seconds]
 
 
 def placed(keys: Sequence[PlaybackKey], *, has_edge: bool) -> Watched:
-    """A stage with these keys, for a long time, at the edge too."""
+    """Return a stage that has had these keys for a long time, at the edge too."""
     config = {"mode": "enforce", "keys": {key.kid: secret_of(key) for key in keys}}
     places = Watched(parameter=text_of(keys) or None, has_edge=has_edge)
     if keys and has_edge:
@@ -73,7 +73,7 @@ def placed(keys: Sequence[PlaybackKey], *, has_edge: bool) -> Watched:
 def test_every_token_that_may_be_good_is_accepted_at_every_moment(
     *, keys: Sequence[PlaybackKey], has_edge: bool, runs: Sequence[tuple[int, bool, int]]
 ) -> None:
-    """Whatever process signed it, wherever the rotation is interrupted, and however often it is run again."""
+    """Every good token is accepted at every moment, wherever the rotation is interrupted and repeated."""
     places = placed(keys, has_edge=has_edge)
     said: list[str] = []
     for calls, takes_effect, pause in runs:
@@ -93,7 +93,7 @@ def test_every_token_that_may_be_good_is_accepted_at_every_moment(
 
 @given(keys=st.sampled_from(STARTS[1:]), has_edge=st.booleans())
 def test_a_rotation_brings_a_new_key(*, keys: Sequence[PlaybackKey], has_edge: bool) -> None:
-    """After it, none of the keys from before is known anywhere, if no rotation was under way."""
+    """After a complete rotation, neither place knows any of the earlier keys."""
     places = placed(keys[:1], has_edge=has_edge)
     rotate(places.stage(), silent, places.sleep)
 
@@ -102,7 +102,7 @@ def test_a_rotation_brings_a_new_key(*, keys: Sequence[PlaybackKey], has_edge: b
 
 
 def test_the_order_of_a_rotation() -> None:
-    """The edge learns the key, the service verifies and signs with it, and both forget the old one."""
+    """The edge learns the key, then the service verifies and signs with it, and both forget the old one."""
     places = placed([OLD], has_edge=True)
     said: list[str] = []
     rotate(places.stage(), said.append, places.sleep)
@@ -119,7 +119,7 @@ def test_the_order_of_a_rotation() -> None:
 
 
 def test_the_first_key_is_there_at_once() -> None:
-    """Nothing is waited for where no process can know another key; the edge refuses nothing yet."""
+    """The first key is written without a wait, because no process can know another key."""
     places = placed([], has_edge=True)
     rotate(places.stage(), silent, places.sleep)
 
@@ -128,7 +128,7 @@ def test_the_first_key_is_there_at_once() -> None:
 
 
 def test_a_deleted_parameter_is_made_again_from_what_the_edge_knows() -> None:
-    """The key is the one that the players' tokens were signed with, so no viewer is interrupted."""
+    """A deleted parameter gets the key of the edge again, so that no viewer is interrupted."""
     places = placed([OLD], has_edge=True)
     places.parameter = None
     said: list[str] = []
@@ -139,7 +139,7 @@ def test_a_deleted_parameter_is_made_again_from_what_the_edge_knows() -> None:
 
 
 def test_a_key_made_within_the_same_second_has_another_name() -> None:
-    """Names tell the order of keys, so a new key must be the newest."""
+    """A second key within the same second has a later name, because names give the order of keys."""
     places = placed([PlaybackKey(name_of(OPENED_AT), b"o" * 32)], has_edge=True)
     rotate(places.stage(), silent, places.sleep)
 
@@ -147,7 +147,7 @@ def test_a_key_made_within_the_same_second_has_another_name() -> None:
 
 
 def test_an_interrupted_rotation_goes_on_with_its_key() -> None:
-    """A key that the edge knows already is the one that the service gets: no third one is made."""
+    """An interrupted rotation continues with the key that the edge already has, and makes no other."""
     new = PlaybackKey(name_of(OPENED_AT), b"n" * 32)
     places = placed([OLD], has_edge=True)
     places.config["keys"][new.kid] = secret_of(new)
@@ -157,7 +157,7 @@ def test_an_interrupted_rotation_goes_on_with_its_key() -> None:
 
 
 def test_an_edge_that_lacks_a_key_learns_it_first() -> None:
-    """An edge that is set up after the keys, or one whose keys were changed by hand, is repaired at once."""
+    """An edge that lacks a key, because it is new or was changed by hand, is repaired at once."""
     for edge in ([], [OLDER], [PlaybackKey(OLD.kid, b"x" * 32)]):
         step = next_step(Placement([OLD, BY_HAND], edge, OPENED_AT), OPENED_AT)
         assert step
@@ -167,7 +167,7 @@ def test_an_edge_that_lacks_a_key_learns_it_first() -> None:
 
 
 def test_a_key_says_when_it_was_made() -> None:
-    """To the second, within the 16 characters of a name; a name that was given by hand says nothing."""
+    """A key's name of 16 characters has its time of making, to the second; a name given by hand has none."""
     assert made_at(name_of(OPENED_AT)) == OPENED_AT
     assert len(name_of(OPENED_AT)) == 16
     assert made_at("2026-a") is None

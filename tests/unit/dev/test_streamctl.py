@@ -1,4 +1,4 @@
-"""`make streamctl`: which table it works on, by which settings, and what it says where it finds none."""
+"""`make streamctl`: the table and settings that it selects, and its errors where there are none."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from dev.operate.stage import StackError
 
 
 def python(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run it for an operator who has nothing set but this."""
+    """Run it for an operator who has only these variables set."""
     return subprocess.run(
         [sys.executable, "-m", "dev.operate.streamctl", *arguments],
         env={
@@ -32,7 +32,7 @@ def python(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.Co
 
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The settings of a deployed stage; empty ones where it is not deployed."""
+    """Return the settings of a deployed stage; empty ones where it is not deployed."""
     settings = {
         "TABLE_NAME": "streams-of-it",
         "GRACE_SECONDS": "9",
@@ -49,7 +49,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["hash", "--help"]])
 def test_help_needs_nothing(tmp_path: Path, arguments: list[str]) -> None:
-    """There is help without a stage, a table, a region and credentials."""
+    """Help works without a stage, a table, a region and credentials."""
     run = python(tmp_path, *arguments)
 
     assert (run.returncode, run.stderr) == (0, "")
@@ -68,7 +68,7 @@ def test_help_needs_nothing(tmp_path: Path, arguments: list[str]) -> None:
     ids=["no credentials", "no region"],
 )
 def test_what_is_missing_is_named(tmp_path: Path, environment: dict[str, str], said: str) -> None:
-    """One sentence says what to set, and there is no traceback."""
+    """One sentence names what to set, without a traceback."""
     run = python(tmp_path, "show", "1", STAGE="prod", **environment)
 
     assert (run.returncode, run.stdout, run.stderr) == (1, "", f"streamctl: {said}\n")
@@ -77,7 +77,7 @@ def test_what_is_missing_is_named(tmp_path: Path, environment: dict[str, str], s
 def test_the_stage_gives_table_and_settings(
     deployed: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The operator tells live from over as the functions do; the client is the operator's own."""
+    """The operator uses the functions' table and expiry settings, but a client of its own."""
     assert deployed
     assert streamctl.main() == 0
 
@@ -87,7 +87,7 @@ def test_the_stage_gives_table_and_settings(
 
 
 def test_the_environment_wins(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A setting that the operator gives counts; an empty one is none."""
+    """A setting in the operator's environment wins; an empty one does not count."""
     assert deployed
     monkeypatch.setenv("GRACE_SECONDS", "0")
     monkeypatch.setenv("MAX_STREAMS", "")
@@ -97,7 +97,7 @@ def test_the_environment_wins(deployed: dict[str, str], monkeypatch: pytest.Monk
 
 
 def test_a_table_that_is_named_is_taken(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """No stage is looked for then, and none of its settings count."""
+    """With a named table no stage is looked up, and none of its settings apply."""
     deployed.clear()
     monkeypatch.setenv("TABLE_NAME", "restored")
 
@@ -106,7 +106,7 @@ def test_a_table_that_is_named_is_taken(deployed: dict[str, str], monkeypatch: p
 
 
 def test_a_stage_that_is_not_deployed_is_named(deployed: dict[str, str]) -> None:
-    """The sentence has both ways out."""
+    """The error for a stage that is not deployed has both ways out."""
     deployed.clear()
 
     with pytest.raises(
@@ -116,7 +116,7 @@ def test_a_stage_that_is_not_deployed_is_named(deployed: dict[str, str]) -> None
 
 
 def test_a_right_that_is_missing_is_named(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sentence has the action, and the way around it."""
+    """A denied action is named, with the way around it."""
     assert deployed
 
     def denied(*_: str) -> dict[str, str]:

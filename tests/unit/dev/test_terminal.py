@@ -1,4 +1,4 @@
-"""What `make run` shows on a terminal."""
+"""The terminal output of `make run`."""
 
 import io
 import json
@@ -21,7 +21,7 @@ ESCAPE = "\033"
 
 
 def shown(answer: Response, path: str = "/stream/start", method: str = "POST", **request: Any) -> str:
-    """Return what is shown of a request that is answered so."""
+    """Return the output for a request with this answer."""
 
     async def serve(asked: Request) -> Response:
         await asked.body()
@@ -39,7 +39,7 @@ def plain(line: str) -> str:
 
 
 def test_a_request_is_one_line_with_all_that_its_developer_asks_for() -> None:
-    """Time, route, status, user, stream, slots and duration."""
+    """A request is one line with time, route, status, user, stream, slots and duration."""
     line = shown(JSONResponse({"streamCount": 2, "maxStreams": 4}), json=NAMES)
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d POST /stream/start +200 household +televis… +2 of 4 +\d+\.\d ms\n", plain(line)
@@ -47,42 +47,42 @@ def test_a_request_is_one_line_with_all_that_its_developer_asks_for() -> None:
 
 
 def test_an_answer_that_does_not_name_the_limit_is_held_against_the_services() -> None:
-    """As a heartbeat's does not."""
+    """An answer without a limit, as a heartbeat's, is shown with the service's limit."""
     assert " 2 of 3 " in plain(shown(JSONResponse({"streamCount": 2}), json=NAMES))
 
 
 @pytest.mark.parametrize(("status", "colour"), [(200, GREEN), (403, YELLOW), (503, RED)])
 def test_a_status_is_coloured_by_its_kind(status: int, colour: str) -> None:
-    """A refusal is no failure."""
+    """A refusal has another colour than a failure."""
     assert f"{colour}{status}" in shown(JSONResponse({}, status), json=NAMES)
 
 
 def test_a_refusal_has_its_code() -> None:
-    """At the line's end."""
+    """A refusal's code is at the line's end."""
     assert plain(shown(JSONResponse({"code": "limit_reached"}, 403), json=NAMES)).endswith(" limit_reached\n")
 
 
 def test_a_list_names_its_user_by_its_query() -> None:
-    """It has no body."""
+    """A list, which has no body, is shown with the user of its query."""
     assert " household " in plain(shown(JSONResponse({}), "/stream", "GET", params={"userId": "household"}))
 
 
 def test_the_pages_own_lists_are_left_out() -> None:
-    """It asks each second; another page's list is shown."""
+    """The page's own lists, one each second, are left out; another page's list is shown."""
     answer = JSONResponse({"streamCount": 1})
     assert shown(answer, "/stream", "GET", headers={"sec-fetch-site": "same-origin"}) == ""
     assert shown(answer, "/stream", "GET", headers={"sec-fetch-site": "same-site"}) != ""
 
 
 def test_a_video_is_shown_where_the_edge_refuses_it() -> None:
-    """With the edge's reason; its parts would bury all else."""
+    """A video request is shown only if the edge refuses it, with the edge's reason."""
     path = "/cdn/demo/index.m3u8"
     assert shown(PlainTextResponse("film"), path, "GET") == ""
     assert plain(shown(Response(None, 403, {"x-playback": "expired"}), path, "GET")).endswith(" expired\n")
 
 
 def test_a_preflight_is_shown_where_its_origin_may_not_call() -> None:
-    """The browser tells the page nothing of it."""
+    """A preflight is shown if its origin may not call, because the browser hides that from the page."""
     asked: dict[str, Any] = {"method": "OPTIONS", "headers": {"origin": "http://dev.local"}}
     assert shown(PlainTextResponse("OK"), **asked) == ""
     line = shown(PlainTextResponse("Disallowed CORS origin", 400), **asked)
@@ -90,7 +90,7 @@ def test_a_preflight_is_shown_where_its_origin_may_not_call() -> None:
 
 
 def test_no_caller_speaks_to_the_terminal() -> None:
-    """A terminal obeys escape sequences; a request's names lose theirs, and its line breaks."""
+    """A caller's names are shown without escape sequences and line breaks, which the terminal would obey."""
     line = plain(shown(JSONResponse({}), json={"userId": f"{ESCAPE}[2J\nx", "streamId": f"{ESCAPE}]0;"}))
     assert ESCAPE not in line
     assert line.count("\n") == 1
@@ -98,12 +98,12 @@ def test_no_caller_speaks_to_the_terminal() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff"])
 def test_a_body_that_is_no_object_has_a_line_too(body: bytes) -> None:
-    """And its request is answered."""
+    """A body that is not an object has a line too, and its request is answered."""
     assert "400" in shown(JSONResponse({"code": "invalid_request"}, 400), content=body)
 
 
 def test_of_the_events_only_failures_are_shown() -> None:
-    """With their cause, below each other; whatever else is printed is shown as it is."""
+    """Of the events only failures are shown, with their causes; any other output is shown unchanged."""
     out = io.StringIO()
     terminal = WithoutEvents(out)
     event = {"level": "info", "outcome": "admitted", "status": 200}

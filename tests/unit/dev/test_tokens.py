@@ -1,4 +1,4 @@
-"""`make token`: which claims a token has."""
+"""`make token`: the claims of a token."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from dev.local import stack, tokens
 
 @pytest.fixture
 def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stage under `auth = jwt` that was brought up for households; no emulator is needed to sign."""
+    """Record a stage under `auth = jwt` that was brought up for households; signing needs no emulator."""
     monkeypatch.setattr(stack, "STATES", tmp_path)
     monkeypatch.setattr(local_stage, "STATES", tmp_path)
     monkeypatch.setattr(local_stage, "RECORD", tmp_path / "local.json")
@@ -23,7 +23,7 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """Read a token's claims, whoever signed it."""
+    """Return a token's claims, without checking its signature."""
     read: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
     return read
 
@@ -62,21 +62,21 @@ def test_a_token_has_the_claims_that_are_asked_for(
 def test_what_could_mean_either_is_told_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is printed that could be taken for a token."""
+    """Ambiguous arguments are answered with the usage, and no token is printed."""
     assert tokens.main(arguments) == 2
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", f"{tokens.USAGE}\n")
 
 
 def test_help_needs_no_stage(capsys: pytest.CaptureFixture[str]) -> None:
-    """It says how a claim is given."""
+    """Help works without a stage, and shows how a claim is given."""
     assert tokens.main(["--help"]) == 0
     assert "custom:household=smith" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("record")
 def test_a_stage_is_remembered_with_its_users_claim() -> None:
-    """So a second `make up` and `make down` apply what the first one did."""
+    """A later `make up` and `make down` apply the user claim of the first `make up`."""
     local = LocalStage.recorded()
     assert local is not None
     assert stack.stack_of(local).variables["user_claim"] == "custom:household"

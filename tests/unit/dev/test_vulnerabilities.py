@@ -12,12 +12,12 @@ NOTHING = {"dependencies": [{"name": "left-pad", "version": "2.0", "vulns": []}]
 
 
 def done(output: str, errors: str) -> subprocess.CompletedProcess[str]:
-    """A run of pip-audit, which exits alike for a finding and a failure."""
+    """Return a run of pip-audit, which exits alike for a finding and a failure."""
     return subprocess.CompletedProcess([], 1, output, errors)
 
 
 @pytest.mark.parametrize(
-    ("run", "code", "told"),
+    ("run", "code", "printed"),
     [
         (done(json.dumps(NOTHING), ""), 0, "1 dependencies audited, 0 findings."),
         (done(json.dumps(FOUND), "Found 1 known vulnerability"), 1, "left-pad 1.0: GHSA-made-up"),
@@ -29,15 +29,15 @@ def done(output: str, errors: str) -> subprocess.CompletedProcess[str]:
 def test_only_the_network_excuses_an_audit_that_told_nothing(
     run: subprocess.CompletedProcess[str],
     code: int,
-    told: str,
+    printed: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A finding fails, and so does an audit that could not be made for any other reason."""
+    """Only an unreachable network excuses an audit; a finding or any other failure fails."""
     assert vulnerabilities.verdict(run) == code
-    assert told in "".join(capsys.readouterr())
+    assert printed in "".join(capsys.readouterr())
 
 
 def test_every_lock_is_audited_but_the_frozen_one() -> None:
-    """A lock of what runs anywhere else than in a test on loopback is never left out."""
+    """Every lock is audited except the one of programs that only run in tests on loopback."""
     locks = {lock.name for lock in (ROOT / "requirements").glob("*.txt")}
     assert locks - {lock.name for lock in vulnerabilities.LOCKS} == {"localstack.txt"}

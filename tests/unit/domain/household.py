@@ -1,4 +1,4 @@
-"""A user's players before the use cases, and what their answers tell."""
+"""One user's players in front of the use cases, and views of the answers."""
 
 from domain.limiter import Answer, Reply, StreamLimiter
 from domain.policy import Policy
@@ -10,7 +10,7 @@ from tests.unit.domain.states import NOW, USER
 
 
 class Household:
-    """One user's players, the service that they speak to, and what it asked of its store."""
+    """One user's players, the service that they call, and the calls that it made to its store."""
 
     def __init__(self, policy: Policy = Policy(), tokens: TokenIssuer | None = None) -> None:  # noqa: B008 - frozen
         self.store = RecordingRepository()
@@ -54,5 +54,5 @@ def live(reply: Reply) -> LiveStreams:
 
 
 def names(streams: LiveStreams) -> list[str]:
-    """What they are called."""
+    """Return the names of these streams."""
     return [lease.stream_id for lease in streams.leases]

@@ -1,4 +1,4 @@
-"""A store whose state moves under those who write to it."""
+"""A store whose state changes just before each write."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ class RacingRepository:
 
     Args:
         store: keeps the streams.
-        other: what happens before the write of this round, counted from 0.
+        other: is called before the write of each round, counted from 0.
     """
 
     def __init__(self, store: StreamRepository, other: Callable[[int], object]) -> None:
@@ -21,11 +21,11 @@ class RacingRepository:
         self.rounds = 0
 
     def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:
-        """Let the other happen, then make the change, if its condition still holds."""
+        """Run the other change, then make this one if its condition still holds."""
         self._other(self.rounds)
         self.rounds += 1
         return self._store.apply(write, deadline)
 
     def read(self, user_id: str, deadline: Deadline) -> Snapshot:
-        """The user's state."""
+        """Return the user's state."""
         return self._store.read(user_id, deadline)

@@ -1,4 +1,4 @@
-"""States, requests and policies to decide upon: chosen by hand, and drawn at random."""
+"""States, requests and policies for decisions: chosen by hand, and drawn at random."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,19 +28,19 @@ NEW: Final = Lease("new", NOW, NOW + 90)
 
 
 def lease(stream_id: str, *, left: int = 90, age: int = 0, device: str | None = None) -> Lease:
-    """A lease that began `age` seconds ago and has `left` seconds left."""
+    """Return a lease that began `age` seconds ago and has `left` seconds left."""
     return Lease(stream_id, NOW - age, NOW + left, device)
 
 
 def dead(stream_id: str, *, age: int = 92) -> Lease:
-    """A lease whose grace of two seconds ends this very second."""
+    """Return a lease whose grace of two seconds ends in this second."""
     return lease(stream_id, left=-2, age=age)
 
 
 def state(
     *leases: Lease, anonymous: int = 0, anonymous_left: int | None = 900, marks: tuple[str, ...] = ()
 ) -> Snapshot:
-    """A state of these leases and so many anonymous slots, which keeps the invariant."""
+    """Return a state of these leases and this number of anonymous slots, which keeps the invariant."""
     slots = NO_SLOTS
     if anonymous:
         slots = AnonymousSlots(anonymous, None if anonymous_left is None else NOW + anonymous_left)
@@ -48,17 +48,17 @@ def state(
 
 
 def by_name(leases: tuple[Lease, ...]) -> Mapping[str, Lease]:
-    """These leases under their names."""
+    """Return these leases by name."""
     return MappingProxyType({lease.stream_id: lease for lease in leases})
 
 
 def named(limit: int = 3, replaces: str | None = None) -> StartNamed:
-    """A start of the stream `new`."""
+    """Return a start of the stream `new`."""
     return StartNamed(USER, "new", limit, replaces=replaces)
 
 
 def anonymous(limit: int = 3, key: str = "1") -> StartAnonymous:
-    """An anonymous start."""
+    """Return an anonymous start."""
     return StartAnonymous(USER, key, limit)
 
 
@@ -70,14 +70,14 @@ def admit_new(
     as_seen: bool = False,
     full: Bound | None = None,
 ) -> Try:
-    """The decision to admit the stream `new`; where the count must be as it was seen, as the last one."""
+    """Return the decision to admit `new`; `seen` is the count that an eviction requires unchanged."""
     count = AsSeen(limit - 1 + freed.slots, limit) if as_seen else Bound(limit)
     newcomer = replace(NEW, displaced=displaced_by_new(freed))
     return Try(Admit(USER, newcomer, (count,), RETAIN, freed), outcome, full)
 
 
 def displaced_by_new(freed: Freed) -> tuple[Displaced, ...]:
-    """What the stream `new` remembers of these: it replaces the stream `old`, and evicts any other."""
+    """Return what the stream `new` remembers: the stream `old` as replaced, any other as evicted."""
     reasons = {
         **{name: GoneReason.REPLACED if name == "old" else GoneReason.EVICTED for name in freed.ended_names},
         **{lease.stream_id: GoneReason.EXPIRED for lease in freed.expired if lease.stream_id != "new"},
@@ -86,13 +86,13 @@ def displaced_by_new(freed: Freed) -> tuple[Displaced, ...]:
 
 
 def parts(state: Snapshot) -> int:
-    """What the count must equal."""
+    """Return the number that the count must equal."""
     return state.anonymous.count + len(state.leases)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All that a decision depends on."""
+    """All inputs of a decision."""
 
     state: Snapshot
     request: StartRequest
@@ -100,7 +100,7 @@ class Case:
     now: float
 
     def decide(self) -> Decision:
-        """The decision."""
+        """Return the decision."""
         return decide_start(Attempt(self.state, self.request, self.policy, self.now))
 
     @property
@@ -110,7 +110,7 @@ class Case:
 
     @property
     def is_repeat(self) -> bool:
-        """Whether the state shows that the request has its slot already."""
+        """True if the state shows that the request already has its slot."""
         if isinstance(self.request, StartAnonymous):
             return self.request.mark in self.state.marks
         live = self.policy.live(self.state, self.now).leases
@@ -119,19 +119,19 @@ class Case:
 
     @property
     def others(self) -> tuple[Lease, ...]:
-        """The live named streams that the newcomer would have to share its limits with, oldest first."""
+        """The live named streams that would share the newcomer's limits, oldest first."""
         own = self.request.stream_id if isinstance(self.request, StartNamed) else None
         live = self.policy.live(self.state, self.now).leases
         return tuple(lease for lease in live if lease.stream_id not in {own, self.replaced})
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
-        """The limits that the newcomer is held against."""
+        """The limits that apply to the newcomer."""
         groups = self.request.group_bounds if isinstance(self.request, StartNamed) else ()
         return (Bound(self.request.limit), *groups)
 
     def full(self, ended: Sequence[Lease] = ()) -> list[Bound]:
-        """The limits that keep the newcomer out when these others are ended."""
+        """Return the limits that keep the newcomer out after these other streams are ended."""
         anonymous = self.policy.live(self.state, self.now).anonymous_count
         left = [lease for lease in self.others if lease not in ended]
 
@@ -144,17 +144,17 @@ class Case:
 thoroughly: Final = settings(
     max_examples=examples(3), deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
 )
-"""How properties of decisions are searched: they are cheap to ask, and the state space is wide.
+"""Settings for the search of decision properties: each case is cheap, and the state space is wide.
 
-What is left out are mostly refusals, where a property is about those who get in.
+Where a property is about admissions, most discarded cases are refusals.
 """
 
 NAMES: Final = "abcdefghijklmnopqrstuvw"
-"""Names for as many streams as there may be, and more."""
+"""Names for more streams than there may be."""
 
 GROUPS: Final = ("away", "hdr", "uhd")
 groupings: Final = st.sampled_from([(), (), ("uhd",), ("away", "uhd"), ("hdr",), GROUPS])
-"""The groups that a stream is in."""
+"""Draw the groups that a stream is in."""
 
 clocks: Final = st.integers(-16, 16).map(lambda eighths: NOW + eighths / 8)
 limits: Final = st.integers(0, 4) | st.integers(0, CEILING)
@@ -163,7 +163,7 @@ expiries: Final = st.integers(NOW - 6, NOW + 6)
 
 @st.composite
 def policies(draw: st.DrawFn, *, tokens: bool = False) -> Policy:
-    """Any policy, with periods so short that every edge of them is near; it has tokens where asked for."""
+    """Draw any policy, with periods so short that every boundary is near; with tokens where required."""
     lease_seconds = draw(st.integers(1, 5))
     return Policy(
         lease_seconds=lease_seconds,
@@ -178,7 +178,7 @@ def policies(draw: st.DrawFn, *, tokens: bool = False) -> Policy:
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
-    """Any state whose count is right, of at most as many slots as a user may have, with any names counted."""
+    """Draw any state with a right count of at most the slots a user may have, and any counted names."""
     ages_and_expiries = st.tuples(st.integers(NOW - 9, NOW - 6), expiries)
     times = draw(st.lists(ages_and_expiries, max_size=draw(st.sampled_from([4, CEILING]))))
     leases = tuple(
@@ -189,7 +189,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     slots = AnonymousSlots(anonymous, draw(st.none() | expiries))
     spent = draw(st.dictionaries(st.sampled_from("xyz" + NAMES[:2]), expiries, max_size=4))
     counted = frozenset({*(lease.stream_id for lease in leases), *spent})
-    # None: without a key so far. Others: old code, which counts no names, has written beside new code.
+    # None: no key was configured so far. Others: old code, which counts no names, wrote beside new code.
     tokens = draw(st.sampled_from([counted or None, counted or None, None, frozenset({"a", "z"})]))
     return Snapshot(
         len(leases) + anonymous, slots, by_name(leases), tuple(marks), tokens, spent, draw(counts(leases))
@@ -198,7 +198,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
 
 @st.composite
 def counts(draw: st.DrawFn, leases: tuple[Lease, ...]) -> dict[str, int]:
-    """The counts of the groups, which old code has perhaps left too high."""
+    """Return the counts of the groups, which old code may have left too high."""
     too_many = draw(st.sampled_from([0, 0, 0, 1, 2]))
     numbers = {group: sum(group in lease.groups for lease in leases) + too_many for group in GROUPS}
     return {group: number for group, number in numbers.items() if number}
@@ -206,7 +206,7 @@ def counts(draw: st.DrawFn, leases: tuple[Lease, ...]) -> dict[str, int]:
 
 @st.composite
 def cases(draw: st.DrawFn, *, tokens: bool = False) -> Case:
-    """Any state, with a request that mostly is about what is there. The group `hdr` has no limit."""
+    """Draw any state, with a request mostly about streams that exist. The group `hdr` has no limit."""
     state = draw(snapshots())
     names = [*state.leases, "x", "y"]
     name = draw(st.sampled_from(names))
@@ -229,7 +229,7 @@ def cases(draw: st.DrawFn, *, tokens: bool = False) -> Case:
 
 @st.composite
 def circling(draw: st.DrawFn) -> Case:
-    """A start with room, of a player that has started and ended so often that it must wait."""
+    """Draw a start with room, of a player that started and ended so often that it must wait."""
     overlap, limit = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     evicts = draw(st.booleans())
     held = draw(st.integers(0, limit if evicts else limit - 1))

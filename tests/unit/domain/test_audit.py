@@ -33,7 +33,7 @@ def clear(store: StreamRepository) -> int | None:
 
 
 def store_of(*writes: Write) -> RecordingRepository:
-    """A store after these writes."""
+    """Return a store after these writes."""
     store = RecordingRepository()
     for write in writes:
         store.apply(write, DEADLINE)
@@ -41,26 +41,26 @@ def store_of(*writes: Write) -> RecordingRepository:
 
 
 def admit(newcomer: Lease | AnonymousStream) -> Admit:
-    """Take a slot, whatever the limit."""
+    """Return a write that takes a slot whatever the limit."""
     return Admit(USER, newcomer, (Bound(20),), None)
 
 
 LIVE, OVER = admit(lease("a")), admit(lease("b", left=-100))
 COUNTED = admit(AnonymousStream("start:1", NOW + 900, None))
 MISCOUNTED = Repair(USER, Snapshot(leases={"c": lease("c")}), Freed(), None)
-"""A write that takes a stream for granted which is not there: the count is one too many after it."""
+"""A write that replaces a stream that does not exist: after it the count is one too high."""
 
 tools = pytest.mark.parametrize("tool", [mend, clear])
 
 
 def test_a_state_in_order_is_no_finding() -> None:
-    """Nor is a user without any state."""
+    """A state in order is not reported, nor is a user without any state."""
     assert examine(state(lease("a"), anonymous=1), POLICY, NOW) is None
     assert examine(Snapshot(), POLICY, NOW) is None
 
 
 def test_what_is_over_is_a_finding() -> None:
-    """It still takes slots, until a start needs them."""
+    """An expired stream is reported, because it holds its slot until a start needs it."""
     seen = state(lease("a"), dead("b"), anonymous=2, anonymous_left=-2)
     finding = Finding(0, Freed((dead("b"),), anonymous=seen.anonymous))
     assert examine(seen, POLICY, NOW) == finding
@@ -68,13 +68,13 @@ def test_what_is_over_is_a_finding() -> None:
 
 @pytest.mark.parametrize(("stored", "miscount"), [(5, 2), (0, -3)])
 def test_a_count_that_differs_from_its_parts_is_a_finding(stored: int, miscount: int) -> None:
-    """By how much, and in which direction."""
+    """The difference between a count and its parts is reported with its size and direction."""
     seen = Snapshot(stored, AnonymousSlots(2, NOW + 9), {"a": lease("a")})
     assert examine(seen, POLICY, NOW) == Finding(miscount, Freed())
 
 
 def test_a_repair_leaves_what_is_live() -> None:
-    """And is done when there is nothing to mend."""
+    """A repair keeps live streams, and repeating it writes nothing."""
     store = store_of(LIVE, OVER, COUNTED)
     assert mend(store)
     left = store.read(USER, DEADLINE)
@@ -84,7 +84,7 @@ def test_a_repair_leaves_what_is_live() -> None:
 
 
 def test_ending_all_leaves_nothing() -> None:
-    """Live or over, named or not; it says how many slots were taken, and can be repeated."""
+    """Live and expired streams, named or not, are ended and counted, and a repeat is harmless."""
     store = store_of(LIVE, OVER, COUNTED)
     assert [clear(store), clear(store)] == [3, 0]
     left = store.read(USER, DEADLINE)
@@ -93,7 +93,7 @@ def test_ending_all_leaves_nothing() -> None:
 
 @tools
 def test_where_nothing_is_to_be_done_nothing_is_written(tool: Tool) -> None:
-    """No state is made of a user that nobody has heard of."""
+    """A repair of an unknown user creates no state."""
     store = store_of()
     tool(store)
     assert store.writes == []
@@ -101,7 +101,7 @@ def test_where_nothing_is_to_be_done_nothing_is_written(tool: Tool) -> None:
 
 @tools
 def test_a_wrong_count_is_made_right(tool: Tool) -> None:
-    """Though it is all that there is to mend, and no slot is to be given back."""
+    """A wrong count is repaired even if nothing else is wrong and no slot is given back."""
     store = store_of(MISCOUNTED)
     assert store.read(USER, DEADLINE) == Snapshot(stream_count=1)
     tool(store)
@@ -110,7 +110,7 @@ def test_a_wrong_count_is_made_right(tool: Tool) -> None:
 
 @tools
 def test_a_tool_is_a_caller_like_any_other(tool: Tool) -> None:
-    """It keeps to its deadline from the look to the write, which says until when the state is kept."""
+    """A repair keeps one deadline from read to write, and the write says until when the state is kept."""
     store = store_of()
     store.apply(OVER, Deadline.after(9, FakeClock()))
     tool(store)
@@ -120,7 +120,7 @@ def test_a_tool_is_a_caller_like_any_other(tool: Tool) -> None:
 
 @pytest.mark.parametrize(("tool", "done"), [(mend, True), (clear, 2)])
 def test_a_state_that_moved_is_looked_at_again(tool: Tool, done: object) -> None:
-    """A lost race is no failure."""
+    """A lost race leads to another round, not to a failure."""
     store = store_of(LIVE, OVER)
     racing = RacingRepository(store, lambda round_: move(store, round_) if round_ == 0 else None)
     assert (tool(racing), racing.rounds) == (done, 2)
@@ -128,7 +128,7 @@ def test_a_state_that_moved_is_looked_at_again(tool: Tool, done: object) -> None
 
 @pytest.mark.parametrize(("tool", "given_up"), [(mend, False), (clear, None)])
 def test_a_state_that_keeps_moving_is_given_up(tool: Tool, given_up: object) -> None:
-    """After a few rounds, and nothing is half-done."""
+    """A state that keeps changing is given up after a few rounds, with nothing half-done."""
     store = store_of(LIVE, OVER)
     racing = RacingRepository(store, lambda round_: move(store, round_))
     assert (tool(racing), racing.rounds) == (given_up, ROUNDS)
@@ -136,7 +136,7 @@ def test_a_state_that_keeps_moving_is_given_up(tool: Tool, given_up: object) -> 
 
 
 def move(store: StreamRepository, round_: int) -> None:
-    """A late heartbeat, after which the dead stream is as dead, and not as it was seen."""
+    """Move the expired stream's expiry: it stays expired, but differs from what was seen."""
     store.apply(Extend(USER, "b", NOW - 90 + round_, None), DEADLINE)
 
 
@@ -151,12 +151,12 @@ def named(*leases: Lease, tokens: str | None, **spent: int) -> Snapshot:
 
 @pytest.mark.parametrize("policy", [TOKENS, POLICY])
 def test_names_that_are_counted_as_they_should_be_are_no_finding(policy: Policy) -> None:
-    """Of leases and of spent tokens, whatever the operator's own settings say."""
+    """Names are in order if they are those of leases and spent tokens, whatever the operator's settings."""
     assert examine(named(lease("a"), tokens="ab", b=9), policy, NOW) is None
 
 
 def test_names_that_are_not_as_they_should_be_are_a_finding() -> None:
-    """Counted and of nobody, or of a lease or a spent token and not counted; the next start repairs that."""
+    """A counted name without a lease or token, or the reverse, is reported; the next start repairs it."""
     finding = examine(named(lease("a"), tokens="xy", b=9, y=9), TOKENS, NOW)
     assert finding == Finding(0, Freed(), miscounted_names=("a", "b", "x"))
     assert finding.is_minor
@@ -166,13 +166,13 @@ def test_names_that_are_not_as_they_should_be_are_a_finding() -> None:
 
 
 def test_spent_tokens_that_are_over_are_a_finding() -> None:
-    """At their expiry and the grace, and not a second before."""
+    """A spent token is reported from its expiry plus the grace on, and not a second earlier."""
     finding = examine(named(tokens="bc", b=-2, c=-1), TOKENS, NOW)
     assert finding == Finding(0, Freed(), spent=("b",))
 
 
 def tokens_store() -> RecordingRepository:
-    """Return a store with a live lease, an expired one, a spent token that is over and one that is not."""
+    """Return a store with a live lease, an expired one, an expired spent token and an unexpired one."""
     counted = Counted(9)
     return store_of(
         replace(LIVE, names=counted),
@@ -185,7 +185,7 @@ def tokens_store() -> RecordingRepository:
 
 @pytest.mark.parametrize("policy", [TOKENS, POLICY])
 def test_a_repair_counts_names_anew(policy: Policy) -> None:
-    """The names of what is left, the spent tokens that are not over among them."""
+    """A repair counts the names of the remaining leases and of the unexpired spent tokens."""
     store = tokens_store()
     assert repair(store, USER, policy, NOW, DEADLINE)
     left = store.read(USER, DEADLINE)
@@ -195,7 +195,7 @@ def test_a_repair_counts_names_anew(policy: Policy) -> None:
 
 @pytest.mark.parametrize("policy", [TOKENS, POLICY])
 def test_ending_all_leaves_the_tokens_counted(policy: Policy) -> None:
-    """A token of an ended stream is good until it ends; one of a lease that is over is not."""
+    """The token of an ended stream counts until it expires; that of an expired lease does not count."""
     store = tokens_store()
     freed = end_all(store, USER, policy, NOW, DEADLINE)
     assert freed is not None
@@ -226,7 +226,7 @@ def in_groups(*leases: Lease, **counts: int) -> Snapshot:
 def test_a_count_of_a_group_that_is_not_that_of_its_streams_is_a_finding(
     seen: Snapshot, groups: tuple[str, ...]
 ) -> None:
-    """A minor one: the next start that is rejected by it counts anew."""
+    """A wrong count of a group is reported as minor: the next start that it would reject recounts."""
     finding = examine(seen, POLICY, NOW)
     assert finding == (Finding(0, Freed(), miscounted_groups=groups) if groups else None)
     assert finding is None or finding.is_minor
@@ -242,7 +242,7 @@ def grouped_store(miscount: int) -> RecordingRepository:
 
 @pytest.mark.parametrize("miscount", [0, 3])
 def test_a_repair_counts_groups_anew(miscount: int) -> None:
-    """Once what is over has left them."""
+    """A repair recounts the groups after the expired streams have left them."""
     store = grouped_store(miscount)
     assert mend(store)
     left = store.read(USER, DEADLINE)
@@ -252,7 +252,7 @@ def test_a_repair_counts_groups_anew(miscount: int) -> None:
 
 @pytest.mark.parametrize("miscount", [0, 3])
 def test_ending_all_leaves_no_group(miscount: int) -> None:
-    """Whatever was counted."""
+    """Ending all streams removes every group's count, right or wrong."""
     store = grouped_store(miscount)
     assert clear(store) == 2
     left = store.read(USER, DEADLINE)
@@ -261,13 +261,13 @@ def test_ending_all_leaves_no_group(miscount: int) -> None:
 
 JOINS = admit(replace(lease("c"), groups=("uhd",)))
 LEAVES = Admit(USER, lease("a"), (Bound(20),), None, Freed(expired=(UHD,)))
-"""The live stream goes on in no group, so that no count but the group's is another."""
+"""Move the live stream to no group, so that only the group's count changes."""
 
 
 @tools
 @pytest.mark.parametrize("meanwhile", [JOINS, LEAVES])
 def test_a_count_of_a_group_that_moved_is_looked_at_again(tool: Tool, meanwhile: Write) -> None:
-    """A stream that joins or leaves between the look and the write is counted right."""
+    """A stream that joins or leaves a group between read and write is counted right."""
     store = grouped_store(3)
     racing = RacingRepository(store, lambda round_: round_ == 0 and store.apply(meanwhile, DEADLINE))
     tool(racing)
@@ -276,7 +276,7 @@ def test_a_count_of_a_group_that_moved_is_looked_at_again(tool: Tool, meanwhile:
 
 
 def test_without_tokens_no_names_are_written() -> None:
-    """The tools leave a state without tokens as it always was."""
+    """Without tokens, a repair writes no names."""
     store = store_of(LIVE, OVER)
     mend(store)
     clear(store)
@@ -292,7 +292,7 @@ IN_GROUPS = (
 
 
 def miscounted(**counts: int) -> RecordingRepository:
-    """A store with streams in groups, whose counts are these."""
+    """Return a store with streams in groups that have these counts."""
     store = store_of(*(admit(each) for each in IN_GROUPS))
     seen = store.read(USER, DEADLINE)
     wrong = tuple(AsSeen(seen.count(group), count, group) for group, count in counts.items())
@@ -301,7 +301,7 @@ def miscounted(**counts: int) -> RecordingRepository:
 
 
 def test_the_count_of_a_group_is_the_number_of_its_leases() -> None:
-    """Expired ones included; a group that nobody is in must not be counted."""
+    """A group's count includes expired leases, and a group without leases has no count."""
     finding = examine(miscounted(uhd=5, sd=1).read(USER, DEADLINE), POLICY, NOW)
     assert finding is not None
     assert finding.miscounted_groups == ("sd", "uhd")
@@ -309,7 +309,7 @@ def test_the_count_of_a_group_is_the_number_of_its_leases() -> None:
 
 
 def test_a_repair_counts_the_groups_anew() -> None:
-    """Without the expired streams that it gives back, and without groups that nobody is in any more."""
+    """A repair recounts the groups without the expired streams, and drops groups without streams."""
     store = miscounted(uhd=5, sd=1)
     assert mend(store)
     left = store.read(USER, DEADLINE)
@@ -320,7 +320,7 @@ def test_a_repair_counts_the_groups_anew() -> None:
 
 
 def test_right_counts_of_groups_follow_what_is_given_back() -> None:
-    """An expired stream goes with its place in its groups, and all of them go with all of theirs."""
+    """A repair takes an expired stream out of its groups, and ending all takes all streams out of theirs."""
     store = store_of(*(admit(each) for each in IN_GROUPS))
     assert mend(store)
     assert store.read(USER, DEADLINE).groups == {"hdr": 1, "uhd": 2}

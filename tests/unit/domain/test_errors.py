@@ -5,7 +5,7 @@ from tests.unit.domain.states import lease
 
 
 def test_a_refusal_says_what_it_is() -> None:
-    """Not who is watching what: that is for the answer, and a text may come into a trace."""
+    """A refusal's text does not name the streams, because it may appear in a trace; the answer names them."""
     watching = LiveStreams((lease("tv", device="bedroom"),), 1)
     assert str(LimitReached(Bound(2), 2, watching)) == "limit of 2 reached"
     assert str(TooManyStarts(2, watching, 9)) == "too many starts"

@@ -21,7 +21,7 @@ def streams(*groups: tuple[str, ...]) -> list[Lease]:
 
 
 def makes_room(leases: tuple[Lease, ...], lacking: dict[str | None, int]) -> bool:
-    """Return whether ending these gives every count back what it lacks."""
+    """Return whether ending these streams gives every count back the slots that it lacks."""
     return all(
         sum(group is None or group in lease.groups for lease in leases) >= need
         for group, need in lacking.items()
@@ -33,7 +33,7 @@ def makes_room(leases: tuple[Lease, ...], lacking: dict[str | None, int]) -> boo
 def test_the_fewest_streams_are_chosen_and_of_these_the_oldest(
     groups: list[tuple[str, ...]], lacking: dict[str | None, int]
 ) -> None:
-    """The choice is the first of the smallest ones, when every choice is tried in the order of age."""
+    """The choice equals the first of the smallest choices when all are tried in order of age."""
     leases = streams(*groups)
     choices = (choice for number in range(7) for choice in combinations(leases, number))
     expected = next((choice for choice in choices if makes_room(choice, lacking)), None)
@@ -41,37 +41,37 @@ def test_the_fewest_streams_are_chosen_and_of_these_the_oldest(
 
 
 def test_one_stream_of_two_full_groups_goes_before_two_older_ones() -> None:
-    """Fewer is better than older."""
+    """Evicting one younger stream is better than evicting two older ones."""
     leases = streams(("uhd",), ("away",), ("away", "uhd"))
     assert fewest(leases, {"uhd": 1, "away": 1}) == (leases[2],)
 
 
 def test_streams_of_no_full_group_stay() -> None:
-    """However old they are."""
+    """Streams outside the full groups stay, however old they are."""
     leases = streams((), ("hdr",), ("uhd",), ("uhd",))
     assert fewest(leases, {"uhd": 1}) == (leases[2],)
 
 
 def test_one_choice_serves_the_total_as_well() -> None:
-    """A stream of the full group gives back a slot of all."""
+    """A stream of the full group also gives back a slot of the total."""
     leases = streams((), ("uhd",))
     assert fewest(leases, {None: 1, "uhd": 1}) == (leases[1],)
     assert fewest(leases, {None: 2, "uhd": 1}) == tuple(leases)
 
 
 def test_where_nothing_lacks_nothing_is_ended() -> None:
-    """Not even where there are streams to end."""
+    """If no slot is lacking, no stream is ended, even where there are streams to end."""
     assert fewest(streams((), ("uhd",)), {}) == ()
 
 
 @pytest.mark.parametrize("lacking", [{"uhd": 2}, {None: 3}, {"hdr": 1}, {"uhd": 1, "hdr": 1}])
 def test_what_all_of_them_cannot_give_is_not_to_be_had(lacking: dict[str | None, int]) -> None:
-    """Then no stream is ended in vain."""
+    """If all streams together cannot make room, none is ended."""
     assert fewest(streams((), ("uhd",)), lacking) is None
 
 
 class LookedUp(tuple[str, ...]):
-    """The groups of a lease, which count how often anything is looked up in them, and allow only so often."""
+    """The groups of a lease, which count their look-ups and allow only a limited number."""
 
     __slots__ = ()
     times = 0
@@ -85,7 +85,7 @@ class LookedUp(tuple[str, ...]):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_the_search_is_bounded(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With 20 streams in four groups it takes thousands of steps; trying every choice takes a million."""
+    """The search over 20 streams in four groups takes thousands of steps; every choice would be a million."""
     monkeypatch.setattr(LookedUp, "times", 0)
     chance = Random(seed)  # noqa: S311 - which streams
     groups = [LookedUp(chance.sample("abcd", chance.randint(1, 3))) for _ in range(20)]

@@ -23,7 +23,7 @@ def new(replaces: str | None = None, limit: int = 3, groups: tuple[str, ...] = (
 
 
 def remembered(seen: Snapshot, request: StartNamed, policy: Policy = POLICY) -> tuple[Displaced, ...]:
-    """What the newcomer's lease remembers."""
+    """Return what the newcomer's lease remembers."""
     decision = decide_start(Attempt(seen, request, policy, NOW))
     assert isinstance(decision, Try)
     match decision.write:
@@ -33,12 +33,12 @@ def remembered(seen: Snapshot, request: StartNamed, policy: Policy = POLICY) -> 
 
 
 def by(device: str | None, *displaced: Displaced, age: int = 0) -> Lease:
-    """A lease on this device that began so long ago, and displaced these."""
+    """Return a lease on this device that began `age` seconds ago and displaced these streams."""
     return replace(lease(f"on-{device}", age=age, device=device), displaced=displaced)
 
 
 def why(*leases: Lease, play: str | None = "load-1", spent: tuple[str, ...] = ()) -> Gone:
-    """Why the stream `old` is gone, as a heartbeat of this play learns of it."""
+    """Return why the stream `old` is gone, as this play's heartbeat learns it."""
     seen = replace(state(*leases), spent=dict.fromkeys(spent, NOW + 9))
     decision = decide_heartbeat(Situation(seen, Heartbeat(USER, "old", play), POLICY, NOW))
     assert isinstance(decision, Gone)
@@ -50,34 +50,34 @@ REPLACED, EVICTED, EXPIRED, ENDED = GoneReason
 
 
 class TestMark:
-    """What stands for a stream."""
+    """The mark that stands for a stream."""
 
     def test_each_play_of_a_stream_has_its_own(self) -> None:
-        """Two plays, two names and a name without a play are four marks, however long the names are."""
+        """Two plays, two names and a name without a play have different marks, all of one length."""
         marks = {mark("a", "1"), mark("a", "2"), mark("b", "1"), mark("a"), mark("x" * 64, "y" * 64)}
         assert len(marks) == 5
         assert {len(one) for one in marks} == {MARK_LENGTH}
 
 
 class TestRemembering:
-    """What the newcomer's lease remembers, in the write that admits it."""
+    """The memory of the newcomer's lease, in the write that admits it."""
 
     def test_a_newcomer_that_displaces_nobody_remembers_nobody(self) -> None:
-        """Not by its first write, nor by one that takes over its own dead lease."""
+        """A newcomer's lease remembers nothing after a first write or a takeover of its own expired lease."""
         write = first_start(new(), POLICY, NOW).write
         assert isinstance(write, Admit)
         assert write.newcomer == Lease("new", NOW, NOW + 90, "phone")
         assert remembered(state(dead("new"), lease("a"), lease("b")), new()) == ()
 
     def test_a_first_write_knows_the_replaced_stream_by_its_name_alone(self) -> None:
-        """It has seen no state, and so no play."""
+        """The first write has seen no state, so it knows the replaced stream by name without its play."""
         write = first_start(new(replaces="old"), POLICY, NOW).write
         assert isinstance(write, Admit)
         assert isinstance(write.newcomer, Lease)
         assert write.newcomer.displaced == (Displaced(REPLACED, OF_NAME),)
 
     def test_a_second_write_knows_its_play(self) -> None:
-        """The state shows it, of whatever kind the displacement is."""
+        """The second write knows the play from the state, whatever the kind of displacement."""
         old = replace(lease("old", age=9), play="load-1")
         others = lease("a"), lease("b")
         assert remembered(state(old, *others), new(replaces="old")) == (Displaced(REPLACED, OF_PLAY),)
@@ -86,7 +86,7 @@ class TestRemembering:
         assert remembered(state(over, *others), new()) == (Displaced(EXPIRED, OF_PLAY),)
 
     def test_two_are_remembered_and_live_ones_first(self) -> None:
-        """However many streams make room."""
+        """A lease remembers two displaced streams, live ones first, however many make room."""
         seen = state(dead("a"), dead("b"), lease("c", age=2), lease("d"), lease("e"), lease("f"))
         displaced = remembered(seen, new(limit=3), EVICT)
         assert displaced == (Displaced(EVICTED, mark("c")), Displaced(EVICTED, mark("d")))
@@ -96,7 +96,7 @@ class TestRemembering:
         assert displaced == (Displaced(REPLACED, OF_NAME), Displaced(EXPIRED, mark("a")))
 
     def test_a_live_stream_that_displaces_another_one_remembers_both(self) -> None:
-        """The last one first: where it renews its lease, and where it joins other groups."""
+        """A live stream that displaces another remembers both, latest first, on a renewal or new groups."""
         earlier = Displaced(EVICTED, mark("b"))
         own = replace(lease("new"), displaced=(earlier, Displaced(EXPIRED, mark("c"))))
         seen = state(own, lease("old"))
@@ -106,35 +106,35 @@ class TestRemembering:
         assert remembered(seen, new(groups=("uhd",))) == own.displaced
 
     def test_a_stream_that_starts_again_remembers_nothing_of_its_last_time(self) -> None:
-        """Its new lease would make an old memory look recent."""
+        """A stream that starts again drops its old memory, which a new lease would make look recent."""
         over = replace(dead("new"), displaced=(Displaced(EVICTED, mark("old")),))
         assert remembered(state(over, lease("a"), lease("b")), new()) == ()
 
 
 class TestReason:
-    """Why a stream is gone, as the state shows it."""
+    """The reason why a stream is gone, as the state shows it."""
 
     @pytest.mark.parametrize("reason", [REPLACED, EVICTED])
     def test_a_displaced_stream_is_told_by_which_device(self, reason: GoneReason) -> None:
-        """The device of the lease that remembers it, where that has one."""
+        """A displaced stream learns the device of the lease that remembers it, if that has one."""
         assert why(lease("a"), by("phone", Displaced(reason, OF_PLAY))) == Gone(reason, "phone")
         assert why(by(None, Displaced(reason, OF_PLAY))) == Gone(reason)
 
     def test_an_expired_stream_is_told_no_device(self) -> None:
-        """Nobody took anything from it."""
+        """An expired stream learns no device, because no stream took its slot."""
         assert why(by("phone", Displaced(EXPIRED, OF_PLAY))) == Gone(EXPIRED)
 
     def test_the_second_of_two_is_found(self) -> None:
-        """A lease remembers two."""
+        """The second of the two remembered streams is found too."""
         both = Displaced(EXPIRED, mark("a")), Displaced(EVICTED, OF_PLAY)
         assert why(by("phone", *both)) == Gone(EVICTED, "phone")
 
     def test_a_play_is_remembered_for_as_long_as_the_newcomer_is_there(self) -> None:
-        """A laptop that wakes up in the morning learns what took its slot at night."""
+        """A laptop that wakes up in the morning learns which device took its slot at night."""
         assert why(by("phone", Displaced(EVICTED, OF_PLAY), age=9_999)) == Gone(EVICTED, "phone")
 
     def test_a_name_is_remembered_for_one_lease(self) -> None:
-        """After that, a stream of this name has perhaps started since."""
+        """A memory by name alone is used for one lease: after that, the name may have started again."""
         name = Displaced(REPLACED, OF_NAME)
         for play in ("load-1", None):
             assert why(by("phone", name, age=90), play=play) == Gone(REPLACED, "phone")
@@ -148,30 +148,30 @@ class TestReason:
 
     @pytest.mark.parametrize("play", ["load-2", None])
     def test_another_play_learns_nothing_of_it(self, play: str | None) -> None:
-        """It may be gone for another reason."""
+        """A displacement of one play says nothing about another play."""
         assert why(by("phone", Displaced(EVICTED, OF_PLAY)), play=play) == Gone()
 
     def test_another_stream_learns_nothing_of_it(self) -> None:
-        """Only what is remembered of its own name counts."""
+        """Only a memory of the stream's own name counts."""
         assert why(by("phone", Displaced(EVICTED, mark("other", "load-1")))) == Gone()
 
     def test_a_stream_that_started_again_has_no_reason(self) -> None:
-        """Whatever befell the play before is of the past."""
+        """A restarted stream does not inherit the reason of its earlier play."""
         there = replace(lease("old"), play="load-2")
         assert why(there, by("phone", Displaced(EVICTED, OF_PLAY)), spent=("old",)) == Gone()
 
     def test_a_spent_token_shows_that_a_stream_was_ended(self) -> None:
-        """Where no lease remembers it."""
+        """A spent token shows that a stream was ended, where no lease remembers it."""
         assert why(lease("a"), spent=("old",)) == Gone(ENDED)
         assert why(by("phone", Displaced(EVICTED, OF_PLAY)), spent=("old",)) == Gone(EVICTED, "phone")
         assert why(lease("a"), spent=("other",)) == Gone()
 
 
 class TestStories:
-    """What players are told by the use cases."""
+    """The reasons that the use cases return to players."""
 
     def gone(self, home: Household, name: str) -> tuple[GoneReason | None, str | None]:
-        """What a heartbeat of a stream that is gone brings, by its one write."""
+        """Return the outcome of a heartbeat of a stream that is gone, by its one write."""
         writes = len(home.store.writes)
         with pytest.raises(StreamGone) as gone:
             home.limiter.heartbeat(Heartbeat(USER, name))
@@ -179,7 +179,7 @@ class TestStories:
         return gone.value.reason, gone.value.by
 
     def test_the_evicted_stream(self) -> None:
-        """It is told which device came at the limit, also once that has extended its lease."""
+        """An evicted stream learns which device displaced it, even after that device extended its lease."""
         home = Household(EVICT)
         home.start("tv", limit=1)
         home.limiter.start(StartNamed(USER, "phone", 1, "Ada's phone"))
@@ -188,14 +188,14 @@ class TestStories:
         assert self.gone(home, "tv") == (EVICTED, "Ada's phone")
 
     def test_the_replaced_stream(self) -> None:
-        """It is told which device took its place."""
+        """A replaced stream learns which device took its place."""
         home = Household(POLICY)
         home.start("tv", limit=1)
         home.limiter.start(StartNamed(USER, "phone", 1, "Ada's phone", replaces="tv"))
         assert self.gone(home, "tv") == (REPLACED, "Ada's phone")
 
     def test_the_stream_that_a_live_one_replaced(self) -> None:
-        """A stream that was live beside it remembers it as a newcomer does, and its play."""
+        """A live stream that replaces another remembers that stream and its play, as a newcomer does."""
         home = Household(POLICY)
         home.limiter.start(StartNamed(USER, "tv", 2, play="load-1"))
         for replaces in (None, "tv"):
@@ -207,7 +207,7 @@ class TestStories:
         assert (gone.value.reason, gone.value.by) == (REPLACED, "Ada's phone")
 
     def test_the_expired_stream(self) -> None:
-        """Its slot was taken over."""
+        """An expired stream learns that its slot was taken over."""
         home = Household(POLICY)
         home.start("tv", limit=1)
         home.clock.advance(92)
@@ -216,14 +216,14 @@ class TestStories:
 
     @pytest.mark.parametrize(("overlap", "reason"), [(None, None), (3, ENDED)])
     def test_the_ended_stream(self, overlap: int | None, reason: GoneReason | None) -> None:
-        """Its spent token shows it, where there are tokens; else nothing does."""
+        """An ended stream is recognised by its spent token; without tokens it counts as expired."""
         home = Household(Policy(token_overlap=overlap))
         home.start("tv")
         home.limiter.end(EndNamed(USER, "tv"))
         assert self.gone(home, "tv") == (reason, None)
 
     def test_an_anonymous_newcomer_leaves_no_memory(self) -> None:
-        """It has no lease that could remember."""
+        """An anonymous newcomer leaves no memory, because it has no lease."""
         home = Household(EVICT)
         home.start("tv", limit=1)
         home.start_anonymous("1", limit=1)

@@ -27,7 +27,7 @@ LIMITS = {"away": 1, "uhd": 1}
 
 
 def start(name: str, *groups: str, limit: int = 3, replaces: str | None = None, **limits: int) -> StartNamed:
-    """Return a start in these groups, held against these limits; by default one stream in each of two."""
+    """Return a start in these groups under these limits; by default one stream in each of two groups."""
     bounds = tuple(Bound(most, group) for group, most in (LIMITS | limits).items() if group in groups)
     return StartNamed(USER, name, limit, None, replaces, groups=groups, group_bounds=bounds)
 
@@ -43,19 +43,19 @@ def uhd(name: str, *, age: int = 0) -> Lease:
 
 
 def grouped(*leases: Lease, anonymous: int = 0, anonymous_left: int = 900, **counts: int) -> Snapshot:
-    """Return a state of these leases, whose groups are counted right, but for those that are given."""
+    """Return a state of these leases, whose groups are counted right, except for those given."""
     seen = state(*leases, anonymous=anonymous, anonymous_left=anonymous_left)
     groups = {group for each in leases for group in each.groups}
     return replace(seen, groups={group: seen.leases_in(group) for group in groups} | counts)
 
 
 def decide(seen: Snapshot, request: StartNamed | StartAnonymous, policy: Policy = POLICY) -> Decision:
-    """Return the decision of now."""
+    """Return the decision at the present moment."""
     return decide_start(Attempt(seen, request, policy, NOW))
 
 
 def admitted(decision: Decision, seen: Snapshot) -> tuple[Outcome, Admit]:
-    """Return the outcome and the write of a decision to admit, which lands on the state that it saw."""
+    """Return the outcome and the write of a decision to admit, which must land on the state that it saw."""
     assert isinstance(decision, Try)
     assert isinstance(decision.write, Admit)
     assert permits(seen, decision.write)
@@ -63,17 +63,17 @@ def admitted(decision: Decision, seen: Snapshot) -> tuple[Outcome, Admit]:
 
 
 class TestFirstWrites:
-    """What is right for every ordinary call costs one write."""
+    """First writes: every ordinary call costs one write."""
 
     def test_a_start_is_held_against_all_of_its_limits(self) -> None:
-        """The total's and those of its groups; a group without a limit is only counted."""
+        """A start is held against the total and its groups' limits; an unlimited group is only counted."""
         write = first_start(start("new", "hdr", "uhd"), POLICY, NOW).write
         assert isinstance(write, Admit)
         assert write.counts == (Bound(3), Bound(1, "uhd"))
         assert after(Snapshot(), write).groups == {"hdr": 1, "uhd": 1}
 
     def test_a_replaced_stream_is_taken_to_be_in_the_same_groups(self) -> None:
-        """A next episode is in those of the one before."""
+        """A next episode is assumed to be in the groups of the previous one."""
         write = first_start(start("new", "uhd", replaces="old"), POLICY, NOW).write
         assert isinstance(write, Admit)
         assert write.freed == Freed(ended=(Ended("old", ("uhd",)),))
@@ -82,16 +82,16 @@ class TestFirstWrites:
 
     @pytest.mark.parametrize("groups", [(), ("uhd",)])
     def test_an_end_is_of_a_stream_in_the_groups_that_it_names(self, groups: tuple[str, ...]) -> None:
-        """Those that the player names; without any, of a stream in none."""
+        """An end takes the stream out of the groups that it names, and out of none if it names none."""
         write = first_end(EndNamed(USER, "a", groups=groups), POLICY, NOW).write
         assert write == Release(USER, "a", RETAIN, groups=groups)
 
 
 class TestReplay:
-    """A live stream that starts again has its slots."""
+    """Starts of a stream that is live and has its slots."""
 
     def test_in_the_same_groups_it_is_settled(self) -> None:
-        """However full the groups are."""
+        """A repeat in the same groups is settled, however full the groups are."""
         seen = grouped(replace(uhd("new")), uhd("a"))
         assert decide(seen, start("new", "uhd")) == Settled(Outcome.REPLAYED)
 
@@ -99,7 +99,7 @@ class TestReplay:
     def test_in_other_groups_it_takes_a_slot_of_them(
         self, before: tuple[str, ...], groups: tuple[str, ...]
     ) -> None:
-        """And gives the earlier ones back. Else it stays what it is, but for its expiry."""
+        """In other groups it takes their slots and returns its earlier ones, and only its expiry changes."""
         own = replace(
             within(lease("new", left=50, age=40, device="tv"), *before), play="p", path_prefix="/a/"
         )
@@ -111,7 +111,7 @@ class TestReplay:
         assert (left.stream_count, left.groups) == (3, dict.fromkeys(groups, 1))
 
     def test_it_takes_the_play_and_the_path_that_are_given(self) -> None:
-        """As any start that comes back; an expiry that is later already is never moved back."""
+        """A repeated start takes the given play and path, and never moves a later expiry back."""
         seen = grouped(replace(lease("new", left=95), play="p", path_prefix="/a/"))
         request = replace(start("new", "uhd"), play="q", path_prefix="/b/")
         _, write = admitted(decide(seen, request), seen)
@@ -119,18 +119,18 @@ class TestReplay:
         assert write.newcomer == expected
 
     def test_refused_it_keeps_what_it_has(self) -> None:
-        """The group is full: nothing is written."""
+        """A repeat that a full group refuses writes nothing."""
         seen = grouped(lease("new"), uhd("a"))
         assert decide(seen, start("new", "uhd")) == Refuse(Bound(1, "uhd"))
 
     def test_it_needs_room_among_the_others_only(self) -> None:
-        """Its own slots count for it: at the limit it may change its groups, above a lowered one not."""
+        """A stream may change groups at the limit, because its own slots are given back, but not above it."""
         seen = grouped(within(lease("new"), "away", "uhd"), lease("a"), lease("b"))
         assert isinstance(decide(seen, start("new", "uhd")), Try)
         assert decide(seen, start("new", "uhd", limit=2)) == Refuse(Bound(2))
 
     def test_an_expired_stream_of_that_name_is_overwritten(self) -> None:
-        """Its slots are given back in whatever groups it was."""
+        """An expired stream's slots are given back, whichever groups it was in."""
         own = within(dead("new"), "away")
         seen = grouped(own)
         outcome, write = admitted(decide(seen, start("new", "uhd")), seen)
@@ -139,7 +139,7 @@ class TestReplay:
         assert after(seen, write).groups == {"uhd": 1}
 
     def test_both_there_the_replaced_one_leaves_its_groups(self) -> None:
-        """The renewal says in which it is."""
+        """The renewal names the groups of the replaced stream."""
         seen = grouped(uhd("new"), within(lease("old"), "away"))
         decision = decide(seen, start("new", "uhd", replaces="old"))
         assert isinstance(decision, Try)
@@ -148,54 +148,54 @@ class TestReplay:
 
 
 class TestRoom:
-    """A newcomer takes one slot in each of several counts, and gets in where each has room."""
+    """A newcomer, which takes one slot in each of several counts and needs room in each."""
 
     def test_the_plain_write_is_tried_again(self) -> None:
-        """Where the state moved meanwhile."""
+        """The plain write is retried if the state has changed since."""
         seen = grouped(lease("a"), within(lease("b"), "away"))
         request = start("new", "uhd")
         assert decide(seen, request) == first_start(request, POLICY, NOW)
 
     def test_a_replaced_stream_gives_back_what_it_has(self) -> None:
-        """Its slots in the newcomer's groups make room there; those in others only become free."""
+        """A replaced stream makes room in the newcomer's groups; its slots in other groups are freed."""
         seen = grouped(within(lease("old"), "away", "uhd"), lease("a"), lease("b"))
         outcome, write = admitted(decide(seen, start("new", "uhd", replaces="old")), seen)
         assert (outcome, write.freed.ended) == (Outcome.REPLACED, (Ended("old", ("away", "uhd")),))
         assert after(seen, write).groups == {"uhd": 1}
 
     def test_a_replaced_stream_of_another_group_makes_no_room(self) -> None:
-        """The full group is named, and the stream that would have been replaced stays."""
+        """A start that a full group refuses names that group, and the stream to be replaced stays."""
         seen = grouped(within(lease("old"), "away"), uhd("a"))
         assert decide(seen, start("new", "uhd", replaces="old")) == Refuse(Bound(1, "uhd"))
 
     def test_above_a_lowered_limit_replacing_is_refused(self) -> None:
-        """One given back of two too many makes no room."""
+        """Giving back one slot of two too many makes no room."""
         seen = grouped(uhd("old"), uhd("a"), uhd("b"))
         request = start("new", "uhd", uhd=2, limit=9, replaces="old")
         assert decide(seen, request) == Refuse(Bound(2, "uhd"))
 
     def test_a_blocked_group_admits_nobody(self) -> None:
-        """Not even where no stream is counted in it, nor by eviction."""
+        """A group with a limit of zero admits no stream, even when it is empty or eviction is configured."""
         for policy in (POLICY, EVICT):
             assert decide(Snapshot(), start("new", "uhd", uhd=0), policy) == Refuse(Bound(0, "uhd"))
 
     def test_the_total_is_named_before_a_group(self) -> None:
-        """Where both are full."""
+        """The total is named where both the total and a group are full."""
         seen = grouped(uhd("a"), lease("b"), lease("c"))
         assert decide(seen, start("new", "uhd")) == Refuse(Bound(3))
 
     def test_a_full_group_is_nothing_to_a_stream_outside(self) -> None:
-        """Nor to one without a name."""
+        """A full group does not keep out a stream of no group, or one without a name."""
         seen = grouped(uhd("a"))
         assert isinstance(decide(seen, start("new", "away")), Try)
         assert isinstance(decide(seen, StartAnonymous(USER, "1", 3)), Try)
 
 
 class TestReclaim:
-    """What is over is taken away where it counts towards a full limit, and left where it does not."""
+    """Expired streams, which are reclaimed where they count towards a full limit and stay elsewhere."""
 
     def test_of_a_full_group_its_own_streams_go(self) -> None:
-        """The others that are over, named or not, stay."""
+        """Only the expired streams of the full group are reclaimed; others, named or not, stay."""
         over = within(dead("a"), "away", "uhd")
         seen = grouped(over, dead("b"), within(dead("c"), "away"), anonymous=1, anonymous_left=-2)
         outcome, write = admitted(decide(seen, start("new", "uhd", limit=9)), seen)
@@ -203,7 +203,7 @@ class TestReclaim:
         assert after(seen, write).groups == {"away": 1, "uhd": 1}
 
     def test_of_a_full_total_all_go(self) -> None:
-        """As each takes a slot of it."""
+        """If the total is full, all expired streams are reclaimed, because each takes a slot of it."""
         over = (within(dead("a"), "uhd"), dead("b"))
         seen = grouped(*over, anonymous=1, anonymous_left=-2)
         _, write = admitted(decide(seen, start("new", "away")), seen)
@@ -211,19 +211,19 @@ class TestReclaim:
         assert after(seen, write).groups == {"away": 1}
 
     def test_too_few_that_are_over_make_no_room(self) -> None:
-        """One that is over of two, under a lowered limit."""
+        """One expired stream of two makes no room under a lowered limit."""
         seen = grouped(within(dead("a"), "uhd"), uhd("b"))
         assert decide(seen, start("new", "uhd")) == Refuse(Bound(1, "uhd"))
 
     def test_an_expired_stream_that_is_replaced_is_given_back_once(self) -> None:
-        """In the full group that it is in."""
+        """An expired stream of the full group that is also replaced is given back once."""
         over = within(dead("old"), "uhd")
         seen = grouped(over, within(dead("a"), "uhd"))
         _, write = admitted(decide(seen, start("new", "uhd", replaces="old")), seen)
         assert write.freed == Freed(expired=(within(dead("a"), "uhd"), over))
 
     def test_it_requires_the_counts_that_were_seen(self) -> None:
-        """Of the groups that the write changes; of the total, only that there is room."""
+        """The write requires the seen counts of the groups that it changes, but only room in the total."""
         over = within(dead("a"), "hdr", "uhd")
         seen = grouped(over, within(lease("b"), "hdr"))
         _, write = admitted(decide(seen, start("new", "uhd")), seen)
@@ -231,10 +231,10 @@ class TestReclaim:
 
 
 class TestShadow:
-    """The limits are not enforced, and the one that would have refused is named."""
+    """Shadow mode: limits are not enforced, and the limit that would have refused is named."""
 
     def test_a_full_group_is_recorded(self) -> None:
-        """And counted above its limit."""
+        """A full group is recorded, and the stream is counted above its limit."""
         seen = grouped(uhd("a"))
         decision = decide(seen, start("new", "uhd"), SHADOW)
         outcome, write = admitted(decision, seen)
@@ -243,55 +243,55 @@ class TestShadow:
         assert write.counts == (Bound(20), AsSeen(1, 2, "uhd"))
 
     def test_what_eviction_would_do_is_recorded_as_a_refusal(self) -> None:
-        """A roll-out's first step ends no stream."""
+        """A start that eviction would admit is recorded as a refusal, and no stream is ended."""
         both = replace(EVICT, enforcement=Enforcement.SHADOW)
         decision = decide(grouped(uhd("a")), start("new", "uhd"), both)
         assert isinstance(decision, Try)
         assert (decision.outcome, decision.full) == (Outcome.WOULD_REFUSE, Bound(1, "uhd"))
 
     def test_the_ceiling_is_enforced(self) -> None:
-        """It refuses by the total, which is full as well."""
+        """At the ceiling the start is refused by the total."""
         seen = grouped(*(uhd(f"{n}") for n in range(20)))
         assert decide(seen, start("new", "uhd"), SHADOW) == Refuse(Bound(3))
 
 
 class TestEvict:
-    """The fewest streams make room, of several such choices the oldest."""
+    """Eviction: the fewest streams make room; of several such choices, the oldest."""
 
     def test_a_stream_of_the_full_group_goes(self) -> None:
-        """Though others are older."""
+        """A stream of the full group is evicted although others are older."""
         seen = grouped(lease("a", age=9), uhd("b", age=2), within(lease("c", age=5), "away"))
         outcome, write = admitted(decide(seen, start("new", "uhd", limit=9), EVICT), seen)
         assert (outcome, write.freed) == (Outcome.EVICTED, Freed(ended=(Ended("b", ("uhd",)),)))
         assert write.counts == (AsSeen(3, 3), AsSeen(1, 1, "uhd"))
 
     def test_one_stream_makes_room_in_both(self) -> None:
-        """In the group and in the total."""
+        """One stream makes room in both the group and the total."""
         seen = grouped(lease("a", age=9), uhd("b"), lease("c"))
         _, write = admitted(decide(seen, start("new", "uhd"), EVICT), seen)
         assert write.freed.ended_names == ("b",)
 
     def test_what_is_over_goes_first(self) -> None:
-        """No live stream is ended for a slot that one of those gives back."""
+        """No live stream is evicted for a slot that an expired one gives back."""
         seen = grouped(within(dead("a"), "uhd"), uhd("b"))
         outcome, write = admitted(decide(seen, start("new", "uhd", uhd=2), EVICT), seen)
         assert (outcome, write.freed) == (Outcome.RECLAIMED, Freed(expired=(within(dead("a"), "uhd"),)))
 
     def test_with_what_is_over_as_few_go_as_it_takes(self) -> None:
-        """Under a lowered limit."""
+        """Under a lowered limit, expired streams are reclaimed and as few live ones as necessary evicted."""
         seen = grouped(within(dead("a"), "uhd"), uhd("b", age=5), uhd("c"))
         _, write = admitted(decide(seen, start("new", "uhd", uhd=2), EVICT), seen)
         assert (write.freed.names, write.freed.ended_names) == (("a", "b"), ("b",))
 
     def test_neither_its_own_nor_the_replaced_stream_is_evicted(self) -> None:
-        """They are given up already."""
+        """The newcomer's own stream and the replaced one are not evicted: they give their slots back."""
         seen = grouped(within(lease("new", age=9), "away"), uhd("old", age=8), uhd("b"))
         _, write = admitted(decide(seen, start("new", "uhd", replaces="old"), EVICT), seen)
         assert write.freed.names == ("new", "old", "b")
         assert after(seen, write).groups == {"uhd": 1}
 
     def test_the_limit_that_no_eviction_helps_is_named(self) -> None:
-        """And none is evicted in vain, though it would make room under the other limit."""
+        """The limit that eviction cannot satisfy is named, and no stream is evicted for the other limit."""
         seen = grouped(uhd("a"), lease("b"), lease("c"))
         assert decide(seen, start("new", "uhd", uhd=0), EVICT) == Refuse(Bound(0, "uhd"))
         full_of_others = grouped(uhd("a"), anonymous=3)
@@ -299,23 +299,23 @@ class TestEvict:
 
 
 class TestMiscounts:
-    """Code from before there were groups ends streams, and leaves the counts of their groups too high."""
+    """Code from before groups ends streams without lowering the counts of their groups."""
 
     def test_a_wrong_count_refuses_nobody(self) -> None:
-        """The streams are counted, and the count becomes right."""
+        """A wrong count refuses no start: the streams are recounted, and the count becomes right."""
         seen = grouped(uhd=1)
         outcome, write = admitted(decide(seen, start("new", "uhd")), seen)
         assert (outcome, write.freed) == (Outcome.ADMITTED, NOTHING)
         assert after(seen, write).groups == {"uhd": 1, RECOUNTS: 1}
 
     def test_a_wrong_count_evicts_nobody(self) -> None:
-        """There is room once it is counted anew."""
+        """No stream is evicted if the recount finds room."""
         seen = grouped(uhd("a"), uhd=2)
         outcome, write = admitted(decide(seen, start("new", "uhd", uhd=2), EVICT), seen)
         assert (outcome, write.freed) == (Outcome.ADMITTED, NOTHING)
 
     def test_a_wrong_count_is_made_anew_by_one_of_two(self) -> None:
-        """Two starts that saw the same wrong count do not both get the one slot that is free."""
+        """Of two starts that saw the same wrong count, one gets the free slot."""
         seen = grouped(uhd("a"), uhd=2)
         b, c = (decide(seen, start(name, "uhd", uhd=2)) for name in "bc")
         assert isinstance(b, Try)
@@ -326,7 +326,7 @@ class TestMiscounts:
         assert decide(left, start("c", "uhd", uhd=2)) == Refuse(Bound(2, "uhd"))
 
     def test_a_right_count_is_not_numbered(self) -> None:
-        """So the state of a user without old code stays as small as it was."""
+        """A right count gets no number, so a state that old code never wrote stays as small as before."""
         seen = grouped(uhd("a"), away=1)
         assert recount(seen, ["uhd"], NOTHING, ["uhd"]) == (AsSeen(1, 2, "uhd"),)
         assert recount(seen, ["uhd", "away"], Freed(ended=(Ended("a", ("uhd",)),))) == (
@@ -342,7 +342,7 @@ class TestEnd:
     """An end takes a stream out of each of its groups."""
 
     def test_the_second_write_says_which_they_are(self) -> None:
-        """Where the player named none, or others."""
+        """The second write of an end names the stream's groups if the player named none, or others."""
         seen = grouped(uhd("a"), uhd("b"))
         for groups in ((), ("away",)):
             decision = decide_end(Situation(seen, EndNamed(USER, "a", "load-1", groups), POLICY, NOW))
@@ -351,17 +351,17 @@ class TestEnd:
             assert after(seen, write).groups == {"uhd": 1}
 
     def test_of_a_stream_that_is_not_there_nothing_is_left_to_end(self) -> None:
-        """Nor of one that another page load started again."""
+        """A stream that does not exist, or that another page load started again, needs no second write."""
         seen = grouped(replace(uhd("a"), play="load-2"))
         for request in (EndNamed(USER, "b"), EndNamed(USER, "a", "load-1")):
             assert decide_end(Situation(seen, request, POLICY, NOW)) == Settled(Outcome.ALREADY_ENDED)
 
 
 class TestHouseholds:
-    """Stories of players, told by the use cases."""
+    """Stories of players, as the use cases answer them."""
 
     def test_the_second_screen_in_a_group_of_one_is_refused(self) -> None:
-        """The refusal names the group. Without it the same screen is admitted; an end lets a third in."""
+        """The refusal names the group; the stream is admitted outside it, and an end lets a third one in."""
         home = Household()
         home.limiter.start(start("tv", "uhd"))
         with pytest.raises(LimitReached) as refused:
@@ -375,7 +375,7 @@ class TestHouseholds:
         assert (answer.outcome, answer.lease.groups) == (Outcome.ADMITTED, ("uhd",))
 
     def test_ordinary_calls_are_one_write(self) -> None:
-        """A start, a next episode in the same groups, an end that names them, and a refusal; two else."""
+        """A start, a replacement in the same groups, an end that names them and a refusal take one write."""
         home = Household()
         calls: list[tuple[Callable[[], object], int]] = [
             (lambda: home.limiter.start(start("a", "uhd")), 1),
@@ -395,14 +395,14 @@ class TestHouseholds:
         assert home.store.read_now() == Snapshot()
 
     def test_a_stream_that_joins_another_group_takes_no_slot_of_anybody(self) -> None:
-        """It reclaims and evicts none by giving up its own."""
+        """A stream that joins another group gives up its own slots, and reclaims and evicts no others."""
         home = Household()
         home.limiter.start(start("tv"))
         answer = verified(home.limiter.start(start("tv", "uhd")))
         assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.REPLACED, 0, 0)
 
     def test_an_eviction_in_a_group_is_counted(self) -> None:
-        """Beside the stream that is replaced, and what is over."""
+        """An eviction in a group is counted beside a replaced stream and expired slots."""
         home = Household(EVICT)
         home.limiter.start(start("over", "uhd", uhd=3))
         home.clock.advance(92)
@@ -412,7 +412,7 @@ class TestHouseholds:
         assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.EVICTED, 1, 1)
 
     def test_shadow_says_which_limit_would_have_refused(self) -> None:
-        """Also where something that is over was given back in passing."""
+        """Shadow mode names the limit that would have refused, also where an expired slot was given back."""
         home = Household(SHADOW)
         home.limiter.start(start("over", "uhd"))
         home.clock.advance(92)
@@ -422,7 +422,7 @@ class TestHouseholds:
 
     @pytest.mark.parametrize("enforcement", Enforcement)
     def test_a_blocked_group_is_refused_while_the_store_is_away(self, enforcement: Enforcement) -> None:
-        """Whatever the store would say, where limits are enforced; others are admitted unverified."""
+        """With the store unavailable, an enforced group limit of zero refuses; others admit unverified."""
         policy = Policy(on_store_failure=OnStoreFailure.OPEN, enforcement=enforcement)
         limiter = StreamLimiter(FailingRepository(StoreUnavailable()), FakeClock(NOW), policy)
         answer = limiter.start(start("tv", "uhd"))
@@ -437,7 +437,7 @@ class TestHouseholds:
 
 
 class TestTokens:
-    """Groups beside playback tokens."""
+    """Groups together with playback tokens."""
 
     def test_a_second_write_counts_names_and_groups(self) -> None:
         """The name of a stream that leaves its group is counted once."""

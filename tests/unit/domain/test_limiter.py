@@ -11,15 +11,15 @@ from tests.unit.domain.states import NOW, USER
 
 @pytest.fixture
 def home() -> Household:
-    """A user of whom nothing is known yet."""
+    """Return a user without any state."""
     return Household()
 
 
 class TestOriginalContract:
-    """Start and end without names: only counted."""
+    """Starts and ends without names, which are only counted."""
 
     def test_four_starts_and_four_ends(self, home: Household) -> None:
-        """The fourth start of three and the fourth end are refused, and the counts say so."""
+        """The fourth start of three and the fourth end are refused, and the counts show it."""
         assert [live(home.start_anonymous(f"{n}")).count for n in range(3)] == [1, 2, 3]
         with pytest.raises(LimitReached) as reached:
             home.start_anonymous("3")
@@ -30,7 +30,7 @@ class TestOriginalContract:
         assert none.value.live == LiveStreams()
 
     def test_every_ordinary_call_is_one_write(self, home: Household) -> None:
-        """A start, heartbeat or end that is answered yes, and any end or heartbeat answered no."""
+        """An accepted start, heartbeat or end takes one write, as does a refused end or heartbeat."""
         home.start_anonymous("1")
         home.start("a")
         home.start("b", replaces="a")
@@ -45,7 +45,7 @@ class TestOriginalContract:
         assert len(home.store.writes) == 9
 
     def test_every_call_has_its_deadline_and_says_until_when_the_state_is_kept(self, home: Household) -> None:
-        """Whatever is asked is answered in time, and a user who only ends streams is not swept early."""
+        """Every call keeps its deadline, and the state of a user who only ends streams is kept as long."""
         home.start_anonymous("1")
         home.start("a")
         home.beat("a")
@@ -57,7 +57,7 @@ class TestOriginalContract:
         assert [write.retain_until for write in home.store.writes] == [kept] * 5
 
     def test_a_repeated_anonymous_call_counts_once(self, home: Household) -> None:
-        """Known by its idempotency key, start and end apart."""
+        """A repeated anonymous call is recognised by its idempotency key, for starts and ends apart."""
         assert home.start_anonymous("1").outcome is Outcome.ADMITTED
         assert home.start_anonymous("1").outcome is Outcome.REPLAYED
         home.start_anonymous("2")
@@ -69,21 +69,21 @@ class TestOriginalContract:
     def test_a_repeat_is_recognised_across_three_others(
         self, home: Household, others: int, outcome: Outcome
     ) -> None:
-        """With a fourth anonymous change between, it counts as new: the bound that is documented."""
+        """A repeat is recognised across three other anonymous changes, and counts as new after a fourth."""
         home.start_anonymous("1", limit=9)
         for n in range(others):
             home.start_anonymous(f"other-{n}", limit=9)
         assert home.start_anonymous("1", limit=9).outcome is outcome
 
     def test_an_anonymous_end_ends_no_named_stream(self, home: Household) -> None:
-        """The refusal tells which named ones there are."""
+        """An anonymous end ends no named stream, and its refusal lists the named streams."""
         home.start("a")
         with pytest.raises(NoActiveStream) as none:
             home.end_anonymous("1")
         assert names(none.value.live) == ["a"]
 
     def test_anonymous_slots_are_over_after_their_period(self, home: Household) -> None:
-        """A user who never sent an end is let in again, one period and grace after the last start."""
+        """A user who never sent an end is admitted again one period and grace after the last start."""
         for n in range(3):
             home.start_anonymous(f"{n}")
         home.clock.advance(43_201)
@@ -99,14 +99,14 @@ class TestLeases:
     """Streams with a name."""
 
     def test_an_answer_tells_the_lease(self, home: Household) -> None:
-        """The player learns until when it holds its slot, and by whose clock."""
+        """The answer has the lease's expiry and the time by the service's clock."""
         home.clock.advance(0.5)
         answer = home.limiter.start(StartNamed(USER, "a", 3, device="tv"))
         lease = Lease("a", NOW, NOW + 91, "tv")
         assert answer == Answer(Outcome.ADMITTED, LiveStreams((lease,)), lease, NOW + 0.5)
 
     def test_a_heartbeat_keeps_a_slot(self, home: Household) -> None:
-        """For as long as it keeps coming."""
+        """A heartbeat keeps the slot for as long as heartbeats arrive."""
         home.start("a", limit=1)
         for _ in range(9):
             home.clock.advance(85)
@@ -116,7 +116,7 @@ class TestLeases:
         assert home.beat("a").lease == Lease("a", NOW, NOW + 9 * 85 + 90)
 
     def test_an_overtaken_heartbeat_is_told_the_later_expiry(self, home: Household) -> None:
-        """A late packet moves nothing back, and its player is not told that its stream is gone."""
+        """A late heartbeat moves no expiry back, and its player gets the later expiry, not an error."""
         home.start("a")
         home.clock.advance(-5)  # a host whose clock is behind
         answer = home.beat("a")
@@ -124,7 +124,7 @@ class TestLeases:
         assert answer.lease == Lease("a", NOW, NOW + 90)
 
     def test_a_crashed_players_slot_is_taken_over(self, home: Household) -> None:
-        """After a lease and the grace and not before; the old player's heartbeat then learns of it."""
+        """A crashed player's slot is free after a lease and the grace, and its heartbeat is then gone."""
         home.start("a", limit=1)
         home.clock.advance(91.875)
         with pytest.raises(LimitReached) as reached:
@@ -138,7 +138,7 @@ class TestLeases:
         assert names(home.live()) == ["b"]
 
     def test_an_expired_lease_is_extended_while_its_slot_is_free(self, home: Household) -> None:
-        """A player that was away longer than its lease goes on, as long as nobody needed the slot."""
+        """A player that was away longer than its lease continues while its slot is free."""
         home.start("a", limit=1)
         home.clock.advance(500)
         assert home.live().count == 0
@@ -147,7 +147,7 @@ class TestLeases:
             home.start("b", limit=1)
 
     def test_an_end_can_be_repeated(self, home: Household) -> None:
-        """It is harmless, and says that there was nothing to end."""
+        """A repeated end is harmless, and is answered that the stream had already ended."""
         home.start("a")
         home.start("b")
         assert home.end("a").outcome is Outcome.ENDED
@@ -155,7 +155,7 @@ class TestLeases:
         assert (again.outcome, names(live(again)), again.lease) == (Outcome.ALREADY_ENDED, ["b"], None)
 
     def test_a_restarted_player_gets_a_whole_lease(self, home: Household) -> None:
-        """A repeated packet right after the start writes nothing more; a start a minute later renews."""
+        """A repeat right after the start writes nothing more; a start a minute later renews the lease."""
         home.start("a")
         assert home.start("a").lease == Lease("a", NOW, NOW + 90)
         home.clock.advance(60)
@@ -164,7 +164,7 @@ class TestLeases:
         assert live(answer).count == 1
 
     def test_a_chain_of_replacements_takes_one_slot(self, home: Household) -> None:
-        """Episode after episode, each call repeated, at a limit of one."""
+        """A chain of replacements, each call repeated, holds one slot at a limit of one."""
         home.start("e0", limit=1)
         for n in range(1, 6):
             for outcome in (Outcome.REPLACED, Outcome.REPLAYED):
@@ -172,7 +172,7 @@ class TestLeases:
                 assert (answer.outcome, names(live(answer))) == (outcome, [f"e{n}"])
 
     def test_the_evicted_player_learns_of_it(self) -> None:
-        """The newcomer is in, and the oldest stream's next heartbeat says gone."""
+        """The newcomer is admitted, and the oldest stream's next heartbeat is answered gone."""
         home = Household(Policy(on_limit=OnLimit.EVICT_OLDEST))
         for name in "abc":
             home.start(name)
@@ -183,7 +183,7 @@ class TestLeases:
         assert names(home.live()) == ["b", "c", "d"]
 
     def test_an_answer_counts_the_slots_that_were_over(self, home: Household) -> None:
-        """Named and anonymous ones alike, all of which one start gives back."""
+        """An answer counts the expired slots, named and anonymous, that one start gives back."""
         home.start("a")
         home.start("b")
         home.start_anonymous("1")
@@ -192,7 +192,7 @@ class TestLeases:
         assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.RECLAIMED, 3, 0)
 
     def test_an_answer_counts_the_evicted(self) -> None:
-        """As many as it took; not the stream that the newcomer replaces, and not the dead."""
+        """An answer counts the evicted streams, but not the replaced one and not the expired ones."""
         home = Household(Policy(on_limit=OnLimit.EVICT_OLDEST))
         home.start("dead", limit=5)
         home.clock.advance(100)
@@ -203,7 +203,7 @@ class TestLeases:
         assert names(live(answer)) == ["d", "e"]
 
     def test_counts_leave_out_what_has_expired(self, home: Household) -> None:
-        """In answers and in lists, though the slots are still stored."""
+        """Counts leave out expired streams in answers and in lists, although their slots are still stored."""
         home.start("a")
         home.start_anonymous("1")
         home.clock.advance(92)
@@ -213,7 +213,7 @@ class TestLeases:
         assert (listed.outcome, listed.live, listed.lease) == (Outcome.LISTED, answer.live, None)
 
     def test_shadow_admits_until_enforcement_begins(self) -> None:
-        """Those above the limit keep their slots; nobody comes in until they are gone."""
+        """Streams above the limit keep their slots, and none is admitted until there is room."""
         home = Household(Policy(enforcement=Enforcement.SHADOW))
         outcomes = [home.start(name).outcome for name in "abcd"]
         assert outcomes == [Outcome.ADMITTED] * 3 + [Outcome.WOULD_REFUSE]

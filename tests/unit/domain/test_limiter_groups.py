@@ -1,4 +1,4 @@
-"""Use cases for streams in groups: what callers are told, and how many writes it takes."""
+"""Use cases for streams in groups: the answers to callers, and the number of writes."""
 
 from dataclasses import replace
 
@@ -18,21 +18,21 @@ ONE_UHD = (Bound(1, "uhd"),)
 
 
 def uhd(name: str, limit: int = 3, replaces: str | None = None) -> StartNamed:
-    """A start in UHD, of which there is one place; the group `hdr` has no limit."""
+    """Return a start in UHD, which has one place; the group `hdr` has no limit."""
     return StartNamed(USER, name, limit, None, replaces, groups=("hdr", "uhd"), group_bounds=ONE_UHD)
 
 
 @pytest.fixture
 def home() -> Household:
-    """A household with three screens."""
+    """Return a household with three streams."""
     return Household()
 
 
 class TestStart:
-    """A newcomer takes a slot in each of its counts."""
+    """Newcomers, which take a slot in each of their counts."""
 
     def test_the_refusal_names_the_limit_that_is_full(self, home: Household) -> None:
-        """The group's where only the group is full, and the total where all streams are."""
+        """The refusal names the group if only the group is full, and the total if all slots are taken."""
         home.limiter.start(uhd("a"))
         with pytest.raises(LimitReached) as reached:
             home.limiter.start(uhd("b"))
@@ -46,7 +46,7 @@ class TestStart:
         assert reached.value.full == Bound(1)
 
     def test_shadow_tells_the_limit_that_would_have_refused(self) -> None:
-        """And an ordinary start tells none."""
+        """Shadow mode names the limit that would have refused, and an ordinary start names none."""
         home = Household(Policy(enforcement=Enforcement.SHADOW))
         assert verified(home.limiter.start(uhd("a"))).full is None
         assert verified(home.limiter.start(uhd("a"))).full is None, "a repeat"
@@ -54,20 +54,20 @@ class TestStart:
         assert (above.outcome, above.full) == (Outcome.WOULD_REFUSE, Bound(1, "uhd"))
 
     def test_the_lease_is_in_its_groups(self, home: Household) -> None:
-        """As answers and lists show it."""
+        """The lease has the start's groups in answers and in lists."""
         answer = home.limiter.start(uhd("a"))
         assert answer.lease is not None
         assert answer.lease.groups == ("hdr", "uhd")
         assert [stream.groups for stream in home.live().leases] == [("hdr", "uhd")]
 
     def test_the_replaced_stream_is_taken_to_be_in_the_same_groups(self) -> None:
-        """So that the swap is one write within a group, as it is for a stream in none."""
+        """A replaced stream is assumed to be in the same groups, so that a swap within them is one write."""
         write = first_start(uhd("b", replaces="a"), POLICY, NOW).write
         assert isinstance(write, Admit)
         assert write.freed.ended == (Ended("a", ("hdr", "uhd")),)
 
     def test_a_change_of_groups_keeps_the_stream(self, home: Household) -> None:
-        """It keeps its slot and the moment that it began, and is neither reclaimed nor evicted."""
+        """A stream that changes its groups keeps its slot and start, and is neither reclaimed nor evicted."""
         home.start("a")
         home.clock.advance(20)
         changed = verified(home.limiter.start(uhd("a")))
@@ -79,7 +79,7 @@ class TestStart:
         assert home.limiter.start(uhd("b")).outcome is Outcome.ADMITTED
 
     def test_an_evicted_stream_is_counted_and_a_replaced_one_is_not(self) -> None:
-        """Where a start replaces one stream, and another one has to make room in the group."""
+        """A start that replaces one stream and evicts another in the group counts one eviction."""
         home = Household(Policy(on_limit=OnLimit.EVICT_OLDEST))
         home.limiter.start(uhd("a"))
         home.start("b")
@@ -89,10 +89,10 @@ class TestStart:
 
 
 class TestEnd:
-    """An end gives back what the stream takes in each count."""
+    """Ends, which give back the stream's slot in each count."""
 
     def test_groups_that_are_named_are_given_back_in_one_write(self, home: Household) -> None:
-        """The place in UHD is free at once."""
+        """An end that names its groups frees the place in UHD with one write."""
         home.limiter.start(uhd("a"))
         writes = len(home.store.writes)
         ended = home.limiter.end(EndNamed(USER, "a", groups=("hdr", "uhd")))
@@ -101,7 +101,7 @@ class TestEnd:
 
     @pytest.mark.parametrize("groups", [(), ("uhd",), ("away", "hdr", "uhd")])
     def test_others_take_a_second_write(self, home: Household, groups: tuple[str, ...]) -> None:
-        """The rejection says which groups it is in."""
+        """An end that names other groups takes a second write, because the rejection shows the right ones."""
         home.limiter.start(uhd("a"))
         writes = len(home.store.writes)
         ended = home.limiter.end(EndNamed(USER, "a", groups=groups))
@@ -109,7 +109,7 @@ class TestEnd:
         assert home.limiter.start(uhd("b")).outcome is Outcome.ADMITTED
 
     def test_the_second_write_says_what_the_first_one_says(self) -> None:
-        """Of the same play and with the same bookkeeping, in the groups that the lease has."""
+        """The second write has the same play and bookkeeping, and the groups of the lease."""
         request = EndNamed(USER, "a", "load-1", ("sd",))
         policy = Policy(token_overlap=2)
         grouped = replace(lease("a"), groups=("hdr",), play="load-1")
@@ -118,7 +118,7 @@ class TestEnd:
         assert first_end(request, policy, NOW) == Try(replace(write, groups=("sd",)), Outcome.ENDED)
 
     def test_what_is_not_there_or_of_another_play_has_ended(self) -> None:
-        """Nothing is left to write."""
+        """A missing stream, or one of another play, needs no second write."""
         request = EndNamed(USER, "a", "load-1")
         ended = Settled(Outcome.ALREADY_ENDED)
         assert decide_end(Situation(state(lease("b")), request, POLICY, NOW)) == ended

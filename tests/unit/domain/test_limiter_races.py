@@ -18,7 +18,7 @@ OPEN = Policy(on_store_failure=OnStoreFailure.OPEN)
 
 
 class Race:
-    """A start of `new` under a limit of one, while a dead stream `old` is there and others meddle."""
+    """A start of `new` under a limit of one, beside an expired stream `old`, while others interfere."""
 
     def __init__(self) -> None:
         self.store = InMemoryStreamRepository()
@@ -28,15 +28,15 @@ class Race:
         self.clock.advance(1000)
 
     def write(self, write: Write) -> bool:
-        """Another request's write."""
+        """Make another request's write."""
         return isinstance(self.store.apply(write, Deadline.after(1, self.clock)), Landed)
 
     def move_old(self, round_: int) -> bool:
-        """A late heartbeat, sent long ago: the dead lease stays dead, and is not the one that was seen."""
+        """Apply a heartbeat sent long ago: the lease stays expired, but differs from the one seen before."""
         return self.write(Extend(USER, "old", NOW + 91 + round_, None))
 
     def start(self, other: Callable[[int], object], policy: Policy = OPEN) -> tuple[Reply, int]:
-        """Start `new` in this race: the answer, and the number of writes that it took."""
+        """Start `new` in this race, and return the answer and the number of writes."""
         racing = RacingRepository(self.store, other)
         answer = StreamLimiter(racing, self.clock, policy).start(StartNamed(USER, "new", 1))
         return answer, racing.rounds
@@ -44,31 +44,31 @@ class Race:
 
 @pytest.fixture
 def race() -> Race:
-    """A race for one slot."""
+    """Return a race for one slot."""
     return Race()
 
 
 class TestRaces:
-    """Writes that others overtake."""
+    """Writes that other requests overtake."""
 
     def test_without_a_race_two_writes_are_enough(self, race: Race) -> None:
-        """The refused first one brings all that the second needs."""
+        """Without a race two writes are enough: the rejection of the first has all that the second needs."""
         answer, rounds = race.start(lambda _: None)
         assert (answer.outcome, rounds) == (Outcome.RECLAIMED, 2)
 
     def test_a_lost_race_is_decided_anew(self, race: Race) -> None:
-        """From the state that the rejected write met."""
+        """After a lost race the start is decided again from the state that the rejected write met."""
         answer, rounds = race.start(lambda n: race.move_old(n) if n <= 2 else None)
         assert (answer.outcome, rounds) == (Outcome.RECLAIMED, 4)
         assert names(live(answer)) == ["new"]
 
     def test_a_slot_that_became_free_meanwhile_is_taken(self, race: Race) -> None:
-        """The plain write again: there is nothing left to reclaim."""
+        """If the expired slot was freed meanwhile, the plain write takes it."""
         answer, rounds = race.start(lambda n: race.write(Release(USER, "old", None)) if n == 1 else None)
         assert (answer.outcome, rounds) == (Outcome.ADMITTED, 3)
 
     def test_nobody_is_evicted_once_a_slot_came_free(self) -> None:
-        """The end of one stream saves the oldest: the plain write takes the slot."""
+        """If another stream ends meanwhile, the plain write takes its slot and the oldest stream stays."""
         home = Household(Policy(on_limit=OnLimit.EVICT_OLDEST))
         for name in "abc":
             home.start(name)
@@ -78,14 +78,14 @@ class TestRaces:
         assert (answer.outcome, names(live(answer))) == (Outcome.ADMITTED, ["a", "b", "new"])
 
     def test_a_slot_that_was_revived_meanwhile_is_not_taken(self, race: Race) -> None:
-        """Its player's heartbeat came first."""
+        """A slot is not taken over if its player's heartbeat came first."""
         beat = Extend(USER, "old", NOW + 1090, None)
         with pytest.raises(LimitReached) as reached:
             race.start(lambda n: race.write(beat) if n == 1 else None)
         assert names(reached.value.live) == ["old"]
 
     def test_ones_own_earlier_try_is_recognised(self, race: Race) -> None:
-        """The repeat that overtook this call has taken the slot for both."""
+        """A repeat that overtook this call has taken the slot for both."""
 
         def repeat(round_: int) -> None:
             if round_ == 1:
@@ -96,7 +96,7 @@ class TestRaces:
 
     @pytest.mark.parametrize("policy", [Policy(), OPEN])
     def test_who_loses_every_race_is_told_so(self, race: Race, policy: Policy) -> None:
-        """After so many rounds it is contention, in open mode too: the store was never away."""
+        """A start that loses every round is contended, in open mode too, because the store was available."""
         rounds = 0
 
         def meddle(round_: int) -> None:
@@ -109,7 +109,7 @@ class TestRaces:
         assert rounds == MAX_ROUNDS
 
     def test_no_round_begins_after_the_deadline(self, race: Race) -> None:
-        """A request that took its time is given up, however few rounds it had."""
+        """A request begins no round after its deadline, however few rounds it had."""
         rounds = 0
 
         def meddle(round_: int) -> None:
@@ -123,7 +123,7 @@ class TestRaces:
         assert rounds == 2
 
     def test_a_refusal_that_comes_late_is_still_a_refusal(self, race: Race) -> None:
-        """The state was seen: there is nothing left to wait for."""
+        """A refusal is returned even after the deadline, because no further round is needed."""
 
         def revive_slowly(_: int) -> None:
             race.clock.advance(DEADLINE_SECONDS)
@@ -133,7 +133,7 @@ class TestRaces:
             race.start(revive_slowly)
 
     def test_one_deadline_is_handed_down_to_every_round(self, race: Race) -> None:
-        """Later rounds get what the earlier ones left."""
+        """Each round gets the time that the earlier ones left."""
         left: list[float] = []
         store = race.store
 

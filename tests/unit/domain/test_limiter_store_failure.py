@@ -29,34 +29,34 @@ OPEN = Policy(on_store_failure=OnStoreFailure.OPEN)
 
 
 class Away:
-    """The service while its store fails every call."""
+    """Return the service over a store that fails every call."""
 
     def __init__(self, error: Exception, policy: Policy = OPEN) -> None:
         self.limiter = StreamLimiter(FailingRepository(error), FakeClock(NOW + 0.5), policy)
 
 
 class TestStoreFailure:
-    """What players are told while the store is away."""
+    """Answers to players while the store is unavailable."""
 
     def test_open_admits_a_named_start_unverified(self) -> None:
-        """With the lease that it would have had, and without a count."""
+        """An unverified named start gets the lease that it would have had, and no count."""
         answer = Away(StoreUnavailable()).limiter.start(StartNamed(USER, "a", 3, device="tv"))
         lease = Lease("a", NOW, NOW + 91, "tv")
         assert answer == Unverified(lease, NOW + 0.5)
 
     def test_open_admits_an_anonymous_start_unverified(self) -> None:
-        """There is no lease to tell of."""
+        """An unverified anonymous start has no lease."""
         answer = Away(StoreUnavailable()).limiter.start(StartAnonymous(USER, "1", 3))
         assert answer == Unverified(None, NOW + 0.5)
 
     def test_open_answers_a_heartbeat_unverified(self) -> None:
-        """The player goes on, with a lease as long as ever."""
+        """An unverified heartbeat lets the player continue with a lease of the usual length."""
         answer = Away(StoreUnavailable()).limiter.heartbeat(Heartbeat(USER, "a"))
         assert answer == Unverified(Lease("a", NOW, NOW + 91), NOW + 0.5)
 
     @pytest.mark.parametrize("start", [StartNamed(USER, "a", 0), StartAnonymous(USER, "1", 0)])
     def test_open_keeps_the_blocked_out(self, start: StartNamed | StartAnonymous) -> None:
-        """A limit of zero needs no store to be known, except where it is only recorded."""
+        """A limit of zero refuses without the store, except in shadow mode."""
         with pytest.raises(LimitReached) as reached:
             Away(StoreUnavailable()).limiter.start(start)
         assert (reached.value.limit, reached.value.live) == (0, LiveStreams())
@@ -65,18 +65,18 @@ class TestStoreFailure:
 
     @pytest.mark.parametrize("request_", [EndNamed(USER, "a"), EndAnonymous(USER, "1")])
     def test_open_ends_nothing_unverified(self, request_: EndRequest) -> None:
-        """A slot that was not given back is not said to be."""
+        """An end is not answered with success if its slot was not given back."""
         with pytest.raises(StoreUnavailable):
             Away(StoreUnavailable()).limiter.end(request_)
 
     def test_open_lists_nothing_unverified(self) -> None:
-        """What is not known is not told."""
+        """A list fails instead of showing streams that are not known."""
         with pytest.raises(StoreUnavailable):
             Away(StoreUnavailable()).limiter.list_streams(ListStreams(USER, 3))
 
     @pytest.mark.parametrize("error", [StoreThrottled(), StoreContended(), StoreFault()])
     def test_open_is_for_a_store_that_is_away(self, error: StoreError) -> None:
-        """What a caller can bring about, or what we did wrong, admits nobody."""
+        """An error that a caller can cause, or that is a defect of ours, admits no stream."""
         limiter = Away(error).limiter
         with pytest.raises(type(error)):
             limiter.start(StartNamed(USER, "a", 3))
@@ -85,7 +85,7 @@ class TestStoreFailure:
 
     @pytest.mark.parametrize("policy", [Policy(), OPEN])
     def test_what_is_unknown_passes_through(self, policy: Policy) -> None:
-        """No error is swallowed that nobody thought of."""
+        """An unexpected error is not swallowed."""
         limiter = Away(ZeroDivisionError(), policy).limiter
         with pytest.raises(ZeroDivisionError):
             limiter.start(StartAnonymous(USER, "1", 3))
@@ -93,7 +93,7 @@ class TestStoreFailure:
             limiter.heartbeat(Heartbeat(USER, "a"))
 
     def test_closed_admits_nobody(self) -> None:
-        """Not a start, and not a heartbeat."""
+        """Closed mode admits no start and no heartbeat."""
         limiter = Away(StoreUnavailable(), Policy()).limiter
         with pytest.raises(StoreUnavailable):
             limiter.start(StartNamed(USER, "a", 3))

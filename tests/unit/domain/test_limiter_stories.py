@@ -28,21 +28,21 @@ POLICY = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymou
 
 @dataclass(frozen=True, slots=True)
 class SkewedClock:
-    """A host's `Clock` that is off by so many seconds."""
+    """A host's `Clock` that is off by a number of seconds."""
 
     true: FakeClock
     skew: float
 
     def now(self) -> float:
-        """Epoch seconds, as this host believes."""
+        """Return epoch seconds as this host has them."""
         return self.true.now() + self.skew
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds that never go back."""
         return self.true.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Go on at once."""
+        """Continue at once."""
 
 
 streams = st.sampled_from("abcdef")
@@ -53,7 +53,7 @@ class Players(RuleBasedStateMachine):
     """One user's players over hosts whose clocks disagree by less than the grace, each call sent twice.
 
     Attributes:
-        promised: until when, by the true clock, each player was told that it holds its slot.
+        promised: until when, by the true clock, each player was promised its slot.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Players(RuleBasedStateMachine):
 
     @rule(name=streams, skew=skews)
     def beat(self, name: str, skew: float) -> None:
-        """Send a heartbeat, of a stream that may be there or not."""
+        """Send a heartbeat of a stream that may or may not exist."""
         there = name in self.state().leases
         try:
             answer = self.host(skew).heartbeat(Heartbeat(USER, name))
@@ -131,7 +131,7 @@ class Players(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: self.limit > 0)
     def crash(self) -> None:
-        """Every player crashes: after a lease and the grace only anonymous streams hold slots.
+        """Let every player crash: after a lease and the grace only anonymous streams hold slots.
 
         Two seconds more cover the rounding and a host whose clock was ahead.
         """
@@ -147,39 +147,39 @@ class Players(RuleBasedStateMachine):
 
     @invariant()
     def the_count_equals_its_parts(self) -> None:
-        """Whatever happened, in whatever order."""
+        """The count equals its parts after any sequence of calls."""
         state = self.state()
         assert state.stream_count == parts(state) <= CEILING
         assert state.anonymous.count >= 0
 
     @invariant()
     def never_one_too_many(self) -> None:
-        """With the limit of three enforced all along, no more than three slots are taken."""
+        """With the limit of three enforced throughout, at most three slots are taken."""
         if self.always_three:
             assert self.state().stream_count <= 3
 
     @invariant()
     def promises_are_kept(self) -> None:
-        """Whoever was told an expiry holds its slot until then."""
+        """A player keeps its slot until the expiry that it was given."""
         for name, until in self.promised.items():
             if until > self.clock.now():
                 assert self.state().leases[name].expires_at >= until
 
     def host(self, skew: float) -> StreamLimiter:
-        """The service on a host whose clock is off by so much."""
+        """Return the service on a host whose clock is off by this much."""
         return StreamLimiter(self.store, SkewedClock(self.clock, skew), self.policy)
 
     def state(self) -> Snapshot:
-        """The stored state."""
+        """Return the stored state."""
         return self.store.read(USER, Deadline.after(1, self.clock))
 
     def promise(self, lease: Lease | None) -> None:
-        """Note what a player was told."""
+        """Record the expiry that a player was given."""
         assert lease is not None
         self.promised[lease.stream_id] = lease.expires_at
 
     def twice(self, call: Callable[[], Reply]) -> Reply:
-        """Make a call and repeat it: the repeat changes no slot. Returns the first answer."""
+        """Make a call and repeat it, check that the repeat changes no slot, and return the first answer."""
         answer = call()
         state = self.state()
         repeated = call()
@@ -217,14 +217,14 @@ class Players(RuleBasedStateMachine):
 
 @pytest.mark.hypothesis  # which Hypothesis gives to functions alone
 def test_the_promises_hold_along_any_story() -> None:
-    """Never one too many, never a leaked slot, nothing counted twice, whoever was promised a slot has it."""
+    """Along any story no slot is granted above the limit, leaked or counted twice, and promises are kept."""
     run_state_machine_as_test(
         Players, settings=settings(max_examples=examples(1.2), stateful_step_count=40, deadline=None)
     )
 
 
 def test_a_promise_is_kept_by_the_host_whose_clock_is_ahead() -> None:
-    """What the grace is for: a slot promised by a slow host is not taken early by a fast one."""
+    """With the grace, a host with a fast clock does not take a slot early that a slow host promised."""
     players = Players()
     players.limit = 1
     players.start(name="a", replaced=None, skew=-0.875)

@@ -57,7 +57,7 @@ def test_what_is_valid_comes_back_unchanged(check: Check, text: str) -> None:
     ],
 )
 def test_what_is_not_valid_names_its_field(check: Check, text: str, field: str, reason: str) -> None:
-    """The error says which field it is, and what must hold."""
+    """The error names the field and the rule."""
     with pytest.raises(InvalidInput) as caught:
         check(text)
     assert (caught.value.field, caught.value.reason) == (field, reason)
@@ -66,14 +66,14 @@ def test_what_is_not_valid_names_its_field(check: Check, text: str, field: str, 
 
 @pytest.mark.parametrize("text", ["", "x" * 65, "a b", "a/b", "a#b", "ü", "٣", "a\n", "\na"])
 def test_a_stream_id_is_of_a_plain_alphabet(text: str) -> None:
-    """Only 1 to 64 ASCII characters that need no escaping anywhere, and no line end behind them."""
+    """A stream id has 1 to 64 ASCII characters that need no escaping anywhere, and no trailing line end."""
     with pytest.raises(InvalidInput, match=r"^streamId must be 1 to 64 characters of A-Z a-z 0-9 \. _ : -$"):
         check_stream_id(text)
 
 
 @pytest.mark.parametrize("text", ["", "x" * 256, "a b", "a\x7f", "é", "a\n"])
 def test_an_idempotency_key_is_printable_ascii(text: str) -> None:
-    """Only 1 to 255 printable ASCII characters without spaces."""
+    """An idempotency key has 1 to 255 printable ASCII characters without spaces."""
     with pytest.raises(InvalidInput, match=r"^Idempotency-Key must be 1 to 255 printable ASCII"):
         check_idempotency_key(text)
 
@@ -92,7 +92,7 @@ def test_no_text_is_anything_but_valid_or_invalid(check: Check, text: str) -> No
 
 @pytest.mark.parametrize("text", ["", "a b", "é", "x" * 65, "a/b"])
 def test_a_play_is_checked_like_a_stream_id(text: str) -> None:
-    """The same alphabet, under its own name."""
+    """A play has the alphabet of a stream id, and errors name it as a play."""
     with pytest.raises(
         InvalidInput, match=r"^play must be 1 to 64 characters of A-Z a-z 0-9 \. _ : -$"
     ) as caught:
@@ -103,7 +103,7 @@ def test_a_play_is_checked_like_a_stream_id(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["/film/", "/a/b.c_d~e-f/", "/" + "x" * 254 + "/", "/.hidden/", "/a.../"])
 def test_a_path_prefix_is_a_path_between_slashes(text: str) -> None:
-    """Of characters that no URL has to encode."""
+    """A path prefix has only characters that no URL has to encode."""
     assert check_path_prefix(text) == text
 
 
@@ -126,7 +126,7 @@ def test_a_path_prefix_is_a_path_between_slashes(text: str) -> None:
     ],
 )
 def test_a_path_that_can_be_read_in_two_ways_is_refused(text: str) -> None:
-    """Else the edge and the origin might mean different paths."""
+    """An ambiguous path is refused, because the edge and the origin might read it as different paths."""
     with pytest.raises(InvalidInput) as caught:
         check_path_prefix(text)
     assert caught.value.field == "pathPrefix"
@@ -146,7 +146,7 @@ def test_a_path_that_can_be_read_in_two_ways_is_refused(text: str) -> None:
     ],
 )
 def test_groups_are_put_in_order(given: list[str], kept: tuple[str, ...]) -> None:
-    """So that the same groups are always the same text, in the item and in a condition."""
+    """Groups are sorted, so that the same groups are always the same text in the item and in a condition."""
     assert check_groups(given) == kept
 
 
@@ -162,7 +162,7 @@ def test_groups_are_put_in_order(given: list[str], kept: tuple[str, ...]) -> Non
     ],
 )
 def test_groups_that_are_not_valid_name_their_field(given: list[str], reason: str) -> None:
-    """The error says what must hold of them."""
+    """The error names the field of the groups and the rule."""
     with pytest.raises(InvalidInput) as caught:
         check_groups(given)
     assert (caught.value.field, caught.value.reason) == ("groups", reason)

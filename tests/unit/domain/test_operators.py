@@ -17,7 +17,7 @@ POLICY = Policy(grace_seconds=0)
 
 
 class Stored(RecordingRepository):
-    """A store with one user, in this state, that remembers how long a reader would wait."""
+    """A store with one user in this state, which records how long a reader would wait."""
 
     def __init__(self, state: Snapshot) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Stored(RecordingRepository):
 
 
 def shown(state: Snapshot) -> OperatorAnswer:
-    """Return what an operator sees of a user in this state."""
+    """Return an operator's view of a user in this state."""
     store = Stored(state)
     answer = show_streams(StreamLimiter(store, FakeClock(NOW), POLICY), ShowStreams(USER))
     assert store.waits == [DEADLINE_SECONDS]
@@ -56,7 +56,7 @@ def test_an_operator_sees_the_live_streams_and_the_tokens_that_outlive_theirs() 
 
 
 def test_an_operator_sees_when_anonymous_streams_are_presumed_over() -> None:
-    """The time is there while one of them is live, and only then."""
+    """The expiry of anonymous streams is shown while one of them is live, and only then."""
     until = NOW + 900
     slots = AnonymousSlots(1, until)
 
@@ -66,7 +66,7 @@ def test_an_operator_sees_when_anonymous_streams_are_presumed_over() -> None:
 
 
 def test_ending_one_stream_names_it_and_leaves_the_others() -> None:
-    """Ending it again ends nothing."""
+    """Ending one stream leaves the others, and a repeat ends none."""
     house = Household()
     house.start("a")
     house.start("b")
@@ -80,7 +80,7 @@ def test_ending_one_stream_names_it_and_leaves_the_others() -> None:
 
 
 def test_ending_all_streams_names_them_and_counts_the_anonymous_ones() -> None:
-    """Ending them again ends nothing."""
+    """Ending all streams returns the names and the anonymous count, and a repeat ends none."""
     house = Household()
     house.start("b")
     house.start("a")

@@ -31,13 +31,13 @@ class TestTime:
         [(NOW, NOW + 90), (NOW + 0.001, NOW + 91), (NOW + 0.999, NOW + 91), (NOW + 1, NOW + 91)],
     )
     def test_an_expiry_is_rounded_up(self, now: float, expires_at: int) -> None:
-        """Nobody has less time than was promised."""
+        """An expiry is rounded up, so that no player has less time than was promised."""
         assert POLICY.lease_until(now) == expires_at
         assert replace(POLICY, anonymous_seconds=90).anonymous_until(now) == expires_at
 
     @pytest.mark.parametrize(("now", "live"), [(NOW + 91.999, True), (NOW + 92, False)])
     def test_live_means_until_expiry_and_grace(self, now: float, live: bool) -> None:  # noqa: FBT001 - an answer
-        """A slot is live to the last instant before its expiry and two seconds, named or not."""
+        """A slot is live to the last instant before its expiry plus two seconds, named or not."""
         seen = state(NEW, anonymous=1, anonymous_left=90)
         assert POLICY.is_live(NEW, now) is live
         assert POLICY.live(seen, now) == (LiveStreams((NEW,), 1) if live else LiveStreams())
@@ -45,13 +45,13 @@ class TestTime:
         assert POLICY.expired(seen, now) == over
 
     def test_without_a_grace_a_slot_is_over_at_its_expiry(self) -> None:
-        """A grace of zero is none."""
+        """With a grace of zero, a slot expires at its expiry."""
         strict = replace(POLICY, grace_seconds=0)
         assert strict.is_live(NEW, NOW + 89.999)
         assert not strict.is_live(NEW, NOW + 90)
 
     def test_anonymous_slots_without_an_expiry_are_over(self) -> None:
-        """Slots taken while none expired are presumed over, once a period is configured."""
+        """Slots taken while none expired are presumed expired once a period is configured."""
         seen = state(anonymous=2, anonymous_left=None)
         assert POLICY.live(seen, NOW).count == 0
         assert POLICY.expired(seen, NOW).anonymous == AnonymousSlots(2, None)
@@ -65,7 +65,7 @@ class TestTime:
         assert never.expired(seen, NOW).anonymous == NO_SLOTS
 
     def test_live_streams_are_told_oldest_first(self) -> None:
-        """By their start, and by name where that is the same."""
+        """Live streams are sorted by their start, and by name where that is the same."""
         seen = state(lease("c"), lease("b", age=5), lease("a"), dead("d"))
         assert [lease.stream_id for lease in POLICY.live(seen, NOW).leases] == ["b", "a", "c"]
 
@@ -76,47 +76,47 @@ class TestTime:
     def test_a_state_is_kept_a_day_longer_than_anything_in_it(
         self, lease_seconds: int, anonymous_seconds: int, retained: int | None
     ) -> None:
-        """Nothing that may still be live is swept; with anonymous slots that never expire, nothing at all."""
+        """A state with a slot that may be live is not deleted, nor one with permanent anonymous slots."""
         policy = Policy(lease_seconds=lease_seconds, anonymous_seconds=anonymous_seconds)
         until = None if retained is None else NOW + 1 + retained + 86_400
         assert policy.retain_until(NOW + 0.5) == until
 
 
 class TestFirstWrite:
-    """What is asked for before anything is known."""
+    """The first write of a request, made before any state is known."""
 
     def test_a_named_start_asks_for_a_lease(self) -> None:
-        """It begins at the second that it is in, and carries the device's label."""
+        """A lease begins at the second that it is in, and carries the device's label."""
         request = StartNamed(USER, "new", 3, device="tv")
         admit = Admit(USER, Lease("new", NOW, NOW + 91, "tv"), (Bound(3),), RETAIN + 1)
         assert first_start(request, POLICY, NOW + 0.5) == Try(admit, Outcome.ADMITTED)
 
     def test_a_replacing_start_ends_the_old_stream(self) -> None:
-        """Both happen in one write."""
+        """A replacing start admits the new stream and ends the old one in one write."""
         assert first_start(named(replaces="old"), POLICY, NOW) == admit_new(
             Outcome.REPLACED, Freed(ended=(Ended("old"),))
         )
 
     def test_an_anonymous_start_revives_nothing(self) -> None:
-        """It moves the expiry of all anonymous slots, so none of them may be over."""
+        """An anonymous start requires that no anonymous slot has expired, because it extends all of them."""
         newcomer = AnonymousStream("start:1", NOW + 43_200, presumed_over=NOW - 2)
         assert first_start(anonymous(), POLICY, NOW) == Try(
             Admit(USER, newcomer, (Bound(3),), RETAIN), Outcome.ADMITTED
         )
 
     def test_an_anonymous_start_without_a_period_asks_for_no_expiry(self) -> None:
-        """Slots that never expire record none, and are kept for ever."""
+        """Slots that never expire record no expiry, and are kept forever."""
         never = replace(POLICY, anonymous_seconds=0)
         newcomer = AnonymousStream("start:1", None, presumed_over=None)
         assert first_start(anonymous(), never, NOW).write == Admit(USER, newcomer, (Bound(3),), None)
 
     def test_a_heartbeat_asks_for_a_whole_lease(self) -> None:
-        """Counted from now, rounded up."""
+        """A heartbeat asks for a whole lease from now, rounded up."""
         write = first_heartbeat(Heartbeat(USER, "new"), POLICY, NOW + 0.5).write
         assert write == Extend(USER, "new", NOW + 91, RETAIN + 1)
 
 
 def test_a_lease_keeps_what_the_start_says() -> None:
-    """Label, page load, path and groups."""
+    """A lease keeps the start's label, page load, path and groups."""
     start = StartNamed("1", "tv", 3, "TV", None, "load-1", "/film/", ("uhd",))
     assert Policy().lease_of(start, NOW) == Lease("tv", NOW, NOW + 90, "TV", "load-1", "/film/", ("uhd",))

@@ -14,7 +14,7 @@ from tests.unit.domain.states import GROUPS, NOW, Case, by_name, cases, circling
 
 
 def written(case: Case) -> tuple[Try, Snapshot]:
-    """The write that was decided upon and the state that it leaves; leaves cases without one aside."""
+    """Return the decided write and the state that it leaves, and discard cases without a write."""
     decision = case.decide()
     assume(isinstance(decision, Try))
     assert isinstance(decision, Try)
@@ -24,7 +24,7 @@ def written(case: Case) -> tuple[Try, Snapshot]:
 @thoroughly
 @given(cases())
 def test_a_decided_write_lands_on_the_state_that_was_seen(case: Case) -> None:
-    """When nobody races, two writes are enough for any start."""
+    """Without a race, two writes are enough for any start."""
     decision, _ = written(case)
     assert permits(case.state, decision.write)
 
@@ -32,7 +32,7 @@ def test_a_decided_write_lands_on_the_state_that_was_seen(case: Case) -> None:
 @thoroughly
 @given(cases())
 def test_the_limit_holds_where_it_is_enforced(case: Case) -> None:
-    """A newcomer comes in only where it leaves no more live streams than the limit, itself included."""
+    """A newcomer is admitted only if it leaves no more live streams than the limit, itself included."""
     case = replace(case, policy=replace(case.policy, enforcement=Enforcement.ENFORCE))
     decision, left = written(case)
     live = case.policy.live(left, case.now)
@@ -47,7 +47,7 @@ def test_the_limit_holds_where_it_is_enforced(case: Case) -> None:
 @thoroughly
 @given(cases())
 def test_nobody_ever_has_more_slots_than_the_ceiling(case: Case) -> None:
-    """In no mode, under no limit."""
+    """The ceiling holds in every mode and under every limit."""
     _, left = written(case)
     assert left.stream_count <= CEILING
 
@@ -55,7 +55,7 @@ def test_nobody_ever_has_more_slots_than_the_ceiling(case: Case) -> None:
 @thoroughly
 @given(cases())
 def test_the_count_stays_equal_to_its_parts(case: Case) -> None:
-    """The invariant that every condition relies upon is kept by every write."""
+    """Every write keeps the invariant that every condition relies upon."""
     assert parts(case.state) == case.state.stream_count
     _, left = written(case)
     assert parts(left) == left.stream_count
@@ -65,7 +65,7 @@ def test_the_count_stays_equal_to_its_parts(case: Case) -> None:
 @thoroughly
 @given(cases())
 def test_the_count_of_a_group_equals_its_streams(case: Case) -> None:
-    """It stays as right as it was, and a write that counts anew leaves it right."""
+    """A group's count stays as right as it was, and a write that recounts makes it right."""
     decision, left = written(case)
     anew = decision.write.counts if isinstance(decision.write, Admit) else ()
     for group in GROUPS:
@@ -96,9 +96,10 @@ def test_every_write_of_a_named_start_counts_all_names(case: Case) -> None:
 @thoroughly
 @given(cases(tokens=True))
 def test_the_token_bound_holds_where_it_is_enforced(case: Case) -> None:
-    """A newcomer comes in only where it leaves no more names with a token than the limit and the overlap.
+    """A newcomer is admitted only if it leaves no more names with a token than the limit and the overlap.
 
-    Or than were counted under a higher limit, its own among them. What old code did not count comes on top.
+    Names that were counted under a higher limit, its own among them, and those that old code did not count
+    come on top.
     """
     case = replace(case, policy=replace(case.policy, enforcement=Enforcement.ENFORCE))
     decision, left = written(case)
@@ -118,7 +119,7 @@ def test_the_token_bound_holds_where_it_is_enforced(case: Case) -> None:
 @thoroughly
 @given(circling())
 def test_a_postponed_start_is_admitted_when_it_is_told_to_come(case: Case) -> None:
-    """Not a second earlier, if nothing else happens meanwhile: the leases that are live now stay so."""
+    """A start is admitted at the time it was given and not a second earlier, if the live leases stay live."""
     decision = case.decide()
     assert isinstance(decision, Postpone)
     live = case.policy.live(case.state, case.now).leases
@@ -135,7 +136,7 @@ def test_a_postponed_start_is_admitted_when_it_is_told_to_come(case: Case) -> No
 @thoroughly
 @given(cases(tokens=True))
 def test_shadow_keeps_a_bound_of_its_own(case: Case) -> None:
-    """Beyond the ceiling and the overlap the oldest spent tokens are forgotten, and nobody is put off."""
+    """Shadow mode forgets the oldest spent tokens beyond the ceiling and the overlap; no start waits."""
     case = replace(case, policy=replace(case.policy, enforcement=Enforcement.SHADOW))
     assert not isinstance(case.decide(), Postpone)
     decision, left = written(case)
@@ -147,7 +148,7 @@ def test_shadow_keeps_a_bound_of_its_own(case: Case) -> None:
 @thoroughly
 @given(cases(), st.sampled_from([*OnLimit, None]))
 def test_no_live_stream_goes_but_the_replaced_and_the_oldest(case: Case, enforced: OnLimit | None) -> None:
-    """Only eviction ends others: the oldest ones, as few as it takes, and no anonymous one."""
+    """Only eviction ends other streams: the oldest ones, as few as necessary, and no anonymous one."""
     if enforced is not None:
         policy = replace(case.policy, enforcement=Enforcement.ENFORCE, on_limit=enforced)
         case = replace(case, policy=policy)
@@ -172,7 +173,7 @@ def test_no_live_stream_goes_but_the_replaced_and_the_oldest(case: Case, enforce
 @thoroughly
 @given(cases())
 def test_a_start_is_refused_exactly_when_there_is_no_room(case: Case) -> None:
-    """Whatever is dead, replaced or evictable makes room, and a repeat needs none."""
+    """A start is refused if expired, replaced and evictable streams make no room; a repeat needs none."""
     anonymous = case.policy.live(case.state, case.now).anonymous_count
     full = case.full()
     if case.policy.enforcement is Enforcement.SHADOW:
@@ -188,7 +189,7 @@ def test_a_start_is_refused_exactly_when_there_is_no_room(case: Case) -> None:
 @thoroughly
 @given(cases())
 def test_shadow_tells_what_enforcement_would_do(case: Case) -> None:
-    """What shadow mode records as a refusal is what enforcement refuses, and nothing else."""
+    """Shadow mode records a refusal exactly where enforcement refuses."""
     enforced = replace(case.policy, enforcement=Enforcement.ENFORCE, on_limit=OnLimit.REJECT)
     shadow = replace(enforced, enforcement=Enforcement.SHADOW)
     verdict, shown = (replace(case, policy=policy).decide() for policy in (enforced, shadow))
@@ -201,7 +202,7 @@ def test_shadow_tells_what_enforcement_would_do(case: Case) -> None:
 @thoroughly
 @given(cases(), st.randoms(use_true_random=False))
 def test_a_decision_depends_on_nothing_but_what_it_is_given(case: Case, random: Random) -> None:
-    """Asked again, or shown the leases in another order, it is the same."""
+    """The same question, or the same leases in another order, lead to the same decision."""
     leases = list(case.state.leases.values())
     random.shuffle(leases)
     shuffled = replace(case, state=replace(case.state, leases=by_name(tuple(leases))))
@@ -211,7 +212,7 @@ def test_a_decision_depends_on_nothing_but_what_it_is_given(case: Case, random: 
 @thoroughly
 @given(cases(), st.integers(0, 7))
 def test_a_repeat_takes_no_second_slot(case: Case, eighths: int) -> None:
-    """After its write a request that comes again has its slot: at most its lease is renewed."""
+    """After its write, a repeated request has its slot: at most its lease is renewed."""
     _, left = written(case)
     again = replace(case, state=left)
     assert again.decide() == Settled(Outcome.REPLAYED)

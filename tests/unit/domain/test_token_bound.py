@@ -1,4 +1,4 @@
-"""The token bound: starts, ends and starts again collect no more tokens than the limit and the overlap."""
+"""The token bound: starting and ending again never collects more tokens than the limit and the overlap."""
 
 from dataclasses import replace
 
@@ -52,7 +52,7 @@ class TestWhatIsOver:
 
     @pytest.mark.parametrize("replaces", ["a", None])
     def test_it_does_not_put_a_start_off(self, replaces: str | None) -> None:
-        """Though there is a slot beside it, or it is the stream that is replaced: its token is over."""
+        """A start beside a free slot or as a replacement is admitted: the expired lease's token is over."""
         limit = 1 if replaces else 2
         seen = counted(dead("a"), spent=dict.fromkeys("bcd"[: limit + 1], 9))
         write = admitted(decide_start(Attempt(seen, named(limit, replaces=replaces), TOKENS, NOW)))
@@ -62,10 +62,10 @@ class TestWhatIsOver:
 
 
 class TestHouseholds:
-    """Stories of honest players and of scripts, told by the use cases."""
+    """Stories of honest players and of scripts, as the use cases answer them."""
 
     def test_a_script_that_circles_is_put_off(self) -> None:
-        """With a limit of one and an overlap of two it gets three tokens, and waits for the fourth."""
+        """With a limit of one and an overlap of two, a script gets three tokens, and waits for the fourth."""
         home = Household(TOKENS)
         for name in "abc":
             home.start(name, limit=1)
@@ -78,7 +78,7 @@ class TestHouseholds:
         assert home.store.read_now().tokens == frozenset({"d"})
 
     def test_a_screen_that_keeps_its_name_is_never_put_off(self) -> None:
-        """However often it starts and ends: its name is counted once."""
+        """A stream that keeps its name is never postponed, because its name is counted once."""
         home = Household(TOKENS)
         for _ in range(20):
             assert home.start("tv", limit=1).outcome is Outcome.ADMITTED
@@ -86,7 +86,7 @@ class TestHouseholds:
         assert home.store.read_now().tokens == frozenset({"tv"})
 
     def test_a_refused_replacement_keeps_what_is_held(self) -> None:
-        """The held stream, its slot and its lease stay as they were."""
+        """A refused replacement leaves the held stream, its slot and its lease unchanged."""
         home = Household(TOKENS)
         home.start("a", limit=1)
         for old, new in ("ab", "bc"):
@@ -98,7 +98,7 @@ class TestHouseholds:
         assert home.beat("c").outcome is Outcome.EXTENDED
 
     def test_a_late_farewell_does_not_end_the_reloaded_page(self) -> None:
-        """Its end is answered as that of a stream that is over; its heartbeat as one that is gone."""
+        """After a reload, the old page's end finds an ended stream, and its heartbeat a gone one."""
         home = Household(TOKENS)
         limiter = home.limiter
         limiter.start(StartNamed(USER, "tv", 3, play="load-1"))
@@ -111,7 +111,7 @@ class TestHouseholds:
         assert limiter.end(EndNamed(USER, "tv")).outcome is Outcome.ENDED
 
     def test_a_stream_from_before_there_were_tokens_is_counted_by_its_heartbeat(self) -> None:
-        """With all others; the next ones are ordinary."""
+        """A first heartbeat counts an old stream together with all others; later ones are ordinary."""
         home = Household(Policy())
         for name in "ab":
             home.start(name)
@@ -135,7 +135,7 @@ class TestHouseholds:
         assert home.store.read_now().leases["tv"].path_prefix == "/series/"
 
     def test_an_anonymous_start_says_whom_it_evicted(self) -> None:
-        """And when."""
+        """An anonymous start returns the evicted streams and the time of the eviction."""
         home = Household(EVICT)
         for name in "abc":
             home.start(name)
@@ -143,7 +143,7 @@ class TestHouseholds:
         assert (answer.outcome, answer.evicted, answer.reclaimed, answer.at) == (Outcome.EVICTED, 1, 0, NOW)
 
     def test_without_tokens_no_name_is_counted(self) -> None:
-        """The state is what it always was."""
+        """Without tokens the state is as it was before tokens existed."""
         home = Household(Policy())
         home.start("a")
         home.beat("a")
@@ -157,14 +157,14 @@ class TestStart:
     """Decisions about a start whose write was rejected."""
 
     def test_spent_tokens_that_are_over_are_forgotten(self) -> None:
-        """At their expiry and the grace, not a second before; the names are counted anew."""
+        """Spent tokens are forgotten at expiry plus grace, not a second before, and names are recounted."""
         seen = counted(lease("a"), spent={"b": -2, "c": -1, "d": 5, "e": 9})
         write = admitted(decide_start(Attempt(seen, named(), TOKENS, NOW)))
         over = (SpentToken("b", NOW - 2),)
         assert write.names == Recounted(seen.tokens, frozenset({"a", "c", "d", "e", "new"}), over)
 
     def test_expired_leases_are_reclaimed_with_their_names(self) -> None:
-        """A lease that is over has no token any more."""
+        """An expired lease is reclaimed with its name, because its token has expired too."""
         seen = counted(dead("a"), lease("b"), lease("c"), spent={"d": 9})
         decision = decide_start(Attempt(seen, named(), TOKENS, NOW))
         write = admitted(decision)
@@ -172,7 +172,7 @@ class TestStart:
         assert write.names == Recounted(seen.tokens, frozenset({"b", "c", "d", "new"}), ())
 
     def test_a_stale_spent_token_beside_a_lease_goes_with_the_lease(self) -> None:
-        """Old code, which knows of no spent tokens, lets a name start beside its own."""
+        """A stale spent token that old code left beside a lease goes with the lease."""
         seen = counted(dead("a"), lease("b"), lease("c"), spent={"a": -5, "b": -5, "x": 9})
         write = admitted(decide_start(Attempt(seen, named(), TOKENS, NOW)))
         assert write.names == Recounted(
@@ -180,37 +180,37 @@ class TestStart:
         )
 
     def test_a_name_that_starts_again_keeps_the_later_expiry(self) -> None:
-        """By a host whose clock is behind, the last token ends later than the lease would."""
+        """If a host's clock is behind, the last token's later expiry is kept beside the lease's."""
         seen = counted(spent={"new": 91, "b": 9})
         write = admitted(decide_start(Attempt(seen, named(), TOKENS, NOW)))
         assert write.newcomer == Lease("new", NOW, NOW + 91)
         assert write.names == Recounted(seen.tokens, frozenset({"new", "b"}), ())
 
     def test_a_state_that_was_never_counted_is_counted_first(self) -> None:
-        """As after a key was configured for the first time."""
+        """A state that was never counted, as after the first key is configured, is counted first."""
         seen = state(lease("a"), lease("b"))
         write = admitted(decide_start(Attempt(seen, named(), TOKENS, NOW)))
         assert write.names == Recounted(None, frozenset({"a", "b", "new"}), ())
 
     def test_room_is_found_again_by_the_plain_write(self) -> None:
-        """The state moved meanwhile: nothing has to be counted anew."""
+        """If the state has changed and there is room, the plain write is retried without a recount."""
         write = admitted(decide_start(Attempt(counted(lease("a")), named(), TOKENS, NOW)))
         assert write.names == Counted(5)
 
     def test_the_wait_is_for_as_many_as_it_takes(self) -> None:
-        """The spent tokens that end first, with the grace; leases are not waited for."""
+        """A start waits for as many spent tokens as it takes, with the grace, and never for leases."""
         spent = {"s": 40, "t": 20, "u": 30, "v": 50}
         seen = counted(lease("a", left=10), spent=spent)
         assert decide_start(Attempt(seen, named(), TOKENS, NOW)) == Postpone(NOW + 22)
         assert decide_start(Attempt(seen, named(limit=2), TOKENS, NOW)) == Postpone(NOW + 32)
 
     def test_a_full_limit_is_refused_before_the_token_bound(self) -> None:
-        """Nobody is told to come again in a while for a slot that is not free then."""
+        """A full limit is refused before the token bound, since waiting for tokens would free no slot."""
         seen = counted(lease("a"), lease("b"), lease("c"), spent={"d": 9, "e": 9})
         assert decide_start(Attempt(seen, named(), TOKENS, NOW)) == Refuse(Bound(3))
 
     def test_eviction_has_its_own_bound(self) -> None:
-        """The evicted stream's token counts; with fewer slots than streams, all of those count."""
+        """The evicted stream's token counts; with fewer slots than streams, the tokens of all count."""
         three = (lease("a", age=3), lease("b", age=2), lease("c", age=1))
         one_spent = counted(*three, spent={"d": 9})
         decision = decide_start(Attempt(one_spent, named(), EVICT, NOW))
@@ -225,13 +225,13 @@ class TestStart:
         assert admitted(lowered).freed.ended_names == ("a", "b", "c")
 
     def test_an_anonymous_newcomer_adds_no_name(self) -> None:
-        """It has no token: it is not put off, and takes the names of what it reclaims out."""
+        """An anonymous newcomer has no token: it is not postponed, and removes the names that it reclaims."""
         seen = counted(dead("a"), lease("b"), spent=dict.fromkeys("stuv", 9))
         write = admitted(decide_start(Attempt(seen, StartAnonymous(USER, "1", 2), TOKENS, NOW)))
         assert write.names == Recounted(seen.tokens, frozenset("bstuv"), ())
 
     def test_shadow_forgets_the_oldest_beyond_its_own_bound(self) -> None:
-        """Twenty names and the overlap are counted; nobody is put off."""
+        """Shadow mode counts twenty names and the overlap, and postpones no start."""
         spent = {f"s{place}": place + 1 for place in range(23)}
         decision = decide_start(Attempt(counted(lease("a"), spent=spent), named(), SHADOW, NOW))
         assert isinstance(decision, Try)
@@ -242,7 +242,7 @@ class TestStart:
         assert names.names == {"a", "new", *(f"s{place}" for place in range(3, 23))}
 
     def test_a_repeat_is_settled_only_where_its_name_is_counted(self) -> None:
-        """Else the repeat renews the lease and counts all names."""
+        """A repeat whose name is not counted renews the lease and recounts all names."""
         assert decide_start(Attempt(counted(lease("new")), named(), TOKENS, NOW)) == Settled(Outcome.REPLAYED)
         uncounted = state(lease("new"), lease("b"))
         renewal = Extend(USER, "new", NOW + 90, RETAIN, names=Recounted(None, frozenset({"new", "b"}), ()))
@@ -250,7 +250,7 @@ class TestStart:
 
     @pytest.mark.parametrize(("play", "path_prefix"), [("load-2", None), (None, "/film/")])
     def test_a_start_of_another_play_writes_its_own(self, play: str | None, path_prefix: str | None) -> None:
-        """A reloaded page, or another path, is no repeat; what the start leaves out stays."""
+        """A reloaded page or another path is not a repeat; fields that the start leaves out are kept."""
         seen = state(replace(lease("new"), play="load-1", path_prefix="/series/"))
         start = replace(named(), play=play, path_prefix=path_prefix)
         renewal = Extend(USER, "new", NOW + 90, RETAIN, play=play, path_prefix=path_prefix)
@@ -265,13 +265,13 @@ class TestHeartbeat:
     beat = Heartbeat(USER, "a", play="load-1")
 
     def test_the_first_write_requires_a_counted_name(self) -> None:
-        """And is of its own play; without tokens nothing is counted."""
+        """The first write requires a counted name and its own play; without tokens no name is counted."""
         extend = Extend(USER, "a", NOW + 90, RETAIN, of_play="load-1", names=Counted(bound=0))
         assert first_heartbeat(self.beat, TOKENS, NOW) == Try(extend, Outcome.EXTENDED)
         assert first_heartbeat(self.beat, Policy(), NOW) == Try(replace(extend, names=None), Outcome.EXTENDED)
 
     def test_an_uncounted_stream_is_counted_with_all_others(self) -> None:
-        """Old code admitted it; its later expiry holds."""
+        """A stream that old code admitted is counted with all others, and its later expiry is kept."""
         seen = replace(state(lease("a", left=95), lease("b")), tokens=frozenset({"b"}))
         names = Recounted(frozenset({"b"}), frozenset({"a", "b"}), ())
         extend = Extend(USER, "a", NOW + 95, RETAIN, of_play="load-1", names=names)
@@ -279,7 +279,7 @@ class TestHeartbeat:
         assert decide_heartbeat(Situation(seen, self.beat, Policy(), NOW)) == Settled(Outcome.EXTENDED)
 
     def test_a_stream_of_another_play_is_gone(self) -> None:
-        """As is one that is not there."""
+        """A stream of another play is gone, as is one that does not exist."""
         for seen in (counted(replace(lease("a"), play="load-2")), counted(lease("b"))):
             assert decide_heartbeat(Situation(seen, self.beat, TOKENS, NOW)) == Gone()
         assert decide_heartbeat(Situation(counted(lease("a")), self.beat, TOKENS, NOW)) == Settled(
@@ -288,10 +288,10 @@ class TestHeartbeat:
 
 
 class TestTokens:
-    """The tokens that answers carry."""
+    """The tokens in answers."""
 
     def test_a_hold_has_the_token_of_the_stored_lease(self) -> None:
-        """Of a start and of a heartbeat, and of a repeat whose lease ends later than it asks for."""
+        """A start, a heartbeat and a repeat return the token of the stored lease, even if it ends later."""
         home = Household(TOKENS, FakeTokens())
         assert home.start("a").token == f"{USER} a until {NOW + 90} at {NOW}"
         home.clock.advance(-5)
@@ -301,14 +301,14 @@ class TestTokens:
         assert home.beat("a").token == f"{USER} a until {NOW + 120} at {NOW + 30}"
 
     def test_no_other_answer_has_one(self) -> None:
-        """An anonymous start, an end."""
+        """An anonymous start and an end answer without a token."""
         home = Household(TOKENS, FakeTokens())
         home.start("a")
         assert (home.start_anonymous("1").token, home.end("a").token) == (None, None)
         assert Household(TOKENS).start("a").token is None
 
     def test_without_keys_nobody_starts_and_nobody_stops(self) -> None:
-        """A named start fails before it writes; a heartbeat extends without a token."""
+        """Without keys a named start fails before it writes, and a heartbeat extends without a token."""
         home = Household(TOKENS, tokens := FakeTokens())
         home.start("a")
         tokens.available = False
@@ -321,7 +321,7 @@ class TestTokens:
 
     @pytest.mark.parametrize("open_tokens", [False, True])
     def test_an_unverified_stream_has_a_token_only_where_it_is_asked_for(self, open_tokens: bool) -> None:  # noqa: FBT001 - a case
-        """It lives for one lease, and the bound does not count it."""
+        """An unverified stream's token lives for one lease, and the bound does not count it."""
         policy = replace(TOKENS, on_store_failure=OnStoreFailure.OPEN, open_tokens=open_tokens)
         store = FailingRepository(StoreUnavailable())
         limiter = StreamLimiter(store, FakeClock(NOW), policy, FakeTokens())

@@ -12,7 +12,7 @@ SPENT = {"s": NOW + 40, "t": NOW + 20}
 
 
 def test_a_name_that_starts_again_is_not_spent_any_more() -> None:
-    """However the names are counted, and whatever other tokens are forgotten."""
+    """A name that starts again is not spent, however names are counted and whatever tokens are forgotten."""
     seen = replace(Snapshot(), tokens=frozenset("st"), spent=SPENT)
     anew = Recounted(seen.tokens, frozenset("s"), (SpentToken("t", NOW + 20),))
     assert names_after(seen, anew, "s") == (frozenset("s"), {})
@@ -20,12 +20,12 @@ def test_a_name_that_starts_again_is_not_spent_any_more() -> None:
 
 
 def test_names_that_were_never_counted_stay_so() -> None:
-    """A write that counts no name of its own makes no set of names, which would be empty."""
+    """A write that counts no name of its own creates no set of names, which would be empty."""
     assert names_after(Snapshot(), Counted(bound=0), None) == (None, {})
 
 
 def test_the_end_of_tokens_is_that_of_the_names_that_count() -> None:
-    """Spent tokens first, by their end, then leases, and no other name; a lease has no spent token."""
+    """Spent tokens come first, by their end, then leases, and no other name; a lease has no spent token."""
     leases = (lease("a", left=9), lease("b", left=5), lease("t", left=30))
     seen = replace(state(*leases), spent=SPENT | {"u": NOW + 1})
     ends = by_end(seen, frozenset("absnt"))
@@ -39,14 +39,14 @@ def test_the_end_of_tokens_is_that_of_the_names_that_count() -> None:
 
 
 def test_only_counted_streams_are_ended_where_names_are_taken_as_they_are() -> None:
-    """An ended name that is not counted would leave a token that nothing bounds."""
+    """Only counted streams are ended, because an uncounted ended name would leave a token without a bound."""
     seen = replace(state(lease("a"), lease("b")), tokens=frozenset("a"))
     assert names_permit(seen, Counted(bound=9), "c", ("a",))
     assert not names_permit(seen, Counted(bound=9), "c", ("b",))
 
 
 def test_a_recount_needs_names_and_spent_tokens_as_seen() -> None:
-    """Both of them."""
+    """A recount requires the names and the spent tokens that were seen."""
     seen = replace(Snapshot(), tokens=frozenset("st"), spent=SPENT)
     anew = Recounted(seen.tokens, frozenset("s"), (SpentToken("t", NOW + 20),))
     assert names_permit(seen, anew, "s")
@@ -55,13 +55,13 @@ def test_a_recount_needs_names_and_spent_tokens_as_seen() -> None:
 
 
 def test_a_name_that_is_counted_starts_again_at_the_bound() -> None:
-    """It is the newcomer's own name that counts already."""
+    """At the bound a newcomer may start if its own name is counted already."""
     seen = replace(Snapshot(), tokens=frozenset("a"))
     assert permits(seen, Admit(USER, lease("a"), (Bound(1),), None, names=Counted(bound=1)))
 
 
 def test_no_write_ends_a_stream_whose_name_is_not_counted() -> None:
-    """Whether a newcomer takes its slot, or a stream that is held already."""
+    """A write ends only streams whose names are counted, for newcomers and for held streams alike."""
     counted = replace(state(lease("a"), lease("b")), tokens=frozenset("abc"))
     uncounted = replace(counted, tokens=frozenset("ac"))
     newcomer = Admit(USER, lease("c"), (Bound(2),), None, Freed(ended=(Ended("b"),)), names=Counted(bound=9))
@@ -72,7 +72,7 @@ def test_no_write_ends_a_stream_whose_name_is_not_counted() -> None:
 
 
 def test_a_repair_needs_the_names_as_seen() -> None:
-    """A name that was counted meanwhile would be lost."""
+    """A repair requires the names that were seen, because a name counted meanwhile would be lost."""
     seen = replace(state(lease("a")), tokens=frozenset("ab"))
     repair = Repair(USER, seen, Freed(), None, Recounted(seen.tokens, frozenset("a")))
     assert permits(seen, repair)

@@ -21,7 +21,7 @@ from tests.unit.domain.states import NOW, USER, dead, lease, state
 
 
 def test_a_write_leaves_the_state_that_it_met_as_it_was() -> None:
-    """States are values: what was seen before a write can still be decided upon after it."""
+    """A write leaves the earlier state unchanged, so that it can still be decided upon."""
     seen = state(lease("a"), dead("b"), marks=("start:1",))
     after(seen, Admit(USER, lease("c"), (Bound(3),), None, Freed(expired=(dead("b"),), ended=(Ended("a"),))))
     after(seen, Extend(USER, "a", NOW + 100, None, replaces=Ended("b")))
@@ -29,32 +29,32 @@ def test_a_write_leaves_the_state_that_it_met_as_it_was() -> None:
 
 
 def test_a_state_cannot_be_changed() -> None:
-    """The leases of a state are a view that nobody can write through."""
+    """The leases of a state are a read-only view."""
     leases: Any = after(Snapshot(), Admit(USER, lease("a"), (Bound(3),), None)).leases
     with pytest.raises(TypeError):
         leases["b"] = lease("b")
 
 
 def test_a_named_start_leaves_the_marks() -> None:
-    """Else the repeat of an anonymous one would count again after it."""
+    """A named start keeps the marks, so that a repeated anonymous start does not count twice."""
     seen = state(anonymous=1, marks=("start:2", "end:1"))
     assert after(seen, Admit(USER, lease("a"), (Bound(3),), None)).marks == seen.marks
 
 
 def test_freed_slots_are_counted_and_named() -> None:
-    """Expired and ended leases have names; anonymous slots only a number."""
+    """Expired and ended leases are named; anonymous slots are only a number."""
     freed = Freed((dead("a"),), (Ended("b"), Ended("c")), AnonymousSlots(2, NOW))
     assert (freed.slots, freed.names) == (5, ("a", "b", "c"))
 
 
 def test_live_streams_are_named_and_anonymous_ones() -> None:
-    """The count of live streams is that of both kinds."""
+    """The count of live streams includes both kinds."""
     assert LiveStreams((lease("a"), lease("b")), 3).count == 5
 
 
 @pytest.mark.parametrize(("stored", "correction"), [(9, -6), (3, 0), (0, 3)])
 def test_a_repair_corrects_a_count_of_any_error(stored: int, correction: int) -> None:
-    """Whatever the stored count was, it equals what remains, once what is over is gone."""
+    """After a repair the count equals the remaining streams, whatever it was before."""
     seen = Snapshot(stored, AnonymousSlots(2, NOW + 9), {"a": lease("a"), "b": dead("b")})
     repair = Repair(USER, seen, Freed(expired=(dead("b"),)), None)
     assert repair.correction == correction
@@ -64,13 +64,13 @@ def test_a_repair_corrects_a_count_of_any_error(stored: int, correction: int) ->
 
 @pytest.mark.parametrize("meaning", [permits, after])
 def test_what_is_no_write_has_no_meaning(meaning: Callable[[Snapshot, Any], object]) -> None:
-    """A kind of write that was forgotten here fails loudly."""
+    """A kind of write without a meaning raises an error."""
     with pytest.raises(AssertionError, match="not a write"):
         meaning(Snapshot(), "not a write")
 
 
 def test_an_ended_streams_name_is_counted_though_it_was_not() -> None:
-    """As after a release that knew no tokens: the name is spent, and counts from then on."""
+    """An ended stream's name is counted even if it was not before, as after a release without tokens."""
     seen = replace(state(lease("a")), tokens=frozenset("b"))
     left = after(seen, Release(USER, "a", None, spends=True))
     assert (left.tokens, left.spent) == (frozenset("ab"), {"a": NOW + 90})
@@ -86,7 +86,7 @@ def test_an_anonymous_newcomer_gives_the_places_of_what_is_over_back() -> None:
 
 
 def test_a_repair_gives_the_places_in_groups_back() -> None:
-    """A stream that it ends leaves its groups, where it counts none of them anew too."""
+    """A repair takes the ended streams out of their groups, including groups that it does not recount."""
     seen = replace(state(replace(lease("a"), groups=("uhd",))), groups={"uhd": 1})
     repair = Repair(USER, seen, Freed(ended=(Ended("a", ("uhd",)),)), None)
     assert permits(seen, repair)

@@ -23,22 +23,22 @@ ROUTES: Final[dict[str, Route[Any, Any]]] = {
     "$default": stream_renewal.handler,  # what each event of a function URL has
 }
 CALLS: Final = ("start", "start_named", "heartbeat", "end", "end_named", "list")
-"""An ordinary call of each kind that a player or a backend makes, by the name of its event."""
+"""The ordinary calls of players and backends, by the name of their event."""
 
 OPERATOR_CALLS: Final = ("operator_list", "operator_end", "operator_end_named")
-"""An ordinary call of each kind that an operator makes."""
+"""The ordinary calls of operators."""
 
 
 @dataclass(frozen=True)
 class LambdaContext:
-    """The part of Lambda's context object that the handlers look at."""
+    """The part of Lambda's context object that the handlers read."""
 
     aws_request_id: str = "b1c6ad5e-5f0f-4d1c-9a43-0d4b5a3c8e11"
 
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What API Gateway makes of a handler's answer, its body parsed."""
+    """An answer as API Gateway builds it from a handler's result, its body parsed."""
 
     status: int
     headers: dict[str, str]
@@ -47,7 +47,7 @@ class HttpAnswer:
 
 
 def event(name: str, **changes: Any) -> dict[str, Any]:
-    """The event of this name in `tests/events/`, with these of its members changed."""
+    """Return the event of this name in `tests/events/`, with these members changed."""
     read: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     return read | changes
 
@@ -57,9 +57,9 @@ class Api:
 
     Args:
         repository: keeps the streams; by default one in memory.
-        clock: tells the time; by default one that stands still.
+        clock: returns the time; by default it stands still.
         ssm: reads parameters, where the environment names one.
-        variables: the service's environment, but for the table's name.
+        variables: the service's environment, except for the table's name.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class Api:
         )
 
     def call(self, name: str, **changes: Any) -> HttpAnswer:
-        """Send the event of this name, with these of its members changed, along its own route.
+        """Send the event of this name, with these members changed, along its own route.
 
-        Whatever is answered, the API's description has such an answer, and such a code, for that route.
+        Check that the API's description has the answer's status and code for that route.
         """
         sent = event(name, **changes)
         answer = ROUTES[sent["routeKey"]].serve(sent, LambdaContext(), self._service)
@@ -91,7 +91,7 @@ class Api:
         return self._post("start", user_id, fields)
 
     def heartbeat(self, user_id: str, **fields: Any) -> HttpAnswer:
-        """Keep a stream."""
+        """Extend a stream's lease."""
         return self._post("heartbeat", user_id, fields)
 
     def renew(self, user_id: str, **fields: Any) -> HttpAnswer:
@@ -107,17 +107,17 @@ class Api:
 
 
 def moment(text: str) -> datetime:
-    """A time of an answer: RFC 3339, in UTC, written with a Z, in whole seconds."""
+    """Return the time in an answer: RFC 3339, in UTC, with a Z, in whole seconds."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
 def in_seconds(clock: FakeClock, seconds: float) -> datetime:
-    """The time so many seconds from now."""
+    """Return the time this number of seconds from now."""
     return datetime.fromtimestamp(clock.now(), UTC) + timedelta(seconds=seconds)
 
 
 def assert_problem(answer: HttpAnswer, status: int, code: str) -> None:
-    """Every problem has the members of RFC 9457, a code, and its text again under `message`."""
+    """Check that a problem has the members of RFC 9457, a code, and its text again under `message`."""
     assert answer.status == answer.body["status"] == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.body["code"] == code

@@ -8,17 +8,17 @@ from tests.unit.entrypoints.calls import Api
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """A clock that stands still."""
+    """Return a clock that stands still."""
     return FakeClock()
 
 
 @pytest.fixture
 def repository() -> RecordingRepository:
-    """Streams in memory."""
+    """Return streams in memory."""
     return RecordingRepository()
 
 
 @pytest.fixture
 def api(repository: RecordingRepository, clock: FakeClock) -> Api:
-    """The service with its default settings."""
+    """Return the service with its default settings."""
     return Api(repository, clock)

@@ -1,4 +1,4 @@
-"""`ANONYMOUS`: whether a stream may be started without a name."""
+"""`ANONYMOUS`: whether a stream may start without a name."""
 
 import json
 
@@ -17,7 +17,7 @@ NAMELESS = [{}, {"streamId": None}]
 def test_an_anonymous_start_can_be_refused(
     fields: dict[str, None], enforcement: str, repository: RecordingRepository
 ) -> None:
-    """It is a 400 that names the field, in the shadow too, and nothing is written."""
+    """A refused anonymous start is a 400 that names the field, in shadow mode too, and nothing is written."""
     answer = Api(repository, ANONYMOUS="refuse", ENFORCEMENT=enforcement).start("1", **fields)
 
     assert_problem(answer, 400, "invalid_request")
@@ -28,12 +28,12 @@ def test_an_anonymous_start_can_be_refused(
 @pytest.mark.parametrize("fields", NAMELESS)
 @pytest.mark.parametrize("variable", ["", "allow"])
 def test_an_anonymous_start_is_allowed_by_default(fields: dict[str, None], variable: str) -> None:
-    """Players of the predecessor know no names."""
+    """Anonymous starts are allowed by default, because the predecessor's players know no names."""
     assert Api(ANONYMOUS=variable).start("1", **fields).body["streamCount"] == 1
 
 
 def test_named_streams_go_on() -> None:
-    """They start, are kept and end as before, and nothing holds their slots but other named ones."""
+    """Named streams start, are kept and end as before, and only other named ones hold their slots."""
     api = Api(ANONYMOUS="refuse", MAX_STREAMS="1")
     for _ in range(3):
         api.start("1")
@@ -44,7 +44,7 @@ def test_named_streams_go_on() -> None:
 
 
 def test_anonymous_streams_can_be_ended(repository: RecordingRepository) -> None:
-    """Those that are there when the setting changes can be ended; an end with none left is a 403."""
+    """Anonymous streams from before the setting changed can be ended; an end with none left is a 403."""
     for _ in range(2):
         Api(repository).start("1")
     api = Api(repository, ANONYMOUS="refuse")
@@ -53,7 +53,7 @@ def test_anonymous_streams_can_be_ended(repository: RecordingRepository) -> None
 
 
 def test_who_calls_is_asked_first() -> None:
-    """A caller that may not speak for the user learns that alone."""
+    """A caller that may not act for the user receives that refusal alone."""
     body = json.dumps({"userId": "another"})
     strangers = {"jwt": (token(), "other_user"), "iam": (token(), "not_allowed")}
 
@@ -65,7 +65,7 @@ def test_who_calls_is_asked_first() -> None:
 
 
 def test_an_outage_admits_no_anonymous_start() -> None:
-    """Failing open is about the count, and this is about the request."""
+    """An unavailable store admits no anonymous start, because the request itself is refused."""
     api = Api(FailingRepository(StoreUnavailable("away")), ANONYMOUS="refuse", ON_STORE_FAILURE="open")
 
     assert refusal(api.start("1")) == (400, "invalid_request")

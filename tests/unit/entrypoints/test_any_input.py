@@ -44,7 +44,7 @@ USER_IDS = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, m
 
 STREAM_IDS = st.from_regex(r"[A-Za-z0-9._:-]{1,64}", fullmatch=True)
 
-PATIENT = settings(deadline=None)  # a busy machine is no failure
+PATIENT = settings(deadline=None)  # a busy machine is not a failure
 
 BAD_INPUT = {400, 413}
 NOTHING_TO_DO = {"start": 403, "end": 403, "heartbeat": 410}
@@ -62,19 +62,19 @@ FIELDS = [
 
 
 def letters(name: str) -> str:
-    """Return a name as it is when neither case nor `_` and `-` count."""
+    """Return a name without case, `_` and `-`."""
     return re.sub("[_-]", "", name).casefold()
 
 
 UNKNOWN = st.text(alphabet=st.characters(exclude_categories=()), max_size=12).filter(
     lambda name: letters(name) not in map(letters, FIELDS)
 )
-"""Names that are no spelling of any field."""
+"""Names that are not a spelling of any field."""
 
 
 @st.composite
 def spellings(draw: st.DrawFn) -> str:
-    """Give another spelling of a field's name."""
+    """Return another spelling of a field's name."""
     name = draw(st.sampled_from(FIELDS))
     parts = [
         draw(st.sampled_from([letter.lower(), letter.upper()]))
@@ -93,7 +93,7 @@ def check(
     isBase64Encoded: bool,  # noqa: N803 - the event's own name
     unknown_fields: str = "refuse",
 ) -> None:
-    """Whatever the body, the answer is a sound one, and bad input changes nothing."""
+    """Check that the answer is well formed whatever the body, and that bad input writes nothing."""
     repository = RecordingRepository()
     api = Api(repository, LOG_LEVEL="error", UNKNOWN_FIELDS=unknown_fields)
     answer = api.call(route, body=body, isBase64Encoded=isBase64Encoded)
@@ -109,7 +109,7 @@ def check(
 @PATIENT
 @given(body=TEXTS)
 def test_any_text_is_answered(route: str, body: str) -> None:
-    """No text as a body brings the service down, and one that breaks the contract writes nothing."""
+    """No text as a body breaks the service, and text that violates the contract writes nothing."""
     check(route, body=body, isBase64Encoded=False)
 
 
@@ -117,7 +117,7 @@ def test_any_text_is_answered(route: str, body: str) -> None:
 @PATIENT
 @given(body=TEXTS)
 def test_any_text_is_answered_where_unknown_fields_are_ignored(route: str, body: str) -> None:
-    """The same holds under `UNKNOWN_FIELDS=ignore`."""
+    """Any text is answered in the same way under `UNKNOWN_FIELDS=ignore`."""
     check(route, body=body, isBase64Encoded=False, unknown_fields="ignore")
 
 
@@ -125,7 +125,7 @@ def test_any_text_is_answered_where_unknown_fields_are_ignored(route: str, body:
 @PATIENT
 @given(fields=OF_EVERY_ROUTE, unknown=st.dictionaries(UNKNOWN, SMALL_VALUES, max_size=4))
 def test_ignored_fields_change_no_answer(route: str, fields: dict[str, Any], unknown: dict[str, Any]) -> None:
-    """Whatever else a body holds, it is answered, and written, as it would be without that."""
+    """Ignored fields change neither the answer nor what is written."""
 
     def send(sent: dict[str, Any], unknown_fields: str) -> tuple[HttpAnswer, list[str]]:
         repository = RecordingRepository()
@@ -139,7 +139,7 @@ def test_ignored_fields_change_no_answer(route: str, fields: dict[str, Any], unk
 @PATIENT
 @given(name=spellings(), value=st.sampled_from(["a", "1", ["uhd"], 1, None]), is_named=st.booleans())
 def test_no_spelling_of_a_field_is_ignored(route: str, name: str, value: object, *, is_named: bool) -> None:
-    """A named stream never becomes an anonymous one, nor one user another, by how a field is spelt."""
+    """No spelling of a field turns a named stream into an anonymous one, or one user into another."""
     repository = RecordingRepository()
     fields = {"userId": "1", **({"streamId": "a"} if is_named else {}), name: value}
     answer = Api(repository, LOG_LEVEL="error", UNKNOWN_FIELDS="ignore").call(route, body=json.dumps(fields))
@@ -153,21 +153,21 @@ def test_no_spelling_of_a_field_is_ignored(route: str, name: str, value: object,
 @PATIENT
 @given(body=IN_BASE64 | TEXTS)
 def test_any_bytes_are_answered(route: str, body: str) -> None:
-    """The same holds for bytes in base64, and for what should be base64 and is not."""
+    """Bytes in base64, and text that should be base64 and is not, are answered like any other body."""
     check(route, body=body, isBase64Encoded=True)
 
 
 @PATIENT
 @given(query=st.text() | st.text(alphabet="userId=%&+;0aF") | st.text(max_size=4).map("userId={}".format))
 def test_any_query_is_answered(query: str) -> None:
-    """No query brings the service down."""
+    """No query breaks the service."""
     assert Api(LOG_LEVEL="error").call("list", rawQueryString=query).status in {200, 400}
 
 
 @PATIENT
 @given(key=st.text(alphabet=st.characters(exclude_categories=()), max_size=300))
 def test_any_idempotency_key_is_answered(key: str) -> None:
-    """No header brings the service down, and a bad one writes nothing."""
+    """No idempotency key breaks the service, and a bad one writes nothing."""
     repository = RecordingRepository()
     answer = Api(repository, LOG_LEVEL="error").call("start", headers={"idempotency-key": key})
 
@@ -178,7 +178,7 @@ def test_any_idempotency_key_is_answered(key: str) -> None:
 @PATIENT
 @given(user_id=USER_IDS, stream_id=STREAM_IDS, device=st.none() | USER_IDS)
 def test_a_valid_start_is_listed_as_it_was_sent(user_id: str, stream_id: str, device: str | None) -> None:
-    """Whatever is valid is admitted, and listed under exactly the names that were sent."""
+    """Every valid start is admitted, and listed under exactly the names that were sent."""
     api = Api(LOG_LEVEL="error")
     assert api.start(user_id, streamId=stream_id, device=device).status == 200
     (stream,) = api.call("list", rawQueryString=urlencode({"userId": user_id})).body["streams"]

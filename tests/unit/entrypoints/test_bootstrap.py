@@ -9,7 +9,7 @@ pytestmark = pytest.mark.usefixtures("new_process")
 
 
 def test_lambda_calls_a_handler_with_an_event_and_a_context(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A handler builds its service out of the environment, and reaches for the store only when it must."""
+    """A handler builds its service from the environment, and calls the store only when it has to."""
     monkeypatch.setenv("TABLE_NAME", "streams")
     monkeypatch.setenv("AUTH", "none")
     answer = stream_start.handler(event("start", body="[]"), LambdaContext())
@@ -28,7 +28,7 @@ def test_a_process_has_one_service(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wrong_settings_stop_every_call(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without a table no request is served: an opaque 500, and an error event that says why."""
+    """Without a table every request is an opaque 500, with an error event that gives the reason."""
     monkeypatch.delenv("TABLE_NAME", raising=False)
 
     for _ in range(2):
@@ -45,7 +45,7 @@ def test_wrong_settings_stop_every_call(
 def test_a_store_that_cannot_be_called_is_a_wrong_setting(
     client: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Half of the credentials: the event says so, in either client's words."""
+    """With half of the credentials the error event gives the reason, in either client's words."""
     monkeypatch.setenv("TABLE_NAME", "streams")
     monkeypatch.setenv("STORE_CLIENT", client)
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
@@ -59,7 +59,7 @@ def test_a_store_that_cannot_be_called_is_a_wrong_setting(
 
 
 def test_every_request_without_a_key_has_a_name_of_its_own() -> None:
-    """Two calls are never taken for one by accident."""
+    """Two calls without a key are never taken for one."""
     names = {bootstrap.random_key() for _ in range(1000)}
 
     assert len(names) == 1000

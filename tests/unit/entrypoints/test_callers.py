@@ -48,16 +48,16 @@ NO_USERS = [
     "null",
     "<nil>",
 ]
-"""No users: the last ones are texts that stand for an array, an object or a null in the token."""
+"""Not users: the last ones are texts that stand for an array, an object or a null in the token."""
 
 
 def told_by(kind: str, **found: Any) -> dict[str, Any]:
-    """What API Gateway adds to a request that its authorizer let through."""
+    """Return what API Gateway adds to a request that its authorizer let through."""
     return {**event("start")["requestContext"], "authorizer": {kind: found}}
 
 
 def token(**claims: Any) -> dict[str, Any]:
-    """The context of a request with a verified token of `SUBJECT`."""
+    """Return the context of a request with a verified token of `SUBJECT`."""
     return told_by("jwt", claims={"sub": SUBJECT, **claims}, scopes=[])
 
 
@@ -67,7 +67,7 @@ SIGNED = told_by(
 
 
 def naming(user_id: str | None, name: str) -> dict[str, Any]:
-    """The changes to an event that make it name this user, or nobody."""
+    """Return the changes to an event that make it name this user, or no user."""
     if name == "list":
         return {"rawQueryString": "" if user_id is None else f"userId={user_id}"}
     body = {key: value for key, value in json.loads(event(name)["body"]).items() if key != "userId"}
@@ -75,20 +75,20 @@ def naming(user_id: str | None, name: str) -> dict[str, Any]:
 
 
 def asking(name: str, limit: int) -> dict[str, Any]:
-    """The changes to an event that make it ask for this limit."""
+    """Return the changes to an event that make it ask for this limit."""
     if name == "list":
         return {"rawQueryString": f"userId=1&maxStreams={limit}"}
     return {"body": json.dumps({**json.loads(event(name)["body"]), "maxStreams": limit})}
 
 
 def refusal(answer: HttpAnswer) -> tuple[int, str]:
-    """The status and the code of a problem."""
+    """Return the status and the code of a problem."""
     return answer.status, answer.body["code"]
 
 
 @pytest.mark.parametrize("named", [None, SUBJECT])
 def test_a_token_names_the_user(named: str | None, repository: RecordingRepository) -> None:
-    """The user is the token's subject, whether the body says so too or says nothing."""
+    """The user is the token's subject, whether the body repeats it or leaves it out."""
     api = Api(repository, AUTH="jwt")
 
     assert api.call("start_named", requestContext=token(), **naming(named, "start_named")).status == 200
@@ -111,7 +111,7 @@ def test_a_token_speaks_for_no_other(name: str, other: str, repository: Recordin
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("subject", NO_USERS)
 def test_a_subject_is_a_user(name: str, subject: object, repository: RecordingRepository) -> None:
-    """A token whose subject could be no user is refused, whomever the request names."""
+    """A token whose subject cannot be a user is refused, whichever user the request names."""
     for named in (None, "viewer-1"):
         answer = Api(repository, AUTH="jwt").call(
             name, requestContext=token(sub=subject), **naming(named, name)
@@ -123,7 +123,7 @@ def test_a_subject_is_a_user(name: str, subject: object, repository: RecordingRe
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("household", [*NO_USERS, "absent"])
 def test_a_household_is_a_user(name: str, household: object, repository: RecordingRepository) -> None:
-    """Where another claim is the user, the subject does not stand in for it, whatever is wrong with it.
+    """The subject never stands in for a user claim that is configured and wrong.
 
     The refusal names the claim by its setting, and shows nothing of the token.
     """
@@ -140,7 +140,7 @@ def test_a_household_is_a_user(name: str, household: object, repository: Recordi
 
 @pytest.mark.parametrize("claim", HOUSEHOLD_CLAIMS)
 def test_members_of_a_household_share_its_limit(claim: str, repository: RecordingRepository) -> None:
-    """Two subjects with one household are one user: they fill one limit, each seeing the other's streams."""
+    """Two subjects with one household are one user: they share one limit and see each other's streams."""
     api = Api(repository, AUTH="jwt", USER_CLAIM=claim, MAX_STREAMS="2")
 
     def start(subject: str, household: str, stream: str) -> HttpAnswer:
@@ -159,7 +159,7 @@ def test_members_of_a_household_share_its_limit(claim: str, repository: Recordin
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("other", [SUBJECT, "Smith", "jones"])
 def test_a_household_speaks_for_no_other(name: str, other: str, repository: RecordingRepository) -> None:
-    """A request may name the household, and nobody else: not the token's own subject either."""
+    """A request may name the household, but no other user, not even the token's own subject."""
     api = Api(repository, AUTH="jwt", USER_CLAIM="custom:household")
     context = token(**{"custom:household": "smith"})
 
@@ -174,7 +174,7 @@ def test_a_household_speaks_for_no_other(name: str, other: str, repository: Reco
     "user", ["a" * 128, "ë" * 64, " a ", "[a", "a]", "a[b]", "nullable", "42", "auth0|5fe4"]
 )
 def test_a_claim_is_taken_as_it_is(user: str, repository: RecordingRepository) -> None:
-    """Whatever is a valid user id is the user unchanged, at its longest and with brackets inside too."""
+    """A valid user id in a claim is used unchanged, at its longest and with brackets inside too."""
     answer = Api(repository, AUTH="jwt", USER_CLAIM="household").call(
         "start", requestContext=token(household=user), **naming(None, "start")
     )
@@ -185,7 +185,7 @@ def test_a_claim_is_taken_as_it_is(user: str, repository: RecordingRepository) -
 
 @pytest.mark.parametrize("auth", ["none", "iam"])
 def test_a_user_claim_is_of_tokens_alone(auth: str) -> None:
-    """Where no token says it, the request names the user as before."""
+    """Without a token the request names the user, whatever the user claim's setting."""
     api = Api(AUTH=auth, USER_CLAIM="custom:household")
 
     assert api.call("start", requestContext=SIGNED, **naming("1", "start")).status == 200
@@ -200,7 +200,7 @@ def test_a_user_claim_is_of_tokens_alone(auth: str) -> None:
 def test_nobody_is_trusted_by_accident(
     name: str, auth: str, authorizer: object, repository: RecordingRepository
 ) -> None:
-    """A route that was left without its authorizer refuses everybody; so do settings that name none."""
+    """A route without its authorizer refuses every caller, as do settings that name no authentication."""
     context = {**event(name)["requestContext"], "authorizer": authorizer}
     answer = Api(repository, AUTH=auth).call(name, requestContext=context)
 
@@ -215,7 +215,7 @@ def test_one_authentication_is_not_another() -> None:
 
 
 def test_a_signature_lets_a_backend_name_the_user(repository: RecordingRepository) -> None:
-    """Whom the backend names is the user, and somebody must be named."""
+    """A signed request must name a user, and is about that user."""
     api = Api(repository, AUTH="iam")
 
     assert api.call("start", requestContext=SIGNED, **naming("viewer-2", "start")).status == 200
@@ -228,7 +228,7 @@ def test_a_signature_lets_a_backend_name_the_user(repository: RecordingRepositor
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("auth", ["none", "iam"])
 def test_without_a_token_a_user_is_named(name: str, auth: str) -> None:
-    """Where no token says it, every call says whom it is about."""
+    """Without a token every call must name its user."""
     answer = Api(AUTH=auth).call(name, requestContext=SIGNED, **naming(None, name))
 
     assert (answer.status, answer.body["message"]) == (400, "userId is required.")
@@ -237,7 +237,7 @@ def test_without_a_token_a_user_is_named(name: str, auth: str) -> None:
 @pytest.mark.parametrize(("claim", "limit"), [(None, 3), ("0", 0), ("1", 1), ("20", 20)])
 @pytest.mark.parametrize("variable", ["", "plan_streams"])
 def test_a_token_holds_the_limit(claim: str | None, limit: int, variable: str) -> None:
-    """The configured claim is the user's limit; without it the default is."""
+    """The configured claim is the user's limit; without the claim the default applies."""
     claims = {} if claim is None else {variable or "maxStreams": claim}
     api = Api(AUTH="jwt", LIMIT_CLAIM=variable)
     listed = api.call("list", requestContext=token(**claims), **naming(None, "list"))
@@ -252,7 +252,7 @@ def test_a_token_holds_the_limit(claim: str | None, limit: int, variable: str) -
 def test_a_limit_is_never_guessed(
     name: str, claim: object, capsys: pytest.CaptureFixture[str], repository: RecordingRepository
 ) -> None:
-    """A claim that is no limit is refused by its own code, and told to the operator as an error."""
+    """A claim that is not a limit is refused by its own code, and logged as an error for the operator."""
     context = token(maxStreams=claim)
     answer = Api(repository, AUTH="jwt").call(name, requestContext=context, **naming(None, name))
     written = json.loads(capsys.readouterr().out)
@@ -264,7 +264,7 @@ def test_a_limit_is_never_guessed(
 
 @pytest.mark.parametrize("name", ["heartbeat", "end_named"])
 def test_a_limit_matters_where_it_is_held_against(name: str) -> None:
-    """A stream goes on and ends under whatever limit its token holds."""
+    """A stream continues and ends whatever limit its token holds."""
     api = Api(AUTH="jwt")
     api.call("start_named", requestContext=token(), **naming(None, "start_named"))
     answer = api.call(name, requestContext=token(maxStreams="x"), **naming(None, name))
@@ -274,7 +274,7 @@ def test_a_limit_matters_where_it_is_held_against(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["start", "start_named", "list"])
 def test_a_backend_may_ask_for_a_limit(name: str) -> None:
-    """A signed request's limit counts in place of the default."""
+    """A signed request's limit replaces the default."""
     answer = Api(AUTH="iam").call(name, requestContext=SIGNED, **asking(name, 7))
 
     assert (answer.status, answer.body["maxStreams"]) == (200, 7)

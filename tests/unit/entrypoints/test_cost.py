@@ -1,4 +1,4 @@
-"""What a request costs, counted rather than timed: a count is the same on every machine."""
+"""The cost of a request, counted rather than timed: a count is the same on every machine."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -29,8 +29,8 @@ SHARE_OF_THE_BARE_SDK = 0.11
 OWN_FUNCTIONS = {"start": 110, "heartbeat": 86, "end": 89}
 """The service's own functions that a request enters. Any increase needs a reason, given here.
 
-A heartbeat is decided by rules, as a start is, and so is an end: its stream may be in groups that it
-does not name. A start has a list of bounds, and an end requires the groups that it gives back.
+A heartbeat is decided by rules, as starts and ends are: its stream may be in groups that it does not name. A
+start has a list of bounds, and an end requires the groups that it gives back.
 """
 
 named_calls = pytest.mark.parametrize("name", ["start", "heartbeat", "end"])
@@ -38,32 +38,32 @@ named_calls = pytest.mark.parametrize("name", ["start", "heartbeat", "end"])
 
 @pytest.fixture(autouse=True)
 def _environment_of_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Lambda and Terraform set."""
+    """Set the variables that Lambda and Terraform set."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
 def profiler() -> Iterator[None]:
-    """Whoever profiles this process goes on afterwards."""
+    """Restore the process's own profiler afterwards."""
     before = sys.getprofile()
     yield
     sys.setprofile(before)
 
 
 def every_function(_: FrameType, event: str) -> bool:
-    """Python's and C's."""
+    """Return whether the event enters a function of Python or C."""
     return event in {"call", "c_call"}
 
 
 def own_function(frame: FrameType, event: str) -> bool:
-    """The service's own; comprehensions are functions in some versions of Python only."""
+    """Return whether the event enters the service's own function, other than a comprehension."""
     code = frame.f_code
     return event == "call" and code.co_filename.startswith(SOURCES) and not code.co_name.startswith("<")
 
 
 def function_calls(call: Call, counts: Callable[[FrameType, str], bool] = every_function) -> int:
-    """How many such functions one call enters, once everything is warm."""
+    """Return how many such functions one call enters, once everything is warm."""
     for _ in range(WARM_UP):
         call()
     entered = 0
@@ -79,7 +79,7 @@ def function_calls(call: Call, counts: Callable[[FrameType, str], bool] = every_
 
 
 def handler(name: str) -> Call:
-    """A whole request that is answered by a stub of DynamoDB."""
+    """Return a handler whose requests are answered by a stub of DynamoDB."""
     return Handlers(lean_client_over(StubTransport()), "counted").stream("counted", "play-1")[name]
 
 
@@ -95,12 +95,12 @@ def test_a_whole_request_does_a_fraction_of_the_work_of_the_bare_sdk(name: str) 
 @pytest.mark.usefixtures("profiler")
 @named_calls
 def test_a_request_does_nothing_twice(name: str) -> None:
-    """Each step that is taken again, and each that is new, shows in a count that is exact."""
+    """The exact count of a request's functions shows each repeated and each new step."""
     assert function_calls(handler(name), own_function) <= OWN_FUNCTIONS[name]
 
 
 class CountingTransport(StubTransport):
-    """Counts what it carries."""
+    """A transport that counts its requests."""
 
     def __init__(self) -> None:
         self.posts = 0
@@ -113,7 +113,7 @@ class CountingTransport(StubTransport):
 
 @named_calls
 def test_a_whole_request_is_one_call_on_the_wire(name: str) -> None:
-    """From the event to the answer, and nothing before or after it."""
+    """A request makes one call from event to answer, and none before or after."""
     transport = CountingTransport()
 
     Handlers(lean_client_over(transport), "counted").stream("counted", "play-1")[name]()

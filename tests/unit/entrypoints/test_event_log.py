@@ -32,19 +32,19 @@ class SlowRepository(RecordingRepository):
 
 
 def only_event(output: Output) -> dict[str, Any]:
-    """The one event that was written."""
+    """Return the only event that was written."""
     (line,) = output.readouterr().out.splitlines()
     read: dict[str, Any] = json.loads(line)
     return read
 
 
 def log(key: str = "", level: LogLevel = LogLevel.INFO) -> EventLog:
-    """A log with this key."""
+    """Return a log with this key."""
     return EventLog(level, SecretStr(key))
 
 
 def test_a_request_is_one_event(capsys: Output) -> None:
-    """An answered request leaves one line of JSON that says what it was, and what became of it."""
+    """An answered request writes one line of JSON with the request and its outcome."""
     clock = FakeClock()
     Api(SlowRepository(clock), clock, LOG_HASH_KEY="pepper").start(USER)
     written = only_event(capsys)
@@ -75,7 +75,7 @@ def test_a_request_is_one_event(capsys: Output) -> None:
 
 
 def test_a_refusal_is_no_failure(capsys: Output, api: Api) -> None:
-    """That a user is refused is ordinary: an info with its code, and no stack."""
+    """A refusal is ordinary: an info event with its code, and no stack."""
     for _ in range(3):
         api.call("start")
     capsys.readouterr()
@@ -89,7 +89,7 @@ def test_a_refusal_is_no_failure(capsys: Output, api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "body", "told"),
+    ("name", "body", "expected"),
     [
         ("end", '{"userId": "1"}', ("refused", "no_active_stream")),
         ("heartbeat", '{"userId": "1", "streamId": "play-1"}', ("gone", "stream_gone")),
@@ -98,19 +98,19 @@ def test_a_refusal_is_no_failure(capsys: Output, api: Api) -> None:
     ],
 )
 def test_no_other_refusal_is_a_failure(
-    name: str, body: str, told: tuple[str, str], capsys: Output, api: Api
+    name: str, body: str, expected: tuple[str, str], capsys: Output, api: Api
 ) -> None:
-    """What a caller can bring about by itself wakes nobody."""
+    """A refusal that a caller can cause is never logged as an error."""
     api.call(name, body=body)
     written = only_event(capsys)
 
-    assert (written["outcome"], written["code"]) == told
+    assert (written["outcome"], written["code"]) == expected
     assert written["level"] == "info"
     assert "exception" not in written
 
 
 def test_bad_input_has_no_user(capsys: Output, api: Api) -> None:
-    """Of a request that could not be read nobody knows whom it is about."""
+    """An unreadable request is logged without a user, because its user is unknown."""
     api.call("start", body="{}")
 
     assert "user" not in only_event(capsys)
@@ -128,7 +128,7 @@ def test_bad_input_has_no_user(capsys: Output, api: Api) -> None:
 def test_a_failure_is_an_error_with_its_cause(
     error: Exception, code: str, status: int, capsys: Output
 ) -> None:
-    """Whoever looks into a failure finds the error, what led to it and where, and for which user."""
+    """A failure's event has the error, its cause, its place and the user."""
     api = Api(FailingRepository(error, ConnectionResetError("reset by the host")), LOG_HASH_KEY="pepper")
     api.start(USER)
     written = only_event(capsys)
@@ -142,7 +142,7 @@ def test_a_failure_is_an_error_with_its_cause(
 
 
 def test_a_failure_never_quotes_the_caller(capsys: Output) -> None:
-    """A library's error may hold what the caller sent: its kind and place are written, its text is not."""
+    """A failure's event has a library error's kind and place, but not its text: it may quote the caller."""
     cause = ValueError(f"Invalid value {USER}")
     Api(FailingRepository(RuntimeError(f"cannot store {USER}"), cause), LOG_HASH_KEY="pepper").start(USER)
     line = capsys.readouterr().out
@@ -153,7 +153,7 @@ def test_a_failure_never_quotes_the_caller(capsys: Output) -> None:
 
 
 def test_an_unverified_answer_has_no_count(capsys: Output) -> None:
-    """An event tells of a start that was admitted while the store was away, and makes up no count."""
+    """The event of a start that was admitted while the store was unavailable has no count."""
     Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open").call("start")
     written = only_event(capsys)
 
@@ -169,7 +169,7 @@ def test_a_call_from_nowhere_is_an_event_too(capsys: Output, api: Api) -> None:
 
 
 def test_no_answer_of_any_kind_logs_a_user(capsys: Output) -> None:
-    """However a request ends, no line holds the user's id."""
+    """No line contains the user's id, however the request ends."""
     named = {"streamId": "play-1"}
     working = Api(MAX_STREAMS="1")
     statuses = [
@@ -195,7 +195,7 @@ def test_no_answer_of_any_kind_logs_a_user(capsys: Output) -> None:
 
 
 def test_why_a_stream_is_gone_is_logged_and_never_by_which_device(capsys: Output) -> None:
-    """A device's label is a text of its owner's, and no line holds it; the reason is one of four words."""
+    """The event has one of four reasons, and never the device's label, which is its owner's text."""
     api = Api(MAX_STREAMS="1", ON_LIMIT="evict_oldest")
     api.start(USER, streamId="tv-1")
     api.start(USER, streamId="phone-1", device="Ada's phone")
@@ -213,13 +213,13 @@ def test_why_a_stream_is_gone_is_logged_and_never_by_which_device(capsys: Output
 
 
 def test_one_key_gives_one_hash() -> None:
-    """With a configured key, one user's events can be told together over all processes."""
+    """With a configured key, one user's events have one hash in all processes."""
     assert log("pepper").user_hash(USER) == log("pepper").user_hash(USER)
     assert log("pepper").user_hash(USER) != log("salt").user_hash(USER)
 
 
 def test_no_key_gives_a_hash_of_each_process() -> None:
-    """Without one, a user's events can be told together within one process and no further."""
+    """Without a key, one user's events have one hash within a process and different ones across processes."""
     one, other = log(), log()
 
     assert one.user_hash(USER) == one.user_hash(USER)
@@ -227,7 +227,7 @@ def test_no_key_gives_a_hash_of_each_process() -> None:
 
 
 def test_a_hash_tells_users_apart() -> None:
-    """Two users have two hashes, none of which shows its user."""
+    """Two users have two hashes, neither of which shows its user."""
     hashes = {log("pepper").user_hash(user) for user in ("1", "2", "zo\u00eb", "zoe\u0308")}
 
     assert len(hashes) == 4
@@ -235,7 +235,7 @@ def test_a_hash_tells_users_apart() -> None:
 
 
 def test_the_level_silences_what_is_below(capsys: Output) -> None:
-    """A service that logs errors alone is silent while all goes well, and speaks when it does not."""
+    """A service that logs errors alone is silent while all goes well, and logs a failure."""
     Api(LOG_LEVEL="error").call("start")
     assert capsys.readouterr().out == ""
 
@@ -244,7 +244,7 @@ def test_the_level_silences_what_is_below(capsys: Output) -> None:
 
 
 def test_text_that_is_no_unicode_is_written_all_the_same(capsys: Output) -> None:
-    """Half of a surrogate pair, which no UTF-8 holds, and what no JSON holds: the event is not lost."""
+    """An event with half of a surrogate pair, which neither UTF-8 nor JSON holds, is still written."""
     log().request(request_id="\ud800", code=b"\xff")
 
     written = only_event(capsys)

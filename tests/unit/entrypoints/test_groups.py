@@ -1,4 +1,4 @@
-"""Groups over HTTP: which there are, who may say how many, and what callers are told."""
+"""Groups over HTTP: their configuration, their limits by caller, and the answers."""
 
 import json
 from typing import Any
@@ -15,19 +15,19 @@ PLAN: Any = {"GROUP_LIMITS": "uhd=1,away=1", "GROUP_LABELS": "hd"}
 
 @pytest.fixture
 def api() -> Api:
-    """A service whose plan is three streams, one of them in UHD and one away from home."""
+    """Return a service whose plan is three streams, one of them in UHD and one away from home."""
     return Api(**PLAN)
 
 
 def errors(answer: HttpAnswer) -> list[dict[str, str]]:
-    """What is wrong with the fields of a request."""
+    """Return the errors in the fields of a request."""
     assert_problem(answer, 400, "invalid_request")
     found: list[dict[str, str]] = answer.body["errors"]
     return found
 
 
 def test_the_second_stream_of_a_full_group_is_refused(api: Api) -> None:
-    """The refusal names the group and its limit; the same stream gets in without the group."""
+    """The refusal names the group and its limit, and the same stream is admitted without the group."""
     assert api.start("1", streamId="tv", groups=["uhd"]).body["groups"] == ["uhd"]
     refused = api.start("1", streamId="tablet", groups=["uhd"])
     assert_problem(refused, 403, "limit_reached")
@@ -50,7 +50,7 @@ def test_the_second_stream_of_a_full_group_is_refused(api: Api) -> None:
     ],
 )
 def test_a_refusal_counts_in_words_that_fit(limit: int, groups: list[str], detail: str) -> None:
-    """One stream, two streams; a limit of nought has no maximum that a stream could reach."""
+    """A refusal says "one stream" or "two streams", and a limit of zero has no maximum to reach."""
     api = Api(MAX_STREAMS=str(limit), GROUP_LIMITS="uhd=1")
     for number in range(limit):
         assert api.start("1", streamId=f"tv-{number}").status == 200
@@ -69,7 +69,7 @@ def test_a_full_limit_of_all_streams_names_no_group(api: Api) -> None:
 
 
 def test_groups_are_shown_in_order(api: Api) -> None:
-    """In the answers to start and heartbeat and in the list; a stream without groups has no such field."""
+    """Answers and lists show groups in order; a stream without groups has no such field."""
     named = {"streamId": "tv", "groups": ["uhd", "away", "hd"]}
     assert api.start("1", **named).body["groups"] == ["away", "hd", "uhd"]
     assert api.heartbeat("1", streamId="tv").body["groups"] == ["away", "hd", "uhd"]
@@ -95,20 +95,20 @@ def test_groups_are_shown_in_order(api: Api) -> None:
     ],
 )
 def test_groups_that_are_not_valid(api: Api, groups: Any, detail: str) -> None:
-    """The field is named, and nothing is counted."""
+    """A 400 names the field of the bad groups, and nothing is counted."""
     assert errors(api.start("1", streamId="tv", groups=groups)) == [{"field": "groups", "detail": detail}]
     assert api.call("list", rawQueryString="userId=1").body["streamCount"] == 0
 
 
 @pytest.mark.parametrize("call", ["start", "end"])
 def test_groups_are_of_a_named_stream(api: Api, call: str) -> None:
-    """An anonymous stream is in none."""
+    """An anonymous stream cannot be in a group."""
     answer = getattr(api, call)("1", groups=["uhd"])
     assert errors(answer) == [{"field": "groups", "detail": "groups must come with a streamId"}]
 
 
 def test_an_end_that_names_the_groups_is_one_write() -> None:
-    """As the start's own; without them it is two."""
+    """An end that names the start's groups is one write; without them it is two."""
     repository = RecordingRepository()
     api = Api(repository, **PLAN)
     for groups, writes in ((["uhd", "hd"], 1), ([], 2)):
@@ -119,12 +119,12 @@ def test_an_end_that_names_the_groups_is_one_write() -> None:
 
 
 def test_an_end_needs_no_group_that_is_configured_still(api: Api) -> None:
-    """A stream that began before the settings changed can be ended by the groups that it began with."""
+    """A stream from before the settings changed can be ended by the groups that it began with."""
     assert api.end("1", streamId="tv", groups=["4k"]).body["ended"] is False
 
 
 def test_a_token_holds_limits_of_groups() -> None:
-    """They take the place of the configured ones, also for a group that is only counted by default."""
+    """A token's limits of groups replace the configured ones, also for a group that is only counted."""
     api = Api(AUTH="jwt", **PLAN)
 
     def start(stream: str, group: str, **claims: str) -> HttpAnswer:
@@ -140,7 +140,7 @@ def test_a_token_holds_limits_of_groups() -> None:
 
 @pytest.mark.parametrize("claim", ["uhd", "uhd=x", "[uhd=1]", "uhd=21", "uhd=1,uhd=1", ["uhd=1"], 1])
 def test_limits_of_groups_are_never_guessed(claim: object) -> None:
-    """A claim of another form is refused, where groups are asked for at all."""
+    """A claim of another form is refused if the request names groups."""
     api = Api(AUTH="jwt", **PLAN)
     context = token(groupLimits=claim)
     grouped = json.dumps({"streamId": "tv", "groups": ["uhd"]})
@@ -149,7 +149,7 @@ def test_limits_of_groups_are_never_guessed(claim: object) -> None:
 
 
 def test_a_backend_may_ask_for_limits_of_groups() -> None:
-    """`groupLimits` of a signed request counts before the configured ones."""
+    """`groupLimits` of a signed request replaces the configured limits."""
     api = Api(AUTH="iam", **PLAN)
 
     def start(stream: str, **fields: Any) -> HttpAnswer:
@@ -167,7 +167,7 @@ def test_a_backend_may_ask_for_limits_of_groups() -> None:
 
 @pytest.mark.parametrize("auth", ["none", "jwt"])
 def test_nobody_else_may_ask_for_limits_of_groups(auth: str) -> None:
-    """A player that could would have any limit that it likes."""
+    """A player may not send limits of groups, because it could send any limit."""
     api = Api(AUTH=auth, **PLAN)
     body = json.dumps({"userId": SUBJECT, "streamId": "tv", "groupLimits": {"uhd": 9}})
     answer = api.call("start", requestContext=token(), body=body)
@@ -176,7 +176,7 @@ def test_nobody_else_may_ask_for_limits_of_groups(auth: str) -> None:
 
 
 def test_events_name_the_group(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of a refusal, and of what would have been one while limits are only recorded."""
+    """The event of a refusal names the group, as does a start that shadow mode would refuse."""
     for service in (api, Api(ENFORCEMENT="shadow", **PLAN)):
         service.start("1", streamId="tv", groups=["uhd"])
         service.start("1", streamId="phone", groups=["uhd"])
@@ -186,7 +186,7 @@ def test_events_name_the_group(api: Api, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_blocked_group_is_blocked_while_the_store_is_away() -> None:
-    """A start into a group of limit 0 is refused, whatever the store would say; others get in."""
+    """A start into a group of limit 0 is refused without the store; others are admitted."""
     api = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open", GROUP_LIMITS="uhd=0,away=1")
     refused = api.start("1", streamId="tv", groups=["away", "uhd"])
     assert refused.body["limit"] == {"group": "uhd", "max": 0}

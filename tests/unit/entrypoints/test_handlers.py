@@ -22,7 +22,7 @@ from tests.unit.entrypoints.calls import (
 
 @pytest.mark.parametrize("path", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
 def test_every_recorded_event_finds_its_route(path: Any, api: Api) -> None:
-    """The events are of payload format 2.0, for our routes, and none is bad input."""
+    """The events have payload format 2.0, belong to our routes, and none is bad input."""
     recorded = event(path.stem)
 
     assert recorded["version"] == "2.0"
@@ -34,7 +34,7 @@ def test_every_recorded_event_finds_its_route(path: Any, api: Api) -> None:
 
 
 def test_the_eight_calls_of_the_original_contract(api: Api) -> None:
-    """Four starts count to three, and the fourth is refused; so are four ends, back to nought."""
+    """Four starts count to three and the fourth is refused, as are four ends, back to zero."""
 
     def call(name: str) -> tuple[int, dict[str, Any]]:
         answer = api.call(name)
@@ -44,26 +44,26 @@ def test_the_eight_calls_of_the_original_contract(api: Api) -> None:
 
 
 def test_an_ordinary_call_is_one_write(api: Api, repository: RecordingRepository) -> None:
-    """Starting, keeping and ending a stream each ask the store once."""
+    """A start, a heartbeat and an end each make one write."""
     for calls, name in enumerate(["start", "start_named", "heartbeat", "start_replacing", "end"], start=1):
         assert api.call(name).status == 200
         assert len(repository.writes) == calls
 
 
 def test_what_curl_sends_is_understood(api: Api) -> None:
-    """`curl -d` says that its JSON is a form, and API Gateway then encodes it; both mean the same start."""
+    """A start as `curl -d` sends it, called a form and base64-encoded by API Gateway, means the same."""
     assert api.call("start_form").body["streamCount"] == 1
     assert api.call("start").body["streamCount"] == 2
 
 
 def test_a_binary_body_is_understood(api: Api) -> None:
-    """A body of an unknown type arrives in base64, and its text is taken as UTF-8."""
+    """A body of an unknown type arrives in base64, and its text is read as UTF-8."""
     assert api.call("start_base64").body["streamCount"] == 1
     assert api.call("list", rawQueryString="userId=zo%C3%AB").body["streamCount"] == 1
 
 
 def test_an_anonymous_start_is_only_counted(api: Api) -> None:
-    """Without a name there is no lease to tell of."""
+    """An anonymous start has no lease."""
     answer = api.call("start")
 
     assert answer.body == {"streamCount": 1, "maxStreams": 3}
@@ -71,7 +71,7 @@ def test_an_anonymous_start_is_only_counted(api: Api) -> None:
 
 
 def test_a_named_start_tells_the_lease(api: Api, clock: FakeClock) -> None:
-    """The player learns under which name, until when and at what pace it holds its slot."""
+    """The answer has the name of the player's slot, its expiry and the pace of heartbeats."""
     answer = api.call("start_named")
 
     assert answer.status == 200
@@ -86,7 +86,7 @@ def test_a_named_start_tells_the_lease(api: Api, clock: FakeClock) -> None:
 
 
 def test_the_pace_follows_the_settings() -> None:
-    """A lease of two seconds alone makes players send a heartbeat every two thirds of a second."""
+    """With a lease of two seconds and no other setting, heartbeats are two thirds of a second apart."""
     answer = Api(LEASE_SECONDS="2").call("start_named")
 
     assert answer.body["expiresInSeconds"] == 2
@@ -94,7 +94,7 @@ def test_the_pace_follows_the_settings() -> None:
 
 
 def test_the_time_left_is_rounded_down() -> None:
-    """No player is told to have more time than it has, though its lease ends on a whole second."""
+    """The time left is never more than the player has, though its lease ends on a whole second."""
     answer = Api(clock=FakeClock(1_700_000_000.25)).call("start_named")
 
     assert moment(answer.body["expiresAt"]).timestamp() == 1_700_000_091
@@ -102,7 +102,7 @@ def test_the_time_left_is_rounded_down() -> None:
 
 
 def test_a_repeated_named_start_is_harmless(api: Api) -> None:
-    """The same name is the same slot."""
+    """A second start of the same name takes no second slot."""
     first, second = api.call("start_named"), api.call("start_named")
 
     assert first == second
@@ -110,7 +110,7 @@ def test_a_repeated_named_start_is_harmless(api: Api) -> None:
 
 
 def test_a_heartbeat_extends_the_lease(api: Api, clock: FakeClock) -> None:
-    """Each heartbeat is answered like a start, but for the limit, which it is not held against."""
+    """A heartbeat is answered like a start, except for the limit, which does not apply to it."""
     api.call("start_named")
     clock.advance(30)
     answer = api.call("heartbeat")
@@ -126,7 +126,7 @@ def test_a_heartbeat_extends_the_lease(api: Api, clock: FakeClock) -> None:
 
 
 def test_a_heartbeat_of_a_stream_that_is_gone(api: Api) -> None:
-    """A player whose stream ended elsewhere learns that by a 410 with its name."""
+    """A heartbeat of a stream that ended elsewhere is a 410 with the stream's name."""
     api.call("start_named")
     api.call("end_named")
     answer = api.call("heartbeat")
@@ -136,7 +136,7 @@ def test_a_heartbeat_of_a_stream_that_is_gone(api: Api) -> None:
 
 
 def test_a_stream_that_another_device_displaced_learns_which(api: Api) -> None:
-    """The 410 gives the reason, and the device as the newcomer named it."""
+    """The 410 has the reason, and the device as the newcomer named it."""
     old = {"streamId": "tv-1", "play": "load-1"}
     api.start("1", **old)
     api.start("1", streamId="phone-1", device="Ada's phone", replaces="tv-1")
@@ -148,7 +148,7 @@ def test_a_stream_that_another_device_displaced_learns_which(api: Api) -> None:
 
 
 def test_an_unknown_reason_is_left_out(api: Api) -> None:
-    """A 410 whose reason the state does not show carries neither a reason nor a device."""
+    """A 410 whose reason the state does not show has neither a reason nor a device."""
     answer = api.heartbeat("1", streamId="tv-1")
 
     assert_problem(answer, 410, "stream_gone")
@@ -156,7 +156,7 @@ def test_an_unknown_reason_is_left_out(api: Api) -> None:
 
 
 def test_a_stream_replaces_another(api: Api) -> None:
-    """The next episode takes its forerunner's slot, and the count stays."""
+    """The next episode takes the slot of the stream that it replaces, and the count is unchanged."""
     api.call("start_named")
     answer = api.call("start_replacing")
     listed = api.call("list")
@@ -166,7 +166,7 @@ def test_a_stream_replaces_another(api: Api) -> None:
 
 
 def test_ending_a_named_stream_twice_is_harmless(api: Api) -> None:
-    """The answer says whether this call ended it."""
+    """The answer has a member that says whether this call ended the stream."""
     api.call("start_named")
 
     assert api.call("end_named").body == {"streamCount": 0, "streamId": "play-1", "ended": True}
@@ -175,14 +175,14 @@ def test_ending_a_named_stream_twice_is_harmless(api: Api) -> None:
 
 
 def test_an_anonymous_end_tells_the_count_alone(api: Api) -> None:
-    """There is no name to speak of, and an end that found nothing is a refusal instead."""
+    """An anonymous end has no name, and one that finds no stream is a refusal instead."""
     api.call("start")
 
     assert api.call("end").body == {"streamCount": 0}
 
 
 def test_an_anonymous_end_leaves_named_streams_alone(api: Api) -> None:
-    """With named streams only there is nothing to end without a name, and the refusal counts them."""
+    """With named streams only, an anonymous end is a refusal that counts them."""
     api.call("start_named")
     answer = api.call("end")
 
@@ -192,7 +192,7 @@ def test_an_anonymous_end_leaves_named_streams_alone(api: Api) -> None:
 
 
 def test_a_refusal_lists_the_holders(api: Api, clock: FakeClock) -> None:
-    """Who is refused learns which streams to end, oldest first, without another call."""
+    """A refusal lists the streams that could be ended, oldest first, without another call."""
     api.call("start_named")
     started = in_seconds(clock, 0)
     clock.advance(1)
@@ -212,7 +212,7 @@ def test_a_refusal_lists_the_holders(api: Api, clock: FakeClock) -> None:
 
 
 def test_a_refusal_lists_nobody_where_nobody_has_a_name(api: Api) -> None:
-    """Anonymous streams are only counted, there too."""
+    """A refusal does not list anonymous streams, which are only counted."""
     for _ in range(3):
         api.call("start")
     answer = api.call("start")
@@ -221,7 +221,7 @@ def test_a_refusal_lists_nobody_where_nobody_has_a_name(api: Api) -> None:
 
 
 def test_a_user_who_may_watch_nothing() -> None:
-    """A limit of nought has a text of its own: no stream has to end first."""
+    """The refusal under a limit of zero has its own text, which does not ask to end a stream."""
     answer = Api(MAX_STREAMS="0").call("start")
 
     assert_problem(answer, 403, "limit_reached")
@@ -230,7 +230,7 @@ def test_a_user_who_may_watch_nothing() -> None:
 
 
 def test_a_slot_comes_back_after_the_lease(api: Api, clock: FakeClock) -> None:
-    """Players that fell silent hold their slots for a lease and the grace, and no longer."""
+    """Silent players hold their slots for a lease and the grace, and no longer."""
     for number in range(3):
         api.start("1", streamId=f"silent-{number}")
     clock.advance(91)
@@ -256,24 +256,24 @@ def test_a_list_shows_who_watches(api: Api, clock: FakeClock) -> None:
 
 
 def test_a_list_leaves_out_nothing_of_a_lease() -> None:
-    """All that is stored of a stream is shown in lists, but for its nonce and what a 410 shows of it."""
+    """A list shows every stored field of a stream except its nonce and the fields of a 410."""
     assert {*StreamView.model_fields, "play", "displaced"} == {field.name for field in fields(Lease)}
 
 
 def test_a_list_of_an_unknown_user_is_empty(api: Api, repository: RecordingRepository) -> None:
-    """Nobody has to start first to be asked about, and asking writes nothing."""
+    """The list of an unknown user is empty, and reading it writes nothing."""
     assert api.call("list").body == {"streamCount": 0, "anonymousCount": 0, "maxStreams": 3, "streams": []}
     assert repository.writes == []
 
 
 def test_users_do_not_meet(api: Api) -> None:
-    """One user's streams are no other's, not even one that looks alike."""
+    """A user's streams are never another user's, even if the two ids look alike."""
     for user_id in ("zo\u00eb", "zoe\u0308", "zoe", "Zoe"):
         assert api.start(user_id).body["streamCount"] == 1
 
 
 def test_bad_input_names_every_field(api: Api, repository: RecordingRepository) -> None:
-    """A 400 says what is wrong with which field, for people and for machines, and nothing is written."""
+    """A 400 names each wrong field and its fault, for people and for machines, and nothing is written."""
     answer = api.call("start", body='{"userId": 1, "colour": "red"}')
 
     assert_problem(answer, 400, "invalid_request")
@@ -287,7 +287,7 @@ def test_bad_input_names_every_field(api: Api, repository: RecordingRepository) 
 
 @pytest.mark.parametrize("name", [name for name in CALLS if name != "list"])
 def test_a_missing_body_is_bad_input_everywhere(name: str, api: Api, repository: RecordingRepository) -> None:
-    """Every route that takes a body asks for it in the same words."""
+    """Every route that takes a body answers a missing one in the same words."""
     answer = api.call(name, body=None)
 
     assert_problem(answer, 400, "invalid_request")
@@ -296,7 +296,7 @@ def test_a_missing_body_is_bad_input_everywhere(name: str, api: Api, repository:
 
 
 def test_a_huge_body_has_its_own_answer(api: Api, repository: RecordingRepository) -> None:
-    """A body beyond the size is told how large it may be."""
+    """The answer to a body that is too large has the largest size."""
     answer = api.call("start", body="[" * 100_000)
 
     assert_problem(answer, 413, "body_too_large")
@@ -306,7 +306,7 @@ def test_a_huge_body_has_its_own_answer(api: Api, repository: RecordingRepositor
 
 @pytest.mark.parametrize(("name", "status"), [("start", 200), ("heartbeat", 410)])
 def test_no_answer_is_kept_by_a_cache(name: str, status: int, api: Api) -> None:
-    """A count is true for a moment only."""
+    """No answer may be cached, because a count is true for a moment only."""
     answer = api.call(name)
 
     assert (answer.status, answer.headers["cache-control"]) == (status, "no-store")

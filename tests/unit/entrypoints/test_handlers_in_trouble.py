@@ -1,4 +1,4 @@
-"""What callers are told when the store cannot answer, and when something breaks."""
+"""Answers while the store is unavailable, and after a failure."""
 
 import json
 
@@ -19,7 +19,7 @@ from tests.unit.entrypoints.calls import CALLS, OPERATOR_CALLS, Api, assert_prob
     ],
 )
 def test_a_store_that_is_away(name: str, error: StoreError, code: str) -> None:
-    """While the store cannot answer, callers are asked to come back, whatever they want."""
+    """While the store is unavailable, every call is answered with a time to retry."""
     answer = Api(FailingRepository(error)).call(name)
 
     assert_problem(answer, 503, code)
@@ -29,7 +29,7 @@ def test_a_store_that_is_away(name: str, error: StoreError, code: str) -> None:
 
 
 def test_only_a_503_asks_to_come_back(api: Api) -> None:
-    """No other answer promises that the same call will work later."""
+    """Only a 503 has a time to retry; no other answer suggests that the same call will work later."""
     statuses = {answer.status: answer for answer in (api.call(n) for n in ("heartbeat", "end", "start"))}
 
     assert set(statuses) == {410, 403, 200}
@@ -37,7 +37,7 @@ def test_only_a_503_asks_to_come_back(api: Api) -> None:
 
 
 def test_an_open_service_admits_unverified(clock: FakeClock) -> None:
-    """In open mode a player may watch while the store is away, is told so, and nobody makes up a count."""
+    """In open mode an unavailable store admits players unverified, says so, and returns no count."""
     api = Api(FailingRepository(StoreUnavailable()), clock, ON_STORE_FAILURE="open")
 
     assert api.call("start").body == {"maxStreams": 3, "verified": False}
@@ -52,7 +52,7 @@ def test_an_open_service_admits_unverified(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize("name", ["end", "end_named", "list", *OPERATOR_CALLS])
 def test_an_open_service_makes_nothing_else_up(name: str) -> None:
-    """What is no start or heartbeat fails in open mode as well."""
+    """Other calls than starts and heartbeats fail in open mode as well."""
     api = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open")
 
     assert_problem(api.call(name), 503, "store_unavailable")
@@ -67,14 +67,14 @@ def test_throttling_is_no_way_in(name: str) -> None:
 
 
 def test_verified_is_not_said_of_what_is(api: Api) -> None:
-    """The member appears only where something is missing."""
+    """The member `verified` appears only in an unverified answer."""
     assert "verified" not in api.call("start_named").body
 
 
 @pytest.mark.parametrize("name", [*CALLS, *OPERATOR_CALLS])
 @pytest.mark.parametrize("error", [ZeroDivisionError("s3cret detail"), StoreFault("s3cret detail")])
 def test_the_unexpected_is_opaque(name: str, error: Exception) -> None:
-    """A failure that nobody foresaw tells its caller nothing but where to look it up."""
+    """An unexpected failure is answered with a request id and no details."""
     answer = Api(FailingRepository(error, ValueError("s3cret cause"))).call(name)
 
     assert_problem(answer, 500, "internal_error")

@@ -15,42 +15,42 @@ INVALID = (InvalidInput, InvalidFields)
 
 
 def user_of(body: str | None, **changes: Any) -> str:
-    """Whom a start with this body is about."""
+    """Return the user of a start with this body."""
     return HttpRequest(event("start", body=body, **changes)).body(StartBody).user_id
 
 
 def problem_of(body: str | None, **changes: Any) -> str:
-    """What is wrong with a start with this body."""
+    """Return what is wrong with a start with this body."""
     with pytest.raises(INVALID) as caught:
         user_of(body, **changes)
     return str(caught.value)
 
 
 def query_problem(query: str) -> str:
-    """What is wrong with a list's query."""
+    """Return what is wrong with a list's query."""
     with pytest.raises(INVALID) as caught:
         HttpRequest(event("list", rawQueryString=query)).query(ListQuery)
     return str(caught.value)
 
 
 def in_base64(content: bytes) -> str:
-    """Bytes as API Gateway hands over what is no text."""
+    """Return bytes as API Gateway passes on a body that is not text."""
     return base64.b64encode(content).decode()
 
 
 def nested(depth: int) -> str:
-    """An array in an array in an array, and so on."""
+    """Return an array in an array in an array, to this depth."""
     return "[" * depth + "]" * depth
 
 
 @pytest.mark.parametrize("body", [None, ""])
 def test_a_body_is_needed(body: str | None) -> None:
-    """No body and an empty one are told what is missing."""
+    """A missing or empty body is answered with what is missing."""
     assert problem_of(body) == "body must be a JSON object"
 
 
 def test_an_event_without_a_body_is_no_accident() -> None:
-    """API Gateway leaves `body` out of the event when the caller sent none."""
+    """An event without `body`, as API Gateway sends it for a call without one, is bad input."""
     without = event("start")
     del without["body"]
 
@@ -60,7 +60,7 @@ def test_an_event_without_a_body_is_no_accident() -> None:
 
 @pytest.mark.parametrize("body", ["null", "[]", "[1]", "1", "-0.5", "true", '"1"', '""', "NaN", "Infinity"])
 def test_a_body_is_an_object(body: str) -> None:
-    """JSON of any other kind is refused, whatever it holds."""
+    """JSON of any kind but an object is refused, whatever it holds."""
     assert problem_of(body) == "body must be a JSON object"
 
 
@@ -82,12 +82,12 @@ def test_a_body_is_an_object(body: str) -> None:
     ],
 )
 def test_a_body_is_json(body: str) -> None:
-    """What is no JSON is refused, and nothing of it is guessed."""
+    """A body that is not JSON is refused, and nothing in it is guessed."""
     assert problem_of(body) == "body must be valid JSON"
 
 
 def test_a_byte_order_mark_is_no_json() -> None:
-    """A mark before the JSON is refused, as text and as bytes."""
+    """A byte order mark before the JSON is refused, as text and as bytes."""
     assert problem_of("\ufeff" + VALID) == "body must be valid JSON"
     marked = in_base64(b"\xef\xbb\xbf" + VALID.encode())
     assert problem_of(marked, isBase64Encoded=True) == "body must be valid JSON"
@@ -100,7 +100,7 @@ def test_deep_nesting_is_refused(depth: int) -> None:
 
 
 def test_deep_nesting_beyond_the_size_is_too_large() -> None:
-    """A hundred thousand brackets are not even parsed."""
+    """A body of a hundred thousand brackets is refused by its size, without being parsed."""
     with pytest.raises(BodyTooLarge):
         user_of(nested(100_000))
 
@@ -109,13 +109,13 @@ def test_deep_nesting_beyond_the_size_is_too_large() -> None:
     "number", ["9" * 1_000, "9" * 4_000, "1e999999", "-" + "1" * 3_000, "0." + "3" * 2_000]
 )
 def test_a_number_of_any_length_is_just_no_string(number: str) -> None:
-    """Thousands of digits are refused like any other number."""
+    """A number of thousands of digits is refused like any other number."""
     assert problem_of(f'{{"userId": {number}}}') == "userId must be a string"
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_what_python_alone_takes_for_a_number_is_just_no_string(number: float) -> None:
-    """`NaN` and `Infinity`, which Python's parser lets through, are refused like any other number."""
+    """`NaN` and `Infinity`, which Python's parser accepts, are refused like any other number."""
     assert problem_of(json.dumps({"userId": number})) == "userId must be a string"
 
 
@@ -153,7 +153,7 @@ def test_the_size_counts_bytes() -> None:
 
 
 def test_a_huge_body_is_too_large() -> None:
-    """A body as large as API Gateway lets through is refused by its size."""
+    """A body as large as API Gateway accepts is refused by its size."""
     with pytest.raises(BodyTooLarge):
         user_of("x" * 10_000_000)
     with pytest.raises(BodyTooLarge):
@@ -168,13 +168,13 @@ def test_base64_is_decoded() -> None:
 
 @pytest.mark.parametrize("body", ["e30", "!!!!", "eyJ1c2Vy=SWQiOiAiMSJ9", "e30=\n", VALID])
 def test_base64_is_well_formed(body: str) -> None:
-    """What is no base64 is refused, not decoded as far as it goes."""
+    """Malformed base64 is refused, not decoded in part."""
     assert problem_of(body, isBase64Encoded=True) == "body must be valid base64"
 
 
 @pytest.mark.parametrize("body", ["\u00eb", "eyJ1c2VySWQiOiAiMSJ9\ufeff", "\ud800"])
 def test_base64_is_ascii(body: str) -> None:
-    """Text beyond ASCII is no base64: bad input, not a crash."""
+    """Base64 with text beyond ASCII is bad input, not a crash."""
     assert problem_of(body, isBase64Encoded=True) == "body must be valid base64"
 
 
@@ -186,7 +186,7 @@ def test_bytes_are_utf8(content: bytes) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-32-be"])
 def test_other_unicode_encodings_are_not_guessed(encoding: str) -> None:
-    """JSON is read as UTF-8 alone, though Python's parser would detect others."""
+    """JSON is read as UTF-8 only, though Python's parser would detect other encodings."""
     body = in_base64(VALID.encode(encoding))
 
     assert problem_of(body, isBase64Encoded=True).startswith("body must be valid")
@@ -213,12 +213,12 @@ def test_text_that_no_utf8_can_carry_is_refused() -> None:
     ],
 )
 def test_the_content_type_is_irrelevant(headers: dict[str, str] | None) -> None:
-    """The body is read as JSON whatever its Content-Type says: `curl -d` says that it is a form."""
+    """The body is read as JSON whatever its Content-Type: `curl -d` calls it a form."""
     assert user_of('{"userId": "zoë"}', headers=headers) == "zoë"
 
 
 def test_a_form_is_no_json() -> None:
-    """What a form's Content-Type promises is not accepted either."""
+    """A form is refused, whatever its Content-Type."""
     form = {"content-type": "application/x-www-form-urlencoded"}
 
     assert problem_of("userId=1", headers=form) == "body must be valid JSON"
@@ -236,17 +236,17 @@ def test_a_form_is_no_json() -> None:
     ],
 )
 def test_a_field_is_given_once(body: str, field: str) -> None:
-    """Two values under one name could mean either, so neither is taken."""
+    """A field that is given twice is refused, because either value could be meant."""
     assert problem_of(body) == f"{field} must not be given twice"
 
 
 def test_a_long_name_is_shown_in_part() -> None:
-    """An answer does not repeat a name of any length."""
+    """An answer repeats only a part of a long name."""
     assert problem_of(f'{{"userId": "1", "{"x" * 3000}": 1}}') == f"{'x' * 64} is not a known field"
 
 
 def test_a_name_that_is_no_text_is_refused() -> None:
-    """A field's name that no UTF-8 can carry is bad input, not a crash."""
+    """A field name that UTF-8 cannot carry is bad input, not a crash."""
     assert problem_of('{"userId": "1", "\\udfff": 1}') == "body must be valid Unicode text"
 
 
@@ -263,7 +263,7 @@ def test_a_name_that_is_no_text_is_refused() -> None:
     ],
 )
 def test_a_query_is_decoded_once(query: str, user: str) -> None:
-    """Percent-encoding and plus signs are undone, and nothing else is."""
+    """Percent-encoding and plus signs are undone once, and nothing else is changed."""
     assert HttpRequest(event("list", rawQueryString=query)).query(ListQuery).user_id == user
 
 
@@ -294,13 +294,13 @@ def test_a_query_is_decoded_once(query: str, user: str) -> None:
     ],
 )
 def test_a_query_breaks_no_rule(query: str, problem: str) -> None:
-    """A query with missing, double, unknown or undecodable fields is told so."""
+    """A query with missing, double, unknown or undecodable fields is refused with the reason."""
     assert query_problem(query) == problem
 
 
 @pytest.mark.parametrize("query", ["", None])
 def test_a_missing_query_is_an_empty_one(query: str | None) -> None:
-    """An event without a query string asks for nobody."""
+    """An event without a query string is read as an empty query, which names no user."""
     assert HttpRequest(event("list", rawQueryString=query)).query(ListQuery).user_id == ""
 
 

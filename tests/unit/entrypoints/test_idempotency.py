@@ -1,4 +1,4 @@
-"""The header `Idempotency-Key`: which keys there are, and what is one call under one key."""
+"""The header `Idempotency-Key`: its rules, and when two calls are one."""
 
 import pytest
 
@@ -25,13 +25,13 @@ def test_a_repeatable_end_counts_once(api: Api) -> None:
 
 
 def test_a_start_and_an_end_under_one_key_are_two(api: Api) -> None:
-    """A player may name a play with one key: its end is no repeat of its start."""
+    """An end under the key of a start is another call, so that one key can name a whole play."""
     assert api.call("start_repeatable").body["streamCount"] == 1
     assert api.call("end_repeatable").body["streamCount"] == 0
 
 
 def test_one_key_of_two_users_is_two_requests(api: Api) -> None:
-    """A key names a call of one user only."""
+    """A key identifies a call of one user only."""
     assert api.call("start_repeatable").body["streamCount"] == 1
     assert api.call("start_repeatable", body='{"userId": "2"}').body["streamCount"] == 1
     assert api.call("list").body["streamCount"] == 1
@@ -39,7 +39,7 @@ def test_one_key_of_two_users_is_two_requests(api: Api) -> None:
 
 @pytest.mark.parametrize("name", ["start", "start_named", "end", "end_named"])
 def test_a_bad_key_changes_nothing(name: str, api: Api, repository: RecordingRepository) -> None:
-    """A key that breaks the rules is told, not ignored, on named calls too, which need none."""
+    """A bad key is refused, not ignored, on named calls too, which need none."""
     answer = api.call(name, headers={"Idempotency-Key": "two words"})
 
     assert_problem(answer, 400, "invalid_request")
@@ -50,7 +50,7 @@ def test_a_bad_key_changes_nothing(name: str, api: Api, repository: RecordingRep
 @pytest.mark.parametrize("name", ["idempotency-key", "Idempotency-Key", "IDEMPOTENCY-KEY", "iDempotency-kEy"])
 @pytest.mark.parametrize("key", ["1", "7e6f0c1a-90f1", '"quoted"', "!~", "x" * 255])
 def test_an_idempotency_key_is_found_under_any_capitals(name: str, key: str) -> None:
-    """A header's name means the same however it is written, and its value has a stand-in of one length."""
+    """The header is found in any case, and its value is stored as a mark of one length."""
     found = HttpRequest(event("start", headers={name: key})).idempotency_key()
 
     assert found == HttpRequest(event("start", headers={"idempotency-key": key})).idempotency_key()
@@ -59,7 +59,7 @@ def test_an_idempotency_key_is_found_under_any_capitals(name: str, key: str) -> 
 
 
 def test_two_idempotency_keys_are_two() -> None:
-    """Each key has something of its own that stands for it, however little they differ."""
+    """Two keys have different marks, however little they differ."""
     keys = ["1", "2", "a", "A", "x" * 254, "x" * 255]
 
     found = {HttpRequest(event("start", headers={"idempotency-key": key})).idempotency_key() for key in keys}

@@ -23,7 +23,7 @@ Event = dict[str, Any]
 
 @pytest.fixture
 def events(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
-    """Events of every outcome, and of every kind of failure."""
+    """Return events of every outcome and of every kind of failure."""
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-67891233-abcdef012345678912345678")
     clock = FakeClock()
     api = Api(clock=clock, MAX_STREAMS="1")
@@ -83,12 +83,12 @@ def events(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
 
 
 def by_outcome(events: list[Event]) -> dict[str, Event]:
-    """The last event of each outcome."""
+    """Return the last event of each outcome."""
     return {one["outcome"]: one for one in events}
 
 
 def test_the_page_lists_every_outcome(events: list[Event]) -> None:
-    """What the rules and the table of problems can make of a request is documented, and was seen here."""
+    """Every outcome of the rules and the table of problems is documented, and occurs here."""
     outcomes = set(Outcome) | {rule.outcome for rule in RULES.values()}
 
     assert documented.OUTCOMES.keys() == outcomes
@@ -96,14 +96,14 @@ def test_the_page_lists_every_outcome(events: list[Event]) -> None:
 
 
 def test_every_event_is_as_the_page_says(events: list[Event]) -> None:
-    """Its fields are those of the page, each when the page says so; so are its metrics."""
+    """An event has the fields and metrics of the page, each when the page says so."""
     for written in events:
         documented.check(written)
     assert set().union(*events) == documented.FIELDS.keys()
 
 
 def test_every_event_is_short_enough(events: list[Event]) -> None:
-    """CloudWatch reads no metric out of a longer one."""
+    """No event is longer than CloudWatch's limit for reading metrics."""
     assert max(len(json.dumps(written)) for written in events) < documented.MAX_BYTES
 
 
@@ -116,7 +116,7 @@ def test_ratios_are_averages(events: list[Event]) -> None:
 
 
 def test_slots_are_counted_that_a_start_gave_back(events: list[Event]) -> None:
-    """The dead ones when it reclaims, the live ones when it evicts; a replaced stream is neither."""
+    """Reclaimed and evicted streams are counted; a replaced one is not."""
     given_back = {
         outcome: (written["reclaimed_slots"], written["evicted_slots"])
         for outcome, written in by_outcome(events).items()
@@ -127,7 +127,7 @@ def test_slots_are_counted_that_a_start_gave_back(events: list[Event]) -> None:
 
 
 def test_a_refusal_tells_count_and_limit(events: list[Event]) -> None:
-    """Whoever looks into a refusal sees what the user had, and what it was held against."""
+    """The event of a refusal has the user's count and the limit."""
     refused = [one for one in events if one["outcome"] == "refused" and "limit" in one]
 
     seen = [(one["stream_count"], one["limit"], one.get("limit_group")) for one in refused]
@@ -135,7 +135,7 @@ def test_a_refusal_tells_count_and_limit(events: list[Event]) -> None:
 
 
 def test_only_the_first_request_is_a_cold_start(capsys: Output) -> None:
-    """Later ones find the process warm."""
+    """Only a process's first request is logged as a cold start."""
     api = Api()
     api.call("start")
     api.call("start")
@@ -144,10 +144,10 @@ def test_only_the_first_request_is_a_cold_start(capsys: Output) -> None:
 
 
 def test_an_event_tells_of_the_calls_to_the_store(capsys: Output) -> None:
-    """Their number, their names, and the races among them, of this request and of no other."""
+    """An event has the number, the names and the lost races of its own request's calls to the store."""
 
     class Refusing:
-        """A table where a user's one slot is taken by a stream that is always over, and always another."""
+        """A table where a user's one slot is held by a stream that is always expired, and always another."""
 
         def __init__(self) -> None:
             self.calls = 0

@@ -1,4 +1,4 @@
-"""The operator's routes: any user's streams, looked at and ended under an operator's signature."""
+"""The operator's routes: list and end any user's streams under an operator's signature."""
 
 import json
 from typing import Any, Final
@@ -30,13 +30,13 @@ NOBODY: Final[tuple[Any, ...]] = (
     {"iam": {"userArn": ""}},
     {"iam": {"userArn": None}},
 )
-"""What API Gateway says of a caller whose signature it has not checked."""
+"""The context that API Gateway adds for a caller whose signature it has not checked."""
 
 PLAYBACK_KEY = f"2026-a:{'k' * 43}"
 
 
 def events(captured: str) -> list[dict[str, Any]]:
-    """Return the events that were logged, each as docs/events.md has it."""
+    """Return the events that were logged, after a check that each is as docs/events.md has it."""
     found = [json.loads(line) for line in captured.splitlines()]
     for one in found:
         documented.check(one)
@@ -51,12 +51,12 @@ def unsigned(name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def api(clock: FakeClock) -> Api:
-    """The service with groups, and with playback tokens."""
+    """Return the service with groups and playback tokens."""
     return Api(clock=clock, PLAYBACK_KEY=PLAYBACK_KEY, GROUP_LIMITS="uhd=2", AUTH="none")
 
 
 def test_an_operator_sees_what_takes_the_slots(api: Api, clock: FakeClock) -> None:
-    """Devices, groups, since when, until when; the anonymous streams, and when they are presumed over."""
+    """The list has devices, groups, starts, expiries, the anonymous count and its presumed expiry."""
     api.start("1", streamId="tv", device="living room", groups=["uhd"])
     clock.advance(10)
     api.start("1")
@@ -76,7 +76,7 @@ def test_an_operator_sees_what_takes_the_slots(api: Api, clock: FakeClock) -> No
 
 
 def test_an_operator_sees_the_path_of_a_stream(clock: FakeClock) -> None:
-    """The one that a backend has asked for."""
+    """The list has the path that a backend requested."""
     api = Api(clock=clock, PLAYBACK_KEY=PLAYBACK_KEY, AUTH="iam")
     signed = {"requestContext": event("operator_list")["requestContext"]}
     body = json.dumps({"userId": "1", "streamId": "tv", "pathPrefix": "/film-1/"})
@@ -87,7 +87,7 @@ def test_an_operator_sees_the_path_of_a_stream(clock: FakeClock) -> None:
 
 
 def test_an_operator_sees_why_there_are_too_many_starts(api: Api, clock: FakeClock) -> None:
-    """The streams that are over and still count, the first to be forgotten first."""
+    """The list has the ended streams that still count, the first to be forgotten first."""
     for name in ("a", "b"):
         api.start("1", streamId=name)
         api.end("1", streamId=name)
@@ -105,7 +105,7 @@ def test_an_operator_sees_why_there_are_too_many_starts(api: Api, clock: FakeClo
 
 
 def test_a_stream_that_goes_on_is_no_spent_token(api: Api) -> None:
-    """A name that was over and has started again is shown among the streams only."""
+    """A stream that has started again after its end is listed among the streams only."""
     api.start("1", streamId="tv")
     api.end("1", streamId="tv")
     api.start("1", streamId="tv")
@@ -116,7 +116,7 @@ def test_a_stream_that_goes_on_is_no_spent_token(api: Api) -> None:
 
 
 def test_anonymous_streams_that_are_over_have_no_end_to_wait_for(api: Api, clock: FakeClock) -> None:
-    """They take no slot any more, and are not shown."""
+    """Expired anonymous streams take no slot any more, and are not shown."""
     api.start("1")
     clock.advance(43_203)
 
@@ -125,7 +125,7 @@ def test_anonymous_streams_that_are_over_have_no_end_to_wait_for(api: Api, clock
 
 
 def test_an_operator_ends_one_stream(api: Api) -> None:
-    """That one and no other; once more, it finds nothing to end."""
+    """Ending one stream leaves all others, and a repeat finds no stream to end."""
     api.start("1", streamId="play-1", groups=["uhd"])
     api.start("1", streamId="pc")
     api.start("1")
@@ -141,7 +141,7 @@ def test_an_operator_ends_one_stream(api: Api) -> None:
 
 
 def test_an_operator_ends_all_streams_of_one_user(api: Api, clock: FakeClock) -> None:
-    """Named and anonymous ones, live and expired, in one write; another user's go on."""
+    """All of a user's streams, named or not, live or expired, end in one write; other users' go on."""
     api.start("1", streamId="crashed")
     clock.advance(93)
     api.start("1", streamId="tv")
@@ -159,7 +159,7 @@ def test_an_operator_ends_all_streams_of_one_user(api: Api, clock: FakeClock) ->
 
 @pytest.mark.parametrize("name", ["operator_end", "operator_end_named"])
 def test_what_an_operator_ends_keeps_its_token_counted(name: str, api: Api) -> None:
-    """An end by an operator gives no script a way around the token bound."""
+    """An end by an operator does not help a script around the token bound."""
     api.start("1", streamId="play-1")
 
     assert api.call(name).body["endedStreams"] == ["play-1"]
@@ -169,7 +169,7 @@ def test_what_an_operator_ends_keeps_its_token_counted(name: str, api: Api) -> N
 
 
 def test_an_end_under_constant_change_is_contended(clock: FakeClock) -> None:
-    """The operator learns that nothing was ended, and tries again."""
+    """An end that loses every race is answered that nothing was ended and that a retry may work."""
     store = RecordingRepository()
     player = Api(store, clock, MAX_STREAMS="20")
     player.start("1", streamId="tv")
@@ -183,7 +183,7 @@ def test_an_end_under_constant_change_is_contended(clock: FakeClock) -> None:
 @pytest.mark.parametrize("auth", ["none", "jwt", "iam"])
 @pytest.mark.parametrize("name", OPERATOR_CALLS)
 def test_an_operator_signs_in_every_mode(name: str, auth: str, repository: RecordingRepository) -> None:
-    """A route that lost its authorizer trusts nobody, whatever AUTH says, not even a token."""
+    """A route without its authorizer trusts no caller, whatever `AUTH` is, not even with a token."""
     api = Api(repository, AUTH=auth)
     assert api.call(name).status == 200
     done = len(repository.writes)
@@ -206,7 +206,7 @@ def test_an_operator_signs_in_every_mode(name: str, auth: str, repository: Recor
     ],
 )
 def test_an_operator_names_one_user(name: str, query: str, field: str, detail: str) -> None:
-    """Nothing is read or ended for a query that does not."""
+    """A query that does not name exactly one user is refused; nothing is read or ended."""
     answer = Api().call(name, rawQueryString=query)
 
     assert_problem(answer, 400, "invalid_request")
@@ -214,7 +214,7 @@ def test_an_operator_names_one_user(name: str, query: str, field: str, detail: s
 
 
 def test_a_stream_that_no_player_can_name_is_refused() -> None:
-    """An empty streamId is not all streams."""
+    """An empty `streamId` is refused, and does not mean all streams."""
     for query in ("userId=1&streamId=", "userId=1&streamId=a%20b"):
         answer = Api().call("operator_end", rawQueryString=query)
         assert_problem(answer, 400, "invalid_request")
@@ -223,7 +223,7 @@ def test_a_stream_that_no_player_can_name_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["streamID", "stream_id", "STREAMID", "stream-id"])
 def test_a_misspelt_stream_never_ends_all(name: str, clock: FakeClock) -> None:
-    """Where unknown fields are ignored, too: without its stream, an end would be of all of them."""
+    """A misspelt `streamId` is refused even if unknown fields are ignored, and ends no stream."""
     api = Api(clock=clock, UNKNOWN_FIELDS="ignore")
     api.start("1", streamId="tv")
 
@@ -232,7 +232,7 @@ def test_a_misspelt_stream_never_ends_all(name: str, clock: FakeClock) -> None:
 
 
 def test_a_user_that_is_no_path_can_be_named(api: Api) -> None:
-    """As the user is in the query, and not in the path."""
+    """The user is in the query and not in the path, so any user id can be named."""
     for user, query in (("..", ".."), ("a/b", "a%2Fb"), ("é&=", "%C3%A9%26%3D")):
         api.start(user, streamId="tv")
         assert api.call("operator_list", rawQueryString=f"userId={query}").body["streamCount"] == 1
@@ -240,7 +240,7 @@ def test_a_user_that_is_no_path_can_be_named(api: Api) -> None:
 
 
 def test_events_name_the_operator_and_no_user(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
-    """The ARN that signed, also of a call that is not valid; the user stands under the usual hash."""
+    """The event has the ARN that signed, also of a call that is not valid, and the user's hash."""
     api.start("viewer-1", streamId="play-1")
     query = "userId=viewer-1"
     for name, more in (
@@ -268,7 +268,7 @@ def test_events_name_the_operator_and_no_user(api: Api, capsys: pytest.CaptureFi
 def test_a_call_without_a_signature_is_logged_as_a_failure(
     api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """API Gateway should not have let it through: the operator of the service must learn of it."""
+    """A call without a signature is logged as a failure, because API Gateway should have stopped it."""
     api.call("operator_list", requestContext=unsigned("operator_list"))
 
     (logged,) = events(capsys.readouterr().out)
@@ -277,7 +277,7 @@ def test_a_call_without_a_signature_is_logged_as_a_failure(
 
 
 def test_one_function_answers_both_routes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the route that API Gateway names in the event."""
+    """One function answers both routes, by the route that API Gateway names in the event."""
     service = bootstrap.build(
         Settings.from_environment({"TABLE_NAME": "streams"}),
         RecordingRepository(),

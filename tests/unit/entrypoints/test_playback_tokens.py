@@ -22,8 +22,8 @@ class FakeParameter:
     """A Parameter Store that holds one parameter.
 
     Attributes:
-        value: what it holds; `None` = it is out of reach.
-        reads: how often it was read.
+        value: the parameter's value; `None` if it is unavailable.
+        reads: the number of reads.
     """
 
     def __init__(self, value: str | None) -> None:
@@ -31,7 +31,7 @@ class FakeParameter:
         self.reads = 0
 
     def call(self, operation: str, request: Any) -> dict[str, Any]:
-        """Return the parameter, which is asked for decrypted."""
+        """Return the parameter, which must be requested decrypted."""
         assert (operation, request) == (
             "GetParameter",
             {"Name": PARAMETER, "WithDecryption": True},
@@ -42,11 +42,11 @@ class FakeParameter:
         return {"Parameter": {"Value": self.value}}
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because nothing is open."""
 
 
 def test_the_answers_of_a_named_stream_carry_a_token(clock: FakeClock) -> None:
-    """Start, repeat and heartbeat: for this user and stream, until the lease ends, under the first key."""
+    """A start, a repeat and a heartbeat have a token until the lease ends, under the first key."""
     api = Api(clock=clock, PLAYBACK_KEY=f"{KEY},{OLD}")
     keys = parse_keys(KEY)
     for answer in (api.start("viewer-1", streamId="tv"), api.start("viewer-1", streamId="tv")):
@@ -62,7 +62,7 @@ def test_the_answers_of_a_named_stream_carry_a_token(clock: FakeClock) -> None:
 
 
 def test_no_other_answer_carries_one(api: Api) -> None:
-    """Without a key, of an anonymous stream, an end, a list and a refusal."""
+    """Without a key, an anonymous stream, an end, a list and a refusal have no token."""
     with_key = Api(PLAYBACK_KEY=KEY, MAX_STREAMS="2")
     named, anonymous = with_key.start("viewer-1", streamId="tv"), with_key.start("viewer-1")
     refused, listed = with_key.start("viewer-1", streamId="pc"), with_key.call("list")
@@ -74,7 +74,7 @@ def test_no_other_answer_carries_one(api: Api) -> None:
 
 
 def test_a_start_above_the_token_bound_is_told_when_to_come_again(clock: FakeClock) -> None:
-    """429, in the body and in the header; nothing that is held is lost by it."""
+    """A 429 has the waiting time in body and header, and the held streams lose nothing."""
     api = Api(clock=clock, PLAYBACK_KEY=KEY, MAX_STREAMS="1", TOKEN_OVERLAP="1")
     for name in "ab":
         api.start("viewer-1", streamId=name)
@@ -90,7 +90,7 @@ def test_a_start_above_the_token_bound_is_told_when_to_come_again(clock: FakeClo
 
 
 def test_a_plain_video_element_gets_a_cookie() -> None:
-    """For the parent domain of API and CDN, for as long as the token is good, out of reach of scripts."""
+    """The cookie is for the parent domain of API and CDN, ends with the token, and is hidden from scripts."""
     api = Api(PLAYBACK_KEY=KEY, PLAYBACK_COOKIE_DOMAIN="example.com")
     started = api.start("viewer-1", streamId="tv")
     token = started.body["playbackToken"]
@@ -102,7 +102,7 @@ def test_a_plain_video_element_gets_a_cookie() -> None:
 
 
 def test_a_backend_can_bind_a_stream_to_a_path() -> None:
-    """The token opens that path only; a repeat without a path leaves it, one with another changes it."""
+    """The token opens that path only; a repeat without a path keeps it, one with another changes it."""
     signed = {"requestContext": {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:role/backend"}}}}
     api = Api(AUTH="iam", PLAYBACK_KEY=KEY)
 
@@ -120,7 +120,7 @@ def test_a_backend_can_bind_a_stream_to_a_path() -> None:
     ("paths", "expected"), [({"GROUP_PATHS": "/uhd/=uhd"}, ("hdr", "uhd")), ({}, ())], ids=["tied", "untied"]
 )
 def test_a_token_names_groups_where_paths_are_tied_to_them(paths: Any, expected: tuple[str, ...]) -> None:
-    """Start and heartbeat name those of the lease, all of them, and no token of another stage names any."""
+    """The token names the lease's groups if paths are tied to groups, and none otherwise."""
     api = Api(PLAYBACK_KEY=KEY, GROUP_LIMITS="uhd=1", GROUP_LABELS="hdr", **paths)
     answers = [
         api.start("viewer-1", streamId="tv", groups=["uhd", "hdr"]),
@@ -140,7 +140,7 @@ def test_a_token_names_groups_where_paths_are_tied_to_them(paths: Any, expected:
     ],
 )
 def test_a_path_is_refused_where_it_would_bind_nothing(variables: Any, reason: str) -> None:
-    """A player may not choose it, and without tokens it would be a false promise."""
+    """A path is refused from a player, and without tokens, where it would bind nothing."""
     repository = RecordingRepository()
     signed = {"requestContext": {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:role/backend"}}}}
     body = json.dumps({"userId": "1", "streamId": "tv", "pathPrefix": "/film/"})
@@ -151,7 +151,7 @@ def test_a_path_is_refused_where_it_would_bind_nothing(variables: Any, reason: s
 
 
 def test_keys_are_read_again_every_five_minutes(clock: FakeClock) -> None:
-    """And once only: until then no request waits for them; a rotated key signs after that."""
+    """Keys are read once in five minutes, and no request waits before that; a new key signs afterwards."""
     ssm = FakeParameter(OLD)
     api = Api(clock=clock, ssm=ssm, PLAYBACK_KEY_PARAMETER=PARAMETER)
 
@@ -178,7 +178,7 @@ def test_keys_are_read_again_every_five_minutes(clock: FakeClock) -> None:
 def test_known_keys_outlive_an_outage_by_a_while(
     clock: FakeClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The last ones serve for 15 minutes; after that starts are 503 and heartbeats extend without a token."""
+    """Known keys serve for 15 minutes; after that starts are 503 and heartbeats extend without a token."""
     ssm = FakeParameter(KEY)
     repository = RecordingRepository()
     api = Api(repository, clock, ssm, PLAYBACK_KEY_PARAMETER=PARAMETER)
@@ -208,7 +208,7 @@ def test_known_keys_outlive_an_outage_by_a_while(
 def test_a_cold_start_without_keys_admits_nobody(
     value: str | None, clock: FakeClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Out of reach or malformed; the next attempt comes after a second, and no event shows the value."""
+    """With unavailable or malformed keys starts fail, keys are retried after a second and never logged."""
     ssm = FakeParameter(value)
     api = Api(clock=clock, ssm=ssm, PLAYBACK_KEY_PARAMETER=PARAMETER)
     for _ in range(3):
@@ -230,7 +230,7 @@ def test_an_unverified_start_has_a_token_where_it_is_asked_for(
     has_token: bool,  # noqa: FBT001 - a case
     clock: FakeClock,
 ) -> None:
-    """With the store away, and open for that."""
+    """An unverified start has a token in open mode while the store is unavailable."""
     store = FailingRepository(StoreUnavailable())
     api = Api(store, clock, PLAYBACK_KEY=KEY, ON_STORE_FAILURE="open", OPEN_TOKENS=open_tokens)
     answer = api.start("viewer-1", streamId="tv")
@@ -239,7 +239,7 @@ def test_an_unverified_start_has_a_token_where_it_is_asked_for(
 
 
 def test_no_event_shows_a_token(capsys: pytest.CaptureFixture[str]) -> None:
-    """Tokens are what a CDN takes for a login: whoever reads a log must not find one."""
+    """No event contains a token, because a CDN accepts it as a login."""
     api = Api(PLAYBACK_KEY=KEY)
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
     lines = capsys.readouterr().out.splitlines()

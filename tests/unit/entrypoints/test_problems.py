@@ -89,7 +89,7 @@ STATUSES = {
 
 
 def kinds_of(root: type[Exception]) -> Iterator[type[Exception]]:
-    """The error and everything below it, as far as it is ours."""
+    """Return the error and all its subclasses that are ours."""
     yield root
     for kind in root.__subclasses__():
         if kind.__module__.startswith(("domain.", "adapters.", "entrypoints.")):
@@ -97,7 +97,7 @@ def kinds_of(root: type[Exception]) -> Iterator[type[Exception]]:
 
 
 def errors_of_the_entrypoints() -> Iterator[type[Exception]]:
-    """Every error that a module of the entrypoints defines, but for those of the operator's command line."""
+    """Return every error defined by a module of the entrypoints, except for the operator's command line."""
     for found in pkgutil.iter_modules(entrypoints.__path__, "entrypoints."):
         if found.name == "entrypoints.streamctl":
             continue  # it answers no request
@@ -112,13 +112,13 @@ def errors_of_the_entrypoints() -> Iterator[type[Exception]]:
 
 
 def test_no_error_of_ours_is_forgotten() -> None:
-    """There is an example here of every kind of error that the service can raise."""
+    """The examples here cover every kind of error that the service can raise."""
     assert {*kinds_of(StreamLimiterError), *errors_of_the_entrypoints()} == EXAMPLES.keys()
 
 
 @pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: type(error).__name__)
 def test_every_error_has_an_answer(error: Exception) -> None:
-    """Each is a whole problem, and none shows what the error itself says about the inside."""
+    """Each error has a whole problem, which shows nothing of the error's own text about the inside."""
     problem = problem_for(error, "request-1")
 
     assert problem.type == f"urn:stream-limiter:problem:{problem.code.replace('_', '-')}"
@@ -130,19 +130,19 @@ def test_every_error_has_an_answer(error: Exception) -> None:
 
 @pytest.mark.parametrize(("kind", "status"), STATUSES.items())
 def test_every_kind_has_its_status(kind: type[Exception], status: int) -> None:
-    """The statuses of the contract."""
+    """Each kind of error has the status of the contract."""
     assert problem_for(EXAMPLES[kind], "").status == status
 
 
 @pytest.mark.parametrize("kind", [InvalidInput, InvalidFields, BodyTooLarge])
 def test_bad_input_is_never_our_failure(kind: type[Exception]) -> None:
-    """Whichever way bad input is told, its caller is told that it is bad, and not to try again later."""
+    """Every kind of bad input is answered as bad, and without a time to retry."""
     assert 400 <= problem_for(EXAMPLES[kind], "").status < 500
 
 
 @pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: type(error).__name__)
 def test_only_what_is_our_own_fault_is_a_failure(error: Exception) -> None:
-    """What is answered by a 5xx is logged as failed; of the rest only what the operator must mend."""
+    """A 5xx is logged as failed; of the rest, only problems that the operator must repair."""
     rule = rule_for(error)
     must_be_mended = type(error) in {NotAllowed, Unauthenticated, InvalidLimitClaim, InvalidGroupLimitsClaim}
 
@@ -151,14 +151,14 @@ def test_only_what_is_our_own_fault_is_a_failure(error: Exception) -> None:
 
 @pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: type(error).__name__)
 def test_the_request_id_comes_with_the_opaque_alone(error: Exception) -> None:
-    """Where the answer says nothing, it says where to look; elsewhere it need not."""
+    """Only an opaque answer has the request id, because the others explain themselves."""
     problem = problem_for(error, "request-1")
 
     assert problem.request_id == ("request-1" if problem.code == "internal_error" else None)
 
 
 def test_a_stream_that_is_gone_says_why_in_words() -> None:
-    """Each reason has a sentence of its own, and none names the device: that is a member of its own."""
+    """Each reason has a sentence of its own, without the device, which has a member of its own."""
     problems = [
         problem_for(StreamGone("tv-1", reason, "Ada's phone"), "r1") for reason in (None, *GoneReason)
     ]
@@ -170,14 +170,14 @@ def test_a_stream_that_is_gone_says_why_in_words() -> None:
 
 
 def test_each_code_means_one_thing() -> None:
-    """A machine that knows the code knows the status, the title and the type."""
+    """A code determines the status, the title and the type."""
     rules = {rule_for(error) for error in EXAMPLES.values()}
 
     assert len({rule.code for rule in rules}) == len(rules)
 
 
 def test_a_new_kind_is_answered_like_its_nearest_relative() -> None:
-    """The table is looked up along an error's ancestors."""
+    """A new kind of error is answered like its nearest ancestor in the table."""
 
     class Offline(StoreUnavailable):
         pass
@@ -190,7 +190,7 @@ def test_a_new_kind_is_answered_like_its_nearest_relative() -> None:
 
 
 def test_the_nearest_of_two_ancestors_wins() -> None:
-    """With two relatives in the table, Python's own order of ancestors decides."""
+    """With two ancestors in the table, Python's own order of ancestors decides."""
 
     class Both(StoreThrottled, StoreUnavailable):
         pass
@@ -200,7 +200,7 @@ def test_the_nearest_of_two_ancestors_wins() -> None:
 
 @pytest.mark.parametrize("error", [Exception(), KeyError("x"), RecursionError(), UnicodeError()])
 def test_what_nobody_thought_of_is_opaque(error: Exception) -> None:
-    """Every other exception is a 500."""
+    """Every other exception is an opaque 500."""
     problem = problem_for(error, "request-1")
 
     assert (problem.status, problem.code, problem.request_id) == (500, "internal_error", "request-1")

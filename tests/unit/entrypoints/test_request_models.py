@@ -13,19 +13,19 @@ NO_STRINGS = [1, 0, -1.5, True, False, [], ["1"], {}, {"S": "1"}]
 
 
 def fields(model: type[RequestModel], **changes: Any) -> dict[str, Any]:
-    """A body that is right for this model, but for these changes."""
+    """Return a body that is right for this model, except for these changes."""
     right: dict[str, Any] = {"userId": "1", "streamId": "play-1"}
     assert {field.alias for field in model.model_fields.values()} >= right.keys()
     return right | changes
 
 
 def read(model: type[RequestModel], body: dict[str, Any]) -> Any:
-    """The body as the model has it, sent as JSON with every special character escaped."""
+    """Return the body as the model reads it, sent as JSON with every special character escaped."""
     return HttpRequest(event("start", body=json.dumps(body))).body(model)
 
 
 def problems(model: type[RequestModel], body: dict[str, Any]) -> list[str]:
-    """Everything that is wrong with the body."""
+    """Return everything that is wrong with the body."""
     with pytest.raises(InvalidFields) as caught:
         read(model, body)
     return [str(error) for error in caught.value.errors]
@@ -33,7 +33,7 @@ def problems(model: type[RequestModel], body: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("model", BODIES)
 def test_a_user_may_be_left_out(model: type[RequestModel]) -> None:
-    """Whom it is about may be for a token to say; that nobody says it shows as no user id at all."""
+    """A body may leave the user out for a token to name, and is then read with an empty user id."""
     body = fields(model)
     del body["userId"]
 
@@ -42,7 +42,7 @@ def test_a_user_may_be_left_out(model: type[RequestModel]) -> None:
 
 @pytest.mark.parametrize("value", [-1, 21, 1.0, "3", True, [], 10**400])
 def test_a_limit_is_a_whole_number(value: object) -> None:
-    """No body asks for a limit that no user can have."""
+    """A body cannot ask for a limit that no user can have."""
     assert problems(StartBody, fields(StartBody, maxStreams=value)) == [
         "maxStreams must be a whole number from 0 to 20"
     ]
@@ -58,7 +58,7 @@ def test_a_user_is_a_string(model: type[RequestModel], value: object) -> None:
 @pytest.mark.parametrize("field", ["streamId", "device", "replaces"])
 @pytest.mark.parametrize("value", NO_STRINGS)
 def test_the_other_texts_are_strings_too(field: str, value: object) -> None:
-    """No field takes a value of another type."""
+    """No text field takes a value of another type."""
     assert problems(StartBody, fields(StartBody, **{field: value})) == [f"{field} must be a string"]
 
 
@@ -83,7 +83,7 @@ def test_the_other_texts_are_strings_too(field: str, value: object) -> None:
     ],
 )
 def test_a_user_breaks_no_rule(model: type[RequestModel], user_id: str, reason: str) -> None:
-    """A user id that is blank, too long, or no plain text is refused with the rule that it breaks."""
+    """A user id that is blank, too long or not plain text is refused with the broken rule."""
     assert problems(model, fields(model, userId=user_id)) == [f"userId {reason}"]
 
 
@@ -112,14 +112,14 @@ def test_a_user_is_taken_unchanged(user_id: str) -> None:
 
 
 def test_an_escaped_pair_of_surrogates_is_one_character() -> None:
-    """JSON writes a character beyond the first plane as two escapes; together they are valid."""
+    """A character beyond the first plane, which JSON escapes as a pair, is one valid character."""
     body = HttpRequest(event("start", body='{"userId": "\\ud83d\\ude00"}')).body(StartBody)
 
     assert body.user_id == "😀"
 
 
 def test_composed_and_decomposed_letters_are_two_users() -> None:
-    """Two spellings that look alike are two user ids, as they are to everybody else who stores them."""
+    """Composed and decomposed spellings are two user ids, as in every other store."""
     composed, decomposed = (unicodedata.normalize(form, "zoë") for form in ("NFC", "NFD"))
 
     assert composed != decomposed
@@ -130,7 +130,7 @@ def test_composed_and_decomposed_letters_are_two_users() -> None:
 @pytest.mark.parametrize("model", BODIES)
 @pytest.mark.parametrize("name", ["user_id", "userid", "maxstreams", "stream_id", "__proto__", "x y", "ë"])
 def test_unknown_fields_are_refused(model: type[RequestModel], name: str) -> None:
-    """A misspelt field is told, not dropped."""
+    """A misspelt field is refused, not dropped."""
     assert problems(model, fields(model, **{name: "1"})) == [f"{name} is not a known field"]
 
 
@@ -152,7 +152,7 @@ def test_a_stream_breaks_no_rule(model: type[RequestModel], text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "a b", "\ud800", "a" * 65])
 def test_a_replaced_stream_breaks_no_rule(text: str) -> None:
-    """The stream to be replaced is named by the same rule, and the problem names its own field."""
+    """The replaced stream's name follows the same rule, and the problem names its own field."""
     rule = "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -"
 
     assert problems(StartBody, fields(StartBody, replaces=text)) == [f"replaces {rule}"]
@@ -174,7 +174,7 @@ def test_a_device_breaks_no_rule(device: str, reason: str) -> None:
 
 
 def test_names_at_their_longest_are_taken() -> None:
-    """The longest stream and device names belong to what is allowed."""
+    """Stream and device names of the greatest length are allowed."""
     body = read(StartBody, {"userId": "1", "streamId": "aZ0._:-9" * 8, "device": "ë" * 32})
 
     assert (body.stream_id, body.device) == ("aZ0._:-9" * 8, "ë" * 32)
@@ -187,26 +187,26 @@ def test_null_is_nothing(field: str) -> None:
 
 
 def test_a_heartbeat_names_its_stream() -> None:
-    """An anonymous stream has no heartbeat."""
+    """A heartbeat without a stream's name is refused."""
     assert problems(HeartbeatBody, {"userId": "1"}) == ["streamId is required"]
     assert problems(HeartbeatBody, {"userId": "1", "streamId": None}) == ["streamId must be a string"]
 
 
 @pytest.mark.parametrize("field", ["device", "replaces"])
 def test_only_a_named_stream_has_a_device_or_a_forerunner(field: str) -> None:
-    """`device` and `replaces` mean nothing without a stream's name."""
+    """`device` and `replaces` are refused without a stream's name."""
     assert problems(StartBody, {"userId": "1", field: "x"}) == [f"{field} must come with a streamId"]
     both_null = {"userId": "1", "streamId": None, field: "x"}
     assert problems(StartBody, both_null) == [f"{field} must come with a streamId"]
 
 
 def test_a_stream_does_not_replace_itself() -> None:
-    """A start that replaces its own stream is a mistake of the player's."""
+    """A start that replaces its own stream is refused."""
     assert problems(StartBody, fields(StartBody, replaces="play-1")) == ["replaces must differ from streamId"]
 
 
 def test_every_problem_is_told() -> None:
-    """A caller learns of everything that is wrong at once."""
+    """One answer lists everything that is wrong."""
     wrong = {"userId": 1, "streamId": " ", "device": "\n", "colour": "red"}
 
     assert problems(StartBody, wrong) == [

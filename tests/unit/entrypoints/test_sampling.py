@@ -110,7 +110,7 @@ def test_no_metric_depends_on_the_sample(one_in: int, log: Callable[[int], Log])
 
 
 def test_one_in_n_heartbeats_has_an_event(log: Callable[[int], Log]) -> None:
-    """The first of each ten has its own, and the nine after it share one, which has their values alone."""
+    """The first of each ten has its own event, and the next nine share one, which has their values alone."""
     ten = log(10)
     for number in range(30):
         ten.request(duration_ms=float(number))
@@ -130,7 +130,7 @@ def test_one_in_n_heartbeats_has_an_event(log: Callable[[int], Log]) -> None:
 
 @pytest.mark.parametrize("outcome", sorted(set(documented.OUTCOMES) - {"extended", "failed"}))
 def test_every_other_outcome_has_its_event(outcome: str, log: Callable[[int], Log]) -> None:
-    """Only heartbeats that went well are left out."""
+    """Only events of successful heartbeats are left out."""
     hundred = log(100)
     for _ in range(3):
         hundred.request(outcome)
@@ -139,7 +139,7 @@ def test_every_other_outcome_has_its_event(outcome: str, log: Callable[[int], Lo
 
 
 def test_every_failure_has_its_event(log: Callable[[int], Log]) -> None:
-    """A failure is never left out, and takes no heartbeat's place."""
+    """A failure is never left out, and does not count as a heartbeat."""
     ten = log(10)
     for _ in range(9):
         ten.request()
@@ -153,7 +153,7 @@ def test_every_failure_has_its_event(log: Callable[[int], Log]) -> None:
 def test_what_is_kept_is_written_with_the_next_event_after_its_minute(
     what: str, log: Callable[[int], Log]
 ) -> None:
-    """The next request of any kind brings it out, under the minute in which it happened."""
+    """The next request of any kind writes the kept values, under the minute in which they occurred."""
     hundred = log(100)
     hundred.clock.advance(58)
     for _ in range(3):
@@ -170,7 +170,7 @@ def test_what_is_kept_is_written_with_the_next_event_after_its_minute(
 
 
 def test_an_event_of_a_hundred_is_within_the_format(log: Callable[[int], Log]) -> None:
-    """The largest sample fills no array beyond what CloudWatch takes, and makes valid metrics."""
+    """The largest sample fits CloudWatch's arrays, and makes valid metrics."""
     hundred = log(100)
     for _ in range(100):
         hundred.request(duration_ms=12345.678)
@@ -224,7 +224,7 @@ def test_the_setting_samples_the_events_of_the_route(capsys: pytest.CaptureFixtu
 
 
 def test_a_store_that_is_away_is_never_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    """A heartbeat that is extended unverified is a success to the player, and an event to the operator."""
+    """A heartbeat that is extended unverified always has an event, though it succeeds for the player."""
     away = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open", HEARTBEAT_LOG_SAMPLE="100")
     for _ in range(3):
         assert away.heartbeat("viewer", streamId="play-1").status == 200
@@ -235,7 +235,7 @@ def test_a_store_that_is_away_is_never_left_out(capsys: pytest.CaptureFixture[st
 
 
 def test_without_a_sample_the_log_is_the_plain_one() -> None:
-    """By default nothing of the sampling is entered."""
+    """By default no code of the sampling runs."""
     settings = Settings.from_environment({"TABLE_NAME": "streams", "AUTH": "none"})
     service = bootstrap.build(settings, FailingRepository(OSError()), FakeClock(), StoreCalls())
 

@@ -43,11 +43,11 @@ ELSEWHERE = {
     "PLAYBACK_KEY_PARAMETER": "/stream-limiter/playback-key",
     "HEARTBEAT_URL": "https://abc.lambda-url.eu-central-1.on.aws/",
 }
-"""In place of the keys themselves, and of the cookie."""
+"""The variables that can stand in place of the keys themselves, and of the cookie."""
 
 
 def read(**variables: str) -> Settings:
-    """The settings of an environment with a table's name and these variables."""
+    """Return the settings of an environment with a table's name and these variables."""
     return Settings.from_environment({"TABLE_NAME": "streams", **variables})
 
 
@@ -63,7 +63,7 @@ def test_a_table_is_all_that_must_be_named() -> None:
 
 
 def test_every_variable_is_read() -> None:
-    """No setting keeps its default once its variable says otherwise."""
+    """Every setting has a variable that changes it."""
     settings = Settings.from_environment(ALL)
 
     assert {*ALL, *ELSEWHERE} == {name.upper() for name in Settings.model_fields}
@@ -103,7 +103,7 @@ def test_every_variable_is_read() -> None:
 
 
 def test_the_logs_have_one_key() -> None:
-    """Given here and as a parameter, nobody could say which one counts."""
+    """A log key given both here and as a parameter is refused, because either could be meant."""
     with pytest.raises(SettingsError, match="LOG_HASH_KEY and LOG_HASH_KEY_PARAMETER"):
         read(LOG_HASH_KEY="pepper", **ELSEWHERE)
 
@@ -118,13 +118,13 @@ def test_the_logs_have_one_key() -> None:
     ids=["a group of both kinds", "too many groups", "a path of no group"],
 )
 def test_groups_fit_together(variables: dict[str, str], reason: str) -> None:
-    """A group is limited or only counted, there are few of them, and paths are for groups that there are."""
+    """A group is limited or only counted, groups are few, and each path's group exists."""
     with pytest.raises(SettingsError, match=reason):
         read(**variables)
 
 
 def test_sixteen_groups_may_be_of_either_kind() -> None:
-    """Names, labels and paths of the greatest number and length are taken."""
+    """Names, labels and paths of the greatest number and length are accepted."""
     limits = ",".join(f"{n:032}=20" for n in range(8))
     labels = ",".join(f"{n:032}" for n in range(8, 16))
     paths = ",".join(f"/{n}/={n % 16:032}" for n in range(26))
@@ -141,18 +141,18 @@ def test_the_process_environment_is_the_default_source(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("name", sorted({*ALL, *ELSEWHERE} - {"TABLE_NAME"}))
 def test_an_empty_variable_is_one_that_is_not_given(name: str) -> None:
-    """An empty value means the default: Terraform cannot leave a variable out."""
+    """An empty value means the default, because Terraform cannot leave a variable out."""
     assert read(**{name: ""}) == read()
 
 
 def test_other_variables_are_nobodys_business() -> None:
-    """Lambda's own variables stand in the same environment and do no harm."""
+    """Lambda's own variables in the same environment do no harm."""
     assert read(AWS_REGION="eu-central-1", PATH="/bin") == read()
 
 
 @pytest.mark.parametrize("environment", [{}, {"TABLE_NAME": ""}])
 def test_a_table_must_be_named(environment: dict[str, str]) -> None:
-    """There is no default table to write to by mistake."""
+    """A missing table is an error, because a default could be written to by mistake."""
     with pytest.raises(SettingsError, match=r"^TABLE_NAME is required\.$") as caught:
         Settings.from_environment(environment)
 
@@ -160,9 +160,9 @@ def test_a_table_must_be_named(environment: dict[str, str]) -> None:
 
 
 FREE_TEXT: Final = {"LOG_HASH_KEY_PARAMETER", "PLAYBACK_KEY_PARAMETER"}
-"""Any text is taken, as long as it is text."""
+"""Any text is accepted."""
 NO_TEXT: Final = "\ud800"
-"""What an environment that is no UTF-8 may hold."""
+"""A value that an environment outside UTF-8 may hold."""
 A_LIMIT: Final = "entry 1 is not of the form name=limit, with a limit from 0 to 20"
 A_PATH: Final = (
     "the path of entry 1 must be a path of at most 256 characters of A-Z a-z 0-9 . _ ~ -"
@@ -265,7 +265,7 @@ WRONG: Final = [
 
 @pytest.mark.parametrize(("name", "value", "what"), WRONG)
 def test_a_wrong_value_is_one_sentence(name: str, value: str, what: str) -> None:
-    """A value outside its bounds stops the service with one sentence: the variable, and what it must be."""
+    """A value outside its bounds stops the service with one sentence: the variable and its rule."""
     with pytest.raises(SettingsError) as caught:
         read(**{name: value})
 
@@ -273,14 +273,14 @@ def test_a_wrong_value_is_one_sentence(name: str, value: str, what: str) -> None
 
 
 def test_every_setting_has_a_wrong_value() -> None:
-    """The sentences above are those of all settings that can be wrong."""
+    """The sentences above cover every setting that can be wrong."""
     assert {name for name, _, _ in WRONG} | FREE_TEXT == {name.upper() for name in Settings.model_fields}
 
 
 @pytest.mark.parametrize("name", sorted(name.upper() for name in Settings.model_fields))
 @pytest.mark.parametrize("value", ["?", "-1", "0", "1e400", "9" * 400, "x" * 2000, ",", NO_TEXT])
 def test_no_sentence_is_a_librarys(name: str, value: str) -> None:
-    """Each kind of error that a setting can have has words of its own."""
+    """Each kind of error in a setting has the project's own words."""
     try:
         read(**{name: value})
     except SettingsError as error:
@@ -290,7 +290,7 @@ def test_no_sentence_is_a_librarys(name: str, value: str) -> None:
 
 
 def test_all_wrong_values_are_told_at_once() -> None:
-    """Whoever repairs an environment sees everything that is wrong with it in one error."""
+    """One error lists every wrong value."""
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({"MAX_STREAMS": "many", "ON_LIMIT": "shrug"})
 
@@ -319,19 +319,19 @@ def test_the_bounds_themselves_are_allowed(name: str, low: str, high: str) -> No
 
 @pytest.mark.parametrize(("lease", "heartbeat"), [("1", 1 / 3), ("2", 2 / 3), ("600", 200)])
 def test_a_lease_alone_is_enough(lease: str, heartbeat: float) -> None:
-    """When no heartbeat is set it is a third of whatever the lease is."""
+    """Without a heartbeat setting, the interval is a third of the lease."""
     assert read(LEASE_SECONDS=lease).heartbeat_seconds == pytest.approx(heartbeat)
 
 
 @pytest.mark.parametrize("heartbeat", ["10", "10.5", "3600"])
 def test_a_heartbeat_is_shorter_than_a_lease(heartbeat: str) -> None:
-    """Players that keep to their heartbeat never lose their slot by it."""
+    """The heartbeat interval must be shorter than the lease, so that players keep their slots."""
     with pytest.raises(SettingsError, match="HEARTBEAT_SECONDS must be shorter than LEASE_SECONDS"):
         read(LEASE_SECONDS="10", HEARTBEAT_SECONDS=heartbeat)
 
 
 def test_a_token_lives_no_longer_than_five_minutes() -> None:
-    """Nothing takes a playback token back before its lease ends, so a lease may not be long with one."""
+    """A lease with tokens is at most five minutes, because a playback token cannot be revoked before."""
     assert read(PLAYBACK_KEY=KEY, LEASE_SECONDS="300").policy.token_overlap == 2
     for configured in ({"PLAYBACK_KEY": KEY}, {"PLAYBACK_KEY_PARAMETER": "/key"}):
         with pytest.raises(SettingsError, match="LEASE_SECONDS must be at most 300 with a playback key"):
@@ -350,20 +350,20 @@ def test_a_heartbeat_url_needs_what_its_callers_show() -> None:
 
 
 def test_names_are_counted_exactly_where_a_key_is_configured() -> None:
-    """Whether it can be read or not; `off` says that there is none."""
+    """Names are counted if a key is configured, readable or not; `off` means that there is none."""
     assert read(PLAYBACK_KEY_PARAMETER="/key").policy.token_overlap == 2
     for given in ("", "off"):
         assert read(PLAYBACK_KEY=given, TOKEN_OVERLAP="5").policy == Policy()
 
 
 def test_there_is_one_playback_key() -> None:
-    """Given here and as a parameter, it would not be clear which one counts."""
+    """A playback key given both here and as a parameter is refused, because either could be meant."""
     with pytest.raises(SettingsError, match="PLAYBACK_KEY and PLAYBACK_KEY_PARAMETER"):
         read(PLAYBACK_KEY=KEY, PLAYBACK_KEY_PARAMETER="/key")
 
 
 def test_settings_never_show_a_secret() -> None:
-    """Neither key is in a text that somebody may print."""
+    """Neither key is in a text that could be printed."""
     settings = read(LOG_HASH_KEY="pepper", PLAYBACK_KEY=KEY)
     shown = f"{settings} {settings!r} {settings.model_dump_json()} {settings.playback_keys}"
 
@@ -375,7 +375,7 @@ def test_settings_never_show_a_secret() -> None:
 
 
 def test_an_error_never_shows_the_secret() -> None:
-    """Nor is it in an error about the other settings."""
+    """An error about other settings shows neither key."""
     with pytest.raises(SettingsError) as caught:
         read(LOG_HASH_KEY="pepper", LEASE_SECONDS="1", HEARTBEAT_SECONDS="1")
 

@@ -22,7 +22,7 @@ class Aws(ThreadingHTTPServer):
 
     Attributes:
         parameter: the value of every parameter.
-        seen: what was asked for: a path, or an operation with the access key that signed it.
+        seen: the requests: a path, or an operation with the access key that signed it.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Aws(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The server's URL."""
         return f"http://127.0.0.1:{self.server_port}"
 
 
@@ -65,7 +65,7 @@ class _Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def aws() -> Iterator[Aws]:
-    """AWS, as a function sees it."""
+    """Return AWS as a function sees it."""
     with Aws() as server:
         yield server
         server.shutdown()
@@ -73,7 +73,7 @@ def aws() -> Iterator[Aws]:
 
 @pytest.fixture
 def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The variables of a function under SnapStart, which are this process's too."""
+    """Set and return the variables of a function under SnapStart."""
     variables = {
         "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
         "AWS_LAMBDA_FUNCTION_NAME": "stream-limiter-dev-list",
@@ -95,7 +95,7 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @pytest.fixture
 def snapshot(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> bootstrap.Parts:  # noqa: ARG001 - read by what is called
-    """What a snapshot of that function holds; this process is a copy of it."""
+    """Return the contents of the function's snapshot; this process is a copy of it."""
     parts = bootstrap.parts_for_snapshot()
     assert parts is not None
     monkeypatch.setattr(bootstrap, "IN_SNAPSHOT", parts)
@@ -103,7 +103,7 @@ def snapshot(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> bo
 
 
 def restored() -> bootstrap.Service:
-    """The service of another copy of the snapshot, in which no request was served yet."""
+    """Return the service of another copy of the snapshot, in which no request was served yet."""
     bootstrap.service.cache_clear()
     return bootstrap.service()
 
@@ -127,7 +127,7 @@ print(answer["statusCode"])
 
 
 def run(environment: dict[str, str]) -> list[str]:
-    """Import a handler and call it once, in a process with this environment; gives what it printed."""
+    """Import a handler and call it once, in a process with this environment; return what it printed."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         check=True,
@@ -152,7 +152,7 @@ def test_a_snapshot_holds_the_clients_but_no_connection_and_no_credentials(
 def test_without_snap_start_nothing_is_built_on_import(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An ordinary cold start builds its service with its first request."""
+    """Without SnapStart a cold start builds its service with its first request."""
     assert environment["TABLE_NAME"]
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
 
@@ -167,7 +167,7 @@ def test_without_snap_start_nothing_is_built_on_import(
 def test_a_wrong_setting_breaks_requests_and_no_import(
     broken: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """Under SnapStart too it is one error event for each request, and an opaque 500."""
+    """Under SnapStart too, a wrong setting is an error event and an opaque 500 for each request."""
     _, logged, status = run({**environment, **broken})
 
     assert status == "500"
@@ -175,19 +175,19 @@ def test_a_wrong_setting_breaks_requests_and_no_import(
 
 
 def test_a_restored_copy_uses_what_is_in_the_snapshot(snapshot: bootstrap.Parts) -> None:
-    """A copy builds nothing anew that the snapshot holds."""
+    """A copy builds nothing again that the snapshot holds."""
     assert restored().store_calls is snapshot.store_calls
 
 
 @pytest.mark.usefixtures("snapshot")
 def test_copies_of_a_snapshot_know_a_user_by_different_hashes() -> None:
-    """Without a configured key, the random key of the log is a copy's own, and is in no snapshot."""
+    """Without a configured key, each copy has a random key of the log, which is not in the snapshot."""
     assert restored().log.user_hash("1") != restored().log.user_hash("1")
 
 
 @pytest.mark.usefixtures("snapshot")
 def test_copies_of_a_snapshot_do_not_back_off_in_step() -> None:
-    """The state of the random numbers that spread repeats is a copy's own."""
+    """Each copy has its own state of the random numbers for backoff jitter."""
     state = random.getstate()
     restored()
     one = random.getstate()
@@ -200,7 +200,7 @@ def test_copies_of_a_snapshot_do_not_back_off_in_step() -> None:
 def test_each_copy_reads_the_parameter(
     environment: dict[str, str], aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A key that was changed after the snapshot counts in copies that are restored later."""
+    """Copies that are restored after a key has changed use the new key."""
     assert environment["TABLE_NAME"]
     monkeypatch.setenv("LOG_HASH_KEY_PARAMETER", "/key")
     monkeypatch.setattr(bootstrap, "IN_SNAPSHOT", bootstrap.parts_for_snapshot())
@@ -216,7 +216,7 @@ def test_each_copy_reads_the_parameter(
 def test_a_copy_without_credentials_answers_with_an_error(
     aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where their lookup fails the answer is an opaque 500 with an event; the next request tries again."""
+    """If credentials cannot be looked up, the answer is an opaque 500 with an event; the next call works."""
     monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1")
 

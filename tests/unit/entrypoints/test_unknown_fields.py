@@ -1,4 +1,4 @@
-"""`UNKNOWN_FIELDS`: what a request with fields that its route does not know gets."""
+"""`UNKNOWN_FIELDS`: answers to requests with fields that their route does not know."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ UNKNOWN: dict[str, Any] = {
     "ë": "\ud800",
     "\udfff": 1,
 }
-"""What old players may send besides, and nothing that could be meant for a field of the API."""
+"""Fields that old players may send besides, none of which could be meant for a field of the API."""
 
 MISSPELT = [
     "streamID",
@@ -62,7 +62,7 @@ ROUTES = ["start", "heartbeat", "end"]
 
 @pytest.fixture
 def lenient(repository: RecordingRepository) -> Api:
-    """A service that ignores what it does not know."""
+    """Return a service that ignores unknown fields."""
     return Api(repository, UNKNOWN_FIELDS="ignore")
 
 
@@ -114,7 +114,7 @@ def test_bodies_of_old_players_are_answered_as_documented(row: list[str], conten
 @pytest.mark.parametrize("name", [name for name in UNKNOWN if name != "\udfff"])
 @pytest.mark.parametrize("variable", ["", "refuse"])
 def test_unknown_fields_are_refused_by_default(route: str, name: str, variable: str) -> None:
-    """By a 400 that names the field."""
+    """By default an unknown field is refused with a 400 that names it."""
     answer = send(Api(UNKNOWN_FIELDS=variable), route, {"userId": "1", "streamId": "tv", name: "x"})
 
     assert fields_at_fault(answer) == [name[:64] or '""']
@@ -126,7 +126,7 @@ def test_unknown_fields_are_refused_by_default(route: str, name: str, variable: 
 def test_a_misspelt_field_is_refused(
     name: str, variable: str, route: str, repository: RecordingRepository
 ) -> None:
-    """On every route and under either setting, beside the right one too: it never counts as left out."""
+    """A misspelt field is refused on every route and under either setting, beside the right one too."""
     api = Api(repository, UNKNOWN_FIELDS=variable)
     for others in ({"userId": "1"}, {"userId": "1", "streamId": "tv"}):
         answer = send(api, route, {**others, name: "tv"})
@@ -136,14 +136,14 @@ def test_a_misspelt_field_is_refused(
 
 @pytest.mark.parametrize("name", MISSPELT)
 def test_a_misspelt_field_of_a_query_is_refused(name: str, lenient: Api) -> None:
-    """As in a body."""
+    """A misspelt field of a query is refused as in a body."""
     answer = lenient.call("list", rawQueryString=f"userId=1&{quote(name)}=1")
 
     assert fields_at_fault(answer) == [name]
 
 
 def test_every_misspelt_field_is_named(lenient: Api) -> None:
-    """All at once, and what is unknown is not among them."""
+    """Every misspelt field is named at once, and unknown fields are not among them."""
     answer = send(lenient, "start", {"user_id": "1", "streamID": "tv", "appVersion": 1})
 
     assert fields_at_fault(answer) == ["user_id", "streamID"]
@@ -151,7 +151,7 @@ def test_every_misspelt_field_is_named(lenient: Api) -> None:
 
 @pytest.mark.parametrize("name", ["device", "replaces", "pathPrefix", "maxStreams", "groupLimits"])
 def test_a_field_of_another_route_is_unknown(name: str, lenient: Api) -> None:
-    """A later release may have given it to this route: its players are served by this one."""
+    """A field of another route is ignored, so that players of a later release are served."""
     lenient.start("1", streamId="tv")
 
     assert send(lenient, "heartbeat", {"userId": "1", "streamId": "tv", name: {}}).status == 200
@@ -176,19 +176,19 @@ def test_a_field_of_another_route_is_unknown(name: str, lenient: Api) -> None:
 def test_a_field_of_the_api_is_still_checked(
     fields: dict[str, Any], field: str, lenient: Api, repository: RecordingRepository
 ) -> None:
-    """Its type, its rules and who may send it: nothing that is known is ignored."""
+    """A known field's type, its rules and its permitted callers are checked, whatever is ignored."""
     assert fields_at_fault(send(lenient, "start", {**UNKNOWN, **fields})) == [field]
     assert repository.writes == []
 
 
 @pytest.mark.parametrize("body", ["[]", "1", '"userId"', "null", "{", '{"userId": "1", "x": 1, "x": 2}'])
 def test_a_body_is_still_an_object(body: str, lenient: Api) -> None:
-    """What could be read in two ways, or not at all, stays refused."""
+    """An ambiguous or unreadable body is still refused."""
     assert_problem(lenient.call("start", body=body), 400, "invalid_request")
 
 
 def test_the_limits_of_groups_stay_strict() -> None:
-    """A group that is not configured is refused: without it a limit would be silently another one."""
+    """A group that is not configured is refused, because ignoring it would change the limit."""
     api = Api(AUTH="iam", UNKNOWN_FIELDS="ignore", GROUP_LIMITS="uhd=2")
 
     def start(limits: dict[str, Any]) -> HttpAnswer:
@@ -201,7 +201,7 @@ def test_the_limits_of_groups_stay_strict() -> None:
 
 
 def test_a_token_is_still_believed_alone() -> None:
-    """Another user, or a limit of one's own, is no unknown field."""
+    """Another user, or a player's own limit, is refused and not ignored as an unknown field."""
     api = Api(AUTH="jwt", UNKNOWN_FIELDS="ignore")
 
     def start(**fields: Any) -> HttpAnswer:

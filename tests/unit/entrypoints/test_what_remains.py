@@ -1,4 +1,4 @@
-"""What docs/security.md says is not stopped, as it is."""
+"""The attacks that docs/security.md lists as not stopped, as they work."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.unit.entrypoints.calls import Api, assert_problem
 
 
 def test_one_stream_id_on_ten_devices_is_one_slot() -> None:
-    """Each of the devices starts and sends heartbeats under the one name, and the count stays 1."""
+    """Ten devices that start and send heartbeats under one name count as one stream."""
     api = Api(MAX_STREAMS="1")
 
     starts = [api.start("1", streamId="shared", device=f"device {n}") for n in range(10)]
@@ -19,7 +19,7 @@ def test_one_stream_id_on_ten_devices_is_one_slot() -> None:
 
 @pytest.mark.parametrize("on_limit", ["reject", "evict_oldest"])
 def test_anonymous_slots_lock_their_user_out_for_their_period(on_limit: str) -> None:
-    """Named starts are refused until the anonymous slots are presumed over: nothing evicts those."""
+    """Named starts are refused until the anonymous slots are presumed expired: nothing evicts those."""
     clock = FakeClock()
     api = Api(clock=clock, ON_LIMIT=on_limit, ANONYMOUS_SECONDS="43200")
     for _ in range(3):
@@ -33,7 +33,7 @@ def test_anonymous_slots_lock_their_user_out_for_their_period(on_limit: str) -> 
 
 
 def test_an_anonymous_end_frees_an_anonymous_slot_of_anybody() -> None:
-    """It is the way out for a user who is locked out."""
+    """An anonymous end frees any anonymous slot, the way out for a user who is locked out."""
     api = Api(ON_LIMIT="evict_oldest")
     for _ in range(3):
         api.start("1")

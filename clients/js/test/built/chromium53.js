@@ -1,11 +1,11 @@
-/** A window as Chromium 53 has it, the browser of televisions of 2018: nothing in it came later. */
+/** A window without any feature later than Chromium 53, the browser of televisions of 2018. */
 import { createRequire } from "node:module";
 import vm from "node:vm";
 
 const VERSION = 53;
 const compat = createRequire(import.meta.url)("@mdn/browser-compat-data");
 
-/** Whether that version has a feature, as MDN knows it. */
+/** Return whether that version has a feature, according to MDN. */
 export function isThere(feature) {
   const statements = [feature?.__compat?.support.chrome ?? []].flat();
   return statements.some((statement) => {
@@ -15,7 +15,7 @@ export function isThere(feature) {
   });
 }
 
-/** Take away what the language has got since: globals, and methods of those that stay. */
+/** Remove later features of the language: globals, and methods of those that stay. */
 function age(realm) {
   const builtins = { ...compat.javascript.builtins, WebAssembly: compat.webassembly.api };
   for (const [name, feature] of Object.entries(builtins)) {
@@ -30,7 +30,7 @@ function age(realm) {
   }
 }
 
-/** A target of events; it knows no option of a listener's but `capture`, and `listeners` has those that are left. */
+/** A target of events that ignores a listener's options except `capture`; `listeners` has the remaining ones. */
 class Target {
   listeners = [];
 
@@ -61,8 +61,8 @@ const IN_THE_REALM = `
 `;
 
 /**
- * Open a window; its `fetch` has each request answered by `answer(path)`, and `requests` has their paths.
- * What it has of the Web is what a client may need, each part of it known to Chromium 53.
+ * Open a window; its `fetch` answers each request with `answer(path)`, and `requests` has their paths.
+ * It has the parts of the Web that a client may need, all of them in Chromium 53.
  */
 export function openWindow(answer) {
   const requests = [];

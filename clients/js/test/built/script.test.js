@@ -23,7 +23,7 @@ function television() {
   return { ...opened, heartbeat };
 }
 
-test("the window of Chromium 53 lacks what came later, and has what was there", () => {
+test("the window of Chromium 53 has the features of its time and no later ones", () => {
   const { run } = openWindow(() => HOLD);
   for (const later of [
     ...["globalThis", "AbortController", "queueMicrotask", "BigInt", "structuredClone", "WeakRef"],
@@ -66,7 +66,7 @@ test("the classic script starts, heartbeats and ends in Chromium 53, and leaves 
   assert.deepEqual([...window.listeners, ...window.document.listeners], []);
 });
 
-test("the classic script was lowered without Object.getOwnPropertyDescriptors, which is of Chromium 54", () => {
+test("the classic script does not use Object.getOwnPropertyDescriptors, which came with Chromium 54", () => {
   const isCalled = readFileSync(SCRIPT, "utf8").includes("getOwnPropertyDescriptors"); // by esbuild, for `{ ...a, b }`
   assert.equal(isCalled, false);
 });
