@@ -1,6 +1,6 @@
 """Fails where the tests miss too many branches of the domain or of the adapters.
 
-coverage's own `fail_under` counts lines and branches together, so many lines would hide a missed branch.
+coverage's own `fail_under` counts lines and branches together, so covered lines would hide missed branches.
 """
 
 import argparse

@@ -6,7 +6,7 @@ from dev.scan.branches import shortfalls
 
 
 def report(domain: int, adapters: int) -> dict[str, Any]:
-    """A report in which the tests take so many of each package's 1,000 branches."""
+    """Return a report in which the tests take these of each package's 1,000 branches."""
     covered = {
         "src/domain/policy.py": domain,
         "src/adapters/clock.py": adapters,
