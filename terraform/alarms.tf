@@ -1,4 +1,4 @@
-# Each alarm says what to do, and where the runbook goes on.
+# Each alarm says what to do, and links to its section of the runbook.
 
 locals {
   alarm_topics = concat(
@@ -15,7 +15,7 @@ locals {
       statistic  = "p99"
       threshold  = 1000 # milliseconds
       periods    = 5
-      what       = "The slowest of 100 requests take over a second. Compare store_ms with duration_ms: the store, or the functions."
+      what       = "The slowest 1 % of requests take more than a second. Compare store_ms with duration_ms to see whether the store or the functions are slow."
     }
     table-throttled = {
       namespace  = "AWS/DynamoDB"
@@ -24,7 +24,7 @@ locals {
       statistic  = "Sum"
       threshold  = 10
       periods    = 3
-      what       = "DynamoDB turns writes away. Look for one user with most of the requests, then at the account's quotas."
+      what       = "DynamoDB throttles writes. Look for one user with most of the requests, then check the account's quotas."
     }
     table-failing = {
       namespace  = "AWS/DynamoDB"
@@ -33,7 +33,7 @@ locals {
       statistic  = "Sum"
       threshold  = 5
       periods    = 3
-      what       = "DynamoDB fails by itself. Look at AWS's health page; decide on on_store_failure."
+      what       = "DynamoDB returns errors of its own. Check the AWS Health Dashboard, and decide on on_store_failure."
     }
     failing = {
       namespace  = "StreamLimiter"
@@ -42,7 +42,7 @@ locals {
       statistic  = "Average"
       threshold  = 0.01
       periods    = 3
-      what       = "Over one start in a hundred fails. Read the codes of the failures; after a deployment, roll back."
+      what       = "More than one start in a hundred fails. Read the codes of the failures; after a deployment, roll back."
     }
     contended = {
       namespace  = "StreamLimiter"
@@ -51,16 +51,16 @@ locals {
       statistic  = "Average"
       threshold  = 0.1
       periods    = 5
-      what       = "Requests race for the same user. Look for one user with most of the requests: a player that loops."
+      what       = "Requests race for the same user. Look for one user with most of the requests: a looping player."
     }
   }
 
-  # All requests that API Gateway has counted, those that it turned away among them.
+  # All requests that API Gateway has counted, including those that it rejected.
   api      = { ApiId = aws_apigatewayv2_api.streams.id }
   requests = { namespace = "AWS/ApiGateway", metric = "Count", statistic = "SampleCount", dimensions = local.api }
 
-  # Shares of one metric in another, in each minute in which the other is `at_least` so much. Without requests there
-  # is no share, and no alarm.
+  # Ratios of two metrics, in each minute in which the second is at least `at_least`. Without requests there is neither
+  # a ratio nor an alarm.
   ratio_alarms = {
     errors = {
       part      = { namespace = "AWS/ApiGateway", metric = "5xx", statistic = "Sum", dimensions = local.api }
@@ -68,28 +68,28 @@ locals {
       at_least  = 1
       threshold = 0.01
       periods   = 3
-      what      = "Over one answer in a hundred is a 5xx. Read the codes of the failures; after a deployment, roll back."
+      what      = "More than one response in a hundred is a 5xx. Read the codes of the failures; after a deployment, roll back."
     }
-    # A player whose token has run out is answered 401 once, and comes back with a new one: a tenth of the heartbeats
-    # where tokens live for five minutes, and many more for a minute or two where many run out together. Anybody may
-    # call without a token, so a few requests at night say nothing.
+    # A player with an expired token gets one 401, and returns with a new token: a tenth of the heartbeats if tokens
+    # live for five minutes, and many more for a minute or two if many expire together. Anyone may call without a
+    # token, so a few requests at night are no evidence.
     unauthorized = {
       part      = { namespace = "StreamLimiter", metric = "unauthorized", statistic = "Sum", dimensions = { ApiId = aws_apigatewayv2_api.streams.id } }
       whole     = local.requests
       at_least  = 10
       threshold = 0.2
       periods   = 3
-      what      = "Over one request in five comes without a valid token, and is turned away (401). Compare jwt_issuer and jwt_audience with the tokens."
+      what      = "More than one request in five comes without a valid token, and is rejected (401). Compare jwt_issuer and jwt_audience with the tokens."
     }
-    # There should be none. Three minutes are no burst, but growth. API Gateway may leave out some of an excess of
-    # 429s in the log: the share is at least this.
+    # There should be none. Three minutes mean growth rather than a burst. API Gateway may omit some of an excess of
+    # 429s from the log, so the real ratio may be higher.
     throttled = {
       part      = { namespace = "StreamLimiter", metric = "throttled", statistic = "Sum", dimensions = { ApiId = aws_apigatewayv2_api.streams.id } }
       whole     = local.requests
       at_least  = 1
       threshold = 0.01
       periods   = 3
-      what      = "Over one request in a hundred is above the rate that the API admits, and is turned away (429). Raise throttling_rate, or find who calls so much."
+      what      = "More than one request in a hundred exceeds the admitted rate, and is rejected (429). Raise throttling_rate, or find the callers with most of the requests."
     }
     reclaims = {
       part      = { namespace = "StreamLimiter", metric = "reclaimed_slots", statistic = "Sum", dimensions = { function = local.function_names.start } }
@@ -97,38 +97,38 @@ locals {
       at_least  = 1
       threshold = 0.2
       periods   = 15
-      what      = "For five starts, over one slot is taken back from a player that went away without an end. Find the players' release that stopped ending."
+      what      = "More than one slot per five starts is reclaimed from a player that stopped without an end. Find the player release that stopped sending ends."
     }
   }
 
-  # Counts over several functions, of which there should be none.
+  # Sums over several functions, which should be zero.
   sum_alarms = {
     functions-failing = {
       namespace  = "AWS/Lambda"
       metric     = "Errors"
       dimensions = [for name in values(local.function_names) : { FunctionName = name }]
       periods    = 2
-      what       = "A function breaks before it can answer: it times out, runs out of memory or cannot start. Roll back if it was deployed just now."
+      what       = "A function fails before it can respond: it times out, runs out of memory or cannot start. Roll back if it was just deployed."
     }
     functions-throttled = {
       namespace  = "AWS/Lambda"
       metric     = "Throttles"
       dimensions = [for name in values(local.function_names) : { FunctionName = name }]
       periods    = 2
-      what       = "Lambda turns invocations away. Raise the account's concurrency, or find who calls so much."
+      what       = "Lambda throttles invocations. Raise the account's concurrency, or find the callers with most of the requests."
     }
     unverified = {
       namespace  = "StreamLimiter"
       metric     = "requests"
       dimensions = [for key in setintersection(local.issue_tokens, keys(local.function_names)) : { function = local.function_names[key], outcome = "unverified" }]
       periods    = 1
-      what       = "Starts and heartbeats are let through without being counted, as the store is away. Nobody is refused: bring the store back."
+      what       = "Starts and heartbeats are admitted without being counted, because the store is unavailable. The limit is not enforced until it recovers: check DynamoDB."
     }
   }
 }
 
 resource "aws_sns_topic" "alarms" {
-  # checkov:skip=CKV_AWS_26: CloudWatch may not use AWS's own key for SNS, and an alarm's text names no user.
+  # checkov:skip=CKV_AWS_26: CloudWatch may not use AWS's own key for SNS, and an alarm's text identifies no user.
   count = var.monitoring && var.alarm_email != null ? 1 : 0
 
   name = "${local.prefix}-alarms"
@@ -237,12 +237,12 @@ resource "aws_cloudwatch_metric_alarm" "sum" {
   }
 }
 
-# What is usual differs between services, and between an evening and a night: CloudWatch learns it.
+# The usual rate differs between services and times of day, so CloudWatch learns it.
 resource "aws_cloudwatch_metric_alarm" "refusals" {
   count = var.monitoring ? 1 : 0
 
   alarm_name          = "${local.prefix}-refusals"
-  alarm_description   = "Far more or fewer starts are refused than usual at this hour. Look whether it is one user, one kind of player, or a changed limit. ${var.runbook_url}#refusals"
+  alarm_description   = "Far more or fewer starts are refused than usual at this hour. Check whether the cause is one user, one kind of player or a changed limit. ${var.runbook_url}#refusals"
   comparison_operator = "LessThanLowerOrGreaterThanUpperThreshold"
   threshold_metric_id = "usual"
   evaluation_periods  = 3

@@ -4,7 +4,7 @@ resource "aws_apigatewayv2_api" "streams" {
   protocol_type = "HTTP"
   tags          = var.tags
 
-  # Without origins no browser page of another site may call.
+  # Without origins, no page of another origin may call the API.
   dynamic "cors_configuration" {
     for_each = length(var.cors_origins) > 0 ? [var.cors_origins] : []
 
@@ -12,12 +12,12 @@ resource "aws_apigatewayv2_api" "streams" {
       allow_origins = cors_configuration.value
       allow_methods = ["GET", "POST"]
       allow_headers = ["authorization", "content-type", "idempotency-key"]
-      # A page may read cache-control and content-type anyway; the functions send no other.
+      # Pages can always read cache-control and content-type; the functions send no other headers.
       expose_headers = ["retry-after"]
       max_age        = 3600 # seconds
 
-      # A browser keeps the cookie of an answer to another origin only where credentials are allowed. No origin
-      # of cors_origins is a wildcard, which CORS forbids beside them.
+      # A browser stores the cookie of a cross-origin response only if credentials are allowed. CORS forbids a
+      # wildcard origin then; cors_origins cannot contain one.
       allow_credentials = var.playback_cookie_domain != ""
     }
   }
@@ -35,7 +35,7 @@ resource "aws_apigatewayv2_stage" "default" {
   }
 
   # Enough for a support desk of hundreds, and too little for a script to take the table's or the functions' capacity
-  # from players. The route is referred to, not named: API Gateway refuses settings of a route that is not there yet.
+  # from players. A reference to the route orders the two: API Gateway rejects settings of a route that does not exist yet.
   dynamic "route_settings" {
     for_each = local.operator_routes
 
@@ -46,7 +46,7 @@ resource "aws_apigatewayv2_stage" "default" {
     }
   }
 
-  # What operating the service takes, and nothing about the caller: no user, no token, no address.
+  # What operations need, and nothing about the caller: no user, no token, no address.
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.api.arn
     format = jsonencode({
@@ -73,7 +73,7 @@ resource "aws_apigatewayv2_integration" "function" {
 }
 
 locals {
-  # Players and backends as var.auth says; operators sign under each value of it.
+  # var.auth applies to players and backends; operators sign under every value.
   authorization = {
     for key, route in local.routes : key =>
     contains(keys(local.operator_routes), key) ? "AWS_IAM" : { none = "NONE", jwt = "JWT", iam = "AWS_IAM" }[var.auth]
@@ -81,7 +81,7 @@ locals {
 }
 
 resource "aws_apigatewayv2_route" "function" {
-  # checkov:skip=CKV_AWS_309:It does, by var.auth, which has no default; checkov reads no map of the modes.
+  # checkov:skip=CKV_AWS_309:It does, through var.auth, which has no default; checkov cannot evaluate the map of modes.
   for_each = local.routes
 
   api_id    = aws_apigatewayv2_api.streams.id
@@ -93,7 +93,7 @@ resource "aws_apigatewayv2_route" "function" {
   authorization_scopes = local.authorization[each.key] == "JWT" && length(var.jwt_scopes) > 0 ? var.jwt_scopes : null
 }
 
-# Checks signature, issuer, audience and times of every token, before a function is invoked.
+# Checks signature, issuer, audience and times of every token before a function is invoked.
 resource "aws_apigatewayv2_authorizer" "jwt" {
   count = var.auth == "jwt" ? 1 : 0
 
@@ -108,17 +108,17 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
   }
 
   # API Gateway does not delete an authorizer that a route refers to (409). This makes Terraform update the routes
-  # first. It is kept in the state, so it counts where no new authorizer is created, too: jwt to iam, or to none.
+  # first. It is recorded in the state, so it also works if no new authorizer is created: from jwt to iam or none.
   lifecycle {
     create_before_destroy = true
   }
 }
 
-# This route of this API may invoke what is live of the function, and nothing else may.
+# Only this route of this API may invoke the function, and only its live version.
 resource "aws_lambda_permission" "api" {
   for_each = local.routes
 
-  # The statements of one function differ in their names.
+  # Statement ids must be unique within a function.
   statement_id  = each.key == each.value.function ? "AllowRoute" : "AllowRoute-${each.key}"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.route[each.value.function].function_name

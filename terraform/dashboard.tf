@@ -4,10 +4,10 @@ locals {
   start = local.function_names.start
   table = aws_dynamodb_table.streams.name
 
-  # What may become of a start, unless the request itself is wrong.
+  # The possible outcomes of a valid start.
   outcomes = ["admitted", "replayed", "reclaimed", "replaced", "evicted", "would_refuse", "unverified", "refused", "failed"]
 
-  # Each row has a title, and graphs that share its width.
+  # Each row has a title, and graphs of equal width.
   rows = [
     {
       title = "Is it up?"
@@ -65,7 +65,7 @@ locals {
         "Starts by outcome" = { stat = "Sum", metrics = [
           for outcome in local.outcomes : ["StreamLimiter", "requests", "function", local.start, "outcome", outcome]
         ] }
-        "Slots taken back from the dead, and from the evicted" = { stat = "Sum", metrics = [
+        "Slots reclaimed and evicted" = { stat = "Sum", metrics = [
           ["StreamLimiter", "reclaimed_slots", "function", local.start],
           ["StreamLimiter", "evicted_slots", "function", local.start],
         ] }
@@ -94,8 +94,8 @@ locals {
     },
   ]
 
-  # The usual questions, put to the events of all functions: docs/events.md. Heartbeats that went well may be sampled, so
-  # that no count or percentile mixes `extended` with other outcomes.
+  # The usual questions about the events of all functions: docs/events.md. Successful heartbeats may be sampled, so no
+  # count or percentile mixes `extended` with other outcomes.
   queries = {
     "who is refused"                = <<-EOT
       filter outcome = "refused" | stats count() as refusals, max(stream_count) as streams by user
@@ -118,20 +118,20 @@ locals {
       | stats pct(duration_ms, 50) as p50, pct(duration_ms, 99) as p99, pct(store_ms, 99) as store_p99
         by route, outcome, cold_start
     EOT
-    # Without the heartbeats that went well, which would be nearly all of it.
+    # Without successful heartbeats, which would be most of the rows.
     "one user's last day" = <<-EOT
       filter user = "the hash by streamctl" and outcome != "extended"
       | fields @timestamp, route, outcome, code, stream_count, limit, limit_group, reclaimed_slots, evicted_slots
       | sort @timestamp asc | limit 10000
     EOT
-    # What a plan's limit should be: at each number, `refused_more` of the users were refused one more.
+    # Helps to choose a plan's limit: at each number, `refused_more` of the users were refused another stream.
     "how many users reach each number of streams at once" = <<-EOT
       filter ispresent(stream_count) | stats max(stream_count) as streams, max(refused) as was_refused by user
       | stats count() as users, sum(was_refused) as refused_more by streams | sort streams asc
     EOT
   }
 
-  # Put to the access log, as the functions know nothing of it.
+  # These read the access log, because the functions do not see these requests.
   access_log_queries = {
     "why requests are turned away" = <<-EOT
       filter status = "401" or status = "403" or status = "429"

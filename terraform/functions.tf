@@ -1,10 +1,10 @@
 locals {
   package_path = coalesce(var.package_path, "${path.module}/../build/stream-limiter.zip")
 
-  # The functions whose log has no line by Lambda about a call that went well.
+  # Functions whose log has none of Lambda's own lines about successful calls.
   quiet_functions = var.heartbeat_log_sample > 1 ? ["heartbeat"] : []
 
-  # src/entrypoints/settings.py reads these; an empty one means its default.
+  # Read by src/entrypoints/settings.py; an empty value means the default.
   environment = {
     AUTH              = var.auth
     USER_CLAIM        = var.user_claim
@@ -39,30 +39,30 @@ locals {
     SESSION_SECONDS        = var.session_seconds
   }
 
-  # Of the functions that answer with the heartbeat URL. Its own function cannot be told it: the URL is made after it.
+  # For the functions that return the heartbeat URL. The URL's own function cannot have it, because the URL is created later.
   environment_with_url = merge(local.environment, {
     HEARTBEAT_URL = var.heartbeat_url ? aws_lambda_function_url.heartbeat[0].function_url : ""
   })
 }
 
-# Stands for the zip, which is built outside Terraform: a missing one is one error, not one per function.
+# Represents the zip, which is built outside Terraform, so that a missing zip is one error and not one per function.
 resource "terraform_data" "package" {
   input = fileexists(local.package_path) ? filebase64sha256(local.package_path) : null
 
   lifecycle {
     precondition {
       condition     = fileexists(local.package_path)
-      error_message = "There is no package at ${local.package_path}: build it with `make package`, or set package_path to a released zip."
+      error_message = "The package ${local.package_path} does not exist: build it with `make package`, or set package_path to a released zip."
     }
   }
 }
 
 resource "aws_lambda_function" "route" {
-  # checkov:skip=CKV_AWS_116:API Gateway waits for every answer; there is no asynchronous call whose failure a queue could keep.
-  # checkov:skip=CKV_AWS_117:It talks to DynamoDB alone; a VPC would add an endpoint and keep nobody out.
-  # checkov:skip=CKV_AWS_115:A bound of its own is a variable: a default would take instances from the rest of the account.
-  # checkov:skip=CKV_AWS_272:The zip's hash is in the plan; signing needs a profile of the account's own.
-  # checkov:skip=CKV_AWS_173:Lambda encrypts the settings with its own key; the one secret among them can be a parameter instead.
+  # checkov:skip=CKV_AWS_116:API Gateway waits for every response; without asynchronous calls, a dead-letter queue has no use.
+  # checkov:skip=CKV_AWS_117:It only calls AWS APIs; a VPC would add endpoints without adding protection.
+  # checkov:skip=CKV_AWS_115:A variable sets a maximum; a default would take instances from the rest of the account.
+  # checkov:skip=CKV_AWS_272:The zip's hash is in the plan; signing needs a signing profile in the account.
+  # checkov:skip=CKV_AWS_173:Lambda encrypts the settings with its own key; the only secret can be in a parameter instead.
   for_each = local.functions
 
   function_name    = local.function_names[each.key]
@@ -74,8 +74,8 @@ resource "aws_lambda_function" "route" {
   filename         = local.package_path
   source_code_hash = terraform_data.package.input
   memory_size      = var.memory_size
-  timeout          = 5    # seconds; the service itself answers within 3
-  publish          = true # each deployment is a version, which can be gone back to
+  timeout          = 5    # seconds; the service itself responds within 3
+  publish          = true # each deployment is a version, for rollbacks
   tags             = var.tags
 
   reserved_concurrent_executions = var.reserved_concurrency
@@ -104,13 +104,13 @@ resource "aws_lambda_function" "route" {
 
     precondition {
       condition     = !var.snap_start || var.store_client != "lean"
-      error_message = "snap_start cannot be used with store_client = \"lean\", which reads the credentials from the environment, where SnapStart does not put them: use auto or boto3."
+      error_message = "snap_start cannot be used with store_client = \"lean\", which reads the credentials from the environment, where SnapStart does not set them: use auto or boto3."
     }
   }
 
-  # Names the group that exists already: Lambda would make its own otherwise, which keeps logs for ever.
-  # Where heartbeats are sampled, Lambda's own three lines about each call would be nearly all of the log. Only the
-  # format JSON has levels, and it leaves lines that are JSON already, such as our events, as they are:
+  # Names the existing group: otherwise Lambda would create one that keeps logs indefinitely.
+  # If heartbeats are sampled, Lambda's own three lines about each call would be most of the log. Only the format
+  # JSON has levels, and it leaves lines that already are JSON, such as our events, unchanged:
   # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
   logging_config {
     log_format       = contains(local.quiet_functions, each.key) ? "JSON" : "Text"
@@ -119,8 +119,8 @@ resource "aws_lambda_function" "route" {
   }
 }
 
-# What the API calls. All aliases wait for all functions: an apply that fails halfway through them changes
-# nothing that is live. `make rollback` moves them back; the next plan shows that it would move them forward.
+# The versions that the API calls. All aliases wait for all functions, so an apply that fails halfway changes nothing
+# that is live. `make rollback` moves the aliases back; the next plan shows that it would move them forward.
 resource "aws_lambda_alias" "live" {
   for_each = local.functions
 

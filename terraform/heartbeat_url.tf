@@ -1,14 +1,14 @@
-# Heartbeats without API Gateway, whose caller a playback token identifies: docs/adr/0024-heartbeat-url.md.
+# Heartbeats without API Gateway, authenticated by a playback token: docs/adr/0024-heartbeat-url.md.
 #
-# The URL has a function of its own. Where callers use up its instances, those of the API's heartbeats are there still,
-# which is where players go then. And no event of it can pass for one of API Gateway's.
+# The URL has its own function. If callers use up its instances, players fall back to the API's heartbeats, whose
+# instances are separate. And an event of the URL cannot be passed off as one of API Gateway's.
 
 resource "aws_lambda_function" "heartbeat_url" {
-  # checkov:skip=CKV_AWS_116:Its callers wait for every answer; there is no asynchronous call whose failure a queue could keep.
-  # checkov:skip=CKV_AWS_117:It talks to DynamoDB alone; a VPC would add an endpoint and keep nobody out.
-  # checkov:skip=CKV_AWS_115:heartbeat_url is refused without reserved_concurrency.
-  # checkov:skip=CKV_AWS_272:The zip's hash is in the plan; signing needs a profile of the account's own.
-  # checkov:skip=CKV_AWS_173:Lambda encrypts the settings with its own key; the one secret among them can be a parameter instead.
+  # checkov:skip=CKV_AWS_116:Its callers wait for every response; without asynchronous calls, a dead-letter queue has no use.
+  # checkov:skip=CKV_AWS_117:It only calls AWS APIs; a VPC would add endpoints without adding protection.
+  # checkov:skip=CKV_AWS_115:heartbeat_url requires reserved_concurrency.
+  # checkov:skip=CKV_AWS_272:The zip's hash is in the plan; signing needs a signing profile in the account.
+  # checkov:skip=CKV_AWS_173:Lambda encrypts the settings with its own key; the only secret can be in a parameter instead.
   for_each = local.url_functions
 
   function_name    = local.function_names[each.key]
@@ -20,7 +20,7 @@ resource "aws_lambda_function" "heartbeat_url" {
   filename         = local.package_path
   source_code_hash = terraform_data.package.input
   memory_size      = var.memory_size
-  timeout          = 5 # seconds, as the other functions
+  timeout          = 5 # seconds, as for the other functions
   publish          = true
   tags             = var.tags
 
@@ -58,14 +58,14 @@ resource "aws_lambda_alias" "heartbeat_url" {
 }
 
 resource "aws_lambda_function_url" "heartbeat" {
-  # checkov:skip=CKV_AWS_258:Its callers have no identity of AWS's: the function checks the playback token of each.
+  # checkov:skip=CKV_AWS_258:Its callers have no AWS identity: the function checks the playback token of each.
   count = var.heartbeat_url ? 1 : 0
 
   function_name      = aws_lambda_alias.heartbeat_url["heartbeat-url"].function_name
   qualifier          = aws_lambda_alias.heartbeat_url["heartbeat-url"].name
   authorization_type = "NONE"
 
-  # As for the API, but that no header of a login and no cookie is sent here.
+  # As for the API, but without login headers and cookies.
   dynamic "cors" {
     for_each = length(var.cors_origins) > 0 ? [var.cors_origins] : []
 
@@ -79,9 +79,9 @@ resource "aws_lambda_function_url" "heartbeat" {
   }
 }
 
-# AWS asks for both permissions: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+# AWS requires both permissions: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
 resource "aws_lambda_permission" "heartbeat_url" {
-  # checkov:skip=CKV_AWS_301:Anybody may call the URL: the function checks the playback token of each.
+  # checkov:skip=CKV_AWS_301:Anyone may call the URL: the function checks the playback token of each caller.
   count = length(aws_lambda_function_url.heartbeat)
 
   statement_id           = "AllowUrl"
@@ -92,11 +92,11 @@ resource "aws_lambda_permission" "heartbeat_url" {
   function_url_auth_type = "NONE"
 }
 
-# Without its condition this one would let any account of AWS invoke the function with an event of its own making.
-# aws_lambda_permission has the condition (invoked_via_function_url) from 6.29 of the provider on, CloudFormation has it
-# for every version.
+# Without its condition, this permission would let any AWS account invoke the function with an event of its own making.
+# aws_lambda_permission has the condition (invoked_via_function_url) only from version 6.29 of the provider on, so
+# CloudFormation creates the permission.
 resource "aws_cloudformation_stack" "heartbeat_url" {
-  # checkov:skip=CKV_AWS_124:It holds one permission, which is made within the apply; there is nothing to notify of.
+  # checkov:skip=CKV_AWS_124:It holds one permission, created during the apply; no notification is needed.
   count = length(aws_lambda_function_url.heartbeat)
 
   name = local.function_names["heartbeat-url"]

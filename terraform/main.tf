@@ -1,9 +1,9 @@
 locals {
-  # Every name in the account starts with this, so that stages live side by side.
+  # The prefix of every name in the account, so that stages can coexist.
   prefix = "${var.name}-${var.stage}"
 
-  # Each function, and what it may do to the table. Players' functions have one route and one action each; an
-  # operator's look and its end are for the same people, and an end reads first.
+  # Each function, and its permissions on the table. Players' functions have one route and one action each. The
+  # operator's routes share a function: the same people use both, and an end reads first.
   functions = {
     start = {
       handler = "entrypoints.stream_start.handler"
@@ -27,7 +27,7 @@ locals {
     }
   }
 
-  # The heartbeat URL has a function of its own, which no route of the API leads to: heartbeat_url.tf.
+  # The heartbeat URL has its own function, which no route of the API calls: heartbeat_url.tf.
   url_functions = {
     for key, function in {
       heartbeat-url = {
@@ -38,7 +38,7 @@ locals {
   }
   all_functions = merge(local.functions, local.url_functions)
 
-  # Each route, and the function that answers it.
+  # Each route and its function.
   player_routes = {
     start     = { function = "start", key = "POST /stream/start" }
     end       = { function = "end", key = "POST /stream/end" }
@@ -51,12 +51,12 @@ locals {
   }
   routes = merge(local.player_routes, local.operator_routes)
 
-  # Those whose answers have a playback token, which is signed with a key.
+  # Functions whose responses include a playback token, which they sign with a key.
   issue_tokens = ["start", "heartbeat", "heartbeat-url"]
 
   function_names = { for key, _ in local.all_functions : key => "${local.prefix}-${key}" }
 
-  # Where this is, as the table's ARN tells it: nothing else has to be asked.
+  # The location, taken from the table's ARN so that no data source is needed.
   arn       = split(":", aws_dynamodb_table.streams.arn)
   partition = local.arn[1]
   region    = local.arn[3]

@@ -1,4 +1,4 @@
-# Least privilege: a role per function, which may do its part with the table and write its own log.
+# Least privilege: a role per function, with its own actions on the table and write access to its own log.
 
 locals {
   # The parameters that each function reads.
@@ -9,14 +9,14 @@ locals {
     ])
   }
 
-  # What a function needs on top, where a variable asks for it and only then.
+  # Additional permissions that only some variables require.
   more_permissions = {
     for key, _ in local.all_functions : key => concat(
       var.kms_key_arn == null ? [] : [{
         Effect   = "Allow"
         Action   = ["kms:Decrypt"]
         Resource = var.kms_key_arn
-        # By those alone that decrypt on a function's behalf; CloudWatch Logs is let in by the key's policy.
+        # Only through the services that decrypt on a function's behalf. The key's policy admits CloudWatch Logs.
         Condition = { StringEquals = { "kms:ViaService" = [
           for service in concat(["dynamodb"], length(local.parameters[key]) == 0 ? [] : ["ssm"]) :
           "${service}.${local.region}.amazonaws.com"
@@ -30,7 +30,7 @@ locals {
       var.tracing ? [{
         Effect   = "Allow"
         Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-        Resource = "*" # X-Ray knows no narrower one for these
+        Resource = "*" # X-Ray supports no narrower resource for these
       }] : [],
     )
   }
@@ -69,7 +69,7 @@ resource "aws_iam_role_policy" "function" {
       {
         Effect = "Allow"
         Action = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        # The group's streams, whose names Lambda makes up: both actions are checked against a stream.
+        # The group's streams, which Lambda names: IAM checks both actions against a stream.
         Resource = "${aws_cloudwatch_log_group.function[each.key].arn}:*"
       },
     ], local.more_permissions[each.key])

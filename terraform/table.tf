@@ -1,6 +1,6 @@
-# One item per user. Only the key is declared: DynamoDB wants nothing else of an item's shape.
+# One item per user. Only the key is declared: DynamoDB needs no other attribute definition.
 resource "aws_dynamodb_table" "streams" {
-  # checkov:skip=CKV_AWS_119:DynamoDB encrypts every table; a key of one's own is a variable, as it costs per request.
+  # checkov:skip=CKV_AWS_119:DynamoDB encrypts every table; a variable sets a customer key, which costs per request.
   name                        = local.prefix
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "userId"
@@ -12,7 +12,7 @@ resource "aws_dynamodb_table" "streams" {
     type = "S"
   }
 
-  # Sweeps the items of users who stay away. It may be days late: no decision trusts it.
+  # Removes the items of inactive users. It may be days late, so no decision depends on it.
   ttl {
     attribute_name = "expiresAt"
     enabled        = true
@@ -22,7 +22,7 @@ resource "aws_dynamodb_table" "streams" {
     enabled = true
   }
 
-  # Not enabled means: with a key that AWS owns.
+  # If not enabled, a key owned by AWS encrypts the table.
   server_side_encryption {
     enabled     = var.kms_key_arn != null
     kms_key_arn = var.kms_key_arn

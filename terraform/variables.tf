@@ -1,7 +1,7 @@
-# What and where
+# Name and location
 
 variable "name" {
-  description = "Name of the service; with the stage it begins the name of everything in the account."
+  description = "Name of the service. With the stage, it is the prefix of every name in the account."
   type        = string
   default     = "stream-limiter"
   nullable    = false
@@ -13,7 +13,7 @@ variable "name" {
 }
 
 variable "stage" {
-  description = "Name of this copy of the service, such as dev or prod. Each stage has a table, functions and an API of its own."
+  description = "Name of this deployment of the service, such as dev or prod. Each stage has its own table, functions and API."
   type        = string
   nullable    = false
 
@@ -24,7 +24,7 @@ variable "stage" {
 }
 
 variable "tags" {
-  description = "Tags put on everything that can be tagged."
+  description = "Tags for every resource that supports them."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -36,14 +36,14 @@ variable "tags" {
 }
 
 variable "deletion_protection" {
-  description = "Whether the table refuses to be deleted until this is turned off."
+  description = "Whether DynamoDB refuses to delete the table until this is turned off."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a KMS key of yours that encrypts the table and the logs; null means keys that AWS owns. Its policy must let CloudWatch Logs of the region use it: docs/security.md."
+  description = "ARN of your KMS key that encrypts the table and the logs; null uses keys owned by AWS. The key's policy must let CloudWatch Logs of the region use it: docs/security.md."
   type        = string
   default     = null
 
@@ -56,7 +56,7 @@ variable "kms_key_arn" {
 # The functions
 
 variable "reserved_concurrency" {
-  description = "Most instances of each function at once, kept free for it in the account; -1 means no bound of its own."
+  description = "Maximum instances of each function, reserved for it in the account; -1 sets no maximum."
   type        = number
   default     = -1
   nullable    = false
@@ -68,7 +68,7 @@ variable "reserved_concurrency" {
 }
 
 variable "package_path" {
-  description = "Path of the zip with the functions' code, such as a released one; null means build/stream-limiter.zip of the repository, made by `make package`."
+  description = "Path of the zip with the functions' code, such as a released one; null uses build/stream-limiter.zip of the repository, built by `make package`."
   type        = string
   default     = null
 
@@ -79,7 +79,7 @@ variable "package_path" {
 }
 
 variable "runtime" {
-  description = "Lambda runtime of the functions: the Python version that the package was built for. python3.14 needs version 6.20 or later of the AWS provider."
+  description = "Lambda runtime of the functions. It must match the Python version that the package was built for. python3.14 needs version 6.20 or later of the AWS provider."
   type        = string
   default     = "python3.13"
   nullable    = false
@@ -91,7 +91,7 @@ variable "runtime" {
 }
 
 variable "architecture" {
-  description = "Processor architecture of the functions: the one that the package was built for. arm64 costs a fifth less than x86_64."
+  description = "Processor architecture of the functions. It must match the package. arm64 costs a fifth less than x86_64."
   type        = string
   default     = "arm64"
   nullable    = false
@@ -103,7 +103,7 @@ variable "architecture" {
 }
 
 variable "memory_size" {
-  description = "Memory of each function in MiB. Its share of a processor, and its price per second, grow with it: docs/performance.md."
+  description = "Memory of each function in MiB. CPU share and price per second are proportional to it: docs/performance.md."
   type        = number
   default     = 512
   nullable    = false
@@ -115,14 +115,14 @@ variable "memory_size" {
 }
 
 variable "snap_start" {
-  description = "Whether Lambda restores functions from a snapshot of a started one (Python 3.12 or later). Shortens cold starts; costs for each snapshot kept and each restore, and means boto3 as store_client."
+  description = "Whether Lambda restores functions from a snapshot of an initialized one (Python 3.12 or later). Shortens cold starts, is charged per kept snapshot and per restore, and requires boto3 as store_client."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "store_client" {
-  description = "What speaks to DynamoDB: boto3, the lean client, or auto, which takes the lean one where the function's credentials are in its environment (not with SnapStart)."
+  description = "Client for DynamoDB: boto3, lean, or auto, which uses the lean client if the function's credentials are in its environment (not with SnapStart)."
   type        = string
   default     = "auto"
   nullable    = false
@@ -140,10 +140,10 @@ variable "tracing" {
   nullable    = false
 }
 
-# Who may call
+# Callers
 
 variable "auth" {
-  description = "How callers are authenticated: jwt (a claim of the token is the user), iam (signed requests of a trusted backend) or none (only where the network keeps others out)."
+  description = "How callers are authenticated: jwt (a claim of the token is the user), iam (signed requests of a trusted backend) or none (only if the network keeps other callers out)."
   type        = string
   nullable    = false
 
@@ -154,7 +154,7 @@ variable "auth" {
 }
 
 variable "jwt_issuer" {
-  description = "Issuer of the tokens under auth = jwt, as it stands in their iss claim; its keys are found through OpenID Connect discovery. It must sign with RSA, such as RS256, and name the key in each token's kid: API Gateway answers every other token with 401."
+  description = "Issuer of the tokens under auth = jwt, exactly as in their iss claim; its keys are found through OpenID Connect discovery. It must sign with RSA, such as RS256, and set kid in each token: API Gateway responds to any other token with 401."
   type        = string
   default     = null
 
@@ -165,41 +165,41 @@ variable "jwt_issuer" {
 
   validation {
     condition     = (var.auth == "jwt") == (var.jwt_issuer != null)
-    error_message = "jwt_issuer must be given with auth = jwt, and only then."
+    error_message = "jwt_issuer must be given with auth = jwt, and only with it."
   }
 }
 
 variable "jwt_audience" {
-  description = "Audiences under auth = jwt: a token must be for at least one of them."
+  description = "Audiences under auth = jwt: a token must name at least one of them."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = (var.auth == "jwt") == (length(var.jwt_audience) > 0)
-    error_message = "jwt_audience must be given with auth = jwt, and only then."
+    error_message = "jwt_audience must be given with auth = jwt, and only with it."
   }
 
   validation {
     condition     = alltrue([for audience in var.jwt_audience : length(trimspace(audience)) > 0])
-    error_message = "jwt_audience must not hold an empty name."
+    error_message = "jwt_audience must not contain an empty name."
   }
 }
 
 variable "jwt_scopes" {
-  description = "Scopes under auth = jwt: a token must have at least one of them. Empty asks for none."
+  description = "Scopes under auth = jwt: a token must have at least one of them. Empty requires none."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = var.auth == "jwt" || length(var.jwt_scopes) == 0
-    error_message = "jwt_scopes must be given with auth = jwt only."
+    error_message = "jwt_scopes may be given only with auth = jwt."
   }
 }
 
 variable "user_claim" {
-  description = "Claim of a token that is the user, such as custom:household: all tokens that share it share one limit. A token without it is refused."
+  description = "Claim of a token that identifies the user, such as custom:household: all tokens with the same value share one limit. A token without the claim is refused."
   type        = string
   default     = "sub"
   nullable    = false
@@ -211,7 +211,7 @@ variable "user_claim" {
 }
 
 variable "limit_claim" {
-  description = "Claim of a token that holds its user's limit, a whole number from 0 to 20; a token without it has the limit max_streams."
+  description = "Claim of a token that holds its user's limit, a whole number from 0 to 20. Without the claim the limit is max_streams."
   type        = string
   default     = "maxStreams"
   nullable    = false
@@ -223,7 +223,7 @@ variable "limit_claim" {
 }
 
 variable "group_limits_claim" {
-  description = "Claim of a token that holds its user's own limits of groups, such as \"uhd=2,away=1\"; a group that it does not name has its limit in group_limits."
+  description = "Claim of a token that holds its user's own group limits, such as \"uhd=2,away=1\". Groups that it does not name keep their limit in group_limits."
   type        = string
   default     = "groupLimits"
   nullable    = false
@@ -235,7 +235,7 @@ variable "group_limits_claim" {
 }
 
 variable "cors_origins" {
-  description = "Origins of the web pages that may call the API, such as https://watch.example.com; empty admits none."
+  description = "Origins of the web pages that may call the API, such as https://watch.example.com. Empty allows none."
   type        = list(string)
   default     = []
   nullable    = false
@@ -249,7 +249,7 @@ variable "cors_origins" {
 # The API
 
 variable "throttling_rate" {
-  description = "Requests per second that the API admits on average over all callers; the rest get 429. More than 10000 needs a raised quota of the account."
+  description = "Requests per second that the API admits on average, over all callers; more get 429. Above 10000 the account's quota must be raised."
   type        = number
   default     = 1000
   nullable    = false
@@ -261,7 +261,7 @@ variable "throttling_rate" {
 }
 
 variable "throttling_burst" {
-  description = "Requests that the API admits at once on top of the rate."
+  description = "Requests that the API admits in a burst above the rate."
   type        = number
   default     = 2000
   nullable    = false
@@ -272,10 +272,10 @@ variable "throttling_burst" {
   }
 }
 
-# The rules of the service
+# Policy
 
 variable "max_streams" {
-  description = "Streams that a user may watch at once; 0 blocks everybody."
+  description = "Concurrent streams per user; 0 blocks every user."
   type        = number
   default     = 3
   nullable    = false
@@ -287,7 +287,7 @@ variable "max_streams" {
 }
 
 variable "group_limits" {
-  description = "Streams that a user may watch at once in each group, such as { uhd = 2, away = 1 }, besides max_streams; 0 blocks the group. A start names the groups of its stream."
+  description = "Concurrent streams per user in each group, such as { uhd = 2, away = 1 }, in addition to max_streams; 0 blocks the group. A start names the groups of its stream."
   type        = map(number)
   default     = {}
   nullable    = false
@@ -316,12 +316,12 @@ variable "group_labels" {
 
   validation {
     condition     = length(setintersection(var.group_labels, keys(var.group_limits))) == 0
-    error_message = "group_labels must not hold a group of group_limits."
+    error_message = "group_labels must not contain a group of group_limits."
   }
 
   validation {
     condition     = length(var.group_labels) + length(var.group_limits) <= 16
-    error_message = "group_labels and group_limits must be at most 16 groups together."
+    error_message = "group_labels and group_limits must have at most 16 groups in total."
   }
 }
 
@@ -338,7 +338,7 @@ variable "lease_seconds" {
 }
 
 variable "heartbeat_seconds" {
-  description = "Seconds between two heartbeats of a player; it may be a fraction. null means a third of the lease."
+  description = "Seconds between two heartbeats of a player, fractions allowed. null means a third of the lease."
   type        = number
   default     = null
 
@@ -354,7 +354,7 @@ variable "heartbeat_seconds" {
 }
 
 variable "grace_seconds" {
-  description = "Seconds that an expired stream still counts as live, for hosts whose clocks differ."
+  description = "Seconds that an expired stream still counts as live, to allow for clock differences between hosts."
   type        = number
   default     = 2
   nullable    = false
@@ -366,7 +366,7 @@ variable "grace_seconds" {
 }
 
 variable "anonymous_seconds" {
-  description = "Seconds after a user's last anonymous start when that user's anonymous streams are presumed over; 0 means never."
+  description = "Seconds after a user's last anonymous start until the user's anonymous streams are presumed to have ended; 0 means never."
   type        = number
   default     = 43200
   nullable    = false
@@ -378,7 +378,7 @@ variable "anonymous_seconds" {
 }
 
 variable "anonymous" {
-  description = "Whether a stream may be started without a streamId: allow only counts it, refuse answers 400. Those that are there can be ended either way."
+  description = "Whether a stream may be started without a streamId: allow only counts it, refuse responds with 400. Existing anonymous streams can be ended either way."
   type        = string
   default     = "allow"
   nullable    = false
@@ -390,7 +390,7 @@ variable "anonymous" {
 }
 
 variable "unknown_fields" {
-  description = "What a request with fields that the API does not know gets: refuse answers 400, ignore leaves them out. A field of the API in another spelling, such as streamID, is refused either way."
+  description = "How to treat unknown fields in a request: refuse responds with 400, ignore leaves them out. A misspelt field of the API, such as streamID, is refused either way."
   type        = string
   default     = "refuse"
   nullable    = false
@@ -402,7 +402,7 @@ variable "unknown_fields" {
 }
 
 variable "on_limit" {
-  description = "What a start at the limit does: reject refuses it, evict_oldest ends the user's oldest named stream."
+  description = "What happens to a start at the limit: reject refuses it, evict_oldest ends the user's oldest named stream."
   type        = string
   default     = "reject"
   nullable    = false
@@ -414,7 +414,7 @@ variable "on_limit" {
 }
 
 variable "enforcement" {
-  description = "Whether the limit counts: enforce keeps it, shadow only records what it would have refused."
+  description = "Whether the limit is enforced: enforce refuses starts above it, shadow only records what it would have refused."
   type        = string
   default     = "enforce"
   nullable    = false
@@ -426,7 +426,7 @@ variable "enforcement" {
 }
 
 variable "on_store_failure" {
-  description = "What a start or heartbeat gets when DynamoDB is away: closed refuses it with 503, open admits it unverified."
+  description = "Response to a start or heartbeat while DynamoDB is unavailable: closed refuses it with 503, open admits it unverified."
   type        = string
   default     = "closed"
   nullable    = false
@@ -437,10 +437,10 @@ variable "on_store_failure" {
   }
 }
 
-# Playback tokens. There is no variable for a key itself, which would be in Terraform's state: docs/security.md.
+# Playback tokens. No variable holds a key, because it would be in Terraform's state: docs/security.md.
 
 variable "playback_key_parameter" {
-  description = "Name of an SSM parameter of the same region that holds the keys of playback tokens, as `make playback-key` makes it: a SecureString under AWS's own key or under kms_key_arn. Empty means that no tokens are issued."
+  description = "Name of an SSM parameter of the same region that holds the keys of playback tokens, as `make playback-key` creates it: a SecureString under AWS's own key or under kms_key_arn. Empty issues no tokens."
   type        = string
   default     = ""
   nullable    = false
@@ -452,34 +452,34 @@ variable "playback_key_parameter" {
 
   validation {
     condition     = var.playback_key_parameter == "" || var.lease_seconds <= 300
-    error_message = "lease_seconds must be at most 300 with a playback_key_parameter, as a playback token lives as long as its lease."
+    error_message = "lease_seconds must be at most 300 with a playback_key_parameter, because a playback token lives as long as its lease."
   }
 }
 
 variable "group_paths" {
-  description = "Groups by the path prefix that the edge opens for their streams only, such as { \"/uhd/\" = \"uhd\" }: a stream's groups are then in its playback tokens. `make playback-key ARGS=paths` brings them to the edge."
+  description = "Groups by the path prefix that the edge opens only to their streams, such as { \"/uhd/\" = \"uhd\" }. Playback tokens then contain the groups of their stream. `make playback-key ARGS=paths` copies the paths to the edge."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
     condition     = alltrue([for prefix, _ in var.group_paths : can(regex("^/([A-Za-z0-9._~-]+/)+$", prefix)) && !can(regex("/\\.{1,2}/", prefix)) && length(prefix) <= 256])
-    error_message = "group_paths must have path prefixes of at most 256 characters of A-Z a-z 0-9 . _ ~ - that begin and end with a slash, without empty and dot segments."
+    error_message = "group_paths must have path prefixes of at most 256 characters of A-Z a-z 0-9 . _ ~ - that begin and end with a slash, without empty or dot segments."
   }
 
   validation {
     condition     = alltrue([for group in values(var.group_paths) : contains(setunion(var.group_labels, keys(var.group_limits)), group)])
-    error_message = "group_paths must lead to groups of group_limits or group_labels."
+    error_message = "group_paths must map to groups of group_limits or group_labels."
   }
 
   validation {
     condition     = length(var.group_paths) <= 26
-    error_message = "group_paths must be at most 26 paths: the edge reads them out of one value of 1 KB."
+    error_message = "group_paths must have at most 26 paths, because the edge reads them from one value of 1 KB."
   }
 }
 
 variable "token_overlap" {
-  description = "Streams beyond the limit that may have an unexpired playback token, as those of streams that have just ended. 2 suffices where players keep their streamId."
+  description = "Streams beyond the limit that may have an unexpired playback token, such as streams that have just ended. 2 is enough if players keep their streamId."
   type        = number
   default     = 2
   nullable    = false
@@ -491,14 +491,14 @@ variable "token_overlap" {
 }
 
 variable "open_tokens" {
-  description = "Whether a stream that is admitted unverified, under on_store_failure = open, gets a playback token. Such tokens are not counted."
+  description = "Whether a stream admitted unverified, under on_store_failure = open, gets a playback token. Such tokens are not counted."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "playback_cookie_domain" {
-  description = "Parent domain that the API and the CDN share, such as example.com: answers then set the playback token as a cookie for it too. Empty sets none."
+  description = "Parent domain that the API and the CDN share, such as example.com: responses then also set the playback token as a cookie for it. Empty sets no cookie."
   type        = string
   default     = ""
   nullable    = false
@@ -510,24 +510,24 @@ variable "playback_cookie_domain" {
 }
 
 variable "heartbeat_url" {
-  description = "Whether heartbeats have a URL of their own, without API Gateway, where a playback token stands for a login: half their price. Needs a playback_key_parameter and a reserved_concurrency."
+  description = "Whether heartbeats get a URL without API Gateway, where a playback token replaces the login, at half the price. Needs a playback_key_parameter and a reserved_concurrency."
   type        = bool
   default     = false
   nullable    = false
 
   validation {
     condition     = !var.heartbeat_url || var.playback_key_parameter != ""
-    error_message = "heartbeat_url needs a playback_key_parameter: a playback token is what its callers are known by."
+    error_message = "heartbeat_url needs a playback_key_parameter, because playback tokens authenticate its callers."
   }
 
   validation {
     condition     = !var.heartbeat_url || var.reserved_concurrency >= 1
-    error_message = "heartbeat_url needs a reserved_concurrency of at least 1: anybody can call it, and would use up the account's instances."
+    error_message = "heartbeat_url needs a reserved_concurrency of at least 1, because anyone can call it and could use up the account's instances."
   }
 
   validation {
     condition     = !var.heartbeat_url || var.playback_cookie_domain == ""
-    error_message = "heartbeat_url cannot be used with a playback_cookie_domain: the URL is of another domain, for which browsers take no cookie."
+    error_message = "heartbeat_url cannot be used with a playback_cookie_domain, because browsers accept no cookie for that domain from the URL."
   }
 }
 
@@ -546,7 +546,7 @@ variable "session_seconds" {
 # The logs
 
 variable "log_level" {
-  description = "Least severe level that the functions log."
+  description = "Lowest level that the functions log."
   type        = string
   default     = "info"
   nullable    = false
@@ -558,7 +558,7 @@ variable "log_level" {
 }
 
 variable "heartbeat_log_sample" {
-  description = "One of this many successful heartbeats leaves an event; failures and refusals always do, and metrics stay exact. Above 1, Lambda's own lines about each call of the heartbeat function are left out too: docs/events.md."
+  description = "Log one of this many successful heartbeats; failures and refusals are always logged, and metrics stay exact. Above 1, Lambda's own lines about each call of the heartbeat function are left out too: docs/events.md."
   type        = number
   default     = 1
   nullable    = false
@@ -570,7 +570,7 @@ variable "heartbeat_log_sample" {
 }
 
 variable "log_hash_key" {
-  description = "Secret key of the hash that stands for a user id in logs; empty means that each process takes a random one, and hashes of two processes do not match."
+  description = "Secret key of the hash that represents a user in logs. Empty uses a random key per process, so hashes of two processes do not match."
   type        = string
   default     = ""
   sensitive   = true
@@ -583,7 +583,7 @@ variable "log_hash_key" {
 }
 
 variable "log_hash_key_parameter" {
-  description = "Name of an SSM parameter of the same region that holds that key instead, so that it is in no state: a SecureString under AWS's own key or under kms_key_arn. `make deploy` makes one where neither is given; a plan with neither warns."
+  description = "Name of an SSM parameter of the same region that holds that key instead, to keep it out of the state: a SecureString under AWS's own key or under kms_key_arn. `make deploy` creates one if neither is given; a plan with neither warns."
   type        = string
   default     = ""
   nullable    = false
@@ -595,12 +595,12 @@ variable "log_hash_key_parameter" {
 
   validation {
     condition     = var.log_hash_key_parameter == "" || nonsensitive(var.log_hash_key == "")
-    error_message = "log_hash_key_parameter must not be given beside log_hash_key."
+    error_message = "log_hash_key_parameter and log_hash_key must not both be given."
   }
 }
 
 variable "log_retention_days" {
-  description = "Days that every log is kept, one of the periods that CloudWatch offers."
+  description = "Days that every log is kept: one of the periods that CloudWatch offers."
   type        = number
   default     = 30
   nullable    = false
@@ -611,10 +611,10 @@ variable "log_retention_days" {
   }
 }
 
-# Who is told when something is wrong
+# Alarms
 
 variable "alarm_email" {
-  description = "E-mail address that alarms are sent to, over a topic made for it; AWS asks it to confirm. null makes no topic."
+  description = "E-mail address that alarms are sent to, through a topic created for it; AWS asks the recipient to confirm. null creates no topic."
   type        = string
   default     = null
 
@@ -625,7 +625,7 @@ variable "alarm_email" {
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of an SNS topic of yours that alarms are sent to."
+  description = "ARN of an existing SNS topic that alarms are sent to."
   type        = string
   default     = null
 
@@ -636,7 +636,7 @@ variable "alarm_topic_arn" {
 }
 
 variable "runbook_url" {
-  description = "Where docs/runbook.md can be read; each alarm links to its section."
+  description = "URL of docs/runbook.md; each alarm links to its section."
   type        = string
   default     = "docs/runbook.md"
   nullable    = false
@@ -648,7 +648,7 @@ variable "runbook_url" {
 }
 
 variable "monitoring" {
-  description = "Whether the dashboard, the alarms, the counts that they take out of the access log and the saved queries are made. CloudWatch charges for them, and the emulator knows them in part."
+  description = "Whether to create the dashboard, the alarms, their metric filters on the access log, and the saved queries. CloudWatch charges for them, and the emulator supports only some."
   type        = bool
   default     = true
   nullable    = false

@@ -1,5 +1,4 @@
-# No provider block: the region and the credentials come from the environment, or from
-# whoever uses this folder as a module.
+# No provider block: the environment or the calling module sets the region and the credentials.
 terraform {
   required_version = ">= 1.9"
 

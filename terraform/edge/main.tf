@@ -1,10 +1,10 @@
-# The edge: what checks playback tokens, to be attached to a distribution of your own. See docs/edge.md.
+# The edge: a function that checks playback tokens, to attach to your own distribution. See docs/edge.md.
 
 locals {
   prefix = "${var.name}-${var.stage}"
 }
 
-# Its value `config` holds the keys, so it is not written here: it would stand in the state.
+# Its value `config` holds the keys, so it is not created here: it would be in the state.
 resource "aws_cloudfront_key_value_store" "edge" {
   name    = "${local.prefix}-edge"
   comment = "Playback keys and mode of ${local.prefix}"

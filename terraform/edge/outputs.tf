@@ -1,5 +1,5 @@
 output "function_arn" {
-  description = "ARN of the function: attach it to viewer requests of each cache behaviour that serves video."
+  description = "ARN of the function. Attach it to the viewer requests of each cache behaviour that serves video."
   value       = aws_cloudfront_function.viewer_request.arn
 }
 
@@ -9,6 +9,6 @@ output "function_name" {
 }
 
 output "key_value_store_arn" {
-  description = "ARN of the store whose value `config` holds keys and mode."
+  description = "ARN of the KeyValueStore whose value `config` holds keys and mode."
   value       = aws_cloudfront_key_value_store.edge.arn
 }

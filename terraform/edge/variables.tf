@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the service; with the stage it begins the names of the function and its store, which an account has once."
+  description = "Name of the service. With the stage, it is the prefix of the names of the function and its store, which must be unique in the account."
   type        = string
   default     = "stream-limiter"
   nullable    = false

@@ -1,5 +1,4 @@
-# No provider block: the region and the credentials come from whoever uses this folder as a module. CloudFront is in
-# every region at once.
+# No provider block: the calling module sets the region and the credentials. CloudFront is global.
 terraform {
   required_version = ">= 1.9"
 

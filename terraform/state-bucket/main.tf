@@ -1,20 +1,20 @@
-# The bucket that holds Terraform's states, one object per stage: `make remote-state STAGE=prod BUCKET=…`.
-# Its own state stays on the machine that made it: nothing here changes, and a bucket can be imported.
+# The bucket for Terraform's states, one object per stage: `make remote-state STAGE=prod BUCKET=…`.
+# Its own state stays on the machine that created it: nothing here changes, and a bucket can be imported.
 
 resource "aws_s3_bucket" "states" {
-  # checkov:skip=CKV_AWS_18:CloudTrail knows who read a state; access logs would need a second bucket.
-  # checkov:skip=CKV_AWS_144:A lost region is the service's own loss, and its state would describe nothing.
-  # checkov:skip=CKV_AWS_145:AWS's own key for S3 keeps it unreadable at rest; a key of one's own is one more thing to lose.
-  # checkov:skip=CKV2_AWS_61:Every version of a state is kept: it is some kilobytes, and the way back.
-  # checkov:skip=CKV2_AWS_62:Nobody waits for a state to change.
+  # checkov:skip=CKV_AWS_18:CloudTrail records who read a state; access logs would need a second bucket.
+  # checkov:skip=CKV_AWS_144:If the region is lost, so is the service that the state describes.
+  # checkov:skip=CKV_AWS_145:AWS's own key for S3 encrypts it at rest; a customer key could be lost.
+  # checkov:skip=CKV2_AWS_61:Every version of a state is kept for recovery; each is a few kilobytes.
+  # checkov:skip=CKV2_AWS_62:No one needs a notification of a changed state.
   bucket = var.bucket
   tags   = var.tags
 
-  # Not deleted with what it holds: without its state a stage can be neither changed nor destroyed.
+  # Refuse to delete a bucket with content: without its state a stage can be neither changed nor destroyed.
   force_destroy = false
 }
 
-# A state that a bad apply has spoilt can be brought back.
+# A state corrupted by a bad apply can be restored.
 resource "aws_s3_bucket_versioning" "states" {
   bucket = aws_s3_bucket.states.id
 
@@ -42,7 +42,7 @@ resource "aws_s3_bucket_public_access_block" "states" {
   restrict_public_buckets = true
 }
 
-# A state holds every setting in clear: it never travels over an open line.
+# A state holds every setting in plain text, so it is only sent encrypted.
 resource "aws_s3_bucket_policy" "states" {
   bucket     = aws_s3_bucket.states.id
   depends_on = [aws_s3_bucket_public_access_block.states]

@@ -1,5 +1,5 @@
 variable "bucket" {
-  description = "Name of the bucket; no other in the world may have it."
+  description = "Name of the bucket; it must be globally unique."
   type        = string
   nullable    = false
 
@@ -10,7 +10,7 @@ variable "bucket" {
 }
 
 variable "tags" {
-  description = "Tags put on the bucket."
+  description = "Tags for the bucket."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -1,4 +1,4 @@
-# Whom the alarms tell, what they say, and what they look at.
+# The alarms: recipients, descriptions and metrics.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -14,7 +14,7 @@ variables {
 run "nobody_is_told_unasked" {
   assert {
     condition     = length(aws_sns_topic.alarms) == 0 && alltrue([for alarm in aws_cloudwatch_metric_alarm.plain : length(alarm.alarm_actions) == 0])
-    error_message = "There is a topic that nobody asked for."
+    error_message = "A topic exists without being configured."
   }
 }
 
@@ -34,7 +34,7 @@ run "everyone_who_was_named_is_told" {
       for alarm in concat(values(aws_cloudwatch_metric_alarm.plain), values(aws_cloudwatch_metric_alarm.ratio), values(aws_cloudwatch_metric_alarm.sum), aws_cloudwatch_metric_alarm.refusals) :
       length(alarm.alarm_actions) == 2 && contains(alarm.alarm_actions, "arn:aws:sns:eu-west-1:123456789012:pager")
     ])
-    error_message = "An alarm tells somebody else, or nobody."
+    error_message = "An alarm does not notify exactly the configured topics."
   }
 }
 
@@ -48,7 +48,7 @@ run "each_alarm_leads_to_its_section_of_the_runbook" {
       for alarm in concat(values(aws_cloudwatch_metric_alarm.plain), values(aws_cloudwatch_metric_alarm.ratio), values(aws_cloudwatch_metric_alarm.sum), aws_cloudwatch_metric_alarm.refusals) :
       endswith(alarm.alarm_description, " https://example.com/runbook#${trimprefix(alarm.alarm_name, "stream-limiter-test-")}")
     ])
-    error_message = "An alarm leads nowhere."
+    error_message = "An alarm does not link to its section of the runbook."
   }
 }
 
@@ -58,7 +58,7 @@ run "what_api_gateway_turns_away_is_counted" {
       unauthorized = [aws_cloudwatch_log_group.api.name, "{ $.status = \"401\" && $.integrationStatus = \"-\" }"]
       throttled    = [aws_cloudwatch_log_group.api.name, "{ $.status = \"429\" && $.integrationStatus = \"-\" }"]
     }
-    error_message = "A status that API Gateway answers by itself is not counted, or not in its log."
+    error_message = "A status of API Gateway's own responses is not counted, or not from its log."
   }
 
   assert {
@@ -75,7 +75,7 @@ run "what_api_gateway_turns_away_is_counted" {
         ],
       ]
     ]))
-    error_message = "A count is under another name than its alarm looks at."
+    error_message = "A metric filter's name differs from the metric of its alarm."
   }
 }
 
@@ -99,6 +99,6 @@ run "nothing_is_watched_that_should_not_be" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.plain) + length(aws_cloudwatch_metric_alarm.ratio) + length(aws_cloudwatch_metric_alarm.sum) + length(aws_cloudwatch_metric_alarm.refusals) + length(aws_cloudwatch_dashboard.streams) + length(aws_cloudwatch_query_definition.events) + length(aws_cloudwatch_query_definition.access_log) + length(aws_cloudwatch_log_metric_filter.turned_away) + length(aws_sns_topic.alarms) == 0
-    error_message = "Something is there, and charged for, that was not asked for."
+    error_message = "A charged resource exists although monitoring is off."
   }
 }

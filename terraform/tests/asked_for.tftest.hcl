@@ -1,5 +1,5 @@
-# What a role may do on top where a variable asks for it. dev/scan/iam_policies.py scans the policies of these runs, the
-# widest that there are.
+# Additional permissions that variables require. dev/scan/iam_policies.py scans the policies of these runs, which are the
+# widest.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -44,12 +44,12 @@ run "what_else_is_asked_for_and_nothing_more" {
         },
       ])
     ])
-    error_message = "A role has something else than what the key, the parameter and the traces need."
+    error_message = "A role's additional permissions are not exactly those for the key, the parameter and the traces."
   }
 
   assert {
     condition     = alltrue([for policy in aws_iam_role_policy.function : length(jsondecode(policy.policy).Statement) == 5])
-    error_message = "A role has a statement that nothing asks for."
+    error_message = "A role has a statement that no variable requires."
   }
 }
 
@@ -64,7 +64,7 @@ run "a_key_without_a_parameter_decrypts_for_the_table_alone" {
       jsondecode(policy.policy).Statement[2].Condition.StringEquals["kms:ViaService"] == ["dynamodb.eu-west-1.amazonaws.com"]
       && length(jsondecode(policy.policy).Statement) == 3
     ])
-    error_message = "The key is let be used for more than the table."
+    error_message = "The key may be used for more than the table."
   }
 }
 
@@ -94,7 +94,7 @@ run "only_what_issues_tokens_reads_their_keys" {
         "ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/stream-limiter/${parameter}"
       ]
     }
-    error_message = "A function reads another parameter than those that it needs."
+    error_message = "A function may read a parameter that it does not need."
   }
 }
 
@@ -109,6 +109,6 @@ run "a_key_decrypts_the_keys_of_tokens_only_for_what_issues_them" {
       for key, policy in aws_iam_role_policy.function :
       key => length(jsondecode(policy.policy).Statement[2].Condition.StringEquals["kms:ViaService"])
     } == { start = 2, end = 1, heartbeat = 2, list = 1, operator = 1 }
-    error_message = "The key is let be used through SSM by a function that reads no parameter."
+    error_message = "A function that reads no parameter may use the key through SSM."
   }
 }

@@ -1,4 +1,4 @@
-# Who may call: each mode guards every route, and a mode that lacks a part of it is refused.
+# Callers: each mode protects every route, and a mode with a missing setting is refused.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -17,7 +17,7 @@ run "none_is_asked_for" {
 
   assert {
     condition     = alltrue([for key, route in aws_apigatewayv2_route.function : route.authorization_type == "NONE" if !startswith(key, "operator-")])
-    error_message = "A route authenticates although nobody asked for it."
+    error_message = "A route requires authentication under auth = none."
   }
 
   assert {
@@ -27,7 +27,7 @@ run "none_is_asked_for" {
 
   assert {
     condition     = length(aws_apigatewayv2_authorizer.jwt) == 0 && length(aws_apigatewayv2_api.streams.cors_configuration) == 0
-    error_message = "There is an authorizer or CORS that nobody asked for."
+    error_message = "An authorizer or CORS exists without being configured."
   }
 }
 
@@ -58,7 +58,7 @@ run "tokens" {
       for route in [aws_apigatewayv2_route.function["operator-list"], aws_apigatewayv2_route.function["operator-end"]] :
       route.authorization_type == "AWS_IAM" && route.authorizer_id == null && route.authorization_scopes == null
     ])
-    error_message = "A viewer's token opens an operator's route."
+    error_message = "A viewer's token is accepted on an operator's route."
   }
 
   assert {
@@ -67,7 +67,7 @@ run "tokens" {
       && aws_apigatewayv2_authorizer.jwt[0].jwt_configuration[0].audience == toset(["streams"])
       && aws_apigatewayv2_authorizer.jwt[0].identity_sources == toset(["$request.header.Authorization"])
     )
-    error_message = "The authorizer does not check what was asked for."
+    error_message = "The authorizer does not check the configured issuer, audience or scopes."
   }
 
   assert {
@@ -77,17 +77,17 @@ run "tokens" {
       && nonsensitive(function.environment[0].variables)["USER_CLAIM"] == "custom:household"
       && nonsensitive(function.environment[0].variables)["LIMIT_CLAIM"] == "plan_streams"
     ])
-    error_message = "A function is not told how callers are authenticated."
+    error_message = "A function does not have the setting AUTH."
   }
 
   assert {
     condition     = aws_apigatewayv2_api.streams.cors_configuration[0].allow_origins == toset(["https://watch.example.com"])
-    error_message = "The origins are not those that were asked for."
+    error_message = "The allowed origins are not the configured ones."
   }
 
   assert {
     condition     = aws_apigatewayv2_api.streams.cors_configuration[0].expose_headers == toset(["retry-after"])
-    error_message = "A page of another origin cannot read how long it should wait."
+    error_message = "A page of another origin cannot read Retry-After."
   }
 }
 
@@ -99,7 +99,7 @@ run "no_page_sends_credentials_unasked" {
 
   assert {
     condition     = aws_apigatewayv2_api.streams.cors_configuration[0].allow_credentials == false
-    error_message = "Pages may send cookies although no answer sets one."
+    error_message = "Pages may send cookies although no response sets one."
   }
 }
 

@@ -1,4 +1,4 @@
-# The heartbeat URL: what it is wired to, who may call it, and what a plan refuses. The provider is mocked.
+# The heartbeat URL: its wiring, its callers, and the settings that a plan refuses. The provider is mocked.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -28,7 +28,7 @@ run "a_function_of_its_own" {
       && aws_lambda_function.heartbeat_url["heartbeat-url"].role == aws_iam_role.function["heartbeat-url"].arn
       && !contains(keys(aws_apigatewayv2_integration.function), "heartbeat-url")
     )
-    error_message = "The URL shares its function, or its instances have no bound."
+    error_message = "The URL shares its function, or its instances have no maximum."
   }
 
   assert {
@@ -40,10 +40,10 @@ run "a_function_of_its_own" {
       && output.live_arns["heartbeat-url"] == aws_lambda_alias.heartbeat_url["heartbeat-url"].arn
       && output.function_names["heartbeat-url"] == "stream-limiter-test-heartbeat-url"
     )
-    error_message = "The URL calls something else than what is live of its function."
+    error_message = "The URL does not call the live version of its function."
   }
 
-  # Each argument that the functions share is set twice, as a URL is known only after its function.
+  # The functions' common arguments are set twice, because a URL is known only after its function.
   assert {
     condition = alltrue([
       for name in ["runtime", "architectures", "filename", "source_code_hash", "memory_size", "timeout", "publish", "tracing_config", "snap_start", "reserved_concurrent_executions"] :
@@ -63,7 +63,7 @@ run "the_functions_that_answer_are_told_the_url" {
       ))
       && function.environment[0].variables.SESSION_SECONDS == "3600"
     ])
-    error_message = "A function is not told the URL, or the URL's own function has other settings."
+    error_message = "A function does not have the URL, or the URL's own function has other settings."
   }
 }
 
@@ -76,7 +76,7 @@ run "pages_may_call_it" {
       && aws_lambda_function_url.heartbeat[0].cors[0].expose_headers == toset(["retry-after"])
       && aws_lambda_function_url.heartbeat[0].cors[0].max_age == 3600
     )
-    error_message = "A page of cors_origins could not send a heartbeat there, or could send more."
+    error_message = "A page of cors_origins cannot send a heartbeat there, or can send more than that."
   }
 }
 
@@ -99,7 +99,7 @@ run "it_can_be_invoked_by_its_url_and_in_no_other_way" {
       && aws_lambda_permission.heartbeat_url[0].function_name == "stream-limiter-test-heartbeat-url"
       && aws_lambda_permission.heartbeat_url[0].qualifier == "live"
     )
-    error_message = "The URL may not be called."
+    error_message = "No caller is permitted to use the URL."
   }
 
   assert {
@@ -114,7 +114,7 @@ run "it_can_be_invoked_by_its_url_and_in_no_other_way" {
         }
       }
     }
-    error_message = "The function could be invoked past its URL, with an event of the caller's making."
+    error_message = "The function can be invoked without its URL, with an event of the caller's making."
   }
 
   assert {
@@ -130,7 +130,7 @@ run "its_role_may_do_what_a_heartbeats_may" {
       == [["dynamodb:UpdateItem"], ["logs:CreateLogStream", "logs:PutLogEvents"], ["ssm:GetParameter"]]
       && aws_iam_role_policy.function["heartbeat-url"].policy == aws_iam_role_policy.function["heartbeat"].policy
     )
-    error_message = "The URL's function may do more or less than the API's heartbeats."
+    error_message = "The URL's function has more or fewer permissions than the API's heartbeats."
   }
 }
 
@@ -145,7 +145,7 @@ run "its_alarms_count_too" {
 
   assert {
     condition     = alltrue([for query in aws_cloudwatch_query_definition.events : contains(query.log_group_names, "/aws/lambda/stream-limiter-test-heartbeat-url")])
-    error_message = "A saved query does not look at its events."
+    error_message = "A saved query does not include its events."
   }
 }
 
@@ -167,7 +167,7 @@ run "without_it_there_is_nothing" {
       !contains(keys(aws_cloudwatch_log_group.function), "heartbeat-url"),
       alltrue([for function in aws_lambda_function.route : function.environment[0].variables.HEARTBEAT_URL == ""]),
     ])
-    error_message = "Something of the heartbeat URL is there although it is off."
+    error_message = "A resource of the heartbeat URL exists although it is off."
   }
 }
 

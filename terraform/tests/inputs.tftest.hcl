@@ -1,4 +1,4 @@
-# Every input is checked before anything is created. Each run gives bad values, and all of them must be refused.
+# Every input is checked before anything is created. Each run sets invalid values, and all of them must be refused.
 
 mock_provider "aws" {}
 

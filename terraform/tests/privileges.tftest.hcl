@@ -1,4 +1,4 @@
-# Who may do what: its actions on one table, its log, its routes. Nothing is created; the provider is mocked.
+# Permissions: a function's actions on one table, its log, its routes. Nothing is created; the provider is mocked.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -26,7 +26,7 @@ run "its_own_actions_on_one_table" {
         Resource = aws_dynamodb_table.streams.arn
       }
     }
-    error_message = "A function may do more or less to the table than it needs to."
+    error_message = "A function has more or fewer permissions on the table than it needs."
   }
 }
 
@@ -39,7 +39,7 @@ run "its_own_log_and_nothing_else" {
         Resource = "${aws_cloudwatch_log_group.function[key].arn}:*"
       }
     ])
-    error_message = "A function may write something else than its own log."
+    error_message = "A function may write something other than its own log."
   }
 
   assert {
@@ -60,7 +60,7 @@ run "no_wildcard" {
     error_message = "A policy has a wildcard in an action."
   }
 
-  # The one exception: a log group's streams, whose names Lambda makes up.
+  # The one exception: a log group's streams, which Lambda names.
   assert {
     condition = alltrue(flatten([
       for policy in aws_iam_role_policy.function : [
@@ -82,7 +82,7 @@ run "each_role_is_for_lambda_and_for_one_function" {
         Principal = { Service = "lambda.amazonaws.com" }
       }]
     ])
-    error_message = "Something else than Lambda may take a function's role."
+    error_message = "A principal other than Lambda may assume a function's role."
   }
 
   assert {
@@ -102,7 +102,7 @@ run "only_its_route_may_invoke_a_function" {
       operator-list = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/GET/operator/streams"
       operator-end  = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/DELETE/operator/streams"
     }
-    error_message = "Something else than its route may invoke a function."
+    error_message = "A source other than its route may invoke a function."
   }
 
   assert {
@@ -114,7 +114,7 @@ run "only_its_route_may_invoke_a_function" {
     condition = length(distinct([
       for permission in aws_lambda_permission.api : "${permission.function_name} ${permission.statement_id}"
     ])) == 6
-    error_message = "Two permissions of one function have one name: Lambda would refuse the second."
+    error_message = "Two permissions of one function share a statement id: Lambda would refuse the second."
   }
 }
 
@@ -123,13 +123,13 @@ run "who_may_call_which_routes_is_told_apart" {
     condition = toset([for arn in output.backend_arns : trimprefix(arn, output.api_execution_arn)]) == toset([
       "/POST/stream/start", "/POST/stream/end", "/POST/stream/heartbeat", "/GET/stream",
     ])
-    error_message = "A backend's ARNs are not the routes that it calls."
+    error_message = "backend_arns are not the routes that a backend calls."
   }
 
   assert {
     condition = toset([for arn in output.operator_arns : trimprefix(arn, output.api_execution_arn)]) == toset([
       "/GET/operator/streams", "/DELETE/operator/streams",
     ])
-    error_message = "An operator's ARNs are not the operator's routes."
+    error_message = "operator_arns are not the operator's routes."
   }
 }

@@ -1,4 +1,4 @@
-# What is wired to what. Nothing is created and no network is needed: the provider is mocked.
+# The wiring between resources. Nothing is created and no network is needed: the provider is mocked.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -42,7 +42,7 @@ run "each_route_has_its_function" {
       aws_lambda_function.route["start"].description == "POST /stream/start"
       && aws_lambda_function.route["operator"].description == "DELETE /operator/streams, GET /operator/streams"
     )
-    error_message = "A function is not described by the routes that it answers."
+    error_message = "A function's description does not list its routes."
   }
 
   assert {
@@ -50,7 +50,7 @@ run "each_route_has_its_function" {
       for key, route in aws_apigatewayv2_route.function :
       route.target == "integrations/${aws_apigatewayv2_integration.function[startswith(key, "operator-") ? "operator" : key].id}"
     ])
-    error_message = "A route leads to another route's integration."
+    error_message = "A route calls another route's integration."
   }
 
   assert {
@@ -58,7 +58,7 @@ run "each_route_has_its_function" {
       for key, integration in aws_apigatewayv2_integration.function :
       integration.payload_format_version == "2.0" && integration.integration_uri == aws_lambda_alias.live[key].invoke_arn
     ])
-    error_message = "An integration does not hand its function events of format 2.0."
+    error_message = "An integration does not send its function events of format 2.0."
   }
 }
 
@@ -76,7 +76,7 @@ run "operators_have_a_rate_of_their_own" {
       "GET /operator/streams"    = [5, 10]
       "DELETE /operator/streams" = [5, 10]
     }
-    error_message = "An operator's script could take the capacity from players, or a player's route has another rate."
+    error_message = "An operator's script could take capacity from players, or a player's route has its own rate."
   }
 }
 
@@ -90,7 +90,7 @@ run "the_api_calls_what_is_live" {
       && aws_lambda_alias.live[key].function_version == function.version
       && output.live_arns[key] == aws_lambda_alias.live[key].arn
     ])
-    error_message = "A deployment is no version that could be gone back to, or the alias is another function's."
+    error_message = "A deployment does not publish a version for rollbacks, or the alias is another function's."
   }
 }
 
@@ -106,7 +106,7 @@ run "with_snap_start_each_version_is_a_snapshot" {
       && aws_lambda_alias.live[key].function_version == function.version
       && aws_apigatewayv2_integration.function[key].integration_uri == aws_lambda_alias.live[key].invoke_arn
     ])
-    error_message = "A function would be called that is no snapshot."
+    error_message = "A function would be called without a snapshot."
   }
 }
 
@@ -177,7 +177,7 @@ run "functions_are_told_the_settings" {
         HEARTBEAT_URL          = ""
       })
     ])
-    error_message = "A function's environment is not what was asked for."
+    error_message = "A function's environment does not match the variables."
   }
 }
 
@@ -193,7 +193,7 @@ run "functions_are_told_where_the_key_of_their_logs_is" {
       nonsensitive(function.environment[0].variables)["LOG_HASH_KEY_PARAMETER"] == var.log_hash_key_parameter
       && nonsensitive(function.environment[0].variables)["LOG_HASH_KEY"] == ""
     ])
-    error_message = "A function is not told its parameter."
+    error_message = "A function does not have the name of its parameter."
   }
 }
 
@@ -221,7 +221,7 @@ run "tracing_is_asked_for" {
 run "without_a_word_nothing_is_traced" {
   assert {
     condition     = alltrue([for function in aws_lambda_function.route : function.tracing_config[0].mode == "PassThrough"])
-    error_message = "A function is traced although nobody asked for it."
+    error_message = "A function is traced by default."
   }
 }
 
@@ -253,7 +253,7 @@ run "without_a_word_keys_that_aws_owns_encrypt" {
       for group in concat(values(aws_cloudwatch_log_group.function), [aws_cloudwatch_log_group.api]) :
       group.kms_key_id == null
     ])
-    error_message = "A key is used that costs."
+    error_message = "A KMS key that is charged for is used by default."
   }
 }
 
@@ -276,7 +276,7 @@ run "what_is_not_given_is_left_to_the_service" {
         nonsensitive(function.environment[0].variables)[name] == ""
       ]
     ]))
-    error_message = "A heartbeat or groups are set although nobody gave any."
+    error_message = "A heartbeat or groups are set without being given."
   }
 }
 
@@ -298,7 +298,7 @@ run "functions_log_to_groups_that_end" {
       for group in concat(values(aws_cloudwatch_log_group.function), [aws_cloudwatch_log_group.api]) :
       group.retention_in_days == 7
     ])
-    error_message = "A log group does not have the retention that was asked for."
+    error_message = "A log group does not have the configured retention."
   }
 }
 
@@ -308,7 +308,7 @@ run "by_default_lambda_logs_every_call" {
       for function in aws_lambda_function.route :
       function.logging_config[0].log_format == "Text" && function.logging_config[0].system_log_level == null
     ])
-    error_message = "A function's log would lack Lambda's own lines."
+    error_message = "A function's log lacks Lambda's own lines."
   }
 }
 
@@ -323,7 +323,7 @@ run "where_heartbeats_are_sampled_lambda_logs_only_the_calls_that_fail" {
       ] } == {
       for key in keys(aws_lambda_function.route) : key => key == "heartbeat" ? ["JSON", "WARN"] : ["Text", null]
     }
-    error_message = "The log of heartbeats would be Lambda's own lines, or another function's would lack them."
+    error_message = "The log of heartbeats has Lambda's own lines, or another function's log lacks them."
   }
 }
 
@@ -340,7 +340,7 @@ run "access_log_says_nothing_of_the_caller" {
       "$context.integrationStatus",
       "$context.integrationErrorMessage",
     ])
-    error_message = "The access log holds something else than how the request went."
+    error_message = "The access log's fields are not exactly those about the request's result."
   }
 }
 
@@ -362,7 +362,7 @@ run "stages_share_no_name" {
 
   assert {
     condition     = alltrue([for name in values(output.log_group_names) : strcontains(name, "/stream-limiter-other-")])
-    error_message = "A log group's name does not hold the stage's prefix."
+    error_message = "A log group's name does not contain the stage's prefix."
   }
 }
 
@@ -376,7 +376,7 @@ run "everything_is_tagged" {
         values(aws_cloudwatch_log_group.function),
       ) : resource.tags == tomap({ team = "streaming" })
     ])
-    error_message = "Something that can be tagged is not."
+    error_message = "A resource that supports tags has none."
   }
 }
 
@@ -389,6 +389,6 @@ run "table_keeps_its_promises" {
       && aws_dynamodb_table.streams.ttl[0].attribute_name == "expiresAt"
       && aws_dynamodb_table.streams.point_in_time_recovery[0].enabled
     )
-    error_message = "The table lacks its key, its sweeping or its recovery."
+    error_message = "The table lacks its key, its TTL or its recovery."
   }
 }

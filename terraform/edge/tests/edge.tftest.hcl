@@ -1,4 +1,4 @@
-# What the edge is. Nothing is created; the provider is mocked.
+# The resources of the edge. Nothing is created; the provider is mocked.
 
 mock_provider "aws" {
   mock_resource "aws_cloudfront_key_value_store" {
@@ -22,12 +22,12 @@ variables {
 run "the_function_is_the_file_with_a_store_of_its_own" {
   assert {
     condition     = aws_cloudfront_function.viewer_request.code == file("../../edge/viewer-request.js")
-    error_message = "The function is not the file that the tests run."
+    error_message = "The function's code is not the file that the tests run."
   }
 
   assert {
     condition     = aws_cloudfront_function.viewer_request.runtime == "cloudfront-js-2.0"
-    error_message = "The runtime has neither KeyValueStores nor CWTs."
+    error_message = "The runtime supports neither KeyValueStores nor CWTs."
   }
 
   assert {
@@ -37,7 +37,7 @@ run "the_function_is_the_file_with_a_store_of_its_own" {
 
   assert {
     condition     = aws_cloudfront_function.viewer_request.publish
-    error_message = "A distribution takes published functions only."
+    error_message = "The function is not published, so no distribution can use it."
   }
 
   assert {
@@ -54,7 +54,7 @@ run "the_function_is_the_file_with_a_store_of_its_own" {
       && output.function_name == aws_cloudfront_function.viewer_request.name
       && output.key_value_store_arn == aws_cloudfront_key_value_store.edge.arn
     )
-    error_message = "The outputs name something else."
+    error_message = "An output does not match its resource."
   }
 }
 

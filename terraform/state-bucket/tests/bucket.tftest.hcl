@@ -1,4 +1,4 @@
-# What the bucket of the states is. Nothing is created; the provider is mocked.
+# The bucket of the states. Nothing is created; the provider is mocked.
 
 mock_provider "aws" {
   mock_resource "aws_s3_bucket" {
@@ -15,7 +15,7 @@ variables {
 run "it_is_private_and_forgets_nothing" {
   assert {
     condition     = aws_s3_bucket_versioning.states.versioning_configuration[0].status == "Enabled"
-    error_message = "A spoilt state would be lost."
+    error_message = "A corrupted state could not be restored."
   }
 
   assert {
@@ -25,12 +25,12 @@ run "it_is_private_and_forgets_nothing" {
       && aws_s3_bucket_public_access_block.states.ignore_public_acls
       && aws_s3_bucket_public_access_block.states.restrict_public_buckets
     )
-    error_message = "Others could read the states."
+    error_message = "The states are not private."
   }
 
   assert {
     condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.states.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
-    error_message = "The states lie there in clear."
+    error_message = "The states are not encrypted at rest."
   }
 
   assert {
@@ -42,7 +42,7 @@ run "it_is_private_and_forgets_nothing" {
       Resource  = ["arn:aws:s3:::states-of-ours", "arn:aws:s3:::states-of-ours/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
-    error_message = "The states travel over an open line."
+    error_message = "The states may be sent unencrypted."
   }
 }
 

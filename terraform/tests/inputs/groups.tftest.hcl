@@ -1,4 +1,4 @@
-# Groups and their paths, each refusal by itself. It runs over the variables alone: without a provider a plan is quick.
+# Groups and their paths, one refusal per run. Only the variables are planned: without a provider a plan is quick.
 
 variables {
   stage = "test"

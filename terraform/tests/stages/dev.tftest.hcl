@@ -1,4 +1,4 @@
-# terraform/stages/dev.tfvars, as it stands.
+# terraform/stages/dev.tfvars, unchanged.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -8,17 +8,17 @@ variables {
   stage        = "dev"
   package_path = "tests/package.zip"
 
-  log_hash_key_parameter = "/stream-limiter-dev-log-hash-key" # as `make deploy` gives it
+  log_hash_key_parameter = "/stream-limiter-dev-log-hash-key" # as `make deploy` sets it
 }
 
 run "it_can_be_deployed_and_is_not_open" {
   assert {
     condition     = alltrue([for route in aws_apigatewayv2_route.function : route.authorization_type == "AWS_IAM"])
-    error_message = "Everybody on the internet may call it."
+    error_message = "Anyone on the internet may call it."
   }
 
   assert {
     condition     = !aws_dynamodb_table.streams.deletion_protection_enabled && length(aws_cloudwatch_dashboard.streams) == 0
-    error_message = "It cannot be thrown away, or costs what it need not."
+    error_message = "It cannot be deleted, or has avoidable costs."
   }
 }

@@ -1,4 +1,4 @@
-# terraform/stages/prod.tfvars, as it stands.
+# terraform/stages/prod.tfvars, unchanged.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -8,7 +8,7 @@ variables {
   stage        = "prod"
   package_path = "tests/package.zip"
 
-  log_hash_key_parameter = "/stream-limiter-prod-log-hash-key" # as `make deploy` gives it
+  log_hash_key_parameter = "/stream-limiter-prod-log-hash-key" # as `make deploy` sets it
 }
 
 run "nothing_is_deployed_before_the_issuer_is_named" {
@@ -33,7 +33,7 @@ run "it_is_watched_and_kept" {
       aws_dynamodb_table.streams.deletion_protection_enabled
       && aws_dynamodb_table.streams.point_in_time_recovery[0].enabled
     )
-    error_message = "The table could be lost."
+    error_message = "The table is not protected against deletion or loss."
   }
 
   assert {
@@ -42,7 +42,7 @@ run "it_is_watched_and_kept" {
       && length(aws_cloudwatch_metric_alarm.plain) > 0
       && alltrue([for group in aws_cloudwatch_log_group.function : group.retention_in_days >= 90])
     )
-    error_message = "Nobody would see what is wrong with it."
+    error_message = "Failures would go unnoticed."
   }
 
   assert {
@@ -51,6 +51,6 @@ run "it_is_watched_and_kept" {
       nonsensitive(function.environment[0].variables)["ENFORCEMENT"] == "enforce"
       && nonsensitive(function.environment[0].variables)["ON_STORE_FAILURE"] == "closed"
     ])
-    error_message = "The limit does not count."
+    error_message = "The limit is not enforced."
   }
 }
