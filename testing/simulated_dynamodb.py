@@ -49,7 +49,7 @@ class SimulatedDynamoDb:
         return self.update_item(request) if operation == "UpdateItem" else self.get_item(request)
 
     def update_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """DynamoDB's `UpdateItem`, returning `ALL_NEW`, or `ALL_OLD` with a failed condition."""
+        """Make DynamoDB's `UpdateItem`, returning `ALL_NEW`, or `ALL_OLD` with a failed condition."""
         key = request["Key"]["userId"]["S"]
         names = request.get("ExpressionAttributeNames", {})
         values = request.get("ExpressionAttributeValues", {})

@@ -206,7 +206,7 @@ def test_terraform_routes_to_every_handler_and_to_no_other() -> None:
     by_url = re.findall(r'handler = "entrypoints\.(\w+)\.handler"', block(read("main.tf"), "url_functions ="))
     by_route = {handler.split(".")[1] for handler in handlers().values()}
     assert by_route | set(by_url) == players | {"operator_routes"}
-    assert by_url == ["stream_renewal"], "what is called without API Gateway asks for a token"
+    assert by_url == ["stream_renewal"], "what is called without API Gateway requires a token"
     assert routes().keys() == {route.key for route in ROUTES}
     assert {
         route.key for route in ROUTES if isinstance(route, OperatorRoute)

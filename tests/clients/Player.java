@@ -201,7 +201,7 @@ public final class Player implements StreamListener {
         String token = System.getProperty("token");
         if ("none".equals(token)) {
             tell("no token");
-            throw new IllegalStateException("There is no token.");
+            throw new IllegalStateException("The token is missing.");
         }
         return token;
     }

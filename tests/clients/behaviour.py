@@ -44,7 +44,7 @@ TOKEN_SETTINGS: Final = SETTINGS | {
 PLAN_SETTINGS: Final = SETTINGS | {"MAX_STREAMS": "3", "GROUP_LIMITS": "uhd=1"}
 WITHIN_SECONDS: Final = 20
 HOLD: Final = {"streamCount": 1, "maxStreams": 3, "expiresInSeconds": 60, "heartbeatSeconds": 0.1}
-"""What a script answers to a start or a heartbeat; its lease outlasts the test."""
+"""A scripted answer to a start or a heartbeat; its lease outlasts the test."""
 TOKEN_HOLD: Final = HOLD | {"playbackToken": "t1"}
 GONE: Final = {"status": 410, "code": "stream_gone", "title": "Gone", "detail": "The stream is gone."}
 
@@ -149,9 +149,9 @@ class ByToken:
     url: ScriptedService
 
     def starts(self, *script: Answer, seconds: float = 60) -> Request:
-        """Let the player start, and the URL answer heartbeats so; return the start.
+        """Let the player start, and the URL give heartbeats this answer; return the start.
 
-        The API admits, extends and names the URL, with a lease of so many seconds.
+        The API admits, extends and names the URL, with a lease of this number of seconds.
         """
         self.url.answers(*script)
         named = {"heartbeatUrl": f"{self.url.url}/beat", "expiresInSeconds": seconds}
@@ -255,7 +255,7 @@ class Behaviour:
         assert household.watching() == [(name, "tv")]
 
     def test_a_crashed_players_slot_comes_back(self, household: Household) -> None:
-        """A crashed player's slot is free when its lease and the grace are over, and not before."""
+        """A crashed player's slot is free after its lease and the grace, and not before."""
         tv, phone = household.player("tv"), household.player("phone")
         tv.do("start")
         tv.crash()
@@ -281,7 +281,7 @@ class Behaviour:
     def test_a_player_that_was_stopped_says_why_and_by_which_device(
         self, command: list[str], user_id: str, why: dict[str, str]
     ) -> None:
-        """A 410 says so as far as the service can; an older one gives no reason."""
+        """A player has the reason and the device of a 410, as far as the service gives them."""
         with ExitStack() as players, ScriptedService() as service:
             tv = Household(command, service.url, user_id, players).player("tv")
             service.answers(Answer(200, HOLD), Answer(410, GONE | why))
@@ -291,13 +291,13 @@ class Behaviour:
 
     @pytest.fixture
     def by_token(self, command: list[str], user_id: str) -> Iterator[ByToken]:
-        """A player of a scripted API, whose answers name a URL for heartbeats by playback token."""
+        """Yield a player of a scripted API, whose answers name a URL for heartbeats by playback token."""
         with ExitStack() as players, ScriptedService() as api, ScriptedService() as url:
             tv = Household(command, api.url, user_id, players).player("tv")
             yield ByToken(tv, api, url)
 
     def test_heartbeats_go_to_the_url_that_the_service_names(self, by_token: ByToken) -> None:
-        """With the newest playback token, and without the login."""
+        """Heartbeats go to the URL with the newest playback token, and without the login."""
         start = by_token.starts(Answer(200, TOKEN_HOLD | {"playbackToken": "t2"}))
         assert start.authorization == "Bearer login"
         for token in ("t1", "t2", "t2"):
@@ -322,7 +322,7 @@ class Behaviour:
     def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api(
         self, by_token: ByToken, failure: Answer
     ) -> None:
-        """At once and with the login; the next one goes to the URL again, which no redirect leaves."""
+        """The heartbeat goes to the API at once, with the login, and the next one to the URL again."""
         by_token.starts(failure, Answer(200, TOKEN_HOLD))
         assert [by_token.url.asked().path for _ in range(3)] == ["/beat"] * 3
         heartbeat = by_token.api.asked()
@@ -332,7 +332,7 @@ class Behaviour:
         assert by_token.player.is_silent()
 
     def test_a_url_that_fails_again_is_left_alone_until_the_lease_is_over(self, by_token: ByToken) -> None:
-        """Every heartbeat reaches the API meanwhile; then the URL is tried anew, and serves."""
+        """Every heartbeat goes to the API meanwhile; then the URL is tried again, and used."""
         by_token.starts(Answer(404, {}), Answer(404, {}), Answer(200, TOKEN_HOLD), seconds=LEASE_SECONDS)
         for _ in range(2):
             by_token.url.asked()
@@ -344,7 +344,7 @@ class Behaviour:
         assert by_token.player.is_silent()
 
     def test_a_410_of_the_url_stops_a_player(self, by_token: ByToken) -> None:
-        """It says why, and asks nobody else."""
+        """A stopped player has the reason, and makes no other request."""
         by_token.starts(Answer(410, GONE | {"reason": "replaced", "by": "phone"}))
         gone = by_token.player.tells("gone")
         assert (gone["reason"], gone["by"]) == ("replaced", "phone")

@@ -346,7 +346,7 @@ def test_a_stream_that_lost_its_slot_while_its_lease_ran_stops(world: World) -> 
 def test_a_stream_that_is_gone_says_why_and_by_which_device(
     world: World, why: dict[str, Any], reason: str | None, by: str | None
 ) -> None:
-    """As far as the service does; what is no text is ignored."""
+    """The reason is known as far as the service gives it, and one of another type is ignored."""
     world.admitted()
     world.beats_at(HEARTBEAT_MS, Answer(410, GONE | why))
     gone = world.hears("gone")
@@ -668,18 +668,18 @@ def test_an_end_in_the_background_is_repeated_until_it_is_heard(world: World) ->
 
 @pytest.fixture
 def url() -> Iterator[ScriptedService]:
-    """What takes heartbeats beside the API."""
+    """Yield the server that takes heartbeats beside the API."""
     with ScriptedService() as service:
         yield service
 
 
 def naming(url: str, tokens: int = 1) -> dict[str, Any]:
-    """An answer of the API that names this URL, with its first token or a later one; its lease is long."""
+    """Return an answer of the API with this URL, its first token or a later one, and a long lease."""
     return LONG | {"playbackToken": f"t{tokens}", "heartbeatUrl": url}
 
 
 def test_heartbeats_go_to_the_url_that_the_service_names(world: World, url: ScriptedService) -> None:
-    """With the newest token in place of the login, which is asked for no more."""
+    """Heartbeats carry the newest token in place of the login, which is not requested any more."""
     world.does("set", "set", name="token", value="login")
     start = world.admitted(naming(url.url))
     assert start.authorization == "Bearer login"
@@ -699,7 +699,7 @@ def test_heartbeats_go_to_the_url_that_the_service_names(world: World, url: Scri
 def test_a_token_is_sent_by_https_or_over_loopback_alone(
     world: World, url: ScriptedService, name: str | int
 ) -> None:
-    """The API takes the heartbeat otherwise. The first URL would be answered, but its name is not listed."""
+    """Otherwise the API takes the heartbeat. The first URL would answer, but its name is not listed."""
     url.answers(held(LONG))
     named = name.format(port=url.port) if isinstance(name, str) else name
     world.admitted(LONG | {"playbackToken": "t1", "heartbeatUrl": named})
@@ -708,7 +708,7 @@ def test_a_token_is_sent_by_https_or_over_loopback_alone(
 
 
 def test_without_a_token_the_api_is_asked(world: World, url: ScriptedService) -> None:
-    """Also where the URL was named."""
+    """Without a token heartbeats go to the API, even if the URL was named."""
     url.answers(held(LONG))
     world.admitted(LONG | {"heartbeatUrl": url.url})
     world.beats_at(HEARTBEAT_MS, held())
@@ -733,7 +733,7 @@ def test_without_a_token_the_api_is_asked(world: World, url: ScriptedService) ->
 def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api_at_once(
     world: World, url: ScriptedService, failure: Answer
 ) -> None:
-    """And the next one to the URL again."""
+    """The heartbeat goes to the API at once, and the next one to the URL again."""
     world.admitted(naming(url.url))
     url.answers(failure, held(LONG))
     world.beats_at(HEARTBEAT_MS, held(naming(url.url, 2)))
@@ -744,7 +744,7 @@ def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api_at_once(
 
 
 def test_a_url_that_nothing_listens_at_is_no_loss(world: World) -> None:
-    """The API is asked at once."""
+    """With a dead URL the heartbeat goes to the API at once."""
     with ScriptedService() as url:
         address = url.url
     world.admitted(naming(address))
@@ -754,7 +754,7 @@ def test_a_url_that_nothing_listens_at_is_no_loss(world: World) -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_an_answer_of_the_service_itself_is_final(world: World, url: ScriptedService, status: int) -> None:
-    """The API would give the same: the URL is asked again, a little later."""
+    """After the service's own answer the URL is called again later, because the API would answer the same."""
     world.admitted(naming(url.url))
     url.answers(Answer(status, {"code": "store_unavailable"}))
     for moment in (HEARTBEAT_MS, HEARTBEAT_MS + 600, HEARTBEAT_MS + 1800):
@@ -764,7 +764,7 @@ def test_an_answer_of_the_service_itself_is_final(world: World, url: ScriptedSer
 
 
 def test_a_410_of_the_url_is_a_410(world: World, url: ScriptedService) -> None:
-    """The stream is gone, and the API is not asked."""
+    """The stream is gone, and the API is not called."""
     world.admitted(naming(url.url))
     url.answers(Answer(410, GONE | {"reason": "evicted", "by": "phone"}))
     world.passes_to(HEARTBEAT_MS)
@@ -775,7 +775,7 @@ def test_a_410_of_the_url_is_a_410(world: World, url: ScriptedService) -> None:
 def test_a_url_that_fails_twice_in_a_row_is_left_alone_until_that_lease_is_over(
     world: World, url: ScriptedService
 ) -> None:
-    """The lease of the second failure in a row, at the fourth heartbeat, ran until the sixth."""
+    """The lease of the second failure in a row, at the fourth heartbeat, lasts until the sixth."""
     answer = HOLD | {"playbackToken": "t1"}
     named = held(answer | {"heartbeatUrl": url.url})
     world.admitted(named.body)
@@ -792,7 +792,7 @@ def test_a_url_that_fails_twice_in_a_row_is_left_alone_until_that_lease_is_over(
 
 
 def test_the_newest_answer_of_the_api_names_the_url(world: World, url: ScriptedService) -> None:
-    """Or none, which ends its use."""
+    """Each answer of the API names the URL to use, or none, which ends its use."""
     url.answers(failing(404))
     world.admitted(LONG | {"playbackToken": "t1"})
     world.beats_at(HEARTBEAT_MS, held(naming(url.url)))

@@ -564,7 +564,7 @@ Heard = list[tuple[str, bool, bool]]
 def test_a_stream_that_is_gone_knows_why_and_by_which_device(
     kind: str, why: dict[str, Any], reason: str | None, by: str | None
 ) -> None:
-    """Until it is started again; what is no text is ignored."""
+    """The reason is kept until the stream starts again, and one of another type is ignored."""
     answer = httpx.Response(410, json={"code": "stream_gone"} | why)
     quick, usual = (httpx.Response(200, json=HOLD | {"heartbeatSeconds": seconds}) for seconds in (0.01, 30))
     service = Service(start=[quick, usual], heartbeat=[answer])
@@ -717,7 +717,7 @@ def test_a_callback_that_raises_costs_no_slot(kind: str, caplog: pytest.LogCaptu
     """A callback's error is logged, and the stream starts again."""
 
     def fail(_: Stream | AsyncStream) -> None:
-        raise RuntimeError("There is no video to pause.")
+        raise RuntimeError("The video is missing.")
 
     service = Service(start=[SHORT], heartbeat=[None, None, SHORT], end=[SHORT])
     events = heard(kind, service, lambda events: ADMITTED in events, on_lapsed=fail)
@@ -1157,13 +1157,13 @@ BY_TOKEN: Final = Post(URL, {**HEARTBEAT.body, "playbackToken": "t1"}, is_signed
 
 
 def next_asked(heartbeats: Steps, clock: Clock, seconds: float = 30) -> object:
-    """Let the time pass to the next heartbeat; return what it asks first."""
+    """Let the time pass to the next heartbeat; return its first request."""
     clock.now += seconds
     return next(heartbeats)
 
 
 def test_heartbeats_go_to_the_url_that_the_service_names(kind: str) -> None:
-    """With the newest token in place of what signs and of the login, which is asked for no more."""
+    """The newest token replaces the signature and the login, which is not requested any more."""
     logins: list[str] = []
 
     def login() -> str:
@@ -1198,7 +1198,7 @@ def test_heartbeats_go_to_the_url_that_the_service_names(kind: str) -> None:
 
 
 def test_the_urls_answer_extends_the_lease_and_brings_the_newest_token() -> None:
-    """The next heartbeat goes there with it."""
+    """The next heartbeat goes to the URL with the token of its answer."""
     clock = Clock()
     heartbeats = clock.heartbeats(NAMED)
     assert next_asked(heartbeats, clock) == BY_TOKEN
@@ -1223,14 +1223,14 @@ def test_the_urls_answer_extends_the_lease_and_brings_the_newest_token() -> None
     ],
 )
 def test_a_token_is_not_sent_where_others_may_read_it(url: object) -> None:
-    """The API takes the heartbeat."""
+    """The heartbeat goes to the API if the token could be read on its way."""
     clock = Clock()
     assert next_asked(clock.heartbeats(TOKEN | {"heartbeatUrl": url}), clock) == HEARTBEAT
 
 
 @pytest.mark.parametrize("url", ["http://localhost:8080/beat", "http://127.0.0.1/", "http://[::1]:3000/"])
 def test_a_token_may_be_sent_over_loopback(url: str) -> None:
-    """It does not leave the machine."""
+    """A token may be sent over loopback, because it does not leave the machine."""
     clock = Clock()
     post = next_asked(clock.heartbeats(TOKEN | {"heartbeatUrl": url}), clock)
     assert isinstance(post, Post)
@@ -1238,7 +1238,7 @@ def test_a_token_may_be_sent_over_loopback(url: str) -> None:
 
 
 def test_without_a_token_the_api_is_asked() -> None:
-    """Also with one that is over: the answer that extended the lease brought none."""
+    """Without a token, or with an expired one after an answer without any, the API is called."""
     clock = Clock()
     assert next_asked(clock.heartbeats(HOLD | {"heartbeatUrl": URL}), clock) == HEARTBEAT
     heartbeats = clock.heartbeats(NAMED)
@@ -1248,7 +1248,7 @@ def test_without_a_token_the_api_is_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "body"),
+    ("named", "body"),
     [
         ({}, {"streamId": "mine", "play": "this"}),
         ({"userId": 7}, {"streamId": "mine", "play": "this"}),
@@ -1257,16 +1257,16 @@ def test_without_a_token_the_api_is_asked() -> None:
     ids=str,
 )
 def test_a_stream_whose_user_the_login_knows_needs_the_id_of_the_answer(
-    told: dict[str, Any], body: dict[str, Any]
+    named: dict[str, Any], body: dict[str, Any]
 ) -> None:
-    """The URL knows nobody's login."""
+    """The URL needs the user's id from the answer, because it does not know the login."""
     clock = Clock()
     play = Play(Timing(lambda: clock.now, lambda: 1.0), None, None, None, "mine")
     play.nonce = "this"
     start = play.start(is_held=False)
     next(start)
     with pytest.raises(StopIteration):
-        start.send(NAMED | told)
+        start.send(NAMED | named)
     heartbeats = play.keep()
     next(heartbeats)
     post = next_asked(heartbeats, clock)
@@ -1293,7 +1293,7 @@ def test_a_stream_whose_user_the_login_knows_needs_the_id_of_the_answer(
 def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api_at_once(
     failure: ServiceError | dict[str, Any],
 ) -> None:
-    """And the next one to the URL again."""
+    """The heartbeat goes to the API at once, and the next one to the URL again."""
     clock = Clock()
     heartbeats = clock.heartbeats(NAMED)
     assert next_asked(heartbeats, clock) == BY_TOKEN
@@ -1305,7 +1305,7 @@ def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api_at_once(
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_an_answer_of_the_service_itself_is_final(status: int) -> None:
-    """The API would give the same: the URL is asked again, a little later."""
+    """After the service's own answer the URL is called again, a little later: the API would give the same."""
     clock = Clock()
     heartbeats = clock.heartbeats(NAMED)
     next_asked(heartbeats, clock)
@@ -1316,7 +1316,7 @@ def test_an_answer_of_the_service_itself_is_final(status: int) -> None:
 
 
 def test_a_410_of_the_url_is_a_410() -> None:
-    """The stream is gone, and the API is not asked."""
+    """The stream is gone, and the API is not called."""
     clock = Clock()
     heartbeats = clock.heartbeats(NAMED)
     next_asked(heartbeats, clock)
@@ -1325,7 +1325,7 @@ def test_a_410_of_the_url_is_a_410() -> None:
 
 
 def beats(heartbeats: Steps, clock: Clock, answer: dict[str, Any] | None = None) -> bool:
-    """Let the next heartbeat be answered so by the URL (`None`: not at all); return whether it was asked.
+    """Let the URL give the next heartbeat this answer (`None`: none); return whether it was called.
 
     The API names it in every answer.
     """
@@ -1339,21 +1339,21 @@ def beats(heartbeats: Steps, clock: Clock, answer: dict[str, Any] | None = None)
 
 
 def test_a_url_that_fails_twice_in_a_row_is_left_alone_until_that_lease_is_over() -> None:
-    """The lease that was held at the second failure, at 1060, ran until 1120."""
+    """The lease that was held at the second failure, at 1060, lasts until 1120."""
     clock = Clock()
     heartbeats = clock.heartbeats(NAMED)
     assert [beats(heartbeats, clock) for _ in range(7)] == [True, True, False, False, True, True, False]
 
 
 def test_failures_count_in_a_row_only() -> None:
-    """An answer of the URL in between makes each of them the first one."""
+    """After an answer of the URL in between, each failure is the first one."""
     clock = Clock()
     heartbeats = clock.heartbeats(NAMED)
     assert [beats(heartbeats, clock, answer) for answer in (None, TOKEN) * 4] == [True] * 8
 
 
 def test_the_newest_answer_of_the_api_names_the_url() -> None:
-    """Or none, which ends its use."""
+    """Each answer of the API names the URL to use, or none, which ends its use."""
     clock = Clock()
     heartbeats = clock.heartbeats(TOKEN)
     assert next_asked(heartbeats, clock) == HEARTBEAT
@@ -1365,7 +1365,7 @@ def test_the_newest_answer_of_the_api_names_the_url() -> None:
 
 
 def test_a_url_that_hangs_puts_off_no_lapse() -> None:
-    """At the end of the lease nobody else is asked for one more heartbeat."""
+    """At the end of the lease no other server is called with one more heartbeat."""
     clock = Clock()
     heartbeats = clock.heartbeats(NAMED | {"expiresInSeconds": 32})
     post = next_asked(heartbeats, clock)

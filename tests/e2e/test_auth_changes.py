@@ -94,7 +94,7 @@ def test_each_change_of_mode_can_be_applied(before: str, after: str, changing: C
 
 
 def test_a_stage_with_an_authorizer_can_be_undeployed(changing: ChangingStage) -> None:
-    """As the last test, the routes are deleted before the authorizer that they refer to."""
+    """Runs last: undeployment deletes the routes before the authorizer that they refer to."""
     if changing.mode not in {"jwt", "another issuer"}:
         changing.change_to("jwt")
     (authorizer,) = changing.authorizers()

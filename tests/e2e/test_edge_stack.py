@@ -92,7 +92,7 @@ def test_no_key_is_in_the_state(deployment: Deployment) -> None:
 
 
 def test_destroy_leaves_nothing(deployment: Deployment) -> None:
-    """As the last test, destroying deletes the distribution, the function and the store."""
+    """Runs last: destroying deletes the distribution, the function and the store."""
     deployment.stack.destroy()
     cloudfront = deployment.client("cloudfront")
     assert "Items" not in cloudfront.list_distributions()["DistributionList"]

@@ -1,4 +1,4 @@
-"""The heartbeat URL on the emulator: the zip beneath the Terraform, spoken to over HTTP."""
+"""The heartbeat URL on the emulator: the zip beneath the Terraform, called over HTTP."""
 
 import json
 import re
@@ -36,7 +36,7 @@ class Deployment:
     url: str
 
     def client(self, service: str) -> Any:
-        """Give an AWS client, as the account's root user."""
+        """Return an AWS client, as the account's root user."""
         return client_of(self.emulator.endpoint_url, service)
 
     def by_api(self, route: str, user: str, **fields: object) -> httpx.Response:
@@ -50,7 +50,7 @@ class Deployment:
         return httpx.post(self.url, content=content, headers=sent, timeout=30)
 
     def item_of(self, user: str) -> Any:
-        """Return what the table holds of a user."""
+        """Return the table's item of a user."""
         table = self.stack.output()["table_name"]
         return self.client("dynamodb").get_item(TableName=table, Key={"userId": {"S": user}})["Item"]
 
@@ -64,7 +64,7 @@ class Deployment:
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The service, applied once for this module."""
+    """Yield the service, applied once for this module."""
     need_the_tools()
     directory = tmp_path_factory.mktemp("heartbeat-url")
     with start_emulator(enforce_iam=True) as emulator:
@@ -85,15 +85,15 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 @pytest.fixture
 def honest(deployment: Deployment) -> dict[str, str]:
-    """A heartbeat of a stream that is there, by its newest token."""
+    """Return a heartbeat of a live stream, by its newest token."""
     started = deployment.by_api("start", "viewer-1", streamId="tv").json()
     return {"userId": "viewer-1", "streamId": "tv", "playbackToken": started["playbackToken"]}
 
 
 def test_second_plan_is_empty(deployment: Deployment) -> None:
-    """What was applied is what is described: a second apply would change nothing.
+    """A second apply would change nothing.
 
-    But for the authorizer, which the emulator gives a version of payloads that is for those of other kinds.
+    The exception is the authorizer, which the emulator gives a version of payloads that is for other kinds.
     """
     stack = deployment.stack
     plan = said(stack.directory, "plan", "-no-color", *stack.inputs(), environment=stack.environment)
@@ -101,7 +101,7 @@ def test_second_plan_is_empty(deployment: Deployment) -> None:
 
 
 def test_answers_name_the_url_that_was_made(deployment: Deployment) -> None:
-    """Start and heartbeat by the API do."""
+    """Answers to start and heartbeat name the URL."""
     made = deployment.stack.output()["heartbeat_url"]
     for route in ("start", "heartbeat"):
         assert deployment.by_api(route, "viewer-1", streamId="tv").json()["heartbeatUrl"] == made
@@ -110,7 +110,7 @@ def test_answers_name_the_url_that_was_made(deployment: Deployment) -> None:
 def test_a_heartbeat_without_a_login_extends_the_stream(
     deployment: Deployment, honest: dict[str, str]
 ) -> None:
-    """By its token alone, within the login's time, and the next token does so again."""
+    """A token alone extends the stream within the login's time, and the next token does so again."""
     before = claims_of(honest["playbackToken"])
     for _ in range(2):
         answer = deployment.by_url(json.dumps(honest).encode())
@@ -129,19 +129,19 @@ def test_a_heartbeat_without_a_login_extends_the_stream(
 
 
 def test_a_session_ends_with_the_login(deployment: Deployment, honest: dict[str, str]) -> None:
-    """The claim is the login token's own end, as API Gateway hands it over."""
+    """The claim is the login token's own end, as API Gateway passes it on."""
     ends = claims_of(honest["playbackToken"])[SESSION]
     assert abs(ends - deployment.issuer.claims("viewer-1")["exp"]) <= 30
 
 
 @dataclass(frozen=True)
 class Attacked:
-    """What came of all attacks.
+    """The results of all attacks.
 
     Attributes:
         answers: the answer to each, by its name.
         events: the events that they left.
-        items: what the table held of the user before them, and after them.
+        items: the user's items in the table before them, and after them.
     """
 
     answers: Mapping[str, httpx.Response]
@@ -151,7 +151,7 @@ class Attacked:
 
 @pytest.fixture(scope="module")
 def attacked(deployment: Deployment) -> Attacked:
-    """All attacks, one after the other, on a stream that is there."""
+    """Return the results of all attacks, one after the other, on a live stream."""
     started = deployment.by_api("start", "viewer-1", streamId="tv").json()
     honest = {"userId": "viewer-1", "streamId": "tv", "playbackToken": started["playbackToken"]}
     before, seen = deployment.item_of("viewer-1"), len(deployment.events())
@@ -161,13 +161,13 @@ def attacked(deployment: Deployment) -> Attacked:
 
 @pytest.mark.parametrize("attack", RENEWALS, ids=lambda attack: attack.name)
 def test_an_attack_is_refused(attack: RenewalAttack, attacked: Attacked) -> None:
-    """Each ends with the status and the code that are its own."""
+    """Each attack ends with its own status and code."""
     answer = attacked.answers[attack.name]
     assert (answer.status_code, answer.json().get("code")) == (attack.status, attack.code), answer.text
 
 
 def test_no_attack_reaches_the_store(attacked: Attacked) -> None:
-    """Each leaves an event of a call that asked the store nothing, and the item stays as it was."""
+    """Each attack leaves an event without a call to the store, and the item is unchanged."""
     assert len(attacked.events) == len(attacked.answers) == len(RENEWALS)
     assert {(event["store_calls"], event["failed"], event["via"]) for event in attacked.events} == {
         (0, 0, "url")
@@ -178,7 +178,7 @@ def test_no_attack_reaches_the_store(attacked: Attacked) -> None:
 
 
 def test_a_login_is_worth_nothing_there(deployment: Deployment, honest: dict[str, str]) -> None:
-    """No header stands for the token, and none takes away from it."""
+    """A header neither replaces the token nor invalidates it."""
     login = {"authorization": f"Bearer {deployment.issuer.token('viewer-1')}"}
     assert deployment.by_url(json.dumps(honest).encode(), **login).status_code == 200
     without = json.dumps({"userId": "viewer-1", "streamId": "tv"}).encode()
@@ -188,14 +188,14 @@ def test_a_login_is_worth_nothing_there(deployment: Deployment, honest: dict[str
 
 
 def test_a_playback_token_is_no_login_for_the_api(deployment: Deployment, honest: dict[str, str]) -> None:
-    """The API asks for a login as before."""
+    """With a playback token in place of a login the API still requires a login."""
     answer = httpx.post(f"{deployment.api_url}/stream/heartbeat", json=honest, timeout=30)
     assert answer.status_code == 401
 
 
 @pytest.mark.parametrize(("origin", "allowed"), [(PAGE, PAGE), ("https://evil.example.com", None)])
 def test_pages_of_the_service_may_call_it(origin: str, allowed: str | None, deployment: Deployment) -> None:
-    """And pages of no other origin."""
+    """Pages of the service's origins may call it, and pages of no other."""
     asked = {
         "origin": origin,
         "access-control-request-method": "POST",
@@ -206,7 +206,7 @@ def test_pages_of_the_service_may_call_it(origin: str, allowed: str | None, depl
 
 
 def test_nobody_may_invoke_the_function_past_its_url(deployment: Deployment) -> None:
-    """Its policy admits calls by the URL alone: an event of a caller's making cannot reach it."""
+    """The function's policy allows calls by the URL alone, so no caller can invoke it with its own event."""
     names = deployment.stack.output()["function_names"]
     policy = deployment.client("lambda").get_policy(FunctionName=names["heartbeat-url"], Qualifier="live")
     conditions = {
@@ -226,5 +226,5 @@ def test_nobody_may_invoke_the_function_past_its_url(deployment: Deployment) -> 
 
 
 def test_no_line_of_a_log_names_a_user_or_holds_a_token(deployment: Deployment) -> None:
-    """After all that was sent here."""
+    """After all requests the logs name no user and have no token."""
     assert telling(log_lines(deployment.client("logs"))) == []

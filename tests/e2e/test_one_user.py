@@ -183,7 +183,7 @@ def test_a_second_time_changes_nothing(desk: Desk) -> None:
 
 
 def test_down_takes_the_key_away(desk: Desk) -> None:
-    """As the last test, the parameter goes with the logs that it was for, though the emulator stays."""
+    """Runs last: `make down` deletes the parameter with the logs, though the emulator stays."""
     desk.make("down")
 
     assert desk.client("ssm").describe_parameters()["Parameters"] == []

@@ -34,7 +34,7 @@ LONGEST_RETRY_MS: Final = 10_000
 
 
 HEARTBEAT: Final = re.compile("/(stream/heartbeat|heartbeat-url)$")
-"""Where heartbeats go: to the heartbeat URL, and to the API where the URL gives no answer."""
+"""The path of heartbeats: to the heartbeat URL, and to the API if the URL gives no answer."""
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_heartbeats_are_one_line_for_each_screen(page: Page) -> None:
 
 
 def test_heartbeats_by_the_playback_token_are_counted_too(page: Page, service: LocalService) -> None:
-    """A service may name a URL for them beside the API."""
+    """The page counts heartbeats to the URL as it counts those to the API."""
     url = f"{service.url}/beat"
     held: dict[str, object] = {}
 
@@ -177,7 +177,7 @@ STOPPED: Final = {
 def test_a_screen_that_is_stopped_says_why_and_by_which_one(
     page: Page, why: dict[str, str], title: str, detail: str, line: str | None
 ) -> None:
-    """As far as the service does."""
+    """The stopped screen shows the reason and the other screen, as far as the service gives them."""
     gone = {"title": "Gone", "code": "stream_gone", **why}
     page.route(HEARTBEAT, lambda route: route.fulfill(status=410, json=gone))
     press(page, "Play", "Laptop")

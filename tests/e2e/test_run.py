@@ -173,7 +173,7 @@ def test_it_listens_on_loopback_only(service: LocalService) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
 def test_it_stops_cleanly_and_leaves_no_process(how: signal.Signals) -> None:
-    """It is ready within 10 seconds, and its store ends with it."""
+    """The service is ready within 10 seconds, and its store ends with it."""
     with LocalService() as service:
         assert time.monotonic() - service.began < READY_SECONDS
         started = children(service.process.pid)
@@ -246,7 +246,7 @@ def test_a_crashed_players_slot_comes_back_with_its_lease() -> None:
 
 
 def test_a_token_stands_for_a_login_at_its_heartbeat_url(service: LocalService) -> None:
-    """Each answer with a token names the URL, which takes it from pages of other origins too."""
+    """Each answer with a token names the URL, which pages of other origins may call too."""
     started = post(service, "/stream/start", userId="renewing", streamId="tv").json()
     url = started["heartbeatUrl"]
     assert url == f"http://localhost:{service.port}/heartbeat-url"
@@ -268,6 +268,6 @@ def test_a_token_stands_for_a_login_at_its_heartbeat_url(service: LocalService) 
     "settings", [{"HEARTBEAT_URL": ""}, {"PLAYBACK_KEY": "off"}, {"PLAYBACK_COOKIE_DOMAIN": "tv.example"}]
 )
 def test_without_a_heartbeat_url_none_is_named(settings: dict[str, str]) -> None:
-    """It is turned off by an empty variable, and is off where it could not work."""
+    """An empty variable turns the URL off, as do settings with which it could not work."""
     with LocalService(settings=settings) as service:
         assert "heartbeatUrl" not in post(service, "/stream/start", userId="1", streamId="tv").json()

@@ -239,7 +239,7 @@ def test_a_token_of_a_kind_that_is_never_taken_is_explained(token: str, reason: 
 
 
 def test_a_token_of_the_right_kind_gets_the_reason_of_api_gateway(rejecting: str) -> None:
-    """For a token that is signed as API Gateway requires, its own reason is shown and nothing is guessed."""
+    """For a token that is signed as required, API Gateway's own reason is shown and nothing is guessed."""
     done = run(f"{rejecting}/401", TOKEN=f"{unsigned({}, alg='RS256', kid='1')}.c2lnbmVk")
 
     rejection = 'POST /401/stream/start answered 401: {"message":"Unauthorized"}'

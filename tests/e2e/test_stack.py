@@ -153,7 +153,7 @@ def test_no_line_of_a_log_names_a_user(deployment: Deployment) -> None:
 
 
 def test_destroy_leaves_nothing(deployment: Deployment) -> None:
-    """As the last test, destroying deletes everything that has the stack's name."""
+    """Runs last: destroying deletes everything that has the stack's name."""
     assert all(deployment.what_is_there().values())
 
     deployment.stack.destroy()

@@ -194,7 +194,7 @@ def test_a_reloaded_page_costs_two_writes(costs: Costs) -> None:
 
 
 def test_calls_of_a_stream_in_groups_cost_one_write_each(costs: Costs) -> None:
-    """A start, a heartbeat, a replacement in its groups, a refusal and an end that names them cost one."""
+    """A start, a heartbeat, a swap in its groups, a refusal and an end that names them cost one write."""
     limiter, user_id = costs.limiter, costs.user_id
     a, b, c = (in_uhd(costs, name) for name in "abc")
     assert costs.of(lambda: limiter.start(a)) == ONE_WRITE

@@ -122,7 +122,7 @@ print(*sys.modules, file=sys.stderr)
 
 
 def compiled_dataclasses(folder: Path) -> list[str]:
-    """Return the sources of dataclasses that a cold start out of this folder compiles."""
+    """Return the sources of dataclasses that a cold start from this folder compiles."""
     program = """
 import sys
 def look(event, arguments):
@@ -153,7 +153,7 @@ bootstrap.service()
 
 
 def test_a_cold_start_compiles_no_dataclass(zipped: Path, tmp_path: Path) -> None:
-    """The zip holds the bytecode of every method; without it, each is compiled and works as well."""
+    """The zip holds the bytecode of every method, and without it each is compiled and works as well."""
     with zipfile.ZipFile(zipped) as archive:
         archive.extractall(tmp_path)
     bytecode = tmp_path / precompiled.FILE.relative_to(ROOT / "src")

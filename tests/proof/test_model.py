@@ -34,7 +34,7 @@ def explored(name: str) -> Explored:
 
 @pytest.mark.parametrize("name", ["heartbeats, limit 1, reject", "without names, limit 1, evict"])
 def test_the_rules_keep_the_promises(name: str) -> None:
-    """Of thousands of states that can be reached none breaks a promise."""
+    """None of the thousands of reachable states breaks a promise."""
     result = explored(name)
 
     assert not result.violation, result.story
@@ -88,7 +88,7 @@ OLD_CODE = "tokens: heartbeats beside old code, limit 1, overlap 1"
 
 @pytest.mark.parametrize("name", [SAME_NAME, CIRCLE])
 def test_no_player_has_more_tokens_than_the_bound(name: str) -> None:
-    """Of thousands of states that can be reached none has more tokens than the bound."""
+    """None of the thousands of reachable states has more tokens than the bound."""
     result = explored(name)
 
     assert not result.violation, result.story
@@ -148,7 +148,7 @@ IN_GROUPS = (
 
 @pytest.mark.parametrize("name", IN_GROUPS)
 def test_no_group_has_more_streams_than_its_limit(name: str) -> None:
-    """Of thousands of states that can be reached none breaks a group's limit."""
+    """None of the thousands of reachable states breaks a group's limit."""
     result = explored(name)
 
     assert not result.violation, result.story

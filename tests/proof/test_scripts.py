@@ -85,7 +85,7 @@ SCRIPTS = [circle, circle_of_replaces, same_names, never_end, heartbeat_at_the_e
 def test_no_script_has_more_tokens_than_the_limit_and_the_overlap(
     script: Callable[[Attacker], None], on_limit: OnLimit
 ) -> None:
-    """In many minutes a script never has more tokens than the bound, and reaches it if it ends streams."""
+    """In many minutes no script has more tokens than the bound, and all that end streams reach it."""
     for limit, overlap in product((1, 2, 3), (1, 2, 5)):
         attacker = Attacker(replace(Policy(token_overlap=overlap), on_limit=on_limit), limit)
         most = 0

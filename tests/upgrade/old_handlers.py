@@ -1,6 +1,6 @@
-"""Runs the handlers of the code that is first on the path, one call for each line on standard input.
+"""A runner of the handlers of the code that is first on the path, one call per line of standard input.
 
-It knows only what every release keeps: the handlers' names, their settings and API Gateway's events.
+It relies only on what every release keeps: the handlers' names, their settings and API Gateway's events.
 """
 
 import json
@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 
 def main() -> None:
-    """Answer each line, an event with the time at which it comes, by a line with the handler's answer."""
+    """Answer each line, an event with its time, by a line with the handler's answer."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # where the service's log goes
     for line in sys.stdin:

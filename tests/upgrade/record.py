@@ -1,4 +1,4 @@
-"""Records a fixture: what an earlier commit answers and writes. README.md has the command."""
+"""A recorder of fixtures: an earlier commit's answers and writes. README.md has the command."""
 
 import argparse
 import json

@@ -91,7 +91,7 @@ class ThisVersion:
 
 
 def replay(table: SimulatedDynamoDb, recorded: Recorded) -> None:
-    """Apply the requests of an earlier version, each of which must fare as it did when it was recorded."""
+    """Apply the requests of an earlier version, each of which must have its recorded result."""
     for request, lands in recorded.writes:
         try:
             table.update_item(request)

@@ -126,14 +126,14 @@ export function player({ groups, ...options } = {}) {
   const { page = new EventTarget() } = options;
   const limiter = new StreamLimiter({ url: "/api/", fetch: service.fetch, clock, page, random: () => 1, ...options });
   const stream = limiter.stream({ userId: "1", device: "TV", groups });
-  const told = [];
+  const events = [];
   for (const kind of ["admitted", "lapsed", "refused", "gone"]) {
-    stream.addEventListener(kind, ({ detail }) => told.push([kind, detail]));
+    stream.addEventListener(kind, ({ detail }) => events.push([kind, detail]));
   }
   service.answer(HOLD);
   const tokens = [];
   stream.addEventListener("token", ({ detail }) => tokens.push(detail.playbackToken));
-  return { clock, service, page, limiter, stream, told, tokens, kinds: () => told.map(([kind]) => kind) };
+  return { clock, service, page, limiter, stream, events, tokens, kinds: () => events.map(([kind]) => kind) };
 }
 
 /** A <video> whose events come when a browser would send them: after the call. */

@@ -66,14 +66,14 @@ for (const url of ["http://localhost:8080/beat", "http://127.0.0.1/", "http://[:
   });
 }
 
-test("without a token the API is asked", async () => {
+test("without a token heartbeats go to the API", async () => {
   const { clock, service, paths } = await admitted([200, { ...HOLD[1], heartbeatUrl: URL_OF_HEARTBEATS }]);
   service.answer(HOLD);
   await clock.pass(30_000);
   assert.deepEqual(paths(), [API]);
 });
 
-test("a token that is over is not sent", async () => {
+test("an expired token is not sent", async () => {
   const { clock, service, stream } = await admitted();
   service.answer(LONG_HOLD); // an answer without a token: the one that is held ends before the lease
   await clock.pass(90_000);
@@ -81,7 +81,7 @@ test("a token that is over is not sent", async () => {
   assert.equal(service.paths.at(-1), API);
 });
 
-test("a stream whose user only the login knows needs the user's id of the answer", async () => {
+test("a stream whose user is known only by the login needs the user's id from the answer", async () => {
   for (const [userId, path] of [
     [undefined, API],
     ["anna", URL_OF_HEARTBEATS],
@@ -143,14 +143,14 @@ test("an answer of the service itself is final: the API would give the same", as
 });
 
 test("a 410 of the URL is a 410", async () => {
-  const { clock, service, told, paths } = await admitted();
+  const { clock, service, events, paths } = await admitted();
   service.answer([410, { ...GONE[1], reason: "evicted", by: "phone" }]);
   await clock.pass(300_000);
   assert.deepEqual(paths(), [URL_OF_HEARTBEATS]);
-  assert.deepEqual(told.at(-1), ["gone", { ...GONE[1], reason: "evicted", by: "phone" }]);
+  assert.deepEqual(events.at(-1), ["gone", { ...GONE[1], reason: "evicted", by: "phone" }]);
 });
 
-test("a URL that fails twice in a row is left alone until that lease is over", async () => {
+test("a URL that fails twice in a row is not used until that lease has expired", async () => {
   const { clock, service, paths } = await admitted();
   service.answer(LOST, NAMED, LOST, NAMED);
   await clock.pass(60_000); // the lease is until 120 s
@@ -162,7 +162,7 @@ test("a URL that fails twice in a row is left alone until that lease is over", a
   assert.deepEqual(paths().slice(6), [URL_OF_HEARTBEATS, API, URL_OF_HEARTBEATS]); // once is not twice
 });
 
-test("failures count in a row only", async () => {
+test("only failures in a row count", async () => {
   const { clock, service, paths } = await admitted();
   service.answer(LOST, NAMED, NAMED, LOST, NAMED, NAMED);
   await clock.pass(120_000);
@@ -188,7 +188,7 @@ test("an API heartbeat's answer may name the URL, and a start's another one", as
   assert.equal(service.paths.at(-1), "https://other.example.com/");
 });
 
-test("a stream that ends while the URL does not answer asks nobody else", async () => {
+test("a stream that ends while the URL does not answer makes no other request", async () => {
   const { clock, service, stream, paths } = await admitted();
   service.answer(NEVER, HOLD);
   await clock.pass(30_000);
@@ -197,7 +197,7 @@ test("a stream that ends while the URL does not answer asks nobody else", async 
   assert.deepEqual(paths(), [URL_OF_HEARTBEATS]);
 });
 
-test("a page that goes away says so with a login that was renewed meanwhile", async () => {
+test("a page that closes ends its stream with the renewed login", async () => {
   let logins = 0;
   const { clock, service, page } = await admitted(NAMED, { token: () => `login ${(logins += 1)}` });
   service.answer(NAMED);
@@ -208,7 +208,7 @@ test("a page that goes away says so with a login that was renewed meanwhile", as
   assert.equal(headers.authorization, "Bearer login 3");
 });
 
-test("a login that cannot be had stops no heartbeat by token", async () => {
+test("a login that cannot be fetched does not stop heartbeats by token", async () => {
   let isBroken = false;
   const token = () => (isBroken ? Promise.reject(LOST) : "login");
   const { clock, service, stream, paths } = await admitted(NAMED, { token });

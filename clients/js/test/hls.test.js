@@ -80,8 +80,8 @@ class FakeHls {
     const Loader = (type === "fragment" ? this.config.fLoader : this.config.pLoader) ?? this.config.loader;
     const loader = new Loader(this.config);
     const { stats } = loader;
-    const told = [];
-    const callback = (kind) => (...values) => told.push([kind, ...values]);
+    const callbacks = [];
+    const callback = (kind) => (...values) => callbacks.push([kind, ...values]);
     const context = { url: URL_OF_FILM, type, ...more };
     loader.load(context, {}, {
       onSuccess: callback("success"),
@@ -89,7 +89,7 @@ class FakeHls {
       onTimeout: callback("timeout"),
       onAbort: callback("abort"),
     });
-    return { loader, stats, told, context, kinds: () => told.map(([kind]) => kind) };
+    return { loader, stats, callbacks, context, kinds: () => callbacks.map(([kind]) => kind) };
   }
 
   startLoad() {
@@ -145,10 +145,10 @@ test("a segment's request has the newest token beside the page's own headers", a
 
 test("a token is in the query with that option, and the player gets back its own request", async () => {
   const { hls } = attached({ tokenIn: "query" });
-  const { told, context } = hls.request("manifest");
+  const { callbacks, context } = hls.request("manifest");
   await settled();
   assert.deepEqual([hls.sent[0].url, hls.sent[0].headers], [`${URL_OF_FILM}?CAT=first`, undefined]);
-  assert.equal(told[0][3], context);
+  assert.equal(callbacks[0][3], context);
 });
 
 test("a token in a cookie lets both loaders of hls.js send it, whatever the page sets up", async () => {
@@ -183,11 +183,11 @@ test("a token that the edge refuses as expired leads to one heartbeat and one re
   await settled();
   service.answer(holdWith("second"));
   hls.edge = ({ headers }) => (headers[HEADER] === "first" ? { code: 403, reason: "expired" } : { code: 200 });
-  const { kinds, told, stats } = hls.request("fragment");
+  const { kinds, callbacks, stats } = hls.request("fragment");
   await settled();
   assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/heartbeat"]);
   assert.deepEqual([kinds(), stats.code], [["success"], 200]);
-  assert.equal(told[0][2], stats);
+  assert.equal(callbacks[0][2], stats);
 });
 
 test("a token that is refused as expired again is an error", async () => {
@@ -203,10 +203,10 @@ for (const answer of [{ code: 403, reason: "path" }, { code: 403 }, { code: 404 
   test(`an answer about anything but an expired token is an error at once: ${JSON.stringify(answer)}`, async () => {
     const { hls, service } = attached();
     hls.edge = () => answer;
-    const { kinds, stats, told } = hls.request("manifest");
+    const { kinds, stats, callbacks } = hls.request("manifest");
     await settled();
     assert.deepEqual([kinds(), service.paths], [["error"], ["/api/stream/start"]]);
-    assert.deepEqual([told[0][1].code, told[0][4]], [answer.code, stats]);
+    assert.deepEqual([callbacks[0][1].code, callbacks[0][4]], [answer.code, stats]);
   });
 }
 

@@ -36,11 +36,11 @@ test("a start takes a slot under a fresh name, and heartbeats follow at the serv
 });
 
 test("a refusal lists the streams that hold the slots, and no heartbeat follows", async () => {
-  const { clock, service, stream, told } = player();
+  const { clock, service, stream, events } = player();
   service.answer(FULL);
   assert.equal(await stream.start(), false);
   assert.equal(stream.state, "refused");
-  assert.deepEqual(told, [["refused", FULL[1]]]);
+  assert.deepEqual(events, [["refused", FULL[1]]]);
   await clock.pass(300_000);
   assert.equal(service.requests.length, 1);
 });
@@ -239,13 +239,13 @@ test("a Retry-After is obeyed, and no proxy silences the heartbeats for good", a
 });
 
 test("a stream that is gone has the reason and the device, until it is started again", async () => {
-  const { clock, service, stream, told } = player();
+  const { clock, service, stream, events } = player();
   const why = { ...GONE[1], reason: "evicted", by: "Living room TV" };
   service.answer(HOLD, [410, why], HOLD);
   await stream.start();
   assert.equal(stream.gone, undefined);
   await clock.pass(30_000);
-  assert.deepEqual(told.at(-1), ["gone", why]);
+  assert.deepEqual(events.at(-1), ["gone", why]);
   assert.deepEqual(stream.gone, why);
   await stream.start();
   assert.equal(stream.gone, undefined);
@@ -786,11 +786,11 @@ test("a start with other groups keeps name and play, and the stream is in them u
 });
 
 test("a refusal names the full group", async () => {
-  const { service, stream, told } = player({ groups: UHD });
+  const { service, stream, events } = player({ groups: UHD });
   service.answer(UHD_FULL);
   assert.equal(await stream.start(), false);
   assert.equal(stream.state, "refused");
-  assert.deepEqual(told[0][1].limit, { group: "uhd", max: 1 });
+  assert.deepEqual(events[0][1].limit, { group: "uhd", max: 1 });
 });
 
 test("a stream that is refused other groups keeps its own, and its token", async () => {

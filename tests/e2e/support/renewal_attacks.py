@@ -1,4 +1,4 @@
-"""Attacks on the heartbeat URL: what is sent there, and how each must end. None may reach the store."""
+"""Attacks on the heartbeat URL: the requests, and how each must end. None may reach the store."""
 
 import json
 import time
@@ -16,7 +16,7 @@ LEASE: Final = 90
 
 @dataclass(frozen=True)
 class RenewalAttack:
-    """What is made of the body of an honest heartbeat, and how it must end."""
+    """A change to the body of an honest heartbeat, and how it must end."""
 
     name: str
     body: Callable[[dict[str, str]], bytes]
@@ -25,25 +25,25 @@ class RenewalAttack:
 
 
 def with_fields(name: str, *, status: int = 401, **fields: Any) -> RenewalAttack:
-    """An honest heartbeat with other fields."""
+    """Return an honest heartbeat with other fields."""
     code = "unauthenticated" if status == 401 else "invalid_request"
     return RenewalAttack(name, lambda honest: json.dumps(honest | fields).encode(), status, code)
 
 
 def with_token(name: str, change: Callable[[str], str]) -> RenewalAttack:
-    """An honest heartbeat with something made of its token."""
+    """Return an honest heartbeat with a changed token."""
     return RenewalAttack(
         name, lambda honest: json.dumps(honest | {"playbackToken": change(honest["playbackToken"])}).encode()
     )
 
 
 def of_bytes(name: str, content: bytes, status: int = 400, code: str = "invalid_request") -> RenewalAttack:
-    """A body that is no heartbeat."""
+    """Return a body that is not a heartbeat."""
     return RenewalAttack(name, lambda _: content, status, code)
 
 
 def with_claims(name: str, **claims: int) -> RenewalAttack:
-    """A token under the right key whose times lie so many seconds from now, as an old one's do."""
+    """Return a token under the right key whose times are shifted by this number of seconds."""
     numbers = {"exp": 4, "iat": 6, "session": -65538}
 
     def change(token: str) -> str:
@@ -54,7 +54,7 @@ def with_claims(name: str, **claims: int) -> RenewalAttack:
 
 
 def without_session(token: str) -> str:
-    """The token as it is issued where there is no heartbeat URL."""
+    """Return the token as it is issued without a heartbeat URL."""
     return signed({name: value for name, value in claims_of(token).items() if name != -65538})
 
 

@@ -115,7 +115,7 @@ def test_groups_are_a_claim_for_private_use() -> None:
 
 
 def test_a_session_is_a_claim_for_private_use() -> None:
-    """Claim -65538 is a time, comes last in the encoding, and is what the service reads of it."""
+    """Claim -65538 is a time, comes last in the encoding, and is read by the service."""
     for rest in ({}, {"groups": ("uhd",)}):
         token = TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, session_until=NOW + 3600, **rest)  # type: ignore[arg-type]
         content = opened(token).value.value[2]
@@ -128,13 +128,13 @@ def test_a_session_is_a_claim_for_private_use() -> None:
 
 
 class TestProof:
-    """What a text proves of a user's stream, to the service itself."""
+    """The proof of a user's stream that the service reads from a text."""
 
     ISSUER = PlaybackTokens(FixedKeys([KEY, OTHER]))
 
     @given(MINTED, SECONDS, st.sampled_from([KEY, OTHER]))
     def test_a_token_proves_its_own_stream(self, minted: Any, until: int, key: PlaybackKey) -> None:
-        """Expired or not, under each of the keys; and no other user's or stream's."""
+        """A token proves its own stream, expired or not, under each of the keys, and no other's."""
         user, stream, expires_at, *_ = minted
         token = TokenMint([key]).mint(*minted, session_until=until)
         assume(len(token) * 3 // 4 <= MAX_TOKEN_BYTES)
@@ -144,11 +144,11 @@ class TestProof:
 
     @given(st.text() | st.binary().map(encoded) | st.binary().map(lambda rest: encoded(CONTENT[:22] + rest)))
     def test_other_texts_prove_nothing(self, text: str) -> None:
-        """Whatever they are, they are refused without an error."""
+        """Any other text is refused without an error."""
         assert self.ISSUER.proof(text, "viewer-1", STREAM) is None
 
     def test_nothing_is_decoded_before_the_signature_is_right(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A decoder that is given what anybody sends could be kept busy by it."""
+        """Nothing is decoded before the signature is right, because decoding could cost much time."""
         decoded: list[bytes] = []
         monkeypatch.setattr(playback_token, "_decoded", decoded.append)
         changed = bytearray(CONTENT)
@@ -159,11 +159,11 @@ class TestProof:
 
     @pytest.mark.parametrize("claims", [{**CLAIMS, 1: "another"}, {**CLAIMS, 312: {3: {1: "/films"}}}, [], 1])
     def test_what_else_the_key_has_signed_proves_nothing(self, claims: Any) -> None:
-        """Another service may share the key by mistake."""
+        """Other signed content, as of another service with the same key, proves nothing."""
         assert self.ISSUER.proof(signed(claims), "viewer-1", STREAM) is None
 
     def test_a_payload_that_is_no_byte_string_proves_nothing(self) -> None:
-        """The signature is right, and the form is not."""
+        """A right signature over another form proves nothing."""
         message = [dumps({1: 5}), {4: KEY.kid.encode()}]
         payload = dumps("text")
         head = dumps(CBORTag(61, CBORTag(17, [*message, b"", b""])))[:-2]

@@ -145,7 +145,7 @@ def test_what_was_never_deployed_has_nothing_live() -> None:
 
 
 def test_the_heartbeat_url_comes_and_goes_with_its_release() -> None:
-    """Its function is told all settings but the URL, and is of the same release."""
+    """The URL's function has all settings but the URL, and is of the same release."""
     stage = Lambda("start", "end")
     stage.deploy("a")
     stage.versions["heartbeat-url"], stage.aliases["heartbeat-url"] = [], {}

@@ -38,7 +38,7 @@ class Household:
         return self.limiter.end(EndAnonymous(USER, key))
 
     def live(self) -> LiveStreams:
-        """Who is watching."""
+        """Return the live streams that a list shows."""
         return self.limiter.list_streams(ListStreams(USER, 3)).live
 
 

@@ -137,7 +137,7 @@ class TestReplaces:
         assert decide(seen, named(replaces="old")) == admit_new(Outcome.RECLAIMED, freed)
 
     def test_both_there_and_dead(self) -> None:
-        """If both leases are the newcomer's to replace and have expired, each is named once."""
+        """If both streams have expired, each of their leases is named once."""
         seen = state(dead("old"), dead("new"), lease("a"))
         freed = Freed(expired=(dead("new"),), ended=(Ended("old"),))
         assert decide(seen, named(replaces="old")) == admit_new(Outcome.RECLAIMED, freed)

@@ -99,7 +99,7 @@ class TestReplay:
     def test_in_other_groups_it_takes_a_slot_of_them(
         self, before: tuple[str, ...], groups: tuple[str, ...]
     ) -> None:
-        """In other groups it takes their slots and returns its earlier ones, and only its expiry changes."""
+        """In other groups it takes their slots and returns its own, and keeps all else but the expiry."""
         own = replace(
             within(lease("new", left=50, age=40, device="tv"), *before), play="p", path_prefix="/a/"
         )

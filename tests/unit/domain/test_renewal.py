@@ -17,14 +17,14 @@ SESSION = NOW + 3600
 
 
 class Deadlines(RecordingRepository):
-    """Streams in memory, and the time that was left for each write."""
+    """Streams in memory that record the time left for each write."""
 
     def __init__(self) -> None:
         super().__init__()
         self.left: list[float] = []
 
     def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:
-        """Write down how much time is left."""
+        """Record how much time is left."""
         self.left.append(deadline.remaining())
         return super().apply(write, deadline)
 
@@ -43,38 +43,38 @@ class SlowTokens(FakeTokens):
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """A clock that stands still."""
+    """Return a clock that stands still."""
     return FakeClock(NOW)
 
 
 @pytest.fixture
 def store() -> Deadlines:
-    """Streams in memory."""
+    """Return streams in memory."""
     return Deadlines()
 
 
 @pytest.fixture
 def tokens() -> FakeTokens:
-    """Tokens that can be read."""
+    """Return tokens that can be read."""
     return FakeTokens()
 
 
 @pytest.fixture
 def limiter(store: Deadlines, clock: FakeClock, tokens: FakeTokens) -> StreamLimiter:
-    """A service with one stream."""
+    """Return a service with one stream."""
     limiter = StreamLimiter(store, clock, TOKENS, tokens)
     limiter.start(StartNamed(USER, "tv", 3, play="a", session_until=SESSION))
     return limiter
 
 
 def token(expires_at: int = NOW + LEASE, session_until: int | None = SESSION) -> str:
-    """The token of that stream."""
+    """Return the token of that stream."""
     session = "" if session_until is None else f" in a session until {session_until}"
     return f"{USER} tv until {expires_at} at {NOW}{session}"
 
 
 def test_a_token_extends_its_stream(limiter: StreamLimiter, store: Deadlines, clock: FakeClock) -> None:
-    """By one write, and the next token is of the same session."""
+    """A token extends its stream by one write, and the next token is of the same session."""
     clock.advance(30)
     written = len(store.writes)
     answer = limiter.renew(Renewal(USER, "tv", token(), "a"))
@@ -99,7 +99,7 @@ def test_a_token_extends_its_stream(limiter: StreamLimiter, store: Deadlines, cl
 def test_other_texts_are_refused_and_write_nothing(
     text: str, later: float, limiter: StreamLimiter, store: Deadlines, clock: FakeClock
 ) -> None:
-    """Of others, without a session, after it, or too old."""
+    """A text of others, without a session, after it or too old is refused and writes nothing."""
     clock.advance(later)
     written = len(store.writes)
     with pytest.raises(TokenRefused):
@@ -111,13 +111,13 @@ def test_other_texts_are_refused_and_write_nothing(
 def test_a_token_is_good_to_the_last_moment(
     text: str, later: float, limiter: StreamLimiter, clock: FakeClock
 ) -> None:
-    """Of its session, and of the lease after its own."""
+    """A token is good to the last moment of its session, and of the lease after its own."""
     clock.advance(later)
     assert limiter.renew(Renewal(USER, "tv", text)).outcome is Outcome.EXTENDED
 
 
 def test_a_stream_that_is_gone_is_gone(limiter: StreamLimiter) -> None:
-    """Of another play, or after its end."""
+    """A stream of another play, or one that has ended, is gone."""
     with pytest.raises(StreamGone):
         limiter.renew(Renewal(USER, "tv", token(), "b"))
     limiter.end(EndNamed(USER, "tv"))
@@ -128,7 +128,7 @@ def test_a_stream_that_is_gone_is_gone(limiter: StreamLimiter) -> None:
 def test_where_tokens_cannot_be_checked_nobody_is_refused_for_good(
     limiter: StreamLimiter, store: Deadlines, tokens: FakeTokens
 ) -> None:
-    """It is an outage, and nothing is written."""
+    """Tokens that cannot be checked are an outage, and nothing is written."""
     tokens.available = False
     written = len(store.writes)
     with pytest.raises(TokensUnavailable):
@@ -137,13 +137,13 @@ def test_where_tokens_cannot_be_checked_nobody_is_refused_for_good(
 
 
 def test_where_there_are_no_tokens_none_is_good(store: Deadlines, clock: FakeClock) -> None:
-    """Whatever it says."""
+    """Every text is refused if tokens are off."""
     with pytest.raises(TokenRefused):
         StreamLimiter(store, clock, Policy()).renew(Renewal(USER, "tv", token()))
 
 
 def test_it_has_one_deadline(store: Deadlines, clock: FakeClock) -> None:
-    """The time in which keys are read is part of it."""
+    """The time in which keys are read counts towards the one deadline."""
     limiter = StreamLimiter(store, clock, TOKENS, SlowTokens(clock))
     limiter.start(StartNamed(USER, "tv", 3, session_until=SESSION))
     limiter.renew(Renewal(USER, "tv", token()))
@@ -151,7 +151,7 @@ def test_it_has_one_deadline(store: Deadlines, clock: FakeClock) -> None:
 
 
 def test_an_unverified_answer_keeps_the_session(clock: FakeClock) -> None:
-    """While the store is away, of a start and of a renewal."""
+    """With the store unavailable, the answers to a start and to a renewal keep the session."""
     policy = Policy(token_overlap=2, on_store_failure=OnStoreFailure.OPEN, open_tokens=True)
     limiter = StreamLimiter(FailingRepository(StoreUnavailable()), clock, policy, FakeTokens())
     started = limiter.start(StartNamed(USER, "tv", 3, session_until=SESSION))
@@ -160,7 +160,7 @@ def test_an_unverified_answer_keeps_the_session(clock: FakeClock) -> None:
 
 
 def test_a_blocked_user_gets_no_token(limiter: StreamLimiter) -> None:
-    """The lease is extended all the same."""
+    """A blocked user's lease is extended, but without a token."""
     answer = limiter.heartbeat(Heartbeat(USER, "tv", session_until=SESSION, may_watch=False))
     assert (answer.outcome, answer.token) == (Outcome.EXTENDED, None)
     assert limiter.heartbeat(Heartbeat(USER, "tv", session_until=SESSION)).token == token()

@@ -52,7 +52,7 @@ class TestWhatIsOver:
 
     @pytest.mark.parametrize("replaces", ["a", None])
     def test_it_does_not_put_a_start_off(self, replaces: str | None) -> None:
-        """A start beside a free slot or as a replacement is admitted: the expired lease's token is over."""
+        """A start beside a free slot or as a replacement is admitted: the lease's token has expired."""
         limit = 1 if replaces else 2
         seen = counted(dead("a"), spent=dict.fromkeys("bcd"[: limit + 1], 9))
         write = admitted(decide_start(Attempt(seen, named(limit, replaces=replaces), TOKENS, NOW)))

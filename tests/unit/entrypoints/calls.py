@@ -95,7 +95,7 @@ class Api:
         return self._post("heartbeat", user_id, fields)
 
     def renew(self, user_id: str, **fields: Any) -> HttpAnswer:
-        """Keep a stream by the heartbeat URL."""
+        """Extend a stream's lease by the heartbeat URL."""
         return self._post("renewal", user_id, fields)
 
     def end(self, user_id: str, **fields: Any) -> HttpAnswer:

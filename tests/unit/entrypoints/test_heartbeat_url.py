@@ -23,29 +23,29 @@ KEYS: Final = parse_keys(f"{KEY},{OLD}")
 
 @pytest.fixture
 def api(repository: RecordingRepository, clock: FakeClock) -> Api:
-    """A service with a heartbeat URL and two keys."""
+    """Return a service with a heartbeat URL and two keys."""
     return Api(repository, clock, PLAYBACK_KEY=f"{KEY},{OLD}", HEARTBEAT_URL=URL)
 
 
 def claims_of(answer: HttpAnswer) -> Claims:
-    """The claims of an answer's token."""
+    """Return the claims of an answer's token."""
     return verify(answer.body["playbackToken"], KEYS, 0)
 
 
 def session_of(answer: HttpAnswer) -> int | None:
-    """Until when the answer's token can be renewed."""
+    """Return the time until which the answer's token can be renewed."""
     return claims_of(answer).session_until
 
 
 def with_login(name: str, claims: dict[str, str], **fields: Any) -> dict[str, Any]:
-    """The event of this name as API Gateway makes it of a request with a login that has these claims."""
+    """Return the event of this name as API Gateway makes it of a request with a login of these claims."""
     sent = event(name, body=json.dumps(fields))
     sent["requestContext"]["authorizer"] = {"jwt": {"claims": {"sub": "viewer-1", **claims}}}
     return sent
 
 
 def test_answers_with_a_token_name_the_url_and_the_user_there(api: Api) -> None:
-    """Only the API's answers to a start or heartbeat of a named stream name both; the URL's own do not."""
+    """The API's answers about a named stream name the URL and the user; the URL's own do not."""
     started = api.start("viewer-1", streamId="tv")
     for answer in (started, api.heartbeat("viewer-1", streamId="tv")):
         assert (answer.body["heartbeatUrl"], answer.body["userId"]) == (URL, "viewer-1")
@@ -60,7 +60,7 @@ def test_answers_with_a_token_name_the_url_and_the_user_there(api: Api) -> None:
 
 
 def test_without_the_setting_nothing_is_different(clock: FakeClock) -> None:
-    """Neither an answer nor a byte of a token."""
+    """Without the setting neither answers nor tokens differ, to the byte."""
     api = Api(clock=clock, PLAYBACK_KEY=KEY)
     for answer in (api.start("viewer-1", streamId="tv"), api.heartbeat("viewer-1", streamId="tv")):
         assert "heartbeatUrl" not in answer.body
@@ -69,7 +69,7 @@ def test_without_the_setting_nothing_is_different(clock: FakeClock) -> None:
 
 
 def test_a_token_extends_its_stream(api: Api, clock: FakeClock, repository: RecordingRepository) -> None:
-    """By one write, as a heartbeat of the API does, and the answer has the next token."""
+    """A token extends its stream by one write, as the API does, and the answer has the next token."""
     started = api.start("viewer-1", streamId="tv")
     clock.advance(30)
     written = len(repository.writes)
@@ -85,7 +85,7 @@ def test_a_token_extends_its_stream(api: Api, clock: FakeClock, repository: Reco
 
 
 def test_a_renewed_token_names_the_groups_of_the_lease(clock: FakeClock) -> None:
-    """And keeps its path: both are the stream's own, not the request's."""
+    """A renewed token has the lease's groups and path, whatever the request says."""
     signed_by = {"requestContext": {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:role/backend"}}}}
     groups: dict[str, Any] = {"GROUP_LABELS": "uhd", "GROUP_PATHS": "/uhd/=uhd"}
     api = Api(clock=clock, AUTH="iam", **SETTINGS, **groups)
@@ -98,7 +98,7 @@ def test_a_renewed_token_names_the_groups_of_the_lease(clock: FakeClock) -> None
 
 
 def test_a_session_is_copied_and_never_extended(api: Api, clock: FakeClock) -> None:
-    """However often a token is renewed by the URL; a heartbeat by the API begins a new session."""
+    """Renewals by the URL keep the session, and a heartbeat by the API begins a new one."""
     answer = api.start("viewer-1", streamId="tv")
     until = session_of(answer)
     assert until == int(clock.now()) + 43_200
@@ -110,7 +110,7 @@ def test_a_session_is_copied_and_never_extended(api: Api, clock: FakeClock) -> N
 
 
 def test_after_its_session_a_token_is_worth_nothing(clock: FakeClock) -> None:
-    """To the second, although the stream is there; the API goes on."""
+    """After its session, to the second, a token is refused although the stream is live; the API continues."""
     api = Api(clock=clock, **SETTINGS, SESSION_SECONDS="60")
     started = api.start("viewer-1", streamId="tv")
     clock.advance(59.9)
@@ -128,7 +128,7 @@ def test_after_its_session_a_token_is_worth_nothing(clock: FakeClock) -> None:
     [("+600", "+600"), ("+600.9", "+600"), ("+99999", "+43200"), (None, "+43200")],
 )
 def test_a_session_is_no_longer_than_the_login(exp: str | None, until: str, clock: FakeClock) -> None:
-    """Where the login's end is known; in starts and in heartbeats."""
+    """In starts and in heartbeats a session ends with the login, if its end is known."""
     now = int(clock.now())
     api = Api(clock=clock, AUTH="jwt", **SETTINGS)
     claims = {} if exp is None else {"exp": str(now + float(exp))}
@@ -139,7 +139,7 @@ def test_a_session_is_no_longer_than_the_login(exp: str | None, until: str, cloc
 
 @pytest.mark.parametrize("exp", ["Thu Nov 26 04:28:08 UTC 2026", "", "nan", "inf", "[1]"])
 def test_a_login_whose_end_is_not_understood_begins_no_session(exp: str, clock: FakeClock) -> None:
-    """Its tokens cannot be renewed, and no answer says that they can."""
+    """An unreadable end of the login begins no session, and no answer promises a renewal."""
     api = Api(clock=clock, AUTH="jwt", **SETTINGS)
     for name in ("start", "heartbeat"):
         answer = api.call(name, **with_login(name, {"exp": exp}, streamId="tv"))
@@ -151,7 +151,7 @@ def test_a_login_whose_end_is_not_understood_begins_no_session(exp: str, clock: 
 
 @pytest.mark.parametrize("variables", [{"PLAYBACK_KEY": KEY}, SETTINGS])
 def test_a_user_whose_limit_is_0_gets_no_token_by_a_heartbeat(variables: Any) -> None:
-    """Its lease is extended all the same; another limit, or one that is not valid, changes nothing."""
+    """A blocked user's lease is extended without a token; no other limit, valid or not, changes anything."""
     api = Api(AUTH="jwt", **variables)
     api.call("start", **with_login("start", {"maxStreams": "1"}, streamId="tv"))
     for limit, has_token in (("0", False), ("1", True), ("x", True)):
@@ -185,7 +185,7 @@ def _foreign(body: dict[str, Any], _: str) -> dict[str, Any]:
 
 
 def _of_a_user_above(body: dict[str, Any], _: str) -> dict[str, Any]:
-    """A genuine key's signature over other claims than a token's."""
+    """Return a genuine key's signature over other claims than a token's."""
     return body | {"playbackToken": signed({1: "another", -65538: 2**33}, KEYS[0])}
 
 
@@ -214,7 +214,7 @@ FORGED: Final[dict[str, Forge]] = {
 def test_another_text_extends_nothing(
     forge: Forge, api: Api, repository: RecordingRepository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """401, and the store is not asked; the event says so, and names neither the user nor the text."""
+    """Any other text is a 401 without a call to the store, and its event has neither user nor text."""
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
     api.start("viewer-2", streamId="pc")
     written = len(repository.writes)
@@ -236,10 +236,10 @@ def test_another_text_extends_nothing(
 
 
 def test_each_byte_of_a_token_counts(api: Api) -> None:
-    """With any one of its characters changed it is another text."""
+    """With any one of its characters changed a token is another text."""
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
     assert api.renew("viewer-1", streamId="tv", playbackToken=token).status == 200
-    for place in range(len(token) - 1):  # the last character has bits that stand for nothing
+    for place in range(len(token) - 1):  # the last character has bits without a meaning
         changed = f"{token[:place]}{'A' if token[place] != 'A' else 'B'}{token[place + 1 :]}"
         assert api.renew("viewer-1", streamId="tv", playbackToken=changed).status == 401, place
 
@@ -248,7 +248,7 @@ def test_each_byte_of_a_token_counts(api: Api) -> None:
 def test_a_token_may_have_ended_a_lease_ago(
     seconds: int, status: int, api: Api, clock: FakeClock, repository: RecordingRepository
 ) -> None:
-    """A player whose heartbeats were lost goes on by it; an older one is refused without a write."""
+    """A player whose heartbeats were lost continues by it; an older one is refused without a write."""
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
     clock.advance(LEASE + seconds)
     written = len(repository.writes)
@@ -257,7 +257,7 @@ def test_a_token_may_have_ended_a_lease_ago(
 
 
 def test_a_token_outlives_a_rotation_of_keys(clock: FakeClock) -> None:
-    """What the key before has signed is renewed, and the next token is signed by the first key."""
+    """A token under the previous key is renewed, and the next one is signed by the first key."""
     repository = RecordingRepository()
     before = Api(repository, clock, PLAYBACK_KEY=OLD, HEARTBEAT_URL=URL)
     token = before.start("viewer-1", streamId="tv").body["playbackToken"]
@@ -272,7 +272,7 @@ def test_a_token_outlives_a_rotation_of_keys(clock: FakeClock) -> None:
 def test_keys_are_read_where_a_parameter_holds_them(
     clock: FakeClock, repository: RecordingRepository
 ) -> None:
-    """The URL's function needs them before anything else; without them it asks nobody and says 503."""
+    """The URL's function reads the keys first; without them it makes no other call and answers 503."""
     ssm = FakeParameter(KEY)
     api = Api(repository, clock, ssm, PLAYBACK_KEY_PARAMETER=PARAMETER, HEARTBEAT_URL=URL)
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
@@ -285,14 +285,14 @@ def test_keys_are_read_where_a_parameter_holds_them(
 
 
 def test_without_a_key_nothing_is_renewed(repository: RecordingRepository) -> None:
-    """A function that is deployed by mistake refuses everybody."""
+    """Without a key a function that was deployed by mistake refuses every caller."""
     refused = Api(repository).renew("viewer-1", streamId="tv", playbackToken="AA")
     assert_problem(refused, 401, "unauthenticated")
     assert repository.writes == []
 
 
 def test_a_stream_that_is_gone_is_gone(api: Api) -> None:
-    """410, as the API says it: after an end, and for another page load."""
+    """After an end, and for another page load, the answer is a 410, as by the API."""
     token = api.start("viewer-1", streamId="tv", play="a").body["playbackToken"]
     assert_problem(api.renew("viewer-1", streamId="tv", play="b", playbackToken=token), 410, "stream_gone")
     api.end("viewer-1", streamId="tv")
@@ -301,7 +301,7 @@ def test_a_stream_that_is_gone_is_gone(api: Api) -> None:
 
 @pytest.mark.parametrize(("mode", "status"), [("closed", 503), ("open", 200)])
 def test_while_the_store_is_away_it_answers_as_the_api_does(mode: str, status: int, clock: FakeClock) -> None:
-    """By the same setting, and only the holder of a token."""
+    """With the store unavailable the API's setting applies, but only for the holder of a token."""
     token = Api(clock=clock, **SETTINGS).start("viewer-1", streamId="tv").body["playbackToken"]
     away = Api(FailingRepository(StoreUnavailable()), clock, ON_STORE_FAILURE=mode, **SETTINGS)
     assert away.renew("viewer-1", streamId="tv", playbackToken=token).status == status
@@ -309,7 +309,7 @@ def test_while_the_store_is_away_it_answers_as_the_api_does(mode: str, status: i
 
 
 def test_an_unverified_token_keeps_its_session(clock: FakeClock) -> None:
-    """Under OPEN_TOKENS an outage neither ends nor extends it."""
+    """Under OPEN_TOKENS an outage neither ends nor extends the session."""
     variables = {**SETTINGS, "ON_STORE_FAILURE": "open", "OPEN_TOKENS": "true"}
     away = Api(FailingRepository(StoreUnavailable()), clock, **variables)
     started = away.start("viewer-1", streamId="tv")
@@ -335,14 +335,14 @@ def test_an_unverified_token_keeps_its_session(clock: FakeClock) -> None:
 def test_what_is_no_heartbeat_is_refused(
     changes: Any, status: int, code: str, api: Api, repository: RecordingRepository
 ) -> None:
-    """Before any token is looked at, and without a call to the store."""
+    """Any other body is refused before a token is checked, and without a call to the store."""
     assert_problem(api.call("renewal", **changes), status, code)
     assert repository.writes == []
 
 
 @pytest.mark.parametrize("auth", ["jwt", "iam", "none"])
 def test_nothing_of_the_event_stands_for_the_token(auth: str, repository: RecordingRepository) -> None:
-    """An event that says that API Gateway has checked a login or a signature is refused all the same."""
+    """An event with a login or a signature that API Gateway has checked is refused all the same."""
     api = Api(repository, AUTH=auth, **SETTINGS)
     sent = event("renewal", routeKey="$default")
     sent["requestContext"]["authorizer"] = {
@@ -354,7 +354,7 @@ def test_nothing_of_the_event_stands_for_the_token(auth: str, repository: Record
 
 
 def test_events_tell_which_way_a_heartbeat_came(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
-    """The fields are the same, but for `via`, and so are the metrics."""
+    """The fields are the same, except for `via`, and so are the metrics."""
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
     capsys.readouterr()
     api.heartbeat("viewer-1", streamId="tv")

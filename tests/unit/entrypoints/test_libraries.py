@@ -10,7 +10,7 @@ def run(program: str) -> None:
 
 
 def test_a_later_import_loads_the_real_modules() -> None:
-    """A stand-in is seen by the two libraries alone."""
+    """Only the two libraries get a stand-in."""
     run("""
 import sys
 
@@ -26,7 +26,7 @@ assert importlib.metadata.version("pydantic")
 
 
 def test_a_module_that_is_loaded_already_is_kept() -> None:
-    """A server around the handlers, which has coroutines, shares its modules with the libraries."""
+    """A loaded module stays, so that a server with coroutines shares it with the libraries."""
     run("""
 import asyncio, importlib.metadata, sys
 import entrypoints

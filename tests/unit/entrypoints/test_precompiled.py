@@ -10,13 +10,13 @@ from entrypoints.precompiled import use_precompiled
 
 @pytest.fixture(autouse=True)
 def _dataclasses_as_before() -> Iterator[None]:
-    """Leave the module as it was."""
+    """Restore the module afterwards."""
     yield
     vars(dataclasses).pop("exec", None)
 
 
 def test_a_source_in_the_file_is_not_compiled(tmp_path: Path) -> None:
-    """The code of the file takes its place, whatever it is; another source is compiled as ever."""
+    """The file's code is used for its source, whatever it is, and any other source is compiled."""
     file = tmp_path / "dataclasses"
     file.write_bytes(marshal.dumps({"a = 1": compile("a = 2", "<string>", "exec")}))
     found: dict[str, int] = {}
@@ -29,7 +29,7 @@ def test_a_source_in_the_file_is_not_compiled(tmp_path: Path) -> None:
 
 
 def test_nothing_changes_without_the_file(tmp_path: Path) -> None:
-    """A working copy has none."""
+    """A working copy has no such file, and nothing changes."""
     use_precompiled(tmp_path / "dataclasses")
 
     assert "exec" not in vars(dataclasses)

@@ -339,7 +339,7 @@ def test_a_token_lives_no_longer_than_five_minutes() -> None:
 
 
 def test_a_heartbeat_url_needs_what_its_callers_show() -> None:
-    """Without tokens nobody could call it; and it can set no cookie of the CDN's."""
+    """A heartbeat URL needs tokens, without which it has no callers, and excludes the CDN's cookie."""
     url = ELSEWHERE["HEARTBEAT_URL"]
     assert read(PLAYBACK_KEY=KEY, HEARTBEAT_URL=url).heartbeat_url == url
     for given in ("", "off"):
