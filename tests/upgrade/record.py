@@ -35,9 +35,9 @@ class Store(ThreadingHTTPServer):
     def answer(self, operation: str, request: dict[str, Any]) -> tuple[int, Mapping[str, Any]]:
         """Return the status and the body of the answer to a request."""
         if operation == "GetItem":
-            return 200, self.table.get_item(**request)
+            return 200, self.table.get_item(request)
         try:
-            answer = self.table.update_item(**request)
+            answer = self.table.update_item(request)
         except ErrorAnswer as error:
             self.writes.append({"request": request, "lands": False})
             return error.status, {"__type": error.code, "Item": error.item}

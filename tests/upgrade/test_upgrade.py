@@ -94,7 +94,7 @@ def replay(table: SimulatedDynamoDb, recorded: Recorded) -> None:
     """Apply the requests of an earlier version, each of which must fare as it did when it was recorded."""
     for request, lands in recorded.writes:
         try:
-            table.update_item(**request)
+            table.update_item(request)
         except ErrorAnswer:
             assert not lands
         else:
