@@ -35,7 +35,7 @@ def failure(code: str, item: Item | None = None) -> ErrorAnswer:
 
 
 class SimulatedDynamoDb:
-    """A table of items by their `userId`, with the two calls of `DynamoDbApi`.
+    """A table of items by their `userId`, with the two operations of the service.
 
     Attributes:
         items: the items; each is replaced as a whole, never changed.

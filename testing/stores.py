@@ -98,7 +98,7 @@ def item_of(user_id: str, state: Snapshot) -> dict[str, Any]:
         **items.key(user_id),
         items.STREAM_COUNT: items.number(state.stream_count),
         items.ANONYMOUS_COUNT: items.number(state.anonymous.count),
-        **{items.stream_attribute(name): items.lease_value(lease) for name, lease in state.leases.items()},
+        **{items.STREAM_PREFIX + name: items.lease_value(lease) for name, lease in state.leases.items()},
         **{place: items.string(mark) for place, mark in zip(items.MARKS, state.marks, strict=False)},
     }
     if state.anonymous.expires_at is not None:

@@ -122,7 +122,7 @@ class TokenMint:
         """
         claims: dict[int, Any] = {
             _ISS: ISSUER,
-            _SUB: _base64url(self._digest(user_id.encode())[:_SUBJECT_BYTES]),
+            _SUB: self._subject(user_id),
             _EXP: expires_at,
             _IAT: issued_at,
             _CTI: stream_id.encode(),

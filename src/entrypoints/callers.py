@@ -10,11 +10,9 @@ from domain.bounds import Bound
 from domain.errors import InvalidInput
 from domain.names import check_user_id
 from domain.streams import CEILING
-from entrypoints.groups import parse_limits
+from entrypoints.groups import is_limit, parse_limits
 from entrypoints.http_request import HttpRequest
 from entrypoints.settings import Anonymous, Auth
-
-LIMIT: Final = re.compile(r"0|[1-9][0-9]?")
 
 NOT_A_TEXT: Final = re.compile(r"(map)?\[.*\]|\{.*\}|null|<nil>")
 """The texts in which API Gateway passes a claim that is an array, an object or null.
@@ -243,6 +241,6 @@ def _earlier(until: int, claim: object) -> int | None:
 
 def _claimed_limit(claim: object) -> int:
     """Return the limit in a claim, which API Gateway passes as text."""
-    if not isinstance(claim, str) or not LIMIT.fullmatch(claim) or int(claim) > CEILING:
+    if not isinstance(claim, str) or not is_limit(claim):
         raise InvalidLimitClaim(f"the token's limit is not a whole number from 0 to {CEILING}")
     return int(claim)

@@ -48,7 +48,7 @@ class _StandardOutput:
 
 
 def _line(_: Any, level: str, event: MutableMapping[str, Any]) -> str:
-    """Return an event as a line of JSON, by pydantic's encoder: three times as fast as the standard library.
+    """Return an event as a line of JSON, by pydantic's encoder: three times as fast as `json`.
 
     It is structlog's only processor, as structlog's own for levels, times and JSON double the time.
     """

@@ -15,6 +15,11 @@ _NAME: Final = re.compile(GROUP_PATTERN)
 _LIMIT: Final = re.compile(r"0|[1-9][0-9]?")
 
 
+def is_limit(text: str) -> bool:
+    """Return whether a text is a limit from 0 to 20."""
+    return _LIMIT.fullmatch(text) is not None and int(text) <= CEILING
+
+
 def parse_limits(text: str) -> dict[str, int]:
     """Return the limits of `name=number[,…]`, such as `uhd=2,away=1`.
 
@@ -24,7 +29,7 @@ def parse_limits(text: str) -> dict[str, int]:
     limits, parts = {}, _parts(text)
     for number, part in enumerate(parts, start=1):
         name, _, limit = part.partition("=")
-        if not _NAME.fullmatch(name) or not _LIMIT.fullmatch(limit) or int(limit) > CEILING:
+        if not _NAME.fullmatch(name) or not is_limit(limit):
             raise ValueError(
                 f"entry {number} is not of the form name=limit, with a limit from 0 to {CEILING}"
             )

@@ -70,7 +70,7 @@ class HttpRequest:
         return found if isinstance(found, Mapping) else {}
 
     def idempotency_key(self) -> str | None:
-        """Return a digest of the player's idempotency key, of 22 characters; `None` if there is no key.
+        """Return a digest of the player's idempotency key, of 22 characters; `None` without one.
 
         Raises:
             InvalidInput: the header is not a valid key.

@@ -1,6 +1,6 @@
-"""Import of pydantic and structlog without the parts of the standard library that no function uses.
+"""The import of pydantic and structlog without the parts of the standard library that no function uses.
 
-Each cold start pays for them: those parts were a seventh of it (ADR 0027).
+Those parts took a seventh of a cold start (ADR 0027).
 """
 
 import sys
@@ -20,10 +20,10 @@ def _module(name: str, **members: Any) -> ModuleType:
 
 
 def import_libraries() -> None:
-    """Import both libraries with stand-ins for modules that they load and do not use here.
+    """Import both libraries with stand-ins for modules that they load but do not use here.
 
-    structlog loads asyncio for loggers of coroutines. pydantic loads importlib.metadata to look for plugins,
-    and with it email and zipfile. A module that is loaded already stays; a later import loads the real one.
+    structlog loads asyncio for loggers of coroutines. pydantic loads importlib.metadata to find plugins, and
+    with it email and zipfile. A module that is already loaded stays; a later import loads the real one.
     """
     stand_ins = {
         module.__name__: module

@@ -1,4 +1,4 @@
-"""Metrics in CloudWatch's embedded format: members of the request's own event, at no extra call.
+"""Metrics in CloudWatch's embedded format: members of the request's event, without an extra call.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -12,9 +12,9 @@ from entrypoints.problems import FAILED, REFUSED
 
 NAMESPACE: Final = "StreamLimiter"
 METADATA: Final = "_aws"
-"""The member that makes metrics of others; its value is JSON already."""
+"""The member that declares other members as metrics. Its value is already JSON."""
 
-# Never a user among the dimensions: each value of one is a metric of its own, and has its price.
+# No user among the dimensions: each value of a dimension is a metric of its own, at its own price.
 _DIRECTIVES: Final[list[dict[str, Any]]] = [
     {
         "Namespace": NAMESPACE,
@@ -34,7 +34,7 @@ _DIRECTIVES: Final[list[dict[str, Any]]] = [
     },
 ]
 _NAMES: Final = tuple(metric["Name"] for directive in _DIRECTIVES for metric in directive["Metrics"])
-# Rare: no other event need be longer for it.
+# Rare, so the other events do not declare them.
 _SLOTS: Final = {
     "Namespace": NAMESPACE,
     "Dimensions": [["function"]],
@@ -46,16 +46,16 @@ def _as_json(directives: Sequence[Any]) -> str:
     return to_json(directives).decode()
 
 
-# More than half of an event, and the same for each: encoded once.
+# More than half of an event, and the same in each, so they are encoded once.
 _USUAL: Final = _as_json(_DIRECTIVES)
 _WITH_SLOTS: Final = _as_json([*_DIRECTIVES, _SLOTS])
 
 
 def embedded(outcome: str, now: float, *, reclaimed: int = 0, evicted: int = 0) -> dict[str, Any]:
-    """The members that make metrics of an event with this outcome, which happened at this epoch second.
+    """Return the members that turn an event with this outcome, at this epoch second, into metrics.
 
-    `refused` and `failed` are 0 or 1: their average is the ratio. Slots that were given back are told of only
-    where there are any.
+    `refused` and `failed` are 0 or 1, so that their average is the ratio. Slots that were given back are
+    included only if there are any.
     """
     members: dict[str, Any] = {
         "requests": 1,
@@ -71,7 +71,7 @@ def embedded(outcome: str, now: float, *, reclaimed: int = 0, evicted: int = 0) 
 
 
 def embedded_together(events: Sequence[Mapping[str, Any]], now: float) -> dict[str, Any]:
-    """Return the members that make the metrics of all these events of one event, under one epoch second."""
+    """Return the members that turn one event, at this epoch second, into the metrics of all these events."""
     members: dict[str, Any] = {name: [event[name] for event in events] for name in _NAMES}
     members[METADATA] = f'{{"Timestamp":{int(now * 1000)},"CloudWatchMetrics":{_USUAL}}}'
     return members

@@ -15,7 +15,7 @@ def decode(request: HttpRequest, service: Service) -> EndStreams:
 
 
 def encode(command: EndStreams, answer: OperatorAnswer, service: Service) -> OperatorEndAnswer:
-    """Return what was ended, and what is left."""
+    """Return the streams that were ended, and the number that is left."""
     return OperatorEndAnswer.of(answer)
 
 

@@ -8,13 +8,13 @@ from entrypoints.operators import OperatorRoute, require_operator
 
 
 def decode(request: HttpRequest, service: Service) -> ShowStreams:
-    """Return whose streams to show."""
+    """Return the request to show a user's streams."""
     require_operator(request)
     return ShowStreams(request.query(OperatorListQuery).user_id)
 
 
 def encode(command: ShowStreams, answer: OperatorAnswer, service: Service) -> OperatorStreamsAnswer:
-    """Return what keeps the user from starting another stream."""
+    """Return the streams, and what else prevents another start."""
     return OperatorStreamsAnswer.of(answer)
 
 

@@ -1,4 +1,4 @@
-"""What operators send and receive, as pydantic models, which no other function loads."""
+"""Requests and answers of operators as pydantic models, which no other function loads."""
 
 from datetime import datetime
 from typing import Self
@@ -22,19 +22,19 @@ class OperatorEndQuery(RequestModel):
 
 
 class SpentTokenView(AnswerModel):
-    """A stream that is over, and still has an unexpired playback token."""
+    """A stream that has ended, but still has an unexpired playback token."""
 
     stream_id: str
     token_expires_at: datetime
 
 
 class OperatorStreamsAnswer(AnswerModel):
-    """Everything that takes one of the user's slots, or keeps the user from starting again.
+    """Everything that takes one of the user's slots, or prevents another start.
 
     Attributes:
         stream_count: the user's live streams.
-        anonymous_expires_at: when the anonymous streams are presumed over; left out where that is unknown.
-        spent_tokens: streams that are over and count towards the token bound, until the token ends.
+        anonymous_expires_at: when the anonymous streams are presumed to have ended; omitted if unknown.
+        spent_tokens: ended streams that count towards the token bound until their token expires.
     """
 
     stream_count: int
@@ -45,7 +45,7 @@ class OperatorStreamsAnswer(AnswerModel):
 
     @classmethod
     def of(cls, answer: OperatorAnswer) -> Self:
-        """Return what an operator sees of a user."""
+        """Return an operator's view of a user."""
         live = answer.live
         return cls(
             stream_count=live.count,
@@ -60,12 +60,12 @@ class OperatorStreamsAnswer(AnswerModel):
 
 
 class OperatorEndAnswer(AnswerModel):
-    """What an operator has ended.
+    """The streams that an operator has ended.
 
     Attributes:
         stream_count: the user's live streams after it.
-        ended_streams: the named streams that this call ended, live or expired; empty where there was none.
-        ended_anonymous: how many anonymous streams it ended.
+        ended_streams: the named streams that this call ended, live or expired; empty if there were none.
+        ended_anonymous: the number of anonymous streams that it ended.
     """
 
     stream_count: int
@@ -74,7 +74,7 @@ class OperatorEndAnswer(AnswerModel):
 
     @classmethod
     def of(cls, answer: OperatorAnswer) -> Self:
-        """Return what an operator sees of an end."""
+        """Return an operator's view of an end."""
         return cls(
             stream_count=answer.live.count,
             ended_streams=answer.ended,

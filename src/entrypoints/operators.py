@@ -1,6 +1,6 @@
-"""What the operator's routes have in common: API Gateway checks a signature for them in every mode of `AUTH`.
+"""The base of the operator's routes, for which API Gateway checks a signature in every mode of `AUTH`.
 
-An operator may look at any user's streams and end them. Each event names the operator.
+An operator may list and end any user's streams. Each event names the operator.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from entrypoints.route import AnswerT, CommandT, Route
 
 
 class OperatorRoute(Route[CommandT, AnswerT]):
-    """A route of the operator's, whose events have the operator's ARN."""
+    """A route of the operator, whose events contain the operator's ARN."""
 
     __slots__ = ()
 
@@ -25,12 +25,12 @@ def require_operator(request: HttpRequest) -> None:
     """Return if API Gateway has checked the caller's signature and permission.
 
     Raises:
-        Unauthenticated: it has not. No setting turns this off: `make run` names an operator of its own.
+        Unauthenticated: it has not. No setting turns this off: `make run` adds an operator of its own.
     """
     if not _arn(request):
         raise Unauthenticated("no signature of an operator was checked")
 
 
 def _arn(request: HttpRequest) -> str:
-    """Return the ARN of the IAM principal that signed the request; empty where none did."""
+    """Return the ARN of the IAM principal that signed the request; empty if there is none."""
     return str(request.authorizer("iam").get("userArn") or "")

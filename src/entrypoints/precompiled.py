@@ -1,8 +1,8 @@
 """Dataclasses without the compiler.
 
-`@dataclass` writes the source of each method and compiles it, whenever its module is imported. A function
-loads about a hundred such classes, half of them of libraries: a quarter of a cold start (ADR 0027). So the
-zip holds the bytecode of these sources too, as it does for modules; `dev.packaging.precompile` writes it.
+`@dataclass` writes the source of each method and compiles it whenever its module is imported. A function
+loads about a hundred such classes, half of them from libraries: a quarter of a cold start (ADR 0027). So the
+zip contains the bytecode of these sources too, as it does for modules; `dev.packaging.precompile` writes it.
 """
 
 import dataclasses
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 FILE: Final = Path(__file__).parent / "__pycache__" / f"dataclasses.{sys.implementation.cache_tag}"
-"""The code of each source, for one version of Python, as in the names of bytecode files."""
+"""The file with the code of each source, for one version of Python, like the names of bytecode files."""
 
 
 def use_precompiled(file: Path = FILE) -> None:
-    """Let `@dataclass` execute the code in the file where it would compile the same source.
+    """Let `@dataclass` execute the code in the file instead of compiling the same source.
 
-    Without the file, as outside a zip, and for a source that it lacks, nothing changes.
+    Nothing changes without the file, as outside a zip, and for a source that it lacks.
     """
     try:
         code = marshal.loads(file.read_bytes())  # noqa: S302 - trusted like the bytecode beside it
@@ -26,6 +26,6 @@ def use_precompiled(file: Path = FILE) -> None:
         return
 
     def execute(source: str, *namespaces: Any) -> None:
-        exec(code.get(source, source), *namespaces)  # noqa: S102 - as the module itself does
+        exec(code.get(source, source), *namespaces)  # noqa: S102 - as dataclasses does
 
     vars(dataclasses)["exec"] = execute

@@ -1,7 +1,7 @@
-"""The one table from what went wrong to what the caller is told.
+"""The one table from errors to answers.
 
-It is looked up along an error's ancestors, so a new kind of error is answered like its nearest
-relative, and one that nobody thought of is an opaque 500.
+It is looked up along an error's ancestors, so a new kind of error is answered like its nearest ancestor, and
+an unexpected one is an opaque 500.
 """
 
 from collections.abc import Callable
@@ -34,27 +34,26 @@ from entrypoints.http_request import MAX_BODY_BYTES, BodyTooLarge, InvalidFields
 
 RETRY_AFTER_SECONDS: Final = 1
 REFUSED: Final = "refused"
-"""What events call a request whose answer was no because of a bound."""
+"""The outcome of a request that was refused because of a bound."""
 
 FAILED: Final = "failed"
-"""What they call one that could not be served: logged as an error, with its cause."""
-
+"""The outcome of a request that could not be served: logged as an error, with its cause."""
 
 DENIED: Final = "denied"
-"""What they call one whose caller may not speak for the user."""
+"""The outcome of a request whose caller may not act for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one kind of error is answered.
+    """The answer to one kind of error.
 
     Attributes:
         status: the HTTP status.
-        code: the stable, machine-readable name of the kind.
+        code: the name of the kind for programs, which is stable.
         title: the kind in words.
-        detail: what is wrong this time; must not show anything of the inside.
-        outcome: what the request's event calls it.
-        members: what else the problem carries.
+        detail: returns the problem of this request in words; it must not show internals.
+        outcome: the outcome in the request's event.
+        members: returns the other members of the problem.
     """
 
     status: HTTPStatus
@@ -66,12 +65,12 @@ class Rule:
 
 
 def rule_for(error: Exception) -> Rule:
-    """The rule of the nearest ancestor that has one."""
+    """Return the rule of the nearest ancestor that has one."""
     return next(RULES[kind] for kind in type(error).__mro__ if kind in RULES)
 
 
 def problem_for(error: Exception, request_id: str) -> Problem:
-    """What the caller is told."""
+    """Return the answer to an error."""
     rule = rule_for(error)
     detail = rule.detail(error)
     return Problem(
@@ -96,7 +95,7 @@ def _limit_reached(error: LimitReached) -> str:
 
 
 def _wait(error: TooManyStarts) -> int:
-    """Return the whole seconds after which a start may come again."""
+    """Return the whole seconds after which a start may be sent again."""
     return max(RETRY_AFTER_SECONDS, ceil(error.seconds))
 
 
@@ -122,17 +121,17 @@ def _always(detail: str) -> Callable[[Any], str]:
 
 
 _GONE: Final = {
-    GoneReason.REPLACED: "Another stream was started in the place of this one.",
+    GoneReason.REPLACED: "Another stream was started in place of this one.",
     GoneReason.EVICTED: "The stream was ended because another one was started at the limit.",
-    GoneReason.EXPIRED: "The stream lost its slot to another one after its lease had run out.",
+    GoneReason.EXPIRED: "The stream lost its slot to another one after its lease had expired.",
     GoneReason.ENDED: "The stream was ended.",
-    None: "The stream has ended, was evicted, or lost its slot after its lease ran out.",
+    None: "The stream has ended, was evicted, or lost its slot after its lease had expired.",
 }
 
 _INVALID: Final = Rule(
     HTTPStatus.BAD_REQUEST,
     "invalid_request",
-    "The request is not valid",
+    "Invalid request",
     lambda error: f"{error}.",
     "invalid",
     _field_errors,
@@ -144,45 +143,45 @@ RULES: Final[dict[type, Rule]] = {
     BodyTooLarge: Rule(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "body_too_large",
-        "The body is too large",
+        "Request body too large",
         _always(f"body must be at most {MAX_BODY_BYTES} bytes."),
         "invalid",
     ),
     NotAllowed: Rule(
         HTTPStatus.FORBIDDEN,
         "not_allowed",
-        "The caller is not known",
+        "Not authenticated",
         _always("This request was not authenticated."),
     ),
     TokenRefused: Rule(
         HTTPStatus.UNAUTHORIZED,
         "unauthenticated",
-        "A login is needed",
+        "Login required",
         _always("The playback token is not of this stream, is too old, or can no longer be renewed."),
         DENIED,
     ),
     InvalidSubject: Rule(
         HTTPStatus.FORBIDDEN,
         "invalid_subject",
-        "The token names no user",
+        "Invalid user in the token",
         lambda error: f"The token's claim {error.claim} is missing or is not a valid userId.",
         DENIED,
     ),
     OtherUser: Rule(
         HTTPStatus.FORBIDDEN,
         "other_user",
-        "The token is for another user",
+        "Token for another user",
         lambda error: f"userId must be the token's claim {error.claim}, or be left out.",
         DENIED,
     ),
     InvalidLimitClaim: Rule(
         HTTPStatus.FORBIDDEN,
         "invalid_limit",
-        "The token's limit is not valid",
+        "Invalid limit in the token",
         lambda error: error.detail,
     ),
     LimitReached: Rule(
-        HTTPStatus.FORBIDDEN, "limit_reached", "Every stream is taken", _limit_reached, REFUSED, _holders
+        HTTPStatus.FORBIDDEN, "limit_reached", "Stream limit reached", _limit_reached, REFUSED, _holders
     ),
     TooManyStarts: Rule(
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -199,7 +198,7 @@ RULES: Final[dict[type, Rule]] = {
     NoActiveStream: Rule(
         HTTPStatus.FORBIDDEN,
         "no_active_stream",
-        "There is nothing to end",
+        "No active stream",
         _always("There is no active stream to end."),
         REFUSED,
         lambda error: {"stream_count": error.live.count},
@@ -207,7 +206,7 @@ RULES: Final[dict[type, Rule]] = {
     StreamGone: Rule(
         HTTPStatus.GONE,
         "stream_gone",
-        "The stream is gone",
+        "Stream gone",
         lambda error: _GONE[error.reason],
         "gone",
         lambda error: {"stream_id": error.stream_id, "reason": error.reason, "by": error.by},
@@ -215,13 +214,13 @@ RULES: Final[dict[type, Rule]] = {
     TokensUnavailable: Rule(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "tokens_unavailable",
-        "The service cannot answer now",
+        "Service unavailable",
         _always("No playback token can be issued at the moment. Try again shortly."),
     ),
     StoreUnavailable: Rule(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "store_unavailable",
-        "The service cannot answer now",
+        "Service unavailable",
         _always("The streams cannot be counted at the moment. Try again shortly."),
     ),
     StoreThrottled: Rule(
@@ -233,13 +232,13 @@ RULES: Final[dict[type, Rule]] = {
     StoreContended: Rule(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "contended",
-        "Too many changes at once",
+        "Too many concurrent changes",
         _always("Too many requests change this user's streams at once. Try again shortly."),
     ),
     Exception: Rule(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "internal_error",
-        "Something went wrong",
+        "Internal error",
         _always("An unexpected error occurred. It was recorded under the request id."),
     ),
 }

@@ -1,4 +1,4 @@
-"""Bodies that the heartbeat URL receives, which no other function loads."""
+"""The body of a request to the heartbeat URL, which no other function loads."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from entrypoints.request_models import Play, RequestModel, RequiredUserId, Strea
 
 
 class RenewalBody(RequestModel):
-    """A heartbeat by the heartbeat URL. The token stands for a login, and is for this user's stream alone."""
+    """A heartbeat by the heartbeat URL. The token replaces a login, for this user's stream only."""
 
     user_id: RequiredUserId
     stream_id: StreamId
@@ -16,7 +16,7 @@ class RenewalBody(RequestModel):
     playback_token: Annotated[
         str,
         Field(
-            description="The newest playback token of the stream; it may have ended a lease ago.",
+            description="The newest playback token of the stream. It may have expired up to one lease ago.",
             examples=["2D3RhEOhAQWhBEYyMDI2LWFY …"],
         ),
     ]

@@ -1,4 +1,4 @@
-"""What callers send, as pydantic models: the contract's JSON, field by field."""
+"""Requests as pydantic models: the JSON of the contract, field by field."""
 
 import re
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from domain import names
 from domain.errors import InvalidInput
 from domain.streams import CEILING
 
-# The validators decide. What JSON Schema can say of them is in `examples` and `json_schema_extra`.
+# The validators decide. `examples` and `json_schema_extra` hold what JSON Schema can express of them.
 UserId = Annotated[
     str,
     AfterValidator(names.check_user_id),
     Field(
-        default_factory=str,  # empty, which no user id is: a token names the user already
+        default_factory=str,  # empty, which is not a user id: a token names the user
         description=f"1 to {names.MAX_USER_ID_BYTES} UTF-8 bytes, not blank, no control characters. "
         "Required, unless a token names the user.",
         examples=["1"],
@@ -108,7 +108,7 @@ GroupLimits = Annotated[
 
 
 class RequestModel(BaseModel):
-    """JSON in camelCase, of exactly the stated types, with no field that is not stated."""
+    """JSON in camelCase, with exactly the stated fields and types."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
 
@@ -116,8 +116,8 @@ class RequestModel(BaseModel):
     def without_unknown(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields without those that the API does not know, which would be refused.
 
-        A field of the API in another spelling stays, to be refused: without its `streamID`, for one, a named
-        stream would be anonymous. A field of other routes goes: a later release may have it here too.
+        A field of the API in another spelling stays, and is refused: without its `streamID`, for example, a
+        named stream would be anonymous. A field of other routes is removed: a later release may have it here.
         """
         known = _names(cls)
         return {name: value for name, value in given.items() if name in known or _is_misspelt(name)}
@@ -185,7 +185,7 @@ class EndBody(RequestModel):
 
 
 def _number(text: str) -> object:
-    """The number that a query's text stands for, or the text itself, which is none."""
+    """Return the number in a query, or the text itself if it is not a number."""
     return int(text) if re.fullmatch("[0-9]{1,2}", text) else text
 
 
@@ -202,7 +202,7 @@ def _names(model: type[RequestModel]) -> frozenset[str]:
 
 
 def _letters(name: str) -> str:
-    """Return what all spellings of a field's name have in common."""
+    """Return the part of a field's name that all its spellings share."""
     return name.casefold().replace("_", "").replace("-", "")
 
 
@@ -211,5 +211,5 @@ FIELDS: Final = {_letters(name): name for name in (*_names(StartBody), "playback
 
 
 def _is_misspelt(name: str) -> bool:
-    """Return whether this is a field of the API in another spelling than its own."""
+    """Return whether this is a field of the API in another spelling."""
     return FIELDS.get(_letters(name), name) != name

@@ -1,4 +1,4 @@
-"""What every route has in common: from the Lambda event to the answer, with one logged event."""
+"""The base of every route: from the Lambda event to the answer, with one logged event."""
 
 import os
 import time
@@ -44,9 +44,9 @@ class Route(Generic[CommandT, AnswerT]):
 
     Attributes:
         key: API Gateway's name for it, such as `POST /stream/start`.
-        decode: reads the command out of the request.
-        use_case: does what the command says.
-        encode: puts the answer to the command into the contract's words.
+        decode: reads the command from the request.
+        use_case: carries out the command.
+        encode: turns the result into an answer of the contract.
     """
 
     key: str
@@ -78,14 +78,14 @@ class Route(Generic[CommandT, AnswerT]):
             result = answer = self.use_case(service.limiter, command)
             status, body = HTTPStatus.OK, self.encode(command, answer, service)
             record["outcome"] = str(answer.outcome)
-        except Exception as error:  # noqa: BLE001 - the table answers every error, one unknown to it as a 500
+        except Exception as error:  # noqa: BLE001 - the table answers every error, an unknown one by a 500
             result = error
             rule = rule_for(error)
             status, body = rule.status, problem_for(error, request.request_id)
             record["outcome"] = rule.outcome
             record["code"] = rule.code
             if rule.outcome == DENIED:
-                record.pop("user", None)  # anybody may have named that user
+                record.pop("user", None)  # any caller can name that user
             failure = error if rule.outcome == FAILED else None
         record |= _facts(result)
         record["status"] = int(status)
@@ -99,7 +99,7 @@ class Route(Generic[CommandT, AnswerT]):
         return _response(status, body, service.cookie_domain)
 
     def _unserved(self, event: Mapping[str, Any], context: Any, error: SettingsError) -> dict[str, Any]:
-        """Answer an event that no service is there for: the cause is told to the log alone."""
+        """Answer an event without a service. Only the log shows the cause."""
         request, log = HttpRequest(event), emergency_log()
         status = rule_for(error).status
         record = self._record(request, context, log)
@@ -110,7 +110,7 @@ class Route(Generic[CommandT, AnswerT]):
         return _response(status, problem_for(error, request.request_id))
 
     def _record(self, request: HttpRequest, context: Any, log: EventLog) -> dict[str, Any]:
-        """What is known of a request's event before it is answered."""
+        """Return the part of the request's event that is known before the answer."""
         record = {
             "route": self.key,
             "request_id": request.request_id,
@@ -118,7 +118,7 @@ class Route(Generic[CommandT, AnswerT]):
             "function": getattr(context, "function_name", "local"),
             "cold_start": log.is_first(),
         }
-        if trace_id := os.environ.get("_X_AMZN_TRACE_ID"):  # Lambda sets it anew for each request
+        if trace_id := os.environ.get("_X_AMZN_TRACE_ID"):  # Lambda sets it for each request
             record["trace_id"] = trace_id
         return record
 
@@ -137,7 +137,7 @@ def _facts(result: Reply | Exception) -> dict[str, Any]:
 
 
 def _costs(calls: StoreCalls, seconds: float) -> dict[str, Any]:
-    """What a request asked of the store, and how long it took in all."""
+    """Return the store calls of a request, and the duration of the whole."""
     return {
         "store_calls": calls.count,
         "contention_rounds": calls.contention_rounds,
@@ -163,5 +163,5 @@ def _response(status: HTTPStatus, body: AnswerModel, cookie_domain: str = "") ->
 
 
 def _cookie(token: str, seconds: int, domain: str) -> str:
-    """Return the cookie for the CDN: a plain `<video>` and native HLS can send a token in no other way."""
+    """Return the cookie for the CDN, as a plain `<video>` and native HLS can send a token in no other way."""
     return f"CAT={token}; Domain={domain}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=None"

@@ -1,8 +1,8 @@
 """An event log that samples successful heartbeats, and keeps the metrics exact.
 
-CloudWatch reads the metrics out of the events, so an event that is left out would take its counts and times
-along. The values of heartbeats without an event are therefore kept, and written as the arrays of one event
-named `heartbeats`. The format takes up to 100 values in an array, and one timestamp for all of them:
+CloudWatch reads the metrics from the events, so each omitted event would remove its counts and times. The
+values of heartbeats without an event are therefore kept, and written as the arrays of one event named
+`heartbeats`. The format allows up to 100 values in an array, with one timestamp for all of them:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -24,14 +24,14 @@ PERIOD_SECONDS: Final = 60
 class SampledEventLog(EventLog):
     """An event log in which one of N successful heartbeats has an event.
 
-    The first of each N has it, so that the first request of a process is never left out. The values of the
+    The first of each N has it, so that the first request of a process always has one. The values of the
     others are written when there are N - 1 of them, or with the next event after their minute.
 
     Args:
-        level: the least severe events that are written.
-        hash_key: key of the hash that stands for a user.
+        level: the lowest level that is written.
+        hash_key: the key of the hash that stands for a user.
         one_in: N, at most 100.
-        now: gives the time in seconds since the epoch.
+        now: returns epoch seconds.
     """
 
     def __init__(self, level: LogLevel, hash_key: SecretStr, one_in: int, now: Callable[[], float]) -> None:
@@ -56,7 +56,7 @@ class SampledEventLog(EventLog):
     def _keeps(self, fields: dict[str, Any]) -> bool:
         """Keep the values of a heartbeat without an event, and return whether the request is one.
 
-        What is kept from an earlier minute is written first.
+        Values of an earlier minute are written first.
         """
         with self._lock:
             now = self._now()
@@ -75,7 +75,7 @@ class SampledEventLog(EventLog):
             return True
 
     def _write_kept(self) -> None:
-        """Write the values that are kept as one event."""
+        """Write the kept values as one event."""
         shared = {name: self._kept[0][name] for name in ("function", "outcome")}
         members = embedded_together(self._kept, self._kept_at)
         self._kept = []

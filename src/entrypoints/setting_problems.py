@@ -1,6 +1,6 @@
-"""What is wrong with a setting, as one sentence: the variable, and what it must be.
+"""Errors of settings, as one sentence each: the variable and its rule.
 
-No sentence quotes a value, as a value may be a secret.
+No sentence quotes a value, which may be a secret.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ def sentence(problem: Mapping[str, Any], forms: Mapping[str, str]) -> str:
 
     Args:
         problem: the error.
-        forms: what each pattern stands for, in words.
+        forms: each pattern in words.
     """
     context = problem.get("ctx", {})
     cause = context.get("error")

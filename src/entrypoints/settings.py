@@ -29,7 +29,7 @@ DOMAIN_PATTERN: Final = r"^(|[a-z0-9-]+(\.[a-z0-9-]+)+)$"
 """A domain of two labels or more, or nothing."""
 
 NO_PLAYBACK_KEY: Final = "off"
-"""A playback key that says that there is none, to `make run`, which makes one otherwise."""
+"""The playback key that means none, for `make run`, which otherwise makes one."""
 
 URL_PATTERN: Final = r"^(|https?://[^\s/?#]+/[^\s?#]*)$"
 """An absolute URL without a query, or nothing."""
@@ -37,38 +37,38 @@ URL_PATTERN: Final = r"^(|https?://[^\s/?#]+/[^\s?#]*)$"
 MOST_GRACE_SECONDS: Final = 60
 
 MOST_LEASE_SECONDS_WITH_TOKENS: Final = 300
-"""A playback token lives as long as its lease: nothing takes it back before."""
+"""A playback token is valid as long as its lease: it cannot be revoked."""
 
 
 class Auth(StrEnum):
-    """How callers are authenticated, by API Gateway, before a function sees them."""
+    """The way in which API Gateway authenticates callers before it calls a function."""
 
     NONE = "none"
-    """Not at all: the request names the user. For local use and private networks."""
+    """No authentication: the request names the user. For local use and private networks."""
     JWT = "jwt"
-    """By a token, whose claim names the user."""
+    """A token, whose claim names the user."""
     IAM = "iam"
-    """By a signature of a trusted backend, which names the user and may name the limit."""
+    """A signature of a trusted backend, which names the user and may name the limit."""
 
 
 class UnknownFields(StrEnum):
-    """What becomes of a request with fields that its route does not know."""
+    """The treatment of a request with fields that its route does not know."""
 
     REFUSE = "refuse"
     IGNORE = "ignore"
-    """They count as left out, unless they are fields of the API in another spelling."""
+    """They are ignored, unless they are fields of the API in another spelling."""
 
 
 class Anonymous(StrEnum):
-    """Whether a stream may be started without a name."""
+    """The treatment of a start without a name."""
 
     ALLOW = "allow"
     REFUSE = "refuse"
-    """It may not, but those that were started before can be ended."""
+    """Refused, but streams that were started before can be ended."""
 
 
 class LogLevel(StrEnum):
-    """The least severe events that are logged."""
+    """The lowest level of events that are logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -84,7 +84,7 @@ FORMS: Final = {
 
 
 class SettingsError(Exception):
-    """The environment does not make valid settings; the text has a sentence for each wrong variable."""
+    """The environment does not contain valid settings. The text has a sentence for each wrong variable."""
 
 
 def _keys(text: SecretStr) -> tuple[PlaybackKey, ...]:
@@ -98,18 +98,18 @@ def _check_keys(text: SecretStr) -> SecretStr:
 
 
 class Settings(BaseModel):
-    """What can be configured. Each field is read from the environment variable of its name in capitals.
+    """The settings. Each field is read from the environment variable of its name in capitals.
 
-    `terraform/variables.tf` holds the same settings under the same names, with the same bounds: all but
+    `terraform/variables.tf` has the same settings under the same names, with the same bounds, except
     `playback_key`, which would be in Terraform's state.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=str.upper)
 
     auth: Auth = Auth.JWT
-    """Not given, a caller without a verified token is refused: trust is never a default."""
+    """By default a caller without a verified token is refused: trust is never a default."""
     user_claim: Annotated[str, Field(min_length=1, max_length=128)] = "sub"
-    """The token's claim that is the user, such as a household: all tokens that share it share one limit."""
+    """The token's claim for the user, such as a household: tokens with the same value share one limit."""
     limit_claim: Annotated[str, Field(min_length=1, max_length=128)] = "maxStreams"
     unknown_fields: UnknownFields = UnknownFields.REFUSE
     anonymous: Anonymous = Anonymous.ALLOW
@@ -120,7 +120,7 @@ class Settings(BaseModel):
         float,
         Field(gt=0, allow_inf_nan=False, default_factory=lambda given: given["lease_seconds"] / 3),
     ]
-    """How often players are told to send a heartbeat. Not given: three times per lease."""
+    """The interval of heartbeats, which answers state. By default a third of a lease."""
     grace_seconds: Annotated[int, Field(ge=0, le=MOST_GRACE_SECONDS)] = DEFAULT.grace_seconds
     anonymous_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = DEFAULT.anonymous_seconds
     on_limit: OnLimit = DEFAULT.on_limit
@@ -129,34 +129,34 @@ class Settings(BaseModel):
     store_client: StoreClient = StoreClient.AUTO
     log_level: LogLevel = LogLevel.INFO
     log_hash_key: Annotated[SecretStr, Field(max_length=256)] = SecretStr("")
-    """Key of the hash that stands for a user in logs; empty: each process takes a random one."""
+    """The key of the hash that stands for a user in logs; empty: each process takes a random one."""
     log_hash_key_parameter: str = ""
-    """Name of a parameter of AWS Systems Manager that holds that key instead; each process reads it once."""
+    """The parameter of AWS Systems Manager that holds that key instead; each process reads it once."""
     heartbeat_log_sample: Annotated[int, Field(ge=1, le=100)] = 1
-    """One of this many successful heartbeats has an event; an event's metric takes up to 100 values."""
+    """One of this many successful heartbeats has an event; a metric of an event has up to 100 values."""
 
     playback_key: Annotated[SecretStr, AfterValidator(_check_keys)] = SecretStr("")
     """Keys of playback tokens: up to three `kid:base64url(32 bytes)`, the first signs. Empty or off: none."""
     playback_key_parameter: str = ""
-    """Name of a parameter of AWS Systems Manager that holds them instead; read again every five minutes."""
+    """The parameter of AWS Systems Manager that holds them instead; read again every five minutes."""
     token_overlap: Annotated[int, Field(ge=1, le=CEILING)] = 2
-    """How many streams more than the limit may have an unexpired playback token."""
+    """The number of streams above the limit that may have an unexpired playback token."""
     open_tokens: bool = DEFAULT.open_tokens
-    """Whether a stream that is admitted unverified has a playback token."""
+    """Whether a stream that is admitted unverified gets a playback token."""
     playback_cookie_domain: Annotated[str, Field(pattern=DOMAIN_PATTERN, max_length=253)] = ""
     """The parent domain of API and CDN, for which answers set the token as a cookie; empty: no cookie."""
 
     heartbeat_url: Annotated[str, Field(pattern=URL_PATTERN, max_length=2048)] = ""
-    """Where a playback token suffices for a heartbeat; answers with a token name it. Empty: nowhere."""
+    """A URL that accepts a playback token in place of a login; answers with a token name it. Empty: none."""
     session_seconds: Annotated[int, Field(ge=60, le=43_200)] = 43_200
     """How long a playback token can be renewed there without a login, at most until the login ends."""
 
     group_limits: Annotated[Mapping[str, int], BeforeValidator(parse_limits)] = {}
-    """How many of a user's streams may be in a group at once: `uhd=2,away=1`."""
+    """The number of a user's streams that may be in a group at once: `uhd=2,away=1`."""
     group_labels: Annotated[tuple[str, ...], BeforeValidator(parse_labels)] = ()
-    """Groups that are counted and shown, and not limited: `hd,mobile`."""
+    """Groups that are counted and shown, but not limited: `hd,mobile`."""
     group_limits_claim: Annotated[str, Field(min_length=1, max_length=128)] = "groupLimits"
-    """The token's claim that holds the user's own limits of groups, in the form of `group_limits`."""
+    """The token's claim for the user's limits of groups, in the form of `group_limits`."""
     group_paths: Annotated[Mapping[str, str], BeforeValidator(parse_paths), Field(max_length=MOST_PATHS)] = {}
     """Paths that the edge opens only to streams in a group: `/uhd/=uhd`. Tokens name groups only with it."""
 
@@ -211,12 +211,12 @@ class Settings(BaseModel):
 
     @property
     def playback_keys(self) -> tuple[PlaybackKey, ...]:
-        """The keys that PLAYBACK_KEY holds; a parameter's are read later."""
+        """The keys in PLAYBACK_KEY; those in a parameter are read later."""
         return _keys(self.playback_key)
 
     @property
     def issues_tokens(self) -> bool:
-        """Whether a playback key is configured, whether it can be read or not."""
+        """True if a playback key is configured, even if it cannot be read."""
         return bool(self.playback_key_parameter or self.playback_keys)
 
     @classmethod
@@ -233,13 +233,13 @@ class Settings(BaseModel):
             problems = (
                 sentence(problem, FORMS)
                 for problem in error.errors(include_input=False, include_url=False)
-                if problem["type"] != "default_factory_not_called"  # follows from another problem
+                if problem["type"] != "default_factory_not_called"  # the result of another problem
             )
             raise SettingsError(" ".join(problems)) from None
 
     @property
     def policy(self) -> Policy:
-        """The part that the domain acts by."""
+        """The settings of the domain."""
         return Policy(
             lease_seconds=self.lease_seconds,
             heartbeat_seconds=self.heartbeat_seconds,

@@ -10,17 +10,17 @@ from entrypoints.route import Route
 
 
 def decode(request: HttpRequest, service: Service) -> EndRequest:
-    """The end of a named stream, or of an anonymous one."""
+    """Return the end of a named stream, or of an anonymous one."""
     body = request.body(EndBody)
     user_id = service.callers.user(request, body.user_id)
-    key = request.idempotency_key()  # checked beside a name too, which needs none
+    key = request.idempotency_key()  # also checked beside a name, which needs none
     if body.stream_id is None:
         return EndAnonymous(user_id, key or service.new_key())
     return EndNamed(user_id, body.stream_id, body.play, body.groups)
 
 
 def encode(command: EndRequest, answer: Answer, service: Service) -> EndAnswer:
-    """What is left."""
+    """Return the number of streams that is left."""
     return EndAnswer.of(answer, command.stream_id if isinstance(command, EndNamed) else None)
 
 

@@ -10,7 +10,7 @@ from entrypoints.route import Route
 
 
 def decode(request: HttpRequest, service: Service) -> Heartbeat:
-    """Whose heartbeat it is."""
+    """Return the heartbeat of a user's stream."""
     body = request.body(HeartbeatBody)
     callers = service.callers
     user_id = callers.user(request, body.user_id)
@@ -26,7 +26,7 @@ def decode(request: HttpRequest, service: Service) -> Heartbeat:
 
 
 def encode(command: Heartbeat, answer: Reply, service: Service) -> HoldAnswer:
-    """The lease as it is now."""
+    """Return the extended lease."""
     url = service.heartbeat_url if answer.token and command.session_until else None
     return HoldAnswer.of(answer, service.limiter.policy, heartbeat_url=url, user_id=command.user_id)
 

@@ -10,14 +10,14 @@ from entrypoints.route import Route
 
 
 def decode(request: HttpRequest, service: Service) -> ListStreams:
-    """Whose streams."""
+    """Return the request to list a user's streams."""
     query = request.query(ListQuery)
     user_id = service.callers.user(request, query.user_id)
     return ListStreams(user_id, service.callers.limit(request, query.max_streams))
 
 
 def encode(command: ListStreams, answer: Answer, service: Service) -> StreamsAnswer:
-    """Who holds the slots."""
+    """Return the streams that hold the slots."""
     return StreamsAnswer.of(answer.live, command.limit)
 
 

@@ -1,7 +1,7 @@
 """The heartbeat URL: keep a named stream's slot by its playback token, without a login.
 
-Lambda hands over what reaches the URL as it is: nothing of a request here was authenticated, so nothing but
-the token counts, whatever else the event has.
+Lambda passes on a request to the URL unchanged. No part of it was authenticated, so only the token counts,
+whatever else the event contains.
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 """
 
@@ -17,11 +17,11 @@ from entrypoints.renewal_models import RenewalBody
 from entrypoints.route import Route
 
 VIA: Final = "url"
-"""The way in, as events name it; those of API Gateway's routes name none."""
+"""The entry point in events; events of API Gateway's routes do not name one."""
 
 
 class UrlRoute(Route[Renewal, Reply]):
-    """A route whose events tell that they did not come through the API."""
+    """A route whose events show that they did not come through the API."""
 
     __slots__ = ()
 
@@ -30,13 +30,13 @@ class UrlRoute(Route[Renewal, Reply]):
 
 
 def decode(request: HttpRequest, service: Service) -> Renewal:
-    """Whose heartbeat it is, by their own word and by the token."""
+    """Return the heartbeat of a user's stream, with the token that proves it."""
     body = request.body(RenewalBody)
     return Renewal(body.user_id, body.stream_id, body.playback_token, body.play)
 
 
 def encode(command: Renewal, answer: Reply, service: Service) -> HoldAnswer:
-    """The lease as it is now, and its next token."""
+    """Return the extended lease and its next token."""
     return HoldAnswer.of(answer, service.limiter.policy)
 
 

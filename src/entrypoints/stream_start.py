@@ -11,11 +11,11 @@ from entrypoints.route import Route
 
 
 def decode(request: HttpRequest, service: Service) -> StartRequest:
-    """A start with a name, or without one."""
+    """Return the start of a named stream, or of an anonymous one."""
     body = request.body(StartBody)
     user_id = service.callers.user(request, body.user_id)
     limit = service.callers.limit(request, body.max_streams)
-    key = request.idempotency_key()  # checked beside a name too, which needs none
+    key = request.idempotency_key()  # also checked beside a name, which needs none
     if body.stream_id is None:
         service.callers.may_start_anonymously()
         return StartAnonymous(user_id, key or service.new_key(), limit)
@@ -39,7 +39,7 @@ def decode(request: HttpRequest, service: Service) -> StartRequest:
 
 
 def encode(command: StartRequest, answer: Reply, service: Service) -> HoldAnswer:
-    """The slot that the caller holds now."""
+    """Return the slot that the caller holds now."""
     is_renewable = isinstance(command, StartNamed) and answer.token and command.session_until
     url = service.heartbeat_url if is_renewable else None
     return HoldAnswer.of(

@@ -1,8 +1,7 @@
 """The operator's command line: `python -m entrypoints.streamctl show | end | audit | hash`.
 
-Works on the table that TABLE_NAME names, with the operator's own AWS credentials and the service's
-settings from the environment; `make streamctl` takes both from a stage. Exits with 1 when something is not
-as it should be.
+It works on the table that TABLE_NAME names, with the operator's AWS credentials and the service's settings
+from the environment; `make streamctl` takes both from a stage. It exits with 1 if a state is inconsistent.
 """
 
 import argparse
@@ -44,7 +43,7 @@ class Line:
     Attributes:
         record: the line for machines (`--json`).
         text: the line for people.
-        well: whether what it tells of is as it should be.
+        well: false if the line reports an inconsistency or a failure.
     """
 
     record: dict[str, Any]
@@ -58,10 +57,10 @@ class Operator:
 
     Attributes:
         repository: the users' streams.
-        census: all of them.
-        clock: tells the time.
-        policy: what the service acts by.
-        user_hash: returns what stands for a user in events.
+        census: all users.
+        clock: the current time.
+        policy: the behaviour of the service.
+        user_hash: returns the hash of a user in events.
     """
 
     repository: StreamRepository
@@ -71,7 +70,7 @@ class Operator:
     user_hash: Callable[[str], str]
 
     def show(self, user_id: str) -> Iterator[Line]:
-        """Everything that is stored about a user, expired slots included."""
+        """Yield everything that is stored about a user, including expired slots."""
         state = self.repository.read(user_id, self._deadline())
         live = self.policy.live(state, self.clock.now())
         finding = audit.examine(state, self.policy, self.clock.now())
@@ -102,13 +101,13 @@ class Operator:
                     "groups": list(lease.groups),
                 },
                 f"  {lease.stream_id}  {lease.device or '-'}  since {_time(lease.started_at)}, "
-                f"{'until' if is_live else 'over since'} {_time(lease.expires_at)}"
+                f"{'until' if is_live else 'expired since'} {_time(lease.expires_at)}"
                 + "".join(f", in {group}" for group in lease.groups),
             )
         for name, until in sorted(state.spent.items()):
             yield Line(
                 {"streamId": name, "tokenExpiresAt": _time(until)},
-                f"  {name}  over, its last playback token ends {_time(until)}",
+                f"  {name}  ended, its last playback token expires {_time(until)}",
             )
 
     def end(self, user_id: str, stream_id: str | None) -> Iterator[Line]:
@@ -121,12 +120,12 @@ class Operator:
             ended = None
         yield Line(
             {"userId": user_id, "streamId": stream_id, "ended": ended},
-            f"{user_id}: {'it kept changing, try again' if ended is None else f'{ended} ended'}",
+            f"{user_id}: {'the state kept changing, try again' if ended is None else f'{ended} ended'}",
             well=ended is not None,
         )
 
     def audit(self, progress: TextIO, *, repair: bool) -> Iterator[Line]:
-        """Yield every user whose state is inconsistent or has expired parts; repaired if asked to."""
+        """Yield every user whose state is inconsistent or has expired parts, and repair it if requested."""
         users = found = repaired = 0
         total = self.census.estimate()
         for users, (user_id, state) in enumerate(self.census.states(), start=1):
@@ -160,11 +159,11 @@ class Operator:
             )
         yield Line(
             {"users": users, "found": found, "repaired": repaired},
-            f"{users} users, {found} not as they should be, {repaired} repaired",
+            f"{users} users, {found} inconsistent or expired, {repaired} repaired",
         )
 
     def hash(self, user_id: str) -> Iterator[Line]:
-        """Yield the hash under which events have a user."""
+        """Yield the hash of a user in events."""
         user = self.user_hash(user_id)
         yield Line({"userId": user_id, "user": user}, user)
 
@@ -173,7 +172,7 @@ class Operator:
 
 
 def run(operator: Operator, arguments: Sequence[str], out: TextIO, progress: TextIO) -> int:
-    """Run one command; returns the exit code: 0 when all is well, 1 when something is not."""
+    """Run one command and return the exit code: 1 if a line reports an inconsistency or a failure."""
     options = parse(arguments)
     match options.command:
         case "show":
@@ -192,13 +191,13 @@ def run(operator: Operator, arguments: Sequence[str], out: TextIO, progress: Tex
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return what the arguments ask for; exits with the help, or with what is wrong about them."""
+    """Parse the arguments. Exit with the help, or with an error about them."""
     return _parser().parse_args(arguments)
 
 
 def main() -> None:
     """Run the command that the process was started with."""
-    parse(sys.argv[1:])  # the help and a typing error need no table and no credentials
+    parse(sys.argv[1:])  # the help and wrong arguments need no table and no credentials
     if region := os.environ.get("AWS_REGION"):
         os.environ["AWS_DEFAULT_REGION"] = region  # boto3 reads this one alone
     try:
@@ -217,10 +216,10 @@ def main() -> None:
 
 
 def check_account() -> None:
-    """Check that there are a region and credentials to call AWS with.
+    """Check that a region and credentials for AWS are set.
 
     Raises:
-        SettingsError: one of them is missing; the text says what to set.
+        SettingsError: one of them is missing. The text says which variable to set.
     """
     session = boto3.Session()
     if not session.region_name:
@@ -230,11 +229,11 @@ def check_account() -> None:
 
 
 def common_log(settings: Settings) -> EventLog:
-    """Return the log of any of the service's processes: they hash users under one key.
+    """Return a log that hashes users under the common key of the service's processes.
 
     Raises:
-        SettingsError: they have no common key.
-        ParameterUnavailable: the key could not be read out of its parameter.
+        SettingsError: the settings name no common key.
+        ParameterUnavailable: the parameter with the key could not be read.
     """
     key = settings.log_hash_key
     if name := settings.log_hash_key_parameter:
@@ -248,7 +247,7 @@ def common_log(settings: Settings) -> EventLog:
 
 
 def _innermost_cause(error: BaseException) -> str:
-    """What the operator, unlike a caller, may read: who was denied what, or which address was not reached."""
+    """Return the innermost cause, which only an operator may read: it can name principals and addresses."""
     cause = error
     while cause.__cause__:
         cause = cause.__cause__
@@ -256,19 +255,19 @@ def _innermost_cause(error: BaseException) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="streamctl", description="Look at and mend users' streams.")
+    parser = argparse.ArgumentParser(prog="streamctl", description="Inspect and repair users' streams.")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="one JSON object per line")
     commands = parser.add_subparsers(dest="command", required=True)
-    show = commands.add_parser("show", parents=[common], help="what is stored about a user")
+    show = commands.add_parser("show", parents=[common], help="show everything that is stored about a user")
     show.add_argument("user", type=_checked(check_user_id))
     end = commands.add_parser("end", parents=[common], help="end a stream of a user, or all of them")
     end.add_argument("user", type=_checked(check_user_id))
     end.add_argument("stream", nargs="?", type=_checked(check_stream_id))
-    hash_command = commands.add_parser("hash", parents=[common], help="what stands for a user in events")
+    hash_command = commands.add_parser("hash", parents=[common], help="show the hash of a user in events")
     hash_command.add_argument("user", type=_checked(check_user_id))
-    audit_command = commands.add_parser("audit", parents=[common], help="find what is not as it should be")
-    audit_command.add_argument("--repair", action="store_true", help="mend what is found")
+    audit_command = commands.add_parser("audit", parents=[common], help="find inconsistent and expired state")
+    audit_command.add_argument("--repair", action="store_true", help="repair it")
     return parser
 
 
@@ -284,9 +283,9 @@ def _checked(check: Any) -> Any:
 
 
 def _show_progress(out: TextIO, done: int, total: int) -> None:
-    """One line that changes, where a terminal looks; nothing elsewhere."""
+    """Show the progress in one changing line, on a terminal only."""
     if out.isatty():
-        total = max(total, done)  # the store's own count may be hours old
+        total = max(total, done)  # the store's count may be hours old
         bar = "█" * (PROGRESS_WIDTH * done // total)
         out.write(f"\r{bar:·<{PROGRESS_WIDTH}} {done}/{total} users{'' if done < total else chr(10)}")
         out.flush()

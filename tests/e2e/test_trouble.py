@@ -341,8 +341,8 @@ def test_each_command_of_the_runbook(story: Story) -> None:
     assert told('"hash reader"') == EventLog(LogLevel.INFO, SecretStr(HASH_KEY)).user_hash("reader") + "\n"
     assert told('"end reader"') == "reader: 2 ended\n"
     assert told('"end reader tv"') == "reader: 0 ended\n"
-    assert told('"audit"').endswith(" 1 not as they should be, 0 repaired\n")
-    assert told('"audit --repair"').endswith(" 1 not as they should be, 1 repaired\n")
+    assert told('"audit"').endswith(" 1 inconsistent or expired, 0 repaired\n")
+    assert told('"audit --repair"').endswith(" 1 inconsistent or expired, 1 repaired\n")
     assert "as they were" in told("AT=")
     assert "the service knows only" in told("KVS_ARN=none ARGS=revoke")
     assert told("KVS_ARN=none ARGS=rotate").endswith(" signs, and no other key is known.\n")

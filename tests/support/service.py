@@ -9,7 +9,7 @@ import boto3
 import httpx
 from starlette.types import ASGIApp
 
-from adapters.dynamodb.items import key, number, stream_attribute
+from adapters.dynamodb.items import STREAM_PREFIX, key, number
 from dev.emulators.ministack import REGION
 
 AT_LIMIT: Final = "The maximum of 3 simultaneous streams is reached."
@@ -38,7 +38,7 @@ def expire(client: Any, table: str, user_id: str, stream_id: str) -> None:
         TableName=table,
         Key=key(user_id),
         UpdateExpression="SET #s.expiresAt = :past",
-        ExpressionAttributeNames={"#s": stream_attribute(stream_id)},
+        ExpressionAttributeNames={"#s": STREAM_PREFIX + stream_id},
         ExpressionAttributeValues={":past": number(int(time.time()) - 600)},
     )
 

@@ -72,11 +72,6 @@ def key(user_id: str) -> dict[str, dict[str, str]]:
     return {USER_ID: string(user_id)}
 
 
-def stream_attribute(stream_id: str) -> str:
-    """Return the name of the attribute that holds a named stream's lease."""
-    return STREAM_PREFIX + stream_id
-
-
 def groups(names: Sequence[str]) -> dict[str, str]:
     """Return the groups of a lease in the SDK's shape."""
     return string(",".join(names))
