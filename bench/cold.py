@@ -1,6 +1,6 @@
-"""Cold starts: processes that end after their first answer, in turn with a script that uses the bare SDK.
+"""Cold starts: processes that end after their first answer, alternating with a script that uses the bare SDK.
 
-Both run out of the unpacked zip, and may write no bytecode beside it: in a Lambda nobody can.
+Both run from the unpacked zip and cannot write bytecode next to it, as in Lambda.
 """
 
 import json
@@ -20,7 +20,7 @@ from dev.packaging.package import ZIPS
 
 GOAL = 0.5
 TOKEN_GOAL = 1.05
-"""A cold start with playback tokens, as a share of one without."""
+"""The goal for a cold start with playback tokens, as a ratio to one without."""
 MEGABYTES = 10
 CALLS_FOR_MEMORY = 200
 
@@ -72,11 +72,11 @@ LAYERS = ("python", "import", "client", "call")
 def _run(
     folder: Path, body: str, repeats: int = 0, variables: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, float]:
-    """Run one process; return the milliseconds of its layers, its memory in megabytes, its modules."""
+    """Run one process and return the milliseconds of its layers, its memory in megabytes, its modules."""
     store = {"STORE_CLIENT": "lean", "AWS_ENDPOINT_URL_DYNAMODB": os.environ["AWS_ENDPOINT_URL_DYNAMODB"]}
     program = _PROGRAM.format(folder=str(folder), body=body, repeats=repeats)
     before = time.time()
-    # -I -S -B: nothing of this machine's Python but the standard library, and no bytecode is written.
+    # -I -S -B: only the standard library of this machine's Python, and no bytecode is written.
     run = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", program],
         check=True,
@@ -95,7 +95,7 @@ def _run(
 
 
 def measure(folder: Path, rounds: int, progress: Progress) -> tuple[list[Row], Samples]:
-    """Measure with the zip of `make package-local`, unpacked into this folder; the layers are given too."""
+    """Measure with the zip of `make package-local`, unpacked in this folder; also return the layers."""
     zipped = ZIPS["local"]
     with zipfile.ZipFile(zipped) as archive:
         archive.extractall(folder)

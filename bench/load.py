@@ -1,4 +1,4 @@
-"""One process that calls as fast as it can, and prints calls per second.
+"""A process that calls as fast as it can, and prints calls per second.
 
 `python -m bench.load bare|lean THREADS SECONDS`
 """
@@ -13,7 +13,7 @@ from bench.calls import Call, bare_client, bare_update, store_handlers
 
 
 def _calls(kind: str, threads: int) -> list[Call]:
-    """What each thread calls: the bare SDK by one client, or heartbeats by a client for each."""
+    """Return each thread's calls: the bare SDK over one shared client, or heartbeats over a client each."""
     if kind == "bare":
         client = bare_client()
         return [bare_update(client) for _ in range(threads)]
@@ -27,7 +27,7 @@ def _heartbeat(number: int) -> Call:
 
 
 def run(kind: str, threads: int, seconds: float) -> float:
-    """Calls per second, after a short warm-up."""
+    """Return the calls per second after a short warm-up."""
     calls = _calls(kind, threads)
     counts = [0] * threads
     stop = threading.Event()

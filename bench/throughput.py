@@ -1,4 +1,4 @@
-"""How many calls a second: heartbeats through the handler, in turn with bare calls of the SDK."""
+"""Calls per second: heartbeats through the handler, alternating with bare calls of the SDK."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from bench.results import Progress, Row, Samples, median_row
 
 GOAL = 1.5
 SHAPES = {"1": (1, 1), "8": (1, 8), "32": (1, 32), "2x8": (2, 8)}
-"""Processes and threads in each."""
+"""The number of processes, and of threads in each."""
 
 
 def _calls_per_second(kind: str, processes: int, threads: int, seconds: float) -> float:
@@ -21,7 +21,7 @@ def _calls_per_second(kind: str, processes: int, threads: int, seconds: float) -
 
 
 def measure(rounds: int, seconds: float, progress: Progress) -> list[Row]:
-    """One process with 1, 8 and 32 threads, and two processes with 8 each."""
+    """Measure one process with 1, 8 and 32 threads, and two processes with 8 each."""
     taken: Samples = defaultdict(list)
     for number in range(rounds):
         for name, (processes, threads) in SHAPES.items():

@@ -1,4 +1,4 @@
-"""HTTP in front of the real Lambda handlers: API Gateway's part, on a developer's machine."""
+"""HTTP in front of the real Lambda handlers: API Gateway's role on a developer's machine."""
 
 import base64
 import time
@@ -21,15 +21,15 @@ from entrypoints.route import Route
 from entrypoints.routes import ROUTES
 
 OPERATOR: Final = {"iam": {"userArn": "arn:aws:iam::000000000000:user/local"}}
-"""What API Gateway adds to a signed request. Here it is added to every request of an operator's."""
+"""The header that API Gateway adds to a signed request; here, to every request for an operator's route."""
 
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
-"""Bodies of these content types reach a handler as text, all others in base64."""
+"""The content types whose bodies reach a handler as text; all others are in base64."""
 
 
 @dataclass(frozen=True)
 class LambdaContext:
-    """The part of Lambda's context object that the handlers look at."""
+    """The part of Lambda's context object that the handlers read."""
 
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -41,9 +41,9 @@ def gateway(
     *,
     allow_credentials: bool = False,
 ) -> Starlette:
-    """Return an ASGI application that serves the routes as API Gateway does, and others beside them.
+    """Return an ASGI application that serves the routes as API Gateway does, and the other routes.
 
-    Pages of the origins may read the answers of the routes, and of nothing else.
+    Pages of the origins may read the answers of the service's routes only.
     """
     api = origins.allow(routing.Router([*map(_route, ROUTES)]), credentials=allow_credentials)
     return Starlette(
@@ -60,7 +60,7 @@ def _route(route: Route[Any, Any]) -> routing.Route:
         event = _event(request, await request.body(), route.key)
         if isinstance(route, OperatorRoute):
             event["requestContext"]["authorizer"] = OPERATOR
-        # Lambda runs a handler in a process of its own; here a thread keeps it off the event loop.
+        # Lambda runs a handler in its own process; here a thread keeps it off the event loop.
         answer = await run_in_threadpool(route, event, LambdaContext())
         response = Response(answer["body"], answer["statusCode"], answer["headers"])
         for cookie in answer.get("cookies", ()):
@@ -71,7 +71,7 @@ def _route(route: Route[Any, Any]) -> routing.Route:
 
 
 def _event(request: Request, body: bytes, route: str) -> dict[str, Any]:
-    """The event of API Gateway's payload format 2.0."""
+    """Return the event in API Gateway's payload format 2.0."""
     content_type = request.headers.get("content-type", "text/plain")
     is_text = content_type.startswith(TEXT_TYPES) and _is_utf8(body)
     names = set(request.headers.keys())
@@ -109,6 +109,6 @@ def _is_utf8(body: bytes) -> bool:
 
 
 async def _not_routed(_: Request, error: Exception) -> Response:
-    """An unknown path or a wrong method: no handler sees it."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    """Answer an unknown path or a wrong method, which no handler receives."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
     return JSONResponse({"message": error.detail}, error.status_code, error.headers)

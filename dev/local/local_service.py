@@ -1,4 +1,4 @@
-"""`make run` as a process of its own, for tests and proofs."""
+"""`make run` in its own process, for tests and proofs."""
 
 import os
 import signal
@@ -56,29 +56,29 @@ class LocalService:
 
     @property
     def url(self) -> str:
-        """Where it said that it serves."""
+        """The URL at which the service says it serves."""
         return next(line.removeprefix(READY) for line in self.lines if line.startswith(READY))
 
     @property
     def port(self) -> int:
-        """The port of it."""
+        """The port in that URL."""
         return int(self.url.rpartition(":")[2])
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Stop it as Ctrl-C (SIGINT) or a supervisor does; gives the exit code. Twice is harmless."""
+        """Stop it as Ctrl-C (SIGINT) or a supervisor does, and return the exit code. Idempotent."""
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
             return self.process.wait(STOPS_WITHIN_SECONDS)
         finally:
-            self.process.kill()  # harmless when it has ended
+            self.process.kill()  # harmless if it has ended
             self._reader.join()
 
     def _read(self) -> None:
-        assert self.process.stdout  # noqa: S101 - it was asked for when the process was started
+        assert self.process.stdout  # noqa: S101 - the process was started with a pipe
         with self.process.stdout as output:
             for line in output:
                 self.lines.append(line.rstrip("\n"))
                 if line.startswith(READY):
                     self._settled.set()
-        self._settled.set()  # it has ended: whoever waits need wait no more
+        self._settled.set()  # it has ended: nothing more to wait for

@@ -1,4 +1,4 @@
-"""What servers on this machine's loopback need: a port, a wait until they answer, a request, an end."""
+"""Building blocks for servers on loopback: a port, a wait until they answer, a request, an end."""
 
 import socket
 import subprocess
@@ -10,24 +10,24 @@ from typing import Final
 ENDS_WITHIN_SECONDS: Final = 5
 
 DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Asks without any proxy, whatever the environment says."""
+"""An opener that never uses a proxy, regardless of the environment."""
 
 
 def free_port() -> int:
-    """Give a port that nobody has right now; somebody may take it before you do."""
+    """Return a port that is free now; another process may take it before the caller does."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def is_listening(port: int) -> bool:
-    """Tell whether anything listens on that port."""
+    """Return whether a server listens on that port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def comes_up(process: subprocess.Popen[bytes], is_there: Callable[[], bool], within_seconds: float) -> bool:
-    """Wait until a server is there; tells whether it came before it ended, and before the time was over."""
+    """Wait until a server answers; return whether it did so before it ended and within the time."""
     deadline = time.monotonic() + within_seconds
     while process.poll() is None and time.monotonic() < deadline:
         if is_there():
@@ -37,7 +37,7 @@ def comes_up(process: subprocess.Popen[bytes], is_there: Callable[[], bool], wit
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a child, by force if need be. Twice is harmless."""
+    """End a child, by force if necessary. Idempotent."""
     process.terminate()
     try:
         process.wait(ENDS_WITHIN_SECONDS)

@@ -154,4 +154,4 @@ def test_one_function_is_chosen_by_its_name(name: str, capsys: pytest.CaptureFix
 def test_a_function_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """With the names that there are."""
     assert logs.main(["stop"]) == 2
-    assert capsys.readouterr().err == f"There is no function stop: FN is {', '.join(FUNCTIONS)}.\n"
+    assert capsys.readouterr().err == f"Unknown function stop: FN must be {', '.join(FUNCTIONS)}.\n"
