@@ -15,17 +15,15 @@ import urllib.request
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from dev.tools.cache import CannotFetch, filled, npm_package
-from dev.tools.servers import DIRECT, comes_up, end, free_port
+from dev.tools.servers import DIRECT, Server, end, free_port, start, tail
 
 NPM_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 TARBALL_SHA256 = "3503ffac19f183407909fecdacf4db51ab1fdad1da7b2f177016670b2d80e4b9"
 
 STARTS_WITHIN_SECONDS = 30
 STARTS_AT_MOST = 3
-LOG_TAIL_LINES = 10
 
 
 class DynamoDBLocalError(Exception):
@@ -37,7 +35,7 @@ class _PortTaken(DynamoDBLocalError):
 
 
 @dataclass(frozen=True)
-class DynamoDBLocal:
+class DynamoDBLocal(Server):
     """A running DynamoDB Local: one database in memory, whatever the client's key and region.
 
     It listens on every address (no option changes that), so use it only for test data.
@@ -49,12 +47,6 @@ class DynamoDBLocal:
     def stop(self) -> None:
         """End the process, and its data with it. Idempotent."""
         end(self.process)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 @functools.cache
@@ -87,35 +79,27 @@ def _start_on(port: int) -> DynamoDBLocal:
     # is detected.
     origin = f"http://{uuid.uuid4().hex}"
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
+        process = start(
             [
                 *(java(), "-Xmx256m", "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"),
                 *("-inMemory", "-sharedDb", "-disableTelemetry", "-cors", origin, "-port", str(port)),
             ],
+            log,
             cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
         )
-        local = DynamoDBLocal(f"http://127.0.0.1:{port}", process)
-        try:
-            _wait_for(local, origin, log.fileno())
-        except BaseException:
-            local.stop()
-            raise
-    return local
+        return _wait_for(DynamoDBLocal(f"http://127.0.0.1:{port}", process), origin, log.fileno())
 
 
-def _wait_for(local: DynamoDBLocal, origin: str, log: int) -> None:
+def _wait_for(local: DynamoDBLocal, origin: str, log: int) -> DynamoDBLocal:
     def answers() -> bool:
-        if b"Failed to bind" in _text(log):  # it would hang forever
+        if "Failed to bind" in _text(log):  # it would hang forever
             raise _PortTaken(f"{local.endpoint_url} is taken.")
         return _answers(local.endpoint_url, origin)
 
-    if comes_up(local.process, answers, STARTS_WITHIN_SECONDS):
-        return
-    tail = b"\n".join(_text(log).splitlines()[-LOG_TAIL_LINES:]).decode(errors="replace")
-    raise DynamoDBLocalError(f"DynamoDB Local did not start. The end of its log:\n{tail}")
+    def error() -> DynamoDBLocalError:
+        return DynamoDBLocalError(f"DynamoDB Local did not start. The end of its log:\n{tail(_text(log))}")
+
+    return local.wait(local.process, answers, STARTS_WITHIN_SECONDS, error)
 
 
 def _answers(endpoint_url: str, origin: str) -> bool:
@@ -129,9 +113,9 @@ def _answers(endpoint_url: str, origin: str) -> bool:
     return False
 
 
-def _text(log: int) -> bytes:
+def _text(log: int) -> str:
     """Read the log without moving the position at which the process writes."""
-    return os.pread(log, os.fstat(log).st_size, 0)
+    return os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace")
 
 
 def java() -> str:

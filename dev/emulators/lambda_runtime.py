@@ -10,18 +10,17 @@ import functools
 import importlib.metadata
 import json
 import platform
-import subprocess
 import sys
 import tempfile
 import urllib.error
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from dev.emulators.ministack import REGION
 from dev.tools.cache import CannotFetch, filled, wheel
-from dev.tools.servers import DIRECT, comes_up, end, free_port, is_listening
+from dev.tools.servers import DIRECT, Server, end, free_port, is_listening, start
 
 WHEEL: Final = "aws-sam-cli==1.170.0"
 WHEEL_SHA256: Final = "24ebaf5ecba38dc1758089968cb89ab61e124b84e92a344fc7a2771a47f4d0bf"
@@ -45,7 +44,7 @@ class LambdaRuntimeError(Exception):
     """The emulator did not start, or lost the function; the message contains its log."""
 
 
-class LambdaRuntime:
+class LambdaRuntime(Server):
     """One execution environment of one function, as a context manager. It serves one event at a time.
 
     Args:
@@ -70,13 +69,14 @@ class LambdaRuntime:
         self._port = free_port()
         self._log = directory / "log"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
+            self._process = start(
                 [
                     *(binary, "--log-level=error"),
                     f"--runtime-interface-emulator-address=127.0.0.1:{self._port}",
                     f"--runtime-api-address=127.0.0.1:{free_port()}",
                     *(sys.executable, "-I", "-S", "-c", BOOT, task, client, handler),
                 ],
+                log,
                 cwd=task,
                 env={
                     "AWS_LAMBDA_FUNCTION_NAME": handler.split(".")[-2],
@@ -85,15 +85,8 @@ class LambdaRuntime:
                     "AWS_DEFAULT_REGION": REGION,
                     **environment,
                 },
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
             )
-        try:
-            self._wait()
-        except BaseException:
-            self.stop()
-            raise
+        self.wait(self._process, lambda: is_listening(self._port), STARTS_WITHIN_SECONDS, self._error)
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Send the function an event, and return its result, or `errorType` and `errorMessage`.
@@ -118,16 +111,8 @@ class LambdaRuntime:
         end(self._process)
         self._directory.cleanup()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def _wait(self) -> None:
-        if comes_up(self._process, lambda: is_listening(self._port), STARTS_WITHIN_SECONDS):
-            return
-        raise LambdaRuntimeError(f"The Lambda runtime emulator did not start:\n{self._log_text()}")
+    def _error(self) -> LambdaRuntimeError:
+        return LambdaRuntimeError(f"The Lambda runtime emulator did not start:\n{self._log_text()}")
 
     def _log_text(self) -> str:
         return self._log.read_text(errors="replace")

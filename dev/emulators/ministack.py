@@ -11,16 +11,14 @@ import urllib.error
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 
 from dev import ROOT
-from dev.tools.servers import DIRECT, comes_up, free_port, is_listening
+from dev.tools.servers import DIRECT, Server, free_port, is_listening, start, tail
 
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 STARTS_WITHIN_SECONDS = 90
 STOPS_WITHIN_SECONDS = 15
-LOG_TAIL_LINES = 20
 
 REGION = "us-east-1"
 
@@ -30,7 +28,7 @@ class EmulatorError(Exception):
 
 
 @dataclass(frozen=True)
-class Emulator:
+class Emulator(Server):
     """A running emulator; it outlives the process that started it unless it is stopped.
 
     `pid`, `port` and `directory` identify it: from a record of them, another process can stop it.
@@ -65,9 +63,7 @@ class Emulator:
             while self.is_running() and time.monotonic() < deadline:
                 time.sleep(0.05)
         if self.process:
-            self.process.wait(
-                STOPS_WITHIN_SECONDS
-            )  # an ended child is a zombie until its parent waits for it
+            self.process.wait(STOPS_WITHIN_SECONDS)  # an ended child is a zombie until then
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _processes(self) -> list[int]:
@@ -78,12 +74,6 @@ class Emulator:
             ["ps", "-A", "-ww", "-o", "pid=,args="], check=True, capture_output=True, text=True
         ).stdout.splitlines()
         return [int(line.split()[0]) for line in listed if marker(self.directory) in line]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 def environment_for(endpoint_url: str) -> dict[str, str]:
@@ -166,25 +156,20 @@ def launch(
     """
     log = log or directory / "emulator.log"
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        process = start(
             [command[0], "-X", marker(directory), *command[1:]],
+            output,
             cwd=directory,
             env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
             start_new_session=True,  # its workers share its process group, and end with it
         )
     emulator = Emulator(process.pid, port, directory, process)
-    try:
-        if comes_up(process, lambda: answers(emulator.endpoint_url), STARTS_WITHIN_SECONDS):
-            return emulator
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
-    except BaseException:
-        emulator.stop()
-        raise
-    emulator.stop()
-    raise EmulatorError(f"The emulator did not start on port {port}. The end of its log:\n{tail}")
+
+    def error() -> EmulatorError:
+        end = tail(log.read_text(errors="replace"))
+        return EmulatorError(f"The emulator did not start on port {port}. The end of its log:\n{end}")
+
+    return emulator.wait(process, lambda: answers(emulator.endpoint_url), STARTS_WITHIN_SECONDS, error)
 
 
 def answers(endpoint_url: str) -> bool:

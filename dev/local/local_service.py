@@ -2,57 +2,54 @@
 
 import os
 import signal
-import subprocess
 import sys
-import threading
+import tempfile
 import time
-from dataclasses import dataclass, field
-from typing import Self
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from dev import ROOT
+from dev.tools.servers import Server, start
 
 READY = "ready "
 READY_WITHIN_SECONDS = 30
 STOPS_WITHIN_SECONDS = 15
 
 
-@dataclass
-class LocalService:
+class LocalService(Server):
     """The service as `make run` serves it, on a free port.
 
-    Attributes:
+    Args:
         settings: environment variables of the service's settings.
     """
 
-    settings: dict[str, str] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list, init=False)
-    _settled: threading.Event = field(default_factory=threading.Event, init=False)
-
-    def __enter__(self) -> Self:
+    def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
+        self._printed = ""
         self.began = time.monotonic()
-        self.process = subprocess.Popen(
+        self.process = start(
             [sys.executable, "-m", "dev.local.serve"],
+            self._log,
             cwd=ROOT,
             env={
                 "PATH": os.environ["PATH"],
                 "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
                 "PORT": "0",
-                **self.settings,
+                **settings,
             },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
         )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self._settled.wait(READY_WITHIN_SECONDS)
-        if not any(line.startswith(READY) for line in self.lines):
-            self.stop()
-            raise AssertionError("\n".join(self.lines))
-        return self
+        self.wait(
+            self.process,
+            lambda: any(line.startswith(READY) for line in self.lines),
+            READY_WITHIN_SECONDS,
+            lambda: AssertionError("\n".join(self.lines)),
+        )
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    @property
+    def lines(self) -> list[str]:
+        """The complete lines that it has printed, until it was stopped."""
+        *complete, _ = self._read().split("\n")
+        return complete
 
     @property
     def url(self) -> str:
@@ -72,13 +69,11 @@ class LocalService:
             return self.process.wait(STOPS_WITHIN_SECONDS)
         finally:
             self.process.kill()  # harmless if it has ended
-            self._reader.join()
+            self._read()
+            self._log.close()
 
-    def _read(self) -> None:
-        assert self.process.stdout  # noqa: S101 - the process was started with a pipe
-        with self.process.stdout as output:
-            for line in output:
-                self.lines.append(line.rstrip("\n"))
-                if line.startswith(READY):
-                    self._settled.set()
-        self._settled.set()  # it has ended: nothing more to wait for
+    def _read(self) -> str:
+        if not self._log.closed:
+            log = self._log.fileno()
+            self._printed = os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace")
+        return self._printed
