@@ -1,5 +1,6 @@
 # The interface of this repository: `make` lists the usual targets, `make help-all` all of them.
-# Variables on the command line, as in `make run PORT=3001`, reach every command.
+# Variables on the command line, as in `make run PORT=3001`, reach every command; ARGS=--help describes those of an
+# operator's command.
 
 PYTHON ?= python3
 
@@ -115,7 +116,7 @@ format: $(VENV) ## Format the sources, and fix what can be fixed safely
 
 .PHONY: up
 up: package-local $(EMULATOR) ## Deploy to the emulator on this machine; prints the API's URL last (EMULATOR_PORT=4566, AUTH=none, jwt or iam, USER_CLAIM=sub)
-	@$(PY) -m dev.local.stack up
+	@$(PY) -m dev.local.stack up $(ARGS)
 
 .PHONY: token
 token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1", with a limit "viewer-1 5", with a claim "viewer-1 custom:household=smith")
@@ -123,41 +124,41 @@ token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1",
 
 .PHONY: down
 down: $(VENV) ## Remove everything that make up has deployed
-	@$(PY) -m dev.local.stack down
+	@$(PY) -m dev.local.stack down $(ARGS)
 
 ## -- On AWS, with your own credentials
 
 .PHONY: deploy
 deploy: package ## Deploy to AWS with Terraform, which shows the plan and asks first (STAGE=dev, AUTO_APPROVE=1, KEEP_VERSIONS=3, BACKEND_CONFIG=file)
-	@exec $(PY) -m dev.operate.deploy deploy
+	@exec $(PY) -m dev.operate.deploy deploy $(ARGS)
 
 .PHONY: undeploy
 undeploy: $(VENV) ## Destroy everything that deploy created, including the table and its data (STAGE=dev)
-	@exec $(PY) -m dev.operate.deploy undeploy
+	@exec $(PY) -m dev.operate.deploy undeploy $(ARGS)
 
 .PHONY: remote-state
 remote-state: $(VENV) ## Keep a stage's Terraform state in S3, in a bucket that is created if necessary (STAGE=dev, BUCKET=…)
-	@exec $(PY) -m dev.operate.remote_state
+	@exec $(PY) -m dev.operate.remote_state $(ARGS)
 
 ## -- On the emulator or AWS
 
 .PHONY: logs
 logs: $(VENV) ## Follow the functions' logs: colours on a terminal, JSON in a pipe (STAGE=dev, FN=start: one of them, FOLLOW=0, ALL=1: Lambda's lines)
-	@exec $(PY) -m dev.operate.logs $(FN)
+	@exec $(PY) -m dev.operate.logs $(FN) $(ARGS)
 
 # Their names before FN existed, which people still use.
 LOGS := logs-start logs-end logs-heartbeat logs-list
 .PHONY: $(LOGS)
 $(LOGS): logs-%: $(VENV)
-	@exec $(PY) -m dev.operate.logs $*
+	@exec $(PY) -m dev.operate.logs $* $(ARGS)
 
 .PHONY: rollback
 rollback: $(VENV) ## Return the API to the previous release immediately (STAGE=dev)
-	@exec $(PY) -m dev.operate.rollback
+	@exec $(PY) -m dev.operate.rollback $(ARGS)
 
 .PHONY: smoke
 smoke: $(VENV) ## Check a deployed service with one stream, which is ended again (URL=…; TOKEN=… or AUTH=iam if it requires one)
-	@exec $(PY) -m dev.operate.smoke
+	@exec $(PY) -m dev.operate.smoke $(ARGS)
 
 .PHONY: streamctl
 streamctl: $(VENV) ## Show, end and repair one user's streams, or audit a whole table (ARGS="show 1", ARGS=--help; STAGE=dev or TABLE_NAME=…)
@@ -165,7 +166,7 @@ streamctl: $(VENV) ## Show, end and repair one user's streams, or audit a whole 
 
 .PHONY: restore
 restore: $(VENV) ## Restore a table's items to an earlier moment (TABLE_NAME=…, AT=2026-01-31T18:00:00Z)
-	@exec $(PY) -m dev.operate.restore
+	@exec $(PY) -m dev.operate.restore $(ARGS)
 
 # With the library that signs for CloudFront's KeyValueStore.
 .PHONY: playback-key

@@ -24,6 +24,7 @@ from dev.emulators.ministack import (
 from dev.operate.hash_key import HashKey, HashKeyError
 from dev.operate.stage import StackError, hash_key_parameter
 from dev.packaging.package import ZIPS
+from dev.tools.command import words
 from dev.tools.servers import is_listening
 from dev.tools.terraform import STATES, Stack, TerraformError, binary
 
@@ -156,6 +157,13 @@ def _forget(local: LocalStage) -> None:
 COMMANDS = {"up": up, "down": down}
 
 
+VARIABLES = {
+    "EMULATOR_PORT": "the emulator's port, 4566 by default",
+    "AUTH": "none by default, jwt or iam",
+    "USER_CLAIM": "the claim of a token that is the user, sub by default",
+}
+
+
 def main(arguments: list[str]) -> int:
     """Run one command."""
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
@@ -172,4 +180,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(words("up", __doc__, VARIABLES, takes="up or down")))

@@ -17,6 +17,7 @@ from dev.operate.retention import delete_old_versions, kept_releases
 from dev.operate.rollback import RollbackError
 from dev.operate.stage import StackError, hash_key_parameter
 from dev.packaging.package import ZIPS
+from dev.tools.command import words
 from dev.tools.terraform import CONFIGURATION, STATES, Stack, TerraformError, binary
 
 NAMES_A_HASH_KEY: Final = re.compile(r"^\s*log_hash_key(_parameter)?\s*=", re.MULTILINE)
@@ -156,6 +157,17 @@ def asks() -> bool:
 COMMANDS = {"deploy": deploy, "undeploy": undeploy}
 
 
+VARIABLES = {
+    "STAGE": "the stage, dev by default",
+    "KEEP_VERSIONS": "the number of releases that a rollback can return to, 3 by default",
+    "AUTO_APPROVE": "1 to deploy without asking",
+    "BACKEND_CONFIG": "the file with the settings of the state's S3 backend",
+    "PYTHON_VERSION": "the Lambda's Python, 3.13 by default",
+    "ARCHITECTURE": "arm64 by default, or x86_64",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
+
+
 def main(arguments: list[str]) -> int:
     """Run one command."""
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
@@ -171,4 +183,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(words("deploy", __doc__, VARIABLES, takes="deploy or undeploy")))

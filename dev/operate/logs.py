@@ -15,6 +15,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dev.operate.stage import FUNCTIONS, StackError, enter_stage, function_name
+from dev.tools.command import words
 
 RED, GREEN, YELLOW, GREY, PLAIN = "\033[31m", "\033[32m", "\033[33m", "\033[90m", "\033[0m"
 COLOURS = dict.fromkeys(
@@ -27,6 +28,14 @@ LATE_BY_SECONDS = 60
 
 _OF_AN_INVOCATION: Final = re.compile(r"(START|END|REPORT|(INIT|RESTORE)_(START|REPORT)) ")
 """https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html"""
+
+
+VARIABLES = {
+    "STAGE": "the stage; by default the one that `make up` deployed, otherwise dev",
+    "FOLLOW": "0 to print only the last ten minutes",
+    "ALL": "1 to print Lambda's lines too",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -121,4 +130,4 @@ def _events(client: Any, group: str, since: int) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(words("logs", __doc__, VARIABLES, takes="functions, all by default")))

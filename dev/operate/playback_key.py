@@ -31,6 +31,7 @@ from dev.operate.rotation import (
     next_step,
 )
 from dev.operate.stage import StackError, deployed_settings, function_name
+from dev.tools.command import words
 from entrypoints.groups import parse_paths
 
 CONFIG: Final = "config"
@@ -335,6 +336,14 @@ COMMANDS: Final[dict[str, Callable[[Stage, Callable[[str], None]], None]]] = {
 }
 
 
+VARIABLES = {
+    "STAGE": "the stage, dev by default",
+    "KVS_ARN": "the ARN of the edge's KeyValueStore, or none",
+    "KMS_KEY_ARN": "the KMS key for a new parameter, by default AWS's own for SSM",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one command, by default `show`."""
     command = COMMANDS.get(arguments[0] if arguments else "show")
@@ -356,4 +365,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    one_of = f"one of {', '.join(COMMANDS)}; show by default"
+    sys.exit(main(words("playback-key", __doc__, VARIABLES, takes=one_of)))

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dev import ROOT
 from dev.operate.deploy import asks, backend_config, chosen_stage, region
 from dev.operate.stage import StackError
+from dev.tools.command import words
 from dev.tools.terraform import STATE_BUCKET, STATES, Stack, TerraformError, binary
 
 SETTINGS = """\
@@ -82,6 +83,13 @@ def _shown(file: Path) -> Path:
     return file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
 
 
+VARIABLES = {
+    "STAGE": "the stage, dev by default",
+    "BUCKET": "the bucket for the states, created if it does not exist",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
+
+
 def main() -> int:
     """Run it."""
     try:
@@ -94,4 +102,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    words("remote-state", __doc__, VARIABLES)
     sys.exit(main())

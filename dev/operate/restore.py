@@ -8,6 +8,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
+from dev.tools.command import words
+
 POLL_SECONDS = 20
 WAITS_SECONDS = 6 * 3600  # AWS guarantees no duration; a large table takes hours
 
@@ -47,6 +49,13 @@ def _moment(text: str | None) -> datetime | None:
     return at
 
 
+VARIABLES = {
+    "TABLE_NAME": "the table",
+    "AT": "the moment with its time zone, by default the latest one possible",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
+
+
 def main() -> int:
     """Restore TABLE_NAME to the moment AT, or to the latest one possible."""
     name = os.environ.get("TABLE_NAME")
@@ -65,4 +74,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    words("restore", __doc__, VARIABLES)
     sys.exit(main())

@@ -16,6 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dev.operate.stage import FUNCTIONS, StackError, enter_stage, function_name
+from dev.tools.command import words
 
 LIVE: Final = "live"  # as in terraform/functions.tf
 WITHDRAWN: Final = "withdrawn-"
@@ -143,6 +144,12 @@ def move(client: Any, function: Function, version: Version) -> None:
         client.create_alias(FunctionName=function.name, Name=f"{WITHDRAWN}{left}", FunctionVersion=str(left))
 
 
+VARIABLES = {
+    "STAGE": "the stage; by default the one that `make up` deployed, otherwise dev",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
+
+
 def main() -> int:
     """Roll the stage back."""
     try:
@@ -160,4 +167,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    words("rollback", __doc__, VARIABLES)
     sys.exit(main())

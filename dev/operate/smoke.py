@@ -16,6 +16,8 @@ import httpx
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from dev.tools.command import words
+
 ANSWERS_WITHIN_SECONDS = 10
 USER = "smoke-test"
 RSA = ("RS", "PS")
@@ -128,6 +130,14 @@ def _reason_in(token: str) -> str:
     return ""
 
 
+VARIABLES = {
+    "URL": "the API's URL",
+    "TOKEN": "a bearer token, if the service requires one",
+    "AUTH": "iam to sign the requests",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
+
+
 def main() -> int:
     """Check the service at URL, with TOKEN or AUTH=iam if it requires authentication."""
     url = os.environ.get("URL")
@@ -147,4 +157,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    words("smoke", __doc__, VARIABLES)
     sys.exit(main())
