@@ -1,5 +1,6 @@
-# The one interface of this repository: `make` lists what people need, `make help-all` all there is.
-# Variables are given on the command line, as in `make run PORT=3001`, and reach every command.
+# The interface of this repository: `make` lists the usual targets, `make help-all` all of them.
+# Variables on the command line, as in `make run PORT=3001`, reach every command; ARGS=--help describes those of an
+# operator's command.
 
 PYTHON ?= python3
 
@@ -19,36 +20,36 @@ PY := .venv/bin/python
 export PYTHONPATH := src:.
 
 .DEFAULT_GOAL := help
-# A make that a test runs prints what one on a terminal prints.
+# The output is the same when a test runs make.
 MAKEFLAGS += --no-print-directory
 
 ## -- Everyday
 
 USUAL := run test up down deploy smoke logs rollback streamctl capacity
 .PHONY: help
-help: ## List the targets that people need
+help: ## List the usual targets
 	@echo "make TARGET VARIABLE=value …"
 	@awk -F ':.*## ' -v usual=' $(USUAL) ' '/^[a-z0-9-]+:.*## / && index(usual, " " $$1 " ") \
 		{sub(/ \(/, sprintf("\n%13s(", ""), $$2); printf "  %-11s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "make help-all lists the others too."
+	@echo "make help-all lists all targets."
 
 .PHONY: help-all
 help-all: ## List all targets
 	@awk -F ':.*## ' '/^## -- /{print substr($$0, 6)} /^[a-z0-9-]+:.*## /{printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
-install: $(VENV) $(EMULATOR) ## Make the environments that everyday work needs
+install: $(VENV) $(EMULATOR) ## Create the environments for everyday work
 
 .PHONY: run
 run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C; needs no AWS (PORT=3000, CORS_ORIGINS=any on localhost)
 	@exec $(PY) -m dev.local.serve
 
-# Each process has emulators of its own; a file of e2e tests shares one stack, so it stays in one process. These wait,
-# for leases and for Terraform, longer than they compute: four of them keep two cores busy.
-# A file of few tests may take minutes, so they come in the order of their names, not by the number of their tests.
+# Each process has its own emulators; a file of e2e tests shares one stack, so it runs in one process. These tests
+# mostly wait for leases and Terraform: four of them keep two cores busy.
+# A file of few tests may take minutes, so files run in the order of their names, not by their number of tests.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
 IN_FOURS := --numprocesses 4 --dist loadfile --no-loadscope-reorder
-# Properties with a tenth of their examples; make test-long runs each of them with all.
+# A tenth of the examples of each property; make test-long runs all of them.
 SHORT := --hypothesis-profile short
 .PHONY: test
 test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs test-long too
@@ -56,7 +57,7 @@ test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, t
 	$(PY) -m pytest -m "e2e and not long" $(SHORT) $(IN_FOURS)
 
 .PHONY: test-long
-test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) test-localstack ## Deploy stages to attack, starve, wreck and roll back: what takes minutes
+test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) test-localstack ## Run the tests that take minutes: attacks, throttling, failures and rollbacks on deployed stages
 	$(PY) -m pytest -m "long or hypothesis" $(IN_FOURS)
 
 .PHONY: coverage
@@ -65,27 +66,27 @@ coverage: $(VENV) $(EMULATOR) ## Show the branches of src that the tests miss; f
 	@$(PY) -m dev.scan.branches build/coverage.json
 
 .PHONY: test-fast
-test-fast: $(VENV) $(EMULATOR) ## Run the tests that need no Terraform and build no zip and no stack (ARGS="-k start")
+test-fast: $(VENV) $(EMULATOR) ## Run the tests without Terraform, zip and stack (ARGS="-k start")
 	$(PY) -m pytest -m "not e2e and not long" $(SHORT) --ignore tests/terraform --ignore tests/package $(ARGS)
 
 .PHONY: test-e2e
-test-e2e: $(VENV) $(EMULATOR) ## Run the tests of the whole: the zip, Terraform, make run, stages (ARGS="-k stack")
+test-e2e: $(VENV) $(EMULATOR) ## Run the end-to-end tests: the zip, Terraform, make run, stages (ARGS="-k stack")
 	$(PY) -m pytest -m e2e $(ARGS)
 
 .PHONY: test-localstack
-test-localstack: $(VENV) $(EMULATOR) $(LOCALSTACK) ## Run the contract and integration tests over LocalStack itself; needs Java (ARGS="-k race")
+test-localstack: $(VENV) $(EMULATOR) $(LOCALSTACK) ## Run the contract and integration tests on LocalStack itself; needs Java (ARGS="-k race")
 	$(PY) -m dev.emulators.localstack $(PY) -m pytest tests/contract tests/integration $(IN_PARALLEL) --dist worksteal $(ARGS)
 
 .PHONY: prove
-prove: $(VENV) $(EMULATOR) ## Prove the promises at length: about 20 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)
+prove: $(VENV) $(EMULATOR) ## Run the proofs of the promises, about 20 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)
 	@exec $(PY) -m proof $(ARGS)
 
 .PHONY: mutation
-mutation: $(VENV) ## Change the domain's code in a thousand places, one at a time: its own tests must notice each
+mutation: $(VENV) ## Change the domain's code in a thousand places, one at a time: a test must fail for each
 	rm -rf mutants
 	.venv/bin/mutmut run
 	@left=$$(.venv/bin/mutmut results) && test -z "$$left" \
-		|| { echo "No test notices these, which .venv/bin/mutmut show NAME shows:"; echo "$$left"; exit 1; }
+		|| { echo "No test detects these mutants; .venv/bin/mutmut show NAME shows one:"; echo "$$left"; exit 1; }
 
 .PHONY: lint
 lint: $(VENV) ## Check style, formatting, types and layers
@@ -94,13 +95,12 @@ lint: $(VENV) ## Check style, formatting, types and layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-# Hashes of what is pinned are no secrets, nor are the made-up ones of tests, references of Terraform, names of where a
-# token stands, times or sentences.
+# Not secrets: hashes of pinned files, made-up secrets of tests, Terraform references, places of tokens, times, sentences.
 NO_SECRETS := --no-verify --exclude-files '^requirements/.*\.txt$$' --exclude-lines '_SHA256' \
 	--exclude-secrets '^(test|secret|token|function|iss|true|first|second|old|new|login|t[0-9]|AA|var\.[a-z_]+)$$|[`; ]' \
 	--exclude-secrets '^(header|query|cookie|CAT|cta-common-access-token|20[0-9-]+T[0-9:]+Z|a1b2c3d4e5|eyJhbGciOiJub25lIn0.*|2D3RhEOh…)$$'
 .PHONY: scan
-scan: $(VENV) $(SCAN) ## Look for what is not secure: code, Terraform, policies, workflow, secrets, dependencies; needs no network
+scan: $(VENV) $(SCAN) ## Scan for security problems: code, Terraform, policies, workflow, secrets, dependencies; needs no network
 	.venv/bin/ruff check --select S
 	.venv-scan/bin/checkov --directory terraform --framework terraform --compact --quiet --skip-download
 	.venv-scan/bin/python -m dev.scan.iam_policies
@@ -109,7 +109,7 @@ scan: $(VENV) $(SCAN) ## Look for what is not secure: code, Terraform, policies,
 	.venv-scan/bin/python -m dev.scan.vulnerabilities
 
 .PHONY: format
-format: $(VENV) ## Format the sources, and mend what can be mended safely
+format: $(VENV) ## Format the sources, and fix what can be fixed safely
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
 
@@ -117,59 +117,59 @@ format: $(VENV) ## Format the sources, and mend what can be mended safely
 
 .PHONY: up
 up: package-local $(EMULATOR) ## Deploy to the emulator on this machine; prints the API's URL last (EMULATOR_PORT=4566, AUTH=none, jwt or iam, USER_CLAIM=sub)
-	@$(PY) -m dev.local.stack up
+	@$(PY) -m dev.local.stack up $(ARGS)
 
 .PHONY: token
 token: $(VENV) ## Print a token for a user of make up AUTH=jwt (ARGS="viewer-1", with a limit "viewer-1 5", with a claim "viewer-1 custom:household=smith")
 	@$(PY) -m dev.local.tokens $(ARGS)
 
 .PHONY: down
-down: $(VENV) ## Take all away again that make up has deployed
-	@$(PY) -m dev.local.stack down
+down: $(VENV) ## Remove everything that make up has deployed
+	@$(PY) -m dev.local.stack down $(ARGS)
 
 ## -- On AWS, with your own credentials
 
 .PHONY: deploy
-deploy: package ## Deploy to AWS with Terraform, which shows the plan and asks (STAGE=dev, AUTO_APPROVE=1, KEEP_VERSIONS=3, BACKEND_CONFIG=file)
-	@exec $(PY) -m dev.operate.deploy deploy
+deploy: package ## Deploy to AWS with Terraform, which shows the plan and asks first (STAGE=dev, AUTO_APPROVE=1, KEEP_VERSIONS=3, BACKEND_CONFIG=file)
+	@exec $(PY) -m dev.operate.deploy deploy $(ARGS)
 
 .PHONY: undeploy
-undeploy: $(VENV) ## Destroy what deploy made, the table and its data too (STAGE=dev)
-	@exec $(PY) -m dev.operate.deploy undeploy
+undeploy: $(VENV) ## Destroy everything that deploy created, including the table and its data (STAGE=dev)
+	@exec $(PY) -m dev.operate.deploy undeploy $(ARGS)
 
 .PHONY: remote-state
-remote-state: $(VENV) ## Keep a stage's Terraform state in S3, in a bucket that is made if need be (STAGE=dev, BUCKET=…)
-	@exec $(PY) -m dev.operate.remote_state
+remote-state: $(VENV) ## Keep a stage's Terraform state in S3, in a bucket that is created if necessary (STAGE=dev, BUCKET=…)
+	@exec $(PY) -m dev.operate.remote_state $(ARGS)
 
-## -- Whichever of the two is up
+## -- On the emulator or AWS
 
 .PHONY: logs
 logs: $(VENV) ## Follow the functions' logs: colours on a terminal, JSON in a pipe (STAGE=dev, FN=start: one of them, FOLLOW=0, ALL=1: Lambda's lines)
-	@exec $(PY) -m dev.operate.logs $(FN)
+	@exec $(PY) -m dev.operate.logs $(FN) $(ARGS)
 
-# Their names until FN came: commands that people know by heart.
+# Their names before FN existed, which people still use.
 LOGS := logs-start logs-end logs-heartbeat logs-list
 .PHONY: $(LOGS)
 $(LOGS): logs-%: $(VENV)
-	@exec $(PY) -m dev.operate.logs $*
+	@exec $(PY) -m dev.operate.logs $* $(ARGS)
 
 .PHONY: rollback
-rollback: $(VENV) ## Let the API call the release before again, at once (STAGE=dev)
-	@exec $(PY) -m dev.operate.rollback
+rollback: $(VENV) ## Return the API to the previous release immediately (STAGE=dev)
+	@exec $(PY) -m dev.operate.rollback $(ARGS)
 
 .PHONY: smoke
-smoke: $(VENV) ## Check a deployed service with one stream, which it ends again (URL=…, and TOKEN=… or AUTH=iam where it asks)
-	@exec $(PY) -m dev.operate.smoke
+smoke: $(VENV) ## Check a deployed service with one stream, which is ended again (URL=…; TOKEN=… or AUTH=iam if it requires one)
+	@exec $(PY) -m dev.operate.smoke $(ARGS)
 
 .PHONY: streamctl
-streamctl: $(VENV) ## Look after one user's streams, or a whole table (ARGS="show 1", ARGS=--help; STAGE=dev or TABLE_NAME=…)
+streamctl: $(VENV) ## Show, end and repair one user's streams, or audit a whole table (ARGS="show 1", ARGS=--help; STAGE=dev or TABLE_NAME=…)
 	@exec $(PY) -m dev.operate.streamctl $(ARGS)
 
 .PHONY: restore
-restore: $(VENV) ## Put a table's items back as they were (TABLE_NAME=…, AT=2026-01-31T18:00:00Z)
-	@exec $(PY) -m dev.operate.restore
+restore: $(VENV) ## Restore a table's items to an earlier moment (TABLE_NAME=…, AT=2026-01-31T18:00:00Z)
+	@exec $(PY) -m dev.operate.restore $(ARGS)
 
-# Beside the library that signs for CloudFront's KeyValueStore.
+# With the library that signs for CloudFront's KeyValueStore.
 .PHONY: playback-key
 playback-key: $(VENV) $(CRT) ## Show a stage's playback keys, rotate or revoke them, or set the edge's mode or paths (STAGE=dev, KVS_ARN=… or none, ARGS=rotate, revoke, paths, off, log or enforce)
 	@PYTHONPATH="$(PYTHONPATH):$$(echo .venv-crt/lib/python3*/site-packages)" exec $(PY) -m dev.operate.playback_key $(ARGS)
@@ -177,18 +177,18 @@ playback-key: $(VENV) $(CRT) ## Show a stage's playback keys, rotate or revoke t
 ## -- Building
 
 .PHONY: package
-package: $(VENV) ## Build the zip for Lambda, and the list of its content beside it (PYTHON_VERSION=3.13, ARCHITECTURE=arm64 or x86_64)
+package: $(VENV) ## Build the zip for Lambda and the list of its contents (PYTHON_VERSION=3.13, ARCHITECTURE=arm64 or x86_64)
 	@$(PY) -m dev.packaging.package
 
 .PHONY: package-local
 package-local: $(VENV) ## Build the zip for this machine's Python
 	@$(PY) -m dev.packaging.package --target local
 
-# Dependencies are resolved once, here, for every platform; --no-emit-index-url keeps the locks free of where.
-# --no-strip-extras: without coverage[toml] itself in the lock, pip takes that one's newest release and finds no hash.
+# Dependencies are resolved once, here, for every platform; --no-emit-index-url keeps the index out of the locks.
+# --no-strip-extras: without coverage[toml] in the lock, pip would use its newest release, which has no hash there.
 LOCK := .cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--no-strip-extras --python-version 3.11 $(ARGS)
-# LocalStack 4.9.2 does not bound its dependencies: cbor2 6 and pyOpenSSL of later than this day break it.
+# LocalStack 4.9.2 does not bound its dependencies: cbor2 6 and pyOpenSSL from after this day break it.
 LOCALSTACK_DAY := 2025-10-25
 .PHONY: lock
 lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=--upgrade)
@@ -204,38 +204,38 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 	$(LOCK) --exclude-newer $(LOCALSTACK_DAY) --group localstack -o requirements/localstack.txt
 
 .PHONY: openapi
-openapi: $(VENV) ## Write docs/openapi.yaml out of the routes and the models
+openapi: $(VENV) ## Generate docs/openapi.yaml from the routes and the models
 	@$(PY) -m dev.generate.openapi
 
 .PHONY: picture
-picture: $(VENV) $(EMULATOR) $(HLS) ## Draw docs/page.png, the README's picture, anew; needs Chromium
+picture: $(VENV) $(EMULATOR) $(HLS) ## Draw docs/page.png, the README's picture; needs Chromium
 	@$(PY) -m dev.generate.picture
 
 .PHONY: docs
-docs: $(VENV) $(DOCS) ## Build the documentation's site in build/site, its links checked
+docs: $(VENV) $(DOCS) ## Build the documentation site in build/site, and check its links
 	@$(PY) -m dev.generate.docs
 
 .PHONY: terraform-docs
-terraform-docs: $(VENV) ## Write the tables of docs/terraform.md out of the variables and outputs
+terraform-docs: $(VENV) ## Generate the tables of docs/terraform.md from the variables and outputs
 	@$(PY) -m dev.generate.terraform_docs
 
 .PHONY: test-openapi
-test-openapi: $(VENV) $(EMULATOR) $(OPENAPI) ## Call the service by its own description (EXAMPLES=10 per route)
+test-openapi: $(VENV) $(EMULATOR) $(OPENAPI) ## Call the service according to its description (EXAMPLES=10 per route)
 	$(PY) -m pytest tests/e2e/test_openapi.py
 
 ## -- Measuring
 
 .PHONY: bench
-bench: package-local $(PLOTTER) ## Measure against the bare SDK: build/bench.json, docs/performance.md and its plots (SHORT=1: a quick look, docs/ untouched)
+bench: package-local $(PLOTTER) ## Measure against the bare SDK: build/bench.json, docs/performance.md and its plots (SHORT=1: a quick look, docs/ unchanged)
 	@$(PY) -m bench $(if $(SHORT),--short)
 	@$(if $(SHORT),:,.venv-bench/bin/python -m bench.plots)
 
 .PHONY: plots
-plots: $(PLOTTER) ## Draw the plots of the model of capacity and price anew, which need no measurement
+plots: $(PLOTTER) ## Draw the plots of capacity and price, which need no measurement
 	@.venv-bench/bin/python -m bench.plots modelled
 
 .PHONY: capacity
-capacity: $(VENV) ## Show what an audience asks of an account, and costs (VIEWERS=1000000, HEARTBEAT=60, PLAY_MINUTES=60, …)
+capacity: $(VENV) ## Show the capacity and cost for a number of viewers (VIEWERS=1000000, HEARTBEAT=60, PLAY_MINUTES=60, …)
 	@$(PY) -m bench.capacity
 	@$(PY) -m bench.price
 
@@ -244,7 +244,7 @@ clean: ## Remove builds and caches; environments and the state of stages stay
 	rm -rf build mutants clients/js/dist .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find src dev bench proof testing tests clients -name __pycache__ -prune -exec rm -rf {} +
 
-# An environment is as new as its lock file, or is made anew from it.
+# An environment older than its lock file is created again.
 .venv/.installed: requirements/dev.txt
 .venv-emulator/.installed: requirements/emulator.txt
 .venv-docs/.installed: requirements/docs.txt
@@ -253,7 +253,7 @@ clean: ## Remove builds and caches; environments and the state of stages stay
 .venv-bench/.installed: requirements/bench.txt
 .venv-crt/.installed: requirements/crt.txt
 .venv-localstack/.installed: requirements/localstack.txt
-# LocalStack 4.9.2 was run under Python 3.11 alone: that one is taken where it is there, whatever runs the rest.
+# LocalStack 4.9.2 was only run on Python 3.11: use that version if it is installed, whatever runs the rest.
 .venv-localstack/.installed: override PYTHON := $(or $(shell command -v python3.11),$(PYTHON))
 $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(LOCALSTACK) $(CRT):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 or newer, or name it with make PYTHON=…" >&2; exit 1; }
@@ -264,9 +264,9 @@ $(VENV) $(EMULATOR) $(DOCS) $(OPENAPI) $(PLOTTER) $(SCAN) $(LOCALSTACK) $(CRT):
 
 # One quick retry: offline, make run must not wait a minute for npm.
 NPM_CI := npm ci --silent --no-audit --no-fund --fetch-retries 1 --fetch-retry-mintimeout 1000
-# What builds and checks the JavaScript client, bundlers that projects build it with, the players that it is attached
-# to, a parser and another verifier for the edge, hls.js for the page of make run; without npm the tests that need them
-# are skipped, and the page has no video.
+# Tools for the JavaScript client, bundlers that projects use, players that it is attached to, a parser and another
+# verifier for the edge, hls.js for the page of make run. Without npm, the tests that need them are skipped and the
+# page has no video.
 %/node_modules/.installed: %/package-lock.json
-	@! command -v npm >/dev/null || (echo "$*/node_modules: fetching what package-lock.json names …" && cd $* && $(NPM_CI) && touch node_modules/.installed) \
-		|| echo "npm cannot fetch what $*/package-lock.json names: go on without it."
+	@! command -v npm >/dev/null || (echo "$*/node_modules: fetching the packages of package-lock.json …" && cd $* && $(NPM_CI) && touch node_modules/.installed) \
+		|| echo "npm cannot fetch the packages of $*/package-lock.json: continuing without them."

@@ -1,1 +1,1 @@
-"""What a request costs, always beside the bare SDK in the same run: `make bench`."""
+"""The cost of a request, always measured in the same run as the bare SDK: `make bench`."""

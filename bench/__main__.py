@@ -1,4 +1,4 @@
-"""`make bench`: measures everything, prints the table, writes build/bench.json."""
+"""`make bench`: measure everything, print the table, write build/bench.json."""
 
 import argparse
 import os
@@ -20,7 +20,7 @@ WIDTH = 60
 
 
 def machine() -> str:
-    """Where and when this runs."""
+    """Return a description of this machine, and the date."""
     today = datetime.now(UTC).date()
     version = platform.python_version()
     return f"{today}, {os.cpu_count()} cores ({platform.machine()}), Python {version}, DynamoDB Local"
@@ -29,7 +29,7 @@ def machine() -> str:
 def main() -> None:
     """Measure, print, and write."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="fewer rounds: to try it out")
+    parser.add_argument("--short", action="store_true", help="fewer rounds, for a quick look")
     short = parser.parse_args().short
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
@@ -46,7 +46,7 @@ def main() -> None:
     with store, Path(os.devnull).open("w") as nowhere, tempfile.TemporaryDirectory() as folder:
         os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = store.endpoint_url
         ensure_table(bare_client(), TABLE)
-        sys.stdout = nowhere  # where the handlers' events go; writing them is part of what is measured
+        sys.stdout = nowhere  # takes the handlers' events; writing them is part of the measurement
         rows, latencies = warm.on_store(10 if short else 60, progress)
         rows += warm.on_stub(10 if short else 100, progress)
         cold_rows, layers = cold.measure(Path(folder), 3 if short else 20, progress)

@@ -1,4 +1,4 @@
-"""What is measured: the handlers as Lambda calls them, and beside them one bare call of the SDK."""
+"""The measured calls: the handlers as Lambda calls them, and one bare call of the SDK for comparison."""
 
 import itertools
 import json
@@ -36,10 +36,10 @@ ENVIRONMENT = {
     "AUTH": "none",
     "LOG_HASH_KEY": "bench",
 }
-"""What Lambda gives a function, and Terraform to this one. Local stores take any credentials."""
+"""The variables that Lambda and Terraform give a function. Local stores accept any credentials."""
 
 WITH_TOKENS = {"PLAYBACK_KEY": f"bench:{'k' * 43}"}
-"""What makes the same service issue playback tokens."""
+"""The settings that make the same service issue playback tokens."""
 
 WITH_URL = WITH_TOKENS | {"HEARTBEAT_URL": "https://heartbeat.example.com/"}
 """What makes it take them in the place of a login."""
@@ -48,13 +48,13 @@ Call = Callable[[], object]
 
 
 class Context:
-    """The part of Lambda's context object that the handlers look at."""
+    """The part of Lambda's context object that the handlers read."""
 
     aws_request_id = "b1c6ad5e-5f0f-4d1c-9a43-0d4b5a3c8e11"
 
 
 def bare_update(client: Any) -> Call:
-    """One conditional counter update per call, as somebody would write it by hand."""
+    """Return a call that makes one conditional counter update, as a developer would write it by hand."""
     users = itertools.count()
     return lambda: client.update_item(**_counter_update(f"bare-{next(users) % 100}"))
 
@@ -96,12 +96,12 @@ class _Sent:
 
 
 def bare_client() -> Any:
-    """boto3's client with its default configuration."""
+    """Return boto3's client with its default configuration."""
     return boto3.client("dynamodb", endpoint_url=os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"))
 
 
 class SteppingClock(SystemClock):
-    """The system's clock, which can be put back."""
+    """The system's clock, which can be set back."""
 
     def __init__(self) -> None:
         self.behind = 0.0
@@ -112,7 +112,7 @@ class SteppingClock(SystemClock):
 
 
 class Handlers:
-    """The routes over one client, each call prepared beforehand: only the handler itself is measured.
+    """The routes over one client, with each call prepared in advance, so that only the handler is measured.
 
     Args:
         api: DynamoDB.
@@ -137,7 +137,7 @@ class Handlers:
         return self.stream(f"{self._prefix}-{next(self._names) % 1000}", "screen")
 
     def stream(self, user: str, stream: str) -> dict[str, Call]:
-        """The calls of this stream."""
+        """Return the calls of this stream."""
         return {
             "start": self._call(stream_start.handler, user, stream, device="living room"),
             "heartbeat": self._call(stream_heartbeat.handler, user, stream),
@@ -155,14 +155,14 @@ class Handlers:
         }
 
     def refusal(self) -> Call:
-        """A start of a user whose three slots are taken; costs one write as well."""
+        """Return a start for a user whose three slots are taken; it costs one write too."""
         user = f"{self._prefix}-full-{next(self._names) % 20}"
         for stream in "abc":
             self._call(stream_start.handler, user, stream)()
         return self._call(stream_start.handler, user, "d", expected=403)
 
     def reclaim(self) -> Call:
-        """A start of a user whose three players crashed a while ago; costs two writes."""
+        """Return a start for a user whose three players crashed some time ago; it costs two writes."""
         user = f"{self._prefix}-crashed-{next(self._names)}"
         self._clock.behind = 600
         for stream in "abc":
@@ -194,18 +194,18 @@ def store_handlers(choice: StoreClient, prefix: str, **variables: str) -> Handle
 
 
 class StubTransport:
-    """Answers at once what DynamoDB would: for pure processor time."""
+    """A transport that answers immediately as DynamoDB would, to measure processor time alone."""
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Response:  # noqa: ARG002 - a fixed answer
         """Answer."""
         return Response(200, _STUB_HEADERS, _STUB_BODY)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 class StubApi:
-    """Answers as a client would that costs nothing."""
+    """A client that answers immediately, at no cost."""
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - as above
         """Answer."""
@@ -220,7 +220,7 @@ def lean_client_over(transport: Transport) -> JsonApi:
 
 
 def stub_bare_client() -> Any:
-    """boto3's client with its default configuration, over an HTTP session that does nothing."""
+    """Return boto3's client with its default configuration, over an HTTP session that does nothing."""
     client = boto3.client("dynamodb")
 
     def send(request: Any) -> AWSResponse:
@@ -228,7 +228,7 @@ def stub_bare_client() -> Any:
         response._content = _STUB_BODY  # noqa: SLF001 - as a response that was read
         return response
 
-    client._endpoint.http_session.send = send  # noqa: SLF001 - botocore has no public place this far down
+    client._endpoint.http_session.send = send  # noqa: SLF001 - botocore has no public API at this level
     return client
 
 

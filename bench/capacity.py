@@ -1,9 +1,9 @@
 """Capacity and cost by number of viewers: `make capacity VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60`.
 
 `HEARTBEAT_URL=true HEARTBEAT_LOG_SAMPLE=100` are the settings that make heartbeats cheap: see bench/price.py.
-`SEGMENT_SECONDS=6` says how much video one request to the edge brings, for what playback tokens cost there.
-`CURVE=` and `WATCH_HOURS=2` say how a month is watched: how many at each hour, how long a subscriber a day.
-A model, not a measurement: docs/scaling.md says what it assumes, and what changes with each power of ten.
+`SEGMENT_SECONDS=6` sets how much video one request to the edge loads, for the cost of playback tokens.
+`CURVE=` and `WATCH_HOURS=2` describe a day: viewers in each hour, and hours that a subscriber watches.
+A model, not a measurement: docs/scaling.md lists its assumptions, and what changes at each power of ten.
 """
 
 import math
@@ -20,47 +20,47 @@ HOUR: Final = 3600
 MONTH_HOURS: Final = 730
 MILLION: Final = 1_000_000
 THROTTLING_RATE: Final = 1000
-"""Requests per second that a stage admits, unless Terraform's variable says otherwise."""
+"""Requests per second that a stage admits by default in Terraform."""
 
 MOST_SAMPLED: Final = 100
-"""The bound of HEARTBEAT_LOG_SAMPLE."""
+"""The upper bound of HEARTBEAT_LOG_SAMPLE."""
 
 DAY_HOURS: Final = 24
 EVENING: Final = (
     *(60, 40, 28, 22, 20, 20, 22, 26, 30, 33, 36, 39),
     *(43, 45, 46, 48, 52, 60, 72, 86, 98, 100, 96, 78),
 )
-"""How many watch in each hour from midnight on, as percentages of the peak: an assumption, 50 on average.
+"""Viewers in each hour from midnight on, as percentages of the peak: an assumption, 50 on average.
 
-Two of its points are published, as docs/scaling.md says: a trough of a fifth, and a peak from 8 to 10 p.m.
+docs/scaling.md cites the source of two of its points: a trough of a fifth, and a peak from 8 to 10 p.m.
 """
 
 RAMP_MINUTES: Final = 30
-"""An on-demand table takes twice its former peak at once, and as much again after so many minutes."""
+"""The time after which an on-demand table can double its peak again; it can double it once without delay."""
 
 
 @dataclass(frozen=True)
 class Audience:
-    """Who watches, and how the service is set up.
+    """The viewers, and the settings of the service.
 
     Attributes:
-        viewers: streams that are watched at the same time; a mean need not be whole.
-        heartbeat_seconds: between two heartbeats of a player.
-        play_seconds: how long one is watched, on average.
-        streams_per_user: how many of them one user has.
-        duration_ms: how long a function takes for a request, most of it waiting for DynamoDB.
-        memory_mb: what a function is given.
+        viewers: concurrent streams; a mean may be fractional.
+        heartbeat_seconds: time between two heartbeats of a player.
+        play_seconds: mean length of a stream.
+        streams_per_user: concurrent streams of one user.
+        duration_ms: time that a function takes for a request, most of it waiting for DynamoDB.
+        memory_mb: memory of a function.
         heartbeat_url: whether heartbeats go to a function URL, past API Gateway.
-        log_sample: of how many successful heartbeats one has an event.
-        event_bytes: of a request's event in the log, as CloudWatch counts it: with 26 for each line.
-        lambda_lines_bytes: of the three lines that Lambda writes about each call by itself, and leaves out
-            of heartbeats where these are sampled.
-        shared_event_bytes: of the event with the values of the heartbeats that have none of their own.
-        values_bytes: of one heartbeat in it.
-        access_log_bytes: of the line that API Gateway writes about a request.
-        metrics: that the events make: some for each function, and one for each outcome of each.
-        write_units: what a write costs; an item of up to 1 KB is one.
-        segment_seconds: how much video one request to the edge brings.
+        log_sample: the number of successful heartbeats of which one is logged.
+        event_bytes: size of a request's log event as CloudWatch counts it: plus 26 per line.
+        lambda_lines_bytes: size of the three lines that Lambda itself logs for each call, except for
+            heartbeats if these are sampled.
+        shared_event_bytes: size of the event that has the values of unsampled heartbeats.
+        values_bytes: size of one heartbeat's values in that event.
+        access_log_bytes: size of API Gateway's access log line for a request.
+        metrics: number of metrics: some for each function, and one for each of its outcomes.
+        write_units: units per write; 1 for an item of up to 1 KB.
+        segment_seconds: length of the video that one request to the edge loads.
     """
 
     viewers: float
@@ -83,22 +83,22 @@ class Audience:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What it takes.
+    """The required capacity and its cost.
 
     Attributes:
-        requests_second: in the steady state; each is one write.
-        write_units_second: of the table.
-        concurrency: function instances that work at the same time.
-        partitions: that the table needs for its writes at least.
-        user_share: of one partition's write units that one user's item takes.
-        ramp_minutes: until a new on-demand table takes all of it, unless it is warmed beforehand.
-        quotas: that must be raised: its name, what is needed, what there is.
-        dollars_hour: by service, of a month that is like this at every hour: prices fall with a month's use.
-        provisioned_dollars_hour: of the table's writes, were they provisioned for exactly this.
-        direct_dollars_hour: of everything, did a REST API call the table itself, without function and log.
-        edge_requests_second: for segments, of which the edge checks each one's playback token.
-        edge_dollars_hour: of those checks, on top of everything else; twice that for live streams, as players
-            load the playlist again for each segment.
+        requests_second: requests per second in the steady state; each is one write.
+        write_units_second: write units per second of the table.
+        concurrency: function instances in use at the same time.
+        partitions: minimum number of partitions for the table's writes.
+        user_share: share of one partition's write units that one user's item uses.
+        ramp_minutes: time until a new on-demand table sustains all writes, unless it is pre-warmed.
+        quotas: the quotas to raise: name, required value, default value.
+        dollars_hour: cost by service if all hours of the month are like this: prices fall with use.
+        provisioned_dollars_hour: cost of the table's writes if provisioned for exactly this rate.
+        direct_dollars_hour: total cost if a REST API called the table directly, without functions or logs.
+        edge_requests_second: requests for segments; the edge checks the token of each.
+        edge_dollars_hour: additional cost of those checks; twice that for live streams, as players reload the
+            playlist for each segment.
     """
 
     requests_second: float
@@ -116,25 +116,25 @@ class Capacity:
 
     @property
     def dollars(self) -> float:
-        """Per hour, all services together."""
+        """The total cost per hour."""
         return sum(self.dollars_hour.values())
 
     @property
     def dollars_million_requests(self) -> float:
-        """All services together."""
+        """The total cost per million requests."""
         return self.dollars / (self.requests_second * HOUR / MILLION)
 
 
 @dataclass(frozen=True)
 class Month:
-    """What a month costs, where as many as an audience's viewers watch at its busiest hour.
+    """The cost of a month whose busiest hour has the viewers of an audience.
 
     Attributes:
-        mean_viewers: over the hours of a day.
-        constant_dollars: were every hour like the busiest.
-        dollars: on the curve, of the service.
-        edge_dollars: on the curve, of the edge's checks of requests for video on demand.
-        subscribers: who make such an audience.
+        mean_viewers: mean over the hours of a day.
+        constant_dollars: cost of the service if all hours were like the busiest.
+        dollars: cost of the service on the curve.
+        edge_dollars: cost of the edge's checks on the curve, for video on demand.
+        subscribers: number of subscribers behind such an audience.
     """
 
     mean_viewers: float
@@ -145,12 +145,12 @@ class Month:
 
     @property
     def dollars_subscriber(self) -> float:
-        """The service's, on the curve."""
+        """The service's cost per subscriber on the curve."""
         return self.dollars / self.subscribers
 
 
 def charge_hour(use_hour: float, tiers: Sequence[Mapping[str, float]]) -> float:
-    """What an hour's use costs, where each part of a month's use has its own tier's price."""
+    """Return the cost of an hour's use; each part of a month's use is priced by its own tier."""
     use = use_hour * MONTH_HOURS
     total = below = 0.0
     for tier in tiers:
@@ -161,17 +161,17 @@ def charge_hour(use_hour: float, tiers: Sequence[Mapping[str, float]]) -> float:
 
 
 def heartbeats_per_play(audience: Audience) -> float:
-    """Return how many there are; the last one comes half an interval before the end, on average."""
+    """Return the mean number of heartbeats; the last comes half an interval before the end, on average."""
     return max(audience.play_seconds / audience.heartbeat_seconds - 0.5, 0)
 
 
 def requests_per_play(audience: Audience) -> float:
-    """A start, an end, and heartbeats."""
+    """Return the number of requests: a start, an end and the heartbeats."""
     return 2 + heartbeats_per_play(audience)
 
 
 def heartbeat_bytes(audience: Audience) -> float:
-    """Return what a heartbeat adds to its function's log, on average."""
+    """Return the mean size of what a heartbeat adds to its function's log."""
     sample = audience.log_sample
     if sample == 1:
         return audience.event_bytes + audience.lambda_lines_bytes
@@ -180,7 +180,7 @@ def heartbeat_bytes(audience: Audience) -> float:
 
 
 def capacity(audience: Audience, prices: Mapping[str, Any]) -> Capacity:
-    """What this audience takes, at these prices and quotas."""
+    """Return the capacity that this audience requires, at these prices and quotas."""
     quotas = prices["quotas"]
     rate = audience.viewers * requests_per_play(audience) / audience.play_seconds
     units = rate * audience.write_units
@@ -241,15 +241,15 @@ def month(
     curve: Sequence[float] = EVENING,
     watch_hours: float = 2,
 ) -> Month:
-    """Return what a month of such days costs.
+    """Return the cost of a month of such days.
 
-    All is paid by use, and the tiers are of a month's use: only the mean of the curve counts.
+    All prices are by use, and their tiers by a month's use, so only the mean of the curve matters.
 
     Args:
-        audience: at the busiest hour.
-        prices: of the table.
-        curve: how many watch in each hour of a day, on any scale.
-        watch_hours: how much a subscriber watches in a day, on all screens together.
+        audience: the viewers at the busiest hour.
+        prices: the table of prices and quotas.
+        curve: viewers in each hour of a day, on any scale.
+        watch_hours: hours that a subscriber watches per day, over all screens.
     """
     mean = audience.viewers * sum(curve) / len(curve) / max(curve)
     on_average = capacity(replace(audience, viewers=mean), prices)
@@ -263,12 +263,12 @@ def month(
 
 
 def load_prices() -> dict[str, Any]:
-    """The table of prices and quotas."""
+    """Return the table of prices and quotas."""
     return tomllib.loads(PRICES.read_text(encoding="utf-8"))
 
 
 def report(audience: Audience, needed: Capacity, a_month: Month, as_of: str) -> str:
-    """The figures for people."""
+    """Return the figures as text."""
     raised = [f"  raise {name}: {need:,.0f}, there are {there:,}" for name, need, there in needed.quotas]
     dollars = ", ".join(f"{name} ${dollars:,.2f}" for name, dollars in needed.dollars_hour.items())
     edge = (
@@ -279,14 +279,14 @@ def report(audience: Audience, needed: Capacity, a_month: Month, as_of: str) -> 
         f"{audience.viewers:,} viewers, a heartbeat every {audience.heartbeat_seconds:g} s",
         f"  {needed.requests_second:,.1f} requests/s, {needed.write_units_second:,.1f} write units/s",
         f"  {needed.concurrency:,} functions at once, at least {needed.partitions:,} partitions",
-        f"  one user takes {needed.user_share:.4%} of what a partition can write",
-        f"  a new on-demand table: {needed.ramp_minutes:g} minutes until it takes all of it, or warm it",
+        f"  one user uses {needed.user_share:.4%} of a partition's write capacity",
+        f"  a new on-demand table: {needed.ramp_minutes:g} minutes to reach this rate, unless pre-warmed",
         *(raised or ["  no quota to raise"]),
         f"  ${needed.dollars:,.2f} per hour: {dollars}",
         f"  ${needed.dollars_million_requests:.2f} per million requests",
         f"  ${needed.dollars / audience.viewers:.6f} per stream and hour",
         f"  writes provisioned for exactly this: ${needed.provisioned_dollars_hour:,.2f} per hour",
-        f"  by a REST API that calls the table itself: ${needed.direct_dollars_hour:,.2f} per hour",
+        f"  with a REST API that calls the table directly: ${needed.direct_dollars_hour:,.2f} per hour",
         f"  with playback tokens, the edge: {edge}, with segments of {audience.segment_seconds:g} s",
         f"  a month with every hour like this: ${a_month.constant_dollars:,.2f}",
         f"  a month with this at the peak, {a_month.mean_viewers:,.0f} viewers on average: {on_the_curve}",
@@ -303,21 +303,21 @@ def _given(name: str, default: float) -> float:
     except ValueError:
         value = 0
     if not 0 < value < math.inf:
-        sys.exit(f"make capacity: {name} is a number above 0, not {text!r}")
+        sys.exit(f"make capacity: {name} must be a number above 0, not {text!r}")
     return value
 
 
 def _given_sample() -> int:
     sample = _given("HEARTBEAT_LOG_SAMPLE", 1)
     if sample > MOST_SAMPLED or sample % 1:
-        sys.exit(f"make capacity: HEARTBEAT_LOG_SAMPLE is a whole number up to {MOST_SAMPLED}")
+        sys.exit(f"make capacity: HEARTBEAT_LOG_SAMPLE must be a whole number from 1 to {MOST_SAMPLED}")
     return int(sample)
 
 
 def _given_url() -> bool:
     text = os.environ.get("HEARTBEAT_URL") or "false"
     if text not in {"true", "false"}:
-        sys.exit(f"make capacity: HEARTBEAT_URL is true or false, not {text!r}")
+        sys.exit(f"make capacity: HEARTBEAT_URL must be true or false, not {text!r}")
     return text == "true"
 
 
@@ -330,14 +330,12 @@ def _given_curve() -> Sequence[float]:
     except ValueError:
         curve = []
     if len(curve) != DAY_HOURS or not all(0 <= share < math.inf for share in curve) or not any(curve):
-        sys.exit(
-            "make capacity: CURVE is 24 numbers with commas between them, one for each hour from midnight on"
-        )
+        sys.exit("make capacity: CURVE must be 24 numbers separated by commas, one per hour from midnight on")
     return curve
 
 
 def given_audience() -> Audience:
-    """Return the audience that the variables describe, but for how many there are."""
+    """Return the audience that the variables describe, without its number of viewers."""
     return Audience(
         viewers=1,
         heartbeat_seconds=_given("HEARTBEAT", 30),
@@ -349,20 +347,20 @@ def given_audience() -> Audience:
 
 
 def given_viewers(powers: Sequence[int]) -> list[int]:
-    """Return how many viewers to compute for: without a number, each of these powers of ten."""
+    """Return the numbers of viewers to compute for: without VIEWERS, each of these powers of ten."""
     return [round(_given("VIEWERS", 1))] if os.environ.get("VIEWERS") else [10**power for power in powers]
 
 
 def given_day() -> tuple[Sequence[float], float]:
-    """Return how many watch at each hour, and how many hours a subscriber watches."""
+    """Return the curve of viewers over a day, and the hours that a subscriber watches."""
     curve, watch_hours = _given_curve(), _given("WATCH_HOURS", 2)
     if watch_hours > DAY_HOURS:
-        sys.exit(f"make capacity: WATCH_HOURS is of a day, and not {watch_hours:g}")
+        sys.exit(f"make capacity: WATCH_HOURS must be at most 24, not {watch_hours:g}")
     return curve, watch_hours
 
 
 def main() -> None:
-    """Read the variables, and print the report; without VIEWERS one for each power of ten."""
+    """Read the variables and print the report; without VIEWERS, print one for each power of ten."""
     prices = load_prices()
     curve, watch_hours = given_day()
     for viewers in given_viewers(range(3, 9)):

@@ -25,7 +25,7 @@ GOAL = 0.75
 POWERTOOLS_GOAL = 0.45
 """The same, as a share of a handler's of Powertools."""
 TOKEN_GOAL = 1.05
-"""A cold start with playback tokens, as a share of one without."""
+"""The goal for a cold start with playback tokens, as a ratio to one without."""
 MEGABYTES = 10
 CALLS_FOR_MEMORY = 200
 
@@ -85,7 +85,7 @@ def _run(
     store = {"STORE_CLIENT": "lean", "AWS_ENDPOINT_URL_DYNAMODB": os.environ["AWS_ENDPOINT_URL_DYNAMODB"]}
     program = _PROGRAM.format(path=[str(folder) for folder in path], body=body, repeats=repeats)
     before = time.time()
-    # -I -S -B: nothing of this machine's Python but the standard library, and no bytecode is written.
+    # -I -S -B: only the standard library of this machine's Python, and no bytecode is written.
     run = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", program],
         check=True,
@@ -106,7 +106,7 @@ def _run(
 
 
 def measure(folder: Path, rounds: int, progress: Progress) -> tuple[list[Row], Samples]:
-    """Measure with the zip of `make package-local`, unpacked into this folder; the layers are given too."""
+    """Measure with the zip of `make package-local`, unpacked in this folder; also return the layers."""
     zipped = ZIPS["local"]
     with zipfile.ZipFile(zipped) as archive:
         archive.extractall(folder)

@@ -1,4 +1,4 @@
-"""The table of docs/performance.md, out of what `make bench` measured: nobody copies a figure by hand."""
+"""The table of docs/performance.md, generated from the results of `make bench`."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ ROWS = {
     "zip.bytes": "zip",
     "zip.unpacked": "unpacked",
 }
-"""Which rows, in the words of the document."""
+"""The reported rows, with their names in the document."""
 
 _KINDS = re.compile(
     r"(warm|stub|throughput|cold|restored|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?(?:boto3\.|token\.)?"
@@ -60,12 +60,12 @@ _BESIDE = {
 
 
 def baseline(name: str) -> str:
-    """Return the id of the row that this one is compared with: most often the bare call's."""
+    """Return the id of the row that this one is compared with, by default the bare call's."""
     return _BESIDE.get(name) or _KINDS.sub(r"\1.bare.", name)
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The table in Markdown."""
+    """Return the table in Markdown."""
     known = {row["id"]: row for row in rows}
     lines = ["| | whole handler | bare `update_item` | ratio | goal |", "|---|---|---|---|---|"]
     for name, words in ROWS.items():
@@ -93,7 +93,7 @@ def _goal(row: Mapping[str, Any]) -> str:
 
 
 def written(document: str, rows: Iterable[Mapping[str, Any]], machine: str) -> str:
-    """The document with this table in its place."""
+    """Return the document with this table in place."""
     before, _, rest = document.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{machine} (medians):\n\n{table(rows)}\n\n{END}{after}"

@@ -1,7 +1,7 @@
-"""Draws docs/plots/ out of what `make bench` measured, and writes the table of docs/performance.md.
+"""Draw docs/plots/ from the results of `make bench`, and write the table of docs/performance.md.
 
-`make plots` draws only those of the model of capacity and price. Runs in an environment of its own, with
-matplotlib.
+`make plots` draws only the plots of the model of capacity and price. It runs in its own environment, which
+has matplotlib.
 """
 
 import json
@@ -31,7 +31,7 @@ Details = Mapping[str, Any]
 
 
 def latency(axes: Axes, _: Values, details: Details) -> None:
-    """How many calls are answered within which time."""
+    """Draw the share of calls that are answered within a given time."""
     for name, colour in (("bare", BARE), ("heartbeat", OURS), ("start", PALE)):
         shares = [place / 2 for place in range(1, 200)]
         times = [time / 1000 for time in statistics.quantiles(details["latencies"][name], n=200)]
@@ -44,7 +44,7 @@ def latency(axes: Axes, _: Values, details: Details) -> None:
 
 
 def processor(axes: Axes, values: Values, _: Details) -> None:
-    """Where the time of a heartbeat goes, beside the bare call."""
+    """Draw the parts of a heartbeat's processor time next to the bare call's."""
     layers = {
         "bare boto3": [("SDK", values["stub.bare.cpu"]), ("network", values["warm.bare.cpu"])],
         "whole handler": [
@@ -96,10 +96,10 @@ def throughput(axes: Axes, values: Values, _: Details) -> None:
 
 
 def cost(axes: Axes, _: Values, __: Details) -> None:
-    """What an hour of a stream costs over how often players send a heartbeat."""
+    """Draw the cost of an hour of a stream by the interval between heartbeats."""
     intervals = range(10, 301, 5)
     services = [capacity(Audience(1_000_000, seconds), load_prices()).dollars_hour for seconds in intervals]
-    # A million viewers: dollars an hour are dollars per million stream-hours.
+    # A million viewers: dollars an hour equal dollars per million stream-hours.
     parts = {name: [dollars[name] for dollars in services] for name in services[0]}
     axes.stackplot(intervals, *parts.values(), labels=list(parts), colors=OF_SERVICES)
     axes.set(
@@ -109,7 +109,7 @@ def cost(axes: Axes, _: Values, __: Details) -> None:
 
 
 def scale(axes: Axes, _: Values, __: Details) -> None:
-    """What audiences of each size ask for, with a heartbeat every 30 seconds."""
+    """Draw the requirements of audiences of each size, with a heartbeat every 30 seconds."""
     sizes = [10**power for power in range(3, 9)]
     needed = [capacity(Audience(size), load_prices()) for size in sizes]
     axes.loglog(sizes, [each.requests_second for each in needed], marker="o", color=OURS, label="writes/s")
@@ -123,7 +123,7 @@ def scale(axes: Axes, _: Values, __: Details) -> None:
 
 
 def price(axes: Axes, _: Values, __: Details) -> None:
-    """What a million requests cost by default, and with both settings that make heartbeats cheap."""
+    """Draw the cost of a million requests, by default and with both settings that make heartbeats cheap."""
     for offset, configured in ((-0.2, by_default), (0.2, at_its_cheapest)):
         for place, size in enumerate(SIZES):
             services = price_of(configured(Audience(size)), load_prices()).services
@@ -148,7 +148,7 @@ MODELLED = (cost, scale, price)
 
 
 def main(arguments: list[str]) -> None:
-    """Draw them all, or those of the model alone."""
+    """Draw all plots, or only those of the model."""
     mpl.rcParams.update({"svg.hashsalt": "stream-limiter", "figure.figsize": (7, 3), "font.size": 9})
     PLOTS.mkdir(exist_ok=True)
     _draw(MODELLED, {}, {})
@@ -167,7 +167,7 @@ def _draw(plots: Sequence[Callable[[Axes, Values, Details], None]], values: Valu
         axes.spines[["top", "right"]].set_visible(False)
         draw(axes, values, details)
         path = PLOTS / f"{draw.__name__}.svg"
-        description = described(load_prices()) if draw is price else None  # a test holds the file to it
+        description = described(load_prices()) if draw is price else None  # a test compares the file with it
         figure.savefig(path, metadata={"Date": None, "Description": description})
         plt.close(figure)
         print(path.relative_to(ROOT))

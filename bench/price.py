@@ -1,6 +1,6 @@
-"""What the service costs as it is deployed by default, and with the settings that make heartbeats cheap.
+"""The cost of the service as deployed by default, and with the settings that make heartbeats cheap.
 
-`make capacity` prints it after what the audience takes, with the goal and whether it is met.
+`make capacity` prints it after the capacity, with the goal and whether it is met.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,19 +21,19 @@ from bench.capacity import (
 )
 
 GOAL: Final = 0.5
-"""Of the default's price at so many viewers."""
+"""The goal as a share of the default's price at this number of viewers."""
 GOAL_VIEWERS: Final = 1_000_000
 POWERS: Final = range(3, 8)
 SIZES: Final = [10**power for power in POWERS]
-"""Numbers of viewers that are compared."""
+"""The numbers of viewers to compare."""
 
 
 @dataclass(frozen=True)
 class Price:
-    """What an audience costs, in dollars.
+    """The cost of an audience, in dollars.
 
     Attributes:
-        million_requests: at the busiest hour, as are the next two.
+        million_requests: at the busiest hour, as are the next two fields.
         services: the same, by service.
         stream_hour: for one stream.
         subscriber_month: on the curve of a day.
@@ -51,7 +51,7 @@ def price(
     curve: Sequence[float] = EVENING,
     watch_hours: float = 2,
 ) -> Price:
-    """Return what this audience costs."""
+    """Return the cost of this audience."""
     needed = capacity(audience, prices)
     millions_hour = needed.dollars / needed.dollars_million_requests
     return Price(
@@ -63,17 +63,17 @@ def price(
 
 
 def by_default(audience: Audience) -> Audience:
-    """Return the audience of a service where neither setting is set."""
+    """Return the audience of a service with neither setting."""
     return replace(audience, heartbeat_url=False, log_sample=1)
 
 
 def at_its_cheapest(audience: Audience) -> Audience:
-    """Return the audience of a service where both settings are as cheap as they can be."""
+    """Return the audience of a service with both settings at their cheapest."""
     return replace(audience, heartbeat_url=True, log_sample=MOST_SAMPLED)
 
 
 def settings(audience: Audience) -> str:
-    """Return the settings in Terraform's words."""
+    """Return the settings as written in Terraform."""
     return (
         f"heartbeat_url = {str(audience.heartbeat_url).lower()}, heartbeat_log_sample = {audience.log_sample}"
     )
@@ -86,7 +86,7 @@ def report(
     curve: Sequence[float] = EVENING,
     watch_hours: float = 2,
 ) -> str:
-    """Return the table of prices before and after, what each setting brings, and the goal, for people."""
+    """Return the prices before and after, the effect of each setting, and the goal, as text."""
     header = (
         f"{'viewers':>12} {'$ per million requests':>26} {'$ per 1,000 stream-hours':>27}"
         f" {'$ per subscriber and month':>29}"
@@ -107,7 +107,7 @@ def report(
 
 
 def _goal(audience: Audience, prices: Mapping[str, Any]) -> Iterator[str]:
-    """Give the lines about what each setting brings to this audience, and whether the goal is met."""
+    """Yield the lines with the effect of each setting on this audience, and whether the goal is met."""
     default = by_default(audience)
     share = partial(_share, price(default, prices).million_requests, prices)
     yield f"Of the default's price at {audience.viewers:,} viewers:"
@@ -132,7 +132,7 @@ def _share(whole: float, prices: Mapping[str, Any], audience: Audience) -> float
 
 
 def described(prices: Mapping[str, Any]) -> str:
-    """Return the plot of prices in words."""
+    """Return the alternative text of the plot of prices."""
     pairs = (
         (
             size,
@@ -148,7 +148,7 @@ def _pair(before: float, after: float, digits: int, width: int) -> str:
 
 
 def main() -> None:
-    """Read the variables, and print the comparison: with both settings, where none of them is given."""
+    """Read the variables and print the comparison; if neither setting is given, compare with both."""
     audience = given_audience()
     if audience == by_default(audience):
         audience = at_its_cheapest(audience)

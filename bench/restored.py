@@ -1,9 +1,9 @@
-"""First requests of copies that Lambda SnapStart restores: what a snapshot does not spare them.
+"""First requests of environments restored by Lambda SnapStart: the work that a snapshot does not save.
 
-A process stands for a copy: it imports a handler under SnapStart's variables, as Lambda does before the
-snapshot, and answers one request. Only the request is measured, its processor time, in turn with the bare
-SDK's first call by a client that was made on import. A local endpoint stands for the one of Lambda that hands
-out the role's credentials.
+Each environment is a process that imports a handler under SnapStart's variables, as Lambda does before the
+snapshot, and answers one request. Only that request's processor time is measured, alternating with the bare
+SDK's first call over a client created at import. A local endpoint replaces Lambda's endpoint for the role's
+credentials.
 """
 
 import json
@@ -63,7 +63,7 @@ class _Credentials(BaseHTTPRequestHandler):
 
 @contextmanager
 def _credentials() -> Iterator[str]:
-    """Serve a role's credentials, and give the URL."""
+    """Serve a role's credentials, and yield the URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Credentials) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -71,7 +71,7 @@ def _credentials() -> Iterator[str]:
 
 
 def _first_request(folder: Path, body: str, environment: dict[str, str]) -> float:
-    """Give the milliseconds of processor time of one process's first request."""
+    """Return the milliseconds of processor time of one process's first request."""
     program = _PROGRAM.format(folder=str(folder), body=body)
     run = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", program], check=True, capture_output=True, env=environment
@@ -80,7 +80,7 @@ def _first_request(folder: Path, body: str, environment: dict[str, str]) -> floa
 
 
 def measure(folder: Path, rounds: int, progress: Progress) -> list[Row]:
-    """Measure with the zip of `make package-local`, which is unpacked in this folder."""
+    """Measure with the zip of `make package-local`, unpacked in this folder."""
     with _credentials() as url:
         environment = {
             name: value

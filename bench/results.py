@@ -1,4 +1,4 @@
-"""What was measured: rows for people and for machines."""
+"""Results: rows for people and for machines."""
 
 import json
 import statistics
@@ -14,24 +14,24 @@ DETAILS = ROOT / "build" / "bench-details.json"
 Samples = dict[str, list[float]]
 """Repeated measurements, by their name."""
 Progress = Callable[[str], None]
-"""Is told what is measured now."""
+"""A function that reports what is being measured."""
 
 COLUMNS = ("id", "value", "unit", "ratio", "goal", "met")
-"""Of a row in `RESULTS`."""
+"""The columns of a row in `RESULTS`."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure.
+    """One result.
 
     Attributes:
-        id: its name, from the general to the special.
+        id: its name, from general to specific.
         value: the median.
         unit: of the value.
-        spread: the quartiles around the median, in the same unit; none for what is counted.
-        ratio: the median of the ratios to the baseline, each of two measurements side by side.
-        goal: what the ratio, or without one the value, must not pass.
-        better: on which side of the goal is better.
+        spread: the quartiles around the median, in the same unit; none for counts.
+        ratio: the median of the ratios to the baseline, each of two adjacent measurements.
+        goal: the bound of the ratio, or of the value in a row without a ratio.
+        better: the better side of the goal.
     """
 
     id: str
@@ -44,7 +44,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal is met; `None` where there is none."""
+        """True if the goal is met; `None` without a goal."""
         if self.goal is None:
             return None
         reached = self.value if self.ratio is None else self.ratio
@@ -53,12 +53,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Details:
-    """What was measured besides the rows.
+    """Results other than the rows.
 
     Attributes:
         machine: where and when, in words.
-        latencies: of each kind of call over the store, in microseconds.
-        layers: of a cold start, in milliseconds: what is done in each, by whose process it is.
+        latencies: the latencies of each kind of call over the store, in microseconds.
+        layers: the layers of a cold start in milliseconds, by process.
     """
 
     machine: str
@@ -75,7 +75,7 @@ def median_row(  # noqa: PLR0913 - all but the first three are optional, and nam
     goal: float | None = None,
     better: Literal["less", "more"] = "less",
 ) -> Row:
-    """A row out of repeated measurements; the baseline's were taken in turn with them."""
+    """Return a row for repeated measurements; those of the baseline alternate with them."""
     low, middle, high = statistics.quantiles(values, n=4) if len(values) > 1 else [values[0]] * 3
     ratio = None
     if baseline is not None:
@@ -85,7 +85,7 @@ def median_row(  # noqa: PLR0913 - all but the first three are optional, and nam
 
 
 def table(rows: Iterable[Row]) -> str:
-    """The rows for people."""
+    """Return the rows as text."""
     lines = [("", "value", "quartiles", "ratio", "goal", "")]
     for row in rows:
         sign = "≤" if row.better == "less" else "≥"
@@ -107,7 +107,7 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def save(rows: Iterable[Row], details: Details) -> None:
-    """Write the rows for machines, and beside them what plots and the document's table are made from."""
+    """Write the rows for machines, and the details for the plots and the document's table."""
     RESULTS.parent.mkdir(exist_ok=True)
     records = [{name: getattr(row, name) for name in COLUMNS} for row in rows]
     RESULTS.write_text(json.dumps(records, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Warm calls: processor time and latency, every kind of call in turn with a bare call of the SDK."""
+"""Warm calls: processor time and latency; each kind of call alternates with a bare call of the SDK."""
 
 import statistics
 import time
@@ -25,21 +25,21 @@ from bench.results import Progress, Row, Samples, median_row
 
 ORDINARY = ("start", "heartbeat", "end")
 GOALS = {"start": 0.28, "heartbeat": 0.25, "end": 0.25, "start.token": 0.30, "heartbeat.token": 0.30}
-"""The most processor time of a kind of call, as a share of the bare SDK's."""
+"""The goals for the processor time of each kind of call, as a ratio to the bare SDK's."""
 
 BLOCK = 20
-"""Calls of one kind in a row: the unit of a measurement. Then comes the next kind, and all over again."""
+"""The number of consecutive calls of one kind, which are measured together before the next kind's turn."""
 
 
 class _Taken:
-    """Times of each of these kinds of call, in microseconds."""
+    """The times of each of these kinds of call, in microseconds."""
 
     def __init__(self, kinds: Iterable[str] = ()) -> None:
         self.cpu: Samples = {name: [] for name in kinds}
         self.wall: Samples = {name: [] for name in kinds}
 
     def block(self, name: str, calls: Sequence[Call]) -> None:
-        """Make these calls, and keep each one's latency and the mean of their processor times."""
+        """Make these calls; keep each one's latency and the mean of their processor times."""
         wall = self.wall[name]
         cpu_before = time.process_time_ns()
         for call in calls:
@@ -49,7 +49,7 @@ class _Taken:
         self.cpu[name].append((time.process_time_ns() - cpu_before) / 1000 / len(calls))
 
     def rows(self, prefix: str, goals: Mapping[str, float] = MappingProxyType({})) -> Iterator[Row]:
-        """Yield the figures; the goals are those of the processor time of some kinds."""
+        """Yield the rows; the goals are for the processor time of some kinds."""
         for name, cpu in self.cpu.items():
             bare = name == "bare"
             yield median_row(
@@ -72,7 +72,7 @@ def _quantile_row(
 
 
 class _Plays:
-    """Streams of three ages, so that starts, heartbeats and ends can be measured in any order."""
+    """Streams of three ages, which make it possible to measure starts, heartbeats and ends in any order."""
 
     def __init__(self, handlers: Handlers) -> None:
         self._handlers = handlers
@@ -81,7 +81,7 @@ class _Plays:
             stream["start"]()
 
     def block(self) -> dict[str, list[Call]]:
-        """Starts of new streams, heartbeats of those before, and ends of those before them."""
+        """Return starts of new streams, heartbeats of the previous ones, and ends of those before."""
         self._ages.appendleft(self._fresh())
         return {
             name: [stream[name] for stream in streams]
@@ -95,8 +95,8 @@ class _Plays:
 def _measure(
     rounds: int, draw: Callable[[], Mapping[str, Sequence[Call]]], progress: Callable[[int], None]
 ) -> _Taken:
-    """Measure each kind of call once a round, each round in another order: none always follows the same."""
-    chance = Random(1)  # noqa: S311 - an order, and no secret
+    """Measure each kind of call once per round, in a random order, so that none always follows another."""
+    chance = Random(1)  # noqa: S311 - an order, not a secret
     taken = _Taken()
     for number in range(-2, rounds):
         progress(max(number, 0) + 1)
@@ -109,7 +109,7 @@ def _measure(
 
 
 def on_store(rounds: int, progress: Progress) -> tuple[list[Row], Samples]:
-    """Over DynamoDB Local; the latencies are given too."""
+    """Measure over DynamoDB Local; also return the latencies."""
     bare = bare_update(bare_client())
     lean = store_handlers(StoreClient.LEAN, "lean")
     plays, boto3_plays = _Plays(lean), _Plays(store_handlers(StoreClient.BOTO3, "sdk"))
@@ -130,7 +130,7 @@ def on_store(rounds: int, progress: Progress) -> tuple[list[Row], Samples]:
 
 
 def on_stub(rounds: int, progress: Progress) -> list[Row]:
-    """Over transports that do nothing: processor time alone; `parts` is the handler over no client at all."""
+    """Measure processor time over transports that do nothing; `parts` is the handler without any client."""
     lean = Handlers(lean_client_over(StubTransport()), "stub").stream("stub", "play-1")
     parts = Handlers(StubApi(), "stub").stream("stub", "play-1")
     by_url = Handlers(lean_client_over(StubTransport()), "url", **WITH_URL).renewals("stub", "play-1")

@@ -1,7 +1,7 @@
-"""Programs for developers and operators, which never run in the Lambda: one room per purpose."""
+"""Programs for developers and operators, which never run in the Lambda: one package per purpose."""
 
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-"""The project's own folder."""
+"""The root of the project."""

@@ -1,20 +1,20 @@
 import cf from 'cloudfront';
 
-// Lets a request for video through to cache and origin if it carries a playback token that is good now.
+// Passes a request for video on to the cache and the origin if it has a playback token that is valid now.
 // A CloudFront Function on viewer requests, JavaScript runtime 2.0. How to attach it: docs/edge.md.
 //
 // The KeyValueStore's value `config` is JSON:
 //   {"mode": "off|log|enforce", "keys": {"<kid>": "<32 bytes in base64url>"}, "paths": {"/uhd/": "<group>"}}
-// `paths` may be left out; its prefixes begin and end with a slash. Each function run reads it once, so a change
-// holds within seconds.
+// `paths` is optional; its prefixes begin and end with a slash. Each function run reads it once, so a change
+// takes effect within seconds.
 //
-// Written in what the runtime documents, and no more: no destructuring, for…of, classes or optional chaining.
+// The code uses only documented features of the runtime: no destructuring, for…of, classes or optional chaining.
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-javascript-runtime-20.html
 
 const ISSUER = 'stream-limiter';
 const HS256 = 5;
 const KEY_BYTES = 32;
-// Claims are numbered by the IANA registry. The runtime gives their numbers as strings.
+// Claims are numbered by the IANA registry. The runtime returns their numbers as strings.
 const ALG = '1';
 const ISS = '1';
 const EXP = '4';
@@ -24,15 +24,15 @@ const GROUPS = '-65537';
 const CATU_PATH = '3';
 const CATU_PREFIX = '1';
 
-const TOKEN = /^[A-Za-z0-9_-]{1,1366}$/; // validateToken takes 1 KB at most
-const MAX_TOKENS = 6; // more of them would only use up the function's time
+const TOKEN = /^[A-Za-z0-9_-]{1,1366}$/; // validateToken accepts at most 1 KB
+const MAX_TOKENS = 6; // more would only use up the function's time
 
-// What an origin may read as another path than the one that is compared: an encoded or a double slash, a
-// backslash, a dot segment (with parameters too, as Java servers have them), a second encoding, a control character.
+// Paths that an origin may read differently from the compared path: an encoded or a double slash, a backslash,
+// a dot segment (with parameters too, as Java servers have them), a second encoding, a control character.
 const ENCODED_SLASH = /%(2f|5c)/i;
 const AMBIGUOUS = /\/\/|\\|\/\.{1,2}(;[^\/]*)?(\/|$)|%(2e|2f|5c)|[\u0000-\u001f\u007f]/i;
 
-// Of several tokens, the one that came furthest explains the refusal.
+// Of several tokens, the one that passed the most checks explains the refusal.
 const REASONS = ['missing', 'invalid', 'expired', 'address', 'path'];
 
 async function handler(event) {
@@ -71,13 +71,13 @@ function take(fields, name, tokens) {
     (field.multiValue || [field]).forEach((one) => tokens.push(one.value));
 }
 
-// An unreadable configuration enforces with no key at all: everything is refused.
+// An unreadable configuration enforces without any key: all requests are refused.
 async function readConfig() {
     try {
         const text = await cf.kvs().get('config');
         return checked(JSON.parse(text));
     } catch (error) {
-        console.log('playback config is unreadable'); // not why: the reason may quote a key
+        console.log('playback config is unreadable'); // without the reason, which may quote a key
         return { mode: 'enforce', keys: [], paths: {} };
     }
 }
@@ -95,12 +95,12 @@ function checked(config) {
     }
     const paths = config.paths === undefined ? {} : config.paths;
     if (!Object.keys(paths).every((prefix) => prefix.startsWith('/') && prefix.endsWith('/'))) {
-        throw new Error('paths'); // a path that was meant for a group must not be open to everyone
+        throw new Error('paths'); // a path meant for a group must not be open to all
     }
     return { mode: config.mode, keys: keys, paths: paths };
 }
 
-// Returns why the request gets no video, or an empty text if it does.
+// Returns the reason for a refusal, or an empty string.
 function refusal(uri, tokens, config) {
     const path = decoded(uri);
     if (path === null) {
@@ -119,7 +119,7 @@ function refusal(uri, tokens, config) {
 
 function judge(token, path, config) {
     const cwt = TOKEN.test(token) ? opened(Buffer.from(token, 'base64url'), config.keys) : null;
-    // validateToken checks the signature and nothing else.
+    // validateToken checks only the signature.
     if (cwt === null || Number(cwt.protectedHeaders[ALG]) !== HS256) {
         return 'invalid';
     }
@@ -128,7 +128,7 @@ function judge(token, path, config) {
         return 'invalid';
     }
     if (claims[EXP] * 1000 <= Date.now()) {
-        return 'expired'; // no leeway: the bound on tokens counts on it
+        return 'expired'; // no leeway: the bound on tokens relies on it
     }
     if (claims[CATNIP] !== undefined) {
         return 'address'; // bound to an address, which is not compared here
@@ -142,13 +142,13 @@ function opened(token, keys) {
         try {
             return cf.cwt.validateToken(token, { key: keys[i] });
         } catch (error) {
-            // another key, or none of ours
+            // signed with another key
         }
     }
     return null;
 }
 
-// A restriction that is anything but one path prefix is not understood, so it opens nothing.
+// A restriction other than a single path prefix is not supported, so it opens nothing.
 function opensPath(claims, path) {
     const uri = claims[CATU];
     if (uri === undefined) {
@@ -170,7 +170,7 @@ function hasGroups(claims, path, paths) {
     return Object.keys(paths).every((prefix) => !path.startsWith(prefix) || groups.includes(paths[prefix]));
 }
 
-// Returns the path that the origin reads, or null where that is not certain.
+// Returns the path that the origin reads, or null if that is uncertain.
 function decoded(uri) {
     if (ENCODED_SLASH.test(uri)) {
         return null;
@@ -191,7 +191,7 @@ function forbidden(request, reason) {
         'access-control-expose-headers': { value: 'x-playback' }
     };
     if (request.headers.origin) {
-        // A request with cookies may read the answer only where its own origin is named.
+        // A request with cookies may read the answer only if it names the request's origin.
         headers['access-control-allow-origin'] = { value: request.headers.origin.value };
         headers['access-control-allow-credentials'] = { value: 'true' };
         headers.vary = { value: 'origin' };

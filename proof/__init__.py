@@ -1,5 +1,5 @@
-"""`make prove`: the promises of the service, tested by every means there is. `docs/proof.md` has the means.
+"""`make prove`: the promises of the service, tested by several methods. `docs/proof.md` describes them.
 
-Each module of this package but `__main__` is one proof, under the name that `make prove ARGS=…` takes. The
-packages are what the proofs are made of.
+Each module of this package except `__main__` is one proof; `make prove ARGS=…` accepts its name. The packages
+hold what the proofs share.
 """

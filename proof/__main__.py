@@ -1,4 +1,4 @@
-"""`make prove`: every proof, a table of the figures, and build/proof.json; 1 when one falls short."""
+"""`make prove`: run the proofs, print their figures, write build/proof.json; exit with 1 if one fails."""
 
 import os
 import sys
@@ -24,15 +24,15 @@ PROOFS: Final = {
     "crash": 50,
     "mutants": 1,
 }
-"""Each module of this package with a `prove(seed, goal, progress)`, and its goal: what it counts to."""
+"""Each module of this package with a `prove(seed, goal, progress)`, and its goal: the number to count to."""
 
 REPORT: Final = Path("build") / "proof.json"
 
 
 def main() -> int:
-    """Run the proofs that are asked for; a run of some of them renews their rows of the report only."""
+    """Run the requested proofs; a partial run renews only their rows of the report."""
     parser = ArgumentParser(prog="python -m proof", description=__doc__)
-    parser.add_argument("proofs", nargs="*", help=f"which of {', '.join(PROOFS)}; all of them by default")
+    parser.add_argument("proofs", nargs="*", help=f"any of {', '.join(PROOFS)}; by default all")
     parser.add_argument("--report", type=Path, default=REPORT, help="the JSON file to write")
     asked = parser.parse_args()
     seed = int(os.environ.get("SEED") or 1)

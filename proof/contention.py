@@ -1,4 +1,4 @@
-"""Many threads of several processes race for the last slots: as many are granted as were free, always."""
+"""Threads of several processes race for the last slots: every free slot is granted, and no more."""
 
 import threading
 from collections import Counter
@@ -44,7 +44,7 @@ KINDS: Final = (
 )
 OVERLAP: Final = 2
 UHD: Final = ("uhd",)
-"""The group, of which there may be one stream."""
+"""A group with a limit of one stream."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Trial:
     """One race.
 
     Attributes:
-        user: whose slots.
-        kind: what the racers do.
-        threads: how many there are in each process.
-        before: the state that they meet.
-        free: how many of them must be granted.
+        user: the user whose slots they race for.
+        kind: the kind of race.
+        threads: threads per process.
+        before: the state before the race.
+        free: how many racers must be granted.
     """
 
     user: str
@@ -67,7 +67,7 @@ class Trial:
 
     @classmethod
     def draw(cls, seed: int, number: int) -> "Trial":
-        """The trial of this number: the kinds take turns."""
+        """Return the trial of this number: the kinds take turns."""
         chance = Random(f"{seed} {number}")
         kind = KINDS[number % len(KINDS)]
         threads = chance.randint(12, 32) // PROCESSES
@@ -80,7 +80,7 @@ class Trial:
             return cls(user, kind, threads, _state(live=LIMIT - over, over=over), over)
         if kind == "anonymous reclaim":
             return cls(user, kind, threads, _state(live=1, anonymous=2), 2)
-        if kind == "names":  # spent ones leave fewer names than slots
+        if kind == "names":  # expired tokens leave fewer names than slots
             spent = chance.randint(OVERLAP, LIMIT + OVERLAP)
             over = chance.randint(0, LIMIT + OVERLAP - spent)
             return cls(user, kind, threads, _spent(spent, over), LIMIT + OVERLAP - spent)
@@ -90,7 +90,7 @@ class Trial:
         return cls(user, kind, threads, _state(live=LIMIT), 1 if kind == "replaces" else LIMIT)
 
     def request(self, who: str) -> StartRequest:
-        """What one racer asks for."""
+        """Return one racer's request."""
         if self.kind.startswith("anonymous"):
             return StartAnonymous(self.user, who, LIMIT)
         start = StartNamed(self.user, who, LIMIT, None, "live-0" if self.kind == "replaces" else None)
@@ -98,11 +98,11 @@ class Trial:
 
     @property
     def evicts(self) -> bool:
-        """Whether a racer ends another's stream."""
+        """True if a racer ends another's stream."""
         return self.kind.endswith("evict")
 
     def judge(self, answers: Counter[str], after: Snapshot) -> str:
-        """What is wrong with how it ended; nothing when all is well."""
+        """Return what is wrong with the outcome, or ""."""
         if "group" in self.kind:
             return self._judge_group(answers, after)
         return self._judge_all(answers, after)
@@ -115,7 +115,7 @@ class Trial:
             return "the count differs from its parts"
         if self.kind == "names" and len(after.tokens or ()) > LIMIT + OVERLAP:
             return f"{sorted(after.tokens or ())} may have tokens"
-        if self.evicts:  # everybody gets in, or is asked to try again
+        if self.evicts:  # every racer gets in, or must try again
             return "" if set(answers) <= {"granted", "StoreContended"} else f"{dict(answers)}"
         if answers["granted"] != self.free:
             return f"{answers['granted']} were granted, and {self.free} slots were free"
@@ -123,12 +123,12 @@ class Trial:
         return "" if set(answers) <= {"granted", refused} else f"{dict(answers)}"
 
     def _judge_group(self, answers: Counter[str], after: Snapshot) -> str:
-        """Return what is wrong where one stream may be in the group; those in no group are left alone."""
+        """Return what is wrong in a group of at most one stream; streams in no group must be left alone."""
         if (after.count(*UHD), after.leases_in(*UHD)) != (1, 1):
             return f"{after.count(*UHD)} are counted, {after.leases_in(*UHD)} are there after {dict(answers)}"
         if {name for name in self.before.leases if name.startswith("live")} - after.leases.keys():
             return f"{sorted(after.leases)} are there of {sorted(self.before.leases)}"
-        if self.evicts:  # everybody gets in, or is asked to try again
+        if self.evicts:  # every racer gets in, or must try again
             return "" if set(answers) <= {"granted", "StoreContended"} else f"{dict(answers)}"
         if answers["granted"] != self.free or set(answers) - {"granted", "LimitReached"}:
             return f"{dict(answers)}, and {self.free} slots of the group were free"
@@ -136,7 +136,7 @@ class Trial:
 
 
 def _draw_grouped(kind: str, chance: Random) -> Snapshot:
-    """Return a state with a stream in the group or none, beside streams in no group."""
+    """Return a state with a stream in the group or none, and streams in no group."""
     taken = kind.endswith("evict") or (kind == "group" and chance.random() < 0.5)
     beside = _state(live=chance.randint(0, 2 if taken else 1))
     in_group = {"uhd-0": Lease("uhd-0", OVER - 10, LIVE, groups=UHD)} if taken else {}
@@ -148,13 +148,13 @@ def _draw_grouped(kind: str, chance: Random) -> Snapshot:
 
 
 def _spent(good: int, over: int) -> Snapshot:
-    """Return a state without streams, of spent tokens that are good still, and of others that are over."""
+    """Return a state without streams, with spent tokens that are valid, and others that have expired."""
     spent = {f"good-{n}": LIVE for n in range(good)} | {f"over-{n}": OVER for n in range(over)}
     return Snapshot(0, leases={}, tokens=frozenset(spent), spent=spent, groups={})
 
 
 def _state(live: int = 0, over: int = 0, anonymous: int = 0) -> Snapshot:
-    """So many live and dead named streams, and dead anonymous ones."""
+    """Return a state with these numbers of live and dead named streams, and of dead anonymous ones."""
     names = {f"live-{n}": LIVE for n in range(live)} | {f"over-{n}": OVER for n in range(over)}
     leases = {name: Lease(name, OVER - 10, expiry) for name, expiry in names.items()}
     slots = AnonymousSlots(anonymous, OVER) if anonymous else AnonymousSlots()
@@ -164,7 +164,7 @@ def _state(live: int = 0, over: int = 0, anonymous: int = 0) -> Snapshot:
 
 
 def race(way: Way, trials: tuple[Trial, ...], process: int, start: Barrier) -> list[Counter[str]]:
-    """This process's racers in each trial, all at once with those of the other processes."""
+    """Run this process's racers in each trial, simultaneously with those of the other processes."""
     sdk_client = sdk_client_of(way)
     results = []
     with client_of(way) as client:
@@ -199,7 +199,7 @@ def _race(client: Any, trial: Trial, process: int) -> Counter[str]:
 
 
 def prove(seed: int, trials: int, progress: Progress, over: Stores = stores) -> list[Row]:
-    """Let them race so often, over both stores in turn."""
+    """Run this many races, alternating between the two stores."""
     raced, grants = 0, 0
     goal = f"{trials:,} trials of 12 to 32 threads, grants = free slots"
     with over() as ways, Together(PROCESSES) as together:

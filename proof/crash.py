@@ -1,7 +1,7 @@
-"""The serving process is killed under load, again and again; the store lives on beside it.
+"""The serving process is killed repeatedly under load, while the store keeps running.
 
-Each life of the service has users of its own. Their players note what they were told; when the
-service has come back, the store must hold what they were told, and nothing that they were not.
+Each life of the service has its own users. Their players record the answers they got; after a restart, the
+store must hold what the answers promised, and nothing else.
 """
 
 import itertools
@@ -33,18 +33,18 @@ PLAYERS: Final = 12
 HOUSEHOLDS: Final = 3
 TABLE: Final = "crash"
 OVERLAP: Final = 20
-"""As wide as can be, as these players circle: most of their starts are to be admitted."""
+"""As wide as possible, as these players keep replacing streams: most of their starts must be admitted."""
 
 WITH_TOKENS: Final = {"PLAYBACK_KEY": f"k1:{'A' * 43}", "TOKEN_OVERLAP": str(OVERLAP)}
 
 
 @dataclass
 class Play:
-    """One stream, and what its player knows of it.
+    """One stream, and its player's knowledge of it.
 
     Attributes:
-        expires_at: until when it holds its slot, by the last answer; 0 when it was told that it has none.
-        known: whether every request about it was answered; a lost answer leaves it open.
+        expires_at: the expiry of its slot by the last answer; 0 if that answer denied a slot.
+        known: whether every request about it was answered; a lost answer leaves it unknown.
     """
 
     user_id: str
@@ -53,7 +53,7 @@ class Play:
     known: bool = True
 
     def contradicts(self, state: Snapshot, now: float) -> bool:
-        """Whether the store says other than the player was told."""
+        """Return whether the store contradicts the player's answers."""
         if not self.known:
             return False
         if self.expires_at > now:
@@ -62,11 +62,11 @@ class Play:
 
 
 class Load:
-    """Players that start, heartbeat and end until their service is gone.
+    """Players that start, heartbeat and end until their service dies.
 
     Attributes:
-        plays: all that was played.
-        answers: how many requests were answered.
+        plays: all streams played.
+        answers: the number of answered requests.
     """
 
     def __init__(self, client: httpx.Client, life: int, seed: int) -> None:
@@ -78,7 +78,7 @@ class Load:
         self._lock = threading.Lock()
 
     def player(self, number: int) -> None:
-        """Play one stream after another, until no answer comes any more."""
+        """Play one stream after another, until no answer comes."""
         random = Random(f"{self._seed}/{number}")
         for count in itertools.count():
             play = Play(random.choice(self.users), f"{number}-{count}")
@@ -108,7 +108,7 @@ class Load:
 
 
 def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
-    """Kill the service so many times, and look at the store each time that it has come back."""
+    """Kill the service `goal` times, and check the store after each restart."""
     answers = cut_off = wrong = above = kills = 0
     users: list[str] = []
     with _store() as (client, settings):
@@ -131,7 +131,7 @@ def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
         with LocalService(settings | WITH_TOKENS) as service:
             if load is not None:
                 wrong += _contradictions(client, load)
-            time.sleep(LEASE_SECONDS + GRACE_SECONDS + 2)  # and both roundings
+            time.sleep(LEASE_SECONDS + GRACE_SECONDS + 2)  # plus both roundings
             leaked = sum(not _is_free(service.url, user) for user in users)
     return [
         Row("crash.kills", f"{kills} after {answers:,} answers", f"{goal}", kills >= goal),
@@ -144,7 +144,7 @@ def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
 
 @contextmanager
 def _store() -> Iterator[tuple[Any, dict[str, str]]]:
-    """A client of the store, and the settings that point the service at it."""
+    """Yield a client of the store, and the settings that direct the service to it."""
     with start_dynamodb_local() as store:
         client = sdk_client_of(Way(store.endpoint_url, lean=False))
         ensure_table(client, TABLE)
@@ -192,7 +192,7 @@ def _is_sound(client: Any, user_id: str) -> bool:
 
 
 def _is_free(url: str, user_id: str) -> bool:
-    """Whether the user can start as many streams as the limit allows, and no more."""
+    """Return whether the user can start as many streams as the limit allows, and no more."""
     starts = [
         httpx.post(f"{url}/stream/start", json={"userId": user_id, "streamId": f"again-{n}"}, trust_env=False)
         for n in range(LIMIT + 1)

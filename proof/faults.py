@@ -1,8 +1,8 @@
-"""Apply-then-lose: each write of each operation, in turn, meets a failing network beneath botocore.
+"""Apply-then-lose: each write of each operation in turn meets a failing network under botocore.
 
-A run is one operation of one user, whose requests to the store fail once to three times, with up to
-three other requests of the same user in between. Its end must be that of the same requests made one
-after the other over a network that never fails, in one of their orders.
+A run is one operation of one user, whose requests to the store fail one to three times, with up to three
+other requests of the same user in between. Its end must equal that of the same requests made one after the
+other over a reliable network, in one of their orders.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,12 +59,12 @@ TOKENS: Final = replace(POLICY, token_overlap=1)
 
 @dataclass(frozen=True)
 class Case:
-    """One operation, on what it meets, and how many writes it takes when nothing fails.
+    """One operation, the state before it, and the number of its writes without failures.
 
     Attributes:
-        before: requests that come first, each with the seconds that pass after it.
-        request: the operation itself, given the user.
-        writes: how many writes it makes.
+        before: requests that come first, each with the seconds after it.
+        request: the operation, for a user.
+        writes: the number of its writes.
     """
 
     before: Sequence[tuple[Callable[[str], Request], float]]
@@ -148,11 +148,11 @@ OTHERS: Final[tuple[Callable[[str, int], Request], ...]] = (
     lambda user, n: _of_group(StartNamed(user, f"other-{n}", LIMIT), 2),
 )
 MARKED: Final = 3
-"""As many others may come between: a repeat is recognised while fewer than four did."""
+"""The maximum of other requests in between: a repeat is recognised after fewer than four."""
 
 
 def delayed(then: "list[Callable[[], object]]") -> Fault:
-    """The client gives up, and the request reaches the store only then."""
+    """Return a fault: the client gives up, and only then does the request reach the store."""
 
     def fault(request: AWSPreparedRequest, send: Send) -> Any:
         then.append(lambda: send(request))
@@ -166,7 +166,7 @@ FAULTS: Final[tuple[Fault, ...]] = (lost_before, lost_after, late, throttled, se
 
 @dataclass(frozen=True)
 class End:
-    """The visible end of a story: whether the operation was granted, and the slots, names and groups."""
+    """The visible end of a run: whether the operation was granted, and the slots, names and groups."""
 
     granted: bool
     slots: int
@@ -177,7 +177,7 @@ class End:
 
     @classmethod
     def of(cls, state: Snapshot, *, granted: bool) -> "End":
-        """The end of this state."""
+        """Return the end with this state."""
         names, counted = tuple(sorted(state.leases)), tuple(sorted(state.tokens or ()))
         groups = tuple(sorted(state.groups.items()))
         return cls(granted, state.stream_count, state.anonymous.count, names, counted, groups)
@@ -185,14 +185,14 @@ class End:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One run: what it came to, and what is wrong with it (empty when nothing is)."""
+    """One run: its outcome, and what is wrong with it, or ""."""
 
     story: str
     wrong: str = ""
 
 
 def call(limiter: StreamLimiter, request: Request) -> bool:
-    """Make one request; says whether it was granted."""
+    """Make one request; return whether it was granted."""
     try:
         ask(limiter, request)
     except Refusal:
@@ -201,11 +201,11 @@ def call(limiter: StreamLimiter, request: Request) -> bool:
 
 
 class Run:
-    """One run, decided by its number.
+    """One run, determined by its number.
 
     Args:
-        number: which of all runs it is: every operation, fault and length comes in turn.
-        wire: the wire that fails; `unreliable` is over it, `reliable` is not.
+        number: its place among all runs: operations, faults and lengths take turns.
+        wire: the wire that fails, which only `unreliable` uses.
     """
 
     def __init__(self, number: int, user: str) -> None:
@@ -245,7 +245,7 @@ class Run:
         finally:
             wire.forget()
         deadline = Deadline.after(10, clock)
-        for send in stray:  # what was under way reaches the store at last
+        for send in stray:  # requests in flight finally reach the store
             send()
         end = End.of(reliable.read(self.user, deadline), granted=granted)
         return Verdict(story, self._judge(end))
@@ -259,7 +259,7 @@ class Run:
         return first
 
     def _put(self, api: Any, clock: FakeClock) -> None:
-        """What the operation meets, made in memory and put into the store as one item."""
+        """Create the state before the operation in memory, and put it into the store as one item."""
         before = InMemoryStreamRepository()
         self._prepare(StreamLimiter(before, clock, self.case.policy), clock)
         state = before.read(self.user, Deadline.after(1, clock))
@@ -272,7 +272,7 @@ class Run:
             clock.advance(seconds)
 
     def _judge(self, end: End) -> str:
-        """What is wrong with this end; nothing when one of the orders of the same requests ends so."""
+        """Return what is wrong with this end, or "" if one of the orders of the same requests ends so."""
         if end.slots != end.anonymous + len(end.names):
             return f"leaked slot: {end}"
         expected = set(self._ends())
@@ -285,7 +285,7 @@ class Run:
         return f"another end: {end}, none of {expected}"
 
     def _ends(self) -> Iterator[End]:
-        """How it may end: the operation before, between or after the others, which keep their order."""
+        """Yield the permitted ends: the operation before, between or after the others, in their order."""
         it = self.case.request(self.user)
         for place in range(len(self.others) + 1):
             store = InMemoryStreamRepository()
@@ -301,7 +301,7 @@ class Run:
 
 
 def play_batch(task: tuple[Way, int, int]) -> list[Verdict]:
-    """Play some runs this way, from this seed, from this number on."""
+    """Play the runs from this number on, in this way, with this seed."""
     way, seed, first = task
     with client_of(way) as client:
         wire = Wire(client)
@@ -319,7 +319,7 @@ def prove(
     run: Callable[..., Iterable[list[Verdict]]] = spread,
     over: Stores = stores,
 ) -> list[Row]:
-    """Play so many runs, over both stores in turn."""
+    """Play this many runs, alternating between the two stores."""
     played: list[Verdict] = []
     goal = f"{runs:,} runs, 0 double grants, 0 phantom refusals, 0 leaked slots"
     with over() as ways:

@@ -1,4 +1,4 @@
-"""Any event that API Gateway can hand over is answered, as the API's description says.
+"""Any event that API Gateway can pass on gets an answer that conforms to the API's description.
 
 The handlers run over the real adapter and the simulated store, whose writes are counted.
 """
@@ -35,10 +35,10 @@ ENVIRONMENT: Final = {
     "GROUP_LIMITS": "away=0,uhd=1",
     "GROUP_LABELS": "hdr",
 }
-"""What the service is configured by."""
+"""The settings of the service."""
 
 INSIDE: Final = ("Traceback", 'File "', "botocore", "pydantic", "arn:", " object at 0x")
-"""What no answer may contain."""
+"""Words that no answer may contain."""
 
 _FIELDS: Final = st.sampled_from(
     ["userId", "streamId", "device", "replaces", "maxStreams", "groups", "groupLimits", "", "USERID"]
@@ -99,10 +99,10 @@ EVENTS: Final = st.fixed_dictionaries(
 
 @dataclass
 class Findings:
-    """What was wrong with the answers to one handler's events.
+    """The faults found in the answers to one handler's events.
 
     Attributes:
-        answers: how many there were by their status.
+        answers: the number of answers by status.
     """
 
     events: int = 0
@@ -125,7 +125,7 @@ class Findings:
 
 
 def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
-    """So many generated events for each handler."""
+    """Send this many generated events to each handler."""
     found: list[Findings] = []
     for route in ROUTES:
         found.append(fuzz(route, seed, goal))
@@ -149,7 +149,7 @@ def prove(seed: int, goal: int, progress: Progress) -> list[Row]:
 
 
 def fuzz(route: Route[Any, Any], seed: int, events: int) -> Findings:
-    """Send that many events to one handler, all over one store."""
+    """Send this many events to one handler, over one store."""
     store = SimulatedDynamoDb()
     repository = DynamoDbStreamRepository(store, "fuzz", attempt_seconds=0.1)
     service = bootstrap.build(

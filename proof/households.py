@@ -1,7 +1,7 @@
-"""How often honest households are put off (`too_many_starts`).
+"""The frequency with which honest households are put off (`too_many_starts`).
 
-Each story is played through the real use cases, with the page's usual timing and the policy's default
-lease. A screen keeps its name across plays and reloads, as the clients do, or takes a fresh one each time.
+Each story is played through the real use cases, with the usual timing of the page and the policy's default
+lease. A screen keeps its name across plays and reloads, as the clients do, or takes a new one each time.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,16 +25,16 @@ USER: Final = "household"
 
 
 class Home:
-    """One user's screens. All but one of its slots are taken by screens that play on.
+    """One user's screens. Other screens keep all but one of its slots.
 
     Args:
-        limit: how many streams it may have.
-        overlap: how many more may have a token.
+        limit: the limit of streams.
+        overlap: how many more streams may have a token.
         keeps_names: whether a screen keeps one name.
 
     Attributes:
-        starts: how many starts there were.
-        put_off: how many of them were put off.
+        starts: the number of starts.
+        put_off: the number of starts that were put off.
     """
 
     def __init__(self, limit: int, overlap: int, *, keeps_names: bool) -> None:
@@ -50,7 +50,7 @@ class Home:
             self.start(f"other-{other}")
 
     def start(self, screen: str, *, replaces: bool = False) -> None:
-        """Play something on a screen; `replaces` hands its slot over to the next play."""
+        """Play something on a screen; `replaces` passes its slot to the next play."""
         before = self._playing.get(screen)
         name = screen if self._keeps_names else f"{screen}-{next(self._serial)}"
         replaced = before if replaces and before != name else None
@@ -131,7 +131,7 @@ STORIES: Final[dict[str, Callable[[Home], None]]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """How often a household was put off in one story."""
+    """The number of starts that were put off in one story."""
 
     story: str
     keeps_names: bool
@@ -142,7 +142,7 @@ class Outcome:
 
 
 def outcomes() -> Iterator[Outcome]:
-    """Play every story, under every limit and overlap, with kept names and with fresh ones."""
+    """Play every story, under every limit and overlap, with kept and with new names."""
     for (name, story), keeps, limit, overlap in product(STORIES.items(), (True, False), LIMITS, OVERLAPS):
         home = Home(limit, overlap, keeps_names=keeps)
         others = home.starts
@@ -151,7 +151,7 @@ def outcomes() -> Iterator[Outcome]:
 
 
 def table(played: list[Outcome]) -> str:
-    """Return the table of the documentation: starts put off, by overlap; one figure where limits agree."""
+    """Return the documentation's table: the starts put off, by overlap; one figure if the limits agree."""
     lines = [
         "| household | names | " + " | ".join(f"overlap {overlap}" for overlap in OVERLAPS) + " |",
         "|---|---|" + "---|" * len(OVERLAPS),
@@ -168,7 +168,7 @@ def table(played: list[Outcome]) -> str:
 
 
 def prove(_: int, goal: int, progress: Progress) -> list[Row]:
-    """Play every story once: no seed decides anything."""
+    """Play every story once: no seed is needed."""
     played = list(outcomes())
     progress(len(played), goal)
     print(f"\n{table(played)}")

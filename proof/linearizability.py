@@ -1,7 +1,7 @@
 """Histories of racing clients over real stores, with lost replies, are linearizable.
 
-Recorded at the adapter's own calls to the store: what was to be written, and which state came back. The
-sequential object is the domain's meaning of a write. Users are independent, so each has its own history.
+The history is recorded at the adapter's calls to the store: the intended write, and the returned state. The
+sequential object is the domain's meaning of a write. Users are independent, so each has a history of its own.
 """
 
 import time
@@ -42,13 +42,13 @@ PROCESSES: Final = 2
 BATCH: Final = 5
 POLICY: Final = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=60)
 GROUPS: Final = ((), (), ("uhd",), ("hdr", "uhd"))
-"""Of which `hdr` has no limit."""
+"""The groups, of which `hdr` has no limit."""
 
 FAULTS: Final = (lost_before, lost_after, late, server_error)
 
 
 def apply(state: FrozenState, write: Write | None) -> tuple[FrozenState, tuple[bool, FrozenState]]:
-    """What a write does, and a read (`None`) shows: whether it landed, and the state."""
+    """Apply a write, or a read (`None`): return the new state, and the result: landed or not, and a state."""
     snapshot = state.snapshot
     if write is None:
         return state, (True, state)
@@ -59,7 +59,7 @@ def apply(state: FrozenState, write: Write | None) -> tuple[FrozenState, tuple[b
 
 
 def is_silent(write: Write | None, result: tuple[bool, FrozenState]) -> bool:
-    """Reads and rejected writes change nothing. A write that landed may, though here it did not."""
+    """Return whether the action certainly changes nothing: a read, or a rejected write."""
     landed, _ = result
     return write is None or not landed
 
@@ -86,7 +86,7 @@ class Recorder:
         return self._repository.apply(write, deadline)
 
     def read(self, user_id: str, deadline: Deadline) -> Snapshot:
-        """The user's state."""
+        """Return the user's state."""
         return self._repository.read(user_id, deadline)
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -121,7 +121,7 @@ class Recorder:
 
 
 def _requests(user: str, chance: Random, who: int) -> Iterable[Request | ListStreams]:
-    """What one client asks: named and anonymous starts, ends, heartbeats, replacing, looking."""
+    """Yield one client's requests: named and anonymous starts, ends, heartbeats, replacements, reads."""
     limit = chance.choice([1, 2, 3])
     for number in range(chance.randint(2, CALLS_AT_MOST)):
         name, other = chance.sample("abcde", 2)
@@ -142,7 +142,7 @@ def _requests(user: str, chance: Random, who: int) -> Iterable[Request | ListStr
 
 
 def record(way: Way, users: tuple[str, ...], process: int, start: Barrier) -> list[list[Operation]]:
-    """What this process's threads see of each user, all at once with those of the other processes."""
+    """Record the histories of this process's threads, simultaneously with those of the other processes."""
     histories = []
     with client_of(way) as client:
         wire = Wire(client)
@@ -154,7 +154,7 @@ def record(way: Way, users: tuple[str, ...], process: int, start: Barrier) -> li
 
 def _record_user(client: Any, wire: Wire, user: str, process: int) -> list[Operation]:
     chance = Random(f"{user} {process}")
-    # The two processes may differ: in mode, and one may be code from before there were tokens.
+    # The two processes may differ in mode, and one may be code from before tokens.
     policy = replace(
         POLICY, on_limit=chance.choice(list(OnLimit)), token_overlap=chance.choice([None, 1, 1, 2])
     )
@@ -169,7 +169,7 @@ def _record_user(client: Any, wire: Wire, user: str, process: int) -> list[Opera
                 wire.break_next(own.choice(FAULTS))
             if own.random() < 0.1:
                 clock.advance(own.choice([1, 7, 12]))
-            with suppress(StreamLimiterError):  # an answer as well as any
+            with suppress(StreamLimiterError):  # a refusal is an answer too
                 if isinstance(request, ListStreams):
                     limiter.list_streams(request)
                 else:
@@ -183,7 +183,7 @@ def _record_user(client: Any, wire: Wire, user: str, process: int) -> list[Opera
 
 
 def prove(seed: int, histories: int, progress: Progress, over: Stores = stores) -> list[Row]:
-    """Record and check so many histories, over both stores in turn."""
+    """Record and check this many histories, alternating between the two stores."""
     checked = longest = unknown = 0
     seconds = 0.0
     goal = f"{histories:,} histories of up to {OPERATIONS_AT_MOST} operations, all linearizable"
@@ -213,7 +213,7 @@ def prove(seed: int, histories: int, progress: Progress, over: Stores = stores) 
 
 
 def _wrong(history: list[Operation]) -> str:
-    """What is wrong with a history; nothing when an order explains it."""
+    """Return what is wrong with a history, or "" if an order explains it."""
     try:
         return "" if is_linearizable(history, MODEL) else "not linearizable"
     except Undecided:

@@ -1,4 +1,4 @@
-"""Model-based: any sequence of requests, repeats and late packets, on every repository as on the model."""
+"""Model-based: any sequence of requests, repeats and late packets works on a repository as on the model."""
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -52,22 +52,22 @@ STEPS: Final = 50
 NAMES: Final = st.sampled_from("abcd")
 KEYS: Final = st.sampled_from("123456")
 GROUPS: Final = st.sampled_from([(), (), ("uhd",), ("away", "uhd"), ("hdr",)])
-"""Of which `hdr` has no limit."""
+"""The groups, of which `hdr` has no limit."""
 
 MOST_BACK: Final = 8
-"""How many seconds the clock goes back, in all, between a decision and its late packet: hardly ever more."""
+"""The total seconds that the clock goes back between a decision and its late packet; rarely more."""
 
 AGES: Final = 1_000_000
-"""How many seconds ago a host may have decided about a late packet."""
+"""The maximum age of a late packet's decision, in seconds."""
 
 PLAYS: Final = st.none() | st.sampled_from(["load-1", "load-2"])
 
 
 class Repositories(RuleBasedStateMachine):
-    """One user's requests, each write made on every repository and on the model: all must answer alike.
+    """One user's requests, each write made on every repository and on the model: all results must be equal.
 
     Args:
-        repositories: what is tested.
+        repositories: the repositories under test.
     """
 
     def __init__(self, repositories: Sequence[StreamRepository]) -> None:
@@ -94,65 +94,65 @@ class Repositories(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def start_anonymous(self, key: str) -> None:
-        """Start a stream without a name, or repeat that."""
+        """Start a stream without a name, or repeat the start."""
         self._start(StartAnonymous(self.user, key, self.limit))
 
     @rule(name=NAMES, play=PLAYS)
     def beat(self, name: str, play: str | None) -> None:
-        """Send a heartbeat, of a stream that may be there or not."""
+        """Send a heartbeat of a stream that may not exist."""
         request, now = Heartbeat(self.user, name, play), self.clock.now()
         if self._write(first_heartbeat(request, self.policy, now).write):
             return
         decision = decide_heartbeat(Situation(self.state, request, self.policy, now))
         if isinstance(decision, Try):
-            assert self._write(decision.write)  # noqa: S101 - no other request is there to race
+            assert self._write(decision.write)  # noqa: S101 - no other request races with it
         if isinstance(decision, Gone):
             wrong = self.departures.wrong(request, decision, since=now)
-            assert not wrong, wrong  # noqa: S101 - how Hypothesis is told of a failure
+            assert not wrong, wrong  # noqa: S101 - Hypothesis detects a failure by it
 
     @rule(name=NAMES, play=PLAYS, groups=GROUPS)
     def end(self, name: str, play: str | None, groups: tuple[str, ...]) -> None:
-        """End a named stream, perhaps not for the first time, and perhaps of other groups."""
+        """End a named stream, perhaps again, and perhaps with other groups."""
         request, now = EndNamed(self.user, name, play, groups), self.clock.now()
         if self._write(first_end(request, self.policy, now).write):
             return
         decision = decide_end(Situation(self.state, request, self.policy, now))
         if isinstance(decision, Try):
-            assert self._write(decision.write)  # noqa: S101 - no other request is there to race
+            assert self._write(decision.write)  # noqa: S101 - no other request races with it
 
     @rule()
     def repair(self) -> None:
-        """Repair what an operator finds."""
+        """Repair the state as an operator would."""
         now = self.clock.now()
         names = None
         if self.policy.token_overlap is not None:
             names = recount(self.state, None, (), self.policy.over_since(now))
         groups = recount_groups(self.state, self._groups(), Freed())
         retain_until = self.policy.retain_until(now)
-        assert self._write(Repair(self.user, self.state, Freed(), retain_until, names, groups))  # noqa: S101 - no other request is there to race
+        assert self._write(Repair(self.user, self.state, Freed(), retain_until, names, groups))  # noqa: S101 - no other request races with it
 
     @rule(group=st.sampled_from(["uhd", "away"]))
     def miscount(self, group: str) -> None:
-        """Leave a group's count too high, as code from before there were groups does."""
+        """Leave a group's count too high, as code from before groups does."""
         count = self.state.count(group)
         too_many = (AsSeen(count, count + 1, group),)
         self._write(Repair(self.user, self.state, Freed(), None, groups=too_many))
 
     @rule(key=KEYS)
     def end_anonymous(self, key: str) -> None:
-        """End a stream without a name, perhaps not for the first time."""
+        """End a stream without a name, perhaps again."""
         mark = EndAnonymous(self.user, key).mark
         self._write(ReleaseAnonymous(self.user, mark, self.policy.retain_until(self.clock.now())))
 
     @rule(data=st.data())
     @precondition(lambda self: self.sent)
     def late(self, data: st.DataObject) -> None:
-        """A packet from before arrives, for the first time or again."""
+        """Deliver a late packet, for the first time or again."""
         self._write(data.draw(st.sampled_from(self.sent[-8:])))
 
     @rule(seconds=st.sampled_from([-1, 1, 3, 9.5, 12, 13, 33]))
     def jump(self, seconds: float) -> None:
-        """The clock goes on, or back by less than the grace."""
+        """Move the clock on, or back by less than the grace."""
         self.clock.advance(seconds)
 
     @rule(
@@ -165,7 +165,7 @@ class Repositories(RuleBasedStateMachine):
     def configure(
         self, limit: int, group_limit: int, on_limit: OnLimit, seconds: int, overlap: int | None
     ) -> None:
-        """Change the limits and the policy; without an overlap the writes are those of old code."""
+        """Change the limits and the policy; without an overlap the writes equal those of old code."""
         self.limit, self.group_limit = limit, group_limit
         self.policy = Policy(
             lease_seconds=10,
@@ -179,19 +179,19 @@ class Repositories(RuleBasedStateMachine):
 
     @invariant()
     def the_count_equals_its_parts(self) -> None:
-        """Whatever happened."""
-        assert self.state.stream_count == self.state.anonymous.count + len(self.state.leases)  # noqa: S101 - how Hypothesis is told of a failure
+        """Check the count after any sequence of calls."""
+        assert self.state.stream_count == self.state.anonymous.count + len(self.state.leases)  # noqa: S101 - Hypothesis detects a failure by it
 
     @invariant()
     def no_group_has_more_streams_than_are_counted(self) -> None:
-        """Fewer, where it was miscounted; a late write that has seen another count changes nothing."""
-        assert all(self.state.count(group) >= self.state.leases_in(group) for group in self._groups())  # noqa: S101 - how Hypothesis is told of a failure
+        """Allow for a miscount, which only adds: a late write that has seen another count changes nothing."""
+        assert all(self.state.count(group) >= self.state.leases_in(group) for group in self._groups())  # noqa: S101 - Hypothesis detects a failure by it
 
     def teardown(self) -> None:
-        """A read shows what the last write left."""
+        """Check that a read returns the state of the last write."""
         deadline = Deadline.after(10, FakeClock())
         for repository in self.repositories:
-            assert repository.read(self.user, deadline) == self.state  # noqa: S101 - how Hypothesis is told of a failure
+            assert repository.read(self.user, deadline) == self.state  # noqa: S101 - Hypothesis detects a failure by it
 
     def _groups(self) -> set[str]:
         return {*self.state.groups, *group_names(self.state.leases.values())} - {RECOUNTS}
@@ -201,7 +201,7 @@ class Repositories(RuleBasedStateMachine):
             return
         decision = decide_start(Attempt(self.state, request, self.policy, self.clock.now()))
         if isinstance(decision, Try):
-            assert self._write(decision.write)  # noqa: S101 - nobody else is there to race
+            assert self._write(decision.write)  # noqa: S101 - no other request races with it
 
     def _write(self, write: Write) -> bool:
         self.sent.append(write)
@@ -211,16 +211,16 @@ class Repositories(RuleBasedStateMachine):
             self.departures.saw_write(before, self.state, self.clock.now())
             expected = Landed(self.state)
         for repository in self.repositories:
-            assert repository.apply(write, Deadline.after(10, FakeClock())) == expected  # noqa: S101 - how Hypothesis is told of a failure
+            assert repository.apply(write, Deadline.after(10, FakeClock())) == expected  # noqa: S101 - Hypothesis detects a failure by it
         return isinstance(expected, Landed)
 
 
 def explore_batch(task: tuple[tuple[Way, ...], int]) -> str:
-    """Play some examples over these stores; says what is wrong, nothing when nothing is."""
+    """Play some examples over these stores; return what is wrong, or ""."""
     ways, number = task
     with ExitStack() as clients:
         over_stores = [repository_over(clients.enter_context(client_of(way))) for way in ways]
-        # A factory will do; the annotation asks for more than is needed.
+        # A factory works; the annotation is stricter than necessary.
         machine = cast(
             "type[Repositories]",
             seeded(number)(lambda: Repositories([InMemoryStreamRepository(), *over_stores])),
@@ -237,7 +237,7 @@ def explore_batch(task: tuple[tuple[Way, ...], int]) -> str:
                     suppress_health_check=list(HealthCheck),
                 ),
             )
-        except Exception as failure:  # noqa: BLE001 - whatever it is, a repository differs from the model
+        except Exception as failure:  # noqa: BLE001 - any failure means that a repository differs from the model
             return repr(failure)
     return ""
 
@@ -249,7 +249,7 @@ def prove(
     run: Callable[..., Iterable[str]] = spread,
     over: Stores = stores,
 ) -> list[Row]:
-    """Play so many examples, each over all repositories at once."""
+    """Play this many examples, each over all repositories at once."""
     goal = f"{examples:,} examples of {STEPS} steps, 0 differences"
     played = 0
     with over() as ways:

@@ -1,4 +1,4 @@
-"""The model, over all of its scenarios: every state that they can reach is visited."""
+"""The model, over all of its scenarios: every reachable state is visited."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -14,13 +14,13 @@ from proof.model.states import Scenario
 from proof.model.token_scenarios import token_scenarios
 
 SECONDS = 3
-"""How much time passes in a scenario: a lease, the grace, and so a takeover by any clock."""
+"""The seconds that pass in a scenario: a lease, the grace, and so a takeover by any clock."""
 
 TOKEN_STATES = 1_000_000
-"""As many of the states must be of scenarios with playback tokens."""
+"""The minimum number of states in scenarios with playback tokens."""
 
 GROUP_STATES = 200_000
-"""As many of the states must be of scenarios with groups."""
+"""The minimum number of states in scenarios with groups."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Story:
 
 @cache
 def all_scenarios() -> tuple[Scenario, ...]:
-    """Return every scenario: those with groups first, as they are short, then the longest, with tokens."""
+    """Return every scenario: first those with groups, which are short, then the longest, with tokens."""
     return (*group_scenarios(SECONDS), *token_scenarios(SECONDS), *scenarios(SECONDS))
 
 
@@ -53,26 +53,26 @@ def tell(place: int) -> Story:
 
 
 def prove(_: int, goal: int, progress: Progress) -> list[Row]:
-    """Explore every scenario until a promise is broken; no seed decides anything, as nothing is left out."""
-    told: list[Story] = []
+    """Explore every scenario until a promise is broken; no seed is needed, as the search is exhaustive."""
+    explored: list[Story] = []
     places = range(len(all_scenarios()))
     for story in spread(tell, places):
-        told.append(story)
+        explored.append(story)
         if story.violation:
             print(f"\n{story.name}: {story.violation}", *story.steps, sep="\n  ")
-        if story.violation or not progress(sum(each.states for each in told), goal):
+        if story.violation or not progress(sum(each.states for each in explored), goal):
             break
-    states = sum(story.states for story in told)
-    with_tokens = [story.states for story in told if story.has_tokens]
-    in_groups = [story.states for story in told if story.has_groups]
-    broken = [story for story in told if story.violation]
+    states = sum(story.states for story in explored)
+    with_tokens = [story.states for story in explored if story.has_tokens]
+    in_groups = [story.states for story in explored if story.has_groups]
+    broken = [story for story in explored if story.violation]
     return [
         Row("model_checking.states", f"{states:,}", f"{goal:,}", states >= goal),
         Row(
             "model_checking.scenarios",
-            f"{len(told)}",
+            f"{len(explored)}",
             f"{len(places)}, each to its end",
-            len(told) == len(places),
+            len(explored) == len(places),
         ),
         Row(
             "model_checking.tokens",

@@ -1,4 +1,4 @@
-"""Every mutant must be killed: its proof, run with the mutant turned on, must find a broken promise."""
+"""Every mutant must be killed: its proof, run with the mutant enabled, must find a broken promise."""
 
 import json
 import os
@@ -20,7 +20,7 @@ GOAL_MUTANTS: Final = 30
 
 
 def prove(seed: int, goal: int, progress: Progress, names: Iterable[str] = tuple(MUTANTS)) -> list[Row]:
-    """Turn each mutant on, one by one."""
+    """Enable each mutant, one by one."""
     del goal  # a single survivor is a failure
     names = tuple(names)
     killed: dict[str, bool] = {}
@@ -36,7 +36,7 @@ def prove(seed: int, goal: int, progress: Progress, names: Iterable[str] = tuple
 
 
 def _is_killed(mutant: str, seed: int) -> bool:
-    """Return whether the mutant's killer finds a broken promise with it turned on."""
+    """Return whether the mutant's killer finds a broken promise when it is enabled."""
     killer = MUTANTS[mutant].killer
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "proof.json"

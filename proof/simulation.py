@@ -1,4 +1,4 @@
-"""Deterministic simulation: the real use cases and the real adapter in a world that a seed decides."""
+"""Deterministic simulation: the real use cases and the real adapter in a world that a seed determines."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from proof.simulated.witness import Broken, Witness
 from proof.simulated.world import FAULTS, Host, World
 
 STEPS_AT_MOST = 20_000
-"""An episode that takes longer never ends."""
+"""The limit of steps, after which an episode counts as endless."""
 
 POLICY = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=25)
 PROCESSING_SECONDS = 6
@@ -24,7 +24,7 @@ BATCH = 25
 
 @dataclass(frozen=True)
 class Scene:
-    """What one episode is made of, and the seed that decides the rest."""
+    """The parts of one episode, and the seed that decides the rest."""
 
     seed: int
     players: int
@@ -66,7 +66,7 @@ class Scene:
         return scene.with_groups(chance) if chance.random() < 0.5 else scene
 
     def with_tokens(self, chance: Random) -> "Scene":
-        """Return the same scene with playback tokens, and with scripts that go for them."""
+        """Return the same scene with playback tokens, and with scripts that collect them."""
         return replace(
             self,
             policy=replace(self.policy, token_overlap=chance.choice([1, 1, 2, 3])),
@@ -75,13 +75,13 @@ class Scene:
         )
 
     def with_groups(self, chance: Random) -> "Scene":
-        """Return the same scene with groups, of which one has no limit."""
+        """Return the same scene with groups, one of which has no limit."""
         deployed_after = self.deployed_after or (0 if chance.random() < 0.8 else chance.uniform(5, 30))
         limits = (("away", chance.choice([0, 1, 2])), ("hdr", None), ("uhd", chance.choice([1, 1, 2])))
         return replace(self, groups=limits, deployed_after=deployed_after)
 
     def simpler(self, seed: int) -> "Scene":
-        """A smaller scene of the same kind."""
+        """Return a smaller scene of the same kind."""
         chance = Random(seed)
         return replace(
             self,
@@ -96,11 +96,11 @@ class Scene:
 
 @dataclass(frozen=True)
 class Ending:
-    """How an episode ended.
+    """The end of an episode.
 
     Attributes:
-        broken: the promise that was broken, if one was.
-        story: the last things that happened.
+        broken: the broken promise, if any.
+        story: the last events.
     """
 
     steps: int
@@ -115,7 +115,7 @@ def play(scene: Scene) -> Ending:
 
     random.seed(scene.seed)
     world = World(scene.seed, scene.faults)
-    skew = scene.policy.grace_seconds / 2  # any two hosts differ by the grace at most
+    skew = scene.policy.grace_seconds / 2  # hosts differ by the grace at most
     lowest = max(0, scene.limit - scene.limits_change)
     groups = {
         name: (limit, max(0, limit - scene.limits_change))
@@ -153,7 +153,7 @@ def _go_on(world: World, witness: Witness) -> None:
 
 
 def shortest_story(scene: Scene, broken: Ending) -> tuple[Scene, Ending]:
-    """The shortest episode like this one in which a promise is broken, among some that are simpler."""
+    """Return the shortest among several simpler episodes in which a promise is broken."""
     best = scene, broken
     for seed in range(STORIES):
         simpler = best[0].simpler(seed)
@@ -165,7 +165,7 @@ def shortest_story(scene: Scene, broken: Ending) -> tuple[Scene, Ending]:
 
 @dataclass(frozen=True)
 class Batch:
-    """What some episodes in a row came to."""
+    """The result of several consecutive episodes."""
 
     steps: int
     trace: str
@@ -188,7 +188,7 @@ def play_batch(first_seed: int) -> Batch:
 def prove(
     seed: int, steps: int, progress: Progress, run: Callable[..., Iterable[Batch]] = spread
 ) -> list[Row]:
-    """Play episodes until so many steps were taken."""
+    """Play episodes until this many steps were taken."""
     taken, traces = 0, hashlib.blake2b(digest_size=16)
     first = seed * 1_000_000
     for batch in run(play_batch, (first + n * BATCH for n in range(1_000_000 // BATCH))):
@@ -205,7 +205,7 @@ def prove(
 
 
 def _tell(scene: Scene) -> None:
-    """Print the shortest story that we find."""
+    """Print the shortest story found."""
     simplest, ending = shortest_story(scene, play(scene))
     print(f"\nA promise is broken: {ending.broken}\n{simplest}")
     print("\n".join(ending.story), flush=True)

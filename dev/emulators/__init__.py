@@ -1,4 +1,4 @@
 """Stand-ins for AWS on this machine: emulators, Lambda's runtime, CloudFront's functions, a token issuer.
 
-Commands, tests and proofs start them.
+Commands, tests and proofs use them.
 """

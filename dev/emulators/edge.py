@@ -1,6 +1,6 @@
-"""The edge on this machine: `edge/viewer-request.js`, the very file, in V8 beside a stand-in for CloudFront.
+"""The edge on this machine: `edge/viewer-request.js` itself in V8, with a stand-in for CloudFront.
 
-`dev/emulators/cloudfront.js` is the stand-in; Node runs the file beside the same one in `tests/edge`.
+The stand-in is `dev/emulators/cloudfront.js`. In `tests/edge`, Node runs the function with the same stand-in.
 """
 
 import json
@@ -20,12 +20,12 @@ IMPORT: Final = "import cf from 'cloudfront';\n"
 ANSWERS_WITHIN_SECONDS: Final = 5
 
 Fields = Mapping[str, str | Sequence[str]]
-"""Values by name; several of them where a name comes more than once."""
+"""Values by name; several if a name occurs more than once."""
 
 
 @dataclass(frozen=True)
 class Passed:
-    """The request as the function lets it through, without its tokens."""
+    """The request as the function passes it on, without its tokens."""
 
     uri: str
     query: dict[str, list[str]]
@@ -35,7 +35,7 @@ class Passed:
 
 @dataclass(frozen=True)
 class Refused:
-    """The answer that the function gives in the origin's place."""
+    """The response that the function returns instead of the origin."""
 
     status: int
     headers: dict[str, str]
@@ -43,11 +43,11 @@ class Refused:
 
 @dataclass
 class Edge:
-    """One edge location, with the function and its KeyValueStore. Any thread may call it; runs take turns.
+    """One edge location, with the function and its KeyValueStore. Thread-safe; runs take turns.
 
     Args:
-        config: the value `config` of the KeyValueStore, read at each request. A text is stored as it is; None
-            is a store without that value.
+        config: the value `config` of the KeyValueStore, read at each request. A string is stored unchanged;
+            None is a store without that value.
         clock: epoch seconds.
     """
 
@@ -57,7 +57,7 @@ class Edge:
     """The lines that the function has logged, oldest first."""
 
     def __post_init__(self) -> None:
-        """Load the function, as a deployment does."""
+        """Load the function, like a deployment."""
         self._turn = threading.Lock()
         self._engine = MiniRacer()
         self._engine.eval(STAND_IN.read_text(encoding="utf-8"))
@@ -73,14 +73,14 @@ class Edge:
         headers: Fields | None = None,
         cookies: Fields | None = None,
     ) -> Passed | Refused:
-        """Return what the function makes of a request: the request, or an answer.
+        """Run the function, and return the request that it passes on or the response.
 
         Args:
             method: as in `GET`.
-            path: as it stands in the request line, percent-encoding included.
-            query: parameters, by their names.
-            headers: by their names in lower case, `cookie` left out.
-            cookies: by their names.
+            path: as in the request line, percent-encoded.
+            query: parameters by name.
+            headers: by name in lower case, without `cookie`.
+            cookies: by name.
         """
         event = {
             "version": "1.0",
@@ -125,7 +125,7 @@ def function_source() -> str:
     """Return the function's code for an engine without modules, in which `cf` is a global."""
     source = FUNCTION.read_text(encoding="utf-8")
     if not source.startswith(IMPORT):
-        raise ValueError(f"{FUNCTION.name} does not begin with {IMPORT.strip()}")
+        raise ValueError(f"{FUNCTION.name} does not start with {IMPORT.strip()}")
     return "'use strict';\n" + source.removeprefix(IMPORT)
 
 

@@ -1,6 +1,6 @@
 """A local issuer of tokens: the documents of an OpenID Connect provider in the emulator's S3, and its key.
 
-`make up AUTH=jwt` uses it, and `make token` signs with its key. It is no login: it gives everybody any token.
+`make up AUTH=jwt` uses it, and `make token` signs with its key. It has no login: any caller gets any token.
 """
 
 import base64
@@ -22,11 +22,11 @@ TOKEN_SECONDS: Final = 3600
 
 @dataclass(frozen=True)
 class Issuer:
-    """Signs tokens.
+    """An issuer that signs tokens.
 
     Attributes:
-        url: the tokens' `iss`; the documents are below it.
-        key: signs them (RS256).
+        url: the tokens' `iss`; the documents are under it.
+        key: the key that signs them (RS256).
     """
 
     url: str
@@ -34,7 +34,7 @@ class Issuer:
 
     @classmethod
     def at(cls, endpoint_url: str, key_file: Path) -> "Issuer":
-        """The issuer of the emulator at that address, with the key in that file, which is made if need be."""
+        """Return the emulator's issuer at that address; its key is in that file, created if missing."""
         if not key_file.exists():
             key_file.parent.mkdir(exist_ok=True)
             key_file.touch(mode=0o600)
@@ -50,7 +50,7 @@ class Issuer:
         return cls(f"{endpoint_url}/{BUCKET}", key)
 
     def publish(self, s3: Any) -> None:
-        """Put the documents where API Gateway looks for them. Twice is harmless."""
+        """Upload the documents to where API Gateway looks for them. Idempotent."""
         everybody_reads = {
             "Effect": "Allow",
             "Principal": "*",
@@ -84,7 +84,7 @@ class Issuer:
             )
 
     def claims(self, subject: object, /, **others: object) -> dict[str, object]:
-        """The claims of an ordinary token, with these others in place or besides; `None` leaves one out."""
+        """Return the claims of an ordinary token, with these added or replaced; `None` removes a claim."""
         now = int(time.time())
         claims = {
             "iss": self.url,
@@ -96,23 +96,23 @@ class Issuer:
         return {name: value for name, value in {**claims, **others}.items() if value is not None}
 
     def token(self, subject: object, /, **others: object) -> str:
-        """A token that API Gateway takes."""
+        """Return a token that API Gateway accepts."""
         signed = unsigned(self.claims(subject, **others), alg="RS256", kid=KEY_ID)
         return f"{signed}.{_base64(sign(self.key, signed))}"
 
 
 def new_key() -> rsa.RSAPrivateKey:
-    """A key that nobody knows."""
+    """Return a new key, which is saved nowhere."""
     return rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
 
 
 def unsigned(claims: dict[str, object], **header: str) -> str:
-    """A token without its signature and the dot before it."""
+    """Return a token without its signature and the dot before it."""
     return ".".join(_base64(json.dumps(part).encode()) for part in ({"typ": "JWT", **header}, claims))
 
 
 def sign(key: rsa.RSAPrivateKey, text: str) -> bytes:
-    """The RS256 signature."""
+    """Return the RS256 signature."""
     return key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
 
 

@@ -1,34 +1,33 @@
-"""Runs the built zip as Lambda does: AWS's runtime client for Python beneath AWS's runtime emulator.
+"""The built zip, run as Lambda runs it: AWS's runtime client for Python on AWS's runtime emulator.
 
-The function imports from the unzipped package, the runtime client and the standard library, and from nothing
-else of this machine: what the package lacks is missing here too.
+The function can import only the unzipped package, the runtime client and the standard library: a module that
+the package lacks is missing here too.
 
-The emulator is a binary that the AWS SAM CLI's wheel carries, fetched once into .cache/.
+The emulator is a binary that the AWS SAM CLI's wheel carries, which is fetched once into .cache/.
 """
 
 import functools
 import importlib.metadata
 import json
 import platform
-import subprocess
 import sys
 import tempfile
 import urllib.error
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from dev.emulators.ministack import REGION
 from dev.tools.cache import CannotFetch, filled, wheel
-from dev.tools.servers import DIRECT, comes_up, end, free_port, is_listening
+from dev.tools.servers import DIRECT, Server, end, free_port, is_listening, start
 
 WHEEL: Final = "aws-sam-cli==1.170.0"
 WHEEL_SHA256: Final = "24ebaf5ecba38dc1758089968cb89ab61e124b84e92a344fc7a2771a47f4d0bf"
 BINARIES: Final = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
 
 RUNTIME_CLIENT: Final = ("awslambdaric", "simplejson", "snapshot-restore-py")
-"""The runtime client's distribution and those that it needs."""
+"""The runtime client's distribution and its dependencies."""
 BOOT: Final = """
 import runpy, sys
 sys.path[:0] = sys.argv[1:3]
@@ -38,24 +37,24 @@ runpy.run_module("awslambdaric", run_name="__main__")
 
 STARTS_WITHIN_SECONDS: Final = 10
 TIMEOUT_SECONDS: Final = 5
-"""What the function is given for one event, as in terraform/."""
+"""The limits of one event, as in terraform/."""
 
 
 class LambdaRuntimeError(Exception):
-    """The emulator did not come up, or lost the function; the message holds its log."""
+    """The emulator did not start, or lost the function; the message contains its log."""
 
 
-class LambdaRuntime:
+class LambdaRuntime(Server):
     """One execution environment of one function, as a context manager. It serves one event at a time.
 
     Args:
         package: the zip.
         handler: the module and the name in it, as in `entrypoints.stream_start.handler`.
-        environment: the function's variables, added to those that Lambda gives it. It sees none of ours.
+        environment: the function's variables in addition to Lambda's. This process's variables are hidden.
 
     Raises:
-        CannotFetch: the emulator cannot be had.
-        LambdaRuntimeError: it did not come up.
+        CannotFetch: the emulator cannot be downloaded.
+        LambdaRuntimeError: it did not start.
     """
 
     def __init__(self, package: Path, handler: str, environment: Mapping[str, str]) -> None:
@@ -70,13 +69,14 @@ class LambdaRuntime:
         self._port = free_port()
         self._log = directory / "log"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
+            self._process = start(
                 [
                     *(binary, "--log-level=error"),
                     f"--runtime-interface-emulator-address=127.0.0.1:{self._port}",
                     f"--runtime-api-address=127.0.0.1:{free_port()}",
                     *(sys.executable, "-I", "-S", "-c", BOOT, task, client, handler),
                 ],
+                log,
                 cwd=task,
                 env={
                     "AWS_LAMBDA_FUNCTION_NAME": handler.split(".")[-2],
@@ -85,21 +85,14 @@ class LambdaRuntime:
                     "AWS_DEFAULT_REGION": REGION,
                     **environment,
                 },
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
             )
-        try:
-            self._wait()
-        except BaseException:
-            self.stop()
-            raise
+        self.wait(self._process, lambda: is_listening(self._port), STARTS_WITHIN_SECONDS, self._error)
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Hand the function an event, and give what it returned, or `errorType` and `errorMessage`.
+        """Send the function an event, and return its result, or `errorType` and `errorMessage`.
 
         Raises:
-            LambdaRuntimeError: it could not be imported, or gave no answer.
+            LambdaRuntimeError: the function could not be imported, or did not answer.
         """
         url = f"http://127.0.0.1:{self._port}/2015-03-31/functions/function/invocations"
         try:
@@ -109,25 +102,17 @@ class LambdaRuntime:
                 returned: dict[str, Any] = json.load(answer)
         except (OSError, ValueError) as failure:
             if isinstance(failure, urllib.error.HTTPError):
-                failure.close()  # it is an open response too
-            raise LambdaRuntimeError(f"The function gave no answer:\n{self._log_text()}") from failure
+                failure.close()  # it is an open response as well
+            raise LambdaRuntimeError(f"The function did not answer:\n{self._log_text()}") from failure
         return returned
 
     def stop(self) -> None:
-        """End the emulator, which ends the function, and remove its files. Twice is harmless."""
+        """End the emulator, which ends the function, and remove its files. Idempotent."""
         end(self._process)
         self._directory.cleanup()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def _wait(self) -> None:
-        if comes_up(self._process, lambda: is_listening(self._port), STARTS_WITHIN_SECONDS):
-            return
-        raise LambdaRuntimeError(f"The Lambda runtime emulator did not come up:\n{self._log_text()}")
+    def _error(self) -> LambdaRuntimeError:
+        return LambdaRuntimeError(f"The Lambda runtime emulator did not start:\n{self._log_text()}")
 
     def _log_text(self) -> str:
         return self._log.read_text(errors="replace")
@@ -135,7 +120,7 @@ class LambdaRuntime:
 
 @functools.cache
 def unavailable() -> str | None:
-    """Tell in one line why the emulator cannot run here, or None when it can. Fetches it if need be."""
+    """Return the reason why the emulator cannot run here, or None. Fetch it if necessary."""
     try:
         _binary()
     except CannotFetch as reason:
@@ -144,7 +129,7 @@ def unavailable() -> str | None:
 
 
 def _link_runtime_client(folder: Path) -> None:
-    """Lay the runtime client's modules into a folder of their own, away from all else that is installed."""
+    """Link the runtime client's modules into a separate folder, away from all other packages."""
     for name in RUNTIME_CLIENT:
         distribution = importlib.metadata.distribution(name)
         for module in {file.parts[0] for file in distribution.files or ()}:
@@ -154,7 +139,7 @@ def _link_runtime_client(folder: Path) -> None:
 
 def _binary() -> Path:
     if platform.system() != "Linux" or platform.machine() not in BINARIES:
-        raise CannotFetch("there is none for this platform; it runs on Linux.")
+        raise CannotFetch("it is available for Linux only.")
     return filled(f"lambda-runtime/{WHEEL}", _fetch) / BINARIES[platform.machine()]
 
 

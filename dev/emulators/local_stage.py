@@ -1,4 +1,4 @@
-"""The record of the stage that `make up` brought up, by which other commands find its emulator."""
+"""The record of the stage that `make up` brought up, from which other commands find its emulator."""
 
 import json
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ RECORD = STATES / f"{LOCAL_STAGE}.json"
 
 @dataclass(frozen=True)
 class LocalStage:
-    """What `up` writes down of the stage that it brings up, for whatever works on it later."""
+    """The record of a stage that `up` deploys, for later commands."""
 
     port: int
     emulator: Emulator | None
-    """The emulator that `up` started; None where one was there already."""
+    """The emulator that `up` started; None if it was already running."""
     auth: str = "none"
-    """How callers are authenticated."""
+    """The authentication of callers."""
     user_claim: str = ""
-    """The claim of a token that is the user; empty: its subject."""
+    """The claim of a token that identifies the user; if empty, its subject."""
 
     @property
     def endpoint_url(self) -> str:
-        """Where the emulator is."""
+        """The emulator's URL."""
         return f"http://127.0.0.1:{self.port}"
 
     @classmethod
     def recorded(cls) -> "LocalStage | None":
-        """Read what the last `up` wrote; None when nothing is up."""
+        """Return the record of the last `up`; None when no stage is up."""
         if not RECORD.exists():
             return None
         record = json.loads(RECORD.read_text())
@@ -40,7 +40,7 @@ class LocalStage:
         return cls(port, emulator, record.get("auth", "none"), record.get("user_claim", ""))
 
     def write(self) -> None:
-        """Leave the record."""
+        """Write the record."""
         STATES.mkdir(exist_ok=True)
         ours = self.emulator
         started = {"pid": ours.pid, "directory": str(ours.directory)} if ours else None

@@ -1,7 +1,7 @@
-"""LocalStack itself, from PyPI, in an environment and a process of its own.
+"""LocalStack itself, from PyPI, in its own environment and process.
 
-Version 4.9.2 needs neither Docker nor a token for what is used of it here: DynamoDB, SSM and KMS. Its
-DynamoDB is the same jar of AWS's as in `dev.emulators.dynamodb_local`, behind LocalStack's gateway.
+Version 4.9.2 needs neither Docker nor a token for DynamoDB, SSM and KMS, which are all that is used here. Its
+DynamoDB is the same AWS jar as in `dev.emulators.dynamodb_local`, behind LocalStack's gateway.
 """
 
 import os
@@ -32,21 +32,21 @@ exec {java} {mark} "$@"
 
 
 def unavailable() -> str | None:
-    """Return in one line why LocalStack cannot run here, or None when it can."""
+    """Return the reason why LocalStack cannot run here, or None."""
     if not PYTHON.exists():
-        return "LocalStack is not installed: `make test-localstack` installs it."
+        return "LocalStack is not installed: run `make test-localstack`, which installs it."
     return dynamodb_local.unavailable()
 
 
 def start_localstack() -> Emulator:
     """Start LocalStack on a free port of loopback and wait until it answers.
 
-    The gateway does; its DynamoDB, which starts with the first call, listens on every address as that of
-    `dev.emulators.dynamodb_local` does: give it nothing but test data.
+    The gateway listens there only; its DynamoDB, which starts with the first call, listens on every address,
+    like that of `dev.emulators.dynamodb_local`: use it only for test data.
 
     Raises:
-        CannotFetch: there is no Java, or the jar cannot be had.
-        EmulatorError: LocalStack is not installed, or did not come up.
+        CannotFetch: Java is not installed, or the jar cannot be downloaded.
+        EmulatorError: LocalStack is not installed, or did not start.
     """
     if not PYTHON.exists():
         raise EmulatorError("LocalStack is not installed: run `make test-localstack`.")
@@ -65,18 +65,18 @@ def start_localstack() -> Emulator:
 
 
 def _own_environment(port: int, directory: Path) -> dict[str, str]:
-    """Return all that LocalStack has in its environment: nothing of the caller's."""
+    """Return LocalStack's whole environment, without any of the caller's variables."""
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": str(directory),
         "FILESYSTEM_ROOT": str(directory),
-        "OVERRIDE_IN_DOCKER": "0",  # in a container it would take the container's own root instead
+        "OVERRIDE_IN_DOCKER": "0",  # in a container it would use the container's root instead
         "LOCALSTACK_HOST": f"127.0.0.1:{port}",
-        # LocalStack ignores the host of an IPv4 address and listens on all; the host of an IPv6 one it heeds.
+        # LocalStack ignores the host of an IPv4 address and listens on all; it respects an IPv6 host.
         "GATEWAY_LISTEN": f"[::ffff:127.0.0.1]:{port}",
         "SERVICES": "dynamodb,events,kms,ssm,sts",
         "DYNAMODB_IN_MEMORY": "1",
-        # Off, as each would ask another host: the paid edition, usage figures, a certificate, DNS.
+        # Off, as each would call another host: the paid edition, usage figures, a certificate, DNS.
         "ACTIVATE_PRO": "0",
         "DISABLE_EVENTS": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
@@ -86,11 +86,11 @@ def _own_environment(port: int, directory: Path) -> dict[str, str]:
 
 
 def main(command: list[str]) -> int:
-    """Run a command while a LocalStack is at its `LOCALSTACK_HOST`; return the command's exit code."""
+    """Run a command while LocalStack listens on `LOCALSTACK_HOST`; return the command's exit code."""
     if reason := unavailable():
         print(f"{reason} Nothing was tested over LocalStack.", file=sys.stderr)
         return int(os.environ.get("CI") == "true")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that LocalStack ends as well
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that LocalStack ends too
     try:
         with start_localstack() as localstack:
             host = f"127.0.0.1:{localstack.port}"

@@ -1,4 +1,4 @@
-"""The embedded AWS emulator: ministack, LocalStack-compatible, in an environment and a process of its own."""
+"""The embedded AWS emulator: ministack, LocalStack-compatible, in its own environment and process."""
 
 import contextlib
 import os
@@ -11,84 +11,76 @@ import urllib.error
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 
 from dev import ROOT
-from dev.tools.servers import DIRECT, comes_up, free_port, is_listening
+from dev.tools.servers import DIRECT, Server, free_port, is_listening, start, tail
 
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 STARTS_WITHIN_SECONDS = 90
 STOPS_WITHIN_SECONDS = 15
-LOG_TAIL_LINES = 20
 
 REGION = "us-east-1"
 
 
 class EmulatorError(Exception):
-    """The emulator cannot be started; the message is meant for whoever asked for it."""
+    """The emulator cannot be started; the message is meant for the person who ran the command."""
 
 
 @dataclass(frozen=True)
-class Emulator:
+class Emulator(Server):
     """A running emulator; it outlives the process that started it unless it is stopped.
 
-    `pid`, `port` and `directory` identify it: written down, they let another process stop it.
+    `pid`, `port` and `directory` identify it: from a record of them, another process can stop it.
     """
 
     pid: int
     port: int
     directory: Path
-    """Holds everything that the emulator writes, and goes with it."""
+    """The folder of everything that the emulator writes, deleted when it stops."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False, compare=False)
-    """Known only where it was started."""
+    """The process, if this one started it."""
 
     @property
     def endpoint_url(self) -> str:
-        """Where AWS clients find it."""
+        """The URL for AWS clients."""
         return f"http://127.0.0.1:{self.port}"
 
     def is_running(self) -> bool:
-        """Return whether a process of this very emulator is there: its pid may be another's by now."""
+        """Return whether a process of this emulator is running: its pid may have been reused."""
         return bool(self._processes())
 
     def stop(self) -> None:
-        """End it and all that it spawned, and remove its files. Twice is harmless."""
+        """End it and all that it spawned, and remove its files. Idempotent."""
         for end, patience in ((signal.SIGTERM, STOPS_WITHIN_SECONDS), (signal.SIGKILL, STOPS_WITHIN_SECONDS)):
             for pid in self._processes():
-                with contextlib.suppress(ProcessLookupError):  # it may end by itself meanwhile
+                with contextlib.suppress(ProcessLookupError):  # it may have ended meanwhile
                     if pid == self.pid:
                         os.killpg(pid, end)
-                    elif end is signal.SIGKILL:  # it left the process group, and its parent ends it no more
+                    elif end is signal.SIGKILL:  # it left the process group, and its parent no longer ends it
                         os.kill(pid, end)
             deadline = time.monotonic() + patience
             while self.is_running() and time.monotonic() < deadline:
                 time.sleep(0.05)
         if self.process:
-            self.process.wait(STOPS_WITHIN_SECONDS)  # an ended child stays a zombie until someone asks
+            self.process.wait(STOPS_WITHIN_SECONDS)  # an ended child is a zombie until then
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _processes(self) -> list[int]:
-        """Return the pids of all processes whose command line holds the marker."""
+        """Return the pids of all processes with the marker on their command line."""
         if self.process:
-            self.process.poll()  # a child that has ended is listed until someone asks
+            self.process.poll()  # a child that has ended is listed until its parent polls it
         listed = subprocess.run(
             ["ps", "-A", "-ww", "-o", "pid=,args="], check=True, capture_output=True, text=True
         ).stdout.splitlines()
         return [int(line.split()[0]) for line in listed if marker(self.directory) in line]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
 
 def environment_for(endpoint_url: str) -> dict[str, str]:
-    """Give the variables that point AWS SDKs and Terraform at that emulator, as the account's root user."""
+    """Return the variables that direct AWS SDKs and Terraform to that emulator, as root."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
-        # The emulator takes the key "test" for root's, with any secret; keys that it issued are checked.
+        # The emulator takes the key "test" as root's, with any secret; it checks keys that it issued.
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
@@ -97,15 +89,15 @@ def environment_for(endpoint_url: str) -> dict[str, str]:
 
 
 def emulated_environment(endpoint_url: str) -> dict[str, str]:
-    """Give this process's environment with the emulator in place of every AWS setting."""
+    """Return this process's environment with the emulator in place of every AWS setting."""
     others = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
     return {**others, **environment_for(endpoint_url)}
 
 
 def emulated_api_url(endpoint_url: str, api_url: str) -> str:
-    """Give an API's address on the emulator.
+    """Return an API's URL on the emulator.
 
-    The emulator's own answer, `<id>.execute-api.localhost`, resolves in curl but not in most clients.
+    The emulator's own value, `<id>.execute-api.localhost`, resolves in curl but not in most clients.
     """
     api_id = (urlsplit(api_url).hostname or "").partition(".")[0]
     return f"{endpoint_url}/_aws/execute-api/{api_id}"
@@ -128,20 +120,20 @@ def start_emulator(
     """Start an emulator on loopback and wait until it answers.
 
     Args:
-        port: where it listens; a free port by default.
-        enforce_iam: whether policies count. Off, every call is allowed.
+        port: its port; a free one by default.
+        enforce_iam: whether policies are enforced; if not, every call is allowed.
         trail: whether CloudTrail records every call.
-        log: the file that its output is appended to; by default one that goes with it.
-        variables: what it and its functions have in their environments beside what they need.
+        log: the file to append its output to; by default one in its folder.
+        variables: added to the environments of the emulator and its functions.
 
     Raises:
-        EmulatorError: it is not installed, or did not come up.
+        EmulatorError: it is not installed, or did not start.
     """
     if not PYTHON.exists():
         raise EmulatorError("The emulator is not installed: run `make install`.")
     port = port or free_port()
     if is_listening(port):
-        raise EmulatorError(f"The emulator cannot have port {port}: something listens there.")
+        raise EmulatorError(f"The emulator cannot use port {port}: another program listens there.")
     directory = Path(tempfile.mkdtemp(prefix="stream-limiter-emulator-"))
     environment = _own_environment(port, directory, enforce_iam=enforce_iam, trail=trail)
     command = [str(PYTHON), "-m", "ministack"]
@@ -156,52 +148,47 @@ def launch(
     *,
     log: Path | None = None,
 ) -> Emulator:
-    """Start a LocalStack-compatible server of Python in its own environment, and wait until it answers.
+    """Start a LocalStack-compatible Python server in its own environment, and wait until it answers.
 
     Args:
-        command: the interpreter, and what it runs.
-        port: where the server is going to listen on loopback.
-        directory: the server's own, which goes with it.
-        environment: all that the server has in its environment.
-        log: the file that its output is appended to; by default one in the directory.
+        command: the interpreter and its arguments.
+        port: the server's port on loopback.
+        directory: the server's own, deleted when it stops.
+        environment: the server's whole environment.
+        log: the file to append its output to; by default one in the directory.
 
     Raises:
-        EmulatorError: it did not come up.
+        EmulatorError: it did not start.
     """
     log = log or directory / "emulator.log"
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        process = start(
             [command[0], "-X", marker(directory), *command[1:]],
+            output,
             cwd=directory,
             env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
             start_new_session=True,  # its workers share its process group, and end with it
         )
     emulator = Emulator(process.pid, port, directory, process)
-    try:
-        if comes_up(process, lambda: answers(emulator.endpoint_url), STARTS_WITHIN_SECONDS):
-            return emulator
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
-    except BaseException:
-        emulator.stop()
-        raise
-    emulator.stop()
-    raise EmulatorError(f"The emulator did not come up on port {port}. The end of its log:\n{tail}")
+
+    def error() -> EmulatorError:
+        end = tail(log.read_text(errors="replace"))
+        return EmulatorError(f"The emulator did not start on port {port}. The end of its log:\n{end}")
+
+    return emulator.wait(process, lambda: answers(emulator.endpoint_url), STARTS_WITHIN_SECONDS, error)
 
 
 def answers(endpoint_url: str) -> bool:
-    """Tell whether an emulator, whoever started it, answers there."""
+    """Return whether an emulator answers there, regardless of which process started it."""
     try:
         with DIRECT.open(f"{endpoint_url}/_localstack/health", timeout=2) as health:
-            return bool(health.status == 200)  # noqa: PLR2004 - a status says more than a name for it
+            return bool(health.status == 200)  # noqa: PLR2004 - a status is clearer than a name for it
     except (urllib.error.URLError, OSError):
         return False
 
 
 def _own_environment(port: int, directory: Path, *, enforce_iam: bool, trail: bool) -> dict[str, str]:
-    """Nothing of the caller's: neither its AWS credentials nor its proxies nor its import path."""
+    """Return an environment without the caller's AWS credentials, proxies and import path."""
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": str(directory),
@@ -213,7 +200,7 @@ def _own_environment(port: int, directory: Path, *, enforce_iam: bool, trail: bo
         "MINISTACK_REGION": REGION,
         "AUTH": str(enforce_iam).lower(),
         "CLOUDTRAIL_RECORDING": str(int(trail)),
-        # Off, as this project has no use for them: listeners of other services, and Docker.
+        # Off, as this project does not use them: listeners of other services, and Docker.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": f"unix://{directory}/no-docker",
@@ -222,5 +209,5 @@ def _own_environment(port: int, directory: Path, *, enforce_iam: bool, trail: bo
 
 
 def marker(directory: Path) -> str:
-    """Return what marks an emulator's processes on the command line (Python ignores an unknown -X option)."""
+    """Return the option that marks an emulator's processes (Python ignores an unknown -X option)."""
     return f"emulator={directory}"

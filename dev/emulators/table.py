@@ -1,4 +1,4 @@
-"""The table, for stores that Terraform does not manage: local ones. `terraform/table.tf` is the real one."""
+"""The table, for local stores, which Terraform does not manage. `terraform/table.tf` defines the real one."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from adapters.dynamodb.items import EXPIRES_AT, USER_ID
 
 
 def ensure_table(client: Any, name: str) -> None:
-    """Make the table where there is none.
+    """Create the table if it does not exist.
 
     Args:
         client: boto3's DynamoDB client.

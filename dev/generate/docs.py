@@ -1,4 +1,4 @@
-"""`make docs`: the documentation's site in build/site, complete without any other host."""
+"""`make docs`: the documentation's site in build/site, which needs no other host."""
 
 import os
 import shutil
@@ -17,11 +17,11 @@ MERMAID: Final = "mermaid@11.4.1"
 MERMAID_SHA256: Final = "ec7b61b391aaa24bf666fd20e48d0a626eeb4a95b95bc6b3016a122d7f0bc2af"
 SCRIPT: Final = "mermaid.min.js"
 PORT: Final = 8000
-"""Where the command that is printed serves the site."""
+"""The port in the printed command that serves the site."""
 
 
 def main() -> int:
-    """Build it; a link that leads nowhere is an error."""
+    """Build the site; a broken link is an error."""
     try:
         script = filled(f"mermaid/{MERMAID}", _fetch) / SCRIPT
     except CannotFetch as reason:
@@ -33,17 +33,13 @@ def main() -> int:
     if code := subprocess.run(build, cwd=ROOT, env=environment, check=False).returncode:
         return code
     shutil.copy(script, SITE / "assets" / SCRIPT)
-    print(
-        f"http://localhost:{PORT} has it after: python3 -m http.server --bind 127.0.0.1 -d build/site {PORT}"
-    )
-    print(
-        f"file://{SITE / 'index.html'} needs no server, and is without the search and the API call by call."
-    )
+    print(f"http://localhost:{PORT} shows it: python3 -m http.server --bind 127.0.0.1 -d build/site {PORT}")
+    print(f"file://{SITE / 'index.html'} needs no server, but has neither search nor the interactive API.")
     return 0
 
 
 def _gather() -> None:
-    """Copy the pages to where MkDocs finds them, and the README of each client beside them."""
+    """Copy the pages and the README of each client to where MkDocs expects them."""
     shutil.rmtree(PAGES, ignore_errors=True)
     shutil.copytree(ROOT / "docs", PAGES)
     (PAGES / "clients").mkdir()
@@ -53,7 +49,7 @@ def _gather() -> None:
 
 
 def _fetch(folder: Path) -> None:
-    """Draw the diagrams' script out of its npm package."""
+    """Extract the diagrams' script from its npm package."""
     with npm_package(MERMAID, MERMAID_SHA256) as archive:
         content = archive.extractfile(f"package/dist/{SCRIPT}")
         assert content is not None  # noqa: S101 - the pinned package has it

@@ -1,4 +1,4 @@
-"""What is to be said of each route of the API beyond what its models say: `openapi.py` writes it."""
+"""The descriptions of the API's routes that are not in their models, for `openapi.py`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -82,20 +82,20 @@ EVERYWHERE: Final[Sequence[Exception]] = (
     Exception(),
 )
 OF_TOKENS: Final[Sequence[Exception]] = (OtherUser(USER_CLAIM), InvalidSubject(USER_CLAIM))
-"""The problems of every route that takes tokens: the operator's take none."""
+"""The problems of all routes that accept tokens, which excludes the operator's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What is to be said of a route beyond what its models say.
+    """The description of a route that is not in its models.
 
     Attributes:
         name: the `operationId`.
-        summary: what it is for, in a few words.
-        takes: the body, or the query of a route that has none.
-        answers: the answer when all is well.
-        asked: an example of a request by its name.
-        told: an example of an answer by its name.
+        summary: its purpose in a few words.
+        takes: the body, or the query of a route without a body.
+        answers: the answer on success.
+        request_examples: examples of requests by name.
+        answer_examples: examples of answers by name.
         refusals: the problems that only this route has.
         is_repeatable: whether it takes an `Idempotency-Key`.
         is_operators: whether it is signed by IAM under every `auth`.
@@ -106,8 +106,8 @@ class Operation:
     summary: str
     takes: type[RequestModel]
     answers: type[AnswerModel]
-    asked: Mapping[str, Any]
-    told: Mapping[str, Any]
+    request_examples: Mapping[str, Any]
+    answer_examples: Mapping[str, Any]
     refusals: Sequence[Exception] = ()
     is_repeatable: bool = field(default=False)
     is_operators: bool = field(default=False)
@@ -120,7 +120,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Take a slot",
         StartBody,
         HoldAnswer,
-        asked={
+        request_examples={
             "named": {"userId": "1", "streamId": "tv-1", "device": "living room"},
             "anonymous": {"userId": "1"},
             "replaces": {"userId": "1", "streamId": "tv-2", "replaces": "tv-1"},
@@ -129,7 +129,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             "groups": {"userId": "1", "streamId": "tv-1", "groups": ["uhd"]},
             "iam": {"userId": "1", "streamId": "tv-1", "maxStreams": 5, "groupLimits": {"uhd": 2}},
         },
-        told={
+        answer_examples={
             "named": {"maxStreams": 3, **HOLD},
             "anonymous": {"streamCount": 1, "maxStreams": 3},
             "unverified": {"maxStreams": 3, **UNVERIFIED},
@@ -175,12 +175,12 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Give a slot back",
         EndBody,
         EndAnswer,
-        asked={
+        request_examples={
             "named": {"userId": "1", "streamId": "tv-1"},
             "groups": {"userId": "1", "streamId": "tv-1", "groups": ["uhd"]},
             "anonymous": {"userId": "1"},
         },
-        told={
+        answer_examples={
             "named": {"streamCount": 0, "streamId": "tv-1", "ended": True},
             "repeated": {"streamCount": 0, "streamId": "tv-1", "ended": False},
             "anonymous": {"streamCount": 0},
@@ -190,20 +190,20 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "GET /stream": Operation(
         "listStreams",
-        "See who holds the slots",
+        "List the streams that hold slots",
         ListQuery,
         StreamsAnswer,
-        asked={},
-        told={"listed": json.loads(StreamsAnswer.of(WATCHING, 3).to_json())},
+        request_examples={},
+        answer_examples={"listed": json.loads(StreamsAnswer.of(WATCHING, 3).to_json())},
         refusals=(InvalidLimitClaim(),),
     ),
     "GET /operator/streams": Operation(
         "showStreams",
-        "See what keeps a user from starting a stream",
+        "Show why a user cannot start a stream",
         OperatorListQuery,
         OperatorStreamsAnswer,
-        asked={},
-        told={"shown": json.loads(OperatorStreamsAnswer.of(SHOWN).to_json())},
+        request_examples={},
+        answer_examples={"shown": json.loads(OperatorStreamsAnswer.of(SHOWN).to_json())},
         is_operators=True,
     ),
     "DELETE /operator/streams": Operation(
@@ -211,8 +211,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "End one stream of a user, or all of them",
         OperatorEndQuery,
         OperatorEndAnswer,
-        asked={},
-        told={"all": json.loads(OperatorEndAnswer.of(ENDED).to_json())},
+        request_examples={},
+        answer_examples={"all": json.loads(OperatorEndAnswer.of(ENDED).to_json())},
         is_operators=True,
     ),
 }
@@ -220,17 +220,17 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
 GATEWAY: Final = {
     "401": ("API Gateway's own answer to a missing or invalid token under `auth = jwt`.", "Unauthorized"),
     "403": (
-        "`application/json` is API Gateway's own answer to a missing or wrong signature where one is needed.",
+        "`application/json` is API Gateway's own answer to a missing or invalid signature.",
         "Forbidden",
     ),
-    "429": ("API Gateway's own answer when the stage's rate is used up.", "Too Many Requests"),
+    "429": ("API Gateway's own answer when the stage's rate limit is exceeded.", "Too Many Requests"),
     "500": (
-        "`application/json` is API Gateway's own answer when a function breaks.",
+        "`application/json` is API Gateway's own answer when a function fails.",
         "Internal Server Error",
     ),
     "503": (
-        "`application/json` is API Gateway's own answer when it cannot reach a function.",
+        "`application/json` is API Gateway's own answer when it cannot invoke a function.",
         "Service Unavailable",
     ),
 }
-"""What no handler sees: the status, when it is answered, and its message."""
+"""API Gateway's own answers by status: the circumstances, and the message."""

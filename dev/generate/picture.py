@@ -1,4 +1,4 @@
-"""`make picture`: the README's picture of the page, docs/page.png, out of the page itself."""
+"""`make picture`: the README's picture of the page, docs/page.png, taken from the page itself."""
 
 import sys
 from pathlib import Path
@@ -13,14 +13,14 @@ from dev.tools.browser import MISSING, chromium, find
 PICTURE: Final = ROOT / "docs" / "page.png"
 DEVICES: Final = ("Television", "Laptop", "Tablet", "Phone")
 APART_MS: Final = 3_000
-"""So that they do not all show the same second of the film."""
+"""Offsets, so that the screens show different seconds of the film."""
 SIZE: Final[ViewportSize] = {"width": 1280, "height": 850}
 
 
 def draw(path: str, file: Path) -> None:
     """Take the picture of two screens that play, one that has crashed, and one that is refused.
 
-    The last one has played before, so that each of the four shows what it has seen of the film.
+    The last one has played before, so that all four show progress in the film.
     """
     with LocalService({"LEASE_SECONDS": "15"}) as service, chromium(path) as browser:
         page = browser.new_page(viewport=SIZE)
@@ -42,7 +42,7 @@ def _play(page: Page, device: str) -> None:
 
 
 def main() -> int:
-    """Draw it anew."""
+    """Draw the picture again."""
     path = find()
     if path is None:
         print(MISSING, file=sys.stderr)

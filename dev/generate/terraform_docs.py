@@ -1,7 +1,7 @@
-"""`make terraform-docs`: the tables of docs/terraform.md, made out of the module's variables and outputs.
+"""`make terraform-docs`: the tables of docs/terraform.md, generated from the module's variables and outputs.
 
-Terraform's files are read by regular expressions over the form that `terraform fmt` gives them: a block's
-closing brace stands alone at the left.
+Terraform's files are parsed by regular expressions that rely on `terraform fmt`: a block's closing brace
+stands alone at the left.
 """
 
 import re
@@ -15,7 +15,7 @@ PAGE: Final = ROOT / "docs" / "terraform.md"
 
 
 def page() -> str:
-    """Give the page as it should be: what stands there, with the tables made anew."""
+    """Return the page as it should be: the present text with new tables."""
     text = PAGE.read_text(encoding="utf-8")
     inputs = [
         f"| `{name}` | `{_value(block, 'type')}` | {_default(block)} | {_description(block)} |"
@@ -30,7 +30,7 @@ def page() -> str:
 
 
 def _blocks(kind: str, file: Path) -> list[tuple[str, str]]:
-    """The blocks of a kind, by their names, in the file's order."""
+    """Return the blocks of a kind by name, in the file's order."""
     text = file.read_text(encoding="utf-8")
     return re.findall(rf'^{kind} "(\w+)" \{{\n(.*?)^\}}$', text, re.MULTILINE | re.DOTALL)
 
@@ -51,11 +51,11 @@ def _description(block: str) -> str:
 
 
 def _with_table(text: str, lines: list[str]) -> str:
-    """The text with this table in place of the one that begins with the same line."""
+    """Return the text with this table in place of the one that starts with the same line."""
     table = "".join(f"{line}\n" for line in lines)
     found = re.search(rf"^{re.escape(lines[0])}\n(?:\|.*\n)*", text, re.MULTILINE)
     if found is None:
-        raise ValueError(f"{PAGE} has no table that begins with {lines[0]}")
+        raise ValueError(f"{PAGE} has no table that starts with {lines[0]}")
     return text[: found.start()] + table + text[found.end() :]
 
 

@@ -1,1 +1,1 @@
-"""The service on a developer's machine: `make run`, its page, video and CDN. Nothing here reaches AWS."""
+"""The service on a developer's machine: `make run`, its page, video and CDN. Nothing here calls AWS."""

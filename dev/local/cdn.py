@@ -1,4 +1,4 @@
-"""The video of `make run`, at `/cdn/`: a bucket on this machine behind the edge's own function."""
+"""The video of `make run`, at `/cdn/`: a local bucket behind the real edge function."""
 
 from base64 import urlsafe_b64encode
 from collections import defaultdict
@@ -23,19 +23,19 @@ PATH: Final = "/cdn"
 PLAYLIST: Final = f"{PATH}/demo/index.m3u8"
 UHD_PREFIX: Final = f"{PATH}/uhd/"
 UHD_PLAYLIST: Final = f"{UHD_PREFIX}demo/index.m3u8"
-"""The same film in a better quality."""
+"""The same film in higher quality."""
 
 
 def cdn(keys: Sequence[PlaybackKey], group_paths: Mapping[str, str]) -> Mount:
-    """Return the route of the video, for tokens that one of these keys signed; without a key it is open.
+    """Return the route of the video, for tokens signed with one of these keys; without keys it is open.
 
-    Below a path of a group the token's stream must be in the group.
+    Under a group's path, the token's stream must be in the group.
     """
     return Mount(PATH, _Distribution(Edge(_config(keys, group_paths)), _bucket()))
 
 
 def _config(keys: Sequence[PlaybackKey], group_paths: Mapping[str, str]) -> dict[str, Any]:
-    """Return the edge's configuration, as `make playback-key` writes it for CloudFront."""
+    """Return the edge's configuration in the form that `make playback-key` writes for CloudFront."""
     if not keys:
         return {"mode": "off"}
     secrets = {key.kid: urlsafe_b64encode(key.secret).decode().rstrip("=") for key in keys}
@@ -55,7 +55,7 @@ def _bucket() -> ASGIApp:
 
 
 class _Files(StaticFiles):
-    """Files that a browser does not keep for itself, so that each of its requests meets the edge."""
+    """Files that a browser does not cache, so that each of its requests reaches the edge."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
@@ -64,7 +64,7 @@ class _Files(StaticFiles):
 
 
 class _Distribution:
-    """CloudFront's part: it runs the function on each request, and asks the origin for what passes."""
+    """CloudFront's part: it runs the function on each request, and fetches what passes from the origin."""
 
     def __init__(self, edge: Edge, origin: ASGIApp) -> None:
         self._edge = edge
@@ -91,7 +91,7 @@ class _Distribution:
                 for name, values in outcome.headers.items()
                 for value in values
             ],
-            "query_string": b"",  # the example's bucket gets neither queries nor cookies
+            "query_string": b"",  # the example's bucket receives neither queries nor cookies
         }
         await self._origin(passed, receive, send)
 

@@ -1,4 +1,4 @@
-"""CORS of `make run`: pages of other origins call the API, as Terraform's `cors_origins` lets them on AWS."""
+"""CORS of `make run`: lets pages of other origins call the API, like Terraform's `cors_origins` on AWS."""
 
 import re
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ _ORIGIN: Final = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d+)?")
 
 @dataclass(frozen=True)
 class Origins:
-    """The origins whose pages may call: these, or by default every one on this machine."""
+    """The origins whose pages may call: a list, or by default every origin on this machine."""
 
     names: tuple[str, ...] | None = None
 
     def allow(self, app: ASGIApp, *, credentials: bool) -> ASGIApp:
-        """Return the application with its preflights answered, and its answers readable by these pages.
+        """Return the application with preflights answered, and with answers that these pages can read.
 
         Args:
             app: the application.
-            credentials: whether a browser may keep the cookies of its answers.
+            credentials: whether a browser may store the cookies of its answers.
         """
         return CORSMiddleware(
             app,
@@ -43,10 +43,10 @@ class Origins:
 
 
 def parse_origins(text: str | None) -> Origins:
-    """Return the origins of a comma-separated list; None is the default, and an empty list admits none.
+    """Return the origins of a comma-separated list; None is the default, and an empty list allows none.
 
     Raises:
-        ValueError: one of them is not an origin; the text names the variable.
+        ValueError: an entry is not an origin; the message names the variable.
     """
     if text is None:
         return Origins()

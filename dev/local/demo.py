@@ -1,4 +1,4 @@
-"""The page that `make run` shows at `/`: a household of players, by the JavaScript client. Never deployed."""
+"""The page of `make run` at `/`: a household of players that use the JavaScript client. Never deployed."""
 
 import json
 import os
@@ -22,7 +22,7 @@ CLIENT: Final = ROOT / "clients" / "js"
 
 
 def page(settings: Settings) -> list[BaseRoute]:
-    """Return the routes of the page: itself, its parts, the client, the plan, and the item of a user."""
+    """Return the routes of the page: the page, its parts, the client, the plan, and a user's item."""
     plan = {
         "maxStreams": settings.max_streams,
         "groupLimits": settings.group_limits,
@@ -30,7 +30,7 @@ def page(settings: Settings) -> list[BaseRoute]:
     }
 
     async def tell_plan(_: Request) -> Response:
-        module = f"export default {json.dumps(plan)};"  # a page that imports it has it before its first line
+        module = f"export default {json.dumps(plan)};"  # loaded before the page's first line
         return Response(module, media_type="text/javascript", headers=_UNCACHED)
 
     return [
@@ -47,7 +47,7 @@ async def _index(_: Request) -> Response:
 
 
 async def _item(request: Request) -> Response:
-    """The user's item as the table has it: a look into the store, which no caller of the service gets."""
+    """Return the user's item from the table, which no route of the service exposes."""
     item = await run_in_threadpool(_read, request.query_params.get("userId", ""))
     return JSONResponse(item, headers=_UNCACHED)
 
@@ -65,7 +65,7 @@ def _store() -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON has: DynamoDB has sets, and its numbers are decimals, all of ours whole."""
+    """Convert a value to JSON: DynamoDB has sets, and its numbers are decimals, all of them whole here."""
     if isinstance(value, dict):
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, set):

@@ -1,4 +1,4 @@
-"""HTTP in front of the real Lambda handlers: API Gateway's part, on a developer's machine."""
+"""HTTP in front of the real Lambda handlers: API Gateway's role on a developer's machine."""
 
 import base64
 import time
@@ -25,15 +25,15 @@ HEARTBEAT_URL: Final = "/heartbeat-url"
 """Where the heartbeat URL is here. On AWS it is a host of its own, and a path has no meaning there."""
 
 OPERATOR: Final = {"iam": {"userArn": "arn:aws:iam::000000000000:user/local"}}
-"""What API Gateway adds to a signed request. Here it is added to every request of an operator's."""
+"""The header that API Gateway adds to a signed request; here, to every request for an operator's route."""
 
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
-"""Bodies of these content types reach a handler as text, all others in base64."""
+"""The content types whose bodies reach a handler as text; all others are in base64."""
 
 
 @dataclass(frozen=True)
 class LambdaContext:
-    """The part of Lambda's context object that the handlers look at."""
+    """The part of Lambda's context object that the handlers read."""
 
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -45,7 +45,7 @@ def gateway(
     *,
     allow_credentials: bool = False,
 ) -> Starlette:
-    """Return an ASGI application that serves the routes as API Gateway does, and others beside them.
+    """Return an ASGI application that serves the routes as API Gateway does, and the other routes.
 
     The heartbeat URL is among the routes. Pages of the origins may read their answers, and nothing else.
     """
@@ -127,6 +127,6 @@ def _is_utf8(body: bytes) -> bool:
 
 
 async def _not_routed(_: Request, error: Exception) -> Response:
-    """An unknown path or a wrong method: no handler sees it."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    """Answer an unknown path or a wrong method, which no handler receives."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
     return JSONResponse({"message": error.detail}, error.status_code, error.headers)

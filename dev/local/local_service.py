@@ -1,84 +1,79 @@
-"""`make run` as a process of its own, for tests and proofs."""
+"""`make run` in its own process, for tests and proofs."""
 
 import os
 import signal
-import subprocess
 import sys
-import threading
+import tempfile
 import time
-from dataclasses import dataclass, field
-from typing import Self
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from dev import ROOT
+from dev.tools.servers import Server, start
 
 READY = "ready "
 READY_WITHIN_SECONDS = 30
 STOPS_WITHIN_SECONDS = 15
 
 
-@dataclass
-class LocalService:
+class LocalService(Server):
     """The service as `make run` serves it, on a free port.
 
-    Attributes:
+    Args:
         settings: environment variables of the service's settings.
     """
 
-    settings: dict[str, str] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list, init=False)
-    _settled: threading.Event = field(default_factory=threading.Event, init=False)
-
-    def __enter__(self) -> Self:
+    def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
+        self._printed = ""
         self.began = time.monotonic()
-        self.process = subprocess.Popen(
+        self.process = start(
             [sys.executable, "-m", "dev.local.serve"],
+            self._log,
             cwd=ROOT,
             env={
                 "PATH": os.environ["PATH"],
                 "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
                 "PORT": "0",
-                **self.settings,
+                **settings,
             },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
         )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self._settled.wait(READY_WITHIN_SECONDS)
-        if not any(line.startswith(READY) for line in self.lines):
-            self.stop()
-            raise AssertionError("\n".join(self.lines))
-        return self
+        self.wait(
+            self.process,
+            lambda: any(line.startswith(READY) for line in self.lines),
+            READY_WITHIN_SECONDS,
+            lambda: AssertionError("\n".join(self.lines)),
+        )
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    @property
+    def lines(self) -> list[str]:
+        """The complete lines that it has printed, until it was stopped."""
+        *complete, _ = self._read().split("\n")
+        return complete
 
     @property
     def url(self) -> str:
-        """Where it said that it serves."""
+        """The URL at which the service says it serves."""
         return next(line.removeprefix(READY) for line in self.lines if line.startswith(READY))
 
     @property
     def port(self) -> int:
-        """The port of it."""
+        """The port in that URL."""
         return int(self.url.rpartition(":")[2])
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Stop it as Ctrl-C (SIGINT) or a supervisor does; gives the exit code. Twice is harmless."""
+        """Stop it as Ctrl-C (SIGINT) or a supervisor does, and return the exit code. Idempotent."""
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
             return self.process.wait(STOPS_WITHIN_SECONDS)
         finally:
-            self.process.kill()  # harmless when it has ended
-            self._reader.join()
+            self.process.kill()  # harmless if it has ended
+            self._read()
+            self._log.close()
 
-    def _read(self) -> None:
-        assert self.process.stdout  # noqa: S101 - it was asked for when the process was started
-        with self.process.stdout as output:
-            for line in output:
-                self.lines.append(line.rstrip("\n"))
-                if line.startswith(READY):
-                    self._settled.set()
-        self._settled.set()  # it has ended: whoever waits need wait no more
+    def _read(self) -> str:
+        if not self._log.closed:
+            log = self._log.fileno()
+            self._printed = os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace")
+        return self._printed

@@ -38,7 +38,7 @@ DEFAULT_PORT = "3000"
 DEFAULT_TABLE = "stream-limiter-local"
 STORE_URL = "AWS_ENDPOINT_URL_DYNAMODB"
 UHD = "uhd"
-"""The group of the streams that play the better quality of the video."""
+"""The group of the streams that play the video in higher quality."""
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
         origins = parse_origins(os.environ.get(CORS_ORIGINS))
         listener = _listen(os.environ.get("PORT") or DEFAULT_PORT)
         if os.environ.get("AUTH") not in {None, "", Auth.NONE}:
-            print("AUTH has no effect: make run authenticates nobody, and make up AUTH=jwt or iam does.")
+            print("AUTH has no effect: make run has no authentication, unlike make up AUTH=jwt or iam.")
         with _store():
             _settle_groups()
             settings = _settle_heartbeat_url(_settle_playback_key(), listener)
@@ -61,9 +61,9 @@ def main() -> None:
 
 
 def _settle_groups() -> None:
-    """Let each user have one stream in UHD, and only such a stream the UHD video, unless something is given.
+    """Allow each user one stream in UHD, and the UHD video only to such a stream, unless the settings differ.
 
-    A variable that is given empty counts: it means that there are no groups, or no paths for them.
+    An empty variable counts as set: it means no groups, or no paths for them.
     """
     if not {"GROUP_LIMITS", "GROUP_LABELS"} & os.environ.keys():
         os.environ["GROUP_LIMITS"] = f"{UHD}=1"
@@ -72,9 +72,9 @@ def _settle_groups() -> None:
 
 
 def _settle_playback_key() -> Settings:
-    """Make a playback key of this process, unless one is given or there are to be none; return the settings.
+    """Make a playback key for this process unless the settings have one or want none; return the settings.
 
-    Leases that are too long for tokens are no reason not to start: without a key they are allowed.
+    With leases that are too long for tokens, the service starts without a key.
     """
     settings = Settings.from_environment()
     is_settled = settings.issues_tokens or settings.playback_key.get_secret_value() == NO_PLAYBACK_KEY
@@ -96,11 +96,11 @@ def _settle_heartbeat_url(settings: Settings, listener: socket.socket) -> Settin
 
 
 def _about_video(settings: Settings) -> str:
-    """Return lines that say who gets the video."""
+    """Return lines that describe access to the video."""
     if settings.playback_keys:
-        holders = f"The video at {PLAYLIST} is for holders of a playback token; anyone else gets a 403."
+        holders = f"The video at {PLAYLIST} needs a playback token; other requests get a 403."
         group = settings.group_paths.get(UHD_PREFIX)
-        better = f"\nIn UHD, at {UHD_PLAYLIST}, it is for streams in the group {group}." if group else ""
+        better = f"\nIn UHD, at {UHD_PLAYLIST}, it needs a stream in the group {group}." if group else ""
         return holders + better
     if settings.playback_key_parameter:
         reason = "the edge here does not read PLAYBACK_KEY_PARAMETER"
@@ -138,28 +138,28 @@ def _run(app: ASGIApp, listener: socket.socket) -> None:
 
 
 def _example(port: int, settings: Settings) -> str:
-    """Return a start that these settings admit."""
+    """Return a command for a start that these settings allow."""
     name = ', "streamId": "tv-1"' if settings.anonymous is Anonymous.REFUSE else ""
     return f"""  curl -X POST http://localhost:{port}/stream/start -d '{{"userId": "1"{name}}}'"""
 
 
 def _listen(port: str) -> socket.socket:
-    """Take the port before anything else is started."""
+    """Open the port before anything else is started."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((LOOPBACK, int(port)))
     except (OSError, OverflowError, ValueError):
-        raise ValueError(f"port {port} cannot be used; choose another one by PORT=…") from None
+        raise ValueError(f"port {port} cannot be used; choose another one with PORT=…") from None
     listener.listen(1024)
     return listener
 
 
 @contextmanager
 def _store() -> Iterator[None]:
-    """The store that the SDK's own variable names, or an embedded one for as long as this runs."""
+    """Use the store that the SDK's own variable names, or an embedded one until this process ends."""
     os.environ.setdefault("TABLE_NAME", DEFAULT_TABLE)
-    os.environ["AUTH"] = Auth.NONE  # it is API Gateway that authenticates, and there is none here
+    os.environ["AUTH"] = Auth.NONE  # API Gateway authenticates, and there is none here
     store_url = os.environ.get(STORE_URL)
     if store_url:
         if urlsplit(store_url).hostname in {"localhost", LOOPBACK, "::1"}:
@@ -169,13 +169,13 @@ def _store() -> Iterator[None]:
         return
     with start_emulator() as emulator:
         os.environ.update(environment_for(emulator.endpoint_url))
-        os.environ.pop("AWS_PROFILE", None)  # this store knows no one's profile
+        os.environ.pop("AWS_PROFILE", None)  # the local store has no profiles
         ensure_table(boto3.client("dynamodb"), os.environ["TABLE_NAME"])
         yield
 
 
 def _default_environment(variables: Mapping[str, str]) -> None:
-    """Credentials and region for a local store, which needs any; given ones are kept."""
+    """Set default credentials and region: a local store accepts any, but the SDK requires them."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
         os.environ.setdefault(name, variables[name])
 

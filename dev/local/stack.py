@@ -24,22 +24,23 @@ from dev.emulators.ministack import (
 from dev.operate.hash_key import HashKey, HashKeyError
 from dev.operate.stage import StackError, hash_key_parameter
 from dev.packaging.package import ZIPS
+from dev.tools.command import words
 from dev.tools.servers import is_listening
 from dev.tools.terraform import STATES, Stack, TerraformError, binary
 
 HOW_TO_CALL = {
-    "none": "Every caller is trusted: `make up AUTH=jwt` or AUTH=iam asks who calls.",
+    "none": "Every caller is trusted: `make up AUTH=jwt` or AUTH=iam requires authentication.",
     "jwt": "Callers need a token: `make token ARGS=<userId>` prints one, for `Authorization: Bearer …`.",
     "iam": "Callers sign: `curl --user test:test --aws-sigv4 aws:amz:us-east-1:execute-api …` does.",
 }
 DESTROYED_WITHIN_SECONDS = 180
-"""An emulator that cannot start functions may never delete one: the provider waits ten minutes for each."""
+"""For emulators that cannot start functions: they may never delete one, after ten minutes' wait each."""
 ATTEMPTS = 4
-"""Of a call that the emulator answers with a 5xx, as LocalStack does where a service is not there."""
+"""The retries of a call that the emulator answers with a 5xx, as LocalStack does if a service is missing."""
 
 
 def stack_of(local: LocalStage) -> Stack:
-    """Return Terraform's side of the stage."""
+    """Return the stage as a Terraform stack."""
     return Stack(
         directory=ROOT / "build" / "stacks" / LOCAL_STAGE,
         state=STATES / f"{LOCAL_STAGE}.tfstate",
@@ -48,7 +49,7 @@ def stack_of(local: LocalStage) -> Stack:
             "package_path": str(ZIPS["local"]),
             **_who_may_call(local),
             "log_hash_key_parameter": hash_key_of(local).name,
-            "monitoring": "false",  # the emulator keeps alarms in part, and no saved queries
+            "monitoring": "false",  # the emulator supports alarms in part, and no saved queries
             "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
         },
         environment=emulated_environment(local.endpoint_url),
@@ -58,18 +59,18 @@ def stack_of(local: LocalStage) -> Stack:
 
 
 def client_of(local: LocalStage, service: str) -> Any:
-    """Give an AWS client of the emulator, as the account's root user."""
+    """Return an AWS client of the emulator, as the account's root user."""
     session = boto3.Session("test", "test", region_name=REGION)
     return session.client(service, endpoint_url=local.endpoint_url)
 
 
 def hash_key_of(local: LocalStage) -> HashKey:
-    """Give the key of the logs' hash."""
+    """Return the key of the logs' hash."""
     return HashKey(client_of(local, "ssm"), hash_key_parameter(LOCAL_STAGE))
 
 
 def issuer_of(local: LocalStage) -> Issuer:
-    """Give the issuer of the tokens under `auth = jwt`."""
+    """Return the issuer of the tokens under `auth = jwt`."""
     return Issuer.at(local.endpoint_url, STATES / f"{LOCAL_STAGE}.pem")
 
 
@@ -82,7 +83,7 @@ def _who_may_call(local: LocalStage) -> dict[str, str]:
 
 
 def up() -> None:
-    """Bring the service up on the emulator. Twice is fine: the second time changes what has changed."""
+    """Deploy the service to the emulator. A second run applies only the changes."""
     port = int(os.environ.get("EMULATOR_PORT", "4566"))
     local = LocalStage.recorded()
     if local and not answers(local.endpoint_url):
@@ -100,14 +101,14 @@ def up() -> None:
     stack = stack_of(local)
     print("Applying terraform/ to it.")
     stack.init()
-    hash_key_of(local).make()  # before a function looks for it
+    hash_key_of(local).make()  # before a function reads it
     stack.apply()
     print(f"Up. `make down` ends it. {HOW_TO_CALL.get(local.auth, '')}")
     print(f"API_URL={emulated_api_url(local.endpoint_url, str(stack.output()['api_url']))}")
 
 
 def down() -> None:
-    """Take down what `up` brought up: no process and no state is left."""
+    """Remove everything that `up` deployed, with its process and its state."""
     local = LocalStage.recorded()
     if local is None:
         print("Nothing is up.")
@@ -122,30 +123,30 @@ def down() -> None:
         except (TerraformError, HashKeyError) as error:
             if not local.emulator:
                 way_out = (
-                    f"The emulator on port {local.port} keeps what is left: stop it, then `make down` again."
+                    f"The emulator on port {local.port} keeps the rest: stop it, then run `make down` again."
                 )
                 raise StackError(f"{error}\n{way_out}") from error
-            print(f"{error}\nWhat is left goes with the emulator.")
+            print(f"{error}\nThe rest is deleted with the emulator.")
     _forget(local)
-    kept = "" if local.emulator else f" The emulator on port {local.port} was there before, and stays."
+    kept = "" if local.emulator else f" The emulator on port {local.port} was running before, and stays."
     print(f"Down.{kept}")
 
 
 def _at(port: int) -> LocalStage:
-    """Take the emulator on that port, or start one."""
+    """Use the emulator on that port, or start one."""
     if not is_listening(port):
         emulator = start_emulator(port, enforce_iam=True)
         print(f"Started an emulator on port {port}, which enforces IAM.")
         return LocalStage(port, emulator)
     local = LocalStage(port, emulator=None)
     if not answers(local.endpoint_url):
-        raise StackError(f"Port {port} is taken by something that is no emulator: choose EMULATOR_PORT=….")
-    print(f"Using the emulator that is on port {port} already.")
+        raise StackError(f"Port {port} is in use by another program: choose another with EMULATOR_PORT=….")
+    print(f"Using the emulator that already runs on port {port}.")
     return local
 
 
 def _forget(local: LocalStage) -> None:
-    """Stop the emulator that `up` started, and with it everything inside; remove the files."""
+    """Stop the emulator that `up` started, with everything in it, and remove the files."""
     if local.emulator:
         local.emulator.stop()
     shutil.rmtree(stack_of(local).directory, ignore_errors=True)
@@ -156,6 +157,13 @@ def _forget(local: LocalStage) -> None:
 COMMANDS = {"up": up, "down": down}
 
 
+VARIABLES = {
+    "EMULATOR_PORT": "the emulator's port, 4566 by default",
+    "AUTH": "none by default, jwt or iam",
+    "USER_CLAIM": "the claim of a token that is the user, sub by default",
+}
+
+
 def main(arguments: list[str]) -> int:
     """Run one command."""
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
@@ -163,7 +171,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         if arguments[0] != "down":  # which may have nothing to do
-            binary()  # Terraform, or a word about it before anything is started
+            binary()  # fail now if Terraform is missing, before anything is started
         COMMANDS[arguments[0]]()
     except (StackError, EmulatorError, TerraformError, HashKeyError) as error:
         print(error, file=sys.stderr)
@@ -172,4 +180,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(words("up", __doc__, VARIABLES, takes="up or down")))

@@ -1,4 +1,4 @@
-"""`make run` on a terminal: a coloured line per request, in the place of the events that a pipe gets."""
+"""`make run` on a terminal: a coloured line per request, instead of the events that a pipe gets."""
 
 import io
 import json
@@ -23,7 +23,7 @@ LONGEST_STREAM: Final = 8
 
 
 class WithoutEvents(io.TextIOBase):
-    """Standard output for people: failures are readable, and the other events are left out.
+    """Standard output for people: failures are readable, and other events are left out.
 
     Each event is one write.
     """
@@ -32,20 +32,20 @@ class WithoutEvents(io.TextIOBase):
         self._out = out
 
     def write(self, text: str, /) -> int:
-        """Write the text, unless it is the event of a request that went well: that has its line."""
+        """Write the text, unless it is the event of a successful request, which has a line of its own."""
         is_event = text.startswith("{")
         if not is_event or json.loads(text)["level"] == "error":
             self._out.write(f"{readable(text.rstrip())}\n" if is_event else text)
         return len(text)
 
     def flush(self) -> None:
-        """Show what is written."""
+        """Flush the output."""
         self._out.flush()
 
 
 @dataclass
 class _Exchange:
-    """A request, and its answer as far as it has come."""
+    """A request, and its answer so far."""
 
     scope: Scope
     asked: bytearray = field(default_factory=bytearray)
@@ -59,7 +59,7 @@ class _Exchange:
 
     @property
     def is_shown(self) -> bool:
-        """Whether it was refused, or is a player's call: not a part of a video, nor our own page's list."""
+        """True for a refusal, or a player's call (not a part of a video, or our page's list)."""
         if self.status >= HTTPStatus.BAD_REQUEST:
             return True
         is_call = self.path in {API[0], HEARTBEAT_URL} or self.path.startswith(API[1:])
@@ -70,12 +70,12 @@ class _Exchange:
 
 
 class RequestLines:
-    """An application around another one, which writes a line about each call of a player and each refusal.
+    """An application around another one that writes a line for each call of a player and each refusal.
 
     Args:
         app: the application.
-        max_streams: the limit, where an answer does not name it.
-        out: where the lines go.
+        max_streams: the limit, if an answer does not contain it.
+        out: the stream for the lines.
     """
 
     def __init__(self, app: ASGIApp, max_streams: int, out: IO[str]) -> None:
@@ -84,7 +84,7 @@ class RequestLines:
         self._out = out
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and write its line once it is answered."""
+        """Pass the request on, and write its line when it is answered."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -139,7 +139,7 @@ def _colour(status: int) -> str:
 
 
 def _reason(exchange: _Exchange, answer: Mapping[str, Any]) -> str:
-    """Return why it was refused: the service's code, the edge's reason, or what a page may not do."""
+    """Return the reason for a refusal: the service's code, the edge's reason, or the CORS rule."""
     origin = Headers(scope=exchange.scope).get("origin")
     if exchange.scope["method"] == "OPTIONS" and origin and not answer:
         return f"{exchange.answer.decode()}: {_printable(origin)}"
@@ -147,7 +147,7 @@ def _reason(exchange: _Exchange, answer: Mapping[str, Any]) -> str:
 
 
 def _object(body: bytes | bytearray) -> dict[str, Any]:
-    """Return the JSON object of a body; an empty one where it is anything else."""
+    """Return the JSON object of a body; an empty one for any other body."""
     try:
         found = json.loads(body)
     except ValueError:
@@ -161,5 +161,5 @@ def _shortened(value: Any, longest: int) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return the text without what a terminal would obey."""
+    """Return the text without characters that control a terminal."""
     return "".join(each if each.isprintable() else "?" for each in text)

@@ -1,4 +1,4 @@
-"""`make token`: a token for a user of what `make up AUTH=jwt` brought up."""
+"""`make token`: a token for a user of the stage that `make up AUTH=jwt` deployed."""
 
 import sys
 from collections.abc import Sequence
@@ -10,21 +10,21 @@ from dev.local.stack import issuer_of
 USAGE: Final = """\
 usage: make token ARGS="<userId> [<maxStreams>] [<claim>=<text> ...]"
 
-The token's subject is <userId>. Other claims are texts, such as custom:household=smith, which is the
-user where the stage was brought up by: make up AUTH=jwt USER_CLAIM=custom:household"""
+The token's subject is <userId>. Other claims are strings, such as custom:household=smith, which is the
+user if the stage was deployed with: make up AUTH=jwt USER_CLAIM=custom:household"""
 
 
 def claims(arguments: Sequence[str]) -> dict[str, str]:
     """Return the claims that follow the subject.
 
     Raises:
-        ValueError: more than one of them has no name, or a name is empty or given twice.
+        ValueError: more than one claim has no name, or a name is empty or repeated.
     """
     named = [argument if "=" in argument else f"maxStreams={argument}" for argument in arguments]
     pairs = [(name, text) for name, _, text in (one.partition("=") for one in named)]
     found = dict(pairs)
     if len(found) < len(pairs) or "" in found:
-        raise ValueError("each claim has a name of its own")
+        raise ValueError("each claim needs a unique name")
     return found
 
 

@@ -17,6 +17,7 @@ from dev.operate.retention import delete_old_versions, kept_releases
 from dev.operate.rollback import RollbackError
 from dev.operate.stage import StackError, hash_key_parameter
 from dev.packaging.package import ZIPS
+from dev.tools.command import words
 from dev.tools.terraform import CONFIGURATION, STATES, Stack, TerraformError, binary
 
 NAMES_A_HASH_KEY: Final = re.compile(r"^\s*log_hash_key(_parameter)?\s*=", re.MULTILINE)
@@ -24,20 +25,20 @@ NAMES_A_HASH_KEY: Final = re.compile(r"^\s*log_hash_key(_parameter)?\s*=", re.MU
 
 
 def deploy() -> None:
-    """Bring the service up as STAGE (dev), and delete the versions before the newest KEEP_VERSIONS (3)."""
+    """Deploy the service as STAGE (dev), and delete versions older than the newest KEEP_VERSIONS (3)."""
     stack = chosen_stack()
     keep = kept_releases()
     if not Path(stack.environment["TF_VAR_package_path"]).exists():
-        raise StackError("There is no package yet: run `make package`.")
+        raise StackError("The package is missing: run `make package`.")
     if stack.backend_config is None:
         print("The state is kept on this machine, in .state/: `make remote-state` moves it to S3.")
     stack.init()
     if key := common_hash_key(chosen_stage()):
-        key.make()  # before a function looks for it
+        key.make()  # before a function reads it
     stack.apply(ask=asks())
     outputs = stack.output()
     tidy_up(outputs["function_names"], keep)
-    print(f"`make smoke URL=…` tries it, `make rollback STAGE={stack.stage}` takes it back.")
+    print(f"`make smoke URL=…` checks it, `make rollback STAGE={stack.stage}` undoes it.")
     print(f"API_URL={outputs['api_url']}")
 
 
@@ -47,11 +48,11 @@ def undeploy() -> None:
     stack.init()
     stack.destroy(ask=asks())
     if key := common_hash_key(chosen_stage()):
-        key.delete()  # the logs that it was for are deleted too
+        key.delete()  # its logs are deleted too
 
 
 def tidy_up(function_names: Mapping[str, str], keep: int) -> None:
-    """Delete old versions. The release is live whether this succeeds or not."""
+    """Delete old versions. The release is live even if this fails."""
     try:
         client = boto3.client("lambda", region_name=os.environ.get("AWS_REGION"))
         delete_old_versions(client, function_names.values(), keep)
@@ -60,15 +61,15 @@ def tidy_up(function_names: Mapping[str, str], keep: int) -> None:
 
 
 def chosen_stack() -> Stack:
-    """Give STAGE (dev), with its settings, and its state where it is.
+    """Return STAGE (dev) with its settings and its state.
 
     Raises:
-        StackError: something of it is missing.
+        StackError: something that the stage needs is missing.
     """
     stage = chosen_stage()
     region()
     settings = settings_of(stage)
-    # `make package` reads these two for what it builds; the functions must be of the same kind.
+    # `make package` reads these two variables; the functions must match.
     built_for = {}
     if architecture := os.environ.get("ARCHITECTURE"):
         built_for["architecture"] = architecture
@@ -90,21 +91,23 @@ def chosen_stack() -> Stack:
         backend_config=backend if backend.exists() else None,
     )
     if stack.backend_config is None and os.environ.get("BACKEND_CONFIG"):
-        raise StackError(f"There is no {backend}: `make remote-state` writes it.")
-    if stack.backend_config and stack.state.exists():  # else all that is there would be made a second time
-        raise StackError(f"The state of {stage} is still on this machine: `make remote-state` moves it.")
+        raise StackError(f"{backend} is missing: run `make remote-state`, which writes it.")
+    if stack.backend_config and stack.state.exists():  # otherwise everything would be created a second time
+        raise StackError(
+            f"The state of {stage} is still on this machine: run `make remote-state`, which moves it."
+        )
     return stack
 
 
 def settings_of(stage: str) -> Path:
-    """Say where a stage's settings stand, if it has any."""
+    """Return the path of a stage's settings, which may not exist."""
     return CONFIGURATION / "stages" / f"{stage}.tfvars"
 
 
 def common_hash_key(stage: str) -> HashKey | None:
-    """Give the key of the logs' hash that a stage has by default; None where its settings choose.
+    """Return the default key of a stage's log hash; None if the stage's settings choose.
 
-    They choose by naming either variable, even as empty: then each process takes a random key.
+    They choose by setting either variable; an empty one gives each process a random key.
     """
     settings = settings_of(stage)
     chosen = settings.exists() and NAMES_A_HASH_KEY.search(settings.read_text(encoding="utf-8"))
@@ -114,10 +117,10 @@ def common_hash_key(stage: str) -> HashKey | None:
 
 
 def chosen_stage() -> str:
-    """Give the stage that is meant: STAGE, else dev.
+    """Return STAGE, by default dev.
 
     Raises:
-        StackError: it is the emulator's.
+        StackError: the stage is the emulator's.
     """
     stage = os.environ.get("STAGE") or "dev"
     if stage == LOCAL_STAGE:
@@ -126,32 +129,43 @@ def chosen_stage() -> str:
 
 
 def region() -> str:
-    """Give the region that the caller means.
+    """Return the caller's region.
 
     Raises:
-        StackError: there is none, or there are no credentials.
+        StackError: the region or the credentials are missing.
     """
     session = boto3.Session()
     if session.get_credentials() is None:
-        raise StackError("There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.")
+        raise StackError("AWS credentials are missing: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.")
     name = os.environ.get("AWS_REGION") or session.region_name
     if not name:
-        raise StackError("There is no AWS region: set AWS_REGION.")
+        raise StackError("The AWS region is missing: set AWS_REGION.")
     return str(name)
 
 
 def backend_config(stage: str) -> Path:
-    """Say where a stage's backend settings stand, if its state is a remote one."""
+    """Return the path of a stage's backend settings, which exists if its state is remote."""
     given = os.environ.get("BACKEND_CONFIG")
     return Path(given) if given else CONFIGURATION / "stages" / f"{stage}.s3.tfbackend"
 
 
 def asks() -> bool:
-    """Tell whether Terraform shows the plan and waits for a yes."""
+    """Return whether Terraform shows the plan and asks for approval."""
     return os.environ.get("AUTO_APPROVE") != "1"
 
 
 COMMANDS = {"deploy": deploy, "undeploy": undeploy}
+
+
+VARIABLES = {
+    "STAGE": "the stage, dev by default",
+    "KEEP_VERSIONS": "the number of releases that a rollback can return to, 3 by default",
+    "AUTO_APPROVE": "1 to deploy without asking",
+    "BACKEND_CONFIG": "the file with the settings of the state's S3 backend",
+    "PYTHON_VERSION": "the Lambda's Python, 3.13 by default",
+    "ARCHITECTURE": "arm64 by default, or x86_64",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -160,7 +174,7 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m dev.operate.deploy {'|'.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
-        binary()  # Terraform, or a word about it before anything else
+        binary()  # fail now if Terraform is missing
         COMMANDS[arguments[0]]()
     except (StackError, TerraformError, HashKeyError) as error:
         print(error, file=sys.stderr)
@@ -169,4 +183,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(words("deploy", __doc__, VARIABLES, takes="deploy or undeploy")))

@@ -1,6 +1,6 @@
-"""The common key of the hash that stands for a user in a stage's logs, which a stage has by default.
+"""The common key of the hash that replaces a user in a stage's logs, by default.
 
-The key is in an SSM parameter: Terraform knows the parameter's name, and only the functions read its value.
+The key is in an SSM parameter: Terraform has only its name, and only the functions read its value.
 """
 
 import secrets
@@ -13,7 +13,7 @@ KEY_BYTES: Final = 32
 
 
 class HashKeyError(Exception):
-    """The parameter could not be made or deleted; the message says why, and quotes no value."""
+    """The parameter could not be created or deleted; the message gives the reason, without any value."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,17 @@ class HashKey:
 
     Attributes:
         ssm: boto3's client.
-        name: the parameter's.
+        name: the parameter's name.
     """
 
     ssm: Any
     name: str
 
     def make(self) -> None:
-        """Make the parameter where there is none; one that is there keeps its value.
+        """Create the parameter; an existing one keeps its value.
 
         Raises:
-            HashKeyError: it could not be made.
+            HashKeyError: it could not be created.
         """
         key = secrets.token_urlsafe(KEY_BYTES)
         try:
@@ -41,13 +41,13 @@ class HashKey:
             return
         except (BotoCoreError, ClientError) as error:
             raise HashKeyError(
-                f"The key of the logs' hash could not be made ({_reason(error)}): allow ssm:PutParameter on"
+                f"The key of the log hash could not be created ({_reason(error)}): allow ssm:PutParameter on"
                 f" {self.name}, or set log_hash_key_parameter (docs/security.md#logs)."
             ) from None
-        print(f"Made the key of the logs' hash: the SSM parameter {self.name}.", flush=True)
+        print(f"Created the key of the log hash: the SSM parameter {self.name}.", flush=True)
 
     def delete(self) -> None:
-        """Delete the parameter, if it is there.
+        """Delete the parameter, if it exists.
 
         Raises:
             HashKeyError: it could not be deleted.
@@ -58,10 +58,10 @@ class HashKey:
             return
         except (BotoCoreError, ClientError) as error:
             raise HashKeyError(
-                f"The key of the logs' hash is not deleted ({_reason(error)}): delete {self.name} in SSM."
+                f"The key of the log hash could not be deleted ({_reason(error)}): delete {self.name} in SSM."
             ) from None
 
 
 def _reason(error: BotoCoreError | ClientError) -> str:
-    """Return what went wrong: the text of an answer may quote what was sent."""
+    """Return the reason without the message of an answer, which may quote the request."""
     return error.response["Error"]["Code"] if isinstance(error, ClientError) else str(error)

@@ -1,6 +1,6 @@
 """`make logs`, `make logs FN=start`: follow the functions' logs, on the emulator or on AWS.
 
-Our events are shown, and what breaks a function; Lambda's lines about each invocation only with ALL=1.
+The service's events and errors are shown; Lambda's lines about each invocation need ALL=1.
 """
 
 import json
@@ -22,17 +22,25 @@ COLOURS = dict.fromkeys(
 )
 LOOKS_BACK_SECONDS = 600
 POLLS_EVERY_SECONDS = 2
-# CloudWatch shows an event some seconds after it happened, and not always in order.
+# CloudWatch shows an event some seconds late, and not always in order.
 LATE_BY_SECONDS = 60
 
 _OF_AN_INVOCATION: Final = re.compile(r"(START|END|REPORT|(INIT|RESTORE)_(START|REPORT)) ")
 """https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html"""
 
 
-def main(arguments: list[str]) -> int:
-    """Print the logs of these functions from ten minutes ago on, until Ctrl-C; with FOLLOW=0 only up to now.
+VARIABLES = {
+    "STAGE": "the stage; by default the one that `make up` deployed, otherwise dev",
+    "FOLLOW": "0 to print only the last ten minutes",
+    "ALL": "1 to print Lambda's lines too",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
 
-    Without arguments: of all. For a terminal: a coloured line per event. Else JSON: an object per line.
+
+def main(arguments: list[str]) -> int:
+    """Print these functions' logs of the last ten minutes and follow them until Ctrl-C, unless FOLLOW=0.
+
+    Without arguments, print all functions' logs. A terminal gets coloured lines, a pipe JSON.
     """
     every_function = (*FUNCTIONS, URL_FUNCTION)
     functions = arguments or every_function
@@ -47,7 +55,7 @@ def main(arguments: list[str]) -> int:
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
-    groups = [f"/aws/lambda/{function_name(stage, key)}" for key in functions]  # as terraform/logs.tf has it
+    groups = [f"/aws/lambda/{function_name(stage, key)}" for key in functions]  # as in terraform/logs.tf
     shown = readable if sys.stdout.isatty() else as_json
     try:
         # Terraform and other SDKs read AWS_REGION; boto3 alone does not.
@@ -66,12 +74,12 @@ def main(arguments: list[str]) -> int:
 
 
 def is_of_an_invocation(line: str) -> bool:
-    """Return whether Lambda wrote the line about an invocation, or about the start of a process."""
+    """Return whether Lambda wrote the line, for an invocation or the start of a process."""
     return _OF_AN_INVOCATION.match(line) is not None
 
 
 def as_json(line: str) -> str:
-    """An event as it was written; any other line, such as Lambda's own, as the `message` of an object."""
+    """Return an event unchanged, and any other line, such as Lambda's, as an object with a `message`."""
     try:
         is_event = isinstance(json.loads(line), dict)
     except ValueError:
@@ -80,7 +88,7 @@ def as_json(line: str) -> str:
 
 
 def readable(line: str) -> str:
-    """An event as one line for people, coloured by what became of it; any other line in grey."""
+    """Format an event as one line for people, coloured by its outcome, and any other line in grey."""
     try:
         event = json.loads(line)
         colour = {"error": RED}.get(event["level"], COLOURS.get(event["outcome"], GREEN))
@@ -98,13 +106,13 @@ def readable(line: str) -> str:
 
 
 def messages(client: Any, groups: Sequence[str], *, follow: bool) -> Iterator[str]:
-    """Give the logs' lines of the last ten minutes; with `follow` also those to come, for ever."""
+    """Yield the log lines of the last ten minutes; with `follow`, also yield new ones indefinitely."""
     since = int((time.time() - LOOKS_BACK_SECONDS) * 1000)
     given: dict[str, int] = {}
     while True:
         found = [event for group in groups for event in _events(client, group, since)]
         for event in sorted(found, key=lambda event: int(event["timestamp"])):
-            # The emulator gives no ids: there, the same line in the same millisecond is taken for one.
+            # The emulator gives no ids: identical lines in the same millisecond count as one there.
             identity = event.get("eventId") or f"{event['timestamp']} {event['message']}"
             if identity not in given:
                 given[identity] = event["timestamp"]
@@ -127,4 +135,4 @@ def _events(client: Any, group: str, since: int) -> Sequence[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(words("logs", __doc__, VARIABLES, takes="functions, all by default")))

@@ -1,7 +1,7 @@
-"""`make playback-key`: show, make, rotate or revoke a stage's playback keys; set its edge's mode and paths.
+"""`make playback-key`: show, create, rotate or revoke a stage's playback keys; set its edge's mode and paths.
 
 The keys are in an SSM parameter, which the service reads, and in the KeyValueStore of the edge. No secret is
-printed or given as an argument. Errors of AWS are named by their code, as their text may quote a value.
+printed or passed as an argument. AWS's errors are reported by code, as their messages may quote a value.
 """
 
 import json
@@ -31,6 +31,7 @@ from dev.operate.rotation import (
     next_step,
 )
 from dev.operate.stage import StackError, deployed_settings, function_name
+from dev.tools.command import words
 from entrypoints.groups import parse_paths
 
 CONFIG: Final = "config"
@@ -43,16 +44,16 @@ MODES: Final = ("off", "log", "enforce")
 """The modes of the edge, in the order of a roll-out."""
 
 FIRST_CONFIG: Final = {"mode": "off"}
-"""The first step of a roll-out: the edge has keys, and refuses nothing yet."""
+"""The first step of a roll-out: the edge has keys, but refuses nothing yet."""
 
 PROGRESS_SECONDS: Final = 60
 SECRET_BYTES: Final = 32
 LONGEST_KEYS: Final = {f"{number:016}": "x" * 43 for number in range(MAX_KEYS)}
-"""As much as keys can take of `config`, in the middle of a rotation."""
+"""The maximum size of the keys in `config`, in the middle of a rotation."""
 
 
 class KeysError(Exception):
-    """The keys are not in a state to work on; the message says what to do, and quotes no value."""
+    """The keys are in an unusable state; the message says what to do, without any value."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Parameter:
     """The SSM parameter that the service reads.
 
     Attributes:
-        kms_key: the KMS key of a parameter that is not there yet; `None` = AWS's own for SSM.
+        kms_key: the KMS key for a new parameter; `None` = AWS's own for SSM.
     """
 
     ssm: Any
@@ -68,7 +69,7 @@ class Parameter:
     kms_key: str | None = None
 
     def read(self) -> tuple[list[PlaybackKey], float, float]:
-        """Return its keys, when it was written, and the time by AWS's clock, both in epoch seconds."""
+        """Return the keys, the time of the last write, and AWS's time, both in epoch seconds."""
         try:
             answer = self.ssm.get_parameter(Name=self.name, WithDecryption=True)
         except self.ssm.exceptions.ParameterNotFound as absent:
@@ -77,12 +78,12 @@ class Parameter:
         return [*parse_keys(found["Value"])], found["LastModifiedDate"].timestamp(), _date(answer)
 
     def write(self, keys: Sequence[PlaybackKey]) -> None:
-        """Put these keys in it, under the KMS key that it has."""
+        """Write these keys, encrypted with the parameter's present KMS key."""
         value = _checked(keys)
         named = {"Key": "Name", "Option": "Equals", "Values": [self.name]}
         there = self.ssm.describe_parameters(ParameterFilters=[named])["Parameters"]
         kms_key = there[0].get("KeyId") if there else self.kms_key
-        under = {"KeyId": kms_key} if kms_key else {}  # an overwritten parameter would lose its own
+        under = {"KeyId": kms_key} if kms_key else {}  # an overwritten parameter would otherwise lose its key
         self.ssm.put_parameter(Name=self.name, Value=value, Type="SecureString", Overwrite=True, **under)
 
 
@@ -94,49 +95,49 @@ class Edge:
     arn: str
 
     def read(self) -> list[PlaybackKey]:
-        """Return its keys."""
+        """Return the keys."""
         keys = self._config().get("keys") or {}
         return [*parse_keys(",".join(f"{kid}:{secret}" for kid, secret in keys.items()))] if keys else []
 
     def mode(self) -> str:
-        """Return what the edge does with a request without a token."""
+        """Return the edge's mode, which decides about requests without a token."""
         return str(self._config().get("mode", "none: every request is refused"))
 
     def write(self, keys: Sequence[PlaybackKey]) -> None:
-        """Put these keys in it, and leave everything else."""
+        """Write these keys, and leave everything else unchanged."""
         _checked(keys)
         self._change("keys", {key.kid: _text(key) for key in keys})
 
     def set_mode(self, mode: str) -> None:
-        """Let the edge do this with a request without a token, and leave everything else."""
+        """Set the mode, and leave everything else unchanged."""
         self._change("mode", mode)
 
     def paths(self) -> Mapping[str, str]:
-        """Return the group that a token needs below each path prefix."""
+        """Return the group that a token needs under each path prefix."""
         return dict(self._config().get("paths") or {})
 
     def set_paths(self, paths: Mapping[str, str]) -> None:
-        """Let these path prefixes need these groups, and no others, and leave everything else.
+        """Set the groups that these path prefixes need, and leave everything else unchanged.
 
         Raises:
-            KeysError: a rotation would have no room beside them.
+            KeysError: they would leave no room for a rotation.
         """
         largest = {**self._config(), "mode": max(MODES, key=len), "keys": LONGEST_KEYS, "paths": dict(paths)}
         over = len(_value(largest)) - MOST_CONFIG_BYTES
         if over > 0:
             raise KeysError(
                 f"`config` would exceed {MOST_CONFIG_BYTES} bytes by {over} in a rotation, with {MAX_KEYS}"
-                " keys: let group_paths have fewer or shorter paths."
+                " keys: use fewer or shorter paths in group_paths."
             )
         self._change("paths", dict(paths))
 
     def _change(self, name: str, content: object) -> None:
-        """Change one member of `config`; fail if anything has changed meanwhile."""
+        """Change one member of `config`; fail if anything has changed in the meantime."""
         version = self.kvs.describe_key_value_store(KvsARN=self.arn)["ETag"]
         config = {**(self._config() or FIRST_CONFIG), name: content}
         value = _value(config)
         if len(value) > MOST_CONFIG_BYTES:
-            raise KeysError(f"`config` would be above {MOST_CONFIG_BYTES} bytes: take paths out of it first.")
+            raise KeysError(f"`config` would be above {MOST_CONFIG_BYTES} bytes: remove paths from it first.")
         self.kvs.put_key(KvsARN=self.arn, Key=CONFIG, Value=value.decode(), IfMatch=version)
 
     def _config(self) -> dict[str, Any]:
@@ -155,10 +156,10 @@ class Edge:
 
 @dataclass(frozen=True)
 class Stage:
-    """The places of a stage's keys.
+    """The stores of a stage's keys.
 
     Attributes:
-        edge: `None` where CloudFront does not check its tokens.
+        edge: `None` if CloudFront does not check its tokens.
         group_paths: the group of each path prefix, in the settings of the stage's functions.
     """
 
@@ -167,7 +168,7 @@ class Stage:
     group_paths: Mapping[str, str] = field(default_factory=dict)
 
     def read(self) -> tuple[Placement, float]:
-        """Return where the keys are, and the time by AWS's clock in epoch seconds."""
+        """Return where the keys are, and AWS's time in epoch seconds."""
         keys, written_at, now = self.parameter.read()
         return Placement(keys, self.edge.read() if self.edge else None, written_at), now
 
@@ -180,65 +181,65 @@ class Stage:
 
 
 def rotate(stage: Stage, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> None:
-    """Bring a new key into use, or go on where that was interrupted; return when no step is left."""
+    """Introduce a new key, or continue an interrupted rotation; return when no step is left."""
     placement, now = stage.read()
     if next_step(placement, now) is None:
         _take(stage, introduction(placement, _new_key(placement, now)), say)
         placement, now = stage.read()
     while step := next_step(placement, now):
         if (left := step.not_before - now) > 0:
-            say(f"In {_span(left)}: {step.effect}. Ctrl-C is safe: the same command goes on later.")
+            say(f"In {_span(left)}: {step.effect}. Ctrl-C is safe: the same command continues later.")
             sleep(min(left, PROGRESS_SECONDS))
         else:
             _take(stage, step, say)
-        placement, now = stage.read()  # of this moment: another rotation may be at work
+        placement, now = stage.read()  # read again: another rotation may be running
     if placement.newest:
         say(f"Done: {placement.newest.kid} signs, and no other key is known.")
 
 
 def revoke(stage: Stage, say: Callable[[str], None]) -> None:
-    """Replace every key by a new one at once, although that cuts off those who watch."""
+    """Replace every key by a new one immediately, which interrupts the viewers."""
     placement, now = stage.read()
     key = _new_key(placement, now)
     if stage.edge:
         _take(stage, Step(f"the edge knows only {key.kid}", edge=[key]), say)
     _take(stage, Step(f"the service knows only {key.kid}", service=[key]), say)
     minutes = READ_AFTER_SECONDS // 60
-    say(f"Within {minutes} minutes every function reads it; players have video by their next heartbeat then.")
+    say(f"Every function reads it within {minutes} minutes; players need another heartbeat after that.")
 
 
 def set_mode(stage: Stage, say: Callable[[str], None], mode: str) -> None:
-    """Set the edge's mode; it must know the keys and the paths of the service before it enforces.
+    """Set the edge's mode; `enforce` requires that the edge knows the service's keys and paths.
 
-    Without that check, which needs the parameter, video can be opened while SSM is away.
+    The other modes skip that check, which needs SSM: video can be opened while SSM is unavailable.
     """
     if stage.edge is None:
-        raise KeysError("A mode is the edge's: name it by KVS_ARN=….")
+        raise KeysError("A mode belongs to an edge: name the edge with KVS_ARN=….")
     if mode == "enforce":
         placement, _ = stage.read()
         if not placement.service or any(key not in (placement.edge or ()) for key in placement.service):
             raise KeysError(
-                "The edge lacks a key of the service, and would refuse everybody: ARGS=rotate first."
+                "The edge lacks a key of the service, and would refuse all viewers: run ARGS=rotate first."
             )
         if stage.edge.paths() != stage.group_paths:
-            raise KeysError("The edge does not have the stage's group_paths: ARGS=paths first.")
+            raise KeysError("The edge does not have the stage's group_paths: run ARGS=paths first.")
     stage.edge.set_mode(mode)
-    say(f"Now the edge's mode is {mode}.")
+    say(f"The edge's mode is now {mode}.")
 
 
 def set_paths(stage: Stage, say: Callable[[str], None]) -> None:
-    """Bring the group paths of the stage's functions to the edge."""
+    """Copy the group paths of the stage's functions to the edge."""
     if stage.edge is None:
-        raise KeysError("Paths are the edge's: name it by KVS_ARN=….")
+        raise KeysError("Paths belong to an edge: name the edge with KVS_ARN=….")
     stage.edge.set_paths(stage.group_paths)
     for prefix, group in stage.group_paths.items():
-        say(f"Now {prefix} is for the group {group}.")
+        say(f"{prefix} now needs the group {group}.")
     if not stage.group_paths:
-        say("Now no path is for a group.")
+        say("No path needs a group now.")
 
 
 def show(stage: Stage, say: Callable[[str], None]) -> None:
-    """Print names and ages of the keys, the edge's paths, and the next step of a rotation under way."""
+    """Print the keys' names and ages, the edge's paths, and the next step of a rotation in progress."""
     placement, now = stage.read()
     say(f"{stage.parameter.name}: {'' if placement.service else 'no keys'}")
     for place, key in enumerate(placement.service):
@@ -249,25 +250,25 @@ def show(stage: Stage, say: Callable[[str], None]) -> None:
             say(f"  {key.kid}  {_age(key, now)}")
         paths = stage.edge.paths()
         for prefix, group in paths.items():
-            say(f"  {prefix}  for the group {group}")
+            say(f"  {prefix}  needs the group {group}")
         if paths != stage.group_paths:
-            say("The stage's group_paths are others: ARGS=paths brings them to the edge.")
+            say("The stage's group_paths differ: ARGS=paths copies them to the edge.")
     if step := next_step(placement, now):
-        say(f"A rotation is under way: ARGS=rotate goes on. Next: {step.effect}.")
+        say(f"A rotation is in progress: ARGS=rotate continues it. Next: {step.effect}.")
 
 
 def chosen() -> Stage:
-    """Return the places of STAGE's keys; KVS_ARN names the edge's, and KMS_KEY_ARN what encrypts a first key.
+    """Return the stores of STAGE's keys; KVS_ARN names the edge's, KMS_KEY_ARN the key for a new parameter.
 
     Raises:
-        StackError: something is not named.
+        StackError: a variable is missing.
     """
     stage, where = chosen_stage(), region()
     arn = os.environ.get("KVS_ARN")
     if not arn:
         raise StackError(
-            "Which edge checks the tokens? KVS_ARN=… is the output key_value_store_arn of terraform/edge;"
-            " KVS_ARN=none if CloudFront checks none."
+            "Which edge checks the tokens? Set KVS_ARN=… to the output key_value_store_arn of terraform/edge,"
+            " or KVS_ARN=none if CloudFront checks no tokens."
         )
     settings = deployed_settings(stage, where)
     name = settings.get("PLAYBACK_KEY_PARAMETER") or f"/{function_name(stage, 'playback-key')}"
@@ -284,14 +285,14 @@ def _take(stage: Stage, step: Step, say: Callable[[str], None]) -> None:
 
 
 def _new_key(placement: Placement, now: float) -> PlaybackKey:
-    """Return a new key, newer by its name than any other, even within the same second."""
+    """Return a new key, whose name is later than all others even within the same second."""
     newest = placement.newest
     before = (made_at(newest.kid) if newest else None) or 0.0
     return PlaybackKey(name_of(max(now, before + 1)), secrets.token_bytes(SECRET_BYTES))
 
 
 def _checked(keys: Sequence[PlaybackKey]) -> str:
-    """Return the keys as text, which the service and this command can read.
+    """Return the keys as text, after checking that the service and this command can read it.
 
     Raises:
         ValueError: there are too many.
@@ -310,7 +311,7 @@ def _text(key: PlaybackKey) -> str:
 
 
 def _date(answer: Any) -> float:
-    """Return when AWS gave this answer: a wait must not depend on this machine's clock."""
+    """Return the time of AWS's answer: a wait must not depend on this machine's clock."""
     return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
 
 
@@ -335,8 +336,16 @@ COMMANDS: Final[dict[str, Callable[[Stage, Callable[[str], None]], None]]] = {
 }
 
 
+VARIABLES = {
+    "STAGE": "the stage, dev by default",
+    "KVS_ARN": "the ARN of the edge's KeyValueStore, or none",
+    "KMS_KEY_ARN": "the KMS key for a new parameter, by default AWS's own for SSM",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; without one, show."""
+    """Run one command, by default `show`."""
     command = COMMANDS.get(arguments[0] if arguments else "show")
     if command is None or len(arguments) > 1:
         print(f"usage: make playback-key STAGE=… KVS_ARN=… [ARGS={'|'.join(COMMANDS)}]", file=sys.stderr)
@@ -350,10 +359,11 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted. The same command goes on.", file=sys.stderr)
+        print("Interrupted. The same command continues.", file=sys.stderr)
         return 130
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    one_of = f"one of {', '.join(COMMANDS)}; show by default"
+    sys.exit(main(words("playback-key", __doc__, VARIABLES, takes=one_of)))

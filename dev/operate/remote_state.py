@@ -1,4 +1,4 @@
-"""`make remote-state`: a bucket for Terraform's states, and a stage whose state is in it."""
+"""`make remote-state`: a bucket for Terraform's states, and the move of a stage's state there."""
 
 import os
 import sys
@@ -11,10 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dev import ROOT
 from dev.operate.deploy import asks, backend_config, chosen_stage, region
 from dev.operate.stage import StackError
+from dev.tools.command import words
 from dev.tools.terraform import STATE_BUCKET, STATES, Stack, TerraformError, binary
 
 SETTINGS = """\
-# Where Terraform keeps this stage's state and its lock. Written by `make remote-state`; no secret: commit it.
+# The location of this stage's state and its lock. Written by `make remote-state`; not a secret: commit it.
 bucket       = "{bucket}"
 region       = "{region}"
 encrypt      = true
@@ -23,11 +24,11 @@ use_lockfile = true
 
 
 def use_remote_state() -> None:
-    """Make BUCKET unless it is there, write STAGE's backend settings, and move a local state of it there."""
+    """Create BUCKET unless it exists, write STAGE's backend settings, and move its local state there."""
     stage, bucket, where = chosen_stage(), os.environ.get("BUCKET"), region()
     if not bucket:
         raise StackError(
-            "Which bucket? make remote-state STAGE=… BUCKET=… makes it, or takes the one that is there."
+            "Which bucket? make remote-state STAGE=… BUCKET=… creates it, or uses an existing one."
         )
     states = Stack(
         directory=ROOT / "build" / "stacks" / f"state-bucket-{bucket}",
@@ -37,29 +38,29 @@ def use_remote_state() -> None:
         configuration=STATE_BUCKET,
     )
     there = _is_there(bucket, where)
-    # Without its state here it was made elsewhere: it is used as it is.
+    # Without its state here, another machine made the bucket: use it unchanged.
     if states.state.exists() or not there:
         states.init()
         states.apply(ask=asks())
     settings = backend_config(stage)
     settings.write_text(SETTINGS.format(bucket=bucket, region=where))
-    print(f"`make deploy STAGE={stage}` keeps its state in {bucket}: {_shown(settings)} says so.")
+    print(f"`make deploy STAGE={stage}` keeps its state in {bucket}, as set in {_shown(settings)}.")
     local = STATES / f"{stage}.tfstate"
     if local.exists():
         directory = ROOT / "build" / "stacks" / stage
         stack = replace(states, directory=directory, stage=stage, backend_config=settings)
         stack.init()
         stack.adopt(local)
-        print(f"Its state was on this machine, and is there now; a copy is {_shown(_set_aside(local))}.")
+        print(f"Its state was moved there from this machine; a copy is {_shown(_set_aside(local))}.")
 
 
 def _is_there(bucket: str, where: str) -> bool:
     """Return whether the bucket exists in the caller's account.
 
-    Without an expected owner S3 would also answer 200 for another account's bucket that lets everybody in.
+    Without an expected owner, S3 would also answer 200 for another account's public bucket.
 
     Raises:
-        StackError: the bucket is another account's, or the caller may not see it.
+        StackError: the bucket is another account's, or the caller may not access it.
     """
     account = boto3.client("sts", region_name=where).get_caller_identity()["Account"]
     try:
@@ -68,7 +69,7 @@ def _is_there(bucket: str, where: str) -> bool:
         if error.response["Error"]["Code"] == "404":
             return False
         raise StackError(
-            f"The bucket {bucket} belongs to another account than {account}, or you may not use it:"
+            f"The bucket {bucket} does not belong to the account {account}, or you may not use it:"
             " choose another name."
         ) from error
     return True
@@ -82,10 +83,17 @@ def _shown(file: Path) -> Path:
     return file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
 
 
+VARIABLES = {
+    "STAGE": "the stage, dev by default",
+    "BUCKET": "the bucket for the states, created if it does not exist",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
+
+
 def main() -> int:
     """Run it."""
     try:
-        binary()  # Terraform, or a word about it before anything else
+        binary()  # fail now if Terraform is missing
         use_remote_state()
     except (StackError, TerraformError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
@@ -94,4 +102,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    words("remote-state", __doc__, VARIABLES)
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""`make restore TABLE_NAME=… AT=…`: put users' streams back as they were at a moment of the last 35 days."""
+"""`make restore TABLE_NAME=… AT=…`: restore users' streams to a moment in the last 35 days."""
 
 import os
 import sys
@@ -8,19 +8,21 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
+from dev.tools.command import words
+
 POLL_SECONDS = 20
-WAITS_SECONDS = 6 * 3600  # AWS promises no time; a large table takes hours
+WAITS_SECONDS = 6 * 3600  # AWS guarantees no duration; a large table takes hours
 
 
 def restore(dynamodb: Any, name: str, at: datetime | None) -> int:
-    """Put every item back that a table had at that moment, or a few minutes ago; gives their number.
+    """Restore every item that a table had at that moment, or a few minutes ago; return their number.
 
-    AWS restores into a new table only: that one is copied back, and deleted. Users who came later stay.
+    AWS restores only into a new table, which is copied back and deleted. Later users stay.
 
     Args:
         dynamodb: boto3's resource.
         name: the table.
-        at: the moment, or None for the latest that there is.
+        at: the moment, or None for the latest one possible.
     """
     client = dynamodb.meta.client
     moment = {"UseLatestRestorableTime": True} if at is None else {"RestoreDateTime": at}
@@ -43,12 +45,19 @@ def restore(dynamodb: Any, name: str, at: datetime | None) -> int:
 def _moment(text: str | None) -> datetime | None:
     at = datetime.fromisoformat(text) if text else None
     if at and at.tzinfo is None:
-        raise ValueError("AT needs a time zone, as in 2026-01-31T18:00:00Z")
+        raise ValueError("AT must have a time zone, as in 2026-01-31T18:00:00Z")
     return at
 
 
+VARIABLES = {
+    "TABLE_NAME": "the table",
+    "AT": "the moment with its time zone, by default the latest one possible",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
+
+
 def main() -> int:
-    """Restore TABLE_NAME to the moment AT, or to the latest that there is."""
+    """Restore TABLE_NAME to the moment AT, or to the latest one possible."""
     name = os.environ.get("TABLE_NAME")
     if not name:
         print("Which table? make restore TABLE_NAME=… AT=2026-01-31T18:00:00Z", file=sys.stderr)
@@ -60,9 +69,10 @@ def main() -> int:
     except (ValueError, BotoCoreError, ClientError, WaiterError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{count} users' streams are as they were.")
+    print(f"{count} users' streams are restored.")
     return 0
 
 
 if __name__ == "__main__":
+    words("restore", __doc__, VARIABLES)
     sys.exit(main())

@@ -1,6 +1,6 @@
 """Delete the versions of a stage's functions that a rollback no longer needs: the last step of `make deploy`.
 
-Under SnapStart the snapshot of each version costs for as long as the version exists: docs/performance.md.
+With SnapStart, each version's snapshot costs money while the version exists: docs/performance.md.
 """
 
 import os
@@ -13,18 +13,18 @@ from dev.operate.stage import StackError
 
 DEFAULT: Final = 3
 LEAST: Final = 2
-"""The live release and the one before it."""
+"""The live release and the previous one."""
 
 
 def kept_releases() -> int:
-    """Give the number of releases to keep: KEEP_VERSIONS (3).
+    """Return the number of releases to keep: KEEP_VERSIONS (3).
 
     Raises:
-        StackError: a rollback would have no release to go to.
+        StackError: a rollback would have no release to return to.
     """
     given = os.environ.get("KEEP_VERSIONS") or str(DEFAULT)
     if not given.isdecimal() or int(given) < LEAST:
-        raise StackError(f"KEEP_VERSIONS is a whole number of {LEAST} or more, not {given!r}.")
+        raise StackError(f"KEEP_VERSIONS must be a whole number of at least {LEAST}, not {given!r}.")
     return int(given)
 
 
@@ -41,9 +41,9 @@ def delete_old_versions(client: Any, names: Iterable[str], keep: int) -> None:
 def outdated(functions: Sequence[Function], keep: int) -> list[tuple[Function, Version]]:
     """Return the versions to delete.
 
-    The newest `keep` versions of each function stay, and those that the next `keep - 1` rollbacks would go
-    to, which are older after deployments that failed halfway. A version that is newer than the live one
-    stays, and one that has an alias other than the mark of a rollback.
+    The newest `keep` versions of each function stay, and so do the targets of the next `keep - 1` rollbacks,
+    which are older if deployments failed halfway. Versions newer than the live one stay too, and versions
+    with an alias other than the mark of a rollback.
     """
     needed = {
         (function.name, version.number) for function in functions for version in _newest(function, keep)
@@ -67,5 +67,5 @@ def outdated(functions: Sequence[Function], keep: int) -> list[tuple[Function, V
 
 
 def _newest(function: Function, keep: int) -> list[Version]:
-    """Return the live version and those before it that a rollback could go to, `keep` in all."""
+    """Return the live version and earlier ones that a rollback could return to, `keep` in all."""
     return [version for version in function.sound if version.number <= function.live.number][:keep]

@@ -1,8 +1,8 @@
-"""`make rollback`: the API calls the release before again, within seconds: no build, no Terraform.
+"""`make rollback`: return the API to the previous release within seconds, without a build or Terraform.
 
-A release is what one deployment made of every function: the same code under the same settings. The API
+A release is the version of every function from one deployment: the same code under the same settings. The API
 calls each function's alias `live`. A rollback moves the aliases, and marks the versions that it leaves as
-withdrawn, so that no later rollback comes back to them.
+withdrawn, so that no later rollback returns to them.
 """
 
 import contextlib
@@ -17,12 +17,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dev.operate.stage import FUNCTIONS, URL_FUNCTION, StackError, enter_stage, function_name
 
-LIVE: Final = "live"  # as terraform/functions.tf has it
+LIVE: Final = "live"  # as in terraform/functions.tf
 WITHDRAWN: Final = "withdrawn-"
 
 
 class RollbackError(Exception):
-    """There is nothing to go back to; the message is one sentence."""
+    """No release to return to exists; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Version:
     """A published version of a function.
 
     Attributes:
-        number: counts up.
-        published: when, in Lambda's own form, which sorts.
-        release: what it has in common with the other functions' versions of the same deployment.
+        number: increases with each version.
+        published: the time in Lambda's own format, which sorts.
+        release: the mark that it shares with the other functions' versions of the same deployment.
     """
 
     number: int
@@ -42,39 +42,39 @@ class Version:
 
 @dataclass(frozen=True)
 class Function:
-    """A function, its published versions, and the numbers of those that have aliases."""
+    """A function, its published versions, and the numbers of versions with aliases."""
 
     name: str
     live: Version
     versions: Sequence[Version]
     """Newest first."""
     withdrawn: frozenset[str] = frozenset()
-    """Versions that were rolled back from."""
+    """Versions that a rollback left."""
     named: frozenset[str] = frozenset()
-    """Versions that have an alias, the marks of rollbacks aside."""
+    """Versions with an alias other than a rollback's mark."""
 
     @property
     def sound(self) -> list[Version]:
-        """The versions without those that were withdrawn. One that was deployed again is live."""
+        """The versions that were not withdrawn, or were deployed again and are live."""
         return [one for one in self.versions if one == self.live or str(one.number) not in self.withdrawn]
 
     def is_newer_than(self, version: Version) -> bool:
-        """Return whether the function did not exist yet when that version of another one was published."""
+        """Return whether the function is newer than that version of another function."""
         first = self.versions[-1]
         return first.number == 1 and first.release != version.release and first.published > version.published
 
 
 def release_before(functions: Sequence[Function]) -> list[tuple[Function, Version]]:
-    """Say which functions go back to which version.
+    """Return the functions to roll back, each with its target version.
 
-    All go to one release, the newest before the one that is live. Where a deployment moved only some of the
-    functions before it failed, only those go back. A function that is newer than that release stays as it is:
-    what the API calls of it is not called by the others.
+    All return to one release, the newest before the live one. If a deployment moved only some functions
+    before it failed, only those return. A function newer than that release stays unchanged: the other
+    functions do not depend on it.
 
     Raises:
-        RollbackError: there is none that every function has.
+        RollbackError: no earlier release has every function.
     """
-    # One that has no version before its live one says nothing of the release before.
+    # A function without a version before its live one does not identify the previous release.
     with_past = [function for function in functions if function.live.number > 1]
     newest = max(with_past or functions, key=lambda function: function.live.published)
 
@@ -93,9 +93,7 @@ def release_before(functions: Sequence[Function]) -> list[tuple[Function, Versio
         ]
         if len(chosen) == len(known):
             return [(function, one) for function, one in chosen if one != function.live]
-    raise RollbackError(
-        "There is no release before this one that all functions have: deploy an older commit."
-    )
+    raise RollbackError("No previous release has all functions: deploy an older commit.")
 
 
 def read(client: Any, name: str) -> Function:
@@ -150,7 +148,7 @@ def read_all(client: Any, stage: str) -> list[Function]:
 
 
 def move(client: Any, function: Function, version: Version) -> None:
-    """Make this version the one that the API calls. The description stands in Terraform's next plan."""
+    """Make the API call this version. Terraform's next plan shows the description."""
     left = function.live.number
     client.update_alias(
         FunctionName=function.name,
@@ -158,9 +156,15 @@ def move(client: Any, function: Function, version: Version) -> None:
         FunctionVersion=str(version.number),
         Description=f"Rolled back from version {left}.",
     )
-    # It is there where that version was withdrawn before, and deployed again.
+    # It exists if that version was withdrawn before and deployed again.
     with contextlib.suppress(client.exceptions.ResourceConflictException):
         client.create_alias(FunctionName=function.name, Name=f"{WITHDRAWN}{left}", FunctionVersion=str(left))
+
+
+VARIABLES = {
+    "STAGE": "the stage; by default the one that `make up` deployed, otherwise dev",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
 
 
 def main() -> int:
@@ -175,11 +179,10 @@ def main() -> int:
     except (StackError, RollbackError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(
-        "The next deployment ends this rollback, and its plan shows it: let it bring what mends the release."
-    )
+    print("The next deployment ends this rollback, as its plan shows: it should contain the repair.")
     return 0
 
 
 if __name__ == "__main__":
+    words("rollback", __doc__, VARIABLES)
     sys.exit(main())

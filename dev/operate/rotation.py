@@ -1,7 +1,8 @@
-"""The order in which a playback key is replaced, so that no token is refused for it.
+"""The order of steps that replaces a playback key without refusing a token.
 
-The edge learns the new key, the service verifies with it, then signs with it, and at last both forget the old
-one. Each step follows from where the keys are now: a rotation may stop after any step, and go on later.
+The edge gets the new key, the service verifies with it, then signs with it, and finally both forget the old
+one. Each step follows from the present places of the keys, so a rotation may stop after any step and continue
+later.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,13 +14,13 @@ from adapters.playback_keys import FRESH_SECONDS, STALE_SECONDS, PlaybackKey
 from entrypoints.settings import MOST_GRACE_SECONDS, MOST_LEASE_SECONDS_WITH_TOKENS
 
 READ_AFTER_SECONDS: Final = FRESH_SECONDS
-"""How long after a change a process may still know the keys of before."""
+"""The time after a change for which a process may still have the old keys."""
 
 OVER_AFTER_SECONDS: Final = STALE_SECONDS + MOST_LEASE_SECONDS_WITH_TOKENS + MOST_GRACE_SECONDS
-"""How long after the new key signs a token of the old one may be good, in any stage.
+"""The time after the new key starts to sign for which an old key's token may be valid, in any stage.
 
-A process that cannot read the parameter signs with the keys that it has until they are stale; a token lives
-for a lease, and the clocks of the service and the edge differ by less than the grace.
+A process that cannot read the parameter signs with its old keys until they are stale; a token lives for a
+lease, and the clocks of the service and the edge differ by less than the grace.
 """
 
 _KID: Final = "%Y%m%dT%H%M%SZ"
@@ -27,35 +28,35 @@ _KID: Final = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True)
 class Placement:
-    """The keys of a stage, by where they are."""
+    """The keys of a stage, by place."""
 
     service: Sequence[PlaybackKey]
-    """In the parameter: the first signs, all verify."""
+    """Keys in the parameter: the first signs, all verify."""
     edge: Sequence[PlaybackKey] | None
-    """In the KeyValueStore; `None` where the stage has none."""
+    """Keys in the KeyValueStore; `None` if the stage has none."""
     written_at: float
-    """When the parameter was written last, in epoch seconds; 0 if it was never."""
+    """The time of the parameter's last write, in epoch seconds; 0 if it was never written."""
 
     @property
     def newest(self) -> PlaybackKey | None:
-        """The key that was made last, or the one that signs where no name tells."""
+        """The key that was made last, or the one that signs if no name contains a time."""
         return max([*self.service, *(self.edge or ())], key=_made, default=None)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One write: these keys into the parameter, or else into the KeyValueStore."""
+    """One write: these keys to the parameter or to the KeyValueStore."""
 
     effect: str
     """The effect, in words, without a secret."""
     service: Sequence[PlaybackKey] | None = None
     edge: Sequence[PlaybackKey] | None = None
     not_before: float = 0.0
-    """The earliest moment at which the step is safe, in epoch seconds."""
+    """The earliest time at which the step is safe, in epoch seconds."""
 
 
 def made_at(kid: str) -> float | None:
-    """Return the moment at which a key of this name was made, or `None` if the name does not say."""
+    """Return the time in a key's name, or `None` if the name has none."""
     try:
         return datetime.strptime(kid, _KID).replace(tzinfo=UTC).timestamp()
     except ValueError:
@@ -63,24 +64,24 @@ def made_at(kid: str) -> float | None:
 
 
 def name_of(moment: float) -> str:
-    """Return the `kid` of a key that is made at this moment: 16 characters, which is the longest."""
+    """Return the `kid` of a key made at this moment: 16 characters, which is the maximum."""
     return datetime.fromtimestamp(moment, UTC).strftime(_KID)
 
 
 def introduction(placement: Placement, key: PlaybackKey) -> Step:
-    """Return the step that brings a new key in: to the edge first, where there is one."""
+    """Return the step that introduces a new key: to the edge first, if there is one."""
     if placement.edge is not None:
         return Step(f"the edge knows {key.kid}", edge=[*placement.edge, key])
     return _addition(placement, key)
 
 
 def next_step(placement: Placement, now: float) -> Step | None:
-    """Return the next step of the rotation that is under way, or `None` if there is none."""
+    """Return the next step of a rotation in progress, or `None`."""
     return next(_steps(placement, now), None)
 
 
 def _steps(placement: Placement, now: float) -> Iterator[Step]:
-    """Yield the steps whose effect is missing, in their order: only the first may be taken."""
+    """Yield the missing steps in order: only the first may be taken."""
     service, edge, newest = placement.service, placement.edge, placement.newest
     if newest is None:
         return

@@ -1,7 +1,7 @@
-"""`make smoke URL=…`: start, keep, list and end one stream of a user of its own; no stream is left.
+"""`make smoke URL=…`: start, keep, list and end one stream of a dedicated user; no stream is left.
 
-A service that refuses the stream because its user has no slot left is right: then the other routes must not
-know the stream. What remains is the item of that one user, without a stream, and the same for every check.
+A refusal for lack of a free slot is correct: then the other routes must not know the stream. That user's item
+remains, without a stream, and is shared by all checks.
 """
 
 import base64
@@ -16,28 +16,30 @@ import httpx
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from dev.tools.command import words
+
 ANSWERS_WITHIN_SECONDS = 10
 USER = "smoke-test"
 RSA = ("RS", "PS")
-"""What the names of RSA's algorithms begin with: https://www.rfc-editor.org/rfc/rfc7518#section-3.1"""
+"""The start of the names of RSA algorithms: https://www.rfc-editor.org/rfc/rfc7518#section-3.1"""
 
 Sign = Callable[[httpx.Request], httpx.Request]
 
 
 class SmokeError(Exception):
-    """The service does not do what it should; the message is one sentence."""
+    """The service does not work; the message is one sentence."""
 
 
 def smoke(url: str, *, token: str | None = None, sign: Sign | None = None) -> str | None:
-    """Check the service at this URL, as the bearer of this token or under a signature where it asks for one.
+    """Check the service at this URL, with this token or signature if the service requires one.
 
-    Return why the service refused the stream where that is right, and `None` where it admitted the stream.
+    Return the reason for a correct refusal of the stream, or `None` if the service admitted it.
 
     Raises:
-        SmokeError: a call was not answered as it should be.
+        SmokeError: an answer was wrong.
     """
     stream = {"streamId": f"smoke-{secrets.token_hex(4)}"}
-    user = {} if token else {"userId": USER}  # under a token, its subject is the user
+    user = {} if token else {"userId": USER}  # a token's subject is the user
     headers = {"authorization": f"Bearer {token}"} if token else {}
     with httpx.Client(
         base_url=url.rstrip("/"), headers=headers, auth=sign, timeout=ANSWERS_WITHIN_SECONDS
@@ -63,10 +65,10 @@ def smoke(url: str, *, token: str | None = None, sign: Sign | None = None) -> st
 
 
 def signature() -> Sign:
-    """Give what signs a request with the environment's AWS credentials.
+    """Return a function that signs a request with the environment's AWS credentials.
 
     Raises:
-        SmokeError: there are none, or no region.
+        SmokeError: the credentials or the region are missing.
     """
     session = boto3.Session()
     credentials = session.get_credentials()
@@ -85,13 +87,13 @@ def signature() -> Sign:
 
 
 def _right_refusal(started: httpx.Response) -> str | None:
-    """Return why a start was refused, if no slot is free by the refusal's own figures, or no further name."""
+    """Return the reason for a refusal that its own figures justify: no free slot, or no further name."""
     try:
         refusal = started.json()
         is_full = refusal["streamCount"] >= refusal["maxStreams"]
         is_right = refusal["code"] == "too_many_starts" or (refusal["code"] == "limit_reached" and is_full)
         return str(refusal["detail"]) if is_right else None
-    except (ValueError, TypeError, KeyError):  # an answer that is none of these refusals
+    except (ValueError, TypeError, KeyError):  # the answer is not one of these refusals
         return None
 
 
@@ -99,7 +101,7 @@ def _expect(answer: httpx.Response, status: int = httpx.codes.OK) -> httpx.Respo
     if answer.status_code != status:
         request = answer.request
         failure = f"{request.method} {request.url.path} answered {answer.status_code}: {answer.text}"
-        if challenge := answer.headers.get("www-authenticate"):  # API Gateway's reason stands here alone
+        if challenge := answer.headers.get("www-authenticate"):  # API Gateway puts its reason only here
             failure += f" ({challenge})"
         bearer, _, token = request.headers.get("authorization", "").partition(" ")
         if answer.status_code == httpx.codes.UNAUTHORIZED and bearer == "Bearer":
@@ -109,7 +111,7 @@ def _expect(answer: httpx.Response, status: int = httpx.codes.OK) -> httpx.Respo
 
 
 def _reason_in(token: str) -> str:
-    """Explain why API Gateway rejects every token like this one; empty where its header shows no reason.
+    """Explain why API Gateway rejects all tokens like this one; return "" if the header shows no reason.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
     """
@@ -120,14 +122,24 @@ def _reason_in(token: str) -> str:
     except (ValueError, AttributeError):
         return " (TOKEN is not a JWT)"
     if not str(algorithm).startswith(RSA):
-        return f" (API Gateway takes only RSA signatures, such as RS256, and the alg of TOKEN is {algorithm})"
+        return (
+            f" (API Gateway accepts only RSA signatures, such as RS256, and the alg of TOKEN is {algorithm})"
+        )
     if not key_id:
         return " (API Gateway finds the issuer's key by the kid in a token's header, and TOKEN has none)"
     return ""
 
 
+VARIABLES = {
+    "URL": "the API's URL",
+    "TOKEN": "a bearer token, if the service requires one",
+    "AUTH": "iam to sign the requests",
+    "AWS_REGION": "the region, by default the AWS profile's",
+}
+
+
 def main() -> int:
-    """Check the service at URL, with TOKEN or AUTH=iam where it asks who calls."""
+    """Check the service at URL, with TOKEN or AUTH=iam if it requires authentication."""
     url = os.environ.get("URL")
     if not url:
         print(
@@ -140,9 +152,10 @@ def main() -> int:
     except (SmokeError, httpx.HTTPError) as error:
         print(f"It does not work: {error}", file=sys.stderr)
         return 1
-    print("It works." if refusal is None else f"It works, and rightly refuses another stream: {refusal}")
+    print("It works." if refusal is None else f"It works, and correctly refuses another stream: {refusal}")
     return 0
 
 
 if __name__ == "__main__":
+    words("smoke", __doc__, VARIABLES)
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""The stage that an operator's command is for: its name, the names of what it has, its live settings."""
+"""The stage that an operator's command works on: its name, its resources' names, its live settings."""
 
 import os
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ URL_FUNCTION = "heartbeat-url"
 
 
 class StackError(Exception):
-    """The command cannot do its work; the message is one sentence for whoever gave it."""
+    """The command cannot continue; the message is one sentence for the operator."""
 
 
 def enter_stage() -> str:
-    """Give the stage that a command is for: STAGE, else what `make up` brought up, else dev.
+    """Return the command's stage: STAGE, otherwise the one that `make up` deployed, otherwise dev.
 
-    Where that is the emulator's, it also points this process's AWS clients there.
+    For the emulator's stage, also direct this process's AWS clients to the emulator.
 
     Raises:
-        StackError: it is the emulator's, and nothing is up.
+        StackError: the stage is the emulator's, and nothing is up.
     """
     local = LocalStage.recorded()
     stage = os.environ.get("STAGE") or (LOCAL_STAGE if local else "dev")
@@ -32,24 +32,24 @@ def enter_stage() -> str:
         if local is None:
             raise StackError("Nothing is up: run `make up`.")
         emulated = emulated_environment(local.endpoint_url)
-        os.environ.clear()  # a profile of the caller's, for one, must not count
+        os.environ.clear()  # the caller's profile, for example, must not apply
         os.environ.update(emulated)
     return stage
 
 
 def function_name(stage: str, key: str) -> str:
-    """Give the name that terraform/main.tf gives a function; `TF_VAR_name` begins it here as there."""
+    """Return a function's name as in terraform/main.tf, where `TF_VAR_name` is its prefix too."""
     prefix = os.environ.get("TF_VAR_name", "stream-limiter")  # noqa: SIM112 - Terraform's own spelling
     return f"{prefix}-{stage}-{key}"
 
 
 def hash_key_parameter(stage: str) -> str:
-    """Give the name of the SSM parameter that holds the key of the logs' hash by default."""
+    """Return the default name of the SSM parameter with the key of the logs' hash."""
     return f"/{function_name(stage, 'log-hash-key')}"
 
 
 def deployed_settings(stage: str, region: str) -> Mapping[str, str]:
-    """Return the settings of a stage's live functions, which are all the same; none if it is not deployed."""
+    """Return the settings of a stage's live functions, which are identical; empty if it is not deployed."""
     client = boto3.client("lambda", region_name=region)
     try:
         found = client.get_function_configuration(

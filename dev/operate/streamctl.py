@@ -1,4 +1,4 @@
-"""`make streamctl`: the operator's command line, on a stage's table and by the stage's settings."""
+"""`make streamctl`: the operator's command line, with a stage's table and settings."""
 
 import os
 import sys
@@ -12,11 +12,11 @@ from dev.operate.stage import StackError, deployed_settings, enter_stage
 from entrypoints import streamctl
 
 OF_FUNCTIONS_ALONE: Final = {"STORE_CLIENT"}
-"""The lean client finds a function's credentials, and not a profile's."""
+"""A setting for functions only: the lean client finds a function's credentials, but not a profile's."""
 
 
 def main() -> int:
-    """Run the command. Without TABLE_NAME, on the stage: STAGE, else what `make up` brought up, else dev."""
+    """Run the command on TABLE_NAME, otherwise on STAGE, the stage that `make up` deployed, or dev."""
     streamctl.parse(sys.argv[1:])  # the help and a typing error need no stage
     if not os.environ.get("TABLE_NAME"):
         try:
@@ -31,22 +31,22 @@ def main() -> int:
 
 
 def settings_of(stage: str) -> Mapping[str, str]:
-    """Return the settings by which the operator works on a stage: those of its functions.
+    """Return the settings for work on a stage: those of its functions.
 
     Raises:
-        StackError: the stage is not deployed, or its functions may not be looked at.
+        StackError: the stage is not deployed, or its functions may not be read.
     """
     try:
         settings = deployed_settings(stage, region())
     except ClientError as error:
         raise StackError(
             f"The settings of stage {stage} could not be read ({error.response['Error']['Code']}): allow"
-            " lambda:GetFunctionConfiguration, or name the table by TABLE_NAME=…."
+            " lambda:GetFunctionConfiguration, or name the table with TABLE_NAME=…."
         ) from None
     if not settings:
         raise StackError(
-            f"Stage {stage} is not deployed in this account and region: name another by STAGE=…, or the table"
-            " by TABLE_NAME=…."
+            f"Stage {stage} is not deployed in this account and region: name another with STAGE=…, or the"
+            " table with TABLE_NAME=…."
         )
     return {name: value for name, value in settings.items() if name not in OF_FUNCTIONS_ALONE}
 

@@ -1,1 +1,1 @@
-"""The deployable artifact: the zip that the functions run from, and the list of what the zip holds."""
+"""The deployable artifact: the zip that the functions run from, and its list of contents."""

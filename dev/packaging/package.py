@@ -1,9 +1,8 @@
-"""Builds the zip that the functions run from: the service and its locked dependencies, nothing else.
+"""The zip that the functions run from: the service and its locked dependencies, nothing else.
 
-The same sources make the same bytes, wherever and whenever they are built (by one version of Python and
-one build of zlib: another may compile and compress otherwise), so that Terraform sees a change only where
-there is one. Where the Python that builds is the one that will run it, the modules are compiled: a Lambda
-cannot keep what it compiles, and would do so at each cold start.
+The same sources produce the same bytes on every machine (with the same version of Python and the same build
+of zlib), so that Terraform sees only real changes. If this Python has the Lambda's version, the modules are
+compiled: a Lambda cannot store bytecode, and would compile at each cold start.
 """
 
 import argparse
@@ -33,18 +32,18 @@ ZIPS = {
     "local": ROOT / "build" / "stream-limiter-local.zip",
 }
 
-# Every Lambda runtime for Python has a C library that is new enough for these.
+# All Lambda runtimes for Python have a C library that is new enough for these.
 WHEEL_PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
 INSTALLED_WITHIN_SECONDS = 300
 
-# What the service never reads at run time. METADATA stays: scanners for vulnerabilities go by it.
+# Files that the service never reads at run time. METADATA stays: vulnerability scanners read it.
 NOT_NEEDED = re.compile(
     r"""
     .*\.pyi | (.*/)?\.[^/]+ | bin/.*
     | [^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)  # differ between machines
     | (boto3/(data|examples)|botocore/data/(?!dynamodb/2012|ssm/)[^/]+)/.*  # the models of other services
     | botocore/data/.*/examples-1\.json
-    | pydantic/(v1/.*|mypy\.py) | dateutil/zoneinfo/.*\.tar\.gz  # of no use here, and large
+    | pydantic/(v1/.*|mypy\.py) | dateutil/zoneinfo/.*\.tar\.gz  # unused here, and large
     """,
     re.VERBOSE,
 )
@@ -55,18 +54,18 @@ _CACHES = shutil.ignore_patterns("__pycache__")
 
 
 class PackageError(Exception):
-    """The zip cannot be built; the message is meant for whoever asked for it."""
+    """The zip cannot be built; the message is meant for the person who ran the command."""
 
 
 def build(target: Target) -> Path:
-    """Build the zip, and give its path.
+    """Build the zip, and return its path.
 
     Args:
-        target: "lambda" for AWS: the Python and processor that the variables PYTHON_VERSION (3.13) and
-            ARCHITECTURE (arm64, or x86_64) name. "local" for the Python and the machine that run this.
+        target: "lambda" for AWS: the Python and processor in the variables PYTHON_VERSION (3.13) and
+            ARCHITECTURE (arm64, or x86_64). "local" for the Python and the machine that run this.
 
     Raises:
-        PackageError: a variable has no such value, or the dependencies cannot be installed.
+        PackageError: a variable has an unknown value, or the dependencies cannot be installed.
     """
     version = _version() if target == "lambda" else THIS_PYTHON
     dependencies = _installed(version, _wheels_for_lambda(version) if target == "lambda" else [])
@@ -81,7 +80,7 @@ def build(target: Target) -> Path:
         entries = dict(_files(dependencies)) | dict(_files(Path(service)))
         for name, file in sorted(entries.items()):
             entry = zipfile.ZipInfo(name)  # its time is 1980-01-01
-            entry.create_system = 3  # Unix, also where it is not
+            entry.create_system = 3  # Unix on every platform
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
     unfinished.replace(path)
@@ -89,18 +88,18 @@ def build(target: Target) -> Path:
 
 
 def _compile(folder: Path, version: str) -> None:
-    """Put the bytecode beside the modules, if this Python makes what that version reads.
+    """Add bytecode to the modules, if this Python compiles for that version.
 
-    It is never checked against the module, whose time of change a zip does not keep.
+    Python never checks it against the module, as a zip does not keep modification times.
     """
     if version == THIS_PYTHON:
-        # In a process of its own: what was imported before, and the seed of hashes, show in bytecode.
+        # In its own process: earlier imports and the hash seed would show in the bytecode.
         subprocess.run(
             [
                 *(sys.executable, "-m", "compileall", "-qq", "-s", folder, folder),
                 *("--invalidation-mode", "unchecked-hash"),
             ],
-            check=False,  # a dependency may hold a module that no Python compiles; it stays as it is
+            check=False,  # a dependency may have a module that no Python compiles; it stays uncompiled
             env={**os.environ, "PYTHONHASHSEED": "0"},
         )
 
@@ -132,15 +131,15 @@ def _version() -> str:
     """Return the version of Python that the Lambda runs."""
     version = os.environ.get("PYTHON_VERSION") or "3.13"
     if not re.fullmatch(r"3\.\d+", version):
-        raise PackageError(f"PYTHON_VERSION is two numbers, as in 3.13, not {version!r}.")
+        raise PackageError(f"PYTHON_VERSION must be two numbers, as in 3.13, not {version!r}.")
     return version
 
 
 def _wheels_for_lambda(version: str) -> list[str]:
-    """Say which wheels pip shall take for another Python, on another machine."""
+    """Return pip's options for wheels of another Python on another machine."""
     architecture = os.environ.get("ARCHITECTURE") or "arm64"
     if architecture not in WHEEL_PLATFORMS:
-        raise PackageError(f"ARCHITECTURE is one of {', '.join(WHEEL_PLATFORMS)}, not {architecture!r}.")
+        raise PackageError(f"ARCHITECTURE must be one of {', '.join(WHEEL_PLATFORMS)}, not {architecture!r}.")
     return [
         f"--platform={WHEEL_PLATFORMS[architecture]}",
         f"--python-version={version}",
@@ -149,14 +148,14 @@ def _wheels_for_lambda(version: str) -> list[str]:
 
 
 def _installed(version: str, wheels: list[str]) -> Path:
-    """Give a folder with the dependencies in it, installed once for each lock file and kind of wheel."""
+    """Return a folder with the dependencies, installed once for each lock file and kind of wheel."""
     kind = [*wheels, platform.platform(), platform.python_implementation(), platform.python_version()]
     key = hashlib.sha256(REQUIREMENTS.read_bytes() + "\n".join(kind).encode()).hexdigest()
 
     def install(folder: Path) -> None:
         options = [
             *("--quiet", "--no-input", "--no-compile", "--disable-pip-version-check"),
-            # The lock is complete: pip checks it, and resolves nothing.
+            # The lock is complete: pip checks it, and resolves no dependencies.
             *("--require-hashes", "--no-deps", "--only-binary=:all:"),
             f"--target={folder}",
             f"--requirement={REQUIREMENTS}",
@@ -179,7 +178,7 @@ def _installed(version: str, wheels: list[str]) -> Path:
 
 
 def main() -> None:
-    """Build one zip, put the list of what it holds beside it, and say what it is."""
+    """Build one zip and its list of contents, and print a summary."""
     parser = argparse.ArgumentParser(prog="python -m dev.packaging.package", description=__doc__)
     parser.add_argument("--target", choices=ZIPS, default="lambda")
     target = parser.parse_args().target

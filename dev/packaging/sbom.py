@@ -1,4 +1,4 @@
-"""Lists what a zip for Lambda holds, as CycloneDX: the same zip makes the same list."""
+"""The contents of a zip for Lambda as a CycloneDX list: the same zip gives the same list."""
 
 import hashlib
 import tomllib
@@ -18,11 +18,11 @@ from packageurl import PackageURL
 from dev import ROOT
 
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
-"""The time of every entry of the zip: when it was built shall not show."""
+"""The time of every entry of the zip, to hide when it was built."""
 
 
 def sbom(zipped: Path) -> str:
-    """The list, as JSON: the zip with its hash, and each distribution in it."""
+    """Return the list as JSON: the zip with its hash, and each distribution in it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     digest = hashlib.sha256(zipped.read_bytes()).hexdigest()
     service = Component(

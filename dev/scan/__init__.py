@@ -1,4 +1,4 @@
-"""Checks that are the project's own.
+"""The project's own checks.
 
-`prose` is part of `make lint`; the others are part of `make scan`, and run in the scanners' environment.
+`prose` is part of `make lint`; the others are part of `make scan` and run in its environment.
 """

@@ -1,6 +1,6 @@
-"""`make scan`: the policies that Terraform renders where everything is asked for, seen by cloudsplaining.
+"""`make scan`: cloudsplaining on the policies that Terraform renders with every feature enabled.
 
-Runs in the scanners' environment. Nothing is created and no network is needed: the provider is mocked.
+It runs in the scanners' environment. The provider is mocked: it creates nothing and needs no network.
 """
 
 import json
@@ -29,11 +29,11 @@ TOO_MUCH = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "dynamodb:UpdateItem", "Resource": "*"}],
 }
-"""What a scanner that sees anything finds fault with."""
+"""A policy with which every working scanner finds fault."""
 
 
 def rendered() -> dict[str, Any]:
-    """Every function's policy by its run and its address.
+    """Return every function's policy by run and address.
 
     Raises:
         TerraformError: Terraform is missing, or the runs fail.
@@ -53,7 +53,7 @@ def rendered() -> dict[str, Any]:
 
 
 def findings(policy: Any) -> Iterator[str]:
-    """What cloudsplaining has against it."""
+    """Yield cloudsplaining's objections to a policy."""
     results = scan_policy(policy)
     for kind in KINDS:
         if found := results[kind]["findings"]:
@@ -61,7 +61,7 @@ def findings(policy: Any) -> Iterator[str]:
 
 
 def main() -> int:
-    """Scan, and tell what was found."""
+    """Scan the policies, and print the findings."""
     try:
         binary()
     except TerraformError as missing:
@@ -73,7 +73,7 @@ def main() -> int:
         print(failed, file=sys.stderr)
         return 1
     if not policies or not list(findings(TOO_MUCH)):
-        print("There is no policy to scan, or the scanner is blind.", file=sys.stderr)
+        print("The scan found no policies, or no fault with a bad one: check this script.", file=sys.stderr)
         return 1
     found = [f"{name}: {finding}" for name, policy in policies.items() for finding in findings(policy)]
     print("\n".join([*found, f"{len(policies)} policies scanned, {len(found)} findings."]))

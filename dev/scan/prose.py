@@ -15,13 +15,18 @@ RULES = tomllib.loads(Path(__file__).with_name("prose.toml").read_text())
 WORDS = [(re.compile(rf"\b(?:{words})\b", re.IGNORECASE), advice) for words, advice in RULES["words"].items()]
 OPENING = re.compile(rf"(?:{'|'.join(RULES['openings']['words'])})\b")
 
-# Files whose text other programs make, or that quote the words.
-NOT_OURS = {"dev/scan/prose.toml", "package-lock.json", "docs/openapi.yaml"}
-READ_WHOLE = {".md", ".tf", ".hcl", ".js", ".mjs", ".ts", ".java", ".html", ".sh", ".toml", ".yml", ".yaml"}
+# Files that other programs generate, or that quote the words.
+NOT_OURS = {"dev/scan/prose.toml", "tests/unit/dev/test_prose.py", "package-lock.json", "docs/openapi.yaml"}
+CONFIGURATION = {".tf", ".tfvars", ".hcl", ".toml", ".yml", ".yaml", "Makefile"}
+SCRIPTS = {".js", ".mjs", ".ts", ".java", ".html", ".sh"}
+READ_WHOLE = {".md"} | CONFIGURATION | SCRIPTS
+
+# Python 3.12 and later split an f-string into tokens of its own.
+PROSE_TOKENS = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 
 
 class Line(NamedTuple):
-    """A line of prose, and where it stands."""
+    """A line of prose, with its number."""
 
     number: int
     text: str
@@ -54,18 +59,18 @@ def check(path: Path) -> list[str]:
 
 
 def _files() -> list[Path]:
-    """Return the tracked files that have prose in them."""
+    """Return the tracked files that contain prose."""
     listed = subprocess.run(["git", "ls-files", "-z"], check=True, capture_output=True, text=True).stdout
     paths = (Path(name) for name in listed.split("\0") if name)
     return [
         path
         for path in paths
-        if path.suffix in READ_WHOLE | {".py"} and not {str(path), path.name} & NOT_OURS
+        if (path.suffix or path.name) in READ_WHOLE | {".py"} and not {str(path), path.name} & NOT_OURS
     ]
 
 
 def _prose(path: Path, text: str) -> Iterator[Line]:
-    """Yield the lines of a file; of a document, those outside its blocks of code."""
+    """Yield the lines of a file; of a document, those outside its code blocks."""
     in_code = False
     for number, line in enumerate(text.splitlines(), start=1):
         if path.suffix == ".md" and line.lstrip().startswith("```"):
@@ -75,15 +80,15 @@ def _prose(path: Path, text: str) -> Iterator[Line]:
 
 
 def _python(text: str) -> Iterator[Line]:
-    """Yield the lines of a module's comments and texts."""
+    """Yield the lines of a module's comments and strings."""
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type in {tokenize.COMMENT, tokenize.STRING}:
+        if token.type in PROSE_TOKENS:
             for offset, line in enumerate(token.string.splitlines()):
                 yield Line(token.start[0] + offset, line)
 
 
 def _docstrings(text: str) -> Iterator[Line]:
-    """Yield the first line of each docstring."""
+    """Yield each docstring, with the line that it starts on."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             docstring = ast.get_docstring(node)

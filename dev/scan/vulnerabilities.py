@@ -1,6 +1,6 @@
-"""`make scan`: whether a vulnerability is known of any locked dependency, by pip-audit.
+"""`make scan`: a check of all locked dependencies for known vulnerabilities, by pip-audit.
 
-Runs in the scanners' environment. It asks a service on the Internet: where that is out of reach, it says so.
+It runs in the scanners' environment and calls a service on the Internet; if that is unavailable, it says so.
 """
 
 import json
@@ -11,19 +11,19 @@ from typing import Any
 from dev import ROOT
 
 NOT_AUDITED = "localstack.txt"
-"""Of October 2025, as its LocalStack runs with nothing newer: with test data, while those tests last."""
+"""A lock of October 2025, as its LocalStack runs with nothing newer; used with test data only."""
 LOCKS = sorted(lock for lock in (ROOT / "requirements").glob("*.txt") if lock.name != NOT_AUDITED)
 ANSWERS_WITHIN_SECONDS = 5
 OUT_OF_REACH = ("requests.exceptions.", "Could not connect")
 
 
 def audit() -> subprocess.CompletedProcess[str]:
-    """Ask about every package of every lock but one. Without an answer its output is empty."""
+    """Audit every package of every lock but one. If the service does not answer, the output is empty."""
     options = ["--format=json", "--progress-spinner=off", "--desc=off"]
     return subprocess.run(
         [
             *(sys.executable, "-m", "pip_audit", *options, f"--timeout={ANSWERS_WITHIN_SECONDS}"),
-            # OSV knows PyPI's advisories and more. The locks are complete: nothing is resolved.
+            # OSV has PyPI's advisories and more. The locks are complete: nothing is resolved.
             *("--vulnerability-service=osv", "--no-deps", "--disable-pip"),
             *(f"--requirement={lock}" for lock in LOCKS),
         ],
@@ -34,19 +34,19 @@ def audit() -> subprocess.CompletedProcess[str]:
 
 
 def vulnerabilities(report: Any) -> list[str]:
-    """A line for each that is known."""
+    """Return a line for each known vulnerability."""
     return [
-        f"{package['name']} {package['version']}: {known['id']}, mended in {known['fix_versions']}"
+        f"{package['name']} {package['version']}: {known['id']}, fixed in {known['fix_versions']}"
         for package in report["dependencies"]
         for known in package.get("vulns", [])
     ]
 
 
 def verdict(done: subprocess.CompletedProcess[str]) -> int:
-    """Tell what an audit came to. Only a finding, or a failure that is not the network's, fails."""
+    """Print the result of an audit. Only a finding, or a failure other than the network's, is an error."""
     if not done.stdout:
         if any(sign in done.stderr for sign in OUT_OF_REACH):
-            print("The dependencies were not audited: the list of vulnerabilities is out of reach from here.")
+            print("The dependencies were not audited: the list of vulnerabilities is unavailable from here.")
             return 0
         print(done.stderr, file=sys.stderr)
         return 1

@@ -1,1 +1,1 @@
-"""Building blocks of the other rooms: processes and ports, downloads, environments, Terraform, a browser."""
+"""Building blocks of the other packages: processes, ports, downloads, environments, Terraform, a browser."""

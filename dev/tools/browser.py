@@ -12,17 +12,17 @@ ARGUMENTS: Final = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-MISSING: Final = "There is no Chromium here (Debian: apt-get install chromium)."
+MISSING: Final = "Chromium is not installed (Debian: apt-get install chromium)."
 
 
 def find() -> str | None:
-    """Where it is, or None."""
+    """Return the path of Chromium, or None."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @contextmanager
 def chromium(path: str) -> Iterator[Browser]:
-    """Run it, without a window."""
+    """Run Chromium without a window."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         try:

@@ -1,4 +1,4 @@
-"""Files fetched once, into .cache/: each of its folders is filled wholly or not at all."""
+"""Files fetched once, into .cache/: each of its folders is filled completely or not at all."""
 
 import hashlib
 import shutil
@@ -19,11 +19,11 @@ FETCHED_WITHIN_SECONDS: Final = 300
 
 
 class CannotFetch(Exception):
-    """Something that the cache should hold cannot be had; the message is one line, meant for people."""
+    """A file for the cache cannot be downloaded; the message is one line, meant for people."""
 
 
 def filled(name: str, fill: Callable[[Path], None]) -> Path:
-    """Give the cache's folder of that name; the first time, `fill` is called with an empty one to fill."""
+    """Return the cache's folder of that name; the first time, have `fill` fill an empty one."""
     folder = CACHE / name
     if folder.exists():
         return folder
@@ -35,31 +35,31 @@ def filled(name: str, fill: Callable[[Path], None]) -> Path:
         try:
             fresh.rename(folder)
         except OSError:
-            if not folder.exists():  # else another process was faster, and its folder is as good
+            if not folder.exists():  # otherwise another process was faster, and its folder is equally good
                 raise
     return folder
 
 
 @contextmanager
 def npm_package(package: str, sha256: str) -> Iterator[tarfile.TarFile]:
-    """Fetch a package of npm's, pinned by its version and its hash, and open it.
+    """Fetch an npm package, pinned by version and hash, and open it.
 
     Raises:
-        CannotFetch: there is no npm, or it cannot be had.
+        CannotFetch: npm is not installed, or the package cannot be downloaded.
     """
     npm = shutil.which("npm")
     if not npm:
-        raise CannotFetch(f"there is no npm to fetch {package} with: install Node 20 or later.")
+        raise CannotFetch(f"npm is not installed, which fetches {package}: install Node 20 or later.")
     with _fetched("npm", [npm, "pack", package], package, sha256) as file, tarfile.open(file) as archive:
         yield archive
 
 
 @contextmanager
 def wheel(requirement: str, sha256: str) -> Iterator[zipfile.ZipFile]:
-    """Fetch a wheel of PyPI's, pinned by its version and its hash, and open it.
+    """Fetch a wheel from PyPI, pinned by version and hash, and open it.
 
     Raises:
-        CannotFetch: it cannot be had.
+        CannotFetch: it cannot be downloaded.
     """
     pip = [sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
     command = [*pip, "--no-deps", "--only-binary=:all:", "--dest=.", requirement]
@@ -69,7 +69,7 @@ def wheel(requirement: str, sha256: str) -> Iterator[zipfile.ZipFile]:
 
 @contextmanager
 def _fetched(by: str, command: Sequence[str], what: str, sha256: str) -> Iterator[Path]:
-    """Let a command put one file into an empty folder; refuse one that is not, byte for byte, as pinned."""
+    """Have a command put one file into an empty folder; reject a file other than the pinned one."""
     with tempfile.TemporaryDirectory() as scratch:
         try:
             subprocess.run(
@@ -79,5 +79,5 @@ def _fetched(by: str, command: Sequence[str], what: str, sha256: str) -> Iterato
             raise CannotFetch(f"{by} cannot fetch {what}.") from failure
         (file,) = Path(scratch).iterdir()
         if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
-            raise CannotFetch(f"{file.name} is not the file that was pinned: its sha256 differs.")
+            raise CannotFetch(f"{file.name} is not the pinned file: its sha256 differs.")
         yield file

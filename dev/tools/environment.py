@@ -1,6 +1,6 @@
-"""Make a virtual environment out of a lock file, and show how far it is: a first one takes a minute.
+"""Make a virtual environment from a lock file, and show the progress: the first one takes a minute.
 
-The Makefile runs this before there is any environment, so it needs nothing but the standard library.
+The Makefile runs this before any environment exists, so it uses only the standard library.
 """
 
 import re
@@ -14,11 +14,11 @@ from typing import Final
 SECONDS_PER_LINE: Final = 3
 _PINNED: Final = re.compile(r"^[A-Za-z0-9][^ ]*==", re.MULTILINE)
 _FOUND: Final = ("Collecting ", "Processing ", "Requirement already satisfied")
-"""What pip says first of each package."""
+"""The beginnings of pip's first line about each package."""
 
 
 def main(folder: str, lock: str) -> int:
-    """Make it; where pip fails, show all that it said."""
+    """Make the environment; if pip fails, show all of its output."""
     pinned = len(_PINNED.findall(Path(lock).read_text(encoding="utf-8")))
     print(f"{folder}: made of {pinned} packages, which {lock} names …", flush=True)
     began = time.monotonic()
@@ -42,7 +42,7 @@ def main(folder: str, lock: str) -> int:
 
 
 def progress(lines: Iterable[str], pinned: int) -> Iterator[str]:
-    """Give now and then, by pip's own lines, how many of the pinned packages it has."""
+    """Yield the progress from time to time, counted in pip's lines: the number of pinned packages it has."""
     found, is_installing, shown_at = 0, False, time.monotonic()
     for line in lines:
         if line.startswith("Ignoring "):  # a package for other platforms or Pythons

@@ -1,33 +1,84 @@
-"""What servers on this machine's loopback need: a port, a wait until they answer, a request, an end."""
+"""Building blocks for servers on loopback: a port, a start, a wait until they answer, a request, an end."""
 
 import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable
-from typing import Final
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import IO, Any, Final, Self
 
 ENDS_WITHIN_SECONDS: Final = 5
+LOG_TAIL_LINES: Final = 20
 
 DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Asks without any proxy, whatever the environment says."""
+"""An opener that never uses a proxy, regardless of the environment."""
 
 
 def free_port() -> int:
-    """Give a port that nobody has right now; somebody may take it before you do."""
+    """Return a port that is free now; another process may take it before the caller does."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def is_listening(port: int) -> bool:
-    """Tell whether anything listens on that port."""
+    """Return whether a server listens on that port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+class Server(ABC):
+    """A server that is stopped when its context ends, or if it does not start."""
+
+    @abstractmethod
+    def stop(self) -> object:
+        """End it. Idempotent."""
+
+    def wait(
+        self,
+        process: subprocess.Popen[bytes],
+        is_there: Callable[[], bool],
+        within_seconds: float,
+        error: Callable[[], Exception],
+    ) -> Self:
+        """Wait until the server answers; if it does not, or the wait is interrupted, stop it.
+
+        Args:
+            process: the server's process, whose end ends the wait.
+            is_there: returns whether the server answers.
+            within_seconds: the limit of the wait.
+            error: makes the exception to raise, while the server's log still exists.
+        """
+        with ExitStack() as failure:
+            failure.callback(self.stop)
+            if not comes_up(process, is_there, within_seconds):
+                raise error()
+            failure.pop_all()
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def start(command: Sequence[Any], log: IO[bytes], **options: Any) -> subprocess.Popen[bytes]:
+    """Start a child that has no input, and whose output goes to the log."""
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **options
+    )
+
+
+def tail(log: str) -> str:
+    """Return the last lines of a log, for an error message."""
+    return "\n".join(log.splitlines()[-LOG_TAIL_LINES:])
+
+
 def comes_up(process: subprocess.Popen[bytes], is_there: Callable[[], bool], within_seconds: float) -> bool:
-    """Wait until a server is there; tells whether it came before it ended, and before the time was over."""
+    """Wait until a server answers; return whether it did so before it ended and within the time."""
     deadline = time.monotonic() + within_seconds
     while process.poll() is None and time.monotonic() < deadline:
         if is_there():
@@ -37,7 +88,7 @@ def comes_up(process: subprocess.Popen[bytes], is_there: Callable[[], bool], wit
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a child, by force if need be. Twice is harmless."""
+    """End a child, by force if necessary. Idempotent."""
     process.terminate()
     try:
         process.wait(ENDS_WITHIN_SECONDS)

@@ -1,4 +1,4 @@
-"""Terraform, run in working copies of its configuration so that stacks share nothing on the disk."""
+"""Terraform, run in working copies of its configuration so that stacks share no files."""
 
 import glob
 import json
@@ -18,13 +18,13 @@ from dev import ROOT
 
 CONFIGURATION = ROOT / "terraform"
 STATES = ROOT / ".state"
-"""Where the states are that are kept on this machine."""
+"""The folder of local states."""
 STATE_BUCKET = CONFIGURATION / "state-bucket"
 
 REGISTRY = "registry.terraform.io"
 REGISTRY_ANSWERS_WITHIN_SECONDS = 2
 INTERRUPTED_WITHIN_SECONDS = 30
-# Where copies of providers are kept: the places that Terraform documents, then the file system's top levels.
+# Folders with copies of providers: the places that Terraform documents, then the file system's top levels.
 MIRRORS = (
     "~/.terraform.d/plugins",
     "~/.terraform.d/plugin-cache",
@@ -38,15 +38,15 @@ MIRRORS = (
 
 
 ENVIRONMENT = {
-    "CHECKPOINT_DISABLE": "1",  # the check for new versions would wait for a network that may not be there
+    "CHECKPOINT_DISABLE": "1",  # the check for new versions would wait for a network that may be unavailable
     "TF_IN_AUTOMATION": "1",
     "GOGC": "400",  # at 100, garbage collection takes a sixth of the time: the schema fills the heap
 }
-"""Of every Terraform, where the caller's environment does not say otherwise."""
+"""The environment of each Terraform process, unless the caller's environment overrides it."""
 
 
 class TerraformError(Exception):
-    """Terraform is missing or has failed; the message is meant for whoever ran the command."""
+    """Terraform is missing or has failed; the message is meant for the person who ran the command."""
 
 
 @dataclass(frozen=True)
@@ -54,27 +54,27 @@ class Stack:
     """One deployment of a configuration, from a working copy of it."""
 
     directory: Path
-    """The working copy; made by `init`, and safe to delete."""
+    """The working copy; created by `init`, and safe to delete."""
     state: Path
     """The local state; not used with a `backend_config`."""
     stage: str | None
-    """Its stage; None for a configuration that has none."""
+    """The stage; None for a configuration without one."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Win over `variable_files` and `TF_VAR_…`."""
     variable_files: Sequence[Path] = ()
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    """The whole environment of Terraform: credentials, region, `TF_VAR_…`."""
+    """Terraform's whole environment: credentials, region, `TF_VAR_…`."""
     backend_config: Path | None = None
-    """Settings of an S3 backend (bucket, region, …) that holds the state instead."""
+    """Settings of an S3 backend (bucket, region, …) for the state instead of `state`."""
     configuration: Path = CONFIGURATION
-    """The folder that is copied: `terraform/`, or another root."""
+    """The folder to copy: `terraform/`, or another root."""
     attempts: int | None = None
-    """Of a call that is answered with a 5xx; None for the provider's own 25, which may take an hour."""
+    """The retries of a call answered with a 5xx; None for the provider's own 25, which may take an hour."""
     quiet: bool = False
-    """Whether Terraform is silent unless it fails."""
+    """Whether to print Terraform's output only if it fails."""
 
     def init(self) -> None:
-        """Make the working copy afresh and fetch the provider."""
+        """Make a new working copy and fetch the provider."""
         copy_configuration(self.configuration, self.directory)
         backend = "s3" if self.backend_config else "local"
         (self.directory / "backend_override.tf").write_text(f'terraform {{\n  backend "{backend}" {{}}\n}}\n')
@@ -95,41 +95,41 @@ class Stack:
         )
 
     def adopt(self, state: Path) -> None:
-        """Make a state from elsewhere this stack's own, after `init`.
+        """Import a state from elsewhere, after `init`.
 
         Raises:
-            TerraformError: there is one already, of another origin or newer.
+            TerraformError: the stack has a state of another origin, or a newer one.
         """
         self._run("state", "push", str(state.resolve()), silent=True)
 
     def apply(self, *, ask: bool = False) -> None:
-        """Create or change what differs; with `ask`, Terraform shows the plan and waits for a yes."""
+        """Create or change what differs; with `ask`, Terraform shows the plan and asks for approval."""
         self._run("apply", *_approval(ask=ask), *self.inputs())
 
     def destroy(self, *, ask: bool = False, within_seconds: float | None = None) -> None:
         """Delete everything.
 
         Args:
-            ask: whether Terraform shows the plan and waits for a yes.
-            within_seconds: after which Terraform is interrupted; without it, Terraform takes its time.
+            ask: whether Terraform shows the plan and asks for approval.
+            within_seconds: interrupt Terraform after this time; unlimited by default.
 
         Raises:
-            TerraformError: it failed, or was interrupted; or the table is protected, which Terraform alone
-                would notice last.
+            TerraformError: it failed or was interrupted, or the table is protected, which Terraform would
+                notice only at the end.
         """
         if self.output().get("deletion_protection"):
             raise TerraformError(
-                f"The table of {self.stage} is protected: set deletion_protection = false, deploy, try again."
+                f"{self.stage}'s table is protected: set deletion_protection = false, deploy, and try again."
             )
         self._run("destroy", *_approval(ask=ask), *self.inputs(), within_seconds=within_seconds)
 
     def output(self) -> dict[str, Any]:
-        """Give the outputs of the last apply by their names."""
+        """Return the outputs of the last apply by name."""
         outputs = said(self.directory, "output", "-json", environment=self.environment)
         return {name: output["value"] for name, output in json.loads(outputs).items()}
 
     def inputs(self) -> list[str]:
-        """Give the options of plan, apply and destroy that set the variables."""
+        """Return the options of plan, apply and destroy that set the variables."""
         return [
             *(f"-var-file={file.resolve()}" for file in self.variable_files),
             *([f"-var=stage={self.stage}"] if self.stage else []),
@@ -160,7 +160,7 @@ class Stack:
 
 
 def _interrupt(process: subprocess.Popen[str]) -> str:
-    """Let Terraform give up what it waits for and save its state; end it by force if it does not."""
+    """Interrupt Terraform so that it saves its state; end it by force if it does not stop."""
     process.send_signal(signal.SIGINT)
     try:
         return process.communicate(timeout=INTERRUPTED_WITHIN_SECONDS)[0]
@@ -170,7 +170,7 @@ def _interrupt(process: subprocess.Popen[str]) -> str:
 
 
 def said(directory: Path, *arguments: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Run one command in a configuration's folder; gives what it printed.
+    """Run one command in a configuration's folder, and return its output.
 
     Raises:
         TerraformError: it failed.
@@ -188,10 +188,10 @@ def said(directory: Path, *arguments: str, environment: Mapping[str, str] = os.e
 
 
 def binary() -> str:
-    """Find Terraform, or OpenTofu, which takes the same commands: `TERRAFORM` names it.
+    """Return the path of Terraform, or of OpenTofu if `TERRAFORM` names it.
 
     Raises:
-        TerraformError: it is not there.
+        TerraformError: it is not installed.
     """
     name = os.environ.get("TERRAFORM", "terraform")
     if found := shutil.which(name):
@@ -202,7 +202,7 @@ def binary() -> str:
 
 
 def copy_configuration(configuration: Path, directory: Path) -> None:
-    """Put the *.tf files of a configuration into a directory, in place of those that are there."""
+    """Copy the *.tf files of a configuration into a directory, and remove any others."""
     directory.mkdir(parents=True, exist_ok=True)
     for stale in directory.glob("*.tf"):
         stale.unlink()
@@ -211,9 +211,9 @@ def copy_configuration(configuration: Path, directory: Path) -> None:
 
 
 def plugin_options() -> list[str]:
-    """Give the options of `terraform init` that say where the provider comes from.
+    """Return the options of `terraform init` that select the source of the provider.
 
-    None where the registry answers. Elsewhere `TF_PLUGIN_DIR`, or a copy that is found on this machine.
+    None if the registry answers; otherwise `TF_PLUGIN_DIR`, or a copy that is found on this machine.
     """
     given = os.environ.get("TF_PLUGIN_DIR")
     if given:
@@ -221,15 +221,15 @@ def plugin_options() -> list[str]:
     mirror = find_mirror()
     if mirror is None or _registry_answers():
         return []
-    print(f"The provider comes from {mirror}: the registry is out of reach.")
+    print(f"The provider comes from {mirror}: the registry is unavailable.")
     return [f"-plugin-dir={mirror}"]
 
 
 def find_mirror() -> Path | None:
-    """Find a folder with a copy of the AWS provider, by looking into a bounded number of places."""
+    """Find a folder with a copy of the AWS provider, in a bounded number of places."""
     for place in MIRRORS:
         pattern = f"{Path(place).expanduser()}/{REGISTRY}/hashicorp/aws"
-        for provider in glob.glob(pattern):  # noqa: PTH207 - Path.glob trips over folders that it cannot read
+        for provider in glob.glob(pattern):  # noqa: PTH207 - Path.glob fails on folders that it cannot read
             return Path(provider).parents[2]
     return None
 
@@ -250,7 +250,7 @@ def _approval(*, ask: bool) -> list[str]:
 
 @contextmanager
 def _interrupts_left_to_the_child() -> Iterator[None]:
-    """Let Ctrl-C reach Terraform alone: it finishes what it is doing and saves its state."""
+    """Leave Ctrl-C to Terraform, which finishes its current step and saves its state."""
     previous = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         yield

@@ -1,4 +1,4 @@
-# Video behind the edge: a distribution over a private bucket, which lets a request through only with a playback token.
+# Video behind the edge: a distribution over a private bucket that requires a playback token.
 # Put the keys into the store before the first request: docs/edge.md.
 
 terraform {
@@ -16,12 +16,12 @@ terraform {
 provider "aws" {}
 
 variable "stage" {
-  description = "Name of this copy of everything, such as dev or prod."
+  description = "Name of this deployment, such as dev or prod."
   type        = string
 }
 
 variable "bucket" {
-  description = "Name of the bucket for the video; every bucket of AWS has another."
+  description = "Name of the bucket for the video, which must be globally unique."
   type        = string
 }
 
@@ -31,7 +31,7 @@ variable "page_origins" {
 
   validation {
     condition     = length(var.page_origins) > 0 && alltrue([for origin in var.page_origins : can(regex("^https?://[a-z0-9.:-]+$", origin))])
-    error_message = "page_origins must be one or more of scheme://host[:port], without a path; * would not go with cookies."
+    error_message = "page_origins must be one or more of scheme://host[:port], without a path; * does not work with cookies."
   }
 }
 
@@ -56,7 +56,7 @@ resource "aws_s3_bucket_public_access_block" "video" {
   restrict_public_buckets = true
 }
 
-# Past the distribution nobody reads the bucket: a token would be no use.
+# Only the distribution may read the bucket: otherwise tokens could be bypassed.
 resource "aws_s3_bucket_policy" "video" {
   bucket     = aws_s3_bucket.video.id
   depends_on = [aws_s3_bucket_public_access_block.video]
@@ -93,11 +93,11 @@ resource "aws_cloudfront_origin_access_control" "video" {
   signing_protocol                  = "sigv4"
 }
 
-# Neither queries nor cookies are in the cache's key, so that viewers share a segment; the page's origin is, because the
-# bucket's answer names it.
+# Neither queries nor cookies are in the cache key, so viewers share a segment. The page's origin is in the key, because
+# the bucket's answer contains it.
 resource "aws_cloudfront_cache_policy" "video" {
   name        = "video-${var.stage}"
-  comment     = "One copy for each page's origin"
+  comment     = "One copy per page origin"
   min_ttl     = 1
   default_ttl = 86400
   max_ttl     = 31536000
@@ -124,7 +124,7 @@ resource "aws_cloudfront_cache_policy" "video" {
   }
 }
 
-# The headers of a preflight reach the bucket.
+# The headers of a preflight are forwarded to the bucket.
 data "aws_cloudfront_origin_request_policy" "cors" {
   name = "Managed-CORS-S3Origin"
 }
@@ -145,7 +145,7 @@ resource "aws_cloudfront_distribution" "video" {
     target_origin_id         = "bucket"
     allowed_methods          = ["GET", "HEAD", "OPTIONS"]
     cached_methods           = ["GET", "HEAD"]
-    viewer_protocol_policy   = "https-only" # a token never travels in clear
+    viewer_protocol_policy   = "https-only" # a token is never sent unencrypted
     cache_policy_id          = aws_cloudfront_cache_policy.video.id
     origin_request_policy_id = data.aws_cloudfront_origin_request_policy.cors.id
     compress                 = true
@@ -168,11 +168,11 @@ resource "aws_cloudfront_distribution" "video" {
 }
 
 output "video_url" {
-  description = "Where the video is."
+  description = "URL of the video."
   value       = "https://${aws_cloudfront_distribution.video.domain_name}"
 }
 
 output "key_value_store_arn" {
-  description = "The store whose value `config` holds keys and mode."
+  description = "The store whose value `config` contains the keys and the mode."
   value       = module.edge.key_value_store_arn
 }

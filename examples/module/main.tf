@@ -1,4 +1,4 @@
-# The service inside a Terraform of your own: a household's screens, limited by a backend that you have already.
+# The service in your own Terraform configuration: an existing backend limits a household's screens.
 
 terraform {
   required_version = ">= 1.9"
@@ -11,11 +11,11 @@ terraform {
   }
 }
 
-# Region and credentials come from the environment. The module has no provider block: it takes this one.
+# Region and credentials come from the environment. The module has no provider block: it uses this one.
 provider "aws" {}
 
 variable "stage" {
-  description = "Name of this copy of everything, such as dev or prod."
+  description = "Name of this deployment, such as dev or prod."
   type        = string
 }
 
@@ -25,19 +25,19 @@ variable "package_path" {
 }
 
 variable "auth" {
-  description = "How callers are authenticated; none is for networks that keep others out."
+  description = "Authentication of callers; none is for private networks."
   type        = string
   default     = "iam"
 }
 
 variable "monitoring" {
-  description = "Whether the dashboard, the alarms and the saved queries are made."
+  description = "Whether to create the dashboard, the alarms and the saved queries."
   type        = bool
   default     = true
 }
 
 variable "log_hash_key_parameter" {
-  description = "Name of an SSM parameter of yours with the key of the hash that stands for a user in logs; the plan warns without one."
+  description = "Name of your SSM parameter with the key of the hash that replaces a user in logs; the plan warns without one."
   type        = string
   default     = ""
 }
@@ -51,7 +51,7 @@ module "streams" {
   package_path = var.package_path
   auth         = var.auth
   max_streams  = 3
-  group_limits = { uhd = 1 } # of the three, for players that name the group uhd when they start
+  group_limits = { uhd = 1 } # of the three, for starts with the group uhd
   on_limit     = "reject"
   monitoring   = var.monitoring
   tags         = { example = "module" }
@@ -59,7 +59,7 @@ module "streams" {
   log_hash_key_parameter = var.log_hash_key_parameter
 }
 
-# Attach it to the role of the backend that speaks for its users: it may call the routes for backends, and nothing else.
+# Attach this to the role of the backend that acts for its users: it allows only the routes for backends.
 resource "aws_iam_policy" "backend" {
   name = "household-${var.stage}-backend"
 
@@ -74,11 +74,11 @@ resource "aws_iam_policy" "backend" {
 }
 
 output "api_url" {
-  description = "Where the backend calls."
+  description = "URL for the backend's calls."
   value       = module.streams.api_url
 }
 
 output "backend_policy_arn" {
-  description = "What lets it call."
+  description = "Policy that allows the backend's calls."
   value       = aws_iam_policy.backend.arn
 }

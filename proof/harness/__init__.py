@@ -1,1 +1,1 @@
-"""What several proofs share: processes, the report, mutants, departures, requests and states as values."""
+"""Shared helpers: processes, the report, mutants, departures, requests and states as values."""

@@ -1,8 +1,8 @@
-"""A linearizability checker after Wing & Gong, with Lowe's memory of what was tried.
+"""A linearizability checker after Wing & Gong, with Lowe's cache of visited configurations.
 
-A history is linearizable when its operations can be put in one order that a sequential object could
-have shown, and that no operation's place in it contradicts when it was called and when it returned.
-An operation of unknown outcome may have taken effect at any time after its call, or never.
+A history is linearizable if its operations have an order that a sequential object could produce, and that
+agrees with the times of their calls and returns. An operation of unknown outcome may have taken effect at any
+time after its call, or never.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -20,10 +20,10 @@ class Operation:
     """One call, as its caller saw it.
 
     Attributes:
-        called: when it was called.
-        returned: when it returned; infinite when its outcome is unknown.
-        action: what was asked for.
-        result: what it returned; means nothing when its outcome is unknown.
+        called: the time of the call.
+        returned: the time of the return; infinite if the outcome is unknown.
+        action: the requested action.
+        result: the returned value; meaningless if the outcome is unknown.
     """
 
     called: float
@@ -33,7 +33,7 @@ class Operation:
 
     @property
     def is_known(self) -> bool:
-        """Whether the caller learned what came of it."""
+        """True if the caller received the outcome."""
         return self.returned < inf
 
 
@@ -42,9 +42,9 @@ class Model(Generic[State]):
     """The sequential object.
 
     Attributes:
-        start: its first state.
-        apply: gives the state after an action and its result.
-        is_silent: whether an action that had this result changed nothing, whatever state it met.
+        start: its initial state.
+        apply: returns the state after an action and its result.
+        is_silent: returns whether an action with this result changes nothing in any state.
     """
 
     start: State
@@ -53,18 +53,18 @@ class Model(Generic[State]):
 
 
 STATES_AT_MOST: Final = 1_000_000
-"""How many are visited before the search is given up."""
+"""The number of configurations to visit before the search is given up."""
 
 
 class Undecided(Exception):
-    """The search took too long: nobody knows whether an order explains the history."""
+    """The search took too long: it is unknown whether an order explains the history."""
 
 
 def is_linearizable(history: Sequence[Operation], model: Model[State]) -> bool:
-    """Whether some order explains the history.
+    """Return whether some order explains the history.
 
-    Searched first are orders with at most one of the unknown operations between two known ones, then
-    with two, and only then with any number: most are explained so, and a wrong turn is soon a dead end.
+    The search tries orders with at most one unknown operation between two known ones, then with two, and only
+    then with any number: most histories are explained early, and a wrong choice soon leads to a dead end.
 
     Raises:
         Undecided: too many orders were tried.
@@ -74,10 +74,10 @@ def is_linearizable(history: Sequence[Operation], model: Model[State]) -> bool:
 
 
 def _is_explained(history: Sequence[Operation], model: Model[State], in_a_row: int) -> bool:
-    """The same, by orders with so many unknown operations in a row at most."""
+    """Return the same, for orders with at most this many consecutive unknown operations."""
     known = sum(1 << place for place, operation in enumerate(history) if operation.is_known)
     ties = count()
-    # The most known operations first, then the fewest unknown ones in a row.
+    # The most known operations first, then the fewest consecutive unknown ones.
     pending: list[tuple[int, int, int, int, State]] = [(0, 0, next(ties), 0, model.start)]
     seen: set[tuple[int, int, State]] = set()
     while pending:
@@ -100,22 +100,22 @@ def _is_explained(history: Sequence[Operation], model: Model[State], in_a_row: i
 def _steps(
     history: Sequence[Operation], done: int, state: State, model: Model[State]
 ) -> list[tuple[int, State]]:
-    """What can take effect next, and the state after it."""
+    """Return the operations that can take effect next, with the state after each."""
     steps = []
     for place in _next(history, done):
         operation = history[place]
         following, result = model.apply(state, operation.action)
         if operation.is_known and result == operation.result:
             if model.is_silent(operation.action, result):
-                return [(place, state)]  # whatever comes, now is as good as later
+                return [(place, state)]  # later would make no difference
             steps.append((place, following))
         elif not operation.is_known and following != state:
-            steps.append((place, following))  # without an effect it may as well never have happened
+            steps.append((place, following))  # without an effect it is as if it never happened
     return steps
 
 
 def _next(history: Sequence[Operation], done: int) -> list[int]:
-    """What can come next: only what was called before anything that is not done returned."""
+    """Return the possible next operations: those called before any pending operation returned."""
     places = []
     first_return = inf
     for place, operation in enumerate(history):

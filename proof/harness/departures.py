@@ -1,4 +1,4 @@
-"""How each stream of one user went, as a witness of the writes sees it: a reason for that must be true."""
+"""The departures of one user's streams, as a witness of the writes sees them, to check reported reasons."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ ROUNDING: Final = 2
 
 @dataclass(frozen=True)
 class Departure:
-    """One stream that went.
+    """One stream that departed.
 
     Attributes:
-        plays: those that it was of, one after the other: a host may have decided about any of them.
-        time: when it went.
-        reasons: those that may be given for it: more than one where the hosts' clocks may differ about it.
+        plays: its page loads in order: a host may have decided about any of them.
+        time: the time of departure.
+        reasons: the permitted reasons: more than one if hosts' clocks may disagree.
         by: the device of the newcomer that took its slot.
     """
 
@@ -33,16 +33,16 @@ class Departure:
 
 @dataclass
 class Departures:
-    """All streams that went, by their names.
+    """All departed streams, by name.
 
     Args:
-        policy: how the service behaves.
-        skew: how much any host's clock is off at most.
-        processing: how long before its write a host may have decided.
+        policy: the policy of the service.
+        skew: the maximum error of a host's clock.
+        processing: the maximum time between a host's decision and its write.
 
     Attributes:
-        may_evict: whether a host may have decided under `evict_oldest`.
-        replaces: by its own name, the streams that a newcomer was asked to replace.
+        may_evict: whether a host may decide under `evict_oldest`.
+        replaces: by the newcomer's name, the streams that it was asked to replace.
     """
 
     policy: Policy
@@ -58,7 +58,7 @@ class Departures:
         self.may_evict = self.policy.on_limit is OnLimit.EVICT_OLDEST
 
     def saw_write(self, before: Snapshot, now: Snapshot, time: float) -> None:
-        """Note the streams that a write has ended: at most one other stream is changed by it."""
+        """Record the streams that a write has ended: it changes at most one other stream."""
         changed = [lease for name, lease in now.leases.items() if before.leases.get(name) != lease]
         newcomer = changed[0] if changed else None
         for name in before.leases.keys() - now.leases.keys():
@@ -76,12 +76,12 @@ class Departures:
                 self._plays[lease.stream_id].add(lease.play)
 
     def wrong(self, request: Heartbeat, gone: Gone | StreamGone, since: float) -> str:
-        """Return what is wrong with what a heartbeat that came then is told; nothing where nothing is."""
+        """Return what is wrong with the answer to a heartbeat that was sent then, or ""."""
         name, reason = request.stream_id, gone.reason
         if reason is None:
-            return f"{name} is told of {gone.by} without a reason" if gone.by else ""
+            return f"{name} was replaced by {gone.by} without a reason" if gone.by else ""
         if self._came.get(name, inf) <= since:
-            return f"{name} is told that it was {reason}, and is there"
+            return f"{name} was answered that it was {reason}, but it exists"
         lately = since - self.policy.lease_seconds - ROUNDING - 2 * self.skew
         possible = [
             departure
@@ -90,7 +90,7 @@ class Departures:
             or request.play in departure.plays
             or (
                 departure.time >= lately
-                # The first write of a start replaces a stream by its name, of whatever play that is.
+                # The first write of a start replaces a stream by its name, whatever its page load.
                 and (reason is GoneReason.REPLACED or not departure.plays or request.play is None)
             )
         ]
@@ -99,10 +99,10 @@ class Departures:
             reason in departure.reasons and gone.by == (departure.by if is_by_a_device else None)
             for departure in possible
         )
-        return "" if is_true else f"{request} is told {reason} by {gone.by}, and there are {possible}"
+        return "" if is_true else f"{request} was answered {reason} by {gone.by}; possible: {possible}"
 
     def _reasons(self, lease: Lease, newcomer: Lease | None, time: float) -> frozenset[GoneReason]:
-        """Return why this stream may have had to go: by the rules, and by any clock of a host."""
+        """Return the possible reasons for a stream's departure, by the rules and by any host's clock."""
         reasons = {GoneReason.ENDED}
         if newcomer is not None:
             if lease.stream_id in self.replaces[newcomer.stream_id]:

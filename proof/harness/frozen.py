@@ -23,7 +23,7 @@ class FrozenState:
 
     @classmethod
     def of(cls, state: Snapshot) -> "FrozenState":
-        """The same state."""
+        """Return the same state."""
         leases = tuple(sorted(state.leases.values(), key=lambda lease: lease.stream_id))
         spent = tuple(SpentToken(name, until) for name, until in sorted(state.spent.items()))
         groups = tuple(sorted(state.groups.items()))
@@ -31,7 +31,7 @@ class FrozenState:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The state as the domain sees it."""
+        """Return the state as the domain's type."""
         leases = {lease.stream_id: lease for lease in self.leases}
         spent = {token.stream_id: token.expires_at for token in self.spent}
         groups = dict(self.groups)

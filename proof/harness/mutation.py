@@ -1,6 +1,6 @@
-"""Mutants: each is one place of the real code, written wrongly. The proofs must kill every one.
+"""Mutants: each is a bug in one place of the real code. The proofs must kill every one.
 
-A mutant is turned on before the code is imported: the module's source is changed on its way in.
+A mutant is enabled before the code is imported: the module's source is changed during the import.
 """
 
 import os
@@ -18,9 +18,9 @@ class Mutant:
     """One bug.
 
     Attributes:
-        module: where it is.
-        right: the code as it stands there, once.
-        wrong: the code in its place.
+        module: the module with the bug.
+        right: the present code, which occurs once.
+        wrong: its replacement.
         killer: the proof that must find it.
     """
 
@@ -30,18 +30,18 @@ class Mutant:
     killer: str = "simulation"
 
     def mutate(self, source: str) -> str:
-        """The module's source with the bug.
+        """Return the module's source with the bug.
 
         Raises:
-            ValueError: the source has no such place, or several.
+            ValueError: the present code does not occur exactly once.
         """
         if source.count(self.right) != 1:
-            raise ValueError(f"{self.module} has not exactly one {self.right!r}")
+            raise ValueError(f"{self.module} does not contain exactly one {self.right!r}")
         return source.replace(self.right, self.wrong)
 
 
 MUTANT: Final = "MUTANT"
-"""The environment variable that turns a mutant on, in every process of a run."""
+"""The environment variable that enables a mutant in every process of a run."""
 
 EXPRESSIONS: Final = "adapters.dynamodb.expressions"
 POLICY: Final = "domain.policy"
@@ -297,10 +297,10 @@ MUTANTS: Final = {
         "if lease is None:",
     ),
     "earlier-play-kept": Mutant(DECISIONS, "        and request.play in {None, lease.play}\n", ""),
-    "evicted-told-as-replaced": Mutant(
+    "evicted-reported-as-replaced": Mutant(
         GONE, "GoneReason.REPLACED if name == request.replaces else GoneReason.EVICTED", "GoneReason.REPLACED"
     ),
-    "expired-told-as-evicted": Mutant(
+    "expired-reported-as-evicted": Mutant(
         GONE,
         "remembered(lease.stream_id, GoneReason.EXPIRED)",
         "remembered(lease.stream_id, GoneReason.EVICTED)",
@@ -324,7 +324,7 @@ MUTANTS: Final = {
 
 
 def turn_on() -> None:
-    """Turn the mutant on that the environment names, if it does; its module must not be imported yet."""
+    """Enable the mutant that the environment names, if any; its module must not be imported yet."""
     name = os.environ.get(MUTANT)
     if not name:
         return
@@ -335,7 +335,7 @@ def turn_on() -> None:
 
 
 class _Loader(SourceFileLoader):
-    """Loads a module with a bug, past every cache of compiled code."""
+    """A loader of a module with a bug, which ignores caches of compiled code."""
 
     mutant: Mutant
 
@@ -346,7 +346,7 @@ class _Loader(SourceFileLoader):
 
 
 class _Finder(MetaPathFinder):
-    """Finds the one module."""
+    """A finder of the one module."""
 
     def __init__(self, mutant: Mutant) -> None:
         self._mutant = mutant
@@ -354,7 +354,7 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The module with its bug."""
+        """Return the module with its bug."""
         if fullname != self._mutant.module:
             return None
         spec = PathFinder.find_spec(fullname, path, target)

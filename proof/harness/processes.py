@@ -1,4 +1,4 @@
-"""Work in several processes: each task in one of them, or all of them at the same moments."""
+"""Work in several processes: each task in one of them, or all of them at the same time."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 WORKERS: Final = min(4, os.cpu_count() or 1)
 PATIENCE_SECONDS: Final = 60
-"""How long the others are waited for: one that failed must not hold up the rest for ever."""
+"""The time to wait for the other processes: a failed one must not block the rest indefinitely."""
 
 
 def spread(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
@@ -32,7 +32,7 @@ def spread(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Re
 
 
 class Barrier(Protocol):
-    """Holds everybody back until all are there."""
+    """A barrier, which blocks until all have arrived."""
 
     def wait(self) -> int:
         """Wait for the others."""
@@ -40,10 +40,10 @@ class Barrier(Protocol):
 
 
 class Together:
-    """So many processes.
+    """Several processes that start together.
 
     Args:
-        processes: how many.
+        processes: their number.
     """
 
     def __init__(self, processes: int) -> None:
@@ -60,7 +60,7 @@ class Together:
         self._manager.shutdown()
 
     def run(self, work: Callable[..., Result], *arguments: Any) -> list[Result]:
-        """Call `work(*arguments, process, barrier)` in each process; the barrier is one for all of them."""
+        """Call `work(*arguments, process, barrier)` in each process; they share the barrier."""
         barrier = self._manager.Barrier(self._processes, timeout=PATIENCE_SECONDS)
         pending = [self._pool.submit(work, *arguments, number, barrier) for number in range(self._processes)]
         return [future.result() for future in pending]

@@ -1,4 +1,4 @@
-"""What proofs have in common: rows of figures and a progress line."""
+"""Helpers of all proofs: rows of figures and a progress line."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 Progress = Callable[[int, int], bool]
-"""Is told how much is done, and of how much; says whether there is time to go on."""
+"""A function of the work done and its total that returns whether time is left."""
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Row:
     """One figure.
 
     Attributes:
-        id: names it, the same in every run.
-        figure: what was reached.
-        goal: what must be reached.
-        met: whether it was.
+        id: its name, the same in every run.
+        figure: the value reached.
+        goal: the value to reach.
+        met: whether it was reached.
     """
 
     id: str
@@ -29,11 +29,11 @@ class Row:
 
 
 def progress_line(name: str, seconds: float) -> Progress:
-    """A line that tells of this proof: rewritten on a terminal, every ten seconds elsewhere.
+    """Return a function that prints a proof's progress: in place on a terminal, every ten seconds elsewhere.
 
     Args:
-        name: the proof's.
-        seconds: how long it may take.
+        name: the proof's name.
+        seconds: the time limit.
     """
     began = told = time.monotonic()
 
@@ -51,25 +51,25 @@ def progress_line(name: str, seconds: float) -> Progress:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """The rows, for people."""
+    """Return the rows as a table for people."""
     lines = ["| proof | figure | goal | met |", "|---|---|---|---|"]
     lines += [f"| {row.id} | {row.figure} | {row.goal} | {'yes' if row.met else 'NO'} |" for row in rows]
     return "\n".join(lines)
 
 
 def replaced(rows: Iterable[Row], new: Iterable[Row]) -> list[Row]:
-    """The rows, those of the same names replaced by the new ones."""
+    """Return the rows, with the new ones in place of those with the same names."""
     return list(({row.id: row for row in rows} | {row.id: row for row in new}).values())
 
 
 def read_json(path: Path) -> list[Row]:
-    """The rows of an earlier run, if there was one."""
+    """Return the rows of an earlier run, if any."""
     if not path.exists():
         return []
     return [Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def write_json(rows: Iterable[Row], path: Path) -> None:
-    """The rows, for programs."""
+    """Write the rows for programs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")

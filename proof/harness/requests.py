@@ -1,4 +1,4 @@
-"""What a player asks of the service, as one type, and the use case that answers it."""
+"""A player's requests as one type, and the use case that answers each."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ Request = StartRequest | Heartbeat | EndRequest
 
 
 def ungrouped(request: Request) -> Request:
-    """Return what code from before there were groups understands of a request."""
+    """Return a request as code from before groups reads it."""
     match request:
         case StartNamed():
             return replace(request, groups=(), group_bounds=())

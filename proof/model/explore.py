@@ -1,4 +1,4 @@
-"""Visits every state that a scenario can reach."""
+"""The exhaustive search through every state that a scenario can reach."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from proof.model.steps import steps
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """What came of one scenario.
+    """The result of one scenario.
 
     Attributes:
-        states: how many different ones were visited.
-        story: the shortest sequence of steps to a violation; empty when there is none.
-        violation: what was broken; empty when nothing was.
+        states: the number of distinct states visited.
+        story: the shortest sequence of steps to a violation; empty without a violation.
+        violation: the broken promise; empty without a violation.
     """
 
     states: int
@@ -46,7 +46,7 @@ def explore(scenario: Scenario) -> Explored:
 
 
 def _with_repeats(scenario: Scenario) -> Scenario:
-    """Each repeated packet is a player of its own, who sends that one request."""
+    """Turn each repeated packet into a player of its own that sends that one request."""
     echoes = tuple((scenario.scripts[player][place],) for player, place in scenario.repeated)
     return replace(scenario, scripts=(*scenario.scripts, *echoes))
 

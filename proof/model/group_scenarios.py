@@ -1,4 +1,4 @@
-"""Scenarios with groups: limits of their own, labels, streams that change groups, old code beside new."""
+"""Scenarios with groups: separate limits, labels, streams that change groups, old code next to new."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ _MODES: Final = {"reject": POLICY, "evict": EVICT, "shadow": SHADOW}
 
 @dataclass(frozen=True)
 class _Story:
-    """The scripts of a scenario, which packets arrive again, and how many are lost."""
+    """The scripts of a scenario, the packets that arrive again, and the number of losses."""
 
     scripts: tuple[tuple[Request, ...], ...]
     repeated: tuple[tuple[int, int], ...] = ()
@@ -27,7 +27,7 @@ class _Story:
 
 
 def group_scenarios(horizon: int) -> Iterator[Scenario]:
-    """Yield all of them, each over so many seconds."""
+    """Yield all scenarios, each over `horizon` seconds."""
     for (name, story), (mode, policy) in product(_stories().items(), _MODES.items()):
         yield _scenario(f"{name}, {mode}", policy, story, horizon)
     for (name, story), (mode, policy) in product(_full_groups().items(), _MODES.items()):
@@ -48,7 +48,7 @@ def _scenario(name: str, policy: Policy, story: _Story, horizon: int) -> Scenari
 
 
 def _stories() -> dict[str, _Story]:
-    """Return what every mode meets."""
+    """Return the stories of every mode."""
     return {
         "one slot of a group": _Story(
             ((_start("a", uhd=1), _end("a", "uhd")), (_start("b", uhd=1),)), ((0, 0),)
@@ -71,7 +71,7 @@ def _stories() -> dict[str, _Story]:
 
 
 def _full_groups() -> dict[str, _Story]:
-    """Return what is about who is refused or evicted."""
+    """Return the stories of refusals and evictions."""
     return {
         "one of two in both groups": _Story(
             (
@@ -115,5 +115,5 @@ def _start(
 
 
 def _end(stream_id: str, *groups: str) -> EndNamed:
-    """Return an end that names these groups, which need not be those of the stream."""
+    """Return an end that names these groups, which may differ from the stream's."""
     return EndNamed(USER, stream_id, groups=groups)

@@ -1,7 +1,7 @@
-"""Code from before there were groups, beside code that has them.
+"""Code from before groups, next to code that has them.
 
-It reads a state without its groups, starts no stream in any, and its writes neither require nor count them.
-So a stream that it ends leaves the counts of its groups too high.
+It reads a state without its groups, starts no stream in any group, and its writes neither check nor count
+them. So a stream that it ends leaves the counts of its groups too high.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from domain.writes import Admit, Write, after, permits
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """A write of code that knows no groups."""
+    """A write of code without groups."""
 
     write: Write
 
@@ -21,7 +21,7 @@ Step = Write | Blind
 
 
 def lands(state: Snapshot, step: Step) -> bool:
-    """Return whether the store makes this write."""
+    """Return whether the store accepts this write."""
     return permits(without_groups(state), step.write) if isinstance(step, Blind) else permits(state, step)
 
 
@@ -41,6 +41,6 @@ def left(state: Snapshot, step: Step) -> Snapshot:
 
 
 def without_groups(state: Snapshot) -> Snapshot:
-    """Return what this code reads of a state; nor does it know which streams a lease has displaced."""
+    """Return a state as this code reads it: without groups, and without the streams that leases displaced."""
     leases = {name: replace(lease, groups=(), displaced=()) for name, lease in state.leases.items()}
     return replace(state, leases=leases, groups={})

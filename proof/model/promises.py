@@ -1,4 +1,4 @@
-"""What must hold, in every state and of every answer."""
+"""The promises that must hold in every state and for every answer."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,11 +18,11 @@ from proof.model.states import USER, Host, Player, Scenario, World
 
 
 class Violation(Exception):
-    """A promise is broken. Its text says which."""
+    """A promise is broken. The message names it."""
 
 
 def _limits(scenario: Scenario, newcomer: Lease | AnonymousStream) -> dict[str | None, list[int]]:
-    """Return the limits that this newcomer can have been held against, by the group that they are of."""
+    """Return the limits that may have applied to this newcomer, by group."""
     limits: dict[str | None, list[int]] = {}
     for bound in chain.from_iterable(bounds_of(start) for start in _starts(scenario, newcomer)):
         if bound.group is None or (isinstance(newcomer, Lease) and bound.group in newcomer.groups):
@@ -39,7 +39,7 @@ def _in_shadow(scenario: Scenario) -> bool:
 
 
 def _starts(scenario: Scenario, newcomer: Lease | AnonymousStream) -> Iterator[StartNamed | StartAnonymous]:
-    """The requests that this newcomer can have come by."""
+    """Yield the requests that this newcomer can have come from."""
     for request in chain.from_iterable(scenario.scripts):
         if isinstance(newcomer, Lease):
             if isinstance(request, StartNamed) and request.stream_id == newcomer.stream_id:
@@ -53,7 +53,7 @@ def _replaced(scenario: Scenario, newcomer: Lease | AnonymousStream) -> set[str 
 
 
 def must_fit(scenario: Scenario, write: Admit, result: Snapshot) -> None:
-    """A newcomer gets a slot within its limits, and each stream that is evicted had one of a full limit.
+    """Check that a newcomer is within its limits, and that each evicted stream had a slot of a full limit.
 
     In shadow only the ceiling holds. Old code may end a stream of a group just before an eviction.
     """
@@ -72,11 +72,11 @@ def must_fit(scenario: Scenario, write: Admit, result: Snapshot) -> None:
 
 
 def must_be_gone(scenario: Scenario, world: World, player: Player, request: Heartbeat, gone: Gone) -> None:
-    """A 410 goes to a player whose lease had run out, or whose stream somebody ended or evicted.
+    """Check that a 410 goes to a player whose lease had expired, or whose stream was ended or evicted.
 
-    Where it gives a reason, that is possible in this scenario.
+    A reason in it must be possible in this scenario.
     """
-    told = player.told
+    slot = player.slot
     possible = {
         None: True,
         GoneReason.REPLACED: any(
@@ -84,19 +84,19 @@ def must_be_gone(scenario: Scenario, world: World, player: Player, request: Hear
             for start in chain.from_iterable(scenario.scripts)
         ),
         GoneReason.EVICTED: any(policy.on_limit is OnLimit.EVICT_OLDEST for policy in scenario.policies),
-        GoneReason.EXPIRED: told is None or told.expires_at <= world.now,
+        GoneReason.EXPIRED: slot is None or slot.expires_at <= world.now,
         GoneReason.ENDED: scenario.policy.token_overlap is not None,
     }
     if not possible[gone.reason]:
-        raise Violation(f"{request.stream_id} is told that it was {gone.reason}")
-    if told is not None and told.expires_at > world.now and not _may_vanish(scenario, told):
-        raise Violation(f"{request.stream_id} is told to be gone within its lease")
+        raise Violation(f"{request.stream_id} was answered that it was {gone.reason}")
+    if slot is not None and slot.expires_at > world.now and not _may_vanish(scenario, slot):
+        raise Violation(f"{request.stream_id} got a 410 within its lease")
 
 
 def must_be_right(
     state: Snapshot, request: StartNamed | StartAnonymous, host: Host, now: float, decision: Decision | Gone
 ) -> None:
-    """A decision is true by the clock of the host that makes it."""
+    """Check that a decision is true by the clock of the host that makes it."""
     policy = host.policy
     room = Room.of(state, request, policy, now)
     match decision:
@@ -106,16 +106,16 @@ def must_be_right(
             replaced = request.replaces if isinstance(request, StartNamed) else None
             evicted = tuple(name for name in freed.ended_names if name != replaced)
             if evicted != room.fewest():
-                raise Violation(f"{evicted} are to be evicted, and {room.fewest()} would do")
+                raise Violation(f"{evicted} are to be evicted, but {room.fewest()} would suffice")
         case Try(outcome=Outcome.WOULD_REFUSE, full=full):
             if full not in room.full() and policy.token_overlap is None:
-                raise Violation(f"{full} is said to refuse, and {room.full()} would")
+                raise Violation(f"{full} is named as the reason, but it is {room.full()}")
     if isinstance(decision, Try) and host.knows_groups:
         _must_count_right(state, decision.write)
 
 
 def _must_be_full(room: Room, policy: Policy, full: Bound | None) -> None:
-    """A limit is full, the one that is named, and no eviction would make room."""
+    """Check that a limit is full, that it is the named one, and that no eviction would make room."""
     evicts = policy.on_limit is OnLimit.EVICT_OLDEST and policy.enforcement is Enforcement.ENFORCE
     if policy.enforcement is Enforcement.SHADOW and len(room.others) + room.anonymous < CEILING:
         raise Violation("refused in shadow")
@@ -124,11 +124,11 @@ def _must_be_full(room: Room, policy: Policy, full: Bound | None) -> None:
     if evicts and room.fewest() is not None:
         raise Violation(f"refused although {room.fewest()} could have been evicted")
     if full not in room.full(room.others if evicts else ()):
-        raise Violation(f"{full} is said to be full, and is not")
+        raise Violation(f"{full} is named as full, but is not")
 
 
 def _must_count_right(state: Snapshot, write: Write) -> None:
-    """A group that a write counts anew is counted right, where nothing comes in between."""
+    """Check that a write which recounts a group counts right, if nothing comes in between."""
     counts = write.counts if isinstance(write, Admit) else ()
     result = after(state, write)
     for count in counts:
@@ -141,19 +141,19 @@ def _must_count_right(state: Snapshot, write: Write) -> None:
 
 
 def must_be_in(lease: Lease, request: StartNamed) -> None:
-    """A stream that starts is in the groups that it asked for."""
+    """Check that a stream that starts is in the groups of its request."""
     if lease.groups != request.groups:
         raise Violation(f"{request} was granted, and the stream is in {lease.groups}")
 
 
 def must_be_counted(store: FrozenState, lease: Lease) -> None:
-    """A player is given a token only under a name that counts towards the bound."""
+    """Check that a player gets a token only under a name that counts towards the bound."""
     if lease.stream_id not in (store.tokens or ()):
-        raise Violation(f"{lease.stream_id} is given a token, and not among the names {store.tokens}")
+        raise Violation(f"{lease.stream_id} got a token, but is not among the names {store.tokens}")
 
 
 def must_have_too_many_names(world: World, request: StartNamed, host: Host, until: int) -> None:
-    """A start is put off truly by the clock of its host, and no longer than those names have tokens."""
+    """Check that a start is put off rightly by its host's clock, and only while those names have tokens."""
     state, policy, now = world.store.snapshot, host.policy, world.now + host.skew
     if policy.enforcement is Enforcement.SHADOW:
         raise Violation("put off although the limit is not enforced")
@@ -180,7 +180,7 @@ def must_have_too_many_names(world: World, request: StartNamed, host: Host, unti
 
 
 def _may_vanish(scenario: Scenario, lease: Lease) -> bool:
-    """Return whether anything but its expiry may end a stream in this scenario."""
+    """Return whether anything other than expiry may end a stream in this scenario."""
     return any(policy.on_limit is OnLimit.EVICT_OLDEST for policy in scenario.policies) or any(
         (isinstance(request, EndNamed) and request.stream_id == lease.stream_id and lease.is_of(request.play))
         or (isinstance(request, StartNamed) and request.replaces == lease.stream_id)
@@ -189,7 +189,7 @@ def _may_vanish(scenario: Scenario, lease: Lease) -> bool:
 
 
 def check(scenario: Scenario, world: World, free: set[FrozenState]) -> None:
-    """The promises that hold in every state."""
+    """Check the promises that hold in every state."""
     store = world.store
     if store.stream_count != store.anonymous.count + len(store.leases):
         raise Violation(f"the count {store.stream_count} is not the sum of its parts")
@@ -197,11 +197,11 @@ def check(scenario: Scenario, world: World, free: set[FrozenState]) -> None:
         raise Violation(f"{store.stream_count} slots")
     there = {lease.stream_id for lease in store.leases}
     for player in world.players:
-        told = player.told
-        if told is None or told.expires_at <= world.now or told.stream_id in there:
+        slot = player.slot
+        if slot is None or slot.expires_at <= world.now or slot.stream_id in there:
             continue
-        if not _may_vanish(scenario, told):
-            raise Violation(f"{told.stream_id} lost its slot within its lease")
+        if not _may_vanish(scenario, slot):
+            raise Violation(f"{slot.stream_id} lost its slot within its lease")
     if scenario.policy.token_overlap is not None:
         _tokens_are_bounded(scenario, world)
     if store not in free:
@@ -212,7 +212,7 @@ def check(scenario: Scenario, world: World, free: set[FrozenState]) -> None:
 
 
 def _groups_are_counted(scenario: Scenario, state: Snapshot) -> None:
-    """The count of a group is the number of leases in it; old code leaves it too high, never too low."""
+    """Check that a group's count is its number of leases; old code leaves it too high, never too low."""
     for group in {*state.groups, *group_names(state.leases.values())} - {RECOUNTS}:
         count, leases = state.count(group), state.leases_in(group)
         if count < leases or (count > leases and not scenario.old_code):
@@ -220,7 +220,7 @@ def _groups_are_counted(scenario: Scenario, state: Snapshot) -> None:
 
 
 def _tokens_are_bounded(scenario: Scenario, world: World) -> None:
-    """No more names than the highest limit and the overlap have an unexpired token."""
+    """Check that no more names than the highest limit and the overlap have an unexpired token."""
     if not _in_shadow(scenario):
         uncounted = {name for name, _ in world.uncounted}
         names = {token.stream_id for token in world.tokens} - uncounted
@@ -236,9 +236,9 @@ def _tokens_are_bounded(scenario: Scenario, world: World) -> None:
 
 
 def _slots_come_back(policy: Policy, store: FrozenState) -> None:
-    """When everybody is gone for a lease and the grace, a newcomer is admitted by its second write.
+    """Check that a lease and the grace after all players left, a newcomer's second write admits it.
 
-    It is in the groups that are counted, of which each has a limit of one.
+    It is in the counted groups, each with a limit of one.
     """
     groups = tuple(group for group, _ in store.groups if group != RECOUNTS)
     newcomer = StartNamed(
@@ -247,7 +247,7 @@ def _slots_come_back(policy: Policy, store: FrozenState) -> None:
     expiries = [lease.expires_at for lease in store.leases] + [token.expires_at for token in store.spent]
     if store.anonymous.count:
         if not policy.anonymous_seconds:
-            return  # these never expire: so it was asked for
+            return  # these never expire, as configured
         expiries.append(store.anonymous.expires_at or 0)
     later = max(expiries, default=0) + policy.grace_seconds
     state = store.snapshot

@@ -21,7 +21,7 @@ Scripts = tuple[tuple[Request, ...], tuple[Request, ...]]
 
 
 def scenarios(horizon: int) -> Iterator[Scenario]:
-    """All of them, each over so many seconds."""
+    """Yield all scenarios, each over `horizon` seconds."""
     for limit, (mode, (on_limit, enforcement)) in product(LIMITS, _MODES.items()):
         for name, (scripts, repeated, anonymous_seconds) in _stories(limit).items():
             policy = Policy(
@@ -36,7 +36,7 @@ def scenarios(horizon: int) -> Iterator[Scenario]:
 
 
 def _stories(limit: int) -> dict[str, tuple[Scripts, tuple[tuple[int, int], ...], int]]:
-    """By name: the two scripts, which packet arrives again, and the period of anonymous slots."""
+    """Return by name: the two scripts, the packets that arrive again, and the period of anonymous slots."""
     a, b = _start("a", limit), _start("b", limit)
     x, z = StartAnonymous(USER, "x", limit), StartAnonymous(USER, "z", limit)
     return {
@@ -47,7 +47,7 @@ def _stories(limit: int) -> dict[str, tuple[Scripts, tuple[tuple[int, int], ...]
         "the plan changes": (((_start("a", limit + 1),), (b, Heartbeat(USER, "b"))), ((1, 0),), 2),
         "without names": (((x, EndAnonymous(USER, "y")), (z,)), ((0, 0),), 2),
         "mixed": (((x,), (b, EndAnonymous(USER, "y"))), ((0, 0),), 2),
-        "for ever": (((x,), (b, Heartbeat(USER, "b"))), ((0, 0),), 0),
+        "forever": (((x,), (b, Heartbeat(USER, "b"))), ((0, 0),), 0),
     }
 
 

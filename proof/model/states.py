@@ -11,7 +11,7 @@ from proof.model.old_code import Step
 
 USER: Final = "1"
 DEADLINE_TICKS: Final = 1
-"""How long a host works on one request; shorter than a lease, as in the service."""
+"""The seconds that a host works on one request; shorter than a lease, as in the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class Host:
     """A function instance.
 
     Attributes:
-        policy: how it behaves. One without tokens is also code from before there were any.
-        skew: how far its clock is ahead of the true time, which is the edge's.
-        knows_groups: whether it is not code from before there were groups.
+        policy: its policy. One without tokens also stands for code from before tokens.
+        skew: the seconds that its clock is ahead of the true time, which is the edge's.
+        knows_groups: false for code from before groups.
     """
 
     policy: Policy
@@ -31,13 +31,13 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A request in a host's hands.
+    """A request that a host works on.
 
     Attributes:
-        step: the write that it makes next.
-        began: when the host took it up, in true time.
+        step: the next write.
+        began: the true time at which the host received it.
         host: the host.
-        landed: whether this very write landed already, its reply lost.
+        landed: whether this write landed already but its reply was lost.
     """
 
     step: Step
@@ -48,17 +48,17 @@ class Flight:
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """Who sends requests, one after another.
+    """A sender of requests, one after another.
 
     Attributes:
-        sent: how many requests it has sent, the one in flight included.
-        flight: the request that waits for its answer.
-        told: the slot that it was told to hold; `None` when it was told none.
+        sent: the number of requests sent, including the one in flight.
+        flight: the request without an answer so far.
+        slot: the slot that its last answer granted; `None` without one.
     """
 
     sent: int = 0
     flight: Flight | None = None
-    told: Lease | None = None
+    slot: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +73,26 @@ class World:
     granted: tuple[str, ...] = ()
     """Anonymous requests whose start landed."""
     tokens: frozenset[SpentToken] = frozenset()
-    """The unexpired playback tokens that players were given: of each name, the one that ends last."""
+    """The unexpired playback tokens of the players: for each name, the one that expires last."""
     uncounted: frozenset[tuple[str, int | None]] = frozenset()
-    """The names that old code admitted or ended, and until when the token bound excepts them;
-    `None` = until a lease and the grace after their first token."""
+    """The names that old code admitted or ended, each with the time until which the token bound excepts it;
+    `None` = until a lease and the grace after its first token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Who does what, under which policy.
+    """The participants, their requests and the policy.
 
     Attributes:
-        name: in a few words.
-        policy: how the service behaves.
+        name: a short name.
+        policy: the policy of the service.
         scripts: each player's requests, in their order.
-        repeated: a script whose requests arrive again, each at any time after it was first sent:
+        repeated: places of requests that arrive again, each at any time after it was first sent:
             (the player's place, the request's place).
-        horizon: how many seconds pass at most.
-        beside: how some of the hosts behave instead, as during a deployment.
-        losses: how many replies get lost, and writes are left behind, at most, in one story.
-        old_code: whether one of the hosts runs code from before there were groups.
+        horizon: the maximum of seconds that pass.
+        beside: policies of some hosts that differ, as during a deployment.
+        losses: the maximum of lost replies and of writes left behind in one story.
+        old_code: whether one of the hosts runs code from before groups.
     """
 
     name: str
@@ -106,12 +106,12 @@ class Scenario:
 
     @property
     def policies(self) -> tuple[Policy, ...]:
-        """All of them."""
+        """All policies."""
         return (self.policy,) if self.beside is None else (self.policy, self.beside)
 
     @property
     def hosts(self) -> tuple[Host, ...]:
-        """A host of each policy and code with a right clock, and one whose clock is ahead by the grace."""
+        """A host of each policy and code with a correct clock, and one that is ahead by the grace."""
         right = [Host(policy, 0) for policy in self.policies]
         old = [Host(self.policy, 0, knows_groups=False)] if self.old_code else []
         return (*right, *old, Host(self.policy, self.policy.grace_seconds))

@@ -1,4 +1,4 @@
-"""What can happen next: players send, hosts decide and write, the network loses and repeats, time passes."""
+"""The model's steps: players send, hosts decide and write, the network loses and repeats, time passes."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -39,7 +39,7 @@ from proof.model.states import DEADLINE_TICKS, USER, Flight, Host, Player, Scena
 
 
 def steps(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:
-    """Everything that can happen next."""
+    """Yield all possible next steps."""
     if world.now < scenario.horizon and all(_may_wait(player, world.now) for player in world.players):
         yield f"the clock ticks: {world.now + 1}", _tick(world)
     for place, step in enumerate(world.left_behind):
@@ -52,8 +52,8 @@ def steps(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:
             request = scenario.scripts[place][player.sent]
             for host in scenario.hosts:
                 flight = Flight(_first(request, host, world.now + host.skew), world.now, host)
-                told = None if _gives_up(request, scenario, place) else player.told
-                sent = replace(player, sent=player.sent + 1, flight=flight, told=told)
+                slot = None if _gives_up(request, scenario, place) else player.slot
+                sent = replace(player, sent=player.sent + 1, flight=flight, slot=slot)
                 code = f"overlap {host.policy.token_overlap}, {'new' if host.knows_groups else 'old'} code"
                 yield (
                     f"player {place} sends {request}, clock +{host.skew}, {code}",
@@ -62,7 +62,7 @@ def steps(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:
 
 
 def _tick(world: World) -> World:
-    """A second passes; expired tokens are forgotten."""
+    """Let a second pass; expired tokens are dropped."""
     now = world.now + 1
     return replace(
         world,
@@ -88,7 +88,7 @@ def _may_send(scenario: Scenario, world: World, place: int) -> bool:
 
 
 def _gives_up(request: Request, scenario: Scenario, place: int) -> bool:
-    """Whether the player no longer claims its slot once it has sent this."""
+    """Return whether the player gives up its slot by sending this."""
     return isinstance(request, EndNamed) or place >= len(scenario.scripts) - len(scenario.repeated)
 
 
@@ -107,7 +107,7 @@ def _first(request: Request, host: Host, now: int) -> Step:
 
 
 def _in_flight(scenario: Scenario, world: World, place: int, flight: Flight) -> Iterator[tuple[str, World]]:
-    """What can happen to a request that a host works on."""
+    """Yield what can happen to a request that a host works on."""
     player = world.players[place]
     request = scenario.scripts[place][player.sent - 1]
     state = world.store.snapshot
@@ -134,7 +134,7 @@ def _in_flight(scenario: Scenario, world: World, place: int, flight: Flight) -> 
 def _decided(
     scenario: Scenario, world: World, place: int, request: StartRequest | Heartbeat | EndNamed, flight: Flight
 ) -> tuple[str, World]:
-    """The host decides about a request whose write was rejected."""
+    """Have the host decide about a request whose write was rejected."""
     player, host, state = world.players[place], flight.host, world.store.snapshot
     understood: Request = request
     if not host.knows_groups:
@@ -155,7 +155,7 @@ def _decided(
             return f"player {place} is put off until {until}", _refused(world, place)
         case (Gone() as gone, Heartbeat()):
             must_be_gone(scenario, world, player, request, gone)
-            return f"player {place} is gone", _with(world, place, replace(player, flight=None, told=None))
+            return f"player {place} is gone", _with(world, place, replace(player, flight=None, slot=None))
         case (Refuse(), StartNamed() | StartAnonymous()):
             return f"player {place} is refused", _refused(world, place)
     raise Violation("put off without need of a token")
@@ -168,7 +168,7 @@ def _decide(state: Snapshot, request: Request, policy: Policy, now: float) -> De
         case EndNamed():
             return decide_end(Situation(state, request, policy, now))
         case EndAnonymous():
-            raise TypeError(request)  # its one write is all that there is to it
+            raise TypeError(request)  # it has only one write
         case _:
             return decide_start(Attempt(state, request, policy, now))
 
@@ -178,31 +178,31 @@ def _refused(world: World, place: int) -> World:
 
 
 def _answered(world: World, place: int, request: Request, host: Host) -> World:
-    """The player learns of the slot that this state shows, and is given a token where there are any."""
+    """Give the player the answer with the slot in this state, and a token if tokens are enabled."""
     player, policy = world.players[place], host.policy
-    told = _told(world.store.snapshot, request, player)
-    if isinstance(request, StartNamed) and host.knows_groups and told:
-        must_be_in(told, request)
+    slot = _slot_after(world.store.snapshot, request, player)
+    if isinstance(request, StartNamed) and host.knows_groups and slot:
+        must_be_in(slot, request)
     tokens = world.tokens
     uncounted = world.uncounted
-    if isinstance(request, StartNamed | Heartbeat) and told and policy.token_overlap is not None:
-        must_be_counted(world.store, told)
-        earlier = [token for token in tokens if token.stream_id == told.stream_id]
-        until = max([told.expires_at, *(token.expires_at for token in earlier)])
+    if isinstance(request, StartNamed | Heartbeat) and slot and policy.token_overlap is not None:
+        must_be_counted(world.store, slot)
+        earlier = [token for token in tokens if token.stream_id == slot.stream_id]
+        until = max([slot.expires_at, *(token.expires_at for token in earlier)])
         if until > world.now:
-            tokens = tokens.difference(earlier) | {SpentToken(told.stream_id, until)}
-        if (told.stream_id, None) in uncounted:
+            tokens = tokens.difference(earlier) | {SpentToken(slot.stream_id, until)}
+        if (slot.stream_id, None) in uncounted:
             a_lease_later = world.now + policy.lease_seconds + policy.grace_seconds
-            uncounted = uncounted - {(told.stream_id, None)} | {(told.stream_id, a_lease_later)}
+            uncounted = uncounted - {(slot.stream_id, None)} | {(slot.stream_id, a_lease_later)}
     answered = replace(world, tokens=tokens, uncounted=uncounted)
-    return _with(answered, place, replace(player, flight=None, told=told))
+    return _with(answered, place, replace(player, flight=None, slot=slot))
 
 
-def _told(state: Snapshot, request: Request, player: Player) -> Lease | None:
-    """The slot that the player knows to be its own after this answer."""
+def _slot_after(state: Snapshot, request: Request, player: Player) -> Lease | None:
+    """Return the slot that the player holds by this answer."""
     if isinstance(request, StartNamed | Heartbeat):
         return state.leases.get(request.stream_id)
-    return player.told
+    return player.slot
 
 
 def _with(world: World, place: int, player: Player) -> World:
@@ -211,7 +211,7 @@ def _with(world: World, place: int, player: Player) -> World:
 
 
 def _write(scenario: Scenario, world: World, step: Step) -> World:
-    """The write meets the store."""
+    """Apply the write to the store."""
     state = world.store.snapshot
     if not lands(state, step):
         return world
@@ -229,7 +229,7 @@ def _write(scenario: Scenario, world: World, step: Step) -> World:
 
 
 def _uncounted(scenario: Scenario, world: World, write: Write) -> frozenset[tuple[str, int | None]]:
-    """Return the names that the token bound excepts after this write, because old code was there."""
+    """Return the names that the token bound excepts after this write, because old code took part."""
     policy = scenario.policy
     if policy.token_overlap is None:
         return frozenset()

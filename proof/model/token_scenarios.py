@@ -1,4 +1,4 @@
-"""Scenarios with playback tokens: circles through names, clocks that differ, old code beside new."""
+"""Scenarios with playback tokens: cycles through names, differing clocks, old code next to new."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ _MODES: Final = {"reject": POLICY, "evict": EVICT, "shadow": SHADOW}
 
 @dataclass(frozen=True)
 class _Story:
-    """The scripts of a scenario, which packets arrive again, and how many are lost.
+    """The scripts of a scenario, the packets that arrive again, and the number of losses.
 
     The scripts use more names than may have a token at once.
     """
@@ -32,7 +32,7 @@ class _Story:
 
 
 def token_scenarios(horizon: int) -> Iterator[Scenario]:
-    """Yield all of them, each over so many seconds; old code beside new takes one more."""
+    """Yield all scenarios, each over `horizon` seconds; old code next to new takes one more."""
     for name, story in _circles().items():
         for mode, policy in _MODES.items():
             yield _scenario(f"{name}, limit 1, overlap 1, {mode}", policy, story, horizon)
@@ -63,7 +63,7 @@ def _scenario(name: str, policy: Policy, story: _Story, horizon: int) -> Scenari
 
 
 def _circles() -> dict[str, _Story]:
-    """Return the attacks that every mode meets."""
+    """Return the attacks that apply to every mode."""
     return {
         "circle": _Story((_circle("ab", last="c"), _circle("", last="d"))),
         "circle of replaces": _Story(

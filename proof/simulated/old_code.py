@@ -1,6 +1,6 @@
-"""Code from before there were groups, made of the code of today: it reads, requires and counts none.
+"""Code from before groups, simulated with today's code: it neither reads, checks nor counts groups.
 
-Nor does it know which streams a lease has displaced.
+It does not know which streams a lease has displaced either.
 """
 
 import re
@@ -12,7 +12,7 @@ from adapters.aws.errors import ErrorAnswer
 from adapters.dynamodb.items import DISPLACED, GROUP_PREFIX, GROUPS, STREAM_PREFIX
 
 _IN_NO_GROUP: Final = re.compile(r" AND attribute_not_exists\(#s\d+\.groups\)")
-"""What today's code requires of a stream that it ends; code that reads no groups knows of none."""
+"""Today's condition on a stream that it ends; old code does not have it."""
 _DISPLACED: Final = re.compile(r", #s\d+\.displaced = :displaced")
 
 
@@ -20,7 +20,7 @@ class OldCode:
     """The operations of DynamoDB for today's adapter, without what is newer, in requests and answers.
 
     Args:
-        api: makes the calls.
+        api: the API that makes the calls.
     """
 
     def __init__(self, api: Operations) -> None:

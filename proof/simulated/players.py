@@ -1,4 +1,4 @@
-"""Players of one user in a simulated world: they start, beat, replace, end, reload, crash and come back."""
+"""Players of one user in a simulated world: they start, keep, replace, end, reload, crash and come back."""
 
 import itertools
 from dataclasses import dataclass, field, replace
@@ -33,8 +33,8 @@ class Service:
     """The service on several hosts, behind a network that loses, repeats, delays and reorders packets.
 
     Attributes:
-        deployed_at: until then half of the hosts run code from before there were tokens and groups.
-        groups: the groups in alphabetical order, each with its limit; `None` = it has none.
+        deployed_at: until then, half of the hosts run code from before tokens and groups.
+        groups: the groups in alphabetical order, each with its limit; `None` = no limit.
     """
 
     world: World
@@ -57,17 +57,17 @@ class Service:
         return answer
 
     def limiter(self, host: Host) -> StreamLimiter:
-        """The real use cases over the real adapter, on this host."""
+        """Return the real use cases over the real adapter, on this host."""
         api = OldCode(host) if self.runs_old_code(host) else host
         repository = DynamoDbStreamRepository(api, "streams", attempt_seconds=ATTEMPT_SECONDS)
         return StreamLimiter(repository, host, self.policy_of(host))
 
     def policy_of(self, host: Host) -> Policy:
-        """Return how this host behaves now."""
+        """Return this host's policy now."""
         return replace(self.policy, token_overlap=None) if self.runs_old_code(host) else self.policy
 
     def runs_old_code(self, host: Host) -> bool:
-        """Return whether this host runs code from before there were tokens and groups."""
+        """Return whether this host runs code from before tokens and groups."""
         return self.world.time < self.deployed_at and host in self.hosts and self.hosts.index(host) % 2 == 1
 
     def draw_groups(self) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ class Service:
         return tuple(name for name, _ in self.groups if self.world.random.random() < 0.5)
 
     def grouped(self, start: StartNamed, groups: tuple[str, ...], *, lower: bool = False) -> StartNamed:
-        """Return the start in these groups, held against their limits or against lower ones."""
+        """Return the start in these groups, with their limits or lower ones."""
         bounds = tuple(
             Bound(max(0, limit - lower), name)
             for name, limit in self.groups
@@ -123,7 +123,7 @@ class Service:
         self._answer(host, request, answer, waiting)
 
     def _look_at_refusal(self, error: StreamLimiterError, request: Request, began: float) -> None:
-        """Let the witness see whether a refusal is true."""
+        """Have the witness check a refusal."""
         if isinstance(error, StreamGone) and isinstance(request, Heartbeat):
             self.witness.told_gone(request, error, began)
         if isinstance(error, LimitReached):
@@ -146,7 +146,7 @@ class Service:
 
 @dataclass
 class Player:
-    """One player: plays stream after stream, with a name or without, until it has had enough."""
+    """One player: plays stream after stream, with a name or without, until it stops."""
 
     number: int
     service: Service
@@ -156,7 +156,7 @@ class Player:
     _serial: Any = field(default_factory=itertools.count)
 
     def play(self) -> None:
-        """All of its life."""
+        """Play from start to end."""
         world = self.service.world
         previous: str | None = None
         for _ in range(self.plays):
@@ -169,12 +169,14 @@ class Player:
                 previous = self._named(previous)
 
     def _named(self, previous: str | None) -> str | None:
-        """Watch under a fresh name; gives the name when the stream goes on, to be replaced next."""
+        """Watch under a new name; return the name if the stream continues, to be replaced next."""
         world, held = self.service.world, self.service.witness.held
         name = f"{self.number}-{next(self._serial)}"
         if previous is not None:
             held.pop(previous, None)
-        at_first = previous if world.random.random() < 0.7 else None  # or beside it, until it is replaced
+        at_first = (
+            previous if world.random.random() < 0.7 else None
+        )  # otherwise in parallel, until it is replaced
         groups = self.service.draw_groups()
         if not self._hold(self._start(name, groups, replaces=at_first)):
             return None
@@ -188,12 +190,14 @@ class Player:
         if way_to_go < 0.5:
             world.note("player", self.number, "crashes")
             world.sleep(world.random.uniform(0, 15))
-            if world.random.random() < 0.5:  # and comes back under its name, for a moment
+            if world.random.random() < 0.5:  # and briefly returns under its name
                 self._hold(self._start(name, groups))
                 held.pop(name, None)
             return None
         for _ in range(world.random.randint(1, 2)):
-            named = groups if world.random.random() < 0.5 else self.service.draw_groups()  # perhaps others
+            named = (
+                groups if world.random.random() < 0.5 else self.service.draw_groups()
+            )  # perhaps other groups
             self._insist(EndNamed(USER, name, groups=named))
         return None
 
@@ -201,7 +205,7 @@ class Player:
         """Send some heartbeats, and reload the page in between: its last packets may come late, or never.
 
         Returns:
-            The groups that the stream is in at last: it joins others in between.
+            The groups that the stream is in at the end: it joins others in between.
         """
         world, play = self.service.world, ""
         for _ in range(world.random.randrange(5)):
@@ -225,7 +229,7 @@ class Player:
     def _anonymous(self) -> None:
         world, witness = self.service.world, self.service.witness
         name = f"{self.number}-{next(self._serial)}"
-        if world.random.random() < 0.1:  # an end of nothing, or of anybody's: that is what anonymous means
+        if world.random.random() < 0.1:  # an end of nothing, or of any anonymous stream
             witness.forget()
             self._insist(EndAnonymous(USER, name))
             return
@@ -233,7 +237,7 @@ class Player:
         answer = self._insist(StartAnonymous(USER, name, self._limit()))
         if not isinstance(answer, Reply):
             return
-        margin = witness.processing + 2 * witness.skew  # a late start moves the expiry back by so much
+        margin = witness.processing + 2 * witness.skew  # a late start moves the expiry back by that much
         if not witness.forgot:
             witness.anonymous[name] = sent + self.service.policy.anonymous_seconds - margin
         world.sleep(world.random.uniform(0, 20))
@@ -244,14 +248,14 @@ class Player:
             world.note("player", self.number, "crashes")
 
     def _pause(self) -> float:
-        """Until the next heartbeat, which is sometimes so late that the lease is over."""
+        """Wait until the next heartbeat, which is sometimes so late that the lease has expired."""
         chance, policy = self.service.world.random, self.service.policy
         if chance.random() < 0.15:
             return policy.lease_seconds + chance.uniform(-1, 2) + policy.grace_seconds
         return policy.heartbeat_seconds * chance.uniform(0.5, 1.4)
 
     def _hold(self, request: StartNamed | Heartbeat) -> bool:
-        """Start or keep a stream, and note what the player was told of its slot."""
+        """Start or keep a stream, and record the answer about its slot."""
         answer = self._insist(request)
         if not isinstance(answer, Reply):
             keeps_its_lease = isinstance(request, StartNamed) and isinstance(answer, Refusal)
@@ -259,7 +263,7 @@ class Player:
                 self.service.witness.held.pop(request.stream_id, None)
             return False
         witness, name = self.service.witness, request.stream_id
-        assert answer.lease is not None  # noqa: S101 - a yes about a named stream tells of its lease
+        assert answer.lease is not None  # noqa: S101 - a granted named stream has a lease
         evicted_meanwhile = (
             self.service.policy.on_limit == "evict_oldest" and name not in witness.state.leases
         )
@@ -278,7 +282,7 @@ class Player:
         return answer
 
     def _reloads(self) -> bool:
-        """Return whether the player names its page loads. Code from before there were tokens has none."""
+        """Return whether the player names its page loads, which code from before tokens does not know."""
         return self.service.policy.token_overlap is not None and not self.service.deployed_at
 
     def _start(
@@ -296,7 +300,7 @@ class Player:
 
 
 def probe(service: Service, witness: Witness, limit: int) -> None:
-    """When everybody is gone for long enough, as many fresh streams fit as the limit allows, and no more.
+    """Check that after all players have left, as many new streams fit as the limit allows, and no more.
 
     After that, the same for each group that has a limit.
     """
@@ -320,4 +324,6 @@ def probe(service: Service, witness: Witness, limit: int) -> None:
             world.note("probe", group, number, outcome)
             free = outcome in {Outcome.ADMITTED, Outcome.RECLAIMED}
             if free is not (number < fit):
-                raise Broken(f"start {number + 1} of {fit} after everybody was gone: {outcome or 'refused'}")
+                raise Broken(
+                    f"start {number + 1} of {fit} after all players had left: {outcome or 'refused'}"
+                )

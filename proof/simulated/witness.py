@@ -1,4 +1,4 @@
-"""A witness of everything that happens in a simulated world, who sees where a promise is broken."""
+"""A witness of all events in a simulated world, which detects broken promises."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,34 +17,34 @@ from proof.harness.requests import Request
 from proof.simulated.world import World
 
 ANSWER_SECONDS: Final = 0.5
-"""The store's answer is on its way for less than this: some hundredths of a second on the average."""
+"""The maximum delay of the store's answer, which takes some hundredths of a second on average."""
 
 
 class Broken(Exception):
-    """A promise does not hold; the text says which."""
+    """A promise is broken; the message names it."""
 
 
 @dataclass
 class Witness:
-    """Compares what the store holds and what players were told with what was promised.
+    """A comparison of the store's state and the players' answers with the promises.
 
     Args:
-        world: what to watch.
-        policy: how the service behaves.
-        limit: the highest limit of any request.
+        world: the world to watch.
+        policy: the policy of the service.
+        limit: the highest limit of a request.
         lowest_limit: the lowest one.
-        skew: how much any host's clock is off at most.
-        processing: how long after a player's packet its write can land at most.
-        groups: the highest and the lowest limit of each group that has one.
+        skew: the maximum error of a host's clock.
+        processing: the maximum time between a player's packet and its write.
+        groups: the highest and the lowest limit of each group with limits.
 
     Attributes:
-        held: until when, by true time, each named stream that is watched may count on its slot.
+        held: the true time until which each watched named stream is promised its slot.
         anonymous: the same for each anonymous stream.
-        contact: when the latest packet of each stream's player reached a host.
-        tokens: until when, by the true time of an edge whose clock is behind, the last playback token
-            under each name is good.
-        uncounted: until when the token bound excepts a name that old code admitted or ended; without
-            end until its first token.
+        contact: the time at which the latest packet of each stream's player reached a host.
+        tokens: the true time, by an edge whose clock is behind, until which the last playback token under
+            each name is valid.
+        uncounted: the time until which the token bound excepts a name that old code admitted or ended;
+            unlimited until its first token.
     """
 
     world: World
@@ -65,14 +65,14 @@ class Witness:
     state: Snapshot = field(default_factory=Snapshot)
     departures: Departures = field(init=False)
     forgot: bool = False
-    """Whether a repeat came after four others: from then on an anonymous slot may be given back twice."""
+    """True after a repeat that came after four others: an anonymous slot may then be given back twice."""
 
     def __post_init__(self) -> None:
         self.world.after_write = self.saw_write
         self.departures = Departures(self.policy, self.skew, self.processing)
 
     def saw_write(self, request: Mapping[str, Any], _: dict[str, Any], item: dict[str, Any]) -> None:
-        """A write landed in the store."""
+        """Check a write that landed in the store."""
         before, now = self.state, snapshot(item)
         self.state = now
         self.departures.saw_write(before, now, self.world.time)
@@ -97,7 +97,7 @@ class Witness:
             self._evictions_are_needed(before, now)
 
     def check(self) -> None:
-        """What must hold at every step."""
+        """Check the promises that hold at every step."""
         time = self.world.time
         live = 0
         for name, until in self.held.items():
@@ -114,7 +114,7 @@ class Witness:
         self._tokens_are_bounded()
 
     def refused(self, refusal: LimitReached, now: float) -> None:
-        """A player was refused: whoever holds the slots must have been heard of lately."""
+        """Check a refusal: every slot's player must have sent a packet recently."""
         group, limit = refusal.full.group, refusal.full.limit
         live = refusal.live.count
         if group is not None:
@@ -124,22 +124,24 @@ class Witness:
         for lease in refusal.live.leases:
             silent = now - self.contact.get(lease.stream_id, 0)
             if silent > self.longest_hold:
-                self._broken(f"{lease.stream_id} holds a slot, and its player is gone for {silent:.3f} s")
+                self._broken(
+                    f"{lease.stream_id} holds a slot, but its player has been gone for {silent:.3f} s"
+                )
 
     def gave_token(self, lease: Lease) -> None:
-        """A player was given a playback token, which ends when its lease does."""
+        """Record a player's playback token, which expires with its lease."""
         name = lease.stream_id
         self.tokens[name] = max(self.tokens.get(name, 0), lease.expires_at + self.skew)
         if self.uncounted.get(name) == inf:
             self.uncounted[name] = self._a_lease_later
 
     def granted_groups(self, request: Request, lease: Lease | None) -> None:
-        """A start was answered with a yes: its stream must be in the groups that it asked for."""
+        """Check a granted start: its stream must be in the groups of the request."""
         if isinstance(request, StartNamed) and lease and lease.groups != request.groups:
             self._broken(f"{request} was granted, and the stream is in {lease.groups}")
 
     def put_off(self, refusal: TooManyStarts, request: Request) -> None:
-        """A start was put off: there must be a slot for it, and too many names lately."""
+        """Check a start that was put off: a slot must be free, and too many names recent."""
         if self.policy.enforcement is Enforcement.SHADOW or not isinstance(request, StartNamed):
             self._broken(f"{request} was put off without need of a token")
             return
@@ -150,27 +152,27 @@ class Witness:
         time = self.world.time
         names = {name for name, contact in self.contact.items() if time - contact <= self.longest_hold}
         if len(names) <= refusal.limit + (self.policy.token_overlap or 0):
-            self._broken(f"put off, and {len(names)} names were heard of lately")
+            self._broken(f"put off with {len(names)} recent names")
 
     def told_gone(self, request: Heartbeat, gone: StreamGone, since: float) -> None:
-        """A player was told why its stream is gone: that must have happened."""
+        """Check the reason in a 410: it must have happened."""
         wrong = self.departures.wrong(request, gone, since)
         if wrong:
             self._broken(wrong)
 
     def refused_though_granted(self, mark: str) -> None:
-        """An anonymous request was refused: it must not have landed before the refusal was on its way."""
+        """Check a refused anonymous request: it must not have landed before the refusal was sent."""
         landed = self.landed_at.get(mark, self.world.time)
         if mark in self.state.marks and self.world.time - landed > ANSWER_SECONDS:
-            self._broken(f"{mark} was refused, and had landed")
+            self._broken(f"{mark} was refused, but had landed")
 
     def forget(self) -> None:
-        """From now on nobody can tell whose anonymous slots are there."""
+        """Give up tracking the owners of the present anonymous slots."""
         self.forgot = True
         self.anonymous.clear()
 
     def is_long_dead(self, name: str) -> bool:
-        """Whether a stream's lease is there, over by every clock, and nothing about it is under way."""
+        """Return whether a stream's lease has expired by every clock, with no request about it in flight."""
         lease = self.state.leases.get(name)
         return (
             lease is not None
@@ -179,19 +181,19 @@ class Witness:
         )
 
     def admitted_again(self, name: str, began: float) -> None:
-        """A start met the dead lease of its own name: it must have asked for room anew."""
+        """Check a start that met the dead lease of its own name: it must have been admitted as new."""
         lease = self.state.leases.get(name)
         if lease is not None and lease.started_at < began - self.skew - 1:
-            self._broken(f"{name} was over, and its start was taken for a repeat")
+            self._broken(f"{name} had expired, but its start was treated as a repeat")
 
     def granted(self, mark: str) -> None:
-        """An anonymous request was answered with a yes: it must have landed."""
+        """Check a granted anonymous request: it must have landed."""
         if mark not in self.landed:
-            self._broken(f"{mark} was granted, and never landed")
+            self._broken(f"{mark} was granted, but never landed")
 
     @property
     def longest_hold(self) -> float:
-        """How long after its player's last packet a named stream can hold its slot: a lease and the grace."""
+        """The longest time that a named stream holds its slot after its player's last packet."""
         rounding = 2
         return (
             self.policy.lease_seconds + self.policy.grace_seconds + rounding + 2 * self.skew + self.processing
@@ -199,45 +201,45 @@ class Witness:
 
     @property
     def _a_lease_later(self) -> float:
-        """When every token of now is over by every clock."""
+        """Return the time at which every present token has expired by every clock."""
         rounding = 2
         return (
             self.world.time + self.policy.lease_seconds + self.policy.grace_seconds + rounding + 2 * self.skew
         )
 
     def _tokens_are_bounded(self) -> None:
-        """No more names have an unexpired token than the limit and the overlap."""
+        """Check that no more names than the limit and the overlap have an unexpired token."""
         overlap, time = self.policy.token_overlap, self.world.time
         if overlap is None or self.policy.enforcement is Enforcement.SHADOW:
             return
         self.tokens = {name: until for name, until in self.tokens.items() if until > time}
         names = [name for name in self.tokens if self.uncounted.get(name, 0) <= time]
         if len(names) > self.limit + overlap:
-            self._broken(f"{len(names)} names have a token, and {self.limit + overlap} may: {names}")
+            self._broken(f"{len(names)} names have a token, but only {self.limit + overlap} may: {names}")
 
     def _names_are_those_of_the_parts(self, now: Snapshot) -> None:
         parts = now.leases.keys() | now.spent.keys()
         if not self.old_code and parts != (now.tokens or frozenset()):
-            self._broken(f"{sorted(now.tokens or ())} are counted, and there are {sorted(parts)}")
+            self._broken(f"{sorted(now.tokens or ())} are counted, but the names are {sorted(parts)}")
 
     def _except_from_the_bound(self, before: Snapshot, now: Snapshot) -> None:
-        """Old code admits and ends streams without a look at their names."""
+        """Except names that old code admitted or ended, as it does not look at them."""
         for name in now.leases.keys() - before.leases.keys():
             self.uncounted[name] = inf
         for name in before.leases.keys() - now.leases.keys():
             self.uncounted[name] = self._a_lease_later
 
     def _groups_are_counted_and_bounded(self, before: Snapshot, now: Snapshot) -> None:
-        """No group has more streams than its limit, nor a count below them. Old code leaves it above."""
+        """Check that no group exceeds its limit or its count, which old code leaves too high."""
         for group in {*now.groups, *group_names(now.leases.values())} - {RECOUNTS}:
             count, leases = now.count(group), now.leases_in(group)
             if count < leases or (count > leases and not self.old_code):
-                self._broken(f"{count} streams are counted in {group}, and there are {leases}")
+                self._broken(f"{count} streams are counted in {group}, but it has {leases}")
             highest, _ = self.groups.get(group, (CEILING, CEILING))
             if self.policy.enforcement is Enforcement.ENFORCE and leases > max(
                 highest, before.leases_in(group)
             ):
-                self._broken(f"{leases} streams are in {group}, and {highest} are allowed")
+                self._broken(f"{leases} streams are in {group}, but {highest} are allowed")
 
     def _requests_land_once(self, before: Snapshot, now: Snapshot) -> None:
         if now.marks[:1] == before.marks[:1]:
@@ -246,12 +248,12 @@ class Witness:
         if mark in self.landed[-REMEMBERED_MARKS:]:
             self._broken(f"{mark} was counted twice")
         if mark in self.landed or self._is_late_end(mark):
-            self.forget()  # the known bounds: four others came between, or it ends whichever slot there is
+            self.forget()  # within the known bounds: four others came between, or it ends one of the slots
         self.landed.append(mark)
         self.landed_at[mark] = self.world.time
 
     def _is_late_end(self, mark: str) -> bool:
-        """Return whether an end comes when the slot of its own start may be over."""
+        """Return whether an end comes when the slot of its own start may have expired."""
         kind, _, key = mark.partition(":")
         started = self.landed_at.get(f"start:{key}")
         margin = 1 + 2 * self.skew
@@ -277,9 +279,9 @@ class Witness:
                 self._broken(f"the expiry of {name} moved back")
 
     def _evictions_are_needed(self, before: Snapshot, now: Snapshot) -> None:
-        """Whoever is evicted makes room for the last slot, of all or of a group that the newcomer joins.
+        """Check that an eviction makes room for the last slot, of all or of a group that the newcomer joins.
 
-        Nobody is evicted where the limits are not enforced.
+        No stream may be evicted if the limits are not enforced.
         """
         shadow = self.policy.enforcement is Enforcement.SHADOW
         joined = {*group_names(lease for lease in now.leases.values() if self._joins(before, lease))}
@@ -296,14 +298,14 @@ class Witness:
         return was is None or was.groups != lease.groups or was.started_at != lease.started_at
 
     def _is_full(self, now: Snapshot, group: str) -> bool:
-        """Return whether a group has its lowest limit's number of streams, or had before old code came."""
+        """Return whether a group has its lowest limit's number of streams, or had it before old code ran."""
         _, lowest = self.groups.get(group, (CEILING, CEILING))
         return self.old_code or now.leases_in(group) >= lowest
 
     def _dead_slots_stay_dead(self, before: Snapshot, now: Snapshot) -> None:
         over = self.policy.anonymous_over_since(self.world.time - self.skew - self.processing)
         if is_over(before.anonymous, over) and now.anonymous.count > before.anonymous.count:
-            self._broken("anonymous slots that were over came back with a newcomer")
+            self._broken("expired anonymous slots came back with a newcomer")
 
     def _broken(self, what: str) -> None:
         self.world.note("BROKEN:", what)

@@ -1,7 +1,7 @@
-"""A world in which nothing happens but what a seed decides: time, hosts, and a network that fails.
+"""A world in which a seed decides everything: time, hosts, and a network that fails.
 
 Every request in flight is a greenlet: the real use cases run in it, and each of their calls to the store
-waits for the world, which goes from event to event in the order of their times.
+waits for the world, which processes events in the order of their times.
 """
 
 import hashlib
@@ -20,10 +20,10 @@ from testing.simulated_dynamodb import SimulatedDynamoDb
 
 EPOCH: Final = 2_000_000_000.0
 ATTEMPT_SECONDS: Final = 0.7
-"""How long a host waits for the store's answer."""
+"""The time that a host waits for the store's answer."""
 
 LATEST_SECONDS: Final = 2.5
-"""How late a request can still reach the store."""
+"""The maximum delay of a request to the store."""
 
 FAULTS: Final = (
     "lost_before",
@@ -43,12 +43,12 @@ class World:
 
     Args:
         seed: decides everything.
-        faults: which of `FAULTS` happen to requests on their way to the store.
+        faults: the `FAULTS` that happen to requests on their way to the store.
 
     Attributes:
         time: the true time.
-        steps: how many events there were.
-        story: the last of what happened, in words.
+        steps: the number of events.
+        story: the last events, in words.
     """
 
     def __init__(self, seed: int, faults: tuple[str, ...] = FAULTS) -> None:
@@ -68,21 +68,21 @@ class World:
 
     @property
     def trace(self) -> str:
-        """A hash of all that happened."""
+        """Return a hash of all events."""
         return self._hash.hexdigest()
 
     def note(self, *what: object) -> None:
-        """Tell what happens, for the trace and the story."""
+        """Record an event, for the trace and the story."""
         line = f"{self.time - EPOCH:9.3f} {' '.join(map(str, what))}"
         self._hash.update(line.encode())
         self.story.append(line)
 
     def after(self, seconds: float, action: Callable[..., object], *arguments: Any) -> None:
-        """Let something happen so much later."""
+        """Schedule an action after this delay."""
         heapq.heappush(self._events, (self.time + seconds, next(self._order), action, arguments))
 
     def step(self) -> bool:
-        """Go on to the next event; false when there is none."""
+        """Process the next event; return whether there was one."""
         if not self._events:
             return False
         self.time, _, action, arguments = heapq.heappop(self._events)
@@ -91,7 +91,7 @@ class World:
         return True
 
     def spawn(self, activity: Callable[[], object]) -> None:
-        """Begin an activity now; it may `sleep` and `wait`."""
+        """Start an activity now; it may `sleep` and `wait`."""
         greenlet(activity, parent=self._hub).switch()
 
     def sleep(self, seconds: float) -> None:
@@ -101,14 +101,14 @@ class World:
         self.wait(waiting)
 
     def wait(self, waiting: "Waiting") -> Any:
-        """Let the world go on until there is an answer."""
+        """Process events until there is an answer."""
         self._hub.switch()
         if waiting.error is not None:
             raise waiting.error
         return waiting.value
 
     def close(self) -> None:
-        """Drop whatever is still in flight."""
+        """Drop everything in flight."""
         self._events.clear()
 
 
@@ -139,15 +139,15 @@ class Host:
     fault_rate: float
 
     def now(self) -> float:
-        """Epoch seconds, as this host believes."""
+        """Return epoch seconds by this host's clock."""
         return self.world.time + self.skew
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds that never go back."""
         return self.world.time
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass for whoever is served."""
+        """Let time pass for the request that is served."""
         self.world.sleep(seconds)
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Any:
@@ -170,7 +170,7 @@ class Host:
         world.after(ATTEMPT_SECONDS, waiting.answer, None, NoAnswer("too late"))
         delay = chance.expovariate(100)
         if fault == "host_crash":
-            raise GreenletExit  # what it sent before is on its way
+            raise GreenletExit  # its request is on its way
         if fault == "lost_before":
             world.after(delay, waiting.answer, None, NoAnswer("lost"))
         elif fault in {"throttled", "failed_before"}:

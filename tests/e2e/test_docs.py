@@ -140,9 +140,7 @@ def test_the_site_calls_make_run(page: Page, address: str) -> None:
 def test_the_first_address_that_is_printed_is_a_served_one(built: str) -> None:
     """The command beside the address serves the whole site; a file works too, except for API calls."""
     served, file = built.splitlines()[-2:]
-    found = re.fullmatch(
-        rf"http://localhost:{PORT} has it after: (python3 -m http\.server .* {PORT})", served
-    )
+    found = re.fullmatch(rf"http://localhost:{PORT} shows it: (python3 -m http\.server .* {PORT})", served)
     assert found
     assert file.startswith(f"file://{SITE}/index.html ")
     port = str(free_port())

@@ -90,7 +90,7 @@ def test_down_gives_up_on_an_emulator_that_cannot_delete(recorded: Path) -> None
     with broken_emulator() as (port, calls):
         LocalStage(port, emulator=None).write()
 
-        with pytest.raises(StackError, match=f"port {port} keeps what is left: stop it") as refusal:
+        with pytest.raises(StackError, match=f"port {port} keeps the rest: stop it") as refusal:
             down()
 
     assert "InternalError" in str(refusal.value)

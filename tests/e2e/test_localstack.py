@@ -67,4 +67,4 @@ def test_without_java_a_line_says_so(tmp_path: Path, ci: str, code: int) -> None
         check=False,
     )
     assert (run.returncode, run.stdout) == (code, "")
-    assert run.stderr == "DynamoDB Local: there is no Java runtime. Nothing was tested over LocalStack.\n"
+    assert run.stderr == "DynamoDB Local: Java is not installed. Nothing was tested over LocalStack.\n"

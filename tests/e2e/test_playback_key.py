@@ -191,7 +191,7 @@ def test_a_deployed_stage_names_its_parameter_and_its_paths(account: Account) ->
     functions.create_alias(FunctionName="stream-limiter-t3-start", Name="live", FunctionVersion=version)
 
     assert make(account, "t3", KVS_ARN="none") == "/ours/playback-key: no keys\n"
-    assert make(account, "t3", "ARGS=paths") == "Now /uhd/ is for the group uhd.\n"
+    assert make(account, "t3", "ARGS=paths") == "/uhd/ now needs the group uhd.\n"
     assert account.config()["paths"] == {"/uhd/": "uhd"}
 
 

@@ -167,7 +167,7 @@ def test_the_stack_comes_and_goes(clone: Path, account: dict[str, str]) -> None:
     assert "Down." in down
     assert list((clone / ".state").glob("local.*")) == []
     for stage, command in (("local", up), ("dev", deployed)):
-        assert f"Made the key of the logs' hash: the SSM parameter /stream-limiter-{stage}-" in command
+        assert f"Created the key of the log hash: the SSM parameter /stream-limiter-{stage}-" in command
     parameters = client_of(account["AWS_ENDPOINT_URL"], "ssm").describe_parameters()["Parameters"]
     assert parameters == []
 

@@ -90,7 +90,7 @@ def test_a_right_refusal_is_no_failure_of_the_release(
         done = run(service.url)
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"It works, and rightly refuses another stream: {refusal}")
+    assert done.stdout.startswith(f"It works, and correctly refuses another stream: {refusal}")
 
 
 def test_in_shadow_a_full_user_is_no_failure_either() -> None:

@@ -1,8 +1,8 @@
-/** The names of streams: one for each screen, kept over plays and reloads for as long as its tab lives. */
+/** The names of streams: one for each screen, kept across plays and reloads while its tab is open. */
 
 /**
  * Return the name that this tab keeps under a key.
- * A tab that is duplicated copies what its session stores, so the name is stored only while no page is there.
+ * A duplicated tab copies its session storage, so the name is stored only while no page is loaded.
  * @param {string} key
  */
 export function keptName(key) {
@@ -13,6 +13,6 @@ export function keptName(key) {
 }
 
 function freshName() {
-  const bytes = crypto.getRandomValues(new Uint8Array(12)); // randomUUID is not there without HTTPS
+  const bytes = crypto.getRandomValues(new Uint8Array(12)); // randomUUID needs HTTPS
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

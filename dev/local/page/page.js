@@ -45,7 +45,7 @@ async function refresh() {
   const mine = (refreshes += 1);
   try {
     const [listed, item] = await Promise.all([limiter.streams(userId), readItem()]);
-    if (mine !== refreshes) return; // a later one tells more
+    if (mine !== refreshes) return; // a later refresh is newer
     showSlots(listed);
     showItem(item);
     for (const screen of screens) screen.showSlots(listed.streams);
@@ -89,7 +89,7 @@ let shown = {};
 function showItem(item) {
   const sorted = Object.entries(item).sort(byMeaning);
   const now = Object.fromEntries(sorted.map(([name, value]) => [name, textOf(name, value)]));
-  if (JSON.stringify(now) === JSON.stringify(shown)) return; // leave the marks of the last change
+  if (JSON.stringify(now) === JSON.stringify(shown)) return; // keep the marks of the last change
   const isFirst = Object.keys(shown).length === 0;
   find("item").replaceChildren(
     ...Object.entries(now).map(([name, text]) => rowOf(name, text, !isFirst && shown[name] !== text)),
@@ -97,7 +97,7 @@ function showItem(item) {
   shown = now;
 }
 
-/** The user and the counts, then the leases in the order of their starts, and then the names that have tokens. */
+/** Order: the user and the counts, the leases by their starts, the names that have tokens. */
 function byMeaning([a, first], [b, second]) {
   return placeOf(a) - placeOf(b) || (first.startedAt ?? 0) - (second.startedAt ?? 0);
 }
@@ -113,12 +113,12 @@ function textOf(name, value) {
   return JSON.stringify(value, readable, 1).replace(/\n */g, " ");
 }
 
-/** A moment is shown as a time, and the store's seconds are not. */
+/** Show a timestamp as a local time. */
 function readable(name, value) {
   if (!MOMENTS.includes(name) && !name.startsWith("spent#")) return value;
   const at = new Date(value * 1000);
   const isToday = at.toDateString() === new Date().toDateString();
-  return isToday ? timeOf(at) : at.toLocaleString("sv-SE"); // as ISO 8601 has it
+  return isToday ? timeOf(at) : at.toLocaleString("sv-SE"); // close to ISO 8601
 }
 
 function timeOf(at) {
@@ -143,10 +143,10 @@ function say(device, text, kind) {
   writeLine(kind).append(`${device}: ${text}`);
 }
 
-/** Heartbeats between what else a screen says are one line, which no screen reader reads again each time. */
+/** Combine a screen's consecutive heartbeats in one line, which screen readers do not announce again. */
 function countBeat(device) {
   const latest = beats.get(device);
-  const isThere = latest?.text.isConnected; // else the log is too long for its line
+  const isThere = latest?.text.isConnected; // otherwise the log has dropped its line
   const { count, text } = isThere ? latest : { count: 0, text: document.createTextNode("") };
   if (count === 0) {
     const line = writeLine("beats");
@@ -168,10 +168,10 @@ function writeLine(kind) {
   return line;
 }
 
-/** A long lease makes a crash a long story. */
+/** Hint at a shorter lease if the wait after a crash is long. */
 function hintAt(leaseSeconds) {
   if (leaseSeconds <= LONG_LEASE_SECONDS) return;
-  find("hint").textContent = `A lease lasts ${leaseSeconds} s here; with make run LEASE_SECONDS=15 a crash is over sooner.`;
+  find("hint").textContent = `A lease lasts ${leaseSeconds} s here; with make run LEASE_SECONDS=15 a crashed stream's slot is free sooner.`;
 }
 
 refresh();

@@ -1,15 +1,15 @@
-/** One screen of the household: a player with as little in it as shows what the client and the edge do. */
+/** One screen of the household: a minimal player that shows the work of the client and the edge. */
 import { StreamLimiter } from "/client/index.js";
 import { keptName } from "./names.js";
 import { Video, unplayable } from "./video.js";
 
-/** What a screen can play: the groups that its stream is in then, and the film. */
+/** The qualities that a screen can play: the stream's groups, and the film. */
 export const QUALITIES = {
   HD: { groups: [], playlist: "/cdn/demo/index.m3u8" },
   UHD: { groups: ["uhd"], playlist: "/cdn/uhd/demo/index.m3u8" },
 };
 
-/** What each state shows, and what can be done in it; blocked calls can be unblocked in each. */
+/** The text and the actions of each state; blocked calls can be unblocked in all states. */
 const STATES = {
   off: { title: "Off", actions: ["playInUhd", "play"] },
   starting: { title: "Starting…", actions: ["stop", "block"] },
@@ -39,13 +39,13 @@ const STARTS_OR_ENDS = /\/stream\/(start|end)$/;
 /** In these, the video plays for as long as the edge hands it out. */
 const WITH_VIDEO = ["playing", "anyway"];
 
-/** In these, a lease is held. */
+/** States with a lease. */
 const WITH_LEASE = ["playing", "paused"];
 
-/** These show nothing where there is no video. */
+/** States that show nothing if the video cannot play. */
 const ABOUT_VIDEO = ["watchAnyway"];
 
-/** These are for a screen that has a choice. */
+/** Actions for a screen with a choice of quality. */
 const ABOUT_QUALITY = ["playInUhd", "changeQuality"];
 
 export class Screen {
@@ -90,12 +90,12 @@ export class Screen {
     return this.part(`[data-action="${action}"]`);
   }
 
-  /** The player was killed and started anew: its stream has the name that it had. */
+  /** Restart after a crash; the stream keeps its name. */
   comeBack() {
     return this.start(this.quality);
   }
 
-  /** `fetch` of its client; it fails as under an ad blocker where that is asked for. */
+  /** `fetch` for the client; it fails like under an ad blocker while calls are blocked. */
   async call(url, options) {
     if (this.isBlocked) throw new TypeError("The call is blocked.");
     const response = await fetch(url, options);
@@ -106,13 +106,13 @@ export class Screen {
   listen() {
     const { stream } = this;
     stream.addEventListener("token", ({ detail }) => {
-      if (!detail.playbackToken) return; // the edge is asked with the last one, and says why not
+      if (!detail.playbackToken) return; // the edge refuses the last token and gives the reason
       this.playbackToken = detail.playbackToken;
       if (this.state === "cut") this.showHeld();
     });
     stream.addEventListener("admitted", ({ detail }) => {
       this.wholeLeaseMs = detail.expiresInSeconds * 1000;
-      this.quality = this.asked ?? this.quality; // not asked: it started again by itself
+      this.quality = this.asked ?? this.quality; // undefined after an automatic restart
       this.showHeld();
       this.say(`admitted, stream ${detail.streamCount} of ${detail.maxStreams}`, "admitted");
       this.onLease(detail.expiresInSeconds);
@@ -146,7 +146,7 @@ export class Screen {
     await this.ask(quality, replaces);
   }
 
-  /** The film goes on until the answer is there: it may be no. */
+  /** The film plays on until the answer, which may be a refusal. */
   async changeQuality() {
     if (!this.asked) await this.ask(this.otherQuality);
   }
@@ -168,7 +168,7 @@ export class Screen {
     return this.quality === "HD" ? "UHD" : "HD";
   }
 
-  /** It does not get the other quality, and keeps what it has. */
+  /** The other quality is refused; the present one stays. */
   goOn(notice) {
     this.say(`goes on in ${this.quality}`, "ended");
     this.show("playing");
@@ -176,7 +176,7 @@ export class Screen {
     this.tick();
   }
 
-  /** Where a group is full, only those that are in it can make room, and another quality may be free. */
+  /** If a group is full, only its streams can make room, and another quality may be free. */
   showRefusal({ limit, streams }) {
     if (!limit) return this.show("refused", "Watching now:", streams);
     const inGroup = streams.filter(({ groups = [] }) => groups.includes(limit.group));
@@ -214,7 +214,7 @@ export class Screen {
     this.onChange();
   }
 
-  /** An ad blocker comes, or goes: the player does not notice. */
+  /** An ad blocker starts or stops; the player does not notice. */
   block() {
     this.isBlocked = !this.isBlocked;
     this.label(this.button("block"), this.isBlocked ? "Unblock calls" : "Block calls");
@@ -223,13 +223,13 @@ export class Screen {
     this.tick();
   }
 
-  /** A player that does not care for the answer. */
+  /** A player that ignores the answer. */
   watchAnyway() {
     this.show("anyway");
     this.say("asks the edge all the same", "ended");
   }
 
-  /** The edge gives nothing more: the token has expired, or there was none. */
+  /** The edge refuses: the token has expired or is missing. */
   cutOff(reason) {
     this.show(this.state === "anyway" ? "denied" : "cut", `The edge said 403: ${reason}.`);
     this.say(`403 of the edge: ${reason}`, "refused");
@@ -242,7 +242,7 @@ export class Screen {
     this.say("crashed, and says nothing any more", "ended");
   }
 
-  /** A crashed screen's slot is back when the service no longer lists it. */
+  /** A crashed screen's slot is free when the service no longer lists it. */
   showSlots(streams) {
     if (this.state !== "crashed" || this.isSlotBack) return;
     const isListed = streams.some(({ streamId }) => streamId === this.stream.streamId);
@@ -251,7 +251,7 @@ export class Screen {
     this.say("its slot is free again", "admitted");
   }
 
-  /** What is left of the lease: as long as heartbeats come it is filled up again and again. */
+  /** The rest of the lease, which each heartbeat renews. */
   tick() {
     const leftMs = this.state === "crashed" ? Math.max(0, this.leaseEndsAt - Date.now()) : this.stream.leaseMs;
     if (WITH_LEASE.includes(this.state)) {
@@ -263,7 +263,7 @@ export class Screen {
     this.part(".lease").style.width = `${(100 * leftMs) / (this.wholeLeaseMs ?? 1)}%`;
   }
 
-  /** A crashed screen's slot comes back after its lease and the grace. */
+  /** A crashed screen's slot is free after its lease and the grace. */
   countDown(leaseMs) {
     if (this.state !== "crashed") return setText(this.part(".countdown"), "");
     const seconds = this.isSlotBack ? 0 : Math.max(0, secondsOf(this.leaseEndsAt + this.graceMs - Date.now()));
@@ -285,14 +285,14 @@ export class Screen {
     const hadFocus = this.element.contains(document.activeElement);
     this.offer();
     this.part(".holders").replaceChildren(...holders.map((holder) => this.holder(holder)));
-    if (hadFocus) this.part("[data-action]:not([hidden])").focus(); // not lost with a button that went
+    if (hadFocus) this.part("[data-action]:not([hidden])").focus(); // keep the focus when its button is hidden
     if (WITH_VIDEO.includes(state)) this.video.play(QUALITIES[this.quality].playlist);
     else if (state === "paused") this.video.pause();
     else this.video.stop();
     this.tick();
   }
 
-  /** Show the buttons that do something now. */
+  /** Show the buttons that have an effect now. */
   offer() {
     const { actions } = STATES[this.state];
     for (const button of this.element.querySelectorAll("[data-action]")) {
@@ -304,7 +304,7 @@ export class Screen {
     }
   }
 
-  /** A video that the viewer has paused is never started by us. */
+  /** Do not start a video that the viewer has paused. */
   showHeld() {
     this.show(this.isPaused ? "paused" : "playing");
   }
@@ -331,12 +331,12 @@ export class Screen {
   }
 }
 
-/** Which limit of the plan a refusal met. */
+/** Return the limit of the plan that a refusal names. */
 function fullness({ limit }) {
   return limit ? `The plan has ${limit.max} in ${nameOf(limit.group)}.` : `${STATES.refused.title}.`;
 }
 
-/** A group is called as viewers call it. */
+/** Return a group's name for viewers. */
 function nameOf(group) {
   return group.toUpperCase();
 }

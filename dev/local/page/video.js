@@ -2,21 +2,21 @@
 
 const HEADER = "cta-common-access-token";
 
-// Close to nothing is fetched ahead or kept behind: what a player has, no edge takes back.
+// Keep the buffers small: the edge cannot take back what a player has loaded.
 const BUFFERS = {
   maxBufferLength: 2,
   maxMaxBufferLength: 2,
   backBufferLength: 0,
-  frontBufferFlushThreshold: 2, // the film's end, when it begins anew
+  frontBufferFlushThreshold: 2, // the film's end, when it loops
 };
 
-const { Hls } = globalThis; // of a script that is not there without npm
+const { Hls } = globalThis; // from a script that is missing without npm
 
-/** Why there is no video, or an empty text. */
+/** The reason why the video cannot play, or an empty string. */
 export const unplayable = !Hls
-  ? "There is no video here: hls.js is not installed. make run fetches it where npm is."
+  ? "Video cannot play: hls.js is not installed. make run fetches it if npm is installed."
   : !Hls.isSupported()
-    ? "There is no video here: this browser lacks Media Source Extensions."
+    ? "Video cannot play: this browser lacks Media Source Extensions."
     : "";
 
 export class Video {
@@ -32,9 +32,9 @@ export class Video {
   /**
    * @param {HTMLVideoElement} element
    * @param {object} options
-   * @param {() => string} options.token returns the newest token, or an empty text
-   * @param {(reason: string) => void} options.onRefused called when the edge refuses, with its reason; it has stopped
-   * @param {(details: string) => void} options.onFailed called when it cannot go on for another reason
+   * @param {() => string} options.token returns the newest token, or an empty string
+   * @param {(reason: string) => void} options.onRefused called with the reason when the edge refuses; the video has stopped
+   * @param {(details: string) => void} options.onFailed called when playback fails for another reason
    */
   constructor(element, { token, onRefused, onFailed }) {
     this.#element = element;
@@ -44,7 +44,7 @@ export class Video {
   }
 
   /**
-   * Play this film from where it stopped, or another one stopped.
+   * Play this film from where the last one stopped.
    * @param {string} playlist
    */
   play(playlist) {
@@ -54,7 +54,7 @@ export class Video {
     else this.#load(playlist);
   }
 
-  /** Show a still picture, until it plays on. */
+  /** Pause until `play` is called. */
   pause() {
     this.#isPaused = true;
     this.#element.pause();
@@ -78,7 +78,7 @@ export class Video {
     this.#hls = hls;
   }
 
-  /** Hand the video back; what was seen last stays, as a picture. */
+  /** Release the video; its last picture stays visible. */
   stop() {
     if (!this.#hls) return;
     this.#position = this.#element.currentTime;
@@ -88,7 +88,7 @@ export class Video {
   }
 
   #run() {
-    if (!this.#isPaused) this.#element.play().catch(() => {}); // stopped meanwhile
+    if (!this.#isPaused) this.#element.play().catch(() => {}); // stopped in the meantime
   }
 
   #onError({ fatal, details, response, networkDetails }) {
@@ -102,7 +102,7 @@ export class Video {
 
 /** @param {HTMLVideoElement} video */
 function stillOf(video) {
-  if (!video.videoWidth) return video.poster; // it has shown nothing since
+  if (!video.videoWidth) return video.poster; // nothing was shown since
   const canvas = document.createElement("canvas");
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Draw the film of `make run` anew, in two qualities: 24 seconds that can be looped, in segments of 2 seconds.
-# It is committed, so that nobody needs ffmpeg to run the service. It has no sound: its screens are muted.
+# Draw the film of `make run` in two qualities: 24 seconds that can be looped, in segments of 2 seconds.
+# It is committed, so that running the service does not need ffmpeg. It has no sound: its screens are muted.
 set -eu
 cd "$(dirname "$0")"
 
@@ -16,7 +16,7 @@ red=$(paint 14 52 106 255 32 150 150)
 green=$(paint 18 40 62 226 26 60 90)
 blue=$(paint 38 76 104 150 84 30 -20)
 
-# Arguments: a folder, the size of the picture, and a filter that is applied last.
+# Arguments: a folder, the size of the picture, and a final filter.
 draw() {
   mkdir -p "$1"
   rm -f -- "$1"/*.m3u8 "$1"/*.mp4
@@ -28,5 +28,5 @@ draw() {
   )
 }
 draw demo 384x216 null
-# The better quality is larger, and labelled so that anyone sees which one plays.
+# The higher quality is larger, and has a visible label.
 draw uhd/demo 768x432 "drawtext=text=UHD:font=Sans:fontsize=h/7:fontcolor=white:box=1:boxcolor=black@.6:boxborderw=12:x=w-tw-24:y=24"

@@ -1,4 +1,4 @@
-# The example holds: nothing but the distribution reads the bucket, and nothing passes it without the function.
+# The example is secure: only the distribution reads the bucket, and every request passes the function.
 
 mock_provider "aws" {
   mock_resource "aws_s3_bucket" {
@@ -55,7 +55,7 @@ run "each_request_meets_the_function_and_nothing_goes_past_it" {
       Resource  = "arn:aws:s3:::video-of-ours/*"
       Condition = { StringEquals = { "AWS:SourceArn" = "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE" } }
     }]
-    error_message = "The bucket is read past the distribution."
+    error_message = "The bucket can be read without the distribution."
   }
 
   assert {
@@ -70,7 +70,7 @@ run "each_request_meets_the_function_and_nothing_goes_past_it" {
 
   assert {
     condition     = aws_cloudfront_distribution.video.default_cache_behavior[0].viewer_protocol_policy == "https-only"
-    error_message = "Tokens travel in clear."
+    error_message = "Tokens are sent unencrypted."
   }
 
   assert {
@@ -90,7 +90,7 @@ run "a_token_makes_no_copy_of_a_segment" {
       aws_cloudfront_cache_policy.video.parameters_in_cache_key_and_forwarded_to_origin[0].cookies_config[0].cookie_behavior == "none"
       && aws_cloudfront_cache_policy.video.parameters_in_cache_key_and_forwarded_to_origin[0].query_strings_config[0].query_string_behavior == "none"
     )
-    error_message = "Each viewer would have a copy of its own."
+    error_message = "Each viewer would have a separate copy."
   }
 }
 

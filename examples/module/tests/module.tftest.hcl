@@ -1,4 +1,4 @@
-# The example holds: the module takes the root's provider and gives it what it needs. The provider is mocked.
+# The example works: the module uses the root's provider, which is mocked.
 
 mock_provider "aws" {
   source = "../../terraform/tests/mocks"
@@ -26,6 +26,6 @@ run "the_backend_may_call_its_routes_of_this_api_and_nothing_else" {
 
   assert {
     condition     = module.streams.table_name == "household-test"
-    error_message = "The module does not take the root's name."
+    error_message = "The module does not use the root's name."
   }
 }

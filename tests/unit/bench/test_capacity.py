@@ -137,13 +137,13 @@ def test_the_report_has_the_month(
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("CURVE", "1,2", "CURVE is 24 numbers"),
-        ("CURVE", ",".join(["0"] * 24), "CURVE is 24 numbers"),
-        ("CURVE", ",".join(["-1"] + ["1"] * 23), "CURVE is 24 numbers"),
-        ("CURVE", ",".join(["nan"] + ["1"] * 23), "CURVE is 24 numbers"),
-        ("CURVE", "evening", "CURVE is 24 numbers"),
-        ("WATCH_HOURS", "0", "WATCH_HOURS is a number above 0"),
-        ("WATCH_HOURS", "25", "WATCH_HOURS is of a day"),
+        ("CURVE", "1,2", "CURVE must be 24 numbers"),
+        ("CURVE", ",".join(["0"] * 24), "CURVE must be 24 numbers"),
+        ("CURVE", ",".join(["-1"] + ["1"] * 23), "CURVE must be 24 numbers"),
+        ("CURVE", ",".join(["nan"] + ["1"] * 23), "CURVE must be 24 numbers"),
+        ("CURVE", "evening", "CURVE must be 24 numbers"),
+        ("WATCH_HOURS", "0", "WATCH_HOURS must be a number above 0"),
+        ("WATCH_HOURS", "25", "WATCH_HOURS must be at most 24"),
     ],
 )
 def test_a_day_that_cannot_be_is_told(

@@ -163,7 +163,7 @@ def test_what_is_given_is_compared(
 def test_a_setting_that_cannot_be_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An impossible setting is an error, and nothing is computed from it."""
     monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit, match=f"make capacity: {name} is"):
+    with pytest.raises(SystemExit, match=f"make capacity: {name} must be"):
         command.main()
 
 

@@ -99,7 +99,7 @@ def test_a_remote_state_that_is_named_must_be_there(tmp_path: Path, monkeypatch:
     """A missing remote state is an error: a misspelt file would mean a second stage, with local state."""
     monkeypatch.setenv("BACKEND_CONFIG", str(tmp_path / "misspelt.s3.tfbackend"))
 
-    with pytest.raises(StackError, match=r"misspelt\.s3\.tfbackend: `make remote-state` writes it"):
+    with pytest.raises(StackError, match=r"misspelt\.s3\.tfbackend is missing: run `make remote-state`"):
         chosen_stack()
 
 

@@ -181,14 +181,14 @@ def test_fetching_from_npm_is_not_silent(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert run.stdout == "dev/local/page/node_modules: fetching what package-lock.json names …\n"
+    assert run.stdout == "dev/local/page/node_modules: fetching the packages of package-lock.json …\n"
 
 
 def test_a_port_that_is_taken_is_told_by_make_run() -> None:
     """`make run` reports a port in use before it starts anything."""
     with taken_port() as port:
         run = python(ROOT, "dev.local.serve", PORT=port)
-    assert run == f"make run: port {port} cannot be used; choose another one by PORT=…"
+    assert run == f"make run: port {port} cannot be used; choose another one with PORT=…"
 
 
 def test_a_port_that_is_taken_is_told_by_make_up(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_port_that_is_taken_is_told_by_make_up(tmp_path: Path) -> None:
     copy(tmp_path)
     with taken_port() as port:
         said = python(tmp_path, "dev.local.stack", "up", TERRAFORM="true", EMULATOR_PORT=port)
-    assert said == f"Port {port} is taken by something that is no emulator: choose EMULATOR_PORT=…."
+    assert said == f"Port {port} is in use by another program: choose another with EMULATOR_PORT=…."
 
 
 @pytest.mark.parametrize("command", ["up", "deploy", "undeploy"])
@@ -219,14 +219,14 @@ def test_a_missing_terraform_is_told_before_anything_is_started(tmp_path: Path, 
 def test_missing_credentials_are_told(tmp_path: Path) -> None:
     """Missing credentials are reported with the variables to set."""
     assert stack(tmp_path, "deploy", TERRAFORM="true") == (
-        "There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in."
+        "AWS credentials are missing: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in."
     )
 
 
 def test_a_missing_region_is_told(tmp_path: Path) -> None:
     """A missing region is reported with the variable to set."""
     said = stack(tmp_path, "deploy", TERRAFORM="true", AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s")
-    assert said == "There is no AWS region: set AWS_REGION."
+    assert said == "The AWS region is missing: set AWS_REGION."
 
 
 def test_a_missing_package_is_told(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_missing_package_is_told(tmp_path: Path) -> None:
         AWS_SECRET_ACCESS_KEY="s",
         AWS_REGION="eu-west-1",
     )
-    assert said == "There is no package yet: run `make package`."
+    assert said == "The package is missing: run `make package`."
 
 
 @pytest.mark.parametrize(
@@ -249,9 +249,9 @@ def test_a_missing_package_is_told(tmp_path: Path) -> None:
     [
         (
             "dev.generate.docs",
-            "make docs: there is no npm to fetch mermaid@11.4.1 with: install Node 20 or later.",
+            "make docs: npm is not installed, which fetches mermaid@11.4.1: install Node 20 or later.",
         ),
-        ("dev.generate.picture", "There is no Chromium here (Debian: apt-get install chromium)."),
+        ("dev.generate.picture", "Chromium is not installed (Debian: apt-get install chromium)."),
     ],
 )
 def test_a_missing_tool_is_told(tmp_path: Path, module: str, sentence: str) -> None:

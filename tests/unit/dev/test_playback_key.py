@@ -138,7 +138,7 @@ def test_a_mode_is_set_without_a_key_in_hand(
 
     assert main([mode]) == 0
     assert places.config == {**before, "mode": mode}
-    assert capsys.readouterr().out == f"Now the edge's mode is {mode}.\n"
+    assert capsys.readouterr().out == f"The edge's mode is now {mode}.\n"
 
 
 def test_paths_of_the_stage_are_brought_to_the_edge(
@@ -151,7 +151,7 @@ def test_paths_of_the_stage_are_brought_to_the_edge(
 
     assert main(["paths"]) == 0
     assert places.config == {**before, "paths": {"/4k/hdr/": "hdr", "/4k/": "uhd"}}
-    assert capsys.readouterr().out == ("Now /4k/hdr/ is for the group hdr.\nNow /4k/ is for the group uhd.\n")
+    assert capsys.readouterr().out == ("/4k/hdr/ now needs the group hdr.\n/4k/ now needs the group uhd.\n")
 
 
 def test_paths_are_taken_away_with_those_of_the_stage(places: Places) -> None:
@@ -160,7 +160,7 @@ def test_paths_are_taken_away_with_those_of_the_stage(places: Places) -> None:
     places.group_paths = {}
     set_paths(places.stage(), said.append)
     assert (places.config["paths"], places.config["mode"]) == ({}, "enforce")
-    assert said == ["Now no path is for a group."]
+    assert said == ["No path needs a group now."]
 
     places.config = None
     set_paths(places.stage(), silent)
@@ -242,7 +242,7 @@ def test_names_and_ages_are_shown(places: Places) -> None:
         f"  {KEY.kid}  3 days old, signs",
         f"{STORE}, mode enforce: ",
         f"  {KEY.kid}  3 days old",
-        "  /uhd/  for the group uhd",
+        "  /uhd/  needs the group uhd",
     ]
 
 
@@ -252,7 +252,7 @@ def test_paths_that_differ_from_the_stages_are_shown(places: Places) -> None:
     said: list[str] = []
     show(places.stage(), said.append)
 
-    assert said[-1] == "The stage's group_paths are others: ARGS=paths brings them to the edge."
+    assert said[-1] == "The stage's group_paths differ: ARGS=paths copies them to the edge."
     assert places.config["paths"] == {"/uhd/": "uhd"}
 
 
@@ -264,7 +264,7 @@ def test_a_rotation_under_way_is_shown(places: Places) -> None:
     show(places.stage(), said.append)
 
     assert f"  {new.kid}  1 min 30 s old, verifies" in said
-    assert said[-1] == f"A rotation is under way: ARGS=rotate goes on. Next: the edge knows {new.kid}."
+    assert said[-1] == f"A rotation is in progress: ARGS=rotate continues it. Next: the edge knows {new.kid}."
     assert [key.kid for key in places.edge] == [KEY.kid]
 
 
@@ -322,7 +322,7 @@ def test_an_interruption_says_how_to_go_on(
     monkeypatch.setitem(playback_key.COMMANDS, "rotate", lambda stage, say: rotate(stage, say, interrupt))
 
     assert main(["rotate"]) == 130
-    assert capsys.readouterr().err == "Interrupted. The same command goes on.\n"
+    assert capsys.readouterr().err == "Interrupted. The same command continues.\n"
 
 
 @pytest.mark.parametrize("arguments", [["forget"], ["rotate", "now"]])

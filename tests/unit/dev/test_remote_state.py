@@ -99,7 +99,7 @@ def test_a_bucket_of_another_account_is_not_taken(cloud: Cloud, settings: Path) 
     """A stranger's bucket that is open to everyone is refused."""
     cloud.owner = THEIRS
 
-    with pytest.raises(StackError, match=f"{BUCKET} belongs to another account than {OURS}"):
+    with pytest.raises(StackError, match=f"{BUCKET} does not belong to the account {OURS}"):
         use_remote_state()
     assert not settings.exists()
 
@@ -111,7 +111,7 @@ def test_a_name_that_another_account_took_over_is_not_taken(cloud: Cloud, settin
     made_here.parent.mkdir(exist_ok=True)
     made_here.touch()
     try:
-        with pytest.raises(StackError, match="belongs to another account"):
+        with pytest.raises(StackError, match="does not belong to the account"):
             use_remote_state()
     finally:
         made_here.unlink()

@@ -113,5 +113,5 @@ def test_a_number_that_leaves_no_way_back_is_refused(number: str, monkeypatch: p
     """KEEP_VERSIONS must be at least two, for the live release and the previous one."""
     monkeypatch.setenv("KEEP_VERSIONS", number)
 
-    with pytest.raises(StackError, match="KEEP_VERSIONS is a whole number of 2 or more"):
+    with pytest.raises(StackError, match="KEEP_VERSIONS must be a whole number of at least 2"):
         kept_releases()

@@ -96,7 +96,7 @@ def test_the_first_release_has_none_before_it() -> None:
     first = Lambda("start", "end")
     first.deploy("a")
 
-    with pytest.raises(RollbackError, match="no release before"):
+    with pytest.raises(RollbackError, match="No previous release has all functions"):
         first.roll_back()
 
     assert first.live() == ["a", "a"]
@@ -134,7 +134,7 @@ def test_a_function_whose_past_is_deleted_is_not_taken_for_a_new_one(stage: Lamb
     stage.deploy("c")
     del stage.versions["end"][:2]
 
-    with pytest.raises(RollbackError, match="no release before"):
+    with pytest.raises(RollbackError, match="No previous release has all functions"):
         stage.roll_back()
 
 

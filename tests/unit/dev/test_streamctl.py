@@ -59,10 +59,10 @@ def test_help_needs_nothing(tmp_path: Path, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({}, "There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in."),
+        ({}, "AWS credentials are missing: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in."),
         (
             {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"},
-            "There is no AWS region: set AWS_REGION.",
+            "The AWS region is missing: set AWS_REGION.",
         ),
     ],
     ids=["no credentials", "no region"],
@@ -110,7 +110,7 @@ def test_a_stage_that_is_not_deployed_is_named(deployed: dict[str, str]) -> None
     deployed.clear()
 
     with pytest.raises(
-        StackError, match=r"prod is not deployed in .*: name another by STAGE=…, or the table"
+        StackError, match=r"prod is not deployed in .*: name another with STAGE=…, or the table"
     ):
         streamctl.settings_of("prod")
 

@@ -1,0 +1,43 @@
+import re
+import subprocess
+import sys
+
+import pytest
+
+from dev import ROOT
+
+COMMANDS = ["deploy", "logs", "playback_key", "remote_state", "restore", "rollback", "smoke"]
+MODULES = [*(f"dev.operate.{name}" for name in COMMANDS), "dev.local.stack"]
+READ = re.compile(r"os\.environ\.get\(\"([A-Z_]+)\"")
+
+
+def run(module: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a module as `make` does, without any variable of AWS."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *words],
+        cwd=ROOT,
+        env={"PYTHONPATH": "src:.", "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_help_names_every_variable_that_the_command_reads(module: str) -> None:
+    """`--help` exits with 0 and lists each environment variable that the module reads."""
+    source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+
+    done = run(module, "--help")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = set(re.findall(r"^  ([A-Z_]+) ", done.stdout.partition("variables:\n")[2], re.MULTILINE))
+    assert set(READ.findall(source)) <= listed
+
+
+def test_a_command_without_words_rejects_them() -> None:
+    """A word that the command does not take is an error, and nothing is done."""
+    done = run("dev.operate.rollback", "prod")
+
+    assert done.returncode == 2
+    assert "unrecognized arguments: prod" in done.stderr
