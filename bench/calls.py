@@ -145,7 +145,7 @@ class Handlers:
         }
 
     def renewals(self, user: str, stream: str) -> dict[str, Call]:
-        """A heartbeat by the heartbeat URL, and one that is refused, as its token is another user's."""
+        """Return a heartbeat by the heartbeat URL, and one refused because of another user's token."""
         started: Any = self._call(stream_start.handler, user, stream)()
         token = json.loads(started["body"])["playbackToken"]
         renewal = stream_renewal.handler
@@ -213,7 +213,7 @@ class StubApi:
 
 
 def lean_client_over(transport: Transport) -> JsonApi:
-    """The lean client over this transport."""
+    """Return the lean client over this transport."""
     api = json_api("dynamodb", {**ENVIRONMENT, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
     api.transport = transport
     return api

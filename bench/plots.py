@@ -64,7 +64,7 @@ def processor(axes: Axes, values: Values, _: Details) -> None:
 
 
 def cold(axes: Axes, _: Values, details: Details) -> None:
-    """What a process does until its first answer."""
+    """Draw the time from the start of a process to its first answer."""
     for who, label, colour in (
         ("powertools", "a handler of Powertools", PALE),
         ("bare", "bare boto3", BARE),
@@ -81,7 +81,7 @@ def cold(axes: Axes, _: Values, details: Details) -> None:
 
 
 def throughput(axes: Axes, values: Values, _: Details) -> None:
-    """Calls a second over threads and processes, and what the store itself can do beside so many."""
+    """Draw calls per second by threads and processes, beside the rate of the store itself."""
     shapes = ["1", "8", "32", "2x8", "4x8", "8x8"]
     for name, label, colour in (
         ("throughput.bare.", "bare boto3", BARE),

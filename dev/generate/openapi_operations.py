@@ -151,8 +151,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Keep a named stream's slot",
         HeartbeatBody,
         HoldAnswer,
-        asked={"named": {"userId": "1", "streamId": "tv-1"}},
-        told={
+        request_examples={"named": {"userId": "1", "streamId": "tv-1"}},
+        answer_examples={
             "named": HOLD,
             "unverified": UNVERIFIED,
             "token": HOLD | ISSUED,
@@ -165,8 +165,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Keep a named stream's slot by its playback token",
         RenewalBody,
         HoldAnswer,
-        asked={"named": {"userId": "1", "streamId": "tv-1", **ISSUED}},
-        told={"token": HOLD | ISSUED},
+        request_examples={"named": {"userId": "1", "streamId": "tv-1", **ISSUED}},
+        answer_examples={"token": HOLD | ISSUED},
         refusals=(StreamGone("tv-1"), TokenRefused(), TokensUnavailable()),
         is_public=True,
     ),

@@ -89,7 +89,7 @@ async def _answer(route: Route[Any, Any], event: dict[str, Any]) -> Response:
 
 
 def _event(request: Request, body: bytes, route: str) -> dict[str, Any]:
-    """The event of API Gateway's payload format 2.0, which function URLs use too."""
+    """Return the event, in API Gateway's payload format 2.0, which function URLs use too."""
     content_type = request.headers.get("content-type", "text/plain")
     is_text = content_type.startswith(TEXT_TYPES) and _is_utf8(body)
     names = set(request.headers.keys())

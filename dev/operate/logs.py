@@ -15,6 +15,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dev.operate.stage import FUNCTIONS, URL_FUNCTION, StackError, enter_stage, function_name
+from dev.tools.command import words
 
 RED, GREEN, YELLOW, GREY, PLAIN = "\033[31m", "\033[32m", "\033[33m", "\033[90m", "\033[0m"
 COLOURS = dict.fromkeys(

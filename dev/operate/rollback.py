@@ -16,6 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dev.operate.stage import FUNCTIONS, URL_FUNCTION, StackError, enter_stage, function_name
+from dev.tools.command import words
 
 LIVE: Final = "live"  # as in terraform/functions.tf
 WITHDRAWN: Final = "withdrawn-"

@@ -69,7 +69,7 @@ class AsyncStreamLimiter:
         on_lapsed: OnNotice | None = None,
         on_admitted: OnNotice | None = None,
     ) -> "AsyncStream":
-        """A stream that is started by `async with`, or by `start()`.
+        """Return a stream, which `async with` or `start()` starts.
 
         Args:
             user_id: whose it is; `None` where the token says so.

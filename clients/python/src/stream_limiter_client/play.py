@@ -265,7 +265,7 @@ class Play:
     def _insist(
         self, path: str, body: Mapping[str, Field], patience_seconds: float
     ) -> Generator[Post | Pause, Any, tuple[Any, float]]:
-        """The answer, and when it was asked for; the same call again until patience has run out."""
+        """Return the answer and the time of its request; repeat the call until patience has run out."""
         until = self.timing.now() + patience_seconds
         failures = 0
         while True:
@@ -326,7 +326,7 @@ class Play:
 
 
 def answer_of(response: httpx.Response) -> Any:
-    """The answer's JSON.
+    """Return the answer's JSON.
 
     Raises:
         ServiceError: it is not 200, or no JSON.
@@ -348,7 +348,7 @@ def _retry_after(response: httpx.Response) -> float:
 
 
 def headers_of(token: str | None) -> dict[str, str]:
-    """The header that carries the caller's token."""
+    """Return the header that carries the caller's token."""
     return {} if token is None else {"authorization": f"Bearer {token}"}
 
 

@@ -69,7 +69,7 @@ class StreamLimiter:
         on_lapsed: OnNotice | None = None,
         on_admitted: OnNotice | None = None,
     ) -> "Stream":
-        """A stream that is started by `with`, or by `start()`.
+        """Return a stream, which `with` or `start()` starts.
 
         Args:
             user_id: whose it is; `None` where the token says so.
