@@ -89,11 +89,12 @@ mutation: $(VENV) ## Change the domain's code in a thousand places, one at a tim
 		|| { echo "No test detects these mutants; .venv/bin/mutmut show NAME shows one:"; echo "$$left"; exit 1; }
 
 .PHONY: lint
-lint: $(VENV) ## Check style, formatting, types and layers
+lint: $(VENV) ## Check style, formatting, types, layers and English
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	$(PY) -m dev.scan.prose
 
 # Not secrets: hashes of pinned files, made-up secrets of tests, Terraform references, places of tokens, times, sentences.
 NO_SECRETS := --no-verify --exclude-files '^requirements/.*\.txt$$' --exclude-lines '_SHA256' \

@@ -1,7 +1,7 @@
 """Cold starts: processes that end after their first answer, in turn with what others would deploy instead.
 
 That is a script with the bare SDK, and a handler of Powertools for AWS Lambda. All run out of the unpacked
-zip, and may write no bytecode beside it: in a Lambda nobody can.
+zip, and may write no bytecode beside it, as in Lambda.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""How many calls a second: heartbeats through the handler, in turn with bare calls of the SDK.
+"""Calls per second: heartbeats through the handler, in turn with bare calls of the SDK.
 
 The store is on the same machine. Where several processes call it, its own rate is measured too, by requests
 that cost their senders almost nothing, and how many processors it uses while it serves the handlers.

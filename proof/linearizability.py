@@ -108,7 +108,7 @@ class Recorder:
         return answer
 
     def _get(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Make one attempt at a read; one that fails has no effect that anybody could see."""
+        """Make one attempt at a read; one that fails has no visible effect."""
         called = time.monotonic()
         answer = self._client.call("GetItem", request)
         self._record(called, None, (True, answer.get("Item", {})))

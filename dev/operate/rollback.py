@@ -133,7 +133,7 @@ def read(client: Any, name: str) -> Function:
 def _settings(name: str, version: Mapping[str, Any]) -> object:
     """Return what one deployment gives every function: settings, and whether there is a heartbeat URL.
 
-    The URL itself is not told to its own function.
+    The function of the URL has no setting with the URL itself.
     """
     settings = dict(version.get("Environment", {}).get("Variables", {}))
     url = settings.pop("HEARTBEAT_URL", "")

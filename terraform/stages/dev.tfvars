@@ -1,6 +1,6 @@
 # A stage to try things on: `make deploy STAGE=dev`.
 
-# Callers sign with credentials of the account: the API is on the internet, and nobody else gets in.
+# Callers sign with credentials of the account: the API is on the internet, and other callers are refused.
 auth = "iam"
 
 # CloudWatch charges for the dashboard and the alarms.

@@ -5,7 +5,7 @@ auth = "jwt"
 # jwt_issuer   = "https://login.example.com/" # as in the tokens' iss
 # jwt_audience = ["streams"]
 
-# For a first roll-out: "shadow", which refuses nobody and shows who would be (docs/rollout.md).
+# For a first roll-out: "shadow", which refuses no viewer and shows which ones it would refuse (docs/rollout.md).
 enforcement = "enforce"
 
 # A destroy stops at the table. Its point-in-time recovery is on in every stage.

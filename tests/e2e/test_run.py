@@ -205,7 +205,7 @@ def test_a_wrong_setting_is_told_by_its_name() -> None:
 @pytest.mark.parametrize(("auth", "times"), [("jwt", 1), ("iam", 1), ("none", 0), ("", 0)])
 def test_a_way_to_authenticate_has_no_effect_and_is_told_so(auth: str, times: int) -> None:
     """`make run` prints that `AUTH` has no effect, and takes the user from the request."""
-    sentence = "AUTH has no effect: make run authenticates nobody, and make up AUTH=jwt or iam does."
+    sentence = "AUTH has no effect: make run has no authentication, unlike make up AUTH=jwt or iam."
     with LocalService({"AUTH": auth}) as service:
         assert service.lines.count(sentence) == times
         assert post(service, "/stream/start", userId="1").status_code == 200
