@@ -177,7 +177,7 @@ class PlaybackTokens:
         self._mints: Sequence[TokenMint] = ()
 
     def prepare(self) -> None:
-        """Read the keys where that is due: at most one call."""
+        """Read the keys if that is due, by at most one call."""
         self._source.refresh()
         self._source.keys()
 

@@ -21,14 +21,14 @@ def recount(
     state: Snapshot, groups: Collection[str], freed: Freed, joined: Collection[str] = ()
 ) -> tuple[AsSeen, ...]:
     """Recount the streams in these groups, once these slots are free and the newcomer has joined its own."""
-    anew = [
+    recounted = [
         AsSeen(state.count(group), state.leases_in(group) - freed.slots_in(group) + (group in joined), group)
         for group in sorted(groups)
     ]
     if is_miscounted(state, groups):
         recounts = state.count(RECOUNTS)
-        anew.append(AsSeen(recounts, recounts + 1, RECOUNTS))
-    return tuple(anew)
+        recounted.append(AsSeen(recounts, recounts + 1, RECOUNTS))
+    return tuple(recounted)
 
 
 def counts(state: Snapshot) -> dict[str, int]:

@@ -1,1 +1,1 @@
-"""Calls to AWS: by boto3, or where that is safe by signed HTTP requests of our own."""
+"""Calls to AWS: by boto3, or by our own signed HTTP requests if that is safe."""

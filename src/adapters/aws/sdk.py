@@ -117,9 +117,12 @@ class SdkApi:
 
 def _error_answer(error: ClientError) -> ErrorAnswer:
     response = error.response
-    told = response["ResponseMetadata"]
+    metadata = response["ResponseMetadata"]
     return ErrorAnswer(
-        response["Error"]["Code"], told["HTTPStatusCode"], response.get("Item"), told.get("RequestId", "")
+        response["Error"]["Code"],
+        metadata["HTTPStatusCode"],
+        response.get("Item"),
+        metadata.get("RequestId", ""),
     )
 
 

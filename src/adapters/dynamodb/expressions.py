@@ -92,7 +92,7 @@ def _count_groups(
     update: Update, joined: Sequence[str], left: Sequence[Lease | Ended], counts: Sequence[Count] = ()
 ) -> None:
     """Count the groups that a stream joins and those that others leave, or set recounted counts."""
-    anew = {
+    recounted = {
         count.group: count.becomes
         for count in counts
         if isinstance(count, AsSeen) and count.group is not None
@@ -100,12 +100,12 @@ def _count_groups(
     differences = Counter(joined)
     differences.subtract(group_names(left))
     changed = [group for group, difference in differences.items() if difference]
-    for group in sorted({*changed, *anew}):  # DynamoDB rejects a request with an unused name
+    for group in sorted({*changed, *recounted}):  # DynamoDB rejects a request with an unused name
         attribute = update.group(group)
-        if group not in anew:
+        if group not in recounted:
             update.add(attribute, differences[group])
-        elif anew[group]:
-            update.set(attribute, update.number(f"count_{attribute}", anew[group]))
+        elif recounted[group]:
+            update.set(attribute, update.number(f"count_{attribute}", recounted[group]))
         else:
             update.remove(attribute)
 
