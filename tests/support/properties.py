@@ -9,7 +9,9 @@ SHORT: Final = "short"
 
 
 def register() -> None:
-    """Register the profile, with Hypothesis's defaults for all other settings."""
+    """Register the profile, and let no example have a time limit: a busy machine would exceed it."""
+    settings.register_profile("untimed", settings(), deadline=None)
+    settings.load_profile("untimed")
     settings.register_profile(SHORT, settings(), max_examples=settings().max_examples // 10)
 
 
