@@ -13,7 +13,7 @@ let ticker;
 
 /** @type {Clock} */
 export const systemClock = {
-  now: () => Date.now(), // not performance.now(), which stops while a laptop sleeps; leases go on
+  now: () => Date.now(), // not performance.now(), which stops while a laptop sleeps, although leases expire
   after(milliseconds, callback) {
     const id = (latest += 1);
     const timer = setTimeout(fire, milliseconds, id);
