@@ -3,29 +3,29 @@ import type { Clock, ServiceError, Stream } from "./index.js";
 export interface AttachOptions {
   /**
    * Whether a paused video keeps its slot: `true` by default, `false` gives it back at once, and a number keeps it for
-   * so many milliseconds.
+   * that many milliseconds.
    */
   holdPaused?: boolean | number;
-  /** What a video does whose lease ran out unanswered: `pause`, by default, or `play` on as far as it gets. */
+  /** Behaviour after a lapse: `pause` by default, or `play` for as long as the edge allows. */
   whenLapsed?: "pause" | "play";
   /**
-   * How a request for the video carries its playback token: in a `header` by default, which costs a preflight for each
-   * URL of another origin, in the `query`, or in a `cookie`.
+   * How a video request carries its playback token: in a `header` by default, which costs a preflight for each URL of
+   * another origin, in the `query`, or in a `cookie`.
    */
   tokenIn?: "header" | "query" | "cookie";
-  /** The parent domain that the page and the CDN share, for a token in a cookie. */
+  /** The parent domain shared by the page and the CDN, for a token in a cookie. */
   cookieDomain?: string;
-  /** Called where a start that the video needed failed: show its message. The next play asks again. */
+  /** Called when a start triggered by the video failed: show the error's message. The next play tries again. */
   onError?: (error: ServiceError) => void;
 }
 
-/** A stream that is tied to a player. */
+/** A stream attached to a player. */
 export interface Attached {
-  /** Let go of the player; the stream goes on as it is. */
+  /** Detach from the player; the stream is unaffected. */
   detach(): void;
 }
 
-/** What is used of a <video>. */
+/** The part of a `<video>` that is used. */
 export interface Video {
   readonly paused: boolean;
   readonly ended: boolean;
@@ -35,7 +35,7 @@ export interface Video {
   removeEventListener(kind: string, listener: (event: any) => void): void;
 }
 
-/** What the entries of all players have in common; they use it, and players do not. */
+/** The part shared by the entry points of all players; not for use by pages. */
 export class Attachment implements Attached {
   constructor(video: Video | null | undefined, stream: Stream, options?: AttachOptions & { clock?: Clock });
   readonly tokenIn: "header" | "query" | "cookie";

@@ -8,9 +8,9 @@ import { scope } from "./scope.js";
 export const TOKEN_HEADER = "cta-common-access-token";
 export const TOKEN_NAME = "CAT"; // of the query parameter and of the cookie
 
-const NEXT_EPISODE_MS = 1000; // one that begins within this time goes on in the slot
+const NEXT_EPISODE_MS = 1000; // an episode that begins within this time reuses the slot
 
-/** A stream that is tied to a video: what all players have in common. */
+/** A stream attached to a video: the part that all players share. */
 export class Attachment {
   /** @type {api.Video | undefined} */
   #video;
@@ -20,17 +20,17 @@ export class Attachment {
   #whenLapsed;
   #onError;
   #clock;
-  #isStopped = false; // by us, so that we may go on
-  #isStopping = false; // until the video says that it has paused
+  #isStopped = false; // by the attachment, which may therefore resume
+  #isStopping = false; // until the video's `pause` event
   #hasToken = false;
   #cancelEnd = () => {};
   /** @type {(() => void)[]} */
-  #waiting = []; // requests, until a slot is held
+  #waiting = []; // requests that wait for a slot
   /** @type {(() => void)[]} */
   #undone = [];
 
   /**
-   * @param {api.Video | null | undefined} video none yet where a player gets its video later: see `watch`
+   * @param {api.Video | null | undefined} video absent if the player gets its video later: see `watch`
    * @param {Stream} stream
    * @param {api.AttachOptions & { clock?: import("./index.js").Clock }} [options]
    */
@@ -55,7 +55,7 @@ export class Attachment {
     if (video) this.watch(video);
   }
 
-  /** From now on, this is the player's video. @param {api.Video} video */
+  /** Switch to this video. @param {api.Video} video */
   watch(video) {
     if (video === this.#video) return;
     this.#unwatch();
@@ -68,7 +68,7 @@ export class Attachment {
     if (!video.paused) this.#afterPlay();
   }
 
-  /** Let go of the video; the stream goes on as it is. */
+  /** Detach from the video; the stream is unaffected. */
   detach() {
     this.#cancelEnd();
     this.#unwatch();
@@ -76,14 +76,14 @@ export class Attachment {
     this.#goOn();
   }
 
-  /** Have something undone by `detach`. @param {() => void} undo */
+  /** Register a function that `detach` calls. @param {() => void} undo */
   undoes(undo) {
     this.#undone.push(undo);
   }
 
   /**
-   * The newest token for a request of video, once a slot is held; undefined where the service issues none.
-   * @param {{ isFirst?: boolean }} [options] the first request of a film asks for a slot, as play does: some players load
+   * Wait for a slot, then return the newest token for a video request; undefined if the service issues none.
+   * @param {{ isFirst?: boolean }} [options] the first request of a film takes a slot, as `play` does: some players load
    *   before they play
    */
   async request({ isFirst = false } = {}) {
@@ -94,7 +94,7 @@ export class Attachment {
     return this.#stream.playbackToken;
   }
 
-  /** After the edge has said that the token of a request had expired: a newer one, or undefined if there is none. */
+  /** Return a newer token after the edge refused one as expired; undefined if there is none. */
   async expired() {
     const isHeld = this.#stream.state === "admitted";
     if (isHeld && !(await this.#stream.renew()) && this.#stream.state === "admitted") return undefined;
@@ -103,14 +103,14 @@ export class Attachment {
 
   #afterPlay() {
     this.#cancelEnd();
-    // Events come later than what they tell: this play may be older than our stop, from which we are to go on.
+    // Events arrive late: this `play` may be older than our own pause, after which playback is to resume.
     if (!this.#isStopping) this.#isStopped = false;
     if (this.#mayPlay()) return;
     this.#stop();
     if (!this.#isHeld()) this.#ask();
   }
 
-  /** A film that loads goes on in the slot of the one before, which may have ended. */
+  /** Reuse the slot of the previous film, which may have ended. */
   #afterLoad() {
     this.#cancelEnd();
     if (!this.#isHeld()) this.#ask();
@@ -131,18 +131,18 @@ export class Attachment {
   }
 
   #afterLoss() {
-    if (this.#stream.state !== "admitted") this.#stop(); // else only other groups were refused
+    if (this.#stream.state !== "admitted") this.#stop(); // if still admitted, only a change of groups was refused
   }
 
   /** @param {string | undefined} cookieDomain */
   #afterToken(cookieDomain) {
     const { playbackToken, state } = this.#stream;
     this.#hasToken ||= playbackToken !== undefined;
-    // After a lapse the old one stays: a browser that fetches ahead is then told `expired`, and not that it has none.
+    // After a lapse the old token stays: a browser that fetches ahead then gets `expired`, not the error for no token.
     if (this.tokenIn === "cookie" && (playbackToken || state !== "lapsed")) setCookie(playbackToken, cookieDomain);
   }
 
-  /** Held, or about to be. */
+  /** Return whether the slot is held or requested. */
   #isHeld() {
     const { state } = this.#stream;
     return state === "starting" || state === "admitted" || state === "lapsed";
@@ -158,8 +158,8 @@ export class Attachment {
   }
 
   /**
-   * A token that is over opens nothing, so a request waits for the next one, also where the stream has not noticed yet
-   * that its lease ran out: timers stand still while a laptop sleeps.
+   * Return whether a request may be sent. The edge refuses an expired token, so a request waits for the next one, even if
+   * the stream has not yet noticed that its lease has expired: timers stop while a laptop sleeps.
    */
   #mayRequest() {
     const isLeased = this.#stream.state === "admitted" && this.#stream.leaseMs > 0;
@@ -178,7 +178,7 @@ export class Attachment {
 
   #resume() {
     this.#isStopped = false;
-    this.#video?.play()?.catch(() => {}); // the browser wants a gesture: then the viewer presses play
+    this.#video?.play()?.catch(() => {}); // if the browser requires a gesture, the viewer presses play
   }
 
   #goOn() {
@@ -197,7 +197,7 @@ export class Attachment {
 }
 
 /**
- * A URL of the video with its token in the query.
+ * Return the video's URL with the token in its query.
  * @param {string} url
  * @param {string} token
  */
@@ -208,7 +208,7 @@ export function withToken(url, token) {
 }
 
 /**
- * @param {string | undefined} token undefined takes it away
+ * @param {string | undefined} token undefined deletes the cookie
  * @param {string} [domain]
  */
 function setCookie(token, domain) {

@@ -2,7 +2,7 @@ import { scope } from "./scope.js";
 
 /** @import { Clock } from "./index.js" */
 
-/** A hidden page's timers may wait for a minute, a worker's do not: each timer is set in both, and the first one counts. */
+/** A hidden page's timers may be a minute late, a worker's are not: each timer is set in both, and the first one counts. */
 const TICKER = "onmessage = ({ data: [id, delay] }) => setTimeout(() => postMessage(id), delay)";
 
 /** @type {Map<number, () => void>} */
@@ -13,7 +13,7 @@ let ticker;
 
 /** @type {Clock} */
 export const systemClock = {
-  now: () => Date.now(), // not performance.now(): that stands still while a laptop sleeps, and leases do not
+  now: () => Date.now(), // not performance.now(), which stops while a laptop sleeps, although leases expire
   after(milliseconds, callback) {
     const id = (latest += 1);
     const timer = setTimeout(fire, milliseconds, id);
@@ -32,7 +32,7 @@ function fire(id) {
   waiting.get(id)?.();
 }
 
-/** None outside of a page, or where its Content-Security-Policy has no `worker-src blob:`. */
+/** Return the page's worker; null outside a page, or if the Content-Security-Policy lacks `worker-src blob:`. */
 function tickerOfPage() {
   if (ticker !== undefined) return ticker;
   ticker = null;
@@ -41,7 +41,7 @@ function tickerOfPage() {
     ticker = new Worker(URL.createObjectURL(new Blob([TICKER], { type: "text/javascript" })));
     ticker.onmessage = ({ data }) => fire(data);
   } catch {
-    // then the page's own timers have to do
+    // without a worker, the page's own timers have to suffice
   }
   return ticker;
 }

@@ -1,9 +1,9 @@
 /** @import * as api from "./index.js" */
 
-/** An answer other than 200, or none at all (status 0). */
+/** A response other than 200, or no response at all (status 0). */
 export class ServiceError extends Error {
   retryAfterMs = 0;
-  /** Whether `fetch` failed by itself: the network is away, or a page of another origin may not read the answer. */
+  /** True if `fetch` itself failed: the network is down, or CORS hides the response from the page. */
   isNetworkError = false;
 
   /** @param {number} status @param {Partial<api.Problem>} [problem] @param {ErrorOptions} [options] */
@@ -15,7 +15,7 @@ export class ServiceError extends Error {
     this.problem = problem;
   }
 
-  /** Whether the same call may do better a little later. */
+  /** True if the same call may succeed later. */
   get isPassing() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }

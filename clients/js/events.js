@@ -1,7 +1,7 @@
-/** What televisions of some years ago lack, in as little as the client needs of it. */
+/** Minimal substitutes for web APIs that older televisions lack. */
 import { scope } from "./scope.js";
 
-/** Nodes take and send events, also where an EventTarget cannot be made (Chromium before 64). */
+/** An event target backed by a DOM node, for browsers without the EventTarget constructor (Chromium before 64). */
 class NodeEvents {
   #node = scope.document.createDocumentFragment();
 
@@ -32,7 +32,7 @@ function isEventTargetMade() {
 /** @type {typeof EventTarget} */
 export const Events = isEventTargetMade() ? EventTarget : NodeEvents;
 
-/** An AbortController, which ends no request that is on its way (Chromium before 66). */
+/** An AbortController that does not cancel requests already sent, for Chromium before 66. */
 class SimpleAbort {
   signal = Object.assign(new Events(), { aborted: false });
 
@@ -47,9 +47,9 @@ class SimpleAbort {
 export const Abort = scope.AbortController ?? /** @type {any} */ (SimpleAbort);
 
 /**
- * Hear events until the function that is returned is called; listeners with a `signal` are of Chromium 90.
+ * Listen to events until the returned function is called. Listeners with a `signal` would need Chromium 90.
  * @param {Pick<EventTarget, "addEventListener" | "removeEventListener">} target
- * @param {Record<string, (event: any) => void>} listeners by the kind of event
+ * @param {Record<string, (event: any) => void>} listeners by event type
  */
 export function listen(target, listeners) {
   const kinds = Object.keys(listeners);

@@ -5,12 +5,12 @@ const MOST_FAILURES = 2;
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 
 /**
- * The URL that takes a stream's heartbeats for its playback token, without a login. It saves the service the gateway;
- * the API takes every heartbeat too, so a URL that fails twice in a row is left alone until the lease of that moment is over.
+ * The URL that accepts a stream's heartbeats with its playback token instead of a login. It spares the service the gateway.
+ * The API accepts every heartbeat too, so a URL that fails twice in a row is not used until the current lease has expired.
  */
 export class HeartbeatUrl {
   /**
-   * Where the next heartbeat may go, and in whose name; undefined: only to the API.
+   * The URL and the user of the next heartbeat; undefined if only the API may be used.
    * @type {{ url: string, userId: string } | undefined}
    */
   target;
@@ -18,7 +18,7 @@ export class HeartbeatUrl {
   #leftAloneUntil = 0;
 
   /**
-   * Take the URL that an answer of the API names, or none. A stream whose user only its login knows needs the user's id too.
+   * Store the URL from an API response, if any. A stream without its own user id needs the one from the response as well.
    * @param {{ answer: api.Hold, askedAt: number }} held
    * @param {string} [ownUserId]
    */
@@ -28,12 +28,12 @@ export class HeartbeatUrl {
     this.target = heartbeatUrl && userId && isSafe(heartbeatUrl) ? { url: heartbeatUrl, userId } : undefined;
   }
 
-  /** Note that the service has answered there. */
+  /** Record that the service answered at this URL. */
   succeed() {
     this.#failures = 0;
   }
 
-  /** @param {number} leaseUntil when the lease that is held now is over */
+  /** @param {number} leaseUntil when the current lease expires */
   fail(leaseUntil) {
     this.#failures += 1;
     if (this.#failures < MOST_FAILURES) return;
@@ -44,7 +44,7 @@ export class HeartbeatUrl {
 }
 
 /**
- * Whether an error is the service's own answer to a heartbeat, so that the API would give the same.
+ * Return whether an error is the service's own answer to a heartbeat, in which case the API would return the same.
  * @param {ServiceError} error
  */
 export function isAnswer({ status, code, isPassing }) {
@@ -52,7 +52,7 @@ export function isAnswer({ status, code, isPassing }) {
 }
 
 /**
- * Whether a playback token may be sent there: nobody reads it on its way.
+ * Return whether a playback token is safe from eavesdroppers on its way to this URL.
  * @param {string} text
  */
 function isSafe(text) {

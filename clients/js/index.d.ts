@@ -1,36 +1,36 @@
-/** Who holds a slot. */
+/** A stream that holds a slot. */
 export interface StreamView {
   streamId: string;
   device?: string;
-  /** Left out where it is in none. */
+  /** Absent if the stream is in no group. */
   groups?: string[];
   /** RFC 3339, UTC. */
   startedAt: string;
   expiresAt: string;
 }
 
-/** The answer to a start or a heartbeat. */
+/** The response to a start or a heartbeat. */
 export interface Hold {
   streamId: string;
-  /** Left out where the stream is in none. */
+  /** Absent if the stream is in no group. */
   groups?: string[];
   expiresAt: string;
   expiresInSeconds: number;
   heartbeatSeconds: number;
-  /** Left out when the store could not be asked. */
+  /** Absent if the store was unavailable. */
   streamCount?: number;
   maxStreams?: number;
-  /** `false` when the store could not be asked: the slot may exist nowhere, and the stream then starts again by itself. */
+  /** `false` if the store was unavailable: the slot may not exist, in which case the stream restarts automatically. */
   verified?: false;
-  /** Opens the video at the CDN until the lease ends; left out where the service issues none. */
+  /** Grants access to the video at the CDN until the lease expires; absent if the service issues none. */
   playbackToken?: string;
-  /** Takes the next heartbeats for the playback token, without a login; left out where only the API does. */
+  /** Accepts the next heartbeats with the playback token instead of a login; absent if only the API accepts them. */
   heartbeatUrl?: string;
-  /** Whose stream it is, for these heartbeats. */
+  /** The stream's user, for heartbeats to `heartbeatUrl`. */
   userId?: string;
 }
 
-/** An error as RFC 9457 has it. */
+/** An error in the format of RFC 9457. */
 export interface Problem {
   type: string;
   title: string;
@@ -40,7 +40,7 @@ export interface Problem {
   code: string;
 }
 
-/** A user's live streams: the named ones, and how many there are without a name and altogether. */
+/** A user's live streams: the named ones, and the number of anonymous ones and of all. */
 export interface Streams {
   streamCount: number;
   anonymousCount: number;
@@ -54,99 +54,99 @@ export interface GroupLimit {
   max: number;
 }
 
-/** Why a start was refused, and who holds the slots. */
+/** The reason for a refused start, and the streams that hold the slots. */
 export interface LimitReached extends Problem, Streams {
-  /** The limit that is reached; left out where it is `maxStreams`. */
+  /** The limit that was reached; absent if it is `maxStreams`. */
   limit?: GroupLimit;
 }
 
-/** Why a slot was taken away; for people only, and left out where the service cannot say. */
+/** The reason why a slot was taken away: for display only, and absent if the service does not know it. */
 export interface Gone extends Problem {
-  /** Newer services may give other reasons. */
+  /** Newer versions of the service may return other reasons. */
   reason?: "replaced" | "evicted" | "ended" | "expired";
-  /** The device that took the slot, if it gave its name. */
+  /** The name of the device that took the slot, if it has one. */
   by?: string;
 }
 
-/** A window, or what stands for it. */
+/** A window, or a substitute for it. */
 export type Page = EventTarget & Partial<Pick<Window, "sessionStorage" | "navigator">>;
 
-/** The system's by default. */
+/** The clock and the timers; the system's by default. */
 export interface Clock {
   /** Milliseconds. */
   now(): number;
-  /** Calls back after so many milliseconds, unless the function that it gives is called before. */
+  /** Call back after this many milliseconds. The returned function cancels the call. */
   after(milliseconds: number, callback: () => void): () => void;
 }
 
 export interface StreamLimiterOptions {
-  /** Where the API is; by default where the page comes from. */
+  /** The API's base URL; by default the page's own origin. */
   url?: string;
-  /** The caller's JWT, or what gets one; asked before every request. */
+  /** The caller's JWT, or a function that returns one and is called before every request. */
   token?: string | (() => string | Promise<string>);
   fetch?: typeof globalThis.fetch;
   clock?: Clock;
-  /** From 0 to 1, as Math.random. */
+  /** Returns a number from 0 to 1, like `Math.random`. */
   random?: () => number;
   /**
-   * Where `pagehide`, `pageshow`, `visibilitychange` and `online` are heard, and names are kept over a reload (in its
-   * `sessionStorage`; its Web Locks show which are in use); by default the window, where there is one.
+   * The source of the events `pagehide`, `pageshow`, `visibilitychange` and `online`. Its `sessionStorage` keeps names
+   * over a reload, and its Web Locks show which are in use. By default the window, if there is one.
    */
   page?: Page;
-  /** How long a call is repeated while nothing answers, 15 seconds by default; a fifth of it where answers are hidden. */
+  /** How long an unanswered call is retried: 15 seconds by default; a fifth of this if CORS hides the response. */
   patienceMs?: number;
 }
 
 export interface StreamOptions {
-  /** Left out where the token says who it is. */
+  /** Not needed if the token identifies the user. */
   userId?: string;
   /** A label for people, such as "living room". */
   device?: string;
-  /** The groups that it counts in beside all streams, such as `["uhd"]`; a start may name others. */
+  /** The groups in which the stream counts as well, such as `["uhd"]`; a start may name others. */
   groups?: string[];
   /**
-   * The screen's name. By default a page takes one of its tab's, which are kept over reloads, and elsewhere each stream
-   * makes one and keeps it.
+   * The screen's name. By default a page uses one of its tab's names, which survive reloads; outside a page, each stream
+   * generates one and keeps it.
    */
   streamId?: string;
 }
 
 export interface StartOptions {
-  /** A stream that ends in the same moment. */
+  /** The name of a stream that ends at the same moment. */
   replaces?: string;
   /**
-   * The groups that the stream counts in from now on, `[]` for none; by default those that it has. A stream that is held
-   * keeps its name, and goes on as it is where they are refused.
+   * The groups in which the stream counts from now on, `[]` for none; by default its present ones. A stream that holds a
+   * slot keeps its name, and stays unchanged if the new groups are refused.
    */
   groups?: string[];
 }
 
 export class StreamLimiter {
   constructor(options?: StreamLimiterOptions);
-  /** A screen's stream, for one play after the other; nothing is sent before its `start()`. */
+  /** Create a screen's stream, which serves one play after another; nothing is sent before its `start()`. */
   stream(options?: StreamOptions): Stream;
-  /** The user's live streams. */
+  /** List the user's live streams. */
   streams(userId?: string): Promise<Streams>;
 }
 
 export type StreamState = "idle" | "starting" | "admitted" | "lapsed" | "refused" | "gone" | "ended";
 
 export interface StreamEvents {
-  /** The slot is ours; also after a start that the stream made by itself. */
+  /** The slot is held. Also fired after an automatic restart. */
   admitted: CustomEvent<Hold>;
   /**
-   * Every slot is taken: stop, and show who holds them. Where `state` is still `admitted`, only a change of groups was
-   * refused: the stream goes on in those that it has.
+   * Every slot is taken: stop, and show the streams that hold them. If `state` is still `admitted`, only a change of
+   * groups was refused: the stream continues in its present groups.
    */
   refused: CustomEvent<LimitReached>;
-  /** The slot was taken away: stop, and say why. */
+  /** The slot was taken away: stop, and show the reason. */
   gone: CustomEvent<Gone>;
   /**
-   * The lease ran out while the service could not be reached: the slot may be another's by now, so pause. The stream
-   * starts again by itself until `admitted`, `refused` or `gone` comes.
+   * The lease expired while the service was unavailable: another stream may hold the slot now, so pause. The stream
+   * tries to restart automatically until `admitted`, `refused` or `gone` is fired.
    */
   lapsed: CustomEvent<Record<string, never>>;
-  /** `playbackToken` is another one, or none any more. A new one comes before `admitted`. */
+  /** `playbackToken` has changed, or is no longer defined. The event for a new token precedes `admitted`. */
   token: CustomEvent<{ playbackToken: string | undefined }>;
 }
 
@@ -155,25 +155,25 @@ export class Stream extends EventTarget {
   readonly state: StreamState;
   /** Empty before the first start. */
   readonly streamId: string;
-  /** What the event `gone` said, while `state` is `gone`: why the slot was taken away, and by which device. */
+  /** While `state` is `gone`, the detail of the event `gone`: the reason, and the device that took the slot. */
   readonly gone: Partial<Gone> | undefined;
-  /** The newest playback token; undefined when there is none, or it is over. */
+  /** The newest playback token; undefined if there is none or it has expired. */
   readonly playbackToken: string | undefined;
-  /** How long our slot is ours, by our clock, in milliseconds; 0 when it is not. */
+  /** The remaining time of the lease in milliseconds, by the local clock; 0 if there is no lease. */
   readonly leaseMs: number;
   /**
-   * Take a slot, or go on with the one that is held: true when admitted, false when refused. Rejects with a
-   * ServiceError, `too_many_starts` among them. What was held before is then held still (`state` is `admitted`); without
-   * it, do not play: show the message, and start again when the viewer asks to, after `retryAfterMs`.
+   * Take a slot, or reuse the one that is held. Resolves with true if admitted, false if refused. Rejects with a
+   * ServiceError, whose code may be `too_many_starts`. A slot held before is then still held (`state` is `admitted`); if
+   * there was none, do not play: show the message, and start again at the viewer's request, after `retryAfterMs`.
    */
   start(options?: StartOptions): Promise<boolean>;
   /**
-   * Send a heartbeat now, as when the edge said that the playback token has expired: true when the lease was extended.
+   * Send a heartbeat now, for example after the edge refused the playback token as expired. True if the lease was extended.
    */
   renew(): Promise<boolean>;
-  /** Give the slot back. False when the service could not be told: then the lease ends it. */
+  /** Give the slot back. False if the call failed: then the lease frees the slot. */
   end(): Promise<boolean>;
-  /** Stop without a word: the slot comes back when the lease runs out. */
+  /** Stop without calling the service: the slot is freed when the lease expires. */
   abandon(): void;
   addEventListener<K extends keyof StreamEvents>(
     kind: K,
@@ -189,13 +189,13 @@ export class Stream extends EventTarget {
 
 export class ServiceError extends Error {
   constructor(status: number, problem?: Partial<Problem>, options?: ErrorOptions);
-  /** The HTTP status; 0 when nothing answered. */
+  /** The HTTP status; 0 if there was no response. */
   readonly status: number;
-  /** The service's name for the problem; `answer_hidden` where the browser keeps an answer from a page of another origin. */
+  /** The service's name for the problem; `answer_hidden` if the browser hides the response because of CORS. */
   readonly code: string | undefined;
   readonly problem: Partial<Problem>;
-  /** How long the service asks to wait before the next try, in milliseconds; 0 where it does not say. */
+  /** The wait before the next try that the service requests, in milliseconds; 0 if it requests none. */
   readonly retryAfterMs: number;
-  /** Whether the same call may do better a little later. */
+  /** True if the same call may succeed later. */
   readonly isPassing: boolean;
 }

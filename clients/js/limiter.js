@@ -7,21 +7,21 @@ import { Stream } from "./stream.js";
 /** @import * as api from "./index.js" */
 
 const JSON_TYPE = { "content-type": "application/json" };
-const REQUEST_TIMEOUT_MS = 5_000; // the service answers within 3 s, whatever happens behind it
+const REQUEST_TIMEOUT_MS = 5_000; // the service answers within 3 s, even if its dependencies fail
 const PATIENCE_MS = 15_000;
 const FIRST_DELAY_MS = 300;
 const LONGEST_DELAY_MS = 10_000;
-const LONGEST_RETRY_AFTER_MS = 300_000; // a heartbeat is not put off for longer, whatever a proxy asks for
+const LONGEST_RETRY_AFTER_MS = 300_000; // the longest delay of a heartbeat, whatever a proxy requests
 
-const HIDDEN_SHARE = 1 / 5; // of the patience: for 429 that is worth a try, for 401 it is not
+const HIDDEN_SHARE = 1 / 5; // of the patience: a hidden 429 is worth retrying, a hidden 401 is not
 const HIDDEN = {
   code: "answer_hidden",
   detail:
-    "The browser hides the answer from this page: the API turned the call away (no valid token, or too many calls), " +
-    "or its cors_origins does not name this page.",
+    "The browser hides the answer from this page: the API rejected the call (invalid token, or too many calls), " +
+    "or its cors_origins does not include this page.",
 };
 
-/** The service, as one player or many speak to it. */
+/** The client of the service, for one or more players. */
 export class StreamLimiter {
   #token;
   /** @type {{ authorization?: string }} */
@@ -48,7 +48,7 @@ export class StreamLimiter {
   }
 
   /**
-   * A screen's stream, for one play after the other; nothing is sent before its `start()`.
+   * Create a screen's stream, which serves one play after another; nothing is sent before its `start()`.
    * @param {api.StreamOptions} [options]
    */
   stream(options = {}) {
@@ -56,7 +56,7 @@ export class StreamLimiter {
   }
 
   /**
-   * The user's live streams.
+   * List the user's live streams.
    * @param {string} [userId]
    * @returns {Promise<api.Streams>}
    */
@@ -66,7 +66,7 @@ export class StreamLimiter {
   }
 
   /**
-   * POST, again and again until it is answered, refused for good, aborted, or patience has run out.
+   * POST, with retries until the call succeeds, fails permanently or is aborted, or the patience has run out.
    * @param {string} path
    * @param {object} body
    * @param {{ signal?: AbortSignal, patienceMs?: number, check?: (answer: any) => void }} [options]
@@ -79,7 +79,7 @@ export class StreamLimiter {
         check(answered.answer);
         return answered;
       } catch (reason) {
-        const error = await this.#explain(/** @type {ServiceError} */ (reason), signal); // both throw nothing else
+        const error = await this.#explain(/** @type {ServiceError} */ (reason), signal); // both throw only this type
         const delay = this.delay(failures, error);
         const patience = error.code === HIDDEN.code ? patienceMs * HIDDEN_SHARE : patienceMs;
         const isHopeless = !error.isPassing || this.clock.now() + delay > beganAt + patience;
@@ -91,7 +91,7 @@ export class StreamLimiter {
   }
 
   /**
-   * One request to the API: the answer, and when it was asked for by our clock. Rejects with a ServiceError.
+   * Send one request to the API; return the answer and the local time of the request. Rejects with a ServiceError.
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
@@ -102,9 +102,9 @@ export class StreamLimiter {
   }
 
   /**
-   * A heartbeat to another place than the API: the playback token in its body stands for the login, which is not sent.
-   * No redirect is followed, as the token is meant for that place alone. The login is renewed all the same: a farewell
-   * has no time to ask for it.
+   * Send a heartbeat to a URL other than the API, with the playback token in its body instead of the login. Redirects are
+   * not followed, as the token is meant for that URL alone. The login is refreshed nevertheless, because `farewell` has
+   * no time to fetch it.
    * @param {string} url
    * @param {object} body
    * @param {AbortSignal} [signal]
@@ -153,7 +153,7 @@ export class StreamLimiter {
   }
 
   /**
-   * POST while the page goes away: there is no time to wait for a token, so the latest one serves.
+   * POST while the page is being unloaded, with the latest token: there is no time to fetch a new one.
    * @param {string} path
    * @param {object} body
    */
@@ -164,11 +164,11 @@ export class StreamLimiter {
       headers,
       body: JSON.stringify(body),
       keepalive: true,
-    })?.catch?.(() => {}); // then the lease will end it
+    })?.catch?.(() => {}); // if the call fails, the lease frees the slot
   }
 
   /**
-   * How long to wait after so many failures in a row: doubled each time, with jitter.
+   * Return the delay after consecutive failures: exponential backoff with jitter.
    * @param {number} failures
    * @param {ServiceError} error
    * @param {number} [longest]
@@ -179,8 +179,8 @@ export class StreamLimiter {
   }
 
   /**
-   * A browser says the same of a network that is away and of an answer without CORS headers, as API Gateway's own
-   * 401 and 429 may be. Where the API answers a request whose answer nobody reads, it is the latter.
+   * Distinguish a hidden response from a network failure. A browser reports both alike; API Gateway's own 401 and 429 may
+   * lack CORS headers. If the API responds to an opaque (`no-cors`) request, the response was hidden.
    * @param {ServiceError} error
    * @param {AbortSignal} [signal]
    */
@@ -189,7 +189,7 @@ export class StreamLimiter {
     return isHidden ? new ServiceError(0, HIDDEN, { cause: error.cause }) : error;
   }
 
-  /** Whether the page is of another origin than the API. */
+  /** Return whether the API has another origin than the page. */
   #isElsewhere() {
     const { location } = scope;
     return location !== undefined && new URL(this.url, location.href).origin !== location.origin;
@@ -199,7 +199,7 @@ export class StreamLimiter {
   async #answers(signal) {
     const timeout = this.#timeout(signal);
     try {
-      // No route takes HEAD, so no function runs.
+      // No route accepts HEAD, so this invokes no function.
       await this.fetch(`${this.url}/stream`, {
         method: "HEAD",
         mode: "no-cors",
@@ -215,17 +215,17 @@ export class StreamLimiter {
   }
 
   /**
-   * What ends a request that takes too long, or that another signal ends. `over` then rejects: not every `fetch` heeds
-   * a signal (Chromium before 66 has none).
+   * Return a signal that aborts a request after a timeout or on another signal, and a promise `over` that then rejects:
+   * not every `fetch` supports signals (Chromium before 66 does not).
    * @param {AbortSignal} [signal]
    */
   #timeout(signal) {
     const abort = new Abort();
     /** @type {Promise<never>} */
     const over = new Promise((_, reject) => {
-      abort.signal.addEventListener("abort", () => reject(new Error("The request was given up.")));
+      abort.signal.addEventListener("abort", () => reject(new Error("The request was aborted.")));
     });
-    over.catch(() => {}); // it may come while nobody waits
+    over.catch(() => {}); // it may reject while no code awaits it
     const stop = () => abort.abort();
     const cancelTimer = this.clock.after(REQUEST_TIMEOUT_MS, stop);
     signal?.addEventListener("abort", stop);
@@ -244,7 +244,7 @@ export class StreamLimiter {
 
   /**
    * @param {number} milliseconds
-   * @param {AbortSignal} [signal] ends it early
+   * @param {AbortSignal} [signal] ends the pause early
    * @returns {Promise<void>}
    */
   #pause(milliseconds, signal) {

@@ -9,10 +9,10 @@ const NAME = /^[0-9a-f]{24}$/;
 const ofPages = new WeakMap();
 
 /**
- * The names of a tab's screens: one for each stream that the tab plays at a time.
- * They are kept in `sessionStorage`, which outlives a reload and a crash, and which a duplicated tab copies. A Web Lock
- * for each name in use tells the two apart: it ends with its page, however that ends, so a page that was reloaded finds
- * its names free, and a duplicate finds them taken. Pages without Web Locks (no HTTPS, an older browser) do without.
+ * The names of a tab's screens: one for each stream that the tab plays at the same time.
+ * They are stored in `sessionStorage`, which survives a reload and a crash, and which is copied to a duplicated tab. A Web
+ * Lock for each name in use distinguishes the two: a lock ends with its page, even after a crash, so a reloaded page finds
+ * its names free, and a duplicate finds them taken. Pages without Web Locks (no HTTPS, an older browser) skip this check.
  */
 export class ScreenNames {
   #page;
@@ -27,7 +27,7 @@ export class ScreenNames {
   }
 
   /**
-   * The names of a page's tab; undefined where there is no storage.
+   * Return the names of a page's tab; undefined if the page has no storage.
    * @param {Page | undefined} page
    */
   static of(page) {
@@ -39,8 +39,8 @@ export class ScreenNames {
   }
 
   /**
-   * Take a name that no other stream uses until it is released: this one if it is free, else one that was kept, else a
-   * new one.
+   * Claim a name that no other stream uses, until it is released: the latest one if it is free, else a stored one, else
+   * a new one.
    * @param {string} latest
    * @returns {Promise<{ name: string, release: () => void }>}
    */
@@ -54,13 +54,13 @@ export class ScreenNames {
         return { name, release: () => (this.#used.delete(name), unlock()) };
       }
       this.#used.delete(name);
-      this.#keep(this.#kept().filter((kept) => kept !== name)); // it is the name of the tab that was duplicated
+      this.#keep(this.#kept().filter((kept) => kept !== name)); // the name belongs to the tab that was duplicated
     }
     return this.claim(freshName());
   }
 
   /**
-   * Lock a name; resolves with the function that unlocks it, or undefined where another page has locked it.
+   * Lock a name. Resolves with the function that unlocks it, or with undefined if another page holds the lock.
    * @param {string} name
    * @returns {Promise<(() => void) | undefined>}
    */
@@ -72,7 +72,7 @@ export class ScreenNames {
       const hold = (/** @type {Lock | null} */ lock) => lock && new Promise((unlock) => resolve(() => unlock(null)));
       locks
         .request(`${KEY} ${name}`, { ifAvailable: true }, hold)
-        .then(() => resolve(undefined)) // without effect after it was held
+        .then(() => resolve(undefined)) // no effect if the lock was granted
         .catch(isFree);
     });
   }
@@ -83,7 +83,7 @@ export class ScreenNames {
       const kept = JSON.parse(this.#storage.getItem(KEY) ?? "[]");
       return kept.filter((/** @type {unknown} */ name) => NAME.test(String(name)));
     } catch {
-      return []; // something else wrote there
+      return []; // other code wrote to this key
     }
   }
 
@@ -92,12 +92,12 @@ export class ScreenNames {
     try {
       this.#storage.setItem(KEY, JSON.stringify(names));
     } catch {
-      // it is full: the name lasts until the page is reloaded
+      // the storage is full: the name lasts until the page is reloaded
     }
   }
 }
 
-/** Not `crypto.randomUUID`, which pages without HTTPS lack. */
+/** Return a random name. `crypto.randomUUID` does not exist on pages without HTTPS. */
 export function freshName() {
   const bytes = scope.crypto.getRandomValues(new Uint8Array(12));
   return Array.from(bytes, (byte) => (byte + 256).toString(16).slice(1)).join("");
@@ -108,6 +108,6 @@ function storageOf(page) {
   try {
     return page.sessionStorage;
   } catch {
-    return undefined; // the browser was told to keep nothing for this page
+    return undefined; // the browser's settings forbid this page to store data
   }
 }

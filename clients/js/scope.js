@@ -1,2 +1,2 @@
-/** The global object, also where it has no name of its own (Chromium before 71). */
+/** The global object, also in browsers without `globalThis` (Chromium before 71). */
 export const scope = typeof globalThis === "undefined" ? self : globalThis;

@@ -1,4 +1,4 @@
-/** The global `streamLimiter` of the classic script: what the package's entries export. */
+/** The global `streamLimiter` of the classic script: the exports of all entry points of the package. */
 export * from "./index.js";
 export * as hls from "./players/hls.js";
 export * as shaka from "./players/shaka.js";

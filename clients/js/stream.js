@@ -6,11 +6,11 @@ import { ScreenNames, freshName } from "./names.js";
 /** @import * as api from "./index.js" */
 /** @import { StreamLimiter } from "./limiter.js" */
 
-const LONGEST_LEASE_S = 86_400; // no service is set to more, and a timer cannot wait for a month
-const HELD = ["starting", "admitted", "lapsed"]; // held, or asked for: the answer may come any moment
+const LONGEST_LEASE_S = 86_400; // the longest lease a service can have; longer timers could overflow
+const HELD = ["starting", "admitted", "lapsed"]; // held or requested
 
 /**
- * One screen's stream. Events: `admitted`, `refused`, `gone`, `lapsed`, `token`; `detail` has what the service said.
+ * One screen's stream. Events: `admitted`, `refused`, `gone`, `lapsed`, `token`; `detail` is the service's answer.
  */
 export class Stream extends Events {
   #limiter;
@@ -20,7 +20,7 @@ export class Stream extends Events {
   #givenName;
   /** @type {Promise<{ name: string, release: () => void }> | undefined} */
   #claim;
-  #play = freshName(); // tells this play from those before it under the same name: their late ends do not count
+  #play = freshName(); // distinguishes this play from earlier ones of the same name, whose late ends are ignored
   /** @type {api.StreamState} */
   #state = "idle";
   #leaseUntil = 0;
@@ -36,7 +36,7 @@ export class Stream extends Events {
   #nextBeatAt = 0;
   #failures = 0;
   /** @type {Promise<boolean> | undefined} */
-  #beating; // while a heartbeat is not answered
+  #beating; // while a heartbeat is pending
   #hasLeftPage = false;
   /** @type {Partial<api.Gone>} */
   #lostBy = {}; // the answer that took the slot away
@@ -45,7 +45,7 @@ export class Stream extends Events {
   #unwatchPage = () => {};
   #life = new Abort(); // aborted when the slot is given back or lost
   /** @type {AbortController | undefined} */
-  #asking; // while a start is not answered
+  #asking; // while a start is pending
 
   streamId = "";
 
@@ -64,26 +64,26 @@ export class Stream extends Events {
     return this.#state;
   }
 
-  /** How long our slot is ours, by our clock, in milliseconds; 0 when it is not. */
+  /** The remaining time of the lease in milliseconds, by the local clock; 0 if there is no lease. */
   get leaseMs() {
     return Math.max(0, this.#leaseUntil - this.#limiter.clock.now());
   }
 
-  /** Why the slot was taken away, and by which device, as far as the service says; undefined unless it was. */
+  /** The reason why the slot was taken away, and the device that took it, if known; undefined unless it was taken. */
   get gone() {
     return this.#state === "gone" ? this.#lostBy : undefined;
   }
 
-  /** The newest playback token, for the CDN; undefined when there is none, or it is over. */
+  /** The newest playback token, for the CDN; undefined if there is none or it has expired. */
   get playbackToken() {
     return this.#limiter.clock.now() < this.#tokenUntil ? this.#playbackToken : undefined;
   }
 
   /**
-   * Take a slot: true when admitted, false when refused (or when `end` came first). A slot that is held already
-   * serves the next play, in other groups if it names them. Rejects with a ServiceError when the service does not
-   * answer for long, puts the start off for longer than that, or takes the call for wrong: what was held before is then
-   * held still, as it is when other groups are refused.
+   * Take a slot. Resolves with true if admitted, false if refused (or ended meanwhile). A slot that is already held is
+   * reused for the next play, in other groups if the call names them. Rejects with a ServiceError if the service does not
+   * answer within the patience, defers the start for longer than that, or rejects the call. A slot held before is then
+   * still held, as it is if other groups are refused.
    * @param {{ replaces?: string, groups?: string[] }} [options]
    */
   start({ replaces, groups } = {}) {
@@ -91,7 +91,7 @@ export class Stream extends Events {
     return this.#takeSlot({ replaces: replaces ?? this.#replaces, groups });
   }
 
-  /** Give the slot back. False when the service could not be told: then the lease ends it. */
+  /** Give the slot back. False if the call failed: then the lease frees the slot. */
   async end() {
     const isHeld = this.#isHeld();
     this.#close("ended");
@@ -104,13 +104,13 @@ export class Stream extends Events {
     }
   }
 
-  /** Stop without a word, as a crash does: the slot comes back when the lease runs out. */
+  /** Stop without calling the service, as after a crash: the slot is freed when the lease expires. */
   abandon() {
     this.#close("ended");
   }
 
   /**
-   * Send a heartbeat now, as when the edge said that the playback token has expired: true when the lease was extended.
+   * Send a heartbeat now, for example after the edge refused the playback token as expired. True if the lease was extended.
    */
   async renew() {
     return this.#state === "admitted" && this.#beat();
@@ -144,7 +144,7 @@ export class Stream extends Events {
         return false;
       }
       if (this.#state === "lapsed" && error.isPassing) this.#startAgain({ replaces, state: "lapsed" });
-      else if (this.#state !== "admitted") this.#close("idle"); // the name stays claimed: the start may have landed
+      else if (this.#state !== "admitted") this.#close("idle"); // the name stays claimed, as the start may have succeeded
       throw error;
     } finally {
       if (asking === this.#asking) this.#asking = undefined;
@@ -152,7 +152,7 @@ export class Stream extends Events {
   }
 
   /**
-   * Whether a refusal lists the slot that we hold: it was asked for other groups, and keeps those that it has.
+   * Return whether a refusal lists our own slot: only a change of groups was refused, and the slot keeps its groups.
    * @param {Partial<api.LimitReached>} refusal
    */
   #isStillHeld({ streams = [] }) {
@@ -166,7 +166,7 @@ export class Stream extends Events {
   }
 
   /**
-   * Start again without being asked to: no caller waits for it, so it is tried for as long as it takes.
+   * Restart automatically. No caller waits for the result, so retry indefinitely.
    * @param {{ replaces?: string, state?: api.StreamState }} [options]
    */
   #startAgain({ replaces, state } = {}) {
@@ -180,10 +180,10 @@ export class Stream extends Events {
     const { expiresInSeconds, heartbeatSeconds, playbackToken } = answer;
     this.#failures = 0;
     this.#heartbeatMs = heartbeatSeconds * 1000;
-    // Not after what the service means, which it rounds down: a lease of no time would lapse at once, and again and again.
+    // The service rounds the lease down; a lease of 0 seconds would lapse at once and restart in an endless loop.
     this.#leaseUntil = askedAt + Math.max(expiresInSeconds * 1000, this.#heartbeatMs);
     this.#isVerified = answer.verified !== false;
-    this.#replaces = this.#isVerified ? undefined : replaced; // after an unverified start it may not be over
+    this.#replaces = this.#isVerified ? undefined : replaced; // after an unverified start it may not have ended
     this.#schedule(this.#heartbeatMs);
     const { clock } = this.#limiter;
     this.#cancelLapse();
@@ -210,7 +210,7 @@ export class Stream extends Events {
     this.#cancelTimer = clock.after(milliseconds, () => this.#beat());
   }
 
-  /** True when the lease was extended. */
+  /** Send a heartbeat, unless one is pending. True if the lease was extended. */
   #beat() {
     return (this.#beating ??= this.#sendBeat());
   }
@@ -226,10 +226,10 @@ export class Stream extends Events {
     } catch (reason) {
       if (life.signal.aborted) return false;
       const error = /** @type {ServiceError} */ (reason);
-      const isGone = error.status === 410 && !this.#asking; // else the answer to the start decides
+      const isGone = error.status === 410 && !this.#asking; // if a start is pending, its answer decides
       if (!isGone) this.#schedule(this.#limiter.delay((this.#failures += 1), error, this.#heartbeatMs));
       else if (this.#isVerified) this.#lose("gone", error.problem);
-      else this.#startAgain({ replaces: this.#replaces }); // an unverified lease may exist nowhere
+      else this.#startAgain({ replaces: this.#replaces }); // an unverified lease may not exist in the store
       return false;
     } finally {
       if (life === this.#life) this.#beating = undefined;
@@ -237,7 +237,7 @@ export class Stream extends Events {
   }
 
   /**
-   * Ask the heartbeat URL; undefined where the API is to be asked.
+   * Send a heartbeat to the heartbeat URL; return undefined if the API has to be used.
    * @param {AbortSignal} signal
    */
   async #extendByToken(signal) {
@@ -267,8 +267,8 @@ export class Stream extends Events {
   }
 
   /**
-   * The lease has run out, and nobody answers: the slot may be another's by now. A start that is under way already
-   * will tell.
+   * Handle the expiry of a lease that could not be extended: another stream may hold the slot now. A start that is
+   * already pending decides.
    */
   #lapse() {
     if (this.#asking) this.#letGo("lapsed");
@@ -301,7 +301,7 @@ export class Stream extends Events {
   }
 
   /**
-   * Nothing is held any more.
+   * Discard the lease and everything that depends on it.
    * @param {api.StreamState} state
    */
   #letGo(state) {
@@ -333,16 +333,16 @@ export class Stream extends Events {
   }
 
   /**
-   * A page that the browser kept comes back without its slot.
+   * Restart when the browser restores a page, which gave its slot back when it was left.
    * @param {Event} event
    */
   #pageIsBack(event) {
     if (this.#hasLeftPage) {
       if (event.type === "pageshow") this.#startAgain();
     } else if (this.#state === "lapsed") {
-      this.#startAgain({ replaces: this.#replaces, state: "lapsed" }); // without a pause before the next try
+      this.#startAgain({ replaces: this.#replaces, state: "lapsed" }); // without waiting for the next retry
     } else if (this.#state === "admitted") {
-      // The timers of a frozen tab stood still; what is due meanwhile is told by the clock.
+      // The timers of a frozen tab stopped; the clock shows what is due.
       const now = this.#limiter.clock.now();
       if (now >= this.#leaseUntil) this.#lapse();
       else if (now >= this.#nextBeatAt || event.type === "online") this.#beat();
@@ -354,8 +354,8 @@ export class Stream extends Events {
   }
 
   /**
-   * Let the name go; returns the body of the end, which names the groups, as the service then ends the stream in one
-   * write. The next play has a nonce of its own, so a late end does not end it.
+   * Release the name and return the body of the end. The body names the groups, so that the service can end the stream in
+   * one write. The next play has its own nonce, so a late end does not end it.
    */
   #leave() {
     const body = { ...this.#body(), groups: given(this.#groups) };
@@ -364,7 +364,7 @@ export class Stream extends Events {
     return body;
   }
 
-  /** Another stream of the tab may play under our name now. */
+  /** Release the name, so that another stream of the tab may use it. */
   #release() {
     this.#claim?.then(({ release }) => release());
     this.#claim = undefined;
@@ -381,7 +381,7 @@ export class Stream extends Events {
 }
 
 /**
- * A stream that is in no group does not speak of them.
+ * Omit the groups if there are none.
  * @param {string[]} groups
  */
 function given(groups) {
@@ -389,7 +389,7 @@ function given(groups) {
 }
 
 /**
- * Throws where this is no answer to a start or a heartbeat, as that of a hotel's network that wants a login.
+ * Throw unless this is an answer to a start or a heartbeat; a captive portal, for example, returns something else.
  * @param {api.Hold | undefined} answer
  */
 function checkHold(answer) {

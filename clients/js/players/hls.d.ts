@@ -3,7 +3,7 @@ import type { Stream } from "../index.js";
 
 export type { AttachOptions, Attached };
 
-/** What is used of an `Hls` of hls.js 1.x. */
+/** The part of an `Hls` of hls.js 1.x that is used. */
 export interface HlsPlayer {
   readonly config: {
     loader: new (config: any) => any;
@@ -19,5 +19,5 @@ export interface HlsPlayer {
   startLoad(startPosition?: number): void;
 }
 
-/** Tie a stream to an instance of hls.js: before its `loadSource`, as its first request waits for a token already. */
+/** Attach a stream to an instance of hls.js, before its `loadSource`: even the first request waits for a token. */
 export function attach(hls: HlsPlayer, stream: Stream, options?: AttachOptions): Attached;

@@ -7,10 +7,10 @@ import { listen } from "../events.js";
 /** @typedef {{ url: string, headers?: Record<string, string>, type: string }} Context of a request */
 /** @typedef {Record<"onSuccess" | "onError" | "onTimeout", Function> & { onProgress?: Function, onAbort?: Function }} Callbacks */
 /** @typedef {{ aborted: boolean, loading: { start: number } }} Stats */
-/** @typedef {XMLHttpRequest | Response | null} Details what the network gave */
+/** @typedef {XMLHttpRequest | Response | null} Details the network response */
 
 /**
- * Tie a stream to an instance of hls.js.
+ * Attach a stream to an instance of hls.js.
  * @param {api.HlsPlayer} hls
  * @param {Stream} stream
  * @param {api.AttachOptions} [options]
@@ -38,7 +38,7 @@ export function attach(hls, stream, options) {
   for (const kind of Object.keys(listeners)) hls.on(kind, listeners[kind]);
   attachment.undoes(() => Object.keys(listeners).forEach((kind) => hls.off(kind, listeners[kind])));
 
-  /** After an outage that was too long for hls.js: it has given up, and loads nothing by itself any more. */
+  /** Resume loading after an outage that was too long for hls.js, which stops loading once it has given up. */
   function startAgain() {
     hasStopped = false;
     if (hls.levels.length > 0) hls.startLoad();
@@ -49,7 +49,7 @@ export function attach(hls, stream, options) {
 }
 
 /**
- * A class of loaders each of which waits for a token, and asks once more when the edge took it for expired.
+ * Return a loader class that waits for a token, and repeats the request once if the edge refuses the token as expired.
  * @param {new (config: any) => any} Loader
  * @param {Attachment} attachment
  */
@@ -71,7 +71,7 @@ function withTokens(Loader, attachment) {
       this.#config = tokenIn === "cookie" ? withCredentials(config) : config;
       this.#loader = new Loader(this.#config);
       /** @type {Stats} */
-      this.stats = this.#loader.stats; // hls.js keeps it, so a repeated request goes on in it
+      this.stats = this.#loader.stats; // hls.js keeps this object, so a repeated request updates the same one
     }
 
     /** @param {Context} context @param {object} policy @param {Callbacks} callbacks */
@@ -104,7 +104,7 @@ function withTokens(Loader, attachment) {
       });
     }
 
-    /** A loader can be used only once. @param {string} token @param {object} policy */
+    /** Repeat the request with a new loader: each works only once. @param {string} token @param {object} policy */
     #repeat(token, policy) {
       this.#loader.destroy();
       this.#loader = new Loader(this.#config);
@@ -145,7 +145,7 @@ function withTokens(Loader, attachment) {
   }
 }
 
-/** Both loaders of hls.js send cookies to other origins. @param {any} config */
+/** Make both loaders of hls.js send cookies to other origins. @param {any} config */
 function withCredentials(config) {
   const { xhrSetup, fetchSetup } = config;
   return {
@@ -161,7 +161,7 @@ function withCredentials(config) {
   };
 }
 
-/** Why the edge refused. @param {Details} details */
+/** Return the edge's reason for refusing a request. @param {Details} details */
 function reasonIn(details) {
   if (!details) return undefined;
   return "headers" in details ? details.headers.get("x-playback") : details.getResponseHeader("x-playback");

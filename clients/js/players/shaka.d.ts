@@ -1,7 +1,7 @@
 import type { AttachOptions, Attached } from "../attachment.js";
 import type { Stream } from "../index.js";
 
-/** What is used of a shaka.extern.Request. */
+/** The part of a shaka.extern.Request that is used. */
 export interface Request {
   uris: string[];
   headers: Record<string, string>;
@@ -17,7 +17,7 @@ export interface Operation {
 export type RequestFilter = (type: number, request: Request) => any;
 export type ResponseFilter = (type: number, response: { originalUri: string }) => any;
 
-/** What is used of a shaka.util.Error. */
+/** The part of a shaka.util.Error that is used. */
 export interface ShakaError {
   code: number;
   data: any[];
@@ -29,7 +29,7 @@ interface Target {
   removeEventListener(kind: string, listener: (event: any) => any): void;
 }
 
-/** What is used of a shaka.Player. */
+/** The part of a shaka.Player that is used. */
 export interface ShakaPlayer extends Target {
   getMediaElement(): HTMLMediaElement | null;
   getNetworkingEngine(): NetworkingEngine | null;
@@ -46,9 +46,9 @@ export interface NetworkingEngine extends Target {
 }
 
 /**
- * Tie a stream to a shaka.Player, before it loads: `load` asks for a slot, and goes on once it is admitted.
+ * Attach a stream to a shaka.Player, before it loads: `load` requests a slot, and continues once the stream is admitted.
  *
- * Manifests and segments carry the token; keys, licences and all else do not. Safari's own player of HLS
- * (`streaming.preferNativeHls`) asks for them itself, and then only a cookie reaches the edge.
+ * Manifests and segments carry the token; keys, licences and all other requests do not. Safari's native HLS player
+ * (`streaming.preferNativeHls`) makes its own requests, and then only a cookie reaches the edge.
  */
 export function attach(player: ShakaPlayer, stream: Stream, options?: AttachOptions): Attached;

@@ -3,7 +3,7 @@ import { listen } from "../events.js";
 
 /** @import * as api from "./shaka.js" */
 
-// shaka.net.NetworkingEngine.RequestType; keys, licences and all else have other types.
+// shaka.net.NetworkingEngine.RequestType; keys, licences and all other requests have other types.
 const MANIFEST = 0;
 const SEGMENT = 1;
 
@@ -37,7 +37,7 @@ export function attach(player, stream, options) {
   network.registerResponseFilter(onResponse);
   attachment.undoes(() => network.unregisterRequestFilter(onRequest));
   attachment.undoes(() => network.unregisterResponseFilter(onResponse));
-  // Shaka repeats a request by itself, with a pass through the filters, as long as it has attempts left.
+  // Shaka retries a failed request automatically, through the filters again, as long as it has attempts left.
   attachment.undoes(listen(network, { retry: ({ error }) => void refusals.isRepeatable(error) }));
   attachment.undoes(
     listen(player, {
@@ -55,12 +55,12 @@ export function attach(player, stream, options) {
       },
     }),
   );
-  // A film that failed while the network was away goes on with its next slot.
+  // A film that failed while the network was down resumes with its next slot.
   attachment.undoes(listen(stream, { admitted: () => void player.retryStreaming(0) }));
   return attachment;
 }
 
-/** What the edge has refused as expired: each request is repeated once, and all wait for the same new token. */
+/** The requests that the edge refused as expired: each is repeated once, and all wait for the same new token. */
 class Refusals {
   #attachment;
   /** @type {Map<string, api.ShakaError>} */
@@ -74,7 +74,7 @@ class Refusals {
   }
 
   /**
-   * Whether the request that failed may do better with another token. Of one failure, Shaka speaks once or twice.
+   * Return whether the failed request may succeed with another token. Shaka may report the same failure twice.
    * @param {api.ShakaError} error
    */
   isRepeatable(error) {
@@ -88,7 +88,7 @@ class Refusals {
     return true;
   }
 
-  /** @param {string} uri it was answered */
+  /** @param {string} uri of a request that succeeded */
   forget(uri) {
     this.#errors.delete(path(uri));
   }
@@ -96,12 +96,12 @@ class Refusals {
 
 /** @param {string} uri */
 function path(uri) {
-  return uri.split("?")[0]; // each token makes another query
+  return uri.split("?")[0]; // the query contains the token, which changes
 }
 
 /**
- * The films that a player loads. Shaka begins another load, or an unload, when the one before is over, so one that waits
- * for a slot is given up for it.
+ * The films that a player loads. Shaka begins a load or an unload only when the previous load has finished, so a load that
+ * waits for a slot is aborted.
  */
 class Loads {
   #isFirst = false;
@@ -118,7 +118,7 @@ class Loads {
       try {
         return await load.apply(player, film);
       } catch (/** @type {any} */ error) {
-        if (isGivenUp(error)) error.code = LOAD_INTERRUPTED; // as Shaka has it for all other interruptions
+        if (isGivenUp(error)) error.code = LOAD_INTERRUPTED; // Shaka's code for all other interruptions
         throw error;
       }
     };
@@ -140,7 +140,7 @@ class Loads {
     this.#isLoading = false;
   }
 
-  /** Whether a request is the first of its film. */
+  /** Return whether this request is the first of its film. */
   takeFirst() {
     const isFirst = this.#isFirst;
     this.#isFirst = false;
@@ -148,7 +148,7 @@ class Loads {
   }
 
   /**
-   * A wait for a token, which fails if the film is given up. A film that has been loaded is stopped by Shaka.
+   * Return a promise that rejects if the load is aborted while it waits for a token. Shaka itself stops a loaded film.
    * @template T
    * @param {Promise<T>} ready
    */
@@ -157,13 +157,13 @@ class Loads {
   }
 }
 
-/** @param {any} error a REQUEST_FILTER_ERROR has the error of the filter */
+/** @param {any} error a REQUEST_FILTER_ERROR contains the filter's own error */
 function isGivenUp(error) {
   return error && error.data && error.data[0] === GIVEN_UP;
 }
 
 /**
- * An operation as Shaka has them: its abort, as of a film that is unloaded, does not wait for a token.
+ * Return a Shaka operation that can be aborted, for example by an unload, while it waits for a token.
  * @param {Promise<void>} done
  * @returns {api.Operation}
  */

@@ -3,11 +3,11 @@ import type { Stream } from "../index.js";
 
 export type { Attached };
 
-/** A `<video>` can send no header: its token goes in a cookie. */
+/** A `<video>` cannot send a header, so its token goes in a cookie. */
 export type VideoOptions = Omit<AttachOptions, "tokenIn"> & { tokenIn?: "cookie" };
 
 /**
- * Tie a stream to a `<video>` that plays by itself, as with HLS in Safari. As long as no slot is held, it is without its
- * source, so that nothing is asked for before there is a token: set the source and call `play()` as usual.
+ * Attach a stream to a `<video>` that plays natively, such as HLS in Safari. While no slot is held, its source is removed,
+ * so that nothing is requested before there is a token: set the source and call `play()` as usual.
  */
 export function attach(video: HTMLVideoElement, stream: Stream, options?: VideoOptions): Attached;

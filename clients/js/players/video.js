@@ -4,11 +4,11 @@ import { listen } from "../events.js";
 /** @import * as api from "./video.js" */
 /** @import { Stream } from "../index.js" */
 
-const SAME_PLACE_S = 1; // a video that fails here again fails for another reason
+const SAME_PLACE_S = 1; // a second failure this close to the first has another cause
 const FIRST = { capture: true };
 
 /**
- * Tie a stream to a `<video>` that plays by itself.
+ * Attach a stream to a `<video>` that plays natively.
  * @param {HTMLVideoElement} video
  * @param {Stream} stream
  * @param {api.VideoOptions} [options]
@@ -18,34 +18,34 @@ export function attach(video, stream, options) {
   const isHeld = () => stream.state === "admitted";
   const source = new Source(video, isHeld);
   const unlisten = listen(stream, {
-    admitted: () => source.bringBack(), // before the attachment hears it, and plays
-    token: ({ detail }) => detail.playbackToken || !video.ended || source.takeAway(), // else a replay would load at once
+    admitted: () => source.bringBack(), // before the attachment's listener, which plays
+    token: ({ detail }) => detail.playbackToken || !video.ended || source.takeAway(), // otherwise a replay would load at once
   });
   const attachment = new Attachment(video, stream, { ...options, tokenIn: "cookie" });
   attachment.undoes(unlisten);
   attachment.undoes(() => source.release());
 
-  /** The edge's reason cannot be read here: each failure is taken for an expired token, once. */
+  /** The latest failure. The edge's reason cannot be read here, so each failure is treated as an expired token, once. */
   let failedAt = { url: "", position: 0 };
   const onError = async (/** @type {Event} */ event) => {
     if (event.target !== video) return;
     const { currentSrc: url, currentTime: position } = video;
     const isAgain = url === failedAt.url && Math.abs(position - failedAt.position) < SAME_PLACE_S;
     if (isHeld() && isAgain) return;
-    event.stopImmediatePropagation(); // without a slot it is loaded anew once there is one
+    event.stopImmediatePropagation(); // without a slot, the video is reloaded once there is one
     if (!isHeld()) return;
     failedAt = { url, position };
     if (await attachment.expired()) source.reload();
     else video.dispatchEvent(new Event("error"));
   };
-  video.addEventListener("error", onError, FIRST); // the page hears it afterwards, if at all
+  video.addEventListener("error", onError, FIRST); // the page's listeners run afterwards, if at all
   attachment.undoes(() => video.removeEventListener("error", onError, FIRST));
 
   if (video.autoplay && !isHeld()) attachment.request({ isFirst: true });
   return attachment;
 }
 
-/** The source of a video, which is taken away for as long as it must not be asked for. */
+/** The source of a video, which is removed while it must not be requested. */
 class Source {
   #video;
   #mayLoad;
@@ -57,7 +57,7 @@ class Source {
   constructor(video, mayLoad) {
     this.#video = video;
     this.#mayLoad = mayLoad;
-    // A browser asks for a new source in a task of its own; this comes before.
+    // A browser requests a new source in a separate task; the observer runs before that.
     this.#observer = new MutationObserver(() => this.takeAway());
     this.#observer.observe(video, { attributes: true, attributeFilter: ["src"], childList: true, subtree: true });
     this.takeAway();
@@ -76,7 +76,7 @@ class Source {
     this.#load(wasPlaying);
   }
 
-  /** Give it back, and what failed meanwhile another try. */
+  /** Restore the source; reload the video if it failed meanwhile. */
   bringBack() {
     const isPlaying = !this.#video.paused;
     if (this.#taken.size > 0) {
@@ -88,7 +88,7 @@ class Source {
     }
   }
 
-  /** Load it anew, and go on where it stopped. */
+  /** Reload the video, and resume at the same position. */
   reload() {
     const { currentTime, paused } = this.#video;
     this.#load(!paused);
@@ -100,7 +100,7 @@ class Source {
     this.bringBack();
   }
 
-  /** What is loaded anew is paused. @param {boolean} isPlaying */
+  /** Load the video, and play it if it was playing: a load pauses it. @param {boolean} isPlaying */
   #load(isPlaying) {
     this.#video.load();
     if (isPlaying) this.#video.play().catch(() => {});

@@ -1,13 +1,13 @@
 import type { AttachOptions, Attached } from "../attachment.js";
 import type { Stream } from "../index.js";
 
-/** A request as Video.js makes it. */
+/** A request made by Video.js. */
 export interface Request extends XMLHttpRequest {
   requestTime?: number;
   timedout?: boolean;
 }
 
-/** What is used of the request's options. */
+/** The part of the request's options that is used. */
 export interface RequestOptions {
   requestType?: string;
   timeout?: number;
@@ -15,7 +15,7 @@ export interface RequestOptions {
 
 export type SendRequest = (options: RequestOptions, callback: (...answer: any[]) => void) => Request;
 
-/** What is used of a Video.js player. */
+/** The part of a Video.js player that is used. */
 export interface VideoJsPlayer {
   paused(): boolean;
   ended(): boolean;
@@ -23,15 +23,15 @@ export interface VideoJsPlayer {
   pause(): void;
   on(kind: string, listener: (event: any) => any): void;
   off(kind: string, listener: (event: any) => any): void;
-  /** Its `vhs` plays HLS and DASH; it is another one with each source. */
+  /** Its `vhs` plays HLS and DASH, and is replaced with each source. */
   tech(isSafe: true): any;
 }
 
 /**
- * Tie a stream to a player of Video.js, before its source is set with `player.src()`.
+ * Attach a stream to a Video.js player, before its source is set with `player.src()`.
  *
- * Playlists, manifests and segments carry the token; keys and all else do not. Safari plays HLS by itself unless
- * Video.js is told otherwise: `html5: { vhs: { overrideNative: true }, nativeAudioTracks: false, nativeVideoTracks:
- * false }`. Where it has to (on an iPhone), only a cookie reaches the edge.
+ * Playlists, manifests and segments carry the token; keys and all other requests do not. Safari plays HLS natively unless
+ * Video.js is configured otherwise: `html5: { vhs: { overrideNative: true }, nativeAudioTracks: false, nativeVideoTracks:
+ * false }`. On an iPhone, which always plays HLS natively, only a cookie reaches the edge.
  */
 export function attach(player: VideoJsPlayer, stream: Stream, options?: AttachOptions): Attached;

@@ -2,9 +2,9 @@ import { Attachment, TOKEN_HEADER, withToken } from "../attachment.js";
 
 /** @import * as api from "./videojs.js" */
 
-// Only the bytes that tell a DASH file's container are asked for without a type. Keys, and all else, have other types.
+// Only the bytes that identify a DASH file's container are requested without a type. All other requests have other types.
 const VIDEO = ["hls-playlist", "dash-manifest", "dash-sidx", "segment", "segment-media-initialization", undefined];
-const TIMEOUT_MS = 45 * 1000; // as Video.js has it
+const TIMEOUT_MS = 45 * 1000; // the default of Video.js
 const ANSWERED = ["readystatechange", "progress", "load", "loadend"];
 
 /** @type {typeof api.attach} */
@@ -15,16 +15,16 @@ export function attach(player, stream, options) {
     const tech = player.tech(true);
     if (!tech) throw new Error("Set the source of Video.js after attach(), by player.src().");
     const { vhs } = tech;
-    if (!vhs) return; // no source yet, or the browser plays HLS itself
+    if (!vhs) return; // no source yet, or the browser plays HLS natively
     /** @type {{ xhr: api.SendRequest }} */
     const { xhr } = vhs;
-    // Hooks of `onRequest` cannot wait. Those of the page are kept on the function itself, as are the global ones, which
-    // a hook of ours would displace.
+    // `onRequest` hooks cannot wait. The page's own hooks are stored on the function itself, as are the global ones, which
+    // a hook of ours would replace.
     vhs.xhr = new Proxy(xhr, {
       apply(_, __, [request, callback]) {
         if (!VIDEO.includes(request.requestType)) return xhr(request, callback);
         const sent = patient(new XMLHttpRequest(), attachment);
-        sent.timeout = request.timeout || TIMEOUT_MS; // from when it is sent, which Video.js would count from now
+        sent.timeout = request.timeout || TIMEOUT_MS; // counts from when the request is sent; Video.js would count from now
         sent.addEventListener("timeout", () => (sent.timedout = true));
         return xhr(Object.assign({}, request, { xhr: sent, timeout: 0 }), callback);
       },
@@ -41,7 +41,7 @@ export function attach(player, stream, options) {
 }
 
 /**
- * The player as if it were its <video>, which may be another one with another source.
+ * Return a `<video>` interface to the player, whose own `<video>` may change with the source.
  * @param {api.VideoJsPlayer} player
  * @returns {import("../attachment.js").Video}
  */
@@ -61,8 +61,8 @@ function videoOf(player) {
 }
 
 /**
- * A request that waits for a token when it is sent, and repeats itself once where the edge says that the token has
- * expired: its player sees the second answer alone. An abort works at any time.
+ * Make a request wait for a token when it is sent, and repeat it once if the edge refuses the token as expired. The player
+ * sees only the second response. An abort works at any time.
  * @param {api.Request} request
  * @param {Attachment} attachment
  */
@@ -97,7 +97,7 @@ function patient(request, attachment) {
     for (const header of headers) setRequestHeader.apply(request, header);
     if (token && tokenIn === "header") setRequestHeader.call(request, TOKEN_HEADER, token);
     if (tokenIn === "cookie") request.withCredentials = true;
-    request.requestTime = Date.now(); // the wait does not count as bandwidth
+    request.requestTime = Date.now(); // the wait must not distort the bandwidth estimate
     send.call(request);
   }
 
@@ -107,7 +107,7 @@ function patient(request, attachment) {
     open(newMethod, newUrl) {
       method = newMethod;
       url = newUrl;
-      open.call(request, method, url, true); // so that it takes headers
+      open.call(request, method, url, true); // an unopened request does not accept headers
     },
     /** @param {[string, string]} header */
     setRequestHeader(...header) {

@@ -1,4 +1,4 @@
-"""Keeps a player's slot: starts, heartbeats and ends a stream of stream-limiter."""
+"""Client of stream-limiter: starts a stream, keeps its slot by heartbeats, and ends it."""
 
 from stream_limiter_client.answers import GroupLimit, StreamView, UserStreams
 from stream_limiter_client.asynchronous import AsyncStream, AsyncStreamLimiter

@@ -1,4 +1,4 @@
-"""What the service says, as values."""
+"""The service's answers as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class StreamView:
-    """A stream that holds a slot, and the groups that it counts in beside all streams."""
+    """A stream that holds a slot, and the groups in which it counts as well."""
 
     stream_id: str
     device: str | None
@@ -18,7 +18,7 @@ class StreamView:
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Self:
-        """Read one out of an answer."""
+        """Read one stream from an answer."""
         return cls(
             stream_id=told["streamId"],
             device=told.get("device"),
@@ -38,7 +38,7 @@ class GroupLimit:
 
 @dataclass(frozen=True, slots=True)
 class UserStreams:
-    """A user's live streams: the named ones, and how many there are without a name and altogether."""
+    """A user's live streams: the named ones, and the number of anonymous ones and of all."""
 
     streams: tuple[StreamView, ...]
     anonymous_count: int
@@ -47,7 +47,7 @@ class UserStreams:
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Self:
-        """Read them out of an answer."""
+        """Read the streams from an answer."""
         return cls(
             streams=tuple(StreamView.of(stream) for stream in told["streams"]),
             anonymous_count=told["anonymousCount"],

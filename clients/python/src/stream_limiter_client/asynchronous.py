@@ -32,14 +32,14 @@ _logger = logging.getLogger(__name__)
 
 
 class AsyncStreamLimiter:
-    """The service, for one player or many.
+    """The client of the service, for one or more players.
 
     Args:
-        url: where the API is.
-        token: the caller's JWT, or what gets one; asked before every request.
-        auth: what signs each request, in httpx's way, where callers sign (`auth = iam`).
-        transport: httpx's way to the network, where it is not the usual one.
-        timing: clock, chance and patience.
+        url: the API's base URL.
+        token: the caller's JWT, or a function that returns one and is called before every request.
+        auth: the httpx authentication that signs each request, if callers sign (`auth = iam`).
+        transport: an httpx transport other than the default.
+        timing: the clock, the source of randomness and the patience.
     """
 
     def __init__(
@@ -69,20 +69,20 @@ class AsyncStreamLimiter:
         on_lapsed: OnNotice | None = None,
         on_admitted: OnNotice | None = None,
     ) -> "AsyncStream":
-        """Return a stream, which `async with` or `start()` starts.
+        """Return a stream, to be started by `async with` or `start()`.
 
         Args:
-            user_id: whose it is; `None` where the token says so.
+            user_id: the stream's user; `None` if the token identifies the user.
             device: a label for people, such as "living room".
-            replaces: a stream of the same user that ends in the same moment.
-            max_streams: the user's limit, where callers sign; by default the service's.
-            groups: those that it counts in beside all streams, such as `["uhd"]`; a start may name others.
-            group_limits: the user's limits of groups, where callers sign; by default the service's.
-            stream_id: the screen's name, where it outlives the process; by default each stream makes one.
-            on_gone: called, by the heartbeats' task, when the slot was taken away.
-            on_lapsed: called there when the lease ran out and no answer had extended it: pause. The stream
-                starts again by itself, for as long as it takes.
-            on_admitted: called there when that start took a slot: play on.
+            replaces: a stream of the same user that ends at the same moment.
+            max_streams: the user's limit, if callers sign; by default the service's.
+            groups: the groups in which it counts as well, such as `["uhd"]`; a start may name others.
+            group_limits: the user's group limits, if callers sign; by default the service's.
+            stream_id: the screen's name, if it outlives the process; by default each stream generates one.
+            on_gone: called by the heartbeats' task when the slot was taken away.
+            on_lapsed: called there when the lease expired before an answer extended it: pause. The stream
+                tries to restart automatically, without a time limit.
+            on_admitted: called there when that restart took a slot: resume.
         """
         play = Play(
             self.timing,
@@ -100,16 +100,16 @@ class AsyncStreamLimiter:
         """List the user's live streams.
 
         Args:
-            user_id: whose they are; `None` where the token says so.
-            max_streams: the user's limit, where callers sign; by default the service's.
+            user_id: the streams' user; `None` if the token identifies the user.
+            max_streams: the user's limit, if callers sign; by default the service's.
 
         Raises:
-            ServiceError: the service does not answer, or not with a list.
+            ServiceError: the service did not answer, or not with a list.
         """
         return UserStreams.of(await self.send("GET", list_path(user_id, max_streams)))
 
     async def send(self, method: str, path: str, *, is_signed: bool = True, **content: Any) -> Any:
-        """Make one request, with the caller's login unless it is not to be signed."""
+        """Send one request, with the caller's login if `is_signed`."""
         token = await self._login() if is_signed else None
         auth = httpx.USE_CLIENT_DEFAULT if is_signed else None
         try:
@@ -123,10 +123,10 @@ class AsyncStreamLimiter:
             token = self._token() if callable(self._token) else self._token
             return await token if isinstance(token, Awaitable) else token
         except Exception as error:
-            raise ServiceError(0, {"detail": "The token could not be had."}) from error
+            raise ServiceError(0, {"detail": "The token could not be obtained."}) from error
 
     async def close(self) -> None:
-        """Close the connections. Streams that play on need them."""
+        """Close the connections, which streams need as long as they play."""
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -137,7 +137,7 @@ class AsyncStreamLimiter:
 
 
 class AsyncStream:
-    """One player's stream; made by `AsyncStreamLimiter.stream`."""
+    """One player's stream, created by `AsyncStreamLimiter.stream`."""
 
     def __init__(
         self,
@@ -160,41 +160,41 @@ class AsyncStream:
 
     @property
     def playback_token(self) -> str | None:
-        """The newest playback token, for the CDN; `None` when there is none, or it is over."""
+        """The newest playback token, for the CDN; `None` if there is none or it has expired."""
         return self._play.playback_token
 
     @property
     def is_gone(self) -> bool:
-        """Whether the slot was taken away: then stop."""
+        """`True` if the slot was taken away and the player must stop."""
         return self._gone is not None
 
     @property
     def gone(self) -> ServiceError | None:
-        """What took the slot away, a `StreamGone` or a `LimitReached`; `None` while it was not."""
+        """The reason for the loss of the slot, a `StreamGone` or a `LimitReached`; otherwise `None`."""
         return self._gone
 
     @property
     def is_lapsed(self) -> bool:
-        """Whether the lease ran out, and the stream starts again by itself: then pause."""
+        """`True` if the lease has expired and the stream is restarting: the player must pause."""
         return self._play.is_lapsed
 
     async def start(self, *, replaces: str | None = None, groups: Iterable[str] | None = None) -> None:
-        """Take a slot, and keep it by heartbeats. One that is held serves the next play.
+        """Take a slot, and keep it by heartbeats. A slot that is already held is reused for the next play.
 
-        When it raises anything but `LimitReached`, what was held is held still. A stream that is refused
-        other groups goes on in those that it has.
+        After any error but `LimitReached`, a slot held before is still held. If only a change of groups is
+        refused, the stream continues in its present groups.
 
-        No lapse waits for the answer: at the end of a lease this raises, and the stream lapses. A start of a
-        lapsed stream that succeeds ends the lapse and calls nothing back; one that fails leaves it lapsed.
+        A start does not delay a lapse: if the lease expires first, this raises, and the stream lapses. For a
+        lapsed stream, success ends the lapse without a callback; failure leaves the stream lapsed.
 
         Args:
-            replaces: a stream of the same user that ends in the same moment.
-            groups: those that it counts in from now on, under the same name; by default those that it has.
+            replaces: a stream of the same user that ends at the same moment.
+            groups: the groups in which it counts from now on, under the same name; by default unchanged.
 
         Raises:
-            LimitReached: every slot is taken; says who holds them, and which group is full.
-            TooManyStarts: the start is put off for longer than it may wait; says for how long.
-            ServiceError: the service does not answer for long, or takes the call for wrong.
+            LimitReached: every slot is taken; lists the streams that hold them, and the full group.
+            TooManyStarts: the start is deferred beyond the patience; contains the required wait.
+            ServiceError: the service did not answer within the patience, or rejected the call.
         """
         is_held = self._heart is not None and not self.is_gone
         await self._stop()
@@ -210,7 +210,7 @@ class AsyncStream:
                 self._heart = asyncio.create_task(self._keep(), name=f"heartbeat {self.stream_id}")
 
     async def end(self) -> bool:
-        """Give the slot back. False when the service could not be told: then the lease ends it."""
+        """Give the slot back. Return `False` if the call failed: then the lease frees the slot."""
         if self._heart is None:
             return True
         await self._stop()
@@ -223,16 +223,16 @@ class AsyncStream:
         return True
 
     async def abandon(self) -> None:
-        """Stop without a word, as a crash does: the slot comes back when the lease runs out."""
+        """Stop without calling the service, as after a crash: the slot is freed when the lease expires."""
         await self._stop()
         self._play.let_go()
 
     async def _stop(self) -> None:
-        """Send no more heartbeats."""
+        """Stop the heartbeats."""
         heart, self._heart = self._heart, None
         if heart is not None and heart is not asyncio.current_task():
             heart.cancel()
-            await asyncio.wait([heart])  # not `await heart`: that could not be told from our own cancellation
+            await asyncio.wait([heart])  # `await heart` could not distinguish its cancellation from ours
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -244,7 +244,7 @@ class AsyncStream:
     async def _keep(self) -> None:
         """Hold the slot until the stream is ended, abandoned, started again or gone.
 
-        No caller is there to handle an error of a request: whatever is raised by it may pass.
+        No caller can handle a request's errors here, so all of them are treated as temporary.
         """
         try:
             await self._follow(self._play.keep(), caught=Exception)
@@ -255,7 +255,7 @@ class AsyncStream:
                 await told
 
     async def _notify(self, notice: Notice) -> None:
-        """Call back; the slot does not depend on what that raises."""
+        """Call back, and log an exception of the callback, which must not affect the slot."""
         callback = self._callbacks[notice]
         if callback is None:
             return
@@ -267,12 +267,12 @@ class AsyncStream:
             _logger.exception("A callback of stream %s raised: %s.", self.stream_id, notice.name.lower())
 
     async def _follow(self, steps: Steps, caught: type[Exception] = ServiceError) -> None:
-        """Do what the play says, step by step; what is caught of a request's errors is the play's affair."""
+        """Execute the steps of a play; pass the errors of the type `caught` on to the play."""
         with contextlib.suppress(StopIteration):
             step = next(steps)
             while True:
                 if isinstance(step, Pause):
-                    await asyncio.sleep(step.seconds)  # a task that is to stop is cancelled in it
+                    await asyncio.sleep(step.seconds)  # stopping the task cancels this sleep
                     step = next(steps)
                     continue
                 if isinstance(step, Notice):

@@ -1,8 +1,8 @@
-"""What can go wrong.
+"""The errors that the client raises.
 
 ServiceError            the service answered with an error, or did not answer
-├── LimitReached        every slot is taken, in all or in one of the stream's groups
-├── TooManyStarts       the start is put off
+├── LimitReached        every slot of the user, or of one of the stream's groups, is taken
+├── TooManyStarts       the start is deferred
 └── StreamGone          the stream's slot was taken away
 """
 
@@ -19,9 +19,9 @@ class ServiceError(Exception):
     """The service answered with an error, or did not answer.
 
     Attributes:
-        status: the HTTP status; 0 when nothing answered.
-        problem: the problem details of the answer, as far as there are any.
-        retry_after: how many seconds the service asks to wait before the next try.
+        status: the HTTP status; 0 if there was no answer.
+        problem: the problem details of the answer; empty if it has none.
+        retry_after: the wait before the next try that the service requests, in seconds.
     """
 
     def __init__(self, status: int, problem: Mapping[str, Any], retry_after: float = 0) -> None:
@@ -33,7 +33,7 @@ class ServiceError(Exception):
 
     @classmethod
     def of(cls, error: Exception) -> "ServiceError":
-        """Return an error that was raised instead of an answer as one that may pass."""
+        """Return an error raised instead of an answer as a temporary `ServiceError`."""
         if isinstance(error, ServiceError):
             return error
         failure = cls(0, {})
@@ -42,12 +42,12 @@ class ServiceError(Exception):
 
     @property
     def code(self) -> str | None:
-        """The stable name of the kind of problem; `None` where the answer has none, or no text for it."""
+        """The stable name of the kind of problem; `None` if the answer has none, or if it is not text."""
         return self._text("code")
 
     @property
     def is_passing(self) -> bool:
-        """Whether the same call may do better a little later."""
+        """`True` if the same call may succeed later."""
         return self.status in {0, TOO_MANY_REQUESTS} or self.status >= FIRST_SERVER_ERROR
 
     def _text(self, name: str) -> str | None:
@@ -56,22 +56,22 @@ class ServiceError(Exception):
 
 
 class LimitReached(ServiceError):
-    """Every slot of the user is taken, or every slot of a group that the stream would be in."""
+    """Every slot of the user, or of one of the stream's groups, is taken."""
 
     @property
     def limit(self) -> GroupLimit | None:
-        """The limit of the group that is full; `None` where it is the limit of all streams."""
+        """The limit of the group that is full; `None` if the limit of all streams was reached."""
         limit = self.problem.get("limit")
         return None if limit is None else GroupLimit(limit["group"], limit["max"])
 
     @property
     def streams(self) -> tuple[StreamView, ...]:
-        """Who holds the slots, oldest first; anonymous streams are only counted."""
+        """The named streams that hold the slots, oldest first; see `anonymous_count` for the others."""
         return tuple(StreamView.of(stream) for stream in self.problem.get("streams", ()))
 
     @property
     def anonymous_count(self) -> int:
-        """How many slots are held by streams without a name."""
+        """The number of slots held by streams without a name."""
         return int(self.problem.get("anonymousCount", 0))
 
     def names(self, stream_id: str) -> bool:
@@ -80,21 +80,21 @@ class LimitReached(ServiceError):
 
 
 class TooManyStarts(ServiceError):
-    """There is a slot, but too many streams that are over have an unexpired playback token.
+    """A slot is free, but too many ended streams have an unexpired playback token.
 
-    `retry_after` says when to start again. What was held is held still.
+    `retry_after` says when to start again. A slot held before is still held.
     """
 
 
 class StreamGone(ServiceError):
-    """The stream's slot was taken away: it was ended, replaced, evicted, or lost after its lease ran out."""
+    """The stream lost its slot: it was ended, replaced or evicted, or its lease expired."""
 
     @property
     def reason(self) -> str | None:
-        """`replaced`, `evicted`, `ended` or `expired`, for people; `None` where the service cannot say."""
+        """`replaced`, `evicted`, `ended` or `expired`, for display; `None` if unknown to the service."""
         return self._text("reason")
 
     @property
     def by(self) -> str | None:
-        """The device that took the slot; `None` where the service cannot say, or the device gave no name."""
+        """The name of the device that took the slot; `None` if it has none or is unknown to the service."""
         return self._text("by")

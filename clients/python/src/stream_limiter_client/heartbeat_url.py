@@ -1,4 +1,4 @@
-"""The URL that takes a stream's heartbeats for its playback token, without a login."""
+"""The URL that accepts a stream's heartbeats with its playback token instead of a login."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 
 
 class Target(NamedTuple):
-    """Where a heartbeat may go, and in whose name."""
+    """The URL and the user of a heartbeat."""
 
     url: str
     user_id: str
@@ -21,13 +21,13 @@ class Target(NamedTuple):
 
 @dataclass(slots=True)
 class HeartbeatUrl:
-    """The state of one stream's use of the URL, which saves the service the gateway.
+    """The state of one stream's use of the URL, which spares the service the gateway.
 
-    The API takes every heartbeat too, so a URL that fails twice in a row is left alone until the lease of
-    that moment is over.
+    The API accepts every heartbeat too, so a URL that fails twice in a row is not used until the current
+    lease has expired.
 
     Attributes:
-        target: where the next heartbeat may go; `None` = only to the API.
+        target: the URL and the user of the next heartbeat; `None` if only the API may be used.
     """
 
     target: Target | None = None
@@ -35,12 +35,12 @@ class HeartbeatUrl:
     _left_alone_until: float = field(default=0, init=False)
 
     def learn(self, answer: Mapping[str, Any], asked_at: float, own_user_id: str | None) -> None:
-        """Take the URL that an answer of the API names, or none.
+        """Store the URL from an answer of the API, if it has one.
 
         Args:
-            answer: to a start or a heartbeat.
-            asked_at: when that was sent.
-            own_user_id: the stream's user; where it is `None`, the answer has to say whose stream it is.
+            answer: the answer to a start or a heartbeat.
+            asked_at: the time of that request.
+            own_user_id: the stream's user; if it is `None`, the answer must name the user.
         """
         if asked_at < self._left_alone_until:
             return
@@ -51,23 +51,23 @@ class HeartbeatUrl:
             self.target = None
 
     def succeed(self) -> None:
-        """Note that the service has answered there."""
+        """Record that the service answered at this URL."""
         self._failures = 0
 
     def fail(self, lease_until: float) -> None:
-        """Note that it has not; the lease that is held now is over at this moment."""
+        """Record a failure of the URL. After the second in a row, do not use it until `lease_until`."""
         self._failures += 1
         if self._failures == MOST_FAILURES:
             self.target, self._failures, self._left_alone_until = None, 0, lease_until
 
 
 def is_answer(error: ServiceError) -> bool:
-    """Return whether an error is the service's own answer to a heartbeat: the API would give the same."""
+    """Return whether an error is the service's own answer to a heartbeat, which the API would return too."""
     return isinstance(error, StreamGone) or (error.is_passing and error.code is not None)
 
 
 def _is_safe(url: str) -> bool:
-    """Return whether a playback token may be sent there: nobody reads it on its way."""
+    """Return whether a playback token is safe from eavesdroppers on its way to this URL."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:

@@ -1,4 +1,4 @@
-"""What both clients share: what to send, when, and what to make of the answers. It does no I/O itself."""
+"""The protocol shared by both clients: the requests, their times, and the use of the answers. No I/O."""
 
 import random
 import secrets
@@ -16,15 +16,15 @@ from stream_limiter_client.errors import LimitReached, ServiceError, StreamGone,
 from stream_limiter_client.heartbeat_url import HeartbeatUrl, is_answer
 
 REQUEST_SECONDS: Final = 5.0
-"""For one request: the service answers within 3 s, whatever happens behind it."""
+"""The timeout of one request: the service answers within 3 s, even if its dependencies fail."""
 PATIENCE_SECONDS: Final = 15.0
 FIRST_DELAY_SECONDS: Final = 0.3
 LONGEST_DELAY_SECONDS: Final = 10.0
 LONGEST_RETRY_AFTER_SECONDS: Final = 300.0
-"""A heartbeat is not put off for longer, whatever a proxy asks for."""
+"""The longest delay of a heartbeat, whatever a proxy requests."""
 LONGEST_LEASE_SECONDS: Final = 86_400.0
-"""No service is set to more."""
-MOST_DOUBLINGS: Final = 8  # more of them make no longer delay, and at last no number
+"""The longest lease that a service can have."""
+MOST_DOUBLINGS: Final = 8  # more would not lengthen the delay, but finally overflow
 
 _KINDS: Final[Mapping[str, type[ServiceError]]] = {
     "limit_reached": LimitReached,
@@ -38,12 +38,12 @@ Auth = httpx.Auth | Callable[[httpx.Request], httpx.Request] | None
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where time and chance come from.
+    """The sources of time and randomness.
 
     Attributes:
-        now: epoch seconds; not a monotonic clock, which stands still while a machine sleeps.
-        random: from 0 to 1, for jitter.
-        patience_seconds: how long a call is repeated while nothing answers.
+        now: epoch seconds; not a monotonic clock, which stops while a machine sleeps.
+        random: a number from 0 to 1, for jitter.
+        patience_seconds: how long an unanswered call is retried.
     """
 
     now: Callable[[], float] = time.time
@@ -51,7 +51,7 @@ class Timing:
     patience_seconds: float = PATIENCE_SECONDS
 
     def delay(self, failures: int, error: ServiceError, longest: float = LONGEST_DELAY_SECONDS) -> float:
-        """How long to wait after so many failures in a row: doubled each time, with jitter."""
+        """Return the delay after consecutive failures: exponential backoff with jitter."""
         doubled = min(
             FIRST_DELAY_SECONDS * 2.0 ** min(failures, MOST_DOUBLINGS), LONGEST_DELAY_SECONDS, longest
         )
@@ -60,13 +60,13 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A request to be sent; its answer, or the `ServiceError`, is what the play goes on with.
+    """A request to be sent; the play continues with its answer or its `ServiceError`.
 
     Attributes:
-        path: the operation's, or a whole URL that is not the API's.
-        body: what is sent as JSON.
-        seconds: how long to wait for the answer: not past the end of a lease, so that no lapse is late.
-        is_signed: whether the caller's login goes with it.
+        path: the path of an API operation, or a full URL outside the API.
+        body: the JSON body.
+        seconds: the timeout, which does not exceed the lease, so that a lapse is noticed in time.
+        is_signed: whether the request carries the caller's login.
     """
 
     path: str
@@ -77,42 +77,42 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Time to be waited; whether the play was stopped meanwhile is what it goes on with."""
+    """A wait; the play continues with whether it was stopped meanwhile."""
 
     seconds: float
 
 
 class Notice(Enum):
-    """An event to call back for; whether the play was stopped by then is what it goes on with."""
+    """An event that triggers a callback; the play continues with whether it was stopped meanwhile."""
 
     LAPSED = auto()
-    """The lease ran out, and no answer had extended it."""
+    """The lease expired before an answer extended it."""
     ADMITTED = auto()
-    """The slot was taken again after a lapse, by a start that nobody asked for."""
+    """The slot was taken again after a lapse, by an automatic restart."""
 
 
 Steps = Generator[Post | Pause | Notice, Any, None]
-"""What a client does, one after the other: it sends, waits and calls back, and decides nothing."""
+"""The steps that a client executes in order: it sends, waits and calls back, but decides nothing."""
 
 
 def fresh_name() -> str:
-    """Return a name that no other screen and no other play has."""
+    """Return a unique name for a screen or a play."""
     return secrets.token_hex(12)
 
 
 @dataclass(slots=True)
 class Play:
-    """One stream's life, one play after the other, by its player's clock.
+    """The life of one stream, one play after another, by its player's clock.
 
     Attributes:
-        user_id: whose it is; `None` where the token says so.
-        replaces: the stream that a start replaces, until it is known to be over.
-        stream_id: the screen's name, which stays the same.
-        max_streams: the user's limit; `None` where it is not the caller's to say.
-        groups: those that the stream counts in beside all streams; of the latest start that was admitted.
-        group_limits: the user's limits of groups; `None` where they are not the caller's to say.
-        nonce: the API's `play`, which tells this play from those before it: their late ends do not count.
-        is_lapsed: whether the lease ran out, and the slot is neither taken again nor lost yet.
+        user_id: the stream's user; `None` if the token identifies the user.
+        replaces: the stream that a start replaces, until that stream is known to have ended.
+        stream_id: the screen's name, which never changes.
+        max_streams: the user's limit; `None` if the caller does not set it.
+        groups: the groups in which the stream counts as well, from the latest admitted start.
+        group_limits: the user's group limits; `None` if the caller does not set them.
+        nonce: the API's `play`, which distinguishes this play from earlier ones, whose late ends are ignored.
+        is_lapsed: whether the lease has expired, and the slot is neither taken again nor lost yet.
     """
 
     timing: Timing
@@ -136,23 +136,23 @@ class Play:
 
     @property
     def playback_token(self) -> str | None:
-        """The newest playback token; `None` when there is none, or it is over."""
+        """The newest playback token; `None` if there is none or it has expired."""
         return self._token if self.timing.now() < self._token_until else None
 
     def start(
         self, *, is_held: bool, replaces: str | None = None, groups: Iterable[str] | None = None
     ) -> Steps:
-        """Take a slot, or go on with the one that is held. One that fails changes nothing.
+        """Take a slot, or reuse the one that is held. A start that fails changes nothing.
 
-        It does not outlast the lease of a slot that is held, so that it puts off no lapse.
+        A start does not outlast the lease of a held slot, so that a lapse is noticed in time.
 
         Args:
-            is_held: whether heartbeats wait for its answer: then they do not wait for long.
-            replaces: a stream that ends in the same moment.
-            groups: those that the stream counts in from now on; `None` = those that it has.
+            is_held: whether a slot is held, whose heartbeats wait for the answer: this shortens the patience.
+            replaces: a stream that ends at the same moment.
+            groups: the groups in which the stream counts from now on; `None` keeps the present ones.
 
         Raises:
-            ServiceError: the slot is refused, or nothing has answered for as long as patience lasts.
+            ServiceError: the slot was refused, or the service did not answer within the patience.
         """
         patience = self.timing.patience_seconds
         if is_held:
@@ -166,10 +166,10 @@ class Play:
             raise
 
     def keep(self) -> Steps:
-        """Hold the slot, and take it again when its lease ran out, until the play is stopped.
+        """Hold the slot, and take it again after its lease has expired, until the play is stopped.
 
         Raises:
-            ServiceError: the slot is gone; this is why.
+            ServiceError: the slot is gone; the error is the reason.
         """
         until_due = self._next_heartbeat_at - self.timing.now()
         failures, pause = 0, max(0.0, min(until_due, self._heartbeat_seconds))
@@ -193,27 +193,27 @@ class Play:
                 return
 
     def end(self) -> Steps:
-        """Give the slot back. The next play is another one, which this end, if it is late, does not end.
+        """Give the slot back. The next play gets a new nonce, so a late end does not end it.
 
         Raises:
-            ServiceError: the service could not be told.
+            ServiceError: the call failed.
         """
-        body = self._body() | _given(groups=self.groups or None)  # named, they are ended in one write
+        body = self._body() | _given(groups=self.groups or None)  # the service then needs only one write
         self.nonce = fresh_name()
         self.let_go()
         yield from self._insist("/stream/end", body, self.timing.patience_seconds)
 
     def let_go(self) -> None:
-        """Note that the slot is not ours any more."""
+        """Record that the slot is no longer ours."""
         self._lose()
         self.replaces = None
 
     def _renew(self) -> Steps:
-        """Extend the lease, or take the slot again where there is no lease: one try.
+        """Try once to extend the lease, or to take the slot again if there is no lease.
 
         Raises:
             StreamGone: the slot was taken away.
-            ServiceError: the try failed.
+            ServiceError: the attempt failed.
         """
         if self._has_lease:
             try:
@@ -221,13 +221,13 @@ class Play:
             except StreamGone:
                 if self._is_verified:
                     raise
-                self._has_lease = False  # the store never had it: that is no eviction
+                self._has_lease = False  # the store never had the slot, so this is not an eviction
             else:
                 return
         yield from self._take_slot(0, self.replaces, self.groups)
 
     def _extend(self) -> Steps:
-        """Send a heartbeat: to the heartbeat URL if it is of use, and to the API if that does not answer."""
+        """Send a heartbeat to the heartbeat URL if possible, and to the API if that fails."""
         target, token = self._heartbeat_url.target, self.playback_token
         if target is not None and token is not None:
             body = self._body() | {"userId": target.user_id, "playbackToken": token}
@@ -265,7 +265,7 @@ class Play:
     def _insist(
         self, path: str, body: Mapping[str, Field], patience_seconds: float
     ) -> Generator[Post | Pause, Any, tuple[Any, float]]:
-        """Return the answer and the time of its request; repeat the call until patience has run out."""
+        """Return the answer and the time of its request; retry the call until the patience has run out."""
         until = self.timing.now() + patience_seconds
         failures = 0
         while True:
@@ -286,24 +286,24 @@ class Play:
         return Post(path, body, min(REQUEST_SECONDS, self._seconds_to_lapse() or inf), is_signed)
 
     def _seconds_to_lapse(self) -> float:
-        """Return how long the lease runs still: 0 when it is over, `inf` once that was noticed."""
+        """Return the remaining time of the lease: 0 if it has expired, `inf` once the lapse was noticed."""
         return inf if self.is_lapsed else max(0.0, self._lease_until - self.timing.now())
 
     def _lose(self) -> None:
-        """Note that nothing is left of the lease."""
+        """Discard the lease and its token."""
         self.is_lapsed, self._has_lease = False, False
         self._lease_until = self._token_until = 0
 
     def _hold(self, answer: Any, asked_at: float, replaces: str | None) -> None:
-        """Note that the slot is ours, from when it was asked for: no longer than the service means.
+        """Record the lease. It counts from the request, so that it does not exceed the service's own.
 
         Args:
-            answer: to a start or a heartbeat.
-            asked_at: when that was sent.
-            replaces: what it was to replace: after an unverified answer that may not be over.
+            answer: the answer to a start or a heartbeat.
+            asked_at: the time of that request.
+            replaces: the stream to be replaced, which may not have ended if the answer is unverified.
 
         Raises:
-            ServiceError: this is no answer of the service.
+            ServiceError: the answer is not from the service.
         """
         try:
             lease_seconds = float(answer["expiresInSeconds"])
@@ -315,7 +315,7 @@ class Play:
         ):
             raise ServiceError(0, {"detail": "What answered is not the service."})
         self.is_lapsed, self._has_lease = False, True
-        # The service rounds down; a lease of no time would lapse and start again without a pause.
+        # The service rounds the lease down; a lease of 0 seconds would lapse and restart in an endless loop.
         self._lease_until = asked_at + max(lease_seconds, heartbeat_seconds)
         self._heartbeat_seconds = heartbeat_seconds
         self._next_heartbeat_at = asked_at + heartbeat_seconds
@@ -329,7 +329,7 @@ def answer_of(response: httpx.Response) -> Any:
     """Return the answer's JSON.
 
     Raises:
-        ServiceError: it is not 200, or no JSON.
+        ServiceError: the response is not a 200, or not JSON.
     """
     try:
         told = response.json()
@@ -353,7 +353,7 @@ def headers_of(token: str | None) -> dict[str, str]:
 
 
 def list_path(user_id: str | None, max_streams: int | None) -> str:
-    """Return the path of a list, its query as SigV4 wants it: a space is %20, and no plus sign."""
+    """Return the path of a list. SigV4 requires a space in the query to be %20, not a plus sign."""
     query = urlencode(_given(userId=user_id, maxStreams=max_streams), quote_via=quote)
     return f"/stream?{query}" if query else "/stream"
 

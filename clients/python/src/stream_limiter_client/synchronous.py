@@ -32,14 +32,14 @@ _logger = logging.getLogger(__name__)
 
 
 class StreamLimiter:
-    """The service, for one player or many.
+    """The client of the service, for one or more players.
 
     Args:
-        url: where the API is.
-        token: the caller's JWT, or what gets one; asked before every request.
-        auth: what signs each request, in httpx's way, where callers sign (`auth = iam`).
-        transport: httpx's way to the network, where it is not the usual one.
-        timing: clock, chance and patience.
+        url: the API's base URL.
+        token: the caller's JWT, or a function that returns one and is called before every request.
+        auth: the httpx authentication that signs each request, if callers sign (`auth = iam`).
+        transport: an httpx transport other than the default.
+        timing: the clock, the source of randomness and the patience.
     """
 
     def __init__(
@@ -69,20 +69,20 @@ class StreamLimiter:
         on_lapsed: OnNotice | None = None,
         on_admitted: OnNotice | None = None,
     ) -> "Stream":
-        """Return a stream, which `with` or `start()` starts.
+        """Return a stream, to be started by `with` or `start()`.
 
         Args:
-            user_id: whose it is; `None` where the token says so.
+            user_id: the stream's user; `None` if the token identifies the user.
             device: a label for people, such as "living room".
-            replaces: a stream of the same user that ends in the same moment.
-            max_streams: the user's limit, where callers sign; by default the service's.
-            groups: those that it counts in beside all streams, such as `["uhd"]`; a start may name others.
-            group_limits: the user's limits of groups, where callers sign; by default the service's.
-            stream_id: the screen's name, where it outlives the process; by default each stream makes one.
-            on_gone: called, in the heartbeats' thread, when the slot was taken away.
-            on_lapsed: called there when the lease ran out and no answer had extended it: pause. The stream
-                starts again by itself, for as long as it takes.
-            on_admitted: called there when that start took a slot: play on.
+            replaces: a stream of the same user that ends at the same moment.
+            max_streams: the user's limit, if callers sign; by default the service's.
+            groups: the groups in which it counts as well, such as `["uhd"]`; a start may name others.
+            group_limits: the user's group limits, if callers sign; by default the service's.
+            stream_id: the screen's name, if it outlives the process; by default each stream generates one.
+            on_gone: called in the heartbeats' thread when the slot was taken away.
+            on_lapsed: called there when the lease expired before an answer extended it: pause. The stream
+                tries to restart automatically, without a time limit.
+            on_admitted: called there when that restart took a slot: resume.
         """
         play = Play(
             self.timing,
@@ -100,16 +100,16 @@ class StreamLimiter:
         """List the user's live streams.
 
         Args:
-            user_id: whose they are; `None` where the token says so.
-            max_streams: the user's limit, where callers sign; by default the service's.
+            user_id: the streams' user; `None` if the token identifies the user.
+            max_streams: the user's limit, if callers sign; by default the service's.
 
         Raises:
-            ServiceError: the service does not answer, or not with a list.
+            ServiceError: the service did not answer, or not with a list.
         """
         return UserStreams.of(self.send("GET", list_path(user_id, max_streams)))
 
     def send(self, method: str, path: str, *, is_signed: bool = True, **content: Any) -> Any:
-        """Make one request, with the caller's login unless it is not to be signed."""
+        """Send one request, with the caller's login if `is_signed`."""
         token = self._login() if is_signed else None
         auth = httpx.USE_CLIENT_DEFAULT if is_signed else None
         try:
@@ -122,10 +122,10 @@ class StreamLimiter:
         try:
             return self._token() if callable(self._token) else self._token
         except Exception as error:
-            raise ServiceError(0, {"detail": "The token could not be had."}) from error
+            raise ServiceError(0, {"detail": "The token could not be obtained."}) from error
 
     def close(self) -> None:
-        """Close the connections. Streams that play on need them."""
+        """Close the connections, which streams need as long as they play."""
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -136,7 +136,7 @@ class StreamLimiter:
 
 
 class Stream:
-    """One player's stream; made by `StreamLimiter.stream`."""
+    """One player's stream, created by `StreamLimiter.stream`."""
 
     def __init__(
         self,
@@ -160,41 +160,41 @@ class Stream:
 
     @property
     def playback_token(self) -> str | None:
-        """The newest playback token, for the CDN; `None` when there is none, or it is over."""
+        """The newest playback token, for the CDN; `None` if there is none or it has expired."""
         return self._play.playback_token
 
     @property
     def is_gone(self) -> bool:
-        """Whether the slot was taken away: then stop."""
+        """`True` if the slot was taken away and the player must stop."""
         return self._gone is not None
 
     @property
     def gone(self) -> ServiceError | None:
-        """What took the slot away, a `StreamGone` or a `LimitReached`; `None` while it was not."""
+        """The reason for the loss of the slot, a `StreamGone` or a `LimitReached`; otherwise `None`."""
         return self._gone
 
     @property
     def is_lapsed(self) -> bool:
-        """Whether the lease ran out, and the stream starts again by itself: then pause."""
+        """`True` if the lease has expired and the stream is restarting: the player must pause."""
         return self._play.is_lapsed
 
     def start(self, *, replaces: str | None = None, groups: Iterable[str] | None = None) -> None:
-        """Take a slot, and keep it by heartbeats. One that is held serves the next play.
+        """Take a slot, and keep it by heartbeats. A slot that is already held is reused for the next play.
 
-        When it raises anything but `LimitReached`, what was held is held still. A stream that is refused
-        other groups goes on in those that it has.
+        After any error but `LimitReached`, a slot held before is still held. If only a change of groups is
+        refused, the stream continues in its present groups.
 
-        No lapse waits for the answer: at the end of a lease this raises, and the stream lapses. A start of a
-        lapsed stream that succeeds ends the lapse and calls nothing back; one that fails leaves it lapsed.
+        A start does not delay a lapse: if the lease expires first, this raises, and the stream lapses. For a
+        lapsed stream, success ends the lapse without a callback; failure leaves the stream lapsed.
 
         Args:
-            replaces: a stream of the same user that ends in the same moment.
-            groups: those that it counts in from now on, under the same name; by default those that it has.
+            replaces: a stream of the same user that ends at the same moment.
+            groups: the groups in which it counts from now on, under the same name; by default unchanged.
 
         Raises:
-            LimitReached: every slot is taken; says who holds them, and which group is full.
-            TooManyStarts: the start is put off for longer than it may wait; says for how long.
-            ServiceError: the service does not answer for long, or takes the call for wrong.
+            LimitReached: every slot is taken; lists the streams that hold them, and the full group.
+            TooManyStarts: the start is deferred beyond the patience; contains the required wait.
+            ServiceError: the service did not answer within the patience, or rejected the call.
         """
         is_held = self._heart is not None and not self.is_gone
         self._stop()
@@ -214,7 +214,7 @@ class Stream:
                 self._heart.start()
 
     def end(self) -> bool:
-        """Give the slot back. False when the service could not be told: then the lease ends it."""
+        """Give the slot back. Return `False` if the call failed: then the lease frees the slot."""
         if self._heart is None:
             return True
         self._stop()
@@ -227,15 +227,15 @@ class Stream:
         return True
 
     def abandon(self) -> None:
-        """Stop without a word, as a crash does: the slot comes back when the lease runs out."""
+        """Stop without calling the service, as after a crash: the slot is freed when the lease expires."""
         self._stop()
         self._play.let_go()
 
     def _stop(self) -> None:
-        """Send no more heartbeats."""
+        """Stop the heartbeats."""
         self._stopped.set()
         if self._heart is not None and self._heart is not threading.current_thread():
-            self._heart.join(REQUEST_SECONDS)  # a start of its own must not land after the end
+            self._heart.join(REQUEST_SECONDS)  # an automatic restart must not arrive after the end
         self._heart = None
 
     def __enter__(self) -> Self:
@@ -257,7 +257,7 @@ class Stream:
                 self._on_gone(reason)
 
     def _notify(self, notice: Notice) -> None:
-        """Call back; the slot does not depend on what that raises."""
+        """Call back, and log an exception of the callback, which must not affect the slot."""
         callback = self._callbacks[notice]
         if callback is None:
             return
@@ -267,10 +267,10 @@ class Stream:
             _logger.exception("A callback of stream %s raised: %s.", self.stream_id, notice.name.lower())
 
     def _follow(self, steps: Steps, stopped: threading.Event, *, by_itself: bool = False) -> None:
-        """Do what the play says, step by step.
+        """Execute the steps of a play.
 
-        By itself, no caller is there to handle an error of a request: whatever is raised by it may pass. And
-        what is answered after the stop is nobody's any more.
+        In the heartbeats' thread (`by_itself`), no caller can handle a request's errors, so all of them are
+        treated as temporary; an answer that arrives after the stop is ignored.
         """
         caught = Exception if by_itself else ServiceError
         with contextlib.suppress(StopIteration):

@@ -4,9 +4,9 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 
 /**
- * The device's clock: on Android {@code android.os.SystemClock.elapsedRealtime()}, which goes on while the device sleeps;
- * elsewhere {@code System.nanoTime()}, which does not have to. Android's is called by reflection, so that the library is
- * compiled without Android.
+ * The device's clock: on Android {@code android.os.SystemClock.elapsedRealtime()}, which continues while the device sleeps;
+ * elsewhere {@code System.nanoTime()}, which may stop. Android's clock is called by reflection, so that the library compiles
+ * without Android.
  */
 final class DeviceClock implements Clock {
     private static final long NANOSECONDS_PER_MILLISECOND = 1_000_000;
@@ -21,7 +21,7 @@ final class DeviceClock implements Clock {
         try {
             return (Long) elapsedRealtime.invoke(null);
         } catch (IllegalAccessException | InvocationTargetException impossible) {
-            throw new IllegalStateException(impossible); // it is public, and throws nothing
+            throw new IllegalStateException(impossible); // the method is public and throws nothing
         }
     }
 

@@ -5,8 +5,8 @@ import java.util.Queue;
 import java.util.concurrent.Executor;
 
 /**
- * A stream's calls of its listener. They are queued while the stream's lock is held, in the order of its changes, and made when it
- * is not, by one thread at a time.
+ * A stream's calls of its listener. They are queued in the order of the stream's changes while its lock is held, and made without
+ * the lock, by one thread at a time.
  */
 final class Events {
     private final Executor callbacks;
@@ -21,12 +21,12 @@ final class Events {
         waiting.add(call);
     }
 
-    /** Make the calls that wait, unless another thread is about it: then that one makes these too. */
+    /** Make the queued calls, unless another thread is already doing so: that thread then makes these too. */
     void deliver() {
         for (Runnable call = next(true); call != null; call = next(false)) {
             try {
                 callbacks.execute(call);
-            } catch (Throwable mistake) { // the listener's: heartbeats go on, and it is reported as any uncaught one
+            } catch (Throwable mistake) { // an error of the listener must not stop heartbeats; report it as uncaught
                 Thread thread = Thread.currentThread();
                 thread.getUncaughtExceptionHandler().uncaughtException(thread, mistake);
             }

@@ -6,8 +6,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The URL that takes a stream's heartbeats for its playback token, without a login. It saves the service the gateway; the API
- * takes every heartbeat too, so a URL that fails twice in a row is left alone until the lease of that moment is over.
+ * The URL that accepts a stream's heartbeats with its playback token instead of a login. It spares the service the gateway. The
+ * API accepts every heartbeat too, so a URL that fails twice in a row is not used until the current lease has expired.
  */
 final class HeartbeatUrl {
     private static final int MOST_FAILURES = 2;
@@ -18,7 +18,7 @@ final class HeartbeatUrl {
     private int failures;
     private long leftAloneUntil = Long.MIN_VALUE;
 
-    /** Where a heartbeat may go, and in whose name. */
+    /** The URL and the user of a heartbeat. */
     static final class Target {
         final String url;
         final String userId;
@@ -29,17 +29,17 @@ final class HeartbeatUrl {
         }
     }
 
-    /** @param ownUserId the stream's user; where it is {@code null}, an answer has to say whose stream it is */
+    /** @param ownUserId the stream's user; if it is {@code null}, the answer must name the user */
     HeartbeatUrl(String ownUserId) {
         this.ownUserId = ownUserId;
     }
 
-    /** Return where the next heartbeat may go; {@code null}: only to the API. */
+    /** Return the URL and the user of the next heartbeat; {@code null} if only the API may be used. */
     synchronized Target target() {
         return target;
     }
 
-    /** Take the URL that an answer of the API names, or none. */
+    /** Store the URL from an answer of the API, if it has one. */
     synchronized void learn(Lease given) {
         if (given.askedAt < leftAloneUntil) {
             return;
@@ -49,12 +49,12 @@ final class HeartbeatUrl {
         target = isOfUse ? new Target(given.heartbeatUrl, userId) : null;
     }
 
-    /** Note that the service has answered there. */
+    /** Record that the service answered at this URL. */
     synchronized void succeed() {
         failures = 0;
     }
 
-    /** Note that it has not; the lease that is held now is over at this moment. */
+    /** Record a failure of the URL. After the second in a row, do not use it until {@code leaseUntil}. */
     synchronized void fail(long leaseUntil) {
         failures += 1;
         if (failures == MOST_FAILURES) {
@@ -64,7 +64,7 @@ final class HeartbeatUrl {
         }
     }
 
-    /** Return whether a playback token may be sent there: nobody reads it on its way. */
+    /** Return whether a playback token is safe from eavesdroppers on its way to this URL. */
     private static boolean isSafe(String text) {
         try {
             URL url = new URL(text);

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * JSON (RFC 8259) to and from maps, lists, strings, doubles, booleans and {@code null}. Android's own {@code org.json} is on no
- * other Java, and reads much that is not JSON.
+ * A reader and writer of JSON (RFC 8259) as maps, lists, strings, doubles, booleans and {@code null}. {@code org.json} exists
+ * only on Android, and accepts much that is not JSON.
  */
 final class Json {
     private static final int MOST_LEVELS = 32;
@@ -21,7 +21,7 @@ final class Json {
         this.text = text;
     }
 
-    /** The text is not JSON, or too deep. */
+    /** The text is not JSON, or is nested too deeply. */
     static final class MalformedException extends Exception {
         private static final long serialVersionUID = 1;
 
@@ -30,7 +30,7 @@ final class Json {
         }
     }
 
-    /** Read one value, of at most 32 levels. */
+    /** Read one value of at most 32 levels. */
     static Object read(String text) throws MalformedException {
         Json json = new Json(text);
         Object value = json.value();
@@ -80,14 +80,14 @@ final class Json {
                 out.append('\\').append(c);
             } else if (c >= ' ' && c <= '~') {
                 out.append(c);
-            } else { // half a pair too: written as UTF-8 it would become a question mark, and another user
+            } else { // also lone surrogates: in UTF-8 they would become "?", and name another user
                 out.append(String.format("\\u%04x", (int) c));
             }
         }
         out.append('"');
     }
 
-    /** Read the value that comes next, and the space around it. */
+    /** Read the next value and the whitespace around it. */
     private Object value() throws MalformedException {
         skipSpace();
         Object value;
@@ -176,7 +176,7 @@ final class Json {
             int code = 0;
             for (int digits = 0; digits < 4; digits += 1) {
                 char c4 = next();
-                int digit = c4 <= 'f' ? Character.digit(c4, 16) : -1; // not the digits of other scripts
+                int digit = c4 <= 'f' ? Character.digit(c4, 16) : -1; // excludes digits of other scripts
                 if (digit < 0) {
                     throw malformed();
                 }
@@ -209,7 +209,7 @@ final class Json {
         return Double.valueOf(text.substring(from, at));
     }
 
-    /** Skip one digit or more. */
+    /** Skip one or more digits. */
     private void digits() throws MalformedException {
         int from = at;
         while (peek() >= '0' && peek() <= '9') {
@@ -254,7 +254,7 @@ final class Json {
         return text.charAt(at - 1);
     }
 
-    /** Return the next character; 0 at the end, as the text has none where JSON allows it. */
+    /** Return the next character; 0 at the end of the text, as JSON does not allow that character. */
     private char peek() {
         return at < text.length() ? text.charAt(at) : 0;
     }

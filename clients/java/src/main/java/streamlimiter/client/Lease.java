@@ -2,26 +2,26 @@ package streamlimiter.client;
 
 import java.util.Map;
 
-/** What a start or a heartbeat was answered: the slot is the stream's until then, by the stream's clock. */
+/** The answer to a start or a heartbeat: the slot is held for this time, by the stream's clock. */
 final class Lease {
-    private static final double LONGEST_SECONDS = 86_400; // no service is set to more
+    private static final double LONGEST_SECONDS = 86_400; // the longest lease a service can have
     private static final double MILLISECONDS_PER_SECOND = 1000;
 
     final long askedAt;
     final long until;
     final long heartbeatMillis;
-    /** False when the store could not be asked: the slot may exist nowhere. */
+    /** False if the store was unavailable: the slot may not exist. */
     final boolean isVerified;
     /** {@code null} if the answer has none. */
     final String playbackToken;
-    /** Where the playback token suffices for a heartbeat; {@code null} if the answer names none. */
+    /** The URL that accepts heartbeats with the playback token alone; {@code null} if the answer has none. */
     final String heartbeatUrl;
-    /** Whose stream it is; {@code null} if the answer does not say. */
+    /** The stream's user; {@code null} if the answer has none. */
     final String userId;
 
     /**
-     * @param askedAt when the request was sent: the lease counts from then, so that it is not longer than the service means
-     * @throws ServiceException if this is not an answer of the service
+     * @param askedAt the time of the request: the lease counts from then, so that it does not exceed the service's own
+     * @throws ServiceException if the answer is not from the service
      */
     Lease(Map<?, ?> answer, long askedAt) throws ServiceException {
         double lease = seconds(answer, "expiresInSeconds");
@@ -30,7 +30,7 @@ final class Lease {
             throw new ServiceException(ServiceException.NOT_THE_SERVICE, null);
         }
         this.askedAt = askedAt;
-        // The service rounds down: a lease of no time would lapse, and start again, without a pause.
+        // The service rounds the lease down; a lease of 0 seconds would lapse and restart in an endless loop.
         this.until = askedAt + (long) (Math.max(lease, heartbeat) * MILLISECONDS_PER_SECOND);
         this.heartbeatMillis = (long) (heartbeat * MILLISECONDS_PER_SECOND);
         this.isVerified = !Boolean.FALSE.equals(answer.get("verified"));

@@ -25,7 +25,7 @@ public final class ServiceException extends IOException {
         this.retryAfterMillis = retryAfterMillis;
     }
 
-    /** What was raised, or found wrong, instead of an answer; it may pass. */
+    /** Create a temporary error, for a missing or invalid answer. */
     ServiceException(String message, Throwable cause) {
         super(message, cause);
         this.status = 0;
@@ -33,56 +33,56 @@ public final class ServiceException extends IOException {
         this.retryAfterMillis = 0;
     }
 
-    /** Return the HTTP status; 0 when nothing answered. */
+    /** Return the HTTP status; 0 if there was no answer. */
     public int status() {
         return status;
     }
 
-    /** Return the service's name for the problem, such as {@code limit_reached}; {@code null} if it gave none. */
+    /** Return the service's name for the problem, such as {@code limit_reached}; {@code null} if the answer has none. */
     public String code() {
         return text(problem, "code");
     }
 
-    /** Return how long the service asks to wait before the next try, in milliseconds; 0 if it does not say. */
+    /** Return the wait before the next try that the service requests, in milliseconds; 0 if it requests none. */
     public long retryAfterMillis() {
         return retryAfterMillis;
     }
 
-    /** Return whether the start is put off: there is a slot, but too many streams that are over have a playback token. */
+    /** Return whether the start is deferred: a slot is free, but too many ended streams have an unexpired playback token. */
     public boolean isTooManyStarts() {
         return "too_many_starts".equals(code());
     }
 
-    /** Return whether every slot is taken, in all or in one of the stream's groups. */
+    /** Return whether every slot of the user, or of one of the stream's groups, is taken. */
     public boolean isLimitReached() {
         return "limit_reached".equals(code());
     }
 
-    /** Return who holds the slots, the oldest stream first, if the limit is reached; otherwise nothing. */
+    /** Return the streams that hold the slots, oldest first; empty unless the limit was reached. */
     public List<StreamView> streams() {
         return StreamView.listOf(problem == null ? null : problem.get("streams"));
     }
 
-    /** Return the name of the group that is full; {@code null} if the limit of all streams is reached. */
+    /** Return the name of the group that is full; {@code null} if the limit of all streams was reached. */
     public String fullGroup() {
         return text(limit(), "group");
     }
 
-    /** Return the limit of the group that is full; 0 if the limit of all streams is reached. */
+    /** Return the limit of the group that is full; 0 if the limit of all streams was reached. */
     public int fullGroupMax() {
         Object max = limit().get("max");
         return max instanceof Double ? ((Double) max).intValue() : 0;
     }
 
     /**
-     * Return why the slot was taken away, for people only: {@code replaced}, {@code evicted}, {@code ended} or
-     * {@code expired}; {@code null} if the service cannot say.
+     * Return the reason for the loss of the slot, for display only: {@code replaced}, {@code evicted}, {@code ended} or
+     * {@code expired}; {@code null} if unknown to the service.
      */
     public String reason() {
         return text(problem, "reason");
     }
 
-    /** Return the device that took the slot; {@code null} if the service cannot say, or the device gave no name. */
+    /** Return the name of the device that took the slot; {@code null} if it has none or is unknown to the service. */
     public String by() {
         return text(problem, "by");
     }
@@ -91,12 +91,12 @@ public final class ServiceException extends IOException {
         return status == GONE;
     }
 
-    /** Return whether this is the service's own answer to a heartbeat: the API would give the same as the heartbeat URL. */
+    /** Return whether this is the service's own answer to a heartbeat, which the API would return too. */
     boolean isAnswer() {
         return isGone() || isPassing() && code() != null;
     }
 
-    /** Return whether the same call may do better a little later. */
+    /** Return whether the same call may succeed later. */
     boolean isPassing() {
         return status == 0 || status == TOO_MANY_REQUESTS || status >= FIRST_SERVER_ERROR;
     }

@@ -7,30 +7,30 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * One screen's stream, for one play after the other. A daemon thread sends its heartbeats; another one watches its lease.
+ * One screen's stream, which serves one play after another. A daemon thread sends its heartbeats; another watches its lease.
  *
- * <p>It may be used by several threads. One lock guards what it knows; no request is sent and no listener called while it is held.
- * What a request brings counts only if nothing made it obsolete meanwhile: an end, a loss, a lapse, or a later start.
+ * <p>It is thread-safe. One lock guards its state; no request is sent and no listener is called while the lock is held. An answer
+ * counts only if nothing has made it obsolete meanwhile: an end, a loss, a lapse, or a later start.
  *
- * <p>{@link #start()} and {@link #end()} wait for the service, for 20 seconds at most as a rule: call them in a thread that may.
- * Android's main thread calls {@link #startInBackground} and {@link #endInBackground}, which do not wait.
+ * <p>{@link #start()} and {@link #end()} wait for the service, usually 20 seconds at most: call them in a thread that may block.
+ * On Android's main thread, call {@link #startInBackground} and {@link #endInBackground}, which do not wait.
  */
 public final class Stream {
-    /** Where a stream stands. */
+    /** The state of a stream. */
     public enum State {
-        /** It was not started, or its start was not answered. */
+        /** The stream was not started, or its start failed. */
         IDLE,
-        /** A start waits for its answer, and no slot is held. */
+        /** A start is pending, and no slot is held. */
         STARTING,
-        /** The slot is the stream's. */
+        /** The slot is held. */
         ADMITTED,
-        /** The lease ran out without an answer of the service; the stream starts again by itself. */
+        /** The lease expired without an answer from the service; the stream restarts automatically. */
         LAPSED,
         /** Every slot was taken. */
         REFUSED,
         /** The slot was taken away. */
         GONE,
-        /** It was ended or abandoned. */
+        /** The stream was ended or abandoned. */
         ENDED
     }
 
@@ -44,14 +44,14 @@ public final class Stream {
     private final String streamId;
     private final HeartbeatUrl heartbeatUrl;
 
-    private final Object lock = new Object(); // guards all that follows; notified of each change that a thread may wait for
+    private final Object lock = new Object(); // guards all fields below; notified of each change that a thread may await
     private State state = State.IDLE;
-    private Object life = new Object(); // another one once the slot is given back or lost
-    private Attempt asking; // the latest start, while it is not answered
-    private Lease lease; // the latest one of this life; null before it
+    private Object life = new Object(); // replaced when the slot is given back or lost
+    private Attempt asking; // the latest start, while it is pending
+    private Lease lease; // the latest one of this life; null before the first
     private List<String> groups; // of the latest start that was admitted
-    private String replaces; // what the latest start was to replace, until it is known to be over
-    private String play = StreamOptions.freshName(); // tells this play from those before it: their late ends do not count
+    private String replaces; // the stream that the latest start replaces, until it is known to have ended
+    private String play = StreamOptions.freshName(); // distinguishes this play from earlier ones, whose late ends are ignored
     private String token;
     private long tokenUntil;
     private long nextHeartbeatAt;
@@ -69,7 +69,7 @@ public final class Stream {
         this.groups = options.groups;
     }
 
-    /** A start that was asked for, and what it asks. */
+    /** A requested start, and its parameters. */
     private static final class Attempt {
         final Map<String, Object> body;
         final String replaces;
@@ -87,40 +87,40 @@ public final class Stream {
         T send() throws ServiceException;
     }
 
-    /** Return the screen's name, which stays the same: store it. */
+    /** Return the screen's name, which never changes: store it. */
     public String streamId() {
         return streamId;
     }
 
-    /** Return where the stream stands. */
+    /** Return the state of the stream. */
     public State state() {
         synchronized (lock) {
             return state;
         }
     }
 
-    /** Return the newest playback token, for the CDN; {@code null} when there is none, or it is over. */
+    /** Return the newest playback token, for the CDN; {@code null} if there is none or it has expired. */
     public String playbackToken() {
         synchronized (lock) {
             return limiter.clock.now() < tokenUntil ? token : null;
         }
     }
 
-    /** Take a slot, or go on in the one that is held, as for the next episode. See {@link #start(String, Collection)}. */
+    /** Take a slot, or reuse the one that is held, for example for the next episode. See {@link #start(String, Collection)}. */
     public boolean start() throws ServiceException {
         return start(null, null);
     }
 
     /**
-     * Take a slot, and keep it by heartbeats. A slot that is held already serves the next play. When this throws, what was held
-     * is held still, as it is when other groups are refused, and what had lapsed goes on starting by itself. The latest start
-     * counts, and an end ends it.
+     * Take a slot, and keep it by heartbeats. A slot that is already held is reused for the next play. If this throws, a slot
+     * held before is still held, as it is if other groups are refused, and a lapsed stream continues its automatic restart. A
+     * later start or an end cancels this one.
      *
-     * @param replaces the name of another screen's stream, which ends in the same moment; {@code null} for none
-     * @param groups those that the stream counts in from now on; {@code null} for those that it has
-     * @return true if it is admitted; false if it is refused, or came to nothing by an end or a later start
-     * @throws ServiceException if the service does not answer for long, puts the start off for longer than that
-     *     ({@link ServiceException#isTooManyStarts()}), or takes the call for wrong
+     * @param replaces the name of another screen's stream, which ends at the same moment; {@code null} for none
+     * @param groups the groups in which the stream counts from now on; {@code null} for its present ones
+     * @return true if the stream is admitted; false if it is refused, or the start was cancelled by an end or a later start
+     * @throws ServiceException if the service does not answer within the patience, defers the start for longer than that
+     *     ({@link ServiceException#isTooManyStarts()}), or rejects the call
      */
     public boolean start(String replaces, Collection<String> groups) throws ServiceException {
         Attempt attempt = open(replaces, groups);
@@ -137,7 +137,7 @@ public final class Stream {
         startInBackground(null, null);
     }
 
-    /** Start as {@link #start(String, Collection)} does, without waiting: the listener is called with what comes of it. */
+    /** Start as {@link #start(String, Collection)} does, without waiting: the listener is called with the result. */
     public void startInBackground(String replaces, Collection<String> groups) {
         Attempt attempt = open(replaces, groups);
         limiter.threads.execute(() -> {
@@ -151,7 +151,7 @@ public final class Stream {
         });
     }
 
-    /** Give the slot back. Return false if the service could not be reached: then the lease ends it. */
+    /** Give the slot back. Return false if the call failed: then the lease frees the slot. */
     public boolean end() {
         Map<String, Object> body = leave();
         try {
@@ -161,20 +161,20 @@ public final class Stream {
         }
     }
 
-    /** Give the slot back without waiting, and without a word of it. A start after it may go first: it is of another play. */
+    /** Give the slot back without waiting or reporting the result. A later start may overtake this end: its play differs. */
     public void endInBackground() {
         Map<String, Object> body = leave();
         if (body != null) {
             limiter.threads.execute(() -> {
                 try {
                     insist(() -> guarded(() -> limiter.end(body)), limiter.patienceMillis, null);
-                } catch (ServiceException reason) { // then the lease ends it
+                } catch (ServiceException reason) { // the lease frees the slot
                 }
             });
         }
     }
 
-    /** Stop without a word, as a crash does: the slot comes back when the lease runs out. */
+    /** Stop without calling the service, as after a crash: the slot is freed when the lease expires. */
     public void abandon() {
         synchronized (lock) {
             close(State.ENDED);
@@ -195,13 +195,13 @@ public final class Stream {
         return attempt;
     }
 
-    /** Let the slot go; return the body of the end, or null if there is nothing to end. */
+    /** Release the slot; return the body of the end, or null if there is nothing to end. */
     private Map<String, Object> leave() {
         Map<String, Object> body = null;
         synchronized (lock) {
             if (isHeld()) {
                 body = body();
-                putGroups(body, groups); // named, they are ended in one write
+                putGroups(body, groups); // the service then needs only one write
                 play = StreamOptions.freshName();
             }
             close(State.ENDED);
@@ -210,7 +210,7 @@ public final class Stream {
         return body;
     }
 
-    /** Take the slot that was asked for: true if it is admitted, false if it is refused or not wanted any more. */
+    /** Take the requested slot. Return true if admitted, false if refused or cancelled. */
     private boolean take(Attempt attempt, Call<Lease> call, long patienceMillis) throws ServiceException {
         try {
             Lease given = insist(call, patienceMillis, attempt);
@@ -231,7 +231,7 @@ public final class Stream {
         }
     }
 
-    /** Note that a start has failed: what was before it goes on. Without effect after one that was answered. */
+    /** Discard a failed start and return to the state before it. This has no effect on a start that was answered. */
     private void giveUp(Attempt attempt) {
         synchronized (lock) {
             if (asking == attempt) {
@@ -249,7 +249,7 @@ public final class Stream {
         return () -> guarded(() -> limiter.lease("/stream/start", attempt.body));
     }
 
-    /** Take the slot without being asked to: for as long as it takes. */
+    /** Take the slot automatically, with unlimited retries. */
     private void takeByItself(Attempt attempt) {
         try {
             take(attempt, startOf(attempt), ENDLESS);
@@ -263,7 +263,7 @@ public final class Stream {
         events.deliver();
     }
 
-    /** Watch a life until it is over: its heartbeats, its token and its lease, each when it is due. */
+    /** Watch the heartbeats, the token and the lease of a life until it ends. */
     private void watch(Object watched) {
         while (goOn(watched)) {
             events.deliver();
@@ -271,7 +271,7 @@ public final class Stream {
         events.deliver();
     }
 
-    /** Do what is due, or wait for it; return whether the life goes on. */
+    /** Do what is due, or wait until something is; return whether the life continues. */
     private boolean goOn(Object watched) {
         synchronized (lock) {
             if (life != watched) {
@@ -291,13 +291,13 @@ public final class Stream {
                 String playbackToken = token;
                 limiter.threads.execute(() -> beat(watched, before, body, playbackToken));
             } else if (!await(nextDue() - now)) {
-                Thread.interrupted(); // by a listener: the thread is ours, and goes on
+                Thread.interrupted(); // a listener interrupted our thread, which must continue
             }
             return true;
         }
     }
 
-    /** Send one heartbeat. Where a start was answered meanwhile, what comes back is of before it, and does not count. */
+    /** Send one heartbeat. Its answer is ignored if a start was answered meanwhile. */
     private void beat(Object beating, Lease before, Map<String, Object> body, String playbackToken) {
         Lease given = null;
         ServiceException error = null;
@@ -322,7 +322,7 @@ public final class Stream {
         events.deliver();
     }
 
-    /** Ask the heartbeat URL; return null if the API is to be asked. */
+    /** Send a heartbeat to the heartbeat URL; return null if the API has to be used. */
     private Lease extendByToken(Object beating, Map<String, Object> body, String playbackToken) throws ServiceException {
         HeartbeatUrl.Target target = heartbeatUrl.target();
         if (target == null || playbackToken == null) {
@@ -346,19 +346,19 @@ public final class Stream {
     private void follow(Lease given, ServiceException error) {
         if (given != null) {
             hold(given, replaces);
-        } else if (!error.isGone() || asking != null) { // while a start is not answered, its answer decides
+        } else if (!error.isGone() || asking != null) { // if a start is pending, its answer decides
             failures += 1;
             nextHeartbeatAt = limiter.clock.now() + limiter.delay(failures, error, lease.heartbeatMillis);
         } else if (lease.isVerified) {
             lose(State.GONE, () -> listener.onGone(this, error));
-        } else { // the slot may exist nowhere: that is no eviction
+        } else { // the slot may never have existed, so this is not an eviction
             startAgain(State.STARTING);
         }
     }
 
-    // All that follows, but for insist, pause and guarded, is called with the lock held.
+    // All methods below, except insist, pause and guarded, are called with the lock held.
 
-    /** Return whether the slot is held, or asked for: the answer may come any moment. */
+    /** Return whether the slot is held or requested. */
     private boolean isHeld() {
         return state == State.STARTING || state == State.ADMITTED || state == State.LAPSED;
     }
@@ -370,7 +370,7 @@ public final class Stream {
         put(body, "replaces", other);
         putGroups(body, asked);
         asking = new Attempt(body, other, asked);
-        lock.notifyAll(); // an earlier start has come to nothing
+        lock.notifyAll(); // an earlier start is cancelled
         return asking;
     }
 
@@ -395,7 +395,7 @@ public final class Stream {
     }
 
     private void refuse(ServiceException refusal) {
-        if (state == State.ADMITTED && refusal.names(streamId)) { // other groups are full: it goes on in those that it has
+        if (state == State.ADMITTED && refusal.names(streamId)) { // only the change of groups is refused
             asking = null;
             events.add(() -> listener.onRefused(this, refusal));
         } else {
@@ -407,14 +407,14 @@ public final class Stream {
         lease = given;
         failures = 0;
         nextHeartbeatAt = limiter.clock.now() + given.heartbeatMillis;
-        replaces = given.isVerified ? null : replaced; // after an unverified start it may not be over
+        replaces = given.isVerified ? null : replaced; // after an unverified start it may not have ended
         if (given.playbackToken != null) {
             setToken(given.playbackToken, given.until);
         }
         lock.notifyAll();
     }
 
-    /** Another screen may have the slot by now. A start that waits for its answer will tell; otherwise one is made. */
+    /** Handle the expiry of the lease: another screen may hold the slot now. A pending start decides; otherwise restart. */
     private void lapse() {
         Attempt underWay = asking;
         if (underWay == null) {
@@ -442,7 +442,7 @@ public final class Stream {
         replaces = null;
     }
 
-    /** Nothing is held any more; what a start has to replace is known still. */
+    /** Discard the lease and everything that depends on it, except the stream to be replaced. */
     private void letGo(State next) {
         state = next;
         life = new Object();
@@ -481,7 +481,7 @@ public final class Stream {
         put(body, "groups", groups.isEmpty() ? null : groups);
     }
 
-    /** Repeat a call until it is answered, refused for good, obsolete, or patience has run out. */
+    /** Retry a call until it succeeds, fails permanently or becomes obsolete, or the patience has run out. */
     private <T> T insist(Call<T> call, long patienceMillis, Attempt attempt) throws ServiceException {
         long beganAt = limiter.clock.now();
         for (int calls = 1; ; calls += 1) {
@@ -497,7 +497,7 @@ public final class Stream {
         }
     }
 
-    /** Wait, unless the attempt is or becomes obsolete: then return false. */
+    /** Wait; return false if the attempt is or becomes obsolete. */
     private boolean pause(long milliseconds, Attempt attempt) {
         synchronized (lock) {
             long until = limiter.clock.now() + milliseconds;
@@ -514,7 +514,7 @@ public final class Stream {
         return attempt == null || attempt == asking;
     }
 
-    /** Wait on the lock; return false if the thread is interrupted, as it then is still. */
+    /** Wait on the lock; return false if the thread was interrupted, and keep its interrupted status. */
     private boolean await(long milliseconds) {
         try {
             limiter.clock.await(lock, milliseconds);
@@ -525,7 +525,7 @@ public final class Stream {
         }
     }
 
-    /** Send a call that nobody waits for: a mistake on its way, or an interruption, is a failure that may pass. */
+    /** Send a call for which no caller waits: treat an unexpected exception as temporary, and clear an interruption. */
     private static <T> T guarded(Call<T> call) throws ServiceException {
         try {
             return call.send();

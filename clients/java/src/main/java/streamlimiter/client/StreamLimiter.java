@@ -12,12 +12,12 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 
-/** The service, as one player or many speak to it. It may be used by any number of threads. */
+/** The client of the service, for one or more players. It is thread-safe. */
 public final class StreamLimiter {
     private static final long FIRST_DELAY_MILLIS = 300;
     private static final long LONGEST_DELAY_MILLIS = 10_000;
-    private static final int MOST_DOUBLINGS = 8; // more of them make no longer delay
-    private static final long LONGEST_RETRY_AFTER_SECONDS = 300; // a heartbeat is not put off for longer
+    private static final int MOST_DOUBLINGS = 8; // more would not lengthen the delay
+    private static final long LONGEST_RETRY_AFTER_SECONDS = 300; // the longest delay of a heartbeat
     private static final int MOST_RETRY_AFTER_DIGITS = 9;
 
     private static final String CONTENT_TYPE = "Content-Type";
@@ -29,7 +29,7 @@ public final class StreamLimiter {
     final Clock clock;
     final Executor callbacks;
     final long patienceMillis;
-    /** Heartbeats, the watch over a lease, and starts that a stream makes by itself: daemons, which end when they idle. */
+    /** Daemon threads for heartbeats, the watch over leases and automatic restarts; they end when idle. */
     final Executor threads = Executors.newCachedThreadPool(StreamLimiter::daemon);
 
     private final String url;
@@ -47,20 +47,20 @@ public final class StreamLimiter {
         this.patienceMillis = builder.patienceMillis;
     }
 
-    /** Begin to describe the service at this address, such as {@code https://api.example.com}. */
+    /** Return a builder for the service at this URL, such as {@code https://api.example.com}. */
     public static Builder at(String url) {
         return new Builder(url);
     }
 
-    /** Make a screen's stream, for one play after the other; nothing is sent before its {@code start()}. */
+    /** Create a screen's stream, which serves one play after another; nothing is sent before its {@code start()}. */
     public Stream stream(StreamOptions options, StreamListener listener) {
         return new Stream(this, options, listener);
     }
 
     /**
-     * List the user's live streams that have a name, the oldest first.
+     * List the user's live streams that have a name, oldest first.
      *
-     * @param userId whose they are; {@code null} where the token says so
+     * @param userId the streams' user; {@code null} if the token identifies the user
      * @throws ServiceException if the service does not answer, or not with a list
      */
     public List<StreamView> streams(String userId) throws ServiceException {
@@ -75,7 +75,7 @@ public final class StreamLimiter {
         return new Lease(send("POST", url + path, headers, body), askedAt);
     }
 
-    /** Send a heartbeat elsewhere, once: the playback token stands for the login, which does not go there. */
+    /** Send a heartbeat to the heartbeat URL, once, with the playback token instead of the login. */
     Lease renew(HeartbeatUrl.Target target, Map<String, ?> body, String playbackToken) throws ServiceException {
         Map<String, Object> renewal = new LinkedHashMap<>(body);
         renewal.put("userId", target.userId);
@@ -90,7 +90,7 @@ public final class StreamLimiter {
         return true;
     }
 
-    /** Return how long to wait after so many failures in a row: doubled each time, with jitter. */
+    /** Return the delay after consecutive failures: exponential backoff with jitter. */
     long delay(int failures, ServiceException error, long longest) {
         long doubled = FIRST_DELAY_MILLIS << Math.min(failures, MOST_DOUBLINGS);
         long most = Math.min(doubled, Math.min(LONGEST_DELAY_MILLIS, longest));
@@ -108,7 +108,7 @@ public final class StreamLimiter {
         Object answer = null;
         try {
             answer = Json.read(response.body);
-        } catch (Json.MalformedException ignored) { // an error is one all the same, and a 200 is not the service's
+        } catch (Json.MalformedException ignored) { // an error needs no JSON; a 200 without it is not from the service
         }
         Map<?, ?> fields = answer instanceof Map ? (Map<?, ?>) answer : null;
         switch (response.status / STATUS_CLASS) {
@@ -117,7 +117,7 @@ public final class StreamLimiter {
                     throw new ServiceException(ServiceException.NOT_THE_SERVICE, null);
                 }
                 return fields;
-            case REDIRECTION: // of a network that asks to sign in
+            case REDIRECTION: // of a captive portal
                 throw new ServiceException(ServiceException.NOT_THE_SERVICE, null);
             default:
                 Map<?, ?> problem = fields == null ? Collections.emptyMap() : fields;
@@ -134,7 +134,7 @@ public final class StreamLimiter {
                 headers.put("Authorization", "Bearer " + current);
             }
         } catch (Exception reason) {
-            throw new ServiceException("The token could not be had.", reason);
+            throw new ServiceException("The token could not be obtained.", reason);
         }
         return headers;
     }
@@ -161,7 +161,7 @@ public final class StreamLimiter {
         return thread;
     }
 
-    /** Where the service is, and how it is spoken to; all but the address has a default. */
+    /** A builder of a limiter; everything but the URL has a default. */
     public static final class Builder {
         private static final long PATIENCE_MILLIS = 15_000;
 
@@ -177,13 +177,13 @@ public final class StreamLimiter {
             this.url = url.replaceAll("/+$", "");
         }
 
-        /** Set what gives the caller's JWT: it is asked before every request, by the thread that sends it. */
+        /** Set the source of the caller's JWT, which is called before every request by the thread that sends it. */
         public Builder token(Callable<String> token) {
             this.token = token;
             return this;
         }
 
-        /** Set what calls the listeners, such as Android's main thread: {@code new Handler(getMainLooper())::post}. */
+        /** Set the executor of the listeners' calls, such as Android's main thread: {@code new Handler(getMainLooper())::post}. */
         public Builder callbacks(Executor callbacks) {
             this.callbacks = callbacks;
             return this;
@@ -195,25 +195,25 @@ public final class StreamLimiter {
             return this;
         }
 
-        /** Set another clock. By default it is Android's, which goes on while the device sleeps, or {@code System.nanoTime()}. */
+        /** Set another clock. The default is Android's, which continues while the device sleeps, or {@code System.nanoTime()}. */
         public Builder clock(Clock clock) {
             this.clock = clock;
             return this;
         }
 
-        /** Set where the chance in the delays comes from. */
+        /** Set the source of randomness for the jitter. */
         public Builder random(Random random) {
             this.random = random;
             return this;
         }
 
-        /** Set how long a call is repeated while nothing answers: 15 seconds by default. */
+        /** Set how long an unanswered call is retried: 15 seconds by default. */
         public Builder patienceMillis(long patienceMillis) {
             this.patienceMillis = patienceMillis;
             return this;
         }
 
-        /** Make it; nothing is sent. */
+        /** Create the limiter; nothing is sent. */
         public StreamLimiter build() {
             return new StreamLimiter(this);
         }

@@ -5,14 +5,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** What a stream is; all of it may be left out. */
+/** The options of a stream; all of them are optional. */
 public final class StreamOptions {
     String userId;
     String device;
     List<String> groups = new ArrayList<>();
     String streamId = freshName();
 
-    /** Say whose stream it is, where no token does. */
+    /** Set the stream's user, if no token identifies the user. */
     public StreamOptions userId(String userId) {
         this.userId = userId;
         return this;
@@ -24,19 +24,19 @@ public final class StreamOptions {
         return this;
     }
 
-    /** Name the groups that it counts in beside all streams, such as "uhd"; a start may name others. */
+    /** Set the groups in which the stream counts as well, such as "uhd"; a start may name others. */
     public StreamOptions groups(String... groups) {
         this.groups = new ArrayList<>(Arrays.asList(groups));
         return this;
     }
 
-    /** Name the screen. By default, or for {@code null}, it has a new random name: store that, and give it after the next launch. */
+    /** Set the screen's name. By default, or for {@code null}, it is random: store it, and set it again after the next launch. */
     public StreamOptions streamId(String streamId) {
         this.streamId = streamId == null ? freshName() : streamId;
         return this;
     }
 
-    /** Return a name that no other screen, and no other play, has. */
+    /** Return a unique name for a screen or a play. */
     static String freshName() {
         byte[] bytes = new byte[12];
         new SecureRandom().nextBytes(bytes);

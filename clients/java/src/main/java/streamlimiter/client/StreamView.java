@@ -5,7 +5,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 
-/** One of the user's live streams, as the service lists it. */
+/** One of the user's live streams, as listed by the service. */
 public final class StreamView {
     private final Map<?, ?> fields;
     private final List<String> groups;
@@ -29,27 +29,27 @@ public final class StreamView {
         return Collections.unmodifiableList(views);
     }
 
-    /** Return the name of its screen. */
+    /** Return the name of the stream's screen. */
     public String streamId() {
         return text("streamId");
     }
 
-    /** Return its label for people; empty if it has none. */
+    /** Return the stream's label for people; empty if it has none. */
     public String device() {
         return text("device");
     }
 
-    /** Return the groups that it counts in beside all streams. */
+    /** Return the groups in which the stream counts as well. */
     public List<String> groups() {
         return groups;
     }
 
-    /** Return when it was first admitted, such as {@code 2026-11-24T05:19:39Z}. */
+    /** Return the time of the first admission, such as {@code 2026-11-24T05:19:39Z}. */
     public String startedAt() {
         return text("startedAt");
     }
 
-    /** Return when its lease expires unless it is extended, such as {@code 2026-11-24T05:21:09Z}. */
+    /** Return the expiry of the lease unless it is extended, such as {@code 2026-11-24T05:21:09Z}. */
     public String expiresAt() {
         return text("expiresAt");
     }

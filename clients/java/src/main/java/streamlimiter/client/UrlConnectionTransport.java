@@ -10,9 +10,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.Map;
 
 /**
- * The platform's own HTTP client. It keeps its connections, which is why each body is read to its end.
+ * The platform's own HTTP client. It reuses connections, so each body is read to its end.
  *
- * <p>It may repeat a POST by itself when a kept connection turns out to be closed: every call may be repeated.
+ * <p>It may automatically repeat a POST if a reused connection turns out to be closed. This is harmless: every call may be
+ * repeated.
  */
 final class UrlConnectionTransport implements Transport {
     private static final int TIMEOUT_MILLISECONDS = 5_000; // to connect, and for each read
@@ -27,7 +28,7 @@ final class UrlConnectionTransport implements Transport {
             connection.setRequestMethod(method);
             connection.setConnectTimeout(TIMEOUT_MILLISECONDS);
             connection.setReadTimeout(TIMEOUT_MILLISECONDS);
-            connection.setInstanceFollowRedirects(false); // it would carry the caller's token elsewhere
+            connection.setInstanceFollowRedirects(false); // a redirect would carry the caller's token to another host
             connection.setUseCaches(false);
             for (Map.Entry<String, String> header : headers.entrySet()) {
                 connection.setRequestProperty(header.getKey(), header.getValue());
@@ -60,7 +61,7 @@ final class UrlConnectionTransport implements Transport {
             for (int length = in.read(buffer); length >= 0; length = in.read(buffer)) {
                 bytes.write(buffer, 0, length);
                 if (bytes.size() > LONGEST_BODY_BYTES) {
-                    throw new IOException("The body is too long for one of the service's.");
+                    throw new IOException("The body exceeds 1 MiB, so it is not an answer of the service.");
                 }
             }
             return new String(bytes.toByteArray(), StandardCharsets.UTF_8);
