@@ -49,16 +49,16 @@ run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C; 
 # A file of few tests may take minutes, so files run in the order of their names, not by their number of tests.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
 IN_FOURS := --numprocesses 4 --dist loadfile --no-loadscope-reorder
-# A tenth of the examples of each property; make test-long runs all of them.
-SHORT := --hypothesis-profile short
+# A fifth of the examples of each property; make coverage runs all of them, every night in CI.
+FEW_EXAMPLES := --hypothesis-profile short
 .PHONY: test
 test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs test-long too
-	$(PY) -m pytest -m "not e2e and not long" $(SHORT) $(IN_PARALLEL) --dist worksteal
-	$(PY) -m pytest -m "e2e and not long" $(SHORT) $(IN_FOURS)
+	$(PY) -m pytest -m "not e2e and not long" $(FEW_EXAMPLES) $(IN_PARALLEL) --dist worksteal
+	$(PY) -m pytest -m "e2e and not long" $(FEW_EXAMPLES) $(IN_FOURS)
 
 .PHONY: test-long
 test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) test-localstack ## Run the tests that take minutes: attacks, throttling, failures and rollbacks on deployed stages
-	$(PY) -m pytest -m "long or hypothesis" $(IN_FOURS)
+	$(PY) -m pytest -m long $(FEW_EXAMPLES) $(IN_FOURS)
 
 .PHONY: coverage
 coverage: $(VENV) $(EMULATOR) ## Show the branches of src that the tests miss; fail below 98 % of the domain's or the adapters'
@@ -67,7 +67,7 @@ coverage: $(VENV) $(EMULATOR) ## Show the branches of src that the tests miss; f
 
 .PHONY: test-fast
 test-fast: $(VENV) $(EMULATOR) ## Run the tests without Terraform, zip and stack (ARGS="-k start")
-	$(PY) -m pytest -m "not e2e and not long" $(SHORT) --ignore tests/terraform --ignore tests/package $(ARGS)
+	$(PY) -m pytest -m "not e2e and not long" $(FEW_EXAMPLES) --ignore tests/terraform --ignore tests/package $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: $(VENV) $(EMULATOR) ## Run the end-to-end tests: the zip, Terraform, make run, stages (ARGS="-k stack")
@@ -75,7 +75,7 @@ test-e2e: $(VENV) $(EMULATOR) ## Run the end-to-end tests: the zip, Terraform, m
 
 .PHONY: test-localstack
 test-localstack: $(VENV) $(EMULATOR) $(LOCALSTACK) ## Run the contract and integration tests on LocalStack itself; needs Java (ARGS="-k race")
-	$(PY) -m dev.emulators.localstack $(PY) -m pytest tests/contract tests/integration $(IN_PARALLEL) --dist worksteal $(ARGS)
+	$(PY) -m dev.emulators.localstack $(PY) -m pytest tests/contract tests/integration $(FEW_EXAMPLES) $(IN_PARALLEL) --dist worksteal $(ARGS)
 
 .PHONY: prove
 prove: $(VENV) $(EMULATOR) ## Run the proofs of the promises, about 20 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)

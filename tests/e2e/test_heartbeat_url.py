@@ -1,7 +1,9 @@
 """The heartbeat URL on the emulator: the zip beneath the Terraform, called over HTTP."""
 
 import json
+import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,10 +13,13 @@ import pytest
 
 from dev.emulators.issuer import Issuer
 from dev.emulators.ministack import Emulator, emulated_function_url, start_emulator
+from dev.operate.stage import URL_FUNCTION
 from dev.tools.terraform import Stack, said
+from tests.e2e.support import runbook
 from tests.e2e.support.deployment import need_the_tools, published_issuer, stage
 from tests.e2e.support.renewal_attacks import RENEWALS, RenewalAttack
 from tests.e2e.support.token_attacks import PLAYBACK_KEY, claims_of
+from tests.support.commands import succeed
 from tests.support.logs import log_lines, telling
 from tests.support.service import client_of
 
@@ -228,3 +233,22 @@ def test_nobody_may_invoke_the_function_past_its_url(deployment: Deployment) -> 
 def test_no_line_of_a_log_names_a_user_or_holds_a_token(deployment: Deployment) -> None:
     """After all requests the logs name no user and have no token."""
     assert telling(log_lines(deployment.client("logs"))) == []
+
+
+def test_the_runbook_switches_the_url_off(deployment: Deployment) -> None:
+    """The runbook's command leaves the URL's function no instance, and the API's function all of its own."""
+    (command,) = [
+        command
+        for command in runbook.commands_of("runbook.md", defaultdict(str, stage=deployment.stack.stage))
+        if URL_FUNCTION in command
+    ]
+    succeed("sh", "-c", command, env={**deployment.stack.environment, "PATH": os.environ["PATH"]})
+    names = deployment.stack.output()["function_names"]
+    instances = {
+        key: deployment.client("lambda").get_function_concurrency(FunctionName=names[key])
+        for key in ("heartbeat", URL_FUNCTION)
+    }
+    assert {key: answer["ReservedConcurrentExecutions"] for key, answer in instances.items()} == {
+        "heartbeat": 20,
+        URL_FUNCTION: 0,
+    }

@@ -38,7 +38,7 @@ SLOWEST: Final = 0.0625
 """The lowest rate at which Chromium plays."""
 
 RIVAL: Final = "rival"
-API: Final = re.compile(r"/stream(/|$)")
+API: Final = re.compile(r"/(stream(/|$)|heartbeat-url$)")
 CALL: Final = re.compile(r"/stream/(start|end)$")
 CDN: Final = re.compile(r"/cdn/.*\.(m3u8|mp4)")
 TOKEN_HEADER: Final = "cta-common-access-token"
