@@ -239,7 +239,7 @@ def test_the_runbook_switches_the_url_off(deployment: Deployment) -> None:
     """The runbook's command leaves the URL's function no instance, and the API's function all of its own."""
     (command,) = [
         command
-        for command in runbook.commands_of("runbook.md", defaultdict(str, stage=deployment.stack.stage))
+        for command in runbook.commands_of("runbook.md", defaultdict(str, stage=str(deployment.stack.stage)))
         if URL_FUNCTION in command
     ]
     succeed("sh", "-c", command, env={**deployment.stack.environment, "PATH": os.environ["PATH"]})
