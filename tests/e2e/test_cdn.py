@@ -70,7 +70,7 @@ def wait_for_expiry(hold: httpx.Response) -> None:
 
 def test_there_is_no_video_without_a_token(service: LocalService) -> None:
     """Without a token neither the playlist nor its files are served, as the service prints at its start."""
-    assert any(f"{PLAYLIST} is for holders of a playback token" in line for line in service.lines)
+    assert any(f"{PLAYLIST} needs a playback token" in line for line in service.lines)
     for path in (PLAYLIST, SEGMENT, "/cdn/demo/init.mp4", "/cdn/demo/none.mp4", "/cdn/"):
         assert outcome(get(service, path)) == (403, "missing")
         assert outcome(get(service, path, "forged")) == (403, "invalid")
@@ -151,7 +151,7 @@ def test_a_given_key_and_an_old_one_open(user_id: str) -> None:
 
 def test_the_better_quality_is_for_streams_in_its_group(lasting: LocalService, user_id: str) -> None:
     """A stream that omits its group evades the group's limit, but gets none of its video."""
-    assert any(f"at {UHD_PLAYLIST}, it is for streams in the group uhd" in line for line in lasting.lines)
+    assert any(f"at {UHD_PLAYLIST}, it needs a stream in the group uhd" in line for line in lasting.lines)
     in_uhd, in_hd = token(lasting, user_id, "tv", ["uhd"]), token(lasting, user_id, "pc")
     refused = start(lasting, user_id, "phone", ["uhd"])
     assert (refused.status_code, refused.json()["limit"]) == (403, {"group": "uhd", "max": 1})

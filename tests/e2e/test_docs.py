@@ -207,7 +207,7 @@ def test_the_colours_follow_the_system_and_the_reader(page: Page, address: str) 
     """The site is dark if the system is, until the reader chooses otherwise; plots follow."""
     page.emulate_media(color_scheme="dark")
     page.goto(f"{address}/scaling.html")
-    body, plot = page.locator("body"), page.get_by_role("img", name="what an audience asks for")
+    body, plot = page.locator("body"), page.get_by_role("img", name="capacity by number of viewers")
     expect(body).to_have_attribute("data-md-color-scheme", "slate")
     expect(plot).to_have_css("filter", re.compile(r"^invert\(0\.88\)"))
     page.get_by_title("Switch to light colours").click()
