@@ -48,7 +48,7 @@ run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C; 
 # mostly wait for leases and Terraform: four of them keep two cores busy.
 # A file of few tests may take minutes, so files run in the order of their names, not by their number of tests.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4
-IN_FOURS := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+IN_FOURS := --numprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/e2e/test_localstack.py
 # A fifth of the examples of each property; make coverage runs all of them, every night in CI.
 FEW_EXAMPLES := --hypothesis-profile short
 .PHONY: test
@@ -57,7 +57,7 @@ test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, t
 	$(PY) -m pytest -m "e2e and not long" $(FEW_EXAMPLES) $(IN_FOURS)
 
 .PHONY: test-long
-test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) test-localstack ## Run the tests that take minutes: attacks, throttling, failures and rollbacks on deployed stages
+test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) ## Run the tests that take minutes: attacks, throttling, failures and rollbacks on deployed stages
 	$(PY) -m pytest -m long $(FEW_EXAMPLES) $(IN_FOURS)
 
 .PHONY: coverage
@@ -75,7 +75,7 @@ test-e2e: $(VENV) $(EMULATOR) ## Run the end-to-end tests: the zip, Terraform, m
 
 .PHONY: test-localstack
 test-localstack: $(VENV) $(EMULATOR) $(LOCALSTACK) ## Run the contract and integration tests on LocalStack itself; needs Java (ARGS="-k race")
-	$(PY) -m dev.emulators.localstack $(PY) -m pytest tests/contract tests/integration $(FEW_EXAMPLES) $(IN_PARALLEL) --dist worksteal $(ARGS)
+	$(PY) -m dev.emulators.localstack $(PY) -m pytest tests/contract tests/integration tests/e2e/test_localstack.py $(FEW_EXAMPLES) $(IN_PARALLEL) --dist worksteal $(ARGS)
 
 .PHONY: prove
 prove: $(VENV) $(EMULATOR) ## Run the proofs of the promises, about 20 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)

@@ -1,5 +1,7 @@
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 import streamlimiter.client.Clock;
@@ -8,6 +10,7 @@ import streamlimiter.client.Clock;
 final class HandClock implements Clock {
     private final Map<Thread, Long> waiting = new HashMap<>(); // until when
     private final Map<Thread, Object> monitors = new HashMap<>();
+    private final Set<Thread> seen = new HashSet<>();
     private long now;
 
     @Override
@@ -19,6 +22,7 @@ final class HandClock implements Clock {
     public void await(Object monitor, long milliseconds) throws InterruptedException {
         Thread thread = Thread.currentThread();
         synchronized (this) {
+            seen.add(thread);
             waiting.put(thread, now + milliseconds);
             monitors.put(thread, monitor);
             notifyAll();
@@ -43,6 +47,15 @@ final class HandClock implements Clock {
             TimeUnit.NANOSECONDS.timedWait(this, left);
         }
         return next();
+    }
+
+    /** Wait until every thread that has waited before waits again or has ended, or the time is up. */
+    synchronized void settle(long withinMilliseconds) throws InterruptedException {
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(withinMilliseconds);
+        while (System.nanoTime() < deadline
+                && !seen.stream().filter(Thread::isAlive).allMatch(waiting::containsKey)) {
+            TimeUnit.MILLISECONDS.timedWait(this, 10);
+        }
     }
 
     /** Move to this moment once it is due; return as {@link #due} does. */

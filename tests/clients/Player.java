@@ -84,6 +84,10 @@ public final class Player implements StreamListener {
                 case "due":
                     tell("due", "at", clock.due(Long.parseLong(command.get("at")), WITHIN_MILLISECONDS));
                     break;
+                case "settle":
+                    clock.settle(WITHIN_MILLISECONDS);
+                    tell("settled");
+                    break;
                 case "pass":
                     String within = command.getOrDefault("within", String.valueOf(WITHIN_MILLISECONDS));
                     tell("passed", "to", clock.passTo(Long.parseLong(command.get("to")), Long.parseLong(within)));

@@ -343,6 +343,6 @@ def test_each_command_of_the_runbook(story: Story) -> None:
     assert told('"end reader tv"') == "reader: 0 ended\n"
     assert told('"audit"').endswith(" 1 inconsistent or expired, 0 repaired\n")
     assert told('"audit --repair"').endswith(" 1 inconsistent or expired, 1 repaired\n")
-    assert "as they were" in told("AT=")
+    assert "are restored" in told("AT=")
     assert "the service knows only" in told("KVS_ARN=none ARGS=revoke")
     assert told("KVS_ARN=none ARGS=rotate").endswith(" signs, and no other key is known.\n")

@@ -214,8 +214,8 @@ BROKEN_GROUP_RULES: dict[str, tuple[str, str, Any, str, Any]] = {
     "counts that do not heal": ("slots of uhd", WITH_OLD_CODE, attempt, "recount_groups", _uncounted),
     "groups that are not left": ("are counted in uhd", ACROSS, writes, "_groups", _not_left),
     "groups that are not as stated": ("are counted in", ACROSS, writes, "_is_as_stated", _as_stated),
-    "the oldest in any group": ("would do", OLDEST, decisions, "fewest", _oldest_too),
-    "more than the fewest": ("would do", BOTH, decisions, "fewest", _first_that_help),
+    "the oldest in any group": ("would suffice", OLDEST, decisions, "fewest", _oldest_too),
+    "more than the fewest": ("would suffice", BOTH, decisions, "fewest", _first_that_help),
 }
 
 
