@@ -132,7 +132,7 @@ class StreamLimiter:
             TooManyStarts: too many ended streams have an unexpired playback token.
             TokensUnavailable: no playback token can be issued; nothing was written.
         """
-        deadline = self._deadline()
+        deadline = Deadline.after(DEADLINE_SECONDS, self.clock)
         if self._tokens and isinstance(request, StartNamed):
             self._tokens.prepare()
         try:
@@ -145,35 +145,17 @@ class StreamLimiter:
                 raise LimitReached(blocked, request.limit, LiveStreams()) from None
             return self._unverified(request)
 
-    def heartbeat(self, request: Heartbeat, deadline: Deadline | None = None) -> Reply:
+    def heartbeat(self, request: Heartbeat) -> Reply:
         """Extend a named stream's lease, even if no playback token can be issued.
-
-        Args:
-            request: the heartbeat.
-            deadline: the deadline of the call that this is a part of; by default a new one.
 
         Raises:
             StreamGone: the stream is gone, or another page load started it again.
         """
-
-        def decide(state: Snapshot) -> Try | Settled:
-            decision = decide_heartbeat(Situation(state, request, self.policy, self.clock.now()))
-            if isinstance(decision, Gone):
-                raise StreamGone(request.stream_id, decision.reason, decision.by)
-            return decision
-
-        deadline = deadline or self._deadline()
+        deadline = Deadline.after(DEADLINE_SECONDS, self.clock)
         if self._tokens:
             with suppress(TokensUnavailable):
                 self._tokens.prepare()
-        first = first_heartbeat(request, self.policy, self.clock.now())
-        try:
-            decision, state = self._settle(first, decide, deadline)
-        except StoreUnavailable:
-            if self.policy.on_store_failure is OnStoreFailure.CLOSED:
-                raise
-            return self._unverified(request)
-        return self._answer(decision, state, request)
+        return self._extend(request, deadline)
 
     def renew(self, request: Renewal) -> Reply:
         """Extend a named stream's lease for the holder of its playback token, and renew the token.
@@ -188,14 +170,13 @@ class StreamLimiter:
         """
         if self._tokens is None:
             raise TokenRefused
-        deadline = self._deadline()
-        with suppress(TokensUnavailable):
-            self._tokens.prepare()
+        deadline = Deadline.after(DEADLINE_SECONDS, self.clock)
+        self._tokens.prepare()
         proof = self._tokens.proof(request.token, request.user_id, request.stream_id)
         if proof is None or not self.policy.lets_renew(proof, self.clock.now()):
             raise TokenRefused
         heartbeat = Heartbeat(request.user_id, request.stream_id, request.play, proof.session_until)
-        return self.heartbeat(heartbeat, deadline)
+        return self._extend(heartbeat, deadline)
 
     def end(self, request: EndRequest) -> Answer:
         """Give a slot back. This is idempotent for a named stream: `Outcome.ALREADY_ENDED`.
@@ -209,7 +190,7 @@ class StreamLimiter:
 
     def list_streams(self, request: ListStreams) -> Answer:
         """Return the user's live streams, with every write that was answered before this call."""
-        state = self.repository.read(request.user_id, self._deadline())
+        state = self.repository.read(request.user_id, Deadline.after(DEADLINE_SECONDS, self.clock))
         return self._answer(Settled(Outcome.LISTED), state)
 
     def _start(self, request: StartRequest, deadline: Deadline) -> Answer:
@@ -225,6 +206,22 @@ class StreamLimiter:
         first = first_start(request, self.policy, self.clock.now())
         decision, state = self._settle(first, decide, deadline)
         return self._answer(decision, state, None if isinstance(request, StartAnonymous) else request)
+
+    def _extend(self, request: Heartbeat, deadline: Deadline) -> Reply:
+        def decide(state: Snapshot) -> Try | Settled:
+            decision = decide_heartbeat(Situation(state, request, self.policy, self.clock.now()))
+            if isinstance(decision, Gone):
+                raise StreamGone(request.stream_id, decision.reason, decision.by)
+            return decision
+
+        first = first_heartbeat(request, self.policy, self.clock.now())
+        try:
+            decision, state = self._settle(first, decide, deadline)
+        except StoreUnavailable:
+            if self.policy.on_store_failure is OnStoreFailure.CLOSED:
+                raise
+            return self._unverified(request)
+        return self._answer(decision, state, request)
 
     def _settle(
         self, step: Try, decide: Callable[[Snapshot], Try | Settled], deadline: Deadline
@@ -251,13 +248,13 @@ class StreamLimiter:
             return decide_end(Situation(state, request, self.policy, self.clock.now()))
 
         first = first_end(request, self.policy, self.clock.now())
-        decision, state = self._settle(first, decide, self._deadline())
+        decision, state = self._settle(first, decide, Deadline.after(DEADLINE_SECONDS, self.clock))
         return self._answer(decision, state)
 
     def _end_anonymous(self, request: EndAnonymous) -> Answer:
         retain_until = self.policy.retain_until(self.clock.now())
         write = ReleaseAnonymous(request.user_id, request.mark, retain_until)
-        result = self.repository.apply(write, self._deadline())
+        result = self.repository.apply(write, Deadline.after(DEADLINE_SECONDS, self.clock))
         if isinstance(result, Landed):
             return self._answer(Settled(Outcome.ENDED), result.state)
         if request.mark in result.state.marks:
@@ -302,9 +299,6 @@ class StreamLimiter:
         if self._tokens and self.policy.open_tokens:
             token = _token(self._tokens, request, lease, now)
         return Unverified(lease, now, token)
-
-    def _deadline(self) -> Deadline:
-        return Deadline.after(DEADLINE_SECONDS, self.clock)
 
 
 def _token(

@@ -51,7 +51,7 @@ class OperatorAnswer(Answer):
 
 def show_streams(limiter: StreamLimiter, request: ShowStreams) -> OperatorAnswer:
     """Return the user's live streams, and what else explains a refusal."""
-    state = limiter.repository.read(request.user_id, _deadline(limiter))
+    state = limiter.repository.read(request.user_id, Deadline.after(DEADLINE_SECONDS, limiter.clock))
     now = limiter.clock.now()
     live = limiter.policy.live(state, now)
     over_since = limiter.policy.over_since(now)
@@ -79,14 +79,11 @@ def end_streams(limiter: StreamLimiter, request: EndStreams) -> OperatorAnswer:
         ended = (request.stream_id,) if answer.outcome is Outcome.ENDED else ()
         return OperatorAnswer(answer.outcome, answer.live, None, answer.at, ended=ended)
     now = limiter.clock.now()
-    freed = audit.end_all(limiter.repository, request.user_id, limiter.policy, now, _deadline(limiter))
+    deadline = Deadline.after(DEADLINE_SECONDS, limiter.clock)
+    freed = audit.end_all(limiter.repository, request.user_id, limiter.policy, now, deadline)
     if freed is None:
         raise StoreContended
     outcome = Outcome.ENDED if freed.slots else Outcome.ALREADY_ENDED
     return OperatorAnswer(
         outcome, LiveStreams(), None, now, ended=freed.names, ended_anonymous=freed.anonymous.count
     )
-
-
-def _deadline(limiter: StreamLimiter) -> Deadline:
-    return Deadline.after(DEADLINE_SECONDS, limiter.clock)
