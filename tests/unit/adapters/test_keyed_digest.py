@@ -1,11 +1,12 @@
 import hmac
+from hashlib import sha256
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.keyed_digest import BLOCK_BYTES, KeyedDigest
+from adapters.keyed_digest import KeyedDigest
 
-KEYS = st.binary(max_size=2 * BLOCK_BYTES + 1)  # shorter than a block, as long, and longer
+KEYS = st.binary(max_size=2 * sha256().block_size + 1)  # shorter than a block, as long, and longer
 CONTENTS = st.lists(st.binary(max_size=300), min_size=1, max_size=3)
 
 
