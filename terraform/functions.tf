@@ -2,7 +2,7 @@ locals {
   package_path = coalesce(var.package_path, "${path.module}/../build/stream-limiter.zip")
 
   # Functions whose log has none of Lambda's own lines about successful calls.
-  quiet_functions = var.heartbeat_log_sample > 1 ? ["heartbeat"] : []
+  quiet_functions = var.heartbeat_log_sample > 1 ? ["heartbeat", "heartbeat-url"] : []
 
   # Read by src/entrypoints/settings.py; an empty value means the default.
   environment = {

@@ -43,8 +43,9 @@ resource "aws_lambda_function" "heartbeat_url" {
   }
 
   logging_config {
-    log_format = "Text"
-    log_group  = aws_cloudwatch_log_group.function[each.key].name
+    log_format       = contains(local.quiet_functions, each.key) ? "JSON" : "Text"
+    system_log_level = contains(local.quiet_functions, each.key) ? "WARN" : null
+    log_group        = aws_cloudwatch_log_group.function[each.key].name
   }
 }
 

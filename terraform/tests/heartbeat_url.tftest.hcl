@@ -53,6 +53,20 @@ run "a_function_of_its_own" {
   }
 }
 
+run "where_heartbeats_are_sampled_the_log_of_the_url_has_only_the_calls_that_fail" {
+  variables {
+    heartbeat_log_sample = 2
+  }
+
+  assert {
+    condition = [
+      for function in [aws_lambda_function.route["heartbeat"], aws_lambda_function.heartbeat_url["heartbeat-url"]] :
+      [function.logging_config[0].log_format, function.logging_config[0].system_log_level]
+    ] == [["JSON", "WARN"], ["JSON", "WARN"]]
+    error_message = "The log of a function for heartbeats has Lambda's own lines."
+  }
+}
+
 run "the_functions_that_answer_are_told_the_url" {
   assert {
     condition = alltrue([
