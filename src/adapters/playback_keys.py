@@ -69,7 +69,7 @@ class KeySource(Protocol):
         ...
 
     def keys(self) -> Sequence[PlaybackKey]:
-        """Return the current keys, the first of which signs: the same value until they change.
+        """Return the current keys, the first of which signs.
 
         Raises:
             TokensUnavailable: no key may be used now.

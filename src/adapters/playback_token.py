@@ -15,14 +15,14 @@ import threading
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any, Final
 
 from cbor2 import CBORDecodeError, CBORDecoder, CBOREncoder, CBORTag, dumps
 
 from adapters.keyed_digest import KeyedDigest
-from adapters.playback_keys import KeySource, PlaybackKey
+from adapters.playback_keys import MAX_KEYS, KeySource, PlaybackKey
 from domain.ports import Proof
 from domain.streams import Lease
 
@@ -160,6 +160,12 @@ class TokenMint:
         return _base64url(self._digest(user_id.encode())[:_SUBJECT_BYTES])
 
 
+@lru_cache(maxsize=2 * MAX_KEYS)
+def _mint_of(key: PlaybackKey) -> TokenMint:
+    """Return the mint of a key, made once; there is room for the keys before a rotation and after it."""
+    return TokenMint([key])
+
+
 class PlaybackTokens:
     """The domain's `TokenIssuer`.
 
@@ -171,10 +177,6 @@ class PlaybackTokens:
     def __init__(self, source: KeySource, *, with_groups: bool = False) -> None:
         self._source = source
         self._with_groups = with_groups
-        self._keys: Sequence[PlaybackKey] = ()
-        self._mint: TokenMint | None = None
-        self._verified_by: Sequence[PlaybackKey] = ()
-        self._mints: Sequence[TokenMint] = ()
 
     def prepare(self) -> None:
         """Read the keys if that is due, by at most one call."""
@@ -183,11 +185,9 @@ class PlaybackTokens:
 
     def issue(self, user_id: str, lease: Lease, now: float, session_until: int | None = None) -> str:
         """Return the token of this lease."""
-        keys = self._source.keys()
-        if self._mint is None or keys is not self._keys:
-            self._keys, self._mint = keys, TokenMint(keys)
+        signer = self._source.keys()[0]
         groups = lease.groups if self._with_groups else ()
-        return self._mint.mint(
+        return _mint_of(signer).mint(
             user_id,
             lease.stream_id,
             lease.expires_at,
@@ -199,12 +199,10 @@ class PlaybackTokens:
 
     def proof(self, token: str, user_id: str, stream_id: str) -> Proof | None:
         """Return the proof in a token for this user's stream; `None` if there is none."""
-        keys = self._source.keys()
-        if keys is not self._verified_by:
-            self._verified_by, self._mints = keys, [TokenMint([key]) for key in keys]
+        mints = map(_mint_of, self._source.keys())
         try:
             content = _bytes_of(token)
-            known = [claims for mint in self._mints if (claims := mint.claims(content, user_id))]
+            known = [claims for mint in mints if (claims := mint.claims(content, user_id))]
         except TokenInvalid:
             return None
         proofs = (Proof(one.expires_at, one.session_until) for one in known if one.stream_id == stream_id)
