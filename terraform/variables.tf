@@ -558,7 +558,7 @@ variable "log_level" {
 }
 
 variable "heartbeat_log_sample" {
-  description = "Log one of this many successful heartbeats; failures and refusals are always logged, and metrics stay exact. Above 1, Lambda's own lines about each call of the heartbeat function are left out too: docs/events.md."
+  description = "Log one of this many successful heartbeats; failures and refusals are always logged, and metrics stay exact. Above 1, Lambda's own lines about each heartbeat are left out too: docs/events.md."
   type        = number
   default     = 1
   nullable    = false

@@ -53,6 +53,21 @@ run "a_function_of_its_own" {
   }
 }
 
+run "it_can_be_traced_and_be_a_snapshot" {
+  variables {
+    snap_start = true
+    tracing    = true
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.heartbeat_url["heartbeat-url"].snap_start[0].apply_on == "PublishedVersions"
+      && aws_lambda_function.heartbeat_url["heartbeat-url"].tracing_config[0].mode == "Active"
+    )
+    error_message = "The URL's function starts without a snapshot, or is not traced."
+  }
+}
+
 run "where_heartbeats_are_sampled_the_log_of_the_url_has_only_the_calls_that_fail" {
   variables {
     heartbeat_log_sample = 2
