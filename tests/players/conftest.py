@@ -83,7 +83,7 @@ def rival(service: LocalService, user_id: str) -> Rival:
 
 @pytest.fixture
 def playing_rival(rival: Rival) -> None:
-    """Return the rival with the user's only slot."""
+    """Start the rival, which takes the user's only slot."""
     rival.start()
 
 

@@ -16,11 +16,11 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route
 
 LEASE_SECONDS: Final = 5
-"""The length of a lease that no test outlasts: a busy machine delays a heartbeat by less."""
+"""The length of a brief lease, which some tests outlast: a busy machine delays a heartbeat by less."""
 GRACE_SECONDS: Final = 1
 SETTINGS: Final = {
     "MAX_STREAMS": "1",
-    "LEASE_SECONDS": "120",
+    "LEASE_SECONDS": "120",  # no test outlasts it
     "HEARTBEAT_SECONDS": "1",
     "GRACE_SECONDS": str(GRACE_SECONDS),
     "GROUP_PATHS": "",  # each quality is for everyone
@@ -81,7 +81,7 @@ class Screen:
     asked: list[Request] = field(default_factory=list)
     """Its requests for video."""
     answered: list[Request] = field(default_factory=list)
-    """The requests that had an answer before the page gave them up."""
+    """The requests that were answered before the page aborted them."""
     errors: list[str] = field(default_factory=list)
 
     def do(self, script: str, argument: Any = None) -> Any:
@@ -184,9 +184,9 @@ class Screen:
         self.page.unroute(API)
 
     def expire_once(self, seconds: int) -> list[Request]:
-        """Let the edge refuse one request for the segment at this place: its token has expired.
+        """Let the edge refuse one request for the segment at this place, because its token has expired.
 
-        Return the requests that were refused: those but the last one were given up before they were answered.
+        Return the refused requests. The page aborted all but the last of them before they were answered.
         """
         refused: list[Request] = []
 
@@ -211,7 +211,7 @@ class Screen:
     def sleep(self, seconds: float) -> None:
         """Let the laptop sleep: none of the page's threads runs, and the time passes.
 
-        The clock of a film stands still in a sleep, and not in a process that was stopped: it is slowed down.
+        A film's clock stops while a laptop sleeps, but not in a stopped process, so the film is slowed down.
         """
         self.do("video.playbackRate = given", SLOWEST)
         browser = self.page.context.browser
