@@ -61,7 +61,7 @@ class HoldAnswer(AnswerModel):
         expires_in_seconds: the same in seconds, rounded down, for players whose clock is wrong.
         heartbeat_seconds: the interval of heartbeats.
         verified: false if the store was unavailable: a 410 may follow. Otherwise omitted.
-        playback_token: the token for the CDN, valid until `expires_at`; omitted if none is issued.
+        playback_token: the token for the CDN, valid until the lease ends; omitted if none is issued.
         heartbeat_url: a URL that accepts the token in place of a login; omitted if there is none.
         user_id: the user to name in a heartbeat there.
     """
