@@ -1,7 +1,6 @@
 import json
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -13,6 +12,7 @@ from botocore.utils import ContainerMetadataFetcher
 
 from adapters.aws import sdk
 from entrypoints import bootstrap, stream_list
+from tests.support.commands import succeed
 from tests.support.loopback import LoopbackServer
 from tests.unit.entrypoints.calls import LambdaContext, event
 
@@ -125,14 +125,8 @@ print(answer["statusCode"])
 
 def run(environment: dict[str, str]) -> list[str]:
     """Import a handler and call it once, in a process with this environment; return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        check=True,
-        env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    return done.stdout.splitlines()
+    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    return succeed(sys.executable, "-c", PROGRAM, env={**environment, **path}).splitlines()
 
 
 def test_a_snapshot_holds_the_clients_but_no_connection_and_no_credentials(
