@@ -213,7 +213,7 @@ def test_pages_of_the_service_may_call_it(origin: str, allowed: str | None, depl
     assert preflight.headers.get("access-control-allow-origin") == allowed
 
 
-def test_nobody_may_invoke_the_function_past_its_url(deployment: Deployment) -> None:
+def test_no_caller_may_invoke_the_function_past_its_url(deployment: Deployment) -> None:
     """The function's policy allows calls by the URL alone, so no caller can invoke it with its own event."""
     names = deployment.stack.output()["function_names"]
     policy = deployment.client("lambda").get_policy(FunctionName=names["heartbeat-url"], Qualifier="live")

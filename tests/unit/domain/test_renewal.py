@@ -113,7 +113,7 @@ def test_a_stream_that_is_gone_is_gone(limiter: StreamLimiter) -> None:
         limiter.renew(Renewal(USER, "tv", token(), "a"))
 
 
-def test_where_tokens_cannot_be_checked_nobody_is_refused_for_good(
+def test_tokens_that_cannot_be_checked_are_an_outage(
     limiter: StreamLimiter, store: RecordingRepository, tokens: FakeTokens
 ) -> None:
     """Tokens that cannot be checked are an outage, and nothing is written."""
@@ -124,13 +124,13 @@ def test_where_tokens_cannot_be_checked_nobody_is_refused_for_good(
     assert len(store.writes) == written
 
 
-def test_where_there_are_no_tokens_none_is_good(store: RecordingRepository, clock: FakeClock) -> None:
+def test_without_tokens_every_text_is_refused(store: RecordingRepository, clock: FakeClock) -> None:
     """Every text is refused if tokens are off."""
     with pytest.raises(TokenRefused):
         StreamLimiter(store, clock, Policy()).renew(Renewal(USER, "tv", token()))
 
 
-def test_it_has_one_deadline(store: RecordingRepository, clock: FakeClock) -> None:
+def test_a_renewal_has_one_deadline(store: RecordingRepository, clock: FakeClock) -> None:
     """The time in which keys are read counts towards the one deadline."""
     limiter = StreamLimiter(store, clock, TOKENS, SlowTokens(clock))
     limiter.start(StartNamed(USER, "tv", 3, session_until=SESSION))

@@ -354,7 +354,7 @@ def test_nothing_of_the_event_stands_for_the_token(auth: str, repository: Record
     assert repository.writes == []
 
 
-def test_events_tell_which_way_a_heartbeat_came(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+def test_events_show_which_way_a_heartbeat_came(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     """The fields are the same, except for `via`, and so are the metrics."""
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
     capsys.readouterr()
