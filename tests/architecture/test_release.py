@@ -2,14 +2,15 @@
 
 import json
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-ROOT: Final = Path(__file__).parents[2]
+from dev import ROOT
+from tests.support.commands import succeed
+
 PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
     "project"
 ]
@@ -47,6 +48,6 @@ def test_ci_tests_each_supported_python(tmp_path: Path) -> None:
     (command,) = (step["run"] for step in workflow["jobs"]["versions"]["steps"] if "run" in step)
     output = tmp_path / "output"
 
-    subprocess.run(["bash", "-c", command], cwd=ROOT, env={"GITHUB_OUTPUT": str(output)}, check=True)
+    succeed("bash", "-c", command, env={"GITHUB_OUTPUT": str(output)})
 
     assert json.loads(output.read_text(encoding="utf-8").removeprefix("pythons=")) == PYTHONS

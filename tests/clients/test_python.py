@@ -576,10 +576,7 @@ def test_a_stream_that_is_gone_knows_why_and_by_which_device(
     async def play() -> None:
         known.append(stream.gone)
         await outcome(stream.start())
-        deadline = time.monotonic() + WITHIN_SECONDS
-        while not heard:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
+        await comes(lambda: bool(heard))
         known.append(stream.gone)
         await outcome(stream.start())
         known.append(stream.gone)
@@ -595,6 +592,14 @@ def test_a_stream_that_is_gone_knows_why_and_by_which_device(
 async def outcome(of: object) -> object:
     """Return the result, awaited where the client is the one for asyncio."""
     return await of if isinstance(of, Awaitable) else of
+
+
+async def comes(event: Callable[[], bool], *seen: object) -> None:
+    """Wait until this holds; if it does not, fail with what was seen."""
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while not event():
+        assert time.monotonic() < deadline, seen
+        await asyncio.sleep(0.01)
 
 
 def heard(
@@ -628,10 +633,7 @@ def heard(
 
     async def play() -> None:
         await outcome(stream.start())
-        deadline = time.monotonic() + WITHIN_SECONDS
-        while not until(events):
-            assert time.monotonic() < deadline, (events, service.requests)
-            await asyncio.sleep(0.01)
+        await comes(lambda: until(events), events, service.requests)
         await outcome(close(stream))
         note("over")
         await outcome(limiter.close())
@@ -1179,10 +1181,7 @@ def test_heartbeats_go_to_the_url_that_the_service_names(kind: str) -> None:
 
     async def play() -> None:
         await outcome(stream.start())
-        deadline = time.monotonic() + WITHIN_SECONDS
-        while len(service.requests) < 2:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
+        await comes(lambda: len(service.requests) >= 2)
         await outcome(stream.abandon())
 
     asyncio.run(play())

@@ -577,9 +577,7 @@ def writes(draw: st.DrawFn, user_id: str, state: Snapshot) -> Write:
 
 
 @given(data=st.data())
-@settings(
-    max_examples=examples(0.4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=examples(0.4), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_write_means_what_the_domain_says(
     data: st.DataObject, repository: StreamRepository, deadline: Deadline
 ) -> None:

@@ -54,6 +54,11 @@ class Deployment:
         sent = {"content-type": "application/json", **headers}
         return httpx.post(self.url, content=content, headers=sent, timeout=30)
 
+    def started(self) -> dict[str, str]:
+        """Return a heartbeat of a live stream, by its newest token."""
+        token = self.by_api("start", "viewer-1", streamId="tv").json()["playbackToken"]
+        return {"userId": "viewer-1", "streamId": "tv", "playbackToken": token}
+
     def item_of(self, user: str) -> Any:
         """Return the table's item of a user."""
         table = self.stack.output()["table_name"]
@@ -91,8 +96,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 @pytest.fixture
 def honest(deployment: Deployment) -> dict[str, str]:
     """Return a heartbeat of a live stream, by its newest token."""
-    started = deployment.by_api("start", "viewer-1", streamId="tv").json()
-    return {"userId": "viewer-1", "streamId": "tv", "playbackToken": started["playbackToken"]}
+    return deployment.started()
 
 
 def test_second_plan_is_empty(deployment: Deployment) -> None:
@@ -157,8 +161,7 @@ class Attacked:
 @pytest.fixture(scope="module")
 def attacked(deployment: Deployment) -> Attacked:
     """Return the results of all attacks, one after the other, on a live stream."""
-    started = deployment.by_api("start", "viewer-1", streamId="tv").json()
-    honest = {"userId": "viewer-1", "streamId": "tv", "playbackToken": started["playbackToken"]}
+    honest = deployment.started()
     before, seen = deployment.item_of("viewer-1"), len(deployment.events())
     answers = {attack.name: deployment.by_url(attack.body(honest)) for attack in RENEWALS}
     return Attacked(answers, deployment.events()[seen:], (before, deployment.item_of("viewer-1")))
@@ -210,7 +213,7 @@ def test_pages_of_the_service_may_call_it(origin: str, allowed: str | None, depl
     assert preflight.headers.get("access-control-allow-origin") == allowed
 
 
-def test_nobody_may_invoke_the_function_past_its_url(deployment: Deployment) -> None:
+def test_no_caller_may_invoke_the_function_past_its_url(deployment: Deployment) -> None:
     """The function's policy allows calls by the URL alone, so no caller can invoke it with its own event."""
     names = deployment.stack.output()["function_names"]
     policy = deployment.client("lambda").get_policy(FunctionName=names["heartbeat-url"], Qualifier="live")

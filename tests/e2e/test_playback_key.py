@@ -1,7 +1,6 @@
 """`make playback-key` on the emulator: SSM, CloudFront's KeyValueStore, a deployed function's settings."""
 
 import json
-import os
 import re
 import secrets
 import sys
@@ -20,7 +19,7 @@ from adapters.playback_token import TokenMint
 from dev import ROOT
 from dev.emulators.edge import Edge, Passed, Refused
 from dev.emulators.ministack import Emulator, emulated_environment, start_emulator
-from tests.support.commands import succeed
+from tests.support.commands import outside_make, succeed
 from tests.support.loopback import LoopbackServer
 from tests.support.service import client_of
 
@@ -81,9 +80,8 @@ class Account:
     def environment(self, stage: str, **variables: str) -> Mapping[str, str]:
         """Return the environment of a command about this stage."""
         proxied = {"AWS_ENDPOINT_URL": "http://aws.test", "HTTP_PROXY": self.proxy, "NO_PROXY": ""}
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
         return {
-            **inherited,
+            **outside_make(),
             **emulated_environment(self.emulator.endpoint_url),
             **proxied,
             "STAGE": stage,

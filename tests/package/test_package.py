@@ -77,12 +77,34 @@ sys.path.insert(0, sys.argv[1])
 import boto3
 import pydantic, structlog
 import entrypoints.stream_start, entrypoints.stream_end
-import entrypoints.stream_heartbeat, entrypoints.stream_list, entrypoints.operator_routes
+import entrypoints.stream_heartbeat, entrypoints.stream_list, entrypoints.stream_renewal
+import entrypoints.operator_routes
 client = boto3.client("dynamodb", region_name="eu-central-1")
 assert client.meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com", client.meta.endpoint_url
 assert client.exceptions.ConditionalCheckFailedException
 """
     subprocess.run([sys.executable, "-I", "-S", "-c", program, tmp_path], check=True, env={})
+
+
+def cold_start(folder: Path, program: str, **variables: str) -> str:
+    """Run a program over the unpacked zip as a function with these variables; return its standard error."""
+    environment = {
+        "TABLE_NAME": "streams",
+        "AUTH": "none",
+        "STORE_CLIENT": "lean",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "eu-central-1",
+        **variables,
+    }
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, folder],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    return run.stderr
 
 
 def test_a_cold_start_loads_few_modules_and_no_library_unasked(zipped: Path, tmp_path: Path) -> None:
@@ -98,23 +120,8 @@ answer = stream_start.handler({"body": '{"userId": "1"}'}, None)
 assert answer["statusCode"] == 503, answer  # nothing listens
 print(*sys.modules, file=sys.stderr)
 """
-    environment = {
-        "TABLE_NAME": "streams",
-        "AUTH": "none",
-        "STORE_CLIENT": "lean",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "eu-central-1",
-        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
-    }
-    run = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program, tmp_path],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-    loaded = [name for name in run.stderr.split() if not name.startswith("_sysconfigdata")]  # the machine's
+    printed = cold_start(tmp_path, program, AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    loaded = [name for name in printed.split() if not name.startswith("_sysconfigdata")]  # the machine's
     libraries = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
     assert libraries == {"__main__", "domain", "adapters", "entrypoints", *LOADED_LIBRARIES}
     assert not UNUSED & set(loaded)
@@ -130,26 +137,11 @@ def look(event, arguments):
         print(repr(arguments[0]), file=sys.stderr)
 sys.addaudithook(look)
 sys.path.insert(0, sys.argv[1])
-from entrypoints import bootstrap, operator_routes, stream_end, stream_heartbeat, stream_list, stream_start
+from entrypoints import bootstrap, operator_routes
+from entrypoints import stream_end, stream_heartbeat, stream_list, stream_renewal, stream_start
 bootstrap.service()
 """
-    environment = {
-        "TABLE_NAME": "streams",
-        "AUTH": "none",
-        "STORE_CLIENT": "lean",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "eu-central-1",
-        "PLAYBACK_KEY": f"test:{'k' * 43}",
-    }
-    run = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program, folder],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-    return run.stderr.splitlines()
+    return cold_start(folder, program, PLAYBACK_KEY=f"test:{'k' * 43}").splitlines()
 
 
 def test_a_cold_start_compiles_no_dataclass(zipped: Path, tmp_path: Path) -> None:

@@ -27,3 +27,8 @@ def succeed(
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+def outside_make() -> dict[str, str]:
+    """Return the environment without the variables of a `make` that runs the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}

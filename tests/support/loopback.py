@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, Thread
 from typing import Any, Final, Self
 
 LOOPBACK: Final = "127.0.0.1"
-_LOOKS_FOR_ITS_END_EACH: Final = 0.02
-"""The seconds that leaving the server takes."""
+_POLL_SECONDS: Final = 0.02
+"""The interval at which a server looks for its end, so leaving it takes as long."""
 
 
 class LoopbackServer:
@@ -21,9 +21,7 @@ class LoopbackServer:
     def __init__(self, handler: Callable[..., BaseHTTPRequestHandler], host: str = LOOPBACK) -> None:
         self._host = host
         self._server = ThreadingHTTPServer((host, 0), handler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_LOOKS_FOR_ITS_END_EACH,), daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
 
     @property
     def port(self) -> int:

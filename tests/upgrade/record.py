@@ -6,16 +6,17 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
 from adapters.aws.errors import ErrorAnswer
 from dev import ROOT
 from dev.emulators.ministack import REGION
 from testing.simulated_dynamodb import SimulatedDynamoDb
+from tests.support.loopback import LoopbackServer
 from tests.upgrade import old_handlers
 from tests.upgrade.stories import BEGIN, FIXTURES, GROUP_STORIES, STORIES, Call
 
@@ -24,11 +25,11 @@ TOKENS: Final = {"PLAYBACK_KEY": f"k1:{'A' * 43}"}
 GROUPS: Final = {"GROUP_LIMITS": "uhd=1"}
 
 
-class Store(ThreadingHTTPServer):
+class Store(LoopbackServer):
     """DynamoDB on loopback, which keeps each `UpdateItem` request and whether it landed."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Requests)
+        super().__init__(partial(_Requests, self))
         self.table = SimulatedDynamoDb()
         self.writes: list[dict[str, Any]] = []
 
@@ -46,13 +47,16 @@ class Store(ThreadingHTTPServer):
 
 
 class _Requests(BaseHTTPRequestHandler):
-    server: Store
     protocol_version = "HTTP/1.1"
+
+    def __init__(self, store: Store, *arguments: Any) -> None:
+        self._store = store
+        super().__init__(*arguments)  # which handles the requests of a connection
 
     def do_POST(self) -> None:
         """Serve a call of DynamoDB."""
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        status, answer = self.server.answer(self.headers["X-Amz-Target"].rpartition(".")[2], request)
+        status, answer = self._store.answer(self.headers["X-Amz-Target"].rpartition(".")[2], request)
         body = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -64,31 +68,18 @@ class _Requests(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _store() -> Iterator[Store]:
-    with Store() as store:
-        thread = threading.Thread(target=store.serve_forever)
-        thread.start()
-        try:
-            yield store
-        finally:
-            store.shutdown()
-            thread.join()
-
-
-@contextmanager
 def _handlers(commit: str, store: Store, variables: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """Run the handlers of a commit over the store."""
     with tempfile.TemporaryDirectory() as folder:
         sources = subprocess.run(["git", "archive", commit, "src"], cwd=ROOT, check=True, capture_output=True)
         subprocess.run(["tar", "--extract", "--directory", folder], input=sources.stdout, check=True)
-        address = f"http://127.0.0.1:{store.server_port}"
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{folder}/src",
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_ENDPOINT_URL_DYNAMODB": address,
+            "AWS_ENDPOINT_URL_DYNAMODB": store.url,
             **variables,
         }
         command = [sys.executable, old_handlers.__file__]
@@ -110,7 +101,7 @@ def record(
         return dict(json.loads(process.stdout.readline()))
 
     recorded = {}
-    with _store() as store, _handlers(commit, store, variables) as process:
+    with Store() as store, _handlers(commit, store, variables) as process:
         for user_id, calls in stories.items():
             at, kept = BEGIN, []
             for call in calls:

@@ -192,6 +192,21 @@ def test_two_versions_may_share_the_calls_of_a_user(recording: Recording) -> Non
         assert version.audit() is None
 
 
+def test_another_page_load_does_not_extend_a_lease_of_an_earlier_version() -> None:
+    """A lease that earlier code has made extends for its own page load, and is gone for another one."""
+    earlier = RECORDINGS["before-displaced-streams-in-groups"]
+    start, *_ = earlier.calls
+    version = ThisVersion(earlier.user_id, earlier.variables)
+    replay(version.table, start)
+
+    statuses = [
+        version.serve(Call("heartbeat", {"streamId": "tv", "play": play}), start.at + 1).status
+        for play in ("page-1", "page-2")
+    ]
+
+    assert statuses == [200, 410]
+
+
 def test_an_end_by_code_without_groups_is_repaired_by_the_next_start() -> None:
     """Earlier code leaves a group's count too high, never too low, and a start in the group counts anew."""
     earlier = RECORDINGS["before-groups-comings-and-goings"]

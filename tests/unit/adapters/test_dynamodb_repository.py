@@ -3,7 +3,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.aws.errors import ErrorAnswer, NoAnswer
@@ -220,7 +220,6 @@ def test_a_slow_store_gets_as_many_attempts_as_there_is_time_for() -> None:
     assert len(store.begun) == 2
 
 
-@settings(deadline=None)
 @given(
     seconds=st.floats(0, 3),
     each=st.floats(0, ATTEMPT_SECONDS),

@@ -2,7 +2,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.dynamodb.expressions import update_request
@@ -447,7 +447,6 @@ def expressions(write: Write) -> tuple[str, str]:
     return request["UpdateExpression"], request["ConditionExpression"]
 
 
-@settings(deadline=None)
 @given(texts, st.lists(stream_ids, min_size=4, max_size=4, unique=True), texts, texts)
 def test_no_text_of_a_callers_becomes_part_of_an_expression(
     user_id: str, names: list[str], device: str, mark: str

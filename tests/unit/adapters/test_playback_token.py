@@ -1,5 +1,5 @@
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from hashlib import sha256
 from typing import Any
 
@@ -23,6 +23,7 @@ from adapters.playback_token import (
 from domain.names import MAX_PATH_PREFIX, MOST_GROUPS
 from domain.ports import Proof
 from domain.streams import Lease
+from tests.edge.tokens import base64url, key_text, structure
 from tests.support.properties import examples
 
 NOW = 1_800_000_000
@@ -46,26 +47,14 @@ GROUPS = st.lists(
 
 def spelled(key: PlaybackKey) -> str:
     """Return the key as written in the setting."""
-    return f"{key.kid}:{urlsafe_b64encode(key.secret).decode().rstrip('=')}"
-
-
-def opened(token: str) -> CBORTag:
-    """Return the token's outer structure."""
-    tag = loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    assert isinstance(tag, CBORTag)
-    return tag
+    return f"{key.kid}:{key_text(key)}"
 
 
 def signed(claims: Any, key: PlaybackKey = KEY, protected: bytes = dumps({1: 5})) -> str:
     """Return a token with these claims, valid or not."""
     payload = dumps(claims)
     tag = hmac.digest(key.secret, dumps(["MAC0", protected, b"", payload]), "sha256")
-    return encoded(dumps(CBORTag(61, CBORTag(17, [protected, {4: key.kid.encode()}, payload, tag]))))
-
-
-def encoded(content: bytes) -> str:
-    """Return these bytes in base64url, as a token has them."""
-    return urlsafe_b64encode(content).decode().rstrip("=")
+    return base64url(dumps(CBORTag(61, CBORTag(17, [protected, {4: key.kid.encode()}, payload, tag]))))
 
 
 CONTENT = urlsafe_b64decode(TOKEN + "=" * (-len(TOKEN) % 4))
@@ -74,7 +63,7 @@ CLAIMS = {1: "stream-limiter", 2: "someone", 4: NOW + 60, 6: NOW, 7: b"tv-1"}
 
 def test_a_token_is_a_cwt_in_a_cose_mac0_with_the_claims_of_its_stream() -> None:
     """Each part of a token has its standard place: CloudFront reads exactly this structure."""
-    cwt = opened(TOKEN)
+    cwt = structure(TOKEN)
     assert cwt.tag == 61
     assert cwt.value.tag == 17
     protected, unprotected, payload, tag = cwt.value.value
@@ -94,20 +83,20 @@ def test_a_token_is_a_cwt_in_a_cose_mac0_with_the_claims_of_its_stream() -> None
 def test_a_path_prefix_is_a_restriction_of_the_uri() -> None:
     """Claim 312 (catu) limits the path (3) by its prefix (1), as the registry numbers them."""
     token = TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, "/films/7/")
-    payload = loads(opened(token).value.value[2])
+    payload = loads(structure(token).value.value[2])
     assert payload[312] == {3: {1: "/films/7/"}}
-    assert dumps(payload, canonical=True) == opened(token).value.value[2]
+    assert dumps(payload, canonical=True) == structure(token).value.value[2]
 
 
 def test_groups_are_a_claim_for_private_use() -> None:
     """Claim -65537 is an array of texts, and the encoding stays deterministic beside it and a path prefix."""
     for prefix in (None, "/films/7/"):
         token = TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, prefix, groups=("away", "uhd"))
-        content = opened(token).value.value[2]
+        content = structure(token).value.value[2]
         payload = loads(content)
         assert payload.pop(-65537) == ["away", "uhd"]
         without = TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, prefix)
-        assert payload == loads(opened(without).value.value[2])
+        assert payload == loads(structure(without).value.value[2])
         # RFC 8949, section 4.2.1: keys in the order of their encodings, bytewise.
         names = list(loads(content))
         assert names == sorted(names, key=dumps)
@@ -116,9 +105,11 @@ def test_groups_are_a_claim_for_private_use() -> None:
 
 def test_a_session_is_a_claim_for_private_use() -> None:
     """Claim -65538 is a time, comes last in the encoding, and is read by the service."""
-    for rest in ({}, {"groups": ("uhd",)}):
-        token = TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, session_until=NOW + 3600, **rest)  # type: ignore[arg-type]
-        content = opened(token).value.value[2]
+    for groups in ((), ("uhd",)):
+        token = TokenMint([KEY]).mint(
+            "viewer-1", STREAM, NOW + 60, NOW, groups=groups, session_until=NOW + 3600
+        )
+        content = structure(token).value.value[2]
         assert loads(content)[-65538] == NOW + 3600
         assert dumps(loads(content), canonical=True) == content
         names = list(loads(content))
@@ -142,7 +133,9 @@ class TestProof:
         assert self.ISSUER.proof(token, f"{user}x", stream) is None
         assert self.ISSUER.proof(token, user, f"{stream}x") is None
 
-    @given(st.text() | st.binary().map(encoded) | st.binary().map(lambda rest: encoded(CONTENT[:22] + rest)))
+    @given(
+        st.text() | st.binary().map(base64url) | st.binary().map(lambda rest: base64url(CONTENT[:22] + rest))
+    )
     def test_other_texts_prove_nothing(self, text: str) -> None:
         """Any other text is refused without an error."""
         assert self.ISSUER.proof(text, "viewer-1", STREAM) is None
@@ -153,7 +146,7 @@ class TestProof:
         monkeypatch.setattr(playback_token, "_decoded", decoded.append)
         changed = bytearray(CONTENT)
         changed[-1] ^= 1
-        for text in (encoded(bytes(changed)), signed(CLAIMS, PlaybackKey(KEY.kid, bytes(32))), "AAAA"):
+        for text in (base64url(bytes(changed)), signed(CLAIMS, PlaybackKey(KEY.kid, bytes(32))), "AAAA"):
             assert self.ISSUER.proof(text, "viewer-1", STREAM) is None
         assert decoded == []
 
@@ -169,7 +162,7 @@ class TestProof:
         head = dumps(CBORTag(61, CBORTag(17, [*message, b"", b""])))[:-2]
         content = dumps(["MAC0", message[0], b"", b""])[:-1] + payload
         tag = hmac.digest(KEY.secret, content, "sha256")
-        assert self.ISSUER.proof(encoded(head + payload + dumps(tag)), "viewer-1", STREAM) is None
+        assert self.ISSUER.proof(base64url(head + payload + dumps(tag)), "viewer-1", STREAM) is None
 
 
 def test_a_lease_without_a_group_makes_the_token_of_before() -> None:
@@ -200,7 +193,7 @@ def test_the_same_token_is_the_same_text() -> None:
         + b"\x06\x1a"
         + NOW.to_bytes(4)
         + b"\x07\x44tv-1"
-        b"\x58\x20" + opened(TOKEN).value.value[3]
+        b"\x58\x20" + structure(TOKEN).value.value[3]
     ) == CONTENT
 
 
@@ -268,7 +261,7 @@ def test_a_token_that_is_changed_anywhere_is_invalid(place: int, change: int) ->
     for content in (changed, CONTENT[:place], CONTENT + bytes([change])):
         if content is not changed or not kid <= place < kid + 9:
             with pytest.raises(TokenInvalid):
-                verify(encoded(content), [KEY], NOW)
+                verify(base64url(content), [KEY], NOW)
 
 
 @pytest.mark.parametrize("added", ["=", " ", "\n", "A", "+", "%3D", "é"])
@@ -284,9 +277,9 @@ def test_a_token_is_nothing_but_its_base64url(added: str) -> None:
 def test_any_bytes_are_refused_in_an_orderly_way(content: bytes) -> None:
     """Any other bytes, whatever their tags, raise one kind of error."""
     for token in (
-        encoded(content),
+        base64url(content),
         content.decode("latin-1"),
-        encoded(dumps(CBORTag(17, [content, {}, content, b""]))),
+        base64url(dumps(CBORTag(17, [content, {}, content, b""]))),
     ):
         with pytest.raises(TokenInvalid):
             verify(token, [KEY], NOW)
@@ -298,7 +291,7 @@ def test_no_tag_of_cbor_does_harm(tag: int, depth: int, content: bytes) -> None:
     nested = b"\x81" * min(depth, 900) + b"\x80"
     for unsigned in (dumps(CBORTag(tag, content)), bytes([0xC0 + tag % 24]) + nested, nested):
         with pytest.raises(TokenInvalid):
-            verify(encoded(unsigned), [KEY], NOW)
+            verify(base64url(unsigned), [KEY], NOW)
 
 
 @pytest.mark.parametrize(
@@ -332,8 +325,8 @@ def test_signed_claims_that_are_not_a_playback_tokens_are_refused(claims: Any) -
 def test_the_claims_above_are_refused_for_what_is_wrong_with_them() -> None:
     """The claims above are accepted once repaired, with a fraction of a second and without tag 61 too."""
     assert verify(signed({**CLAIMS, 4: NOW + 0.5}), [KEY], NOW).expires_at == NOW + 0.5
-    bare = dumps(opened(signed(CLAIMS)).value)
-    assert verify(encoded(bare), [KEY], NOW).stream_id == STREAM
+    bare = dumps(structure(signed(CLAIMS)).value)
+    assert verify(base64url(bare), [KEY], NOW).stream_id == STREAM
 
 
 @pytest.mark.parametrize(
@@ -374,11 +367,11 @@ def test_a_token_above_a_kilobyte_is_refused() -> None:
 @pytest.mark.parametrize("tags", [[], [61], [18], [61, 18], [17, 61]])
 def test_a_token_that_is_tagged_otherwise_is_refused(tags: list[int]) -> None:
     """A token without the tag of COSE_Mac0 is refused."""
-    content = opened(TOKEN).value.value
+    content = structure(TOKEN).value.value
     for tag in reversed(tags):
         content = CBORTag(tag, content)
     with pytest.raises(TokenInvalid):
-        verify(encoded(dumps(content)), [KEY], NOW)
+        verify(base64url(dumps(content)), [KEY], NOW)
 
 
 def test_a_subject_is_a_pseudonym() -> None:

@@ -22,7 +22,7 @@ HOSTS = st.sampled_from(["ssm.eu-central-1.amazonaws.com", "localhost:8000", "[:
 OPERATIONS = st.sampled_from(["UpdateItem", "GetItem", "GetParameter"])
 
 
-@settings(max_examples=examples(10), deadline=None)
+@settings(max_examples=examples(10))
 @given(
     credentials=st.builds(Credentials, SECRETS, SECRETS, st.none() | TOKENS),
     service=st.sampled_from(sorted(SERVICES)),

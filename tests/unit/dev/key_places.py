@@ -1,7 +1,6 @@
 """Stand-ins for the two places of a stage's playback keys, with a clock; calls can be interrupted."""
 
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from adapters.playback_keys import PlaybackKey, parse_keys
 from dev.operate.playback_key import Edge, Parameter, Stage
+from tests.edge.tokens import key_text
 
 PARAMETER: Final = "/stream-limiter-test-playback-key"
 STORE: Final = "arn:aws:cloudfront::123456789012:key-value-store/11111111-2222-3333-4444-555555555555"
@@ -29,12 +29,7 @@ def silent(_: str) -> None:
 
 def text_of(keys: Sequence[PlaybackKey]) -> str:
     """Return the keys as the parameter holds them."""
-    return ",".join(f"{key.kid}:{secret_of(key)}" for key in keys)
-
-
-def secret_of(key: PlaybackKey) -> str:
-    """Return the secret as both places hold it."""
-    return urlsafe_b64encode(key.secret).decode().rstrip("=")
+    return ",".join(f"{key.kid}:{key_text(key)}" for key in keys)
 
 
 @dataclass

@@ -17,9 +17,7 @@ import pytest
 
 from dev import ROOT
 from dev.tools import environment
-
-# As on a newcomer's terminal, where no other make has set anything.
-WITHOUT_MAKE = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+from tests.support.commands import outside_make, succeed
 
 
 def python(root: Path, module: str, /, *arguments: str, **environment: str) -> str:
@@ -69,7 +67,7 @@ def install(tmp_path: Path, python: Path) -> str:
     run = subprocess.run(
         ["make", "install", f"PYTHON={python}"],
         cwd=tmp_path,
-        env=WITHOUT_MAKE,
+        env=outside_make(),
         capture_output=True,
         text=True,
         check=False,
@@ -126,7 +124,7 @@ def make_environment(tmp_path: Path, *, digest: str | None = None) -> subprocess
     lock.parent.mkdir()
     lock.write_text(f"--no-index\n--find-links {tmp_path}\ntiny==1.0 --hash=sha256:{digest}\n")
     make = ["make", ".venv-docs/.installed", f"PYTHON={sys.executable}"]
-    return subprocess.run(make, cwd=tmp_path, env=WITHOUT_MAKE, capture_output=True, text=True, check=False)
+    return subprocess.run(make, cwd=tmp_path, env=outside_make(), capture_output=True, text=True, check=False)
 
 
 def test_an_environment_says_how_far_it_is(tmp_path: Path) -> None:
@@ -173,15 +171,12 @@ def test_fetching_from_npm_is_not_silent(tmp_path: Path) -> None:
     lock = tmp_path / "dev" / "local" / "page" / "package-lock.json"
     lock.parent.mkdir(parents=True)
     lock.touch()
-    run = subprocess.run(
-        ["make", "dev/local/page/node_modules/.installed"],
+    printed = succeed(
+        *("make", "dev/local/page/node_modules/.installed"),
         cwd=tmp_path,
-        env=WITHOUT_MAKE | {"PATH": f"{npm.parent}{os.pathsep}{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=True,
+        env=outside_make() | {"PATH": f"{npm.parent}{os.pathsep}{os.environ['PATH']}"},
     )
-    assert run.stdout == "dev/local/page/node_modules: fetching the packages of package-lock.json …\n"
+    assert printed == "dev/local/page/node_modules: fetching the packages of package-lock.json …\n"
 
 
 def test_a_port_that_is_taken_is_told_by_make_run() -> None:

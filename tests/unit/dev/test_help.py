@@ -1,11 +1,10 @@
 """`make` and `make help-all`."""
 
-import os
 import re
-import subprocess
 from typing import Final
 
 from dev import ROOT
+from tests.support.commands import outside_make, succeed
 
 COLUMNS: Final = 80
 LINES: Final = 24
@@ -15,11 +14,7 @@ OLD_NAMES: Final = {"logs-start", "logs-end", "logs-heartbeat", "logs-list"}
 
 def make(*arguments: str) -> str:
     """Return what make prints."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    run = subprocess.run(
-        ["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    return run.stdout
+    return succeed("make", *arguments, env=outside_make())
 
 
 def test_help_fits_a_screen() -> None:

@@ -12,13 +12,13 @@ from dev.operate import playback_key
 from dev.operate.playback_key import KeysError, chosen, main, revoke, rotate, set_mode, set_paths, show
 from dev.operate.rotation import name_of, next_step
 from dev.operate.stage import StackError
+from tests.edge.tokens import key_text
 from tests.unit.dev.key_places import (
     OPENED_AT,
     PARAMETER,
     STORE,
     Interrupted,
     Places,
-    secret_of,
     silent,
     text_of,
 )
@@ -30,7 +30,7 @@ Output = pytest.CaptureFixture[str]
 @pytest.fixture
 def places() -> Places:
     """Return a stage with one key, whose edge enforces."""
-    config = {"mode": "enforce", "keys": {KEY.kid: secret_of(KEY)}, "paths": {"/uhd/": "uhd"}, "more": [1]}
+    config = {"mode": "enforce", "keys": {KEY.kid: key_text(KEY)}, "paths": {"/uhd/": "uhd"}, "more": [1]}
     return Places(parameter=text_of([KEY]), config=config, kms_key="alias/ours", group_paths={"/uhd/": "uhd"})
 
 
@@ -170,7 +170,7 @@ def test_paths_are_taken_away_with_those_of_the_stage(places: Places) -> None:
 def test_paths_leave_room_for_a_rotation(places: Places) -> None:
     """The longest accepted paths fit beside three keys; with a byte more nothing is written."""
     places.config.pop("more")
-    keys = {f"{number:016}": secret_of(KEY) for number in range(3)}
+    keys = {f"{number:016}": key_text(KEY) for number in range(3)}
     rest = len(json.dumps({"mode": "enforce", "keys": keys, "paths": {"//": "uhd"}}, separators=(",", ":")))
     places.group_paths = {f"/{'x' * (1024 - rest)}/": "uhd"}
     set_paths(places.stage(), silent)
@@ -180,7 +180,7 @@ def test_paths_leave_room_for_a_rotation(places: Places) -> None:
 
     before = {**places.config}
     places.group_paths = {f"/{'x' * (1025 - rest)}/": "uhd"}
-    for keys in ({KEY.kid: secret_of(KEY)}, places.config["keys"]):
+    for keys in ({KEY.kid: key_text(KEY)}, places.config["keys"]):
         places.config = {**before, "keys": keys}
         with pytest.raises(KeysError, match="would exceed 1024 bytes by 1 in a rotation"):
             set_paths(places.stage(), silent)
@@ -294,7 +294,7 @@ def test_an_error_of_aws_is_named_and_not_quoted(
     shown = capsys.readouterr()
     assert shown.err == "PutParameter: ValidationException\n"
     for secret in (b"n" * 32, KEY.secret):
-        assert secret_of(PlaybackKey("", secret)) not in shown.out + shown.err
+        assert key_text(PlaybackKey("", secret)) not in shown.out + shown.err
 
 
 def test_a_damaged_parameter_is_not_quoted(

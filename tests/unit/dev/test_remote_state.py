@@ -1,16 +1,17 @@
 """The buckets that `make remote-state` accepts. No emulator checks the expected owner: S3 is faked here."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from dev.operate.remote_state import use_remote_state
 from dev.operate.stage import StackError
 from dev.tools.terraform import STATES
+from tests.support.loopback import LoopbackServer
 
 BUCKET: Final = "states-of-unit-tests"
 OURS, THEIRS = "111111111111", "222222222222"
@@ -18,7 +19,7 @@ IDENTITY: Final = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.co
 <GetCallerIdentityResult><Account>{OURS}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"""
 
 
-class Cloud(ThreadingHTTPServer):
+class Cloud(LoopbackServer):
     """STS, and an S3 with one bucket that is open to everyone, for the calls of `make remote-state`.
 
     Attributes:
@@ -26,25 +27,25 @@ class Cloud(ThreadingHTTPServer):
         unguarded: the requests about the bucket that expected no owner.
     """
 
-    daemon_threads = True
-
     def __init__(self) -> None:
         self.owner = OURS
         self.unguarded: list[str] = []
-        super().__init__(("127.0.0.1", 0), Answer)
+        super().__init__(partial(Answer, self))
 
 
 class Answer(BaseHTTPRequestHandler):
     """An answer of AWS's."""
 
-    server: Cloud
+    def __init__(self, cloud: Cloud, *arguments: Any) -> None:
+        self._cloud = cloud
+        super().__init__(*arguments)  # which handles the request
 
     def do_HEAD(self) -> None:
         """Answer HeadBucket: 403 if the owner is another than expected, even for a permitted caller."""
         expected = self.headers["x-amz-expected-bucket-owner"]
         if expected is None:
-            self.server.unguarded.append(self.path)
-        self._answer(200 if expected in {None, self.server.owner} else 403)
+            self._cloud.unguarded.append(self.path)
+        self._answer(200 if expected in {None, self._cloud.owner} else 403)
 
     def do_POST(self) -> None:
         """Answer GetCallerIdentity."""
@@ -73,10 +74,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     }.items():
         monkeypatch.setenv(name, value)
     with Cloud() as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         yield server
-        server.shutdown()
 
 
 @pytest.fixture

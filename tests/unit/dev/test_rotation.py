@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from adapters.playback_keys import PlaybackKey
 from dev.operate.playback_key import rotate
 from dev.operate.rotation import Placement, made_at, name_of, next_step
-from tests.unit.dev.key_places import OPENED_AT, Interrupted, Places, secret_of, silent, text_of
+from tests.edge.tokens import key_text
+from tests.unit.dev.key_places import OPENED_AT, Interrupted, Places, silent, text_of
 
 PROCESSES_READ_WITHIN: Final = 300
 PROCESSES_SIGN_FOR: Final = 900
@@ -59,7 +60,7 @@ class Watched(Places):
 
 def placed(keys: Sequence[PlaybackKey], *, has_edge: bool) -> Watched:
     """Return a stage that has had these keys for a long time, at the edge too."""
-    config = {"mode": "enforce", "keys": {key.kid: secret_of(key) for key in keys}}
+    config = {"mode": "enforce", "keys": {key.kid: key_text(key) for key in keys}}
     places = Watched(parameter=text_of(keys) or None, has_edge=has_edge)
     if keys and has_edge:
         places.config = config
@@ -88,7 +89,7 @@ def test_every_token_that_may_be_good_is_accepted_at_every_moment(
     assert made_at(newest.kid) is not None
     assert places.edge == ([newest] if has_edge else [])
     for key in [*keys, newest]:
-        assert secret_of(key) not in "\n".join(said)
+        assert key_text(key) not in "\n".join(said)
 
 
 @given(keys=st.sampled_from(STARTS[1:]), has_edge=st.booleans())
@@ -124,7 +125,7 @@ def test_the_first_key_is_there_at_once() -> None:
     rotate(places.stage(), silent, places.sleep)
 
     assert places.now == OPENED_AT
-    assert places.config == {"mode": "off", "keys": {places.service[0].kid: secret_of(places.service[0])}}
+    assert places.config == {"mode": "off", "keys": {places.service[0].kid: key_text(places.service[0])}}
 
 
 def test_a_deleted_parameter_is_made_again_from_what_the_edge_knows() -> None:
@@ -150,7 +151,7 @@ def test_an_interrupted_rotation_goes_on_with_its_key() -> None:
     """An interrupted rotation continues with the key that the edge already has, and makes no other."""
     new = PlaybackKey(name_of(OPENED_AT), b"n" * 32)
     places = placed([OLD], has_edge=True)
-    places.config["keys"][new.kid] = secret_of(new)
+    places.config["keys"][new.kid] = key_text(new)
     rotate(places.stage(), silent, places.sleep)
 
     assert places.service == places.edge == [new]

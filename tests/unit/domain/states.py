@@ -141,9 +141,7 @@ class Case:
         return [bound for bound in self.bounds if taken(bound.group) >= bound.limit]
 
 
-thoroughly: Final = settings(
-    max_examples=examples(3), deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
-)
+thoroughly: Final = settings(max_examples=examples(3), suppress_health_check=[HealthCheck.filter_too_much])
 """Settings for the search of decision properties: each case is cheap, and the state space is wide.
 
 Where a property is about admissions, most discarded cases are refusals.

@@ -62,7 +62,7 @@ class TestMark:
 class TestRemembering:
     """The memory of the newcomer's lease, in the write that admits it."""
 
-    def test_a_newcomer_that_displaces_nobody_remembers_nobody(self) -> None:
+    def test_a_newcomer_that_displaces_no_stream_remembers_none(self) -> None:
         """A newcomer's lease remembers nothing after a first write or a takeover of its own expired lease."""
         write = first_start(new(), POLICY, NOW).write
         assert isinstance(write, Admit)
@@ -115,12 +115,12 @@ class TestReason:
     """The reason why a stream is gone, as the state shows it."""
 
     @pytest.mark.parametrize("reason", [REPLACED, EVICTED])
-    def test_a_displaced_stream_is_told_by_which_device(self, reason: GoneReason) -> None:
+    def test_a_displaced_stream_learns_by_which_device(self, reason: GoneReason) -> None:
         """A displaced stream learns the device of the lease that remembers it, if that has one."""
         assert why(lease("a"), by("phone", Displaced(reason, OF_PLAY))) == Gone(reason, "phone")
         assert why(by(None, Displaced(reason, OF_PLAY))) == Gone(reason)
 
-    def test_an_expired_stream_is_told_no_device(self) -> None:
+    def test_an_expired_stream_learns_no_device(self) -> None:
         """An expired stream learns no device, because no stream took its slot."""
         assert why(by("phone", Displaced(EXPIRED, OF_PLAY))) == Gone(EXPIRED)
 

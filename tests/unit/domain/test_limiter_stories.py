@@ -215,12 +215,9 @@ class Players(RuleBasedStateMachine):
         return f"{self.calls}"
 
 
-@pytest.mark.hypothesis  # which Hypothesis gives to functions alone
 def test_the_promises_hold_along_any_story() -> None:
     """Along any story no slot is granted above the limit, leaked or counted twice, and promises are kept."""
-    run_state_machine_as_test(
-        Players, settings=settings(max_examples=examples(1.2), stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(Players, settings=settings(max_examples=examples(1.2), stateful_step_count=40))
 
 
 def test_a_promise_is_kept_by_the_host_whose_clock_is_ahead() -> None:

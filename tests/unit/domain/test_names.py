@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import InvalidInput
@@ -79,7 +79,6 @@ def test_an_idempotency_key_is_printable_ascii(text: str) -> None:
 
 
 @pytest.mark.parametrize("check", [check_user_id, check_device, check_stream_id, check_idempotency_key])
-@settings(deadline=None)
 @given(text=st.text(st.characters(), max_size=140) | st.text("aZ9.:_- \n", max_size=80))
 def test_no_text_is_anything_but_valid_or_invalid(check: Check, text: str) -> None:
     """Any text comes back unchanged and storable, or is refused as invalid input."""

@@ -17,16 +17,15 @@ POLICY = Policy(grace_seconds=0)
 
 
 class Stored(RecordingRepository):
-    """A store with one user in this state, which records how long a reader would wait."""
+    """A store with one user in this state."""
 
     def __init__(self, state: Snapshot) -> None:
         super().__init__()
         self._state = state
-        self.waits: list[float] = []
 
     def read(self, user_id: str, deadline: Deadline) -> Snapshot:
         """Return the state of that user."""
-        self.waits.append(deadline.remaining())
+        super().read(user_id, deadline)
         return self._state if user_id == USER else Snapshot()
 
 
@@ -34,7 +33,7 @@ def shown(state: Snapshot) -> OperatorAnswer:
     """Return an operator's view of a user in this state."""
     store = Stored(state)
     answer = show_streams(StreamLimiter(store, FakeClock(NOW), POLICY), ShowStreams(USER))
-    assert store.waits == [DEADLINE_SECONDS]
+    assert store.seconds_left == [DEADLINE_SECONDS]
     return answer
 
 

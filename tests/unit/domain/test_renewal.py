@@ -5,28 +5,14 @@ import pytest
 from domain.errors import StoreUnavailable, StreamGone, TokenRefused, TokensUnavailable
 from domain.limiter import DEADLINE_SECONDS, StreamLimiter
 from domain.policy import OnStoreFailure, Outcome, Policy
-from domain.ports import Deadline, Landed, Proof, Rejected
+from domain.ports import Proof
 from domain.requests import EndNamed, Heartbeat, Renewal, StartNamed
-from domain.writes import Write
 from testing.fakes import FailingRepository, FakeClock, FakeTokens, RecordingRepository
 from tests.unit.domain.states import NOW, USER
 
 TOKENS = Policy(token_overlap=2)
 LEASE = TOKENS.lease_seconds
 SESSION = NOW + 3600
-
-
-class Deadlines(RecordingRepository):
-    """Streams in memory that record the time left for each write."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.left: list[float] = []
-
-    def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:
-        """Record how much time is left."""
-        self.left.append(deadline.remaining())
-        return super().apply(write, deadline)
 
 
 class SlowTokens(FakeTokens):
@@ -48,9 +34,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def store() -> Deadlines:
+def store() -> RecordingRepository:
     """Return streams in memory."""
-    return Deadlines()
+    return RecordingRepository()
 
 
 @pytest.fixture
@@ -60,7 +46,7 @@ def tokens() -> FakeTokens:
 
 
 @pytest.fixture
-def limiter(store: Deadlines, clock: FakeClock, tokens: FakeTokens) -> StreamLimiter:
+def limiter(store: RecordingRepository, clock: FakeClock, tokens: FakeTokens) -> StreamLimiter:
     """Return a service with one stream."""
     limiter = StreamLimiter(store, clock, TOKENS, tokens)
     limiter.start(StartNamed(USER, "tv", 3, play="a", session_until=SESSION))
@@ -73,7 +59,9 @@ def token(expires_at: int = NOW + LEASE, session_until: int | None = SESSION) ->
     return f"{USER} tv until {expires_at} at {NOW}{session}"
 
 
-def test_a_token_extends_its_stream(limiter: StreamLimiter, store: Deadlines, clock: FakeClock) -> None:
+def test_a_token_extends_its_stream(
+    limiter: StreamLimiter, store: RecordingRepository, clock: FakeClock
+) -> None:
     """A token extends its stream by one write, and the next token is of the same session."""
     clock.advance(30)
     written = len(store.writes)
@@ -97,7 +85,7 @@ def test_a_token_extends_its_stream(limiter: StreamLimiter, store: Deadlines, cl
     ],
 )
 def test_other_texts_are_refused_and_write_nothing(
-    text: str, later: float, limiter: StreamLimiter, store: Deadlines, clock: FakeClock
+    text: str, later: float, limiter: StreamLimiter, store: RecordingRepository, clock: FakeClock
 ) -> None:
     """A text of others, without a session, after it or too old is refused and writes nothing."""
     clock.advance(later)
@@ -125,8 +113,8 @@ def test_a_stream_that_is_gone_is_gone(limiter: StreamLimiter) -> None:
         limiter.renew(Renewal(USER, "tv", token(), "a"))
 
 
-def test_where_tokens_cannot_be_checked_nobody_is_refused_for_good(
-    limiter: StreamLimiter, store: Deadlines, tokens: FakeTokens
+def test_tokens_that_cannot_be_checked_are_an_outage(
+    limiter: StreamLimiter, store: RecordingRepository, tokens: FakeTokens
 ) -> None:
     """Tokens that cannot be checked are an outage, and nothing is written."""
     tokens.available = False
@@ -136,18 +124,18 @@ def test_where_tokens_cannot_be_checked_nobody_is_refused_for_good(
     assert len(store.writes) == written
 
 
-def test_where_there_are_no_tokens_none_is_good(store: Deadlines, clock: FakeClock) -> None:
+def test_without_tokens_every_text_is_refused(store: RecordingRepository, clock: FakeClock) -> None:
     """Every text is refused if tokens are off."""
     with pytest.raises(TokenRefused):
         StreamLimiter(store, clock, Policy()).renew(Renewal(USER, "tv", token()))
 
 
-def test_it_has_one_deadline(store: Deadlines, clock: FakeClock) -> None:
+def test_a_renewal_has_one_deadline(store: RecordingRepository, clock: FakeClock) -> None:
     """The time in which keys are read counts towards the one deadline."""
     limiter = StreamLimiter(store, clock, TOKENS, SlowTokens(clock))
     limiter.start(StartNamed(USER, "tv", 3, session_until=SESSION))
     limiter.renew(Renewal(USER, "tv", token()))
-    assert store.left[-1] < DEADLINE_SECONDS - 1, "a second deadline began after the first reading"
+    assert store.seconds_left[-1] < DEADLINE_SECONDS - 1, "a second deadline began after the first reading"
 
 
 def test_an_unverified_answer_keeps_the_session(clock: FakeClock) -> None:

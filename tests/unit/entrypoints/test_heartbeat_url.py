@@ -1,6 +1,5 @@
 """Heartbeats by the heartbeat URL: a playback token stands for a login, for its stream alone."""
 
-import base64
 import json
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,7 +10,7 @@ from adapters.playback_keys import parse_keys
 from adapters.playback_token import Claims, TokenMint, verify
 from domain.errors import StoreUnavailable
 from testing.fakes import FailingRepository, FakeClock, RecordingRepository
-from tests.edge.tokens import signed
+from tests.edge.tokens import base64url, signed
 from tests.unit.entrypoints.calls import Api, HttpAnswer, assert_problem, event
 from tests.unit.entrypoints.test_playback_tokens import KEY, OLD, PARAMETER, FakeParameter
 
@@ -116,7 +115,9 @@ def test_after_its_session_a_token_is_worth_nothing(clock: FakeClock) -> None:
     clock.advance(59.9)
     renewed = api.renew("viewer-1", streamId="tv", playbackToken=started.body["playbackToken"])
     assert renewed.status == 200
-    assert claims_of(renewed).expires_at > session_of(renewed), "the token's end is its lease's"  # type: ignore[operator]
+    until = session_of(renewed)
+    assert until is not None
+    assert claims_of(renewed).expires_at > until, "the token's end is its lease's"
     clock.advance(0.1)
     refused = api.renew("viewer-1", streamId="tv", playbackToken=renewed.body["playbackToken"])
     assert_problem(refused, 401, "unauthenticated")
@@ -184,14 +185,14 @@ def _foreign(body: dict[str, Any], _: str) -> dict[str, Any]:
     return body | {"playbackToken": foreign.mint("viewer-1", "tv", 2**33, 0, session_until=2**33)}
 
 
-def _of_a_user_above(body: dict[str, Any], _: str) -> dict[str, Any]:
+def _other_claims(body: dict[str, Any], _: str) -> dict[str, Any]:
     """Return a genuine key's signature over other claims than a token's."""
     return body | {"playbackToken": signed({1: "another", -65538: 2**33}, KEYS[0])}
 
 
 def _nested(body: dict[str, Any], _: str) -> dict[str, Any]:
     content = bytes([0xD8, 0x3D, 0xD1, *[0x81] * 900])
-    return body | {"playbackToken": base64.urlsafe_b64encode(content).decode().rstrip("=")}
+    return body | {"playbackToken": base64url(content)}
 
 
 FORGED: Final[dict[str, Forge]] = {
@@ -205,7 +206,7 @@ FORGED: Final[dict[str, Forge]] = {
     "half a character": _text("\ud800"),
     "longer than a token": _text("A" * 3000),
     "a foreign key": _foreign,
-    "other claims": _of_a_user_above,
+    "other claims": _other_claims,
     "deeply nested": _nested,
 }
 
@@ -353,7 +354,7 @@ def test_nothing_of_the_event_stands_for_the_token(auth: str, repository: Record
     assert repository.writes == []
 
 
-def test_events_tell_which_way_a_heartbeat_came(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+def test_events_show_which_way_a_heartbeat_came(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     """The fields are the same, except for `via`, and so are the metrics."""
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
     capsys.readouterr()

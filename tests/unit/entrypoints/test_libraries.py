@@ -1,20 +1,17 @@
-import subprocess
 import sys
 
-from dev import ROOT
+from tests.support.commands import succeed
 
 
 def run(program: str) -> None:
     """Run a program in a process that has imported nothing."""
-    subprocess.run([sys.executable, "-c", program], check=True, env={"PYTHONPATH": str(ROOT / "src")})
+    succeed(sys.executable, "-c", program, env={"PYTHONPATH": "src"})
 
 
 def test_a_later_import_loads_the_real_modules() -> None:
     """Only the two libraries get a stand-in."""
     run("""
 import sys
-
-from dev import ROOT
 import entrypoints
 assert not {"asyncio", "email", "importlib.metadata", "zipfile"} & set(sys.modules), sys.modules
 import asyncio, importlib.metadata

@@ -1,23 +1,25 @@
 import json
 import os
 import random
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
 from botocore.utils import ContainerMetadataFetcher
 
 from adapters.aws import sdk
 from entrypoints import bootstrap, stream_list
+from tests.support.commands import succeed
+from tests.support.loopback import LoopbackServer
 from tests.unit.entrypoints.calls import LambdaContext, event
 
 pytestmark = pytest.mark.usefixtures("new_process")
 
 
-class Aws(ThreadingHTTPServer):
+class Aws(LoopbackServer):
     """The endpoint of a role's credentials, DynamoDB and the Parameter Store, on one port of loopback.
 
     Attributes:
@@ -26,22 +28,18 @@ class Aws(ThreadingHTTPServer):
     """
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
+        super().__init__(partial(_Answer, self))
         self.parameter = "pepper"
         self.seen: list[str] = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        """The server's URL."""
-        return f"http://127.0.0.1:{self.server_port}"
 
 
 class _Answer(BaseHTTPRequestHandler):
-    server: Aws
+    def __init__(self, aws: Aws, *arguments: Any) -> None:
+        self._aws = aws
+        super().__init__(*arguments)  # which handles the request
 
     def do_GET(self) -> None:
-        self.server.seen.append(self.path)
+        self._aws.seen.append(self.path)
         role = {"AccessKeyId": "ROLE", "SecretAccessKey": "s", "Token": "t"}
         self._answer({**role, "Expiration": "2099-01-01T00:00:00Z"})
 
@@ -49,8 +47,8 @@ class _Answer(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
         signed_by = self.headers["Authorization"].partition("Credential=")[2].partition("/")[0]
-        self.server.seen.append(f"{operation} by {signed_by}")
-        self._answer({"Parameter": {"Value": self.server.parameter}} if operation == "GetParameter" else {})
+        self._aws.seen.append(f"{operation} by {signed_by}")
+        self._answer({"Parameter": {"Value": self._aws.parameter}} if operation == "GetParameter" else {})
 
     def _answer(self, answer: object) -> None:
         body = json.dumps(answer).encode()
@@ -68,7 +66,6 @@ def aws() -> Iterator[Aws]:
     """Return AWS as a function sees it."""
     with Aws() as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
@@ -128,14 +125,8 @@ print(answer["statusCode"])
 
 def run(environment: dict[str, str]) -> list[str]:
     """Import a handler and call it once, in a process with this environment; return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        check=True,
-        env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    return done.stdout.splitlines()
+    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    return succeed(sys.executable, "-c", PROGRAM, env={**environment, **path}).splitlines()
 
 
 def test_a_snapshot_holds_the_clients_but_no_connection_and_no_credentials(
