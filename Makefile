@@ -47,13 +47,13 @@ run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C; 
 # Each process has its own emulators; a file of e2e tests shares one stack, so it runs in one process. These tests
 # mostly wait for leases and Terraform: four of them keep two cores busy.
 # A file of few tests may take minutes, so files run in the order of their names, not by their number of tests.
-IN_PARALLEL := --numprocesses auto --maxprocesses 4
+IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 IN_FOURS := --numprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/e2e/test_localstack.py
 # A fifth of the examples of each property; make coverage runs all of them, every night in CI.
 FEW_EXAMPLES := --hypothesis-profile short
 .PHONY: test
 test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs test-long too
-	$(PY) -m pytest -m "not e2e and not long" $(FEW_EXAMPLES) $(IN_PARALLEL) --dist worksteal
+	$(PY) -m pytest -m "not e2e and not long" $(FEW_EXAMPLES) $(IN_PARALLEL)
 	$(PY) -m pytest -m "e2e and not long" $(FEW_EXAMPLES) $(IN_FOURS)
 
 .PHONY: test-long
@@ -62,7 +62,7 @@ test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) ## R
 
 .PHONY: coverage
 coverage: $(VENV) $(EMULATOR) ## Show the branches of src that the tests miss; fail below 98 % of the domain's or the adapters'
-	$(PY) -m pytest -m "not e2e" --cov --cov-report=term --cov-report=json:build/coverage.json $(IN_PARALLEL) --dist worksteal
+	$(PY) -m pytest -m "not e2e" --cov --cov-report=term --cov-report=json:build/coverage.json $(IN_PARALLEL)
 	@$(PY) -m dev.scan.branches build/coverage.json
 
 .PHONY: test-fast
@@ -75,7 +75,7 @@ test-e2e: $(VENV) $(EMULATOR) ## Run the end-to-end tests: the zip, Terraform, m
 
 .PHONY: test-localstack
 test-localstack: $(VENV) $(EMULATOR) $(LOCALSTACK) ## Run the contract and integration tests on LocalStack itself; needs Java (ARGS="-k race")
-	$(PY) -m dev.emulators.localstack $(PY) -m pytest tests/contract tests/integration tests/e2e/test_localstack.py $(FEW_EXAMPLES) $(IN_PARALLEL) --dist worksteal $(ARGS)
+	$(PY) -m dev.emulators.localstack $(PY) -m pytest tests/contract tests/integration tests/e2e/test_localstack.py $(FEW_EXAMPLES) $(IN_PARALLEL) $(ARGS)
 
 .PHONY: prove
 prove: $(VENV) $(EMULATOR) ## Run the proofs of the promises, about 20 minutes (SEED=1, MINUTES=, MUTANT=name, ARGS=simulation)

@@ -42,7 +42,10 @@ WITH_TOKENS = {"PLAYBACK_KEY": f"bench:{'k' * 43}"}
 """The settings that make the same service issue playback tokens."""
 
 WITH_URL = WITH_TOKENS | {"HEARTBEAT_URL": "https://heartbeat.example.com/"}
-"""What makes it take them in the place of a login."""
+"""The settings that make it accept these tokens instead of a login."""
+
+EVENT: Mapping[str, Any] = json.loads((ROOT / "tests" / "events" / "start_named.json").read_text())
+"""The event of a start, as API Gateway sends it."""
 
 Call = Callable[[], object]
 
@@ -174,7 +177,7 @@ class Handlers:
         self, route: Route[Any, Any], user: str, stream: str, *, expected: int = 200, **fields: str
     ) -> Call:
         body = json.dumps({"userId": user, "streamId": stream, **fields})
-        event = {**_EVENT, "routeKey": route.key, "body": body}
+        event = {**EVENT, "routeKey": route.key, "body": body}
 
         def call() -> object:
             answer = route.serve(event, Context(), self._service)
@@ -183,9 +186,6 @@ class Handlers:
             return answer
 
         return call
-
-
-_EVENT: Mapping[str, Any] = json.loads((ROOT / "tests" / "events" / "start_named.json").read_text())
 
 
 def store_handlers(choice: StoreClient, prefix: str, **variables: str) -> Handlers:

@@ -363,8 +363,9 @@ def main() -> None:
     """Read the variables and print the report; without VIEWERS, print one for each power of ten."""
     prices = load_prices()
     curve, watch_hours = given_day()
+    given = given_audience()
     for viewers in given_viewers(range(3, 9)):
-        audience = replace(given_audience(), viewers=viewers)
+        audience = replace(given, viewers=viewers)
         a_month = month(audience, prices, curve, watch_hours)
         print(report(audience, capacity(audience, prices), a_month, prices["as_of"]))
 

@@ -7,20 +7,18 @@ APIs, the [logger](https://docs.aws.amazon.com/powertools/python/latest/core/log
 """
 
 import compileall
-import json
 import shutil
 from pathlib import Path
 from py_compile import PycInvalidationMode
 from types import MappingProxyType
 from typing import Final
 
-from bench.calls import TABLE
+from bench.calls import EVENT, TABLE
 from dev import ROOT
 
 VARIABLES: Final = MappingProxyType(
     {"POWERTOOLS_SERVICE_NAME": "stream-limiter", "POWERTOOLS_METRICS_NAMESPACE": "StreamLimiter"}
 )
-_EVENT: Final = json.loads((ROOT / "tests" / "events" / "start_named.json").read_text())
 
 HANDLER: Final = f"""
 import boto3
@@ -56,7 +54,7 @@ class Context:
     invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:start"
 
 mark("client")
-event = {_EVENT!r}
+event = {EVENT!r}
 answer = handler(event, Context())
 assert answer["statusCode"] == 200, answer
 mark("call")

@@ -5,7 +5,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final
 
 from bench.capacity import (
@@ -109,7 +108,11 @@ def report(
 def _goal(audience: Audience, prices: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines with the effect of each setting on this audience, and whether the goal is met."""
     default = by_default(audience)
-    share = partial(_share, price(default, prices).million_requests, prices)
+    whole = _million_requests(default, prices)
+
+    def share(one: Audience) -> float:
+        return _million_requests(one, prices) / whole
+
     yield f"Of the default's price at {audience.viewers:,} viewers:"
     for one in (
         replace(default, heartbeat_url=True),
@@ -127,17 +130,14 @@ def _goal(audience: Audience, prices: Mapping[str, Any]) -> Iterator[str]:
     yield f"  goal: at most {GOAL}, {is_met}"
 
 
-def _share(whole: float, prices: Mapping[str, Any], audience: Audience) -> float:
-    return price(audience, prices).million_requests / whole
+def _million_requests(audience: Audience, prices: Mapping[str, Any]) -> float:
+    return capacity(audience, prices).dollars_million_requests
 
 
 def described(prices: Mapping[str, Any]) -> str:
     """Return the alternative text of the plot of prices."""
     pairs = (
-        (
-            size,
-            *(price(one(Audience(size)), prices).million_requests for one in (by_default, at_its_cheapest)),
-        )
+        (size, *(_million_requests(one(Audience(size)), prices) for one in (by_default, at_its_cheapest)))
         for size in SIZES
     )
     return "; ".join(f"{size:,} viewers: ${before:.3f}, ${after:.3f}" for size, before, after in pairs)

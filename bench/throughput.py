@@ -34,7 +34,7 @@ def _load(kind: str, processes: int, threads: int, seconds: float, store: int) -
 
 
 def measure(store: int, rounds: int, seconds: float, progress: Progress) -> list[Row]:
-    """One process with 1, 8 and 32 threads, and more processes with 8 each; the store has this process id."""
+    """Measure one process with 1, 8 and 32 threads, and more with 8; `store` is the store's process id."""
     taken: Samples = defaultdict(list)
     busy: Samples = defaultdict(list)
     for number in range(rounds):

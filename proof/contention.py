@@ -158,9 +158,8 @@ def _state(live: int = 0, over: int = 0, anonymous: int = 0) -> Snapshot:
     names = {f"live-{n}": LIVE for n in range(live)} | {f"over-{n}": OVER for n in range(over)}
     leases = {name: Lease(name, OVER - 10, expiry) for name, expiry in names.items()}
     slots = AnonymousSlots(anonymous, OVER) if anonymous else AnonymousSlots()
-    return Snapshot(
-        len(leases) + anonymous, slots, leases, spent={}, groups={}
-    )  # a default one cannot be pickled
+    # The default mappings cannot be pickled.
+    return Snapshot(len(leases) + anonymous, slots, leases, spent={}, groups={})
 
 
 def race(way: Way, trials: tuple[Trial, ...], process: int, start: Barrier) -> list[Counter[str]]:

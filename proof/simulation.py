@@ -41,7 +41,7 @@ class Scene:
 
     @classmethod
     def draw(cls, seed: int) -> "Scene":
-        """Any scene."""
+        """Return the scene of this seed."""
         chance = Random(seed)
         policy = replace(
             POLICY,

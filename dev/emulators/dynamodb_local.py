@@ -5,7 +5,6 @@ The jar comes from the npm package in which AWS Amplify ships it; it is fetched 
 
 import contextlib
 import functools
-import os
 import platform
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev.tools.cache import CannotFetch, filled, npm_package
-from dev.tools.servers import DIRECT, Server, end, free_port, start, tail
+from dev.tools.servers import DIRECT, Server, end, free_port, read_log, start, tail
 
 NPM_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 TARBALL_SHA256 = "3503ffac19f183407909fecdacf4db51ab1fdad1da7b2f177016670b2d80e4b9"
@@ -92,12 +91,12 @@ def _start_on(port: int) -> DynamoDBLocal:
 
 def _wait_for(local: DynamoDBLocal, origin: str, log: int) -> DynamoDBLocal:
     def answers() -> bool:
-        if "Failed to bind" in _text(log):  # it would hang forever
+        if "Failed to bind" in read_log(log):  # it would hang forever
             raise _PortTaken(f"{local.endpoint_url} is taken.")
         return _answers(local.endpoint_url, origin)
 
     def error() -> DynamoDBLocalError:
-        return DynamoDBLocalError(f"DynamoDB Local did not start. The end of its log:\n{tail(_text(log))}")
+        return DynamoDBLocalError(f"DynamoDB Local did not start. The end of its log:\n{tail(read_log(log))}")
 
     return local.wait(local.process, answers, STARTS_WITHIN_SECONDS, error)
 
@@ -111,11 +110,6 @@ def _answers(endpoint_url: str, origin: str) -> bool:
     except OSError:
         pass
     return False
-
-
-def _text(log: int) -> str:
-    """Read the log without moving the position at which the process writes."""
-    return os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace")
 
 
 def java() -> str:

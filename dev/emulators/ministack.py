@@ -104,7 +104,7 @@ def emulated_api_url(endpoint_url: str, api_url: str) -> str:
 
 
 def emulated_function_url(endpoint_url: str, function_url: str) -> str:
-    """Give a function URL's address on the emulator, which answers for it under a path of its own."""
+    """Return a function URL's address on the emulator, which serves it under a path of its own."""
     url_id = (urlsplit(function_url).hostname or "").partition(".")[0]
     return f"{endpoint_url}/_aws/lambda-url/{url_id}/"
 

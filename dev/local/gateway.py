@@ -22,7 +22,7 @@ from entrypoints.route import Route
 from entrypoints.routes import ROUTES
 
 HEARTBEAT_URL: Final = "/heartbeat-url"
-"""Where the heartbeat URL is here. On AWS it is a host of its own, and a path has no meaning there."""
+"""The path of the heartbeat URL here. On AWS it has a host of its own, where a path has no meaning."""
 
 OPERATOR: Final = {"iam": {"userArn": "arn:aws:iam::000000000000:user/local"}}
 """The header that API Gateway adds to a signed request; here, to every request for an operator's route."""

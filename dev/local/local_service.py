@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from dev import ROOT
-from dev.tools.servers import Server, start
+from dev.tools.servers import Server, read_log, start
 
 READY = "ready "
 READY_WITHIN_SECONDS = 30
@@ -74,6 +74,5 @@ class LocalService(Server):
 
     def _read(self) -> str:
         if not self._log.closed:
-            log = self._log.fileno()
-            self._printed = os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace")
+            self._printed = read_log(self._log.fileno())
         return self._printed

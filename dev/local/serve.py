@@ -85,9 +85,9 @@ def _settle_playback_key() -> Settings:
 
 
 def _settle_heartbeat_url(settings: Settings, listener: socket.socket) -> Settings:
-    """Let a playback token stand for a login at a URL of this process, unless something is given.
+    """Serve a heartbeat URL, which accepts a playback token instead of a login, unless the settings differ.
 
-    A variable that is given empty counts: it means that there is no such URL.
+    An empty variable counts as set: it means no such URL.
     """
     if "HEARTBEAT_URL" in os.environ or not settings.issues_tokens or settings.playback_cookie_domain:
         return settings

@@ -24,7 +24,7 @@ from dev.emulators.ministack import (
 from dev.operate.hash_key import HashKey, HashKeyError
 from dev.operate.stage import StackError, hash_key_parameter
 from dev.packaging.package import ZIPS
-from dev.tools.command import words
+from dev.tools.command import target
 from dev.tools.servers import is_listening
 from dev.tools.terraform import STATES, Stack, TerraformError, binary
 
@@ -164,15 +164,12 @@ VARIABLES = {
 }
 
 
-def main(arguments: list[str]) -> int:
+def main(command: str) -> int:
     """Run one command."""
-    if len(arguments) != 1 or arguments[0] not in COMMANDS:
-        print(f"usage: python -m dev.local.stack {'|'.join(COMMANDS)}", file=sys.stderr)
-        return 2
     try:
-        if arguments[0] != "down":  # which may have nothing to do
+        if command != "down":  # which may have nothing to do
             binary()  # fail now if Terraform is missing, before anything is started
-        COMMANDS[arguments[0]]()
+        COMMANDS[command]()
     except (StackError, EmulatorError, TerraformError, HashKeyError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -180,4 +177,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(words("up", __doc__, VARIABLES, takes="up or down")))
+    sys.exit(main(target(COMMANDS, __doc__, VARIABLES)))

@@ -17,7 +17,7 @@ from dev.operate.retention import delete_old_versions, kept_releases
 from dev.operate.rollback import RollbackError
 from dev.operate.stage import StackError, hash_key_parameter
 from dev.packaging.package import ZIPS
-from dev.tools.command import words
+from dev.tools.command import target
 from dev.tools.terraform import CONFIGURATION, STATES, Stack, TerraformError, binary
 
 NAMES_A_HASH_KEY: Final = re.compile(r"^\s*log_hash_key(_parameter)?\s*=", re.MULTILINE)
@@ -168,14 +168,11 @@ VARIABLES = {
 }
 
 
-def main(arguments: list[str]) -> int:
+def main(command: str) -> int:
     """Run one command."""
-    if len(arguments) != 1 or arguments[0] not in COMMANDS:
-        print(f"usage: python -m dev.operate.deploy {'|'.join(COMMANDS)}", file=sys.stderr)
-        return 2
     try:
         binary()  # fail now if Terraform is missing
-        COMMANDS[arguments[0]]()
+        COMMANDS[command]()
     except (StackError, TerraformError, HashKeyError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -183,4 +180,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(words("deploy", __doc__, VARIABLES, takes="deploy or undeploy")))
+    sys.exit(main(target(COMMANDS, __doc__, VARIABLES)))

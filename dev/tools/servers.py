@@ -1,5 +1,6 @@
-"""Building blocks for servers on loopback: a port, a start, a wait until they answer, a request, an end."""
+"""Building blocks for servers on loopback: a port, a start, a wait for answers, a log, a request, an end."""
 
+import os
 import socket
 import subprocess
 import time
@@ -70,6 +71,11 @@ def start(command: Sequence[Any], log: IO[bytes], **options: Any) -> subprocess.
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **options
     )
+
+
+def read_log(log: int) -> str:
+    """Read an open log without moving the position at which the server writes."""
+    return os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace")
 
 
 def tail(log: str) -> str:

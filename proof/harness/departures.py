@@ -12,6 +12,7 @@ from domain.requests import Heartbeat
 from domain.streams import GoneReason, Lease, Snapshot
 
 ROUNDING: Final = 2
+"""The seconds that two times of whole seconds may differ from the true ones."""
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ class Service:
     def _look_at_refusal(self, error: StreamLimiterError, request: Request, began: float) -> None:
         """Have the witness check a refusal."""
         if isinstance(error, StreamGone) and isinstance(request, Heartbeat):
-            self.witness.told_gone(request, error, began)
+            self.witness.gone(request, error, began)
         if isinstance(error, LimitReached):
             self.witness.refused(error, self.world.time)
         if isinstance(error, TooManyStarts):
@@ -174,9 +174,8 @@ class Player:
         name = f"{self.number}-{next(self._serial)}"
         if previous is not None:
             held.pop(previous, None)
-        at_first = (
-            previous if world.random.random() < 0.7 else None
-        )  # otherwise in parallel, until it is replaced
+        # Otherwise both play in parallel, until this one is replaced.
+        at_first = previous if world.random.random() < 0.7 else None
         groups = self.service.draw_groups()
         if not self._hold(self._start(name, groups, replaces=at_first)):
             return None
@@ -195,9 +194,7 @@ class Player:
                 held.pop(name, None)
             return None
         for _ in range(world.random.randint(1, 2)):
-            named = (
-                groups if world.random.random() < 0.5 else self.service.draw_groups()
-            )  # perhaps other groups
+            named = groups if world.random.random() < 0.5 else self.service.draw_groups()
             self._insist(EndNamed(USER, name, groups=named))
         return None
 

@@ -12,7 +12,7 @@ from domain.policy import Enforcement, OnLimit, Policy
 from domain.requests import Heartbeat, StartNamed
 from domain.streams import CEILING, REMEMBERED_MARKS, Lease, Snapshot
 from domain.writes import group_names, is_over
-from proof.harness.departures import Departures
+from proof.harness.departures import ROUNDING, Departures
 from proof.harness.requests import Request
 from proof.simulated.world import World
 
@@ -154,7 +154,7 @@ class Witness:
         if len(names) <= refusal.limit + (self.policy.token_overlap or 0):
             self._broken(f"put off with {len(names)} recent names")
 
-    def told_gone(self, request: Heartbeat, gone: StreamGone, since: float) -> None:
+    def gone(self, request: Heartbeat, gone: StreamGone, since: float) -> None:
         """Check the reason in a 410: it must have happened."""
         wrong = self.departures.wrong(request, gone, since)
         if wrong:
@@ -194,17 +194,15 @@ class Witness:
     @property
     def longest_hold(self) -> float:
         """The longest time that a named stream holds its slot after its player's last packet."""
-        rounding = 2
         return (
-            self.policy.lease_seconds + self.policy.grace_seconds + rounding + 2 * self.skew + self.processing
+            self.policy.lease_seconds + self.policy.grace_seconds + ROUNDING + 2 * self.skew + self.processing
         )
 
     @property
     def _a_lease_later(self) -> float:
         """Return the time at which every present token has expired by every clock."""
-        rounding = 2
         return (
-            self.world.time + self.policy.lease_seconds + self.policy.grace_seconds + rounding + 2 * self.skew
+            self.world.time + self.policy.lease_seconds + self.policy.grace_seconds + ROUNDING + 2 * self.skew
         )
 
     def _tokens_are_bounded(self) -> None:

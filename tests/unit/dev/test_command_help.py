@@ -41,3 +41,19 @@ def test_a_command_without_words_rejects_them() -> None:
 
     assert done.returncode == 2
     assert "unrecognized arguments: prod" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "targets"), [("dev.operate.deploy", "deploy|undeploy"), ("dev.local.stack", "up|down")]
+)
+def test_a_program_of_two_targets_takes_no_other_word(module: str, targets: str) -> None:
+    """The help of a program of two targets names both and offers no ARGS; another word is an error."""
+    done = run(module, targets.partition("|")[2], "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: make {targets} [VARIABLE=value …]\n")
+    assert "ARGS" not in done.stdout
+
+    for wrong in ([], ["prod"], [*targets.split("|")]):
+        done = run(module, *wrong)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"usage: make {targets} ")
