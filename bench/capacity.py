@@ -1,8 +1,5 @@
 """Capacity and cost by number of viewers: `make capacity VIEWERS=1000000 HEARTBEAT=60 PLAY_MINUTES=60`.
 
-`HEARTBEAT_URL=true HEARTBEAT_LOG_SAMPLE=100` are the settings that make heartbeats cheap: see bench/price.py.
-`SEGMENT_SECONDS=6` sets how much video one request to the edge loads, for the cost of playback tokens.
-`CURVE=` and `WATCH_HOURS=2` describe a day: viewers in each hour, and hours that a subscriber watches.
 A model, not a measurement: docs/scaling.md lists its assumptions, and what changes at each power of ten.
 """
 
@@ -15,6 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from dev.tools.command import words
+
+VARIABLES: Final = {
+    "VIEWERS": "concurrent streams; without it, each power of ten",
+    "HEARTBEAT": "seconds between two heartbeats of a player (30)",
+    "PLAY_MINUTES": "mean length of a stream (60)",
+    "HEARTBEAT_URL": "true: heartbeats go to a function URL, as with Terraform's heartbeat_url (false)",
+    "HEARTBEAT_LOG_SAMPLE": "the number of successful heartbeats of which one is logged (1)",
+    "SEGMENT_SECONDS": "length of the video that one request to the edge loads (6)",
+    "CURVE": "viewers in each hour from midnight on: 24 numbers on any scale (an evening's)",
+    "WATCH_HOURS": "hours a day that a subscriber watches (2)",
+}
 PRICES: Final = Path(__file__).with_name("prices.toml")
 HOUR: Final = 3600
 MONTH_HOURS: Final = 730
@@ -361,6 +370,7 @@ def given_day() -> tuple[Sequence[float], float]:
 
 def main() -> None:
     """Read the variables and print the report; without VIEWERS, print one for each power of ten."""
+    words("capacity", __doc__, VARIABLES)
     prices = load_prices()
     curve, watch_hours = given_day()
     given = given_audience()

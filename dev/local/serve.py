@@ -23,6 +23,7 @@ from dev.local.cors import Origins, parse_origins
 from dev.local.demo import page
 from dev.local.gateway import HEARTBEAT_URL, gateway
 from dev.local.terminal import RequestLines, WithoutEvents
+from dev.tools.command import words
 from entrypoints import bootstrap
 from entrypoints.settings import (
     MOST_LEASE_SECONDS_WITH_TOKENS,
@@ -40,9 +41,19 @@ STORE_URL = "AWS_ENDPOINT_URL_DYNAMODB"
 UHD = "uhd"
 """The group of the streams that play the video in higher quality."""
 
+VARIABLES = {
+    "PORT": f"port on this machine ({DEFAULT_PORT}); 0 takes a free one",
+    CORS_ORIGINS: "origins whose pages may call, separated by commas (those on this machine)",
+    STORE_URL: "a store of your own, such as DynamoDB Local (an embedded one)",
+    "TABLE_NAME": f"its table ({DEFAULT_TABLE})",
+    "AUTH": "only none: API Gateway authenticates, and there is none here",
+    "…": "any other setting of docs/configuration.md, such as MAX_STREAMS or LEASE_SECONDS",
+}
+
 
 def main() -> None:
     """Serve until Ctrl-C or SIGTERM, leaving no process."""
+    words("run", __doc__, VARIABLES)
     signal.signal(signal.SIGTERM, _stop)
     try:
         origins = parse_origins(os.environ.get(CORS_ORIGINS))

@@ -30,7 +30,8 @@ def target(targets: Collection[str], about: str, variables: Mapping[str, str]) -
 
 
 def _parser(name: str, about: str, variables: Mapping[str, str], *, more: str = "") -> ArgumentParser:
-    table = "\n".join(f"  {variable:<17} {meaning}" for variable, meaning in variables.items())
+    width = max(map(len, variables))
+    table = "\n".join(f"  {variable:<{width}}  {meaning}" for variable, meaning in variables.items())
     return ArgumentParser(
         prog=f"make {name}",
         usage=f"make {name} [VARIABLE=value …]{more}",

@@ -7,8 +7,12 @@ import pytest
 from dev import ROOT
 
 COMMANDS = ["deploy", "logs", "playback_key", "remote_state", "restore", "rollback", "smoke"]
-MODULES = [*(f"dev.operate.{name}" for name in COMMANDS), "dev.local.stack"]
-READ = re.compile(r"os\.environ\.get\(\"([A-Z_]+)\"")
+MODULES = [
+    *(f"dev.operate.{name}" for name in COMMANDS),
+    *("dev.local.serve", "dev.local.stack"),
+    *("bench.capacity", "bench.price"),
+]
+READ = re.compile(r"(?:os\.environ\.get|_given)\(\"([A-Z_]+)\"")
 
 
 def run(module: str, *words: str) -> subprocess.CompletedProcess[str]:
