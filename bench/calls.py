@@ -221,7 +221,7 @@ def lean_client_over(transport: Transport) -> JsonApi:
 
 def stub_bare_client() -> Any:
     """Return boto3's client with its default configuration, over an HTTP session that does nothing."""
-    client = boto3.client("dynamodb")
+    client = boto3.Session().client("dynamodb")  # the default session may have a test's credentials
 
     def send(request: Any) -> AWSResponse:
         response = AWSResponse(request.url, 200, dict(_STUB_HEADERS), None)
