@@ -32,7 +32,7 @@ from entrypoints.sampling import SampledEventLog
 from entrypoints.settings import Settings, SettingsError, UnknownFields
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """Everything that a route uses.
 
@@ -56,7 +56,7 @@ class Service:
     store_calls: StoreCalls
     cookie_domain: str
     ignores_unknown_fields: bool
-    heartbeat_url: str = ""
+    heartbeat_url: str
 
 
 def random_key() -> str:
@@ -83,25 +83,25 @@ def build(
     log = _log(settings, clock)
     limiter = StreamLimiter(repository, clock, settings.policy, _tokens(settings, clock, log, ssm))
     callers = Callers(
-        settings.auth,
-        settings.user_claim,
-        settings.limit_claim,
-        settings.max_streams,
-        settings.anonymous,
-        settings.issues_tokens,
-        settings.groups,
-        settings.group_limits_claim,
-        settings.group_limits,
-        settings.session_seconds if settings.heartbeat_url else 0,
+        auth=settings.auth,
+        user_claim=settings.user_claim,
+        limit_claim=settings.limit_claim,
+        default_limit=settings.max_streams,
+        anonymous=settings.anonymous,
+        issues_tokens=settings.issues_tokens,
+        groups=settings.groups,
+        group_limits_claim=settings.group_limits_claim,
+        default_group_limits=settings.group_limits,
+        session_seconds=settings.session_seconds if settings.heartbeat_url else 0,
     )
     return Service(
-        limiter,
-        callers,
-        clock,
-        log,
-        random_key,
-        store_calls,
-        settings.playback_cookie_domain,
+        limiter=limiter,
+        callers=callers,
+        clock=clock,
+        log=log,
+        new_key=random_key,
+        store_calls=store_calls,
+        cookie_domain=settings.playback_cookie_domain,
         ignores_unknown_fields=settings.unknown_fields is UnknownFields.IGNORE,
         heartbeat_url=settings.heartbeat_url,
     )

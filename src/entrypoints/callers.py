@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from domain.bounds import Bound
 from domain.errors import InvalidInput
 from domain.names import check_user_id
+from domain.ports import Clock
 from domain.streams import CEILING
 from entrypoints.groups import is_limit, parse_limits
 from entrypoints.http_request import HttpRequest
@@ -66,7 +67,7 @@ class InvalidGroupLimitsClaim(InvalidLimitClaim):
     detail: ClassVar = f"The token's limits of groups must be name=limit, with limits from 0 to {CEILING}."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Callers:
     """The rules by which a request's user and limits are determined.
 
@@ -87,12 +88,12 @@ class Callers:
     user_claim: str
     limit_claim: str
     default_limit: int
-    anonymous: Anonymous = Anonymous.ALLOW
-    issues_tokens: bool = False
-    groups: frozenset[str] = frozenset()
-    group_limits_claim: str = ""
-    default_group_limits: Mapping[str, int] = field(default_factory=dict)
-    session_seconds: int = 0
+    anonymous: Anonymous
+    issues_tokens: bool
+    groups: frozenset[str]
+    group_limits_claim: str
+    default_group_limits: Mapping[str, int]
+    session_seconds: int
 
     def user(self, request: HttpRequest, named: str) -> str:
         """Return the user that the request is about.
@@ -140,14 +141,14 @@ class Callers:
         """Return whether the request's token has the limit 0: its user may not watch any stream."""
         return self.auth is Auth.JWT and _claims(request).get(self.limit_claim) == "0"
 
-    def session_until(self, request: HttpRequest, now: float) -> int | None:
+    def session_until(self, request: HttpRequest, clock: Clock) -> int | None:
         """Return the time until which the request's playback tokens replace its login; `None` = never.
 
         It is never later than the end of the login itself.
         """
         if not self.session_seconds:
             return None
-        until = math.floor(now) + self.session_seconds
+        until = math.floor(clock.now()) + self.session_seconds
         if self.auth is Auth.JWT:
             claim = _claims(request).get("exp")
             return until if claim is None else _earlier(until, claim)

@@ -20,7 +20,7 @@ def decode(request: HttpRequest, service: Service) -> Heartbeat:
         user_id,
         body.stream_id,
         body.play,
-        callers.session_until(request, service.clock.now()) if service.heartbeat_url else None,
+        callers.session_until(request, service.clock),
         may_watch=not callers.is_blocked(request),
     )
 

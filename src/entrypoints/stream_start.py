@@ -25,16 +25,16 @@ def decode(request: HttpRequest, service: Service) -> StartRequest:
     if body.groups or body.group_limits is not None:
         bounds = service.callers.group_bounds(request, body.groups, body.group_limits)
     return StartNamed(
-        user_id,
-        body.stream_id,
-        limit,
-        body.device,
-        body.replaces,
-        body.play,
-        body.path_prefix,
-        body.groups,
-        bounds,
-        service.callers.session_until(request, service.clock.now()) if service.heartbeat_url else None,
+        user_id=user_id,
+        stream_id=body.stream_id,
+        limit=limit,
+        device=body.device,
+        replaces=body.replaces,
+        play=body.play,
+        path_prefix=body.path_prefix,
+        groups=body.groups,
+        group_bounds=bounds,
+        session_until=service.callers.session_until(request, service.clock),
     )
 
 
