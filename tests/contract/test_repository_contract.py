@@ -114,7 +114,7 @@ def story(repository: StreamRepository, user_id: str, deadline: Deadline) -> Sto
     return Story(repository, user_id, deadline)
 
 
-def test_a_user_never_heard_of_has_the_empty_state(story: Story) -> None:
+def test_an_unknown_user_has_the_empty_state(story: Story) -> None:
     """A read of an unknown user returns no streams, and creates no item."""
     assert story.read() == Snapshot()
 
@@ -135,7 +135,7 @@ def test_the_first_named_start_is_one_write(story: Story) -> None:
     assert story.read() == story.state
 
 
-def test_the_limit_holds_and_a_refusal_brings_the_state(story: Story) -> None:
+def test_a_rejection_at_the_limit_returns_the_state(story: Story) -> None:
     """At the limit a newcomer is rejected, and the rejection shows which streams hold the slots."""
     assert [story.admit(lease(name)) for name in "abcd"] == [True, True, True, False]
     assert sorted(story.state.leases) == ["a", "b", "c"]
@@ -143,14 +143,14 @@ def test_the_limit_holds_and_a_refusal_brings_the_state(story: Story) -> None:
     assert story.read().stream_count == 3
 
 
-def test_a_limit_of_zero_admits_nobody(story: Story) -> None:
+def test_a_limit_of_zero_admits_no_stream(story: Story) -> None:
     """A limit of zero rejects even a user without any state."""
     assert not story.admit(anonymous("start:1"), limit=0)
     assert not story.admit(lease("a"), limit=0)
     assert story.read() == Snapshot()
 
 
-def test_a_limit_lowered_below_the_count_refuses_and_never_wraps(story: Story) -> None:
+def test_a_limit_below_the_count_rejects_newcomers(story: Story) -> None:
     """Three streams under a limit of one stay three, and none is admitted until the limit is raised."""
     assert all(story.admit(lease(name)) for name in "abc")
     assert not story.admit(lease("d"), limit=1)
@@ -158,7 +158,7 @@ def test_a_limit_lowered_below_the_count_refuses_and_never_wraps(story: Story) -
     assert story.admit(lease("d"), limit=4)
 
 
-def test_nobody_is_evicted_for_more_than_the_last_slot(story: Story) -> None:
+def test_an_eviction_requires_the_count_that_was_seen(story: Story) -> None:
     """An eviction lands only where the count is the one that was seen, also for a user without any state."""
     assert not story.admit(lease("a"), counts=(AsSeen(1, 2),))
     assert story.admit(lease("a"), counts=(AsSeen(0, 1),))
@@ -168,14 +168,14 @@ def test_nobody_is_evicted_for_more_than_the_last_slot(story: Story) -> None:
     assert sorted(story.state.leases) == ["b", "c"]
 
 
-def test_a_name_that_is_there_is_not_admitted_again(story: Story) -> None:
+def test_an_existing_name_is_not_admitted_again(story: Story) -> None:
     """A repeated named start is rejected with a state that shows its lease."""
     assert story.admit(lease("a"))
     assert not story.admit(lease("a", NOW + 100))
     assert story.state.leases["a"] == lease("a")
 
 
-def test_a_request_is_remembered_until_four_others_came(story: Story) -> None:
+def test_a_request_is_remembered_through_three_others(story: Story) -> None:
     """A repeat is recognised while at most three other anonymous changes came in between."""
     assert story.admit(anonymous("start:1"), limit=9)
     for other in ("start:2", "start:3", "start:4"):
@@ -186,14 +186,14 @@ def test_a_request_is_remembered_until_four_others_came(story: Story) -> None:
     assert story.admit(anonymous("start:1"), limit=9)
 
 
-def test_an_anonymous_start_revives_no_dead_slots(story: Story) -> None:
+def test_an_anonymous_start_does_not_renew_expired_slots(story: Story) -> None:
     """While anonymous slots are presumed expired, the plain write is rejected."""
     assert story.admit(anonymous("start:1", expires_at=NOW))
     assert not story.admit(anonymous("start:2"))
     assert story.admit(AnonymousStream("start:2", NOW + 900, presumed_over=NOW - 1))
 
 
-def test_slots_without_an_expiry_are_presumed_over_once_a_period_is_configured(story: Story) -> None:
+def test_slots_without_an_expiry_count_as_expired_once_a_period_is_set(story: Story) -> None:
     """Without a period no expiry is stored; once one is set, a slot without an expiry has expired."""
     for request in ("start:1", "start:2"):
         assert story.admit(AnonymousStream(request, None, presumed_over=None))
@@ -204,7 +204,7 @@ def test_slots_without_an_expiry_are_presumed_over_once_a_period_is_configured(s
     assert story.state.stream_count == 1
 
 
-def test_an_anonymous_end_gives_one_slot_back_and_none_that_is_not_there(story: Story) -> None:
+def test_an_anonymous_end_frees_one_anonymous_slot_at_most(story: Story) -> None:
     """The count never falls below zero, and an anonymous end never ends a named stream."""
     assert story.admit(lease("a"))
     assert not story.end_anonymous("end:1")
@@ -215,7 +215,7 @@ def test_an_anonymous_end_gives_one_slot_back_and_none_that_is_not_there(story: 
     assert (story.state.stream_count, story.state.anonymous.count) == (1, 0)
 
 
-def test_an_end_of_a_user_never_heard_of_makes_no_state(story: Story) -> None:
+def test_an_end_of_an_unknown_user_creates_no_state(story: Story) -> None:
     """A rejected end of any kind leaves no state behind."""
     assert not story.end_anonymous("end:1")
     assert not story.end("a")
@@ -223,7 +223,7 @@ def test_an_end_of_a_user_never_heard_of_makes_no_state(story: Story) -> None:
     assert story.read() == Snapshot()
 
 
-def test_a_named_end_gives_back_that_stream_only(story: Story) -> None:
+def test_a_named_end_frees_only_its_own_slot(story: Story) -> None:
     """A named end gives back one slot, and its repeat gives back no other."""
     assert all(story.admit(lease(name)) for name in "ab")
     assert story.end("a")
@@ -239,7 +239,7 @@ def test_replacing_swaps_two_streams_at_the_limit(story: Story) -> None:
     assert not story.admit(lease("e"), freed=Freed(ended=(Ended("a"),)))
 
 
-def test_an_extension_moves_an_expiry_forward_only(story: Story) -> None:
+def test_an_extension_never_moves_an_expiry_back(story: Story) -> None:
     """A late packet never moves an expiry back; the rest of the lease is unchanged."""
     assert story.admit(lease("a", NOW + 90, "tv"))
     assert story.extend("a", NOW + 120)
@@ -276,7 +276,7 @@ def test_a_takeover_needs_the_expiry_that_was_seen(story: Story) -> None:
     assert sorted(story.state.leases) == ["b", "c", "d"]
 
 
-def test_a_takeover_gives_back_all_that_is_over_in_one_write(story: Story) -> None:
+def test_a_takeover_reclaims_all_expired_slots_in_one_write(story: Story) -> None:
     """One write reclaims expired leases, expired anonymous slots and the newcomer's own expired lease."""
     assert all(story.admit(lease(name), limit=5) for name in "abc")
     assert all(story.admit(anonymous(f"start:{n}"), limit=5) for n in range(2))
@@ -286,7 +286,7 @@ def test_a_takeover_gives_back_all_that_is_over_in_one_write(story: Story) -> No
     assert (story.state.stream_count, story.state.anonymous.count) == (2, 0)
 
 
-def test_a_takeover_needs_room_among_what_remains(story: Story) -> None:
+def test_a_takeover_needs_room_after_reclaiming(story: Story) -> None:
     """One expired lease of four makes no room under a limit of three."""
     assert all(story.admit(lease(name), limit=4) for name in "abcd")
     assert not story.admit(lease("e"), freed=Freed(expired=(lease("a"),)))
@@ -319,7 +319,7 @@ def test_a_repair_makes_the_count_equal_its_parts(story: Story) -> None:
     assert not story.write(repair)
 
 
-def test_a_name_counts_until_its_token_is_over(story: Story) -> None:
+def test_a_name_counts_until_its_token_expires(story: Story) -> None:
     """An ended stream's name stays counted: the same name may start again, a new one is rejected."""
     counted = Counted(bound=3)
     assert all(story.admit(lease(name), names=counted) for name in "ab")
@@ -344,7 +344,7 @@ def test_a_replaced_name_stays_counted(story: Story) -> None:
     assert not story.admit(lease("d"), freed=Freed(ended=(Ended("c"),)), names=counted)
 
 
-def test_streams_that_were_never_counted_are_counted_first(story: Story) -> None:
+def test_uncounted_streams_are_counted_first(story: Story) -> None:
     """A write that relies on counted names is rejected if leases are not counted; a recount is admitted."""
     assert story.admit(lease("a"))
     assert not story.admit(lease("b"), names=Counted(bound=9))
@@ -369,7 +369,7 @@ def test_a_recount_needs_the_names_and_spent_tokens_that_were_seen(story: Story)
     assert story.counted == (["b", "c"], {})
 
 
-def test_a_recount_can_leave_no_name(story: Story) -> None:
+def test_a_recount_can_remove_the_last_name(story: Story) -> None:
     """The last name leaves with the last lease, and the next newcomer needs no second write."""
     assert story.admit(lease("a"), names=Counted(bound=1))
     over = Freed(expired=(lease("a"),))
@@ -380,7 +380,7 @@ def test_a_recount_can_leave_no_name(story: Story) -> None:
     assert story.admit(lease("b"), names=Counted(bound=1))
 
 
-def test_a_stream_of_another_play_is_left_alone(story: Story) -> None:
+def test_a_stream_of_another_play_is_unchanged(story: Story) -> None:
     """The late end or heartbeat of a page that was reloaded does not affect the reloaded page's stream."""
     assert story.admit(Lease("a", NOW, NOW + 90, play="load-2"))
     assert not story.end("a", of_play="load-1")
@@ -403,7 +403,7 @@ def test_a_group_has_a_limit_of_its_own(story: Story) -> None:
     assert story.read() == story.state
 
 
-def test_a_limit_of_a_group_that_was_lowered_never_wraps(story: Story) -> None:
+def test_a_groups_lowered_limit_never_wraps(story: Story) -> None:
     """Two streams in a group whose limit is now one stay two, and none is admitted until it has room."""
     assert all(story.admit(in_groups(name, "uhd"), counts=(Bound(9), Bound(2, "uhd"))) for name in "ab")
     assert not story.admit(in_groups("c", "uhd"), counts=(Bound(9), Bound(1, "uhd")))
@@ -413,7 +413,7 @@ def test_a_limit_of_a_group_that_was_lowered_never_wraps(story: Story) -> None:
     assert story.admit(in_groups("c", "uhd"), counts=(Bound(9), Bound(1, "uhd")))
 
 
-def test_a_stream_leaves_only_the_groups_that_it_is_in(story: Story) -> None:
+def test_a_write_with_the_wrong_groups_is_rejected(story: Story) -> None:
     """A write with the wrong groups is rejected with a state that shows them, and counts stay right."""
     both = (in_groups("a", "uhd"), in_groups("b"))
     assert all(story.admit(lease) for lease in both)
@@ -427,7 +427,7 @@ def test_a_stream_leaves_only_the_groups_that_it_is_in(story: Story) -> None:
     assert not story.state.groups
 
 
-def test_replacing_within_a_group_needs_no_slot_of_it(story: Story) -> None:
+def test_replacing_within_a_group_needs_no_free_slot(story: Story) -> None:
     """Replacing within a group leaves its count unchanged, and is admitted at its limit but not above."""
     assert all(story.admit(in_groups(name, "uhd")) for name in "ab")
     swap = Freed(ended=(Ended("a", ("uhd",)),))
@@ -436,7 +436,7 @@ def test_replacing_within_a_group_needs_no_slot_of_it(story: Story) -> None:
     assert story.state.groups == {"uhd": 2}
 
 
-def test_a_group_that_is_counted_anew_must_be_as_it_was_seen(story: Story) -> None:
+def test_recounting_a_group_requires_the_count_that_was_seen(story: Story) -> None:
     """A group's count becomes the written number; at zero the count is removed."""
     assert all(story.admit(in_groups(name, "uhd")) for name in "ab")
     assert not story.admit(lease("c"), counts=(Bound(3), AsSeen(1, 1, "uhd")))
@@ -449,7 +449,7 @@ def test_a_group_that_is_counted_anew_must_be_as_it_was_seen(story: Story) -> No
     assert not story.write(anew)
 
 
-def test_a_wrong_count_of_a_group_is_made_anew_by_one_of_two(story: Story) -> None:
+def test_a_groups_wrong_count_is_corrected_by_one_of_two_writes(story: Story) -> None:
     """A second write that saw the same wrong count is rejected, even if the number is still the same."""
     assert story.admit(in_groups("a", "uhd"), counts=(Bound(3), AsSeen(0, 2, "uhd"))), "as old code leaves it"
     anew = (Bound(3), AsSeen(2, 2, "uhd"), AsSeen(0, 1, RECOUNTS))
@@ -578,7 +578,7 @@ def writes(draw: st.DrawFn, user_id: str, state: Snapshot) -> Write:
 
 @given(data=st.data())
 @settings(max_examples=examples(0.4), suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_write_means_what_the_domain_says(
+def test_every_write_matches_the_domains_model(
     data: st.DataObject, repository: StreamRepository, deadline: Deadline
 ) -> None:
     """Along any sequence of writes the store answers exactly as `permits` and `after` do."""

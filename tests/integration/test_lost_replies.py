@@ -98,7 +98,7 @@ def test_named_calls_count_once(unreliable: Unreliable, fault: Fault) -> None:
     assert unreliable.count() == 0
 
 
-def test_a_repeat_is_recognised_when_others_came_between(unreliable: Unreliable) -> None:
+def test_a_repeat_is_recognised_after_other_calls(unreliable: Unreliable) -> None:
     """A start whose reply was lost is recognised after the same user's other starts and ends."""
     limiter = unreliable.limiter
 
@@ -112,7 +112,7 @@ def test_a_repeat_is_recognised_when_others_came_between(unreliable: Unreliable)
     assert unreliable.count() == 2
 
 
-def test_an_end_is_recognised_when_a_start_came_between(unreliable: Unreliable) -> None:
+def test_a_repeated_end_is_recognised_after_a_start(unreliable: Unreliable) -> None:
     """The repeat of an end does not take the newcomer's slot."""
     limiter = unreliable.limiter
     limiter.start(unreliable.start("one"))
@@ -131,9 +131,7 @@ def test_the_last_slot_is_granted_when_its_reply_is_lost(unreliable: Unreliable,
 
 
 @pytest.mark.parametrize("call", ["start", "end"])
-def test_a_store_that_stays_away_is_told_and_leaves_a_state_that_the_next_try_mends(
-    unreliable: Unreliable, call: str
-) -> None:
+def test_a_long_outage_raises_and_the_next_try_succeeds(unreliable: Unreliable, call: str) -> None:
     """If all attempts' replies are lost, an error is raised, and the same request later finds its effect."""
     unreliable.limiter.start(unreliable.start("one"))
     requests: dict[str, Callable[[], object]] = {
@@ -147,7 +145,7 @@ def test_a_store_that_stays_away_is_told_and_leaves_a_state_that_the_next_try_me
     assert unreliable.count() == {"start": 2, "end": 0}[call]
 
 
-def test_a_refused_permission_is_not_repeated(unreliable: Unreliable) -> None:
+def test_a_denied_permission_is_not_retried(unreliable: Unreliable) -> None:
     """A denied permission is reported at once, because no repeat can help."""
     unreliable.wire.break_next(access_denied)
     with pytest.raises(StoreError):

@@ -42,14 +42,14 @@ def test_a_parameter_is_read_and_decrypted(ssm: AwsApi, name: str) -> None:
     assert parameter(name, ssm) == "pepper"
 
 
-def test_a_parameter_that_is_not_there_is_told_by_its_code(ssm: AwsApi, name: str) -> None:
+def test_a_missing_parameter_raises_an_error_with_its_code(ssm: AwsApi, name: str) -> None:
     """Both clients raise the one error of this adapter, which has no value."""
     with pytest.raises(ParameterUnavailable, match=r"^ParameterNotFound$"):
         parameter(f"{name}-other", ssm)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_parameter_store_that_is_away_is_told(
+def test_an_unavailable_parameter_store_raises_an_error(
     client: StoreClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A parameter store at a dead address is an error."""
@@ -59,7 +59,7 @@ def test_a_parameter_store_that_is_away_is_told(
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_two_processes_with_one_parameter_know_a_user_by_one_hash(
+def test_two_processes_with_one_parameter_share_a_users_hash(
     client: StoreClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A parameter works like the same key in a variable; without either, each process has its own hash."""
@@ -74,7 +74,7 @@ def test_two_processes_with_one_parameter_know_a_user_by_one_hash(
     assert hash_of_a_new_process() == hash_of_a_new_process() == by_variable != alone
 
 
-def test_a_service_without_its_parameter_serves_under_a_random_key_and_says_so(
+def test_without_its_parameter_the_service_uses_and_reports_a_random_key(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     """Streams are limited without the parameter, and one error event says that hashes will not match."""

@@ -36,7 +36,7 @@ def table(dynamodb: Any) -> str:
     return name
 
 
-def test_an_item_that_was_deleted_comes_back(dynamodb: Any, table: str, deadline: Deadline) -> None:
+def test_a_deleted_item_is_restored(dynamodb: Any, table: str, deadline: Deadline) -> None:
     """A deleted item is restored with its streams, a later one stays, and the restored table is deleted."""
     client = client_of(dynamodb.meta.client.meta.endpoint_url, "dynamodb")
     repository = repository_over(client, table)

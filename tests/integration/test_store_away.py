@@ -83,9 +83,7 @@ however_it_goes_away = pytest.mark.parametrize(
 
 
 @however_it_goes_away
-def test_an_absent_store_is_a_503_and_the_next_call_after_its_return_works(
-    away: Away, go_away: GoAway
-) -> None:
+def test_an_unavailable_store_is_a_503_until_it_returns(away: Away, go_away: GoAway) -> None:
     """Nothing is half-written while the store is unavailable, and nothing has to be restarted."""
     assert away.call(stream_start.handler) == (200, {"streamCount": 1, "maxStreams": 3})
     go_away(away.proxy)
@@ -98,7 +96,7 @@ def test_an_absent_store_is_a_503_and_the_next_call_after_its_return_works(
 @pytest.mark.parametrize(
     ("fault", "code"), [(throttled, "too_many_requests"), (server_error, "store_unavailable")]
 )
-def test_a_store_that_answers_with_errors_is_a_503(away: Away, fault: Fault, code: str) -> None:
+def test_a_failing_store_is_a_503(away: Away, fault: Fault, code: str) -> None:
     """A failing store is retried within the deadline, and answered as unavailable after it."""
     away.wire.break_next(*[fault] * 10)
     status, body = away.call(stream_start.handler)
@@ -107,7 +105,7 @@ def test_a_store_that_answers_with_errors_is_a_503(away: Away, fault: Fault, cod
 
 @fails_open
 @however_it_goes_away
-def test_failing_open_admits_without_a_count_and_says_so(away: Away, go_away: GoAway) -> None:
+def test_failing_open_admits_unverified(away: Away, go_away: GoAway) -> None:
     """Starts and heartbeats are admitted as unverified; ends are a 503, to be sent again later."""
     go_away(away.proxy)
     assert away.call(stream_start.handler) == (200, {"maxStreams": 3, "verified": False})
@@ -120,7 +118,7 @@ def test_failing_open_admits_without_a_count_and_says_so(away: Away, go_away: Go
 
 @fails_open
 @however_it_goes_away
-def test_a_stream_that_was_admitted_unverified_has_to_start_again(away: Away, go_away: GoAway) -> None:
+def test_an_unverified_stream_has_to_start_again(away: Away, go_away: GoAway) -> None:
     """The heartbeat of an unverified stream is a 410 within its lease, and a start then takes a slot."""
     go_away(away.proxy)
     assert away.call(stream_start.handler, streamId="tv")[1]["expiresInSeconds"] == 90
@@ -132,7 +130,7 @@ def test_a_stream_that_was_admitted_unverified_has_to_start_again(away: Away, go
 
 
 @fails_open
-def test_failing_open_does_not_open_for_throttling(away: Away) -> None:
+def test_failing_open_does_not_apply_to_throttling(away: Away) -> None:
     """Throttling, which a caller can cause on its own user, never admits a stream."""
     away.wire.break_next(*[throttled] * 10)
     status, body = away.call(stream_start.handler)

@@ -76,7 +76,7 @@ def break_count(client: Any, table: str, user_id: str, off_by: int) -> None:
     )
 
 
-def test_show_tells_who_holds_the_slots(streamctl: Streamctl, limiter: StreamLimiter) -> None:
+def test_show_lists_the_streams_that_hold_the_slots(streamctl: Streamctl, limiter: StreamLimiter) -> None:
     """`show` lists named streams one by one, and anonymous ones by their number."""
     limiter.start(StartNamed("u", "tv", 3, "living room"))
     limiter.start(StartAnonymous("u", "r", 3))
@@ -86,7 +86,7 @@ def test_show_tells_who_holds_the_slots(streamctl: Streamctl, limiter: StreamLim
     assert (stream["streamId"], stream["device"], stream["live"]) == ("tv", "living room", True)
 
 
-def test_show_tells_what_has_expired(
+def test_show_marks_expired_slots(
     streamctl: Streamctl, limiter: StreamLimiter, emulator_client: Any, table: str
 ) -> None:
     """An expired slot is shown as taken, and not as live."""
@@ -96,7 +96,7 @@ def test_show_tells_what_has_expired(
     assert (user["liveCount"], user["storedCount"], stream["live"]) == (0, 1, False)
 
 
-def test_show_and_audit_know_spent_tokens(
+def test_show_and_audit_report_spent_tokens(
     streamctl: Streamctl, operator: Operator, emulator_client: Any, table: str
 ) -> None:
     """Both show when an ended stream's last token expires, and which names are counted wrongly."""
@@ -119,7 +119,7 @@ def test_show_and_audit_know_spent_tokens(
     assert streamctl("audit")[1] == [{"users": 1, "found": 0, "repaired": 0}]
 
 
-def test_groups_are_shown_ended_and_counted_anew(
+def test_groups_are_shown_ended_and_recounted(
     streamctl: Streamctl, limiter: StreamLimiter, emulator_client: Any, table: str
 ) -> None:
     """Groups of streams and users are shown, an end frees their slots, and an audit finds wrong counts."""
@@ -172,7 +172,7 @@ def test_an_audit_of_a_sound_table_finds_nothing(streamctl: Streamctl, limiter: 
 
 
 @pytest.mark.parametrize("off_by", [-2, 1])
-def test_an_audit_finds_a_wrong_count_and_repairs_it_when_asked_to(
+def test_an_audit_finds_and_on_request_repairs_a_wrong_count(
     streamctl: Streamctl, limiter: StreamLimiter, emulator_client: Any, table: str, off_by: int
 ) -> None:
     """A wrong count makes the exit code fail until it is repaired."""
@@ -187,7 +187,7 @@ def test_an_audit_finds_a_wrong_count_and_repairs_it_when_asked_to(
     assert streamctl("show", "broken")[1][0]["storedCount"] == 1
 
 
-def test_an_audit_finds_expired_slots_and_clears_them_when_asked_to(
+def test_an_audit_finds_and_on_request_clears_expired_slots(
     streamctl: Streamctl, limiter: StreamLimiter, emulator_client: Any, table: str
 ) -> None:
     """Expired slots are ordinary, so the exit code stays zero; they are cleared on request."""
@@ -200,7 +200,7 @@ def test_an_audit_finds_expired_slots_and_clears_them_when_asked_to(
     assert [line.get("streamId") for line in streamctl("show", "u")[1]] == [None, "phone"]
 
 
-def test_a_repair_does_not_touch_what_changed_meanwhile(
+def test_a_repair_keeps_a_stream_that_started_meanwhile(
     operator: Operator, limiter: StreamLimiter, emulator_client: Any, table: str
 ) -> None:
     """A stream that starts between the audit's read and the repair stays, and is counted."""
@@ -232,7 +232,7 @@ def test_a_repair_does_not_touch_what_changed_meanwhile(
         ([], "required"),
     ],
 )
-def test_wrong_arguments_are_told_in_words(
+def test_wrong_arguments_are_explained(
     operator: Operator, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     """An operator's arguments follow the same rules as a player's texts, and the error is in words."""
@@ -242,7 +242,7 @@ def test_wrong_arguments_are_told_in_words(
     assert said in capsys.readouterr().err
 
 
-def test_hash_prints_what_stands_for_a_user(streamctl: Streamctl) -> None:
+def test_hash_prints_the_user_and_its_hash(streamctl: Streamctl) -> None:
     """The output has the user and the hash by their names, for scripts."""
     assert streamctl("hash", "u") == (0, [{"userId": "u", "user": "hash of u"}])
 
@@ -264,7 +264,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_it_runs_as_a_command_of_its_own(limiter: StreamLimiter, emulator_client: Any, table: str) -> None:
+def test_streamctl_runs_as_a_command(limiter: StreamLimiter, emulator_client: Any, table: str) -> None:
     """With a table in TABLE_NAME it prints for people; without one it names what is missing."""
     limiter.start(StartNamed("u", "tv", 3, "living room"))
     endpoint = emulator_client.meta.endpoint_url
@@ -290,9 +290,7 @@ def test_it_runs_as_a_command_of_its_own(limiter: StreamLimiter, emulator_client
     ],
     ids=["nothing listens", "half of the credentials", "no region", "no credentials"],
 )
-def test_the_operator_is_told_why_a_call_failed(
-    variables: dict[str, str], printed: str, tmp_path: Path
-) -> None:
+def test_a_failed_calls_reason_is_printed(variables: dict[str, str], printed: str, tmp_path: Path) -> None:
     """The error has the SDK's own text, which no caller of the service sees, or what to set."""
     failed = command("show", "u", TABLE_NAME="streams", HOME=str(tmp_path), **variables)
     assert failed.returncode == 1
@@ -302,7 +300,7 @@ def test_the_operator_is_told_why_a_call_failed(
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["audit", "--help"]])
-def test_help_needs_nothing(arguments: list[str], tmp_path: Path) -> None:
+def test_help_works_without_configuration(arguments: list[str], tmp_path: Path) -> None:
     """Help works without a table, a region and credentials."""
     unset = dict.fromkeys([name for name in os.environ if name.startswith("AWS_")], "")
     shown = command(*arguments, HOME=str(tmp_path), **unset)
@@ -311,7 +309,7 @@ def test_help_needs_nothing(arguments: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept_in", ["setting", "parameter"])
-def test_hash_is_the_one_that_events_have(kept_in: str, localstack: Any) -> None:
+def test_hash_matches_the_events(kept_in: str, localstack: Any) -> None:
     """The key is read from the settings, or from the parameter that they name."""
     endpoint = localstack.client("dynamodb").meta.endpoint_url
     key = {"LOG_HASH_KEY": "pepper"}
@@ -325,7 +323,7 @@ def test_hash_is_the_one_that_events_have(kept_in: str, localstack: Any) -> None
     assert shown.stdout == EventLog(LogLevel.INFO, SecretStr("pepper")).user_hash("u") + "\n"
 
 
-def test_aws_region_is_the_region(localstack: Any) -> None:
+def test_aws_region_precedes_aws_default_region(localstack: Any) -> None:
     """AWS_REGION precedes AWS_DEFAULT_REGION, as in Terraform and other SDKs; boto3 alone ignores it."""
     endpoint = localstack.client("dynamodb").meta.endpoint_url
     name = f"/hash-key-{uuid.uuid4().hex[:8]}"

@@ -131,7 +131,7 @@ def test_evicting_costs_two_writes(atomic_client: Any, user_id: str, policy: Pol
     assert outcomes == [Outcome.EVICTED]
 
 
-def test_renewing_a_restarted_players_lease_costs_two_writes(costs: Costs) -> None:
+def test_a_restarted_players_renewal_costs_two_writes(costs: Costs) -> None:
     """A repeat that comes much later extends the lease."""
     costs.fill()
     costs.clock.advance(45)
@@ -146,7 +146,7 @@ def test_a_list_costs_one_read(costs: Costs) -> None:
     assert costs.of(lambda: costs.limiter.list_streams(ListStreams(costs.user_id, 3))) == {"GetItem": 1}
 
 
-def test_a_screen_that_comes_and_goes_costs_one_write_a_call(token_costs: Costs) -> None:
+def test_repeated_starts_and_ends_cost_one_write_each(token_costs: Costs) -> None:
     """However often a screen starts and ends, its name is counted once, in the same one write."""
     limiter, user_id = token_costs.limiter, token_costs.user_id
     for _ in range(6):
@@ -155,7 +155,7 @@ def test_a_screen_that_comes_and_goes_costs_one_write_a_call(token_costs: Costs)
         assert token_costs.of(lambda: limiter.end(EndNamed(user_id, "tv", "load"))) == ONE_WRITE
 
 
-def test_being_put_off_costs_one_write_and_no_read(token_costs: Costs) -> None:
+def test_a_postponed_start_costs_one_write_and_no_read(token_costs: Costs) -> None:
     """The rejection has the spent tokens and thus the time when enough of them have expired."""
     for name in "abcde":
         token_costs.limiter.start(token_costs.start(name))
@@ -171,9 +171,7 @@ def test_being_put_off_costs_one_write_and_no_read(token_costs: Costs) -> None:
     assert token_costs.of(lambda: token_costs.limiter.start(token_costs.start("g"))) == ONE_WRITE
 
 
-def test_counting_the_streams_of_a_time_before_tokens_costs_one_write_more(
-    atomic_client: Any, user_id: str
-) -> None:
+def test_counting_streams_from_before_tokens_costs_one_extra_write(atomic_client: Any, user_id: str) -> None:
     """A user's streams are counted once, after the first key is configured; then every call is one write."""
     before = Costs(atomic_client, user_id, POLICIES["without tokens"])
     before.limiter.start(before.start("a"))

@@ -29,13 +29,13 @@ def test_the_lean_client_reads_the_sdks_own_variables() -> None:
 
 
 @pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"])
-def test_the_lean_client_says_what_it_lacks(name: str) -> None:
+def test_the_lean_client_names_what_is_missing(name: str) -> None:
     """The lean client does not start where it cannot work, and says what it lacks."""
     with pytest.raises(NotConfigured, match=name):
         aws_api("dynamodb", StoreClient.LEAN, {**IN_LAMBDA, name: ""})
 
 
-def test_in_a_lambda_auto_takes_the_lean_client() -> None:
+def test_in_lambda_auto_selects_the_lean_client() -> None:
     """In Lambda `auto` selects the lean client: the environment's credentials outlive the environment."""
     assert isinstance(aws_api("dynamodb", StoreClient.AUTO, IN_LAMBDA), JsonApi)
 
@@ -57,12 +57,12 @@ def test_in_a_lambda_auto_takes_the_lean_client() -> None:
     ],
     ids=str,
 )
-def test_anywhere_else_auto_takes_boto3(different: dict[str, str]) -> None:
+def test_elsewhere_auto_selects_boto3(different: dict[str, str]) -> None:
     """Elsewhere `auto` selects boto3, which knows other credentials, endpoints and ways to them."""
     assert isinstance(aws_api("dynamodb", StoreClient.AUTO, {**IN_LAMBDA, **different}), SdkApi)
 
 
-def test_a_choice_is_kept_wherever_it_runs() -> None:
+def test_an_explicit_choice_applies_everywhere() -> None:
     """An explicit choice of client applies everywhere."""
     assert isinstance(
         aws_api("dynamodb", StoreClient.LEAN, {**IN_LAMBDA, "AWS_LAMBDA_FUNCTION_NAME": ""}), JsonApi

@@ -3,7 +3,7 @@ import time
 from adapters.clock import SystemClock
 
 
-def test_the_systems_clock_tells_both_times() -> None:
+def test_the_system_clock_returns_wall_and_monotonic_time() -> None:
     """The clock returns epoch seconds, and seconds that never go back for deadlines."""
     clock = SystemClock()
     before = time.time(), time.monotonic()

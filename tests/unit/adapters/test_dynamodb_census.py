@@ -8,7 +8,7 @@ from domain.writes import Admit
 from tests.conftest import TABLE, repository_over
 
 
-def test_a_census_meets_every_user(moto_client: Any, deadline: Deadline) -> None:
+def test_a_census_returns_every_user_once(moto_client: Any, deadline: Deadline) -> None:
     """A census returns each user once, with the state that a read would return."""
     lease = Lease("a", 1, 91, "tv")
     for n in range(3):

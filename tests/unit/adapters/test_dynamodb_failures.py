@@ -32,7 +32,7 @@ from domain.errors import StoreContended, StoreError, StoreFault, StoreThrottled
     ],
     ids=lambda value: str(value) if isinstance(value, Exception) else value.__name__,
 )
-def test_each_failure_has_its_meaning(error: ApiError, kind: type[StoreError]) -> None:
+def test_each_failure_maps_to_its_error(error: ApiError, kind: type[StoreError]) -> None:
     """Transient failures, throttling and our own mistakes are different errors."""
     assert type(domain_error(error)) is kind
     assert str(domain_error(error)) == str(error)

@@ -23,7 +23,7 @@ LARGEST_ITEM_BYTES = 18_328
 RETAIN_UNTIL = 1_800_000_000 + 200_000
 
 
-def test_an_item_reads_as_the_domain_sees_it() -> None:
+def test_an_item_is_read_as_the_domains_state() -> None:
     """An item is read without the register's empty places and without the item's own expiry."""
     item: Item = {
         "userId": {"S": "1"},
@@ -59,7 +59,7 @@ def test_an_item_reads_as_the_domain_sees_it() -> None:
     )
 
 
-def test_no_item_is_the_empty_state() -> None:
+def test_a_missing_item_is_the_empty_state() -> None:
     """A missing item reads as the empty state."""
     assert snapshot({}) == Snapshot()
 
@@ -114,7 +114,7 @@ def test_an_item_with_groups_stays_within_one_write_unit(moto_client: Any, spent
     assert sum(len(name) + size(value) for name, value in item.items()) <= WRITE_UNIT_BYTES
 
 
-def test_the_largest_item_of_all(moto_client: Any) -> None:
+def test_the_largest_possible_item_fits(moto_client: Any) -> None:
     """Twenty streams in four groups with two memories each, twenty spent tokens and the longest names fit."""
     policy, user_id = Policy(token_overlap=20), "ü" * (MAX_USER_ID_BYTES // 2)
     limiter = StreamLimiter(repository_over(moto_client), FakeClock(1_800_000_000), policy)

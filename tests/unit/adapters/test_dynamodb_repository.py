@@ -90,7 +90,7 @@ class Store:
         return reply
 
 
-def test_a_write_that_lands_brings_the_state_that_it_left() -> None:
+def test_a_write_that_lands_returns_the_state_it_left() -> None:
     """A write that lands returns the state that it left, after one call and no pause."""
     store = Store({"Attributes": ITEM})
     assert store.write() == Landed(Snapshot(2))
@@ -98,9 +98,7 @@ def test_a_write_that_lands_brings_the_state_that_it_left() -> None:
 
 
 @pytest.mark.parametrize(("item", "state"), [(ITEM, Snapshot(2)), (None, Snapshot())])
-def test_a_write_that_is_refused_brings_the_state_that_it_met(
-    item: dict[str, Any] | None, state: Snapshot
-) -> None:
+def test_a_rejected_write_returns_the_state_it_met(item: dict[str, Any] | None, state: Snapshot) -> None:
     """A rejected write returns the state that it met, and is not repeated."""
     store = Store(ErrorAnswer("ConditionalCheckFailedException", 400, item))
     assert store.write() == Rejected(state)
@@ -120,7 +118,7 @@ def test_a_read_is_consistent() -> None:
 
 @pytest.mark.parametrize("failure", PASSING, ids=str)
 @pytest.mark.parametrize("call", [Store.write, Store.read])
-def test_a_failure_that_passes_is_tried_again(failure: Exception, call: Callable[[Store], object]) -> None:
+def test_a_transient_failure_is_retried(failure: Exception, call: Callable[[Store], object]) -> None:
     """A transient failure is retried with the same request, so that a landed attempt is recognised."""
     store = Store(failure, failure, {"Attributes": ITEM, "Item": ITEM})
     call(store)
@@ -128,7 +126,7 @@ def test_a_failure_that_passes_is_tried_again(failure: Exception, call: Callable
     assert all(earlier == later for earlier, later in pairwise(store.requests))
 
 
-def test_a_refusal_after_a_failure_shows_the_state() -> None:
+def test_a_rejection_after_a_lost_reply_returns_the_state() -> None:
     """If a reply is lost, the repeat returns the state that the first attempt left."""
     store = Store(NoAnswer("too late"), ErrorAnswer("ConditionalCheckFailedException", 400, ITEM))
     assert store.write() == Rejected(Snapshot(2))
@@ -140,7 +138,7 @@ def test_a_refusal_after_a_failure_shows_the_state() -> None:
     ids=str,
 )
 @pytest.mark.parametrize("call", [Store.write, Store.read])
-def test_the_attempts_are_few(
+def test_attempts_are_limited(
     failure: Exception, kind: type[StoreError], call: Callable[[Store], object]
 ) -> None:
     """After the last attempt the domain's error is raised, with the SDK's error as its cause."""
@@ -153,7 +151,7 @@ def test_the_attempts_are_few(
 
 
 @pytest.mark.parametrize("call", [Store.write, Store.read])
-def test_our_own_mistake_is_not_repeated(call: Callable[[Store], object]) -> None:
+def test_an_error_of_our_own_is_not_retried(call: Callable[[Store], object]) -> None:
     """An error of our own is not repeated, because it would occur again."""
     denied = ErrorAnswer("AccessDeniedException", 400)
     store = Store(denied)
@@ -163,7 +161,7 @@ def test_our_own_mistake_is_not_repeated(call: Callable[[Store], object]) -> Non
     assert (len(store.begun), store.clock.pauses) == (1, [])
 
 
-def test_an_answer_to_a_write_without_a_state_is_no_answer() -> None:
+def test_a_write_answered_without_a_state_is_unanswered() -> None:
     """An answer to a write without a state counts as missing: the requested write returns one."""
     store = Store({})
     with pytest.raises(StoreUnavailable):
@@ -171,7 +169,7 @@ def test_an_answer_to_a_write_without_a_state_is_no_answer() -> None:
     assert len(store.begun) == ATTEMPTS
 
 
-def test_a_write_that_met_another_change_is_tried_again_and_never_taken_for_an_absent_store() -> None:
+def test_a_conflict_is_retried_and_never_counts_as_an_unavailable_store() -> None:
     """A conflict with another change is retried, and never counts as an unavailable store."""
     store = Store(ErrorAnswer("TransactionConflictException", 400))
     with pytest.raises(StoreContended):
@@ -179,7 +177,7 @@ def test_a_write_that_met_another_change_is_tried_again_and_never_taken_for_an_a
     assert len(store.begun) == ATTEMPTS
 
 
-def test_an_unknown_error_is_neither_repeated_nor_renamed() -> None:
+def test_an_unknown_error_is_neither_retried_nor_converted() -> None:
     """An unknown error is neither repeated nor converted."""
     store = Store(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
@@ -210,7 +208,7 @@ def test_without_time_for_one_attempt_none_is_made() -> None:
     assert store.write(ATTEMPT_SECONDS) == Landed(Snapshot(2))
 
 
-def test_a_slow_store_gets_as_many_attempts_as_there_is_time_for() -> None:
+def test_a_slow_store_gets_the_attempts_that_fit() -> None:
     """Two and a half seconds have room for two attempts of a second and their pause, but not for three."""
     failure = NoAnswer("too late")
     store = Store(failure, seconds=ATTEMPT_SECONDS)

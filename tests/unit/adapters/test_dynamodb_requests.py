@@ -279,7 +279,7 @@ class TestRequestsOfGroups:
             },
         }
 
-    def test_a_start_that_counts_anew(self) -> None:
+    def test_a_start_that_recounts(self) -> None:
         """A recounting start requires each count as it was seen, and removes one that becomes zero."""
         counts = (Bound(3), AsSeen(4, 1, "hdr"), AsSeen(0, 1, "sd"), AsSeen(2, 0, "uhd"))
         request = update_request(
@@ -343,7 +343,7 @@ class TestRequestsThatCountNames:
         }
         assert request["ExpressionAttributeValues"][":ended0"] == {"S": "a"}
 
-    def test_a_start_that_counts_anew(self) -> None:
+    def test_a_start_that_recounts(self) -> None:
         """A recounting start requires the names and the spent tokens as they were seen."""
         names = Recounted(frozenset("xy"), frozenset("ax"), (SpentToken("y", 30),))
         admit = Admit("1", Lease("a", 100, 190), (Bound(3),), None, names=names)
@@ -448,7 +448,7 @@ def expressions(write: Write) -> tuple[str, str]:
 
 
 @given(texts, st.lists(stream_ids, min_size=4, max_size=4, unique=True), texts, texts)
-def test_no_text_of_a_callers_becomes_part_of_an_expression(
+def test_no_callers_text_becomes_part_of_an_expression(
     user_id: str, names: list[str], device: str, mark: str
 ) -> None:
     """The expressions are the same whatever names, labels and ids a caller chooses."""
@@ -489,7 +489,7 @@ def test_the_longest_request_is_within_dynamodbs_limits() -> None:
         assert len(re.findall(r"AND|OR|NOT|[<>=]+|,", expression)) < 300
 
 
-def test_what_is_no_write_makes_no_request() -> None:
+def test_an_unknown_kind_of_write_raises() -> None:
     """A kind of write without a request raises an error."""
     forgotten: Any = "not a write"
     with pytest.raises(AssertionError):

@@ -11,7 +11,7 @@ from testing.fakes import FakeClock
 from tests.unit.adapters.server import OK, TIMEOUTS, Serve, Start, TransportTo, answering, post
 
 
-def test_a_request_is_sent_as_it_stands(start: Start, transport_to: TransportTo) -> None:
+def test_a_request_is_sent_unchanged(start: Start, transport_to: TransportTo) -> None:
     """A request is sent unchanged: the given headers, the length, an empty line, the body."""
     seen: list[bytes] = []
 
@@ -38,7 +38,7 @@ def answers_all(connection: socket.socket) -> None:
         connection.sendall(OK)
 
 
-def test_a_connection_is_used_again(start: Start, transport_to: TransportTo) -> None:
+def test_a_connection_is_reused(start: Start, transport_to: TransportTo) -> None:
     """A warm function makes no new handshake."""
     server = start(answers_all)
     transport = transport_to(server)
@@ -47,9 +47,7 @@ def test_a_connection_is_used_again(start: Start, transport_to: TransportTo) -> 
     assert server.connections == 1
 
 
-def test_a_connection_that_was_closed_while_idle_is_no_failure(
-    start: Start, transport_to: TransportTo
-) -> None:
+def test_a_connection_closed_while_idle_is_replaced(start: Start, transport_to: TransportTo) -> None:
     """A connection that was closed while idle is noticed before the request, so nothing is sent twice."""
     server = start(answering(OK))  # closes after each answer
     transport = transport_to(server)
@@ -60,9 +58,7 @@ def test_a_connection_that_was_closed_while_idle_is_no_failure(
 
 
 @pytest.mark.parametrize(("seconds", "connections"), [(29, 1), (31, 2), (-1, 2)])
-def test_a_connection_that_was_idle_for_long_is_not_used_again(
-    start: Start, seconds: float, connections: int
-) -> None:
+def test_a_connection_idle_for_long_is_not_reused(start: Start, seconds: float, connections: int) -> None:
     """A connection idle for long is not used again: its end may have been missed, or the clock set back."""
     server = start(answers_all)
     clock = FakeClock()
@@ -74,7 +70,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(
         assert server.connections == connections
 
 
-def test_the_time_that_a_connection_is_idle_begins_with_its_last_use(start: Start) -> None:
+def test_idle_time_begins_with_the_last_use(start: Start) -> None:
     """A connection that is used every few seconds is kept for as long as its server keeps it."""
     server = start(answers_all)
     clock = FakeClock()
@@ -92,7 +88,7 @@ def server_has_closed(transport: HttpTransport) -> None:
     connection.recv(1, socket.MSG_PEEK)
 
 
-def test_a_server_that_says_close_is_believed(start: Start, transport_to: TransportTo) -> None:
+def test_connection_close_is_honoured(start: Start, transport_to: TransportTo) -> None:
     """A connection is not kept after `Connection: close`."""
     closing = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -146,7 +142,7 @@ GONE = "was closed|ConnectionResetError|BrokenPipeError"
         (answering(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10_000), "does not end"),
     ],
 )
-def test_whatever_else_comes_is_no_answer_and_its_connection_is_not_used_again(
+def test_any_other_reply_is_an_error_and_closes_the_connection(
     start: Start, transport_to: TransportTo, serve: Serve, why: str
 ) -> None:
     """Any other reply raises an error with the reason, and the next call works on a new connection."""
@@ -158,7 +154,7 @@ def test_whatever_else_comes_is_no_answer_and_its_connection_is_not_used_again(
     assert server.connections == 2
 
 
-def test_nobody_there_is_no_answer(start: Start, transport_to: TransportTo) -> None:
+def test_a_refused_connection_is_a_missing_answer(start: Start, transport_to: TransportTo) -> None:
     """A refused connection is the same error as any other missing answer."""
     server = start(answering(OK))
     transport = transport_to(server)
@@ -226,7 +222,7 @@ def test_all_addresses_of_a_host_share_the_time_to_connect(
 
 
 @pytest.mark.parametrize("alive", DEAD)
-def test_dead_addresses_leave_time_for_one_that_is_alive(
+def test_a_live_address_is_reached_among_dead_ones(
     alive: str, start: Start, transport_to: TransportTo, network: Network
 ) -> None:
     """An address that answers is reached wherever it is among dead ones."""
@@ -234,7 +230,7 @@ def test_dead_addresses_leave_time_for_one_that_is_alive(
     assert post(transport_to(start(answering(OK)), host="dynamodb.invalid")).status == 200
 
 
-def test_looking_up_a_host_counts_as_connecting(
+def test_the_host_lookup_counts_as_connecting(
     start: Start, transport_to: TransportTo, network: Network
 ) -> None:
     """A slow resolver leaves less time for the addresses, and a very slow one none."""
@@ -251,7 +247,7 @@ def test_looking_up_a_host_counts_as_connecting(
     assert network.tried == {}
 
 
-def test_threads_share_it(start: Start, transport_to: TransportTo) -> None:
+def test_threads_can_share_a_transport(start: Start, transport_to: TransportTo) -> None:
     """Threads that share a transport each get the answer to their own request."""
 
     def serve(connection: socket.socket) -> None:
@@ -305,7 +301,7 @@ def test_an_endpoint_is_read_from_its_url(
 
 
 @pytest.mark.parametrize("url", ["ftp://host", "dynamodb.amazonaws.com", "https://", "http://host/path"])
-def test_what_is_no_endpoint_is_refused(url: str) -> None:
+def test_a_url_that_is_not_an_endpoint_is_refused(url: str) -> None:
     """A URL that is not an endpoint is an error when the service starts."""
     with pytest.raises(ValueError, match="not the URL of an endpoint"):
         Endpoint.of(url)

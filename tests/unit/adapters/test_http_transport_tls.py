@@ -53,7 +53,7 @@ def tls_server(start: Start, certificate: Path) -> Server:
     return start(answering(OK), tls=context)
 
 
-def test_a_server_with_a_trusted_certificate_is_spoken_to(
+def test_a_server_with_a_trusted_certificate_is_called(
     tls_server: Server, transport_to: TransportTo, certificate: Path
 ) -> None:
     """A server with a trusted certificate is called by the same exchange, encrypted."""
@@ -72,7 +72,7 @@ class Watching(ssl.SSLContext):
         raise ssl.SSLError("enough")
 
 
-def test_the_handshake_has_what_connecting_left(tls_server: Server, transport_to: TransportTo) -> None:
+def test_connecting_and_the_handshake_share_one_limit(tls_server: Server, transport_to: TransportTo) -> None:
     """Connecting and the handshake together take no longer than a connection may."""
     watching = Watching(ssl.PROTOCOL_TLS_CLIENT)
     with pytest.raises(NoAnswer, match="cannot connect"):
@@ -81,7 +81,7 @@ def test_the_handshake_has_what_connecting_left(tls_server: Server, transport_to
     assert 0 < watching.seconds < TIMEOUTS.connect_seconds
 
 
-def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
+def test_an_untrusted_server_is_not_called(
     tls_server: Server,
 ) -> None:
     """By default the system's authorities decide: an untrusted server is not called."""
@@ -90,7 +90,7 @@ def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
         post(transport)
 
 
-def test_a_certificate_for_another_host_is_not_enough(
+def test_a_certificate_for_another_host_is_refused(
     tls_server: Server, transport_to: TransportTo, certificate: Path
 ) -> None:
     """A trusted certificate for another host is refused."""

@@ -41,7 +41,7 @@ def call(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Ma
     return api(Answering(status, content, headers)).call("UpdateItem", {"TableName": "streams"})
 
 
-def test_a_call_is_one_signed_request_in_the_words_of_dynamodb() -> None:
+def test_a_call_is_one_signed_request_in_dynamodbs_format() -> None:
     """The request names the operation in a header, carries the session token, and has a JSON body."""
     transport = Answering(200, b'{"Item": {}}')
     request = {"TableName": "streams", "Key": {"userId": {"S": "é"}}}
@@ -56,13 +56,13 @@ def test_a_call_is_one_signed_request_in_the_words_of_dynamodb() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"null", b"3", b'"text"', b"<html>", b'{"Attributes": {', b"\xff"]
 )
-def test_a_success_that_is_no_json_object_is_no_answer(body: bytes) -> None:
+def test_a_success_without_a_json_object_is_an_error(body: bytes) -> None:
     """A success without a JSON object is never read as a user without any state."""
     with pytest.raises(NoAnswer):
         call(200, body)
 
 
-def test_an_answer_that_was_damaged_on_its_way_is_no_answer() -> None:
+def test_an_answer_with_a_wrong_checksum_is_an_error() -> None:
     """An answer with a wrong checksum is an error, even if it is JSON; one without a checksum is accepted."""
     good = json.dumps({"Attributes": ITEM}).encode()
     checksum = {"x-amz-crc32": str(zlib.crc32(good))}
@@ -71,7 +71,7 @@ def test_an_answer_that_was_damaged_on_its_way_is_no_answer() -> None:
         call(200, good.replace(b"3", b"2"), checksum)
 
 
-def test_an_error_is_told_by_its_code_with_the_item_that_a_condition_met() -> None:
+def test_an_error_has_its_code_and_the_item_that_a_condition_met() -> None:
     """The error's code is read without its namespace, and the item that a condition met is kept."""
     with pytest.raises(ErrorAnswer) as caught:
         call(
@@ -82,7 +82,7 @@ def test_an_error_is_told_by_its_code_with_the_item_that_a_condition_met() -> No
 
 
 @pytest.mark.parametrize("body", [b"<html>Bad Gateway</html>", b"", b"[]", b"{}"])
-def test_an_error_in_other_words_is_told_by_its_status(body: bytes) -> None:
+def test_an_error_without_a_code_is_named_by_its_status(body: bytes) -> None:
     """An error without a code, which may come from a proxy, is named by its status."""
     with pytest.raises(ErrorAnswer) as caught:
         call(502, body)

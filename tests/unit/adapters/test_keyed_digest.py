@@ -11,7 +11,7 @@ CONTENTS = st.lists(st.binary(max_size=300), min_size=1, max_size=3)
 
 
 @given(KEYS, CONTENTS)
-def test_a_digest_is_the_hmac_of_its_content_alone(key: bytes, contents: list[bytes]) -> None:
+def test_a_digest_is_the_hmac_of_its_content(key: bytes, contents: list[bytes]) -> None:
     """Each digest equals the standard library's HMAC-SHA256, whatever was digested before."""
     keyed = KeyedDigest(key)
 

@@ -40,7 +40,7 @@ def metered(*replies: Mapping[str, Any] | Exception) -> StoreCalls:
     return calls
 
 
-def test_every_call_is_counted_and_timed_whatever_it_comes_to() -> None:
+def test_every_call_is_counted_and_timed_whatever_its_result() -> None:
     """Answers, errors and time-outs are counted and timed, under DynamoDB's own names."""
     error = ErrorAnswer("InternalServerError", 500, request_id="R3")
     calls = metered({"ResponseMetadata": {"RequestId": "R1"}}, {}, REFUSED, error, NoAnswer("silence"))
@@ -51,12 +51,12 @@ def test_every_call_is_counted_and_timed_whatever_it_comes_to() -> None:
 
 
 @pytest.mark.parametrize(("refusals", "rounds"), [(0, 0), (1, 0), (2, 1), (5, 4)])
-def test_every_refusal_but_the_first_is_a_lost_race(refusals: int, rounds: int) -> None:
+def test_every_rejection_but_the_first_is_a_lost_race(refusals: int, rounds: int) -> None:
     """Every rejection but a blind first write's is a lost race."""
     assert metered(*[REFUSED] * refusals, {}).contention_rounds == rounds
 
 
-def test_a_request_begins_with_nothing() -> None:
+def test_a_request_begins_with_an_empty_record() -> None:
     """A request's record has no calls of an earlier request."""
     calls = metered(REFUSED, REFUSED, {"ResponseMetadata": {"RequestId": "R1"}})
     calls.reset()

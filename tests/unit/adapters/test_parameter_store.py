@@ -23,7 +23,7 @@ class Answering:
 @pytest.mark.parametrize(
     "answer", [{}, {"Parameter": {}}, {"Parameter": {"Value": None}}, {"Parameter": {"Value": 1}}]
 )
-def test_an_answer_without_a_value_is_no_key(answer: Mapping[str, Any]) -> None:
+def test_an_answer_without_a_value_is_an_error(answer: Mapping[str, Any]) -> None:
     """An answer without a value is an error like any other, and is never used as a key."""
     with pytest.raises(ParameterUnavailable, match="without a value"):
         parameter("/key", Answering(answer))

@@ -88,7 +88,7 @@ def test_a_path_prefix_is_a_restriction_of_the_uri() -> None:
     assert dumps(payload, canonical=True) == structure(token).value.value[2]
 
 
-def test_groups_are_a_claim_for_private_use() -> None:
+def test_groups_are_a_private_claim() -> None:
     """Claim -65537 is an array of texts, and the encoding stays deterministic beside it and a path prefix."""
     for prefix in (None, "/films/7/"):
         token = TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, prefix, groups=("away", "uhd"))
@@ -103,7 +103,7 @@ def test_groups_are_a_claim_for_private_use() -> None:
         assert dumps(loads(content), canonical=True) == content
 
 
-def test_a_session_is_a_claim_for_private_use() -> None:
+def test_a_session_is_a_private_claim() -> None:
     """Claim -65538 is a time, comes last in the encoding, and is read by the service."""
     for groups in ((), ("uhd",)):
         token = TokenMint([KEY]).mint(
@@ -151,11 +151,11 @@ class TestProof:
         assert decoded == []
 
     @pytest.mark.parametrize("claims", [{**CLAIMS, 1: "another"}, {**CLAIMS, 312: {3: {1: "/films"}}}, [], 1])
-    def test_what_else_the_key_has_signed_proves_nothing(self, claims: Any) -> None:
+    def test_other_content_signed_by_the_key_proves_nothing(self, claims: Any) -> None:
         """Other signed content, as of another service with the same key, proves nothing."""
         assert self.ISSUER.proof(signed(claims), "viewer-1", STREAM) is None
 
-    def test_a_payload_that_is_no_byte_string_proves_nothing(self) -> None:
+    def test_a_payload_that_is_not_a_byte_string_proves_nothing(self) -> None:
         """A right signature over another form proves nothing."""
         message = [dumps({1: 5}), {4: KEY.kid.encode()}]
         payload = dumps("text")
@@ -165,12 +165,12 @@ class TestProof:
         assert self.ISSUER.proof(base64url(head + payload + dumps(tag)), "viewer-1", STREAM) is None
 
 
-def test_a_lease_without_a_group_makes_the_token_of_before() -> None:
+def test_a_lease_without_groups_has_no_claim_of_groups() -> None:
     """A token without groups has no claim of groups, so that CDNs that refuse unknown claims accept it."""
     assert TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW, groups=()) == TOKEN
 
 
-def test_groups_are_in_tokens_only_where_paths_are_tied_to_them() -> None:
+def test_groups_are_in_tokens_only_if_paths_are_tied_to_them() -> None:
     """Unless paths are tied to groups, a token is byte for byte that of a stream without groups."""
     in_groups, in_none = Lease(STREAM, NOW, NOW + 60, groups=("away", "uhd")), Lease(STREAM, NOW, NOW + 60)
     tied = PlaybackTokens(FixedKeys([KEY]), with_groups=True)
@@ -180,7 +180,7 @@ def test_groups_are_in_tokens_only_where_paths_are_tied_to_them() -> None:
         assert PlaybackTokens(FixedKeys([KEY])).issue("viewer-1", lease, NOW) == TOKEN
 
 
-def test_the_same_token_is_the_same_text() -> None:
+def test_the_encoding_is_deterministic() -> None:
     """The encoding is deterministic, byte for byte, so that caches and logs may compare tokens."""
     assert TokenMint([KEY]).mint("viewer-1", STREAM, NOW + 60, NOW) == TOKEN
     assert (
@@ -202,7 +202,7 @@ def test_the_same_token_is_the_same_text() -> None:
     minted=MINTED,
     groups=GROUPS,
 )
-def test_what_is_minted_under_the_first_key_verifies_under_all_of_them(
+def test_a_token_minted_with_the_first_key_verifies_with_any_set_of_keys(
     keys: list[PlaybackKey], minted: tuple[str, str, int, int, str | None], groups: tuple[str, ...]
 ) -> None:
     """Under any set of keys a token verifies with the claims that it was given, and the first key's kid."""
@@ -222,7 +222,7 @@ def test_the_longest_token_is_short_enough_for_cloudfront(
     assert len(token) * 3 // 4 < MAX_TOKEN_BYTES - 700
 
 
-def test_a_token_with_the_longest_of_everything_is_short_enough_for_cloudfront() -> None:
+def test_a_token_with_the_longest_names_and_most_groups_is_short_enough_for_cloudfront() -> None:
     """A token with the longest names and the greatest number of groups is short enough."""
     mint = TokenMint([PlaybackKey("k" * 16, KEY.secret)])
     prefix = f"/{'p' * (MAX_PATH_PREFIX - 2)}/"
@@ -232,14 +232,14 @@ def test_a_token_with_the_longest_of_everything_is_short_enough_for_cloudfront()
     assert len(token) * 3 // 4 < MAX_TOKEN_BYTES * 2 // 3
 
 
-def test_a_token_is_good_until_its_expiry_and_not_a_second_longer() -> None:
+def test_a_token_expires_without_leeway() -> None:
     """A token is good until its expiry without leeway, because the token bound relies on that."""
     assert verify(TOKEN, [KEY], NOW + 59.999).stream_id == STREAM
     with pytest.raises(TokenExpired):
         verify(TOKEN, [KEY], NOW + 60)
 
 
-def test_an_old_key_verifies_while_it_is_known() -> None:
+def test_a_known_old_key_still_verifies() -> None:
     """A rotation refuses no token of a stream that plays."""
     assert verify(TOKEN, [OTHER, KEY], NOW).kid == KEY.kid
     with pytest.raises(TokenInvalid, match="none of the keys"):
@@ -254,7 +254,7 @@ def test_a_foreign_token_is_invalid_and_not_expired() -> None:
 
 
 @given(place=st.integers(0, len(CONTENT) - 1), change=st.integers(1, 255))
-def test_a_token_that_is_changed_anywhere_is_invalid(place: int, change: int) -> None:
+def test_a_changed_token_is_invalid(place: int, change: int) -> None:
     """Any changed byte makes a token invalid, except in the kid, which nothing relies on; so does a cut."""
     kid = CONTENT.index(b"\xa1\x04\x46" + KEY.kid.encode())
     changed = CONTENT[:place] + bytes([CONTENT[place] ^ change]) + CONTENT[place + 1 :]
@@ -265,7 +265,7 @@ def test_a_token_that_is_changed_anywhere_is_invalid(place: int, change: int) ->
 
 
 @pytest.mark.parametrize("added", ["=", " ", "\n", "A", "+", "%3D", "é"])
-def test_a_token_is_nothing_but_its_base64url(added: str) -> None:
+def test_a_token_has_exactly_one_text(added: str) -> None:
     """A token has exactly one text, without padding or blanks, so that a cache or a log recognises it."""
     for token in (TOKEN + added, added + TOKEN, TOKEN[:8] + added + TOKEN[8:]):
         with pytest.raises(TokenInvalid):
@@ -274,7 +274,7 @@ def test_a_token_is_nothing_but_its_base64url(added: str) -> None:
 
 @settings(max_examples=examples(10))
 @given(st.binary(max_size=200) | st.text().map(str.encode))
-def test_any_bytes_are_refused_in_an_orderly_way(content: bytes) -> None:
+def test_any_other_bytes_raise_one_kind_of_error(content: bytes) -> None:
     """Any other bytes, whatever their tags, raise one kind of error."""
     for token in (
         base64url(content),
@@ -286,7 +286,7 @@ def test_any_bytes_are_refused_in_an_orderly_way(content: bytes) -> None:
 
 
 @given(st.integers(0, 40), st.integers(0, 2**16), st.binary(max_size=40))
-def test_no_tag_of_cbor_does_harm(tag: int, depth: int, content: bytes) -> None:
+def test_cbor_tags_are_refused_and_not_evaluated(tag: int, depth: int, content: bytes) -> None:
     """Regular expressions, dates, big numbers and cycles in CBOR are refused, not evaluated."""
     nested = b"\x81" * min(depth, 900) + b"\x80"
     for unsigned in (dumps(CBORTag(tag, content)), bytes([0xC0 + tag % 24]) + nested, nested):
@@ -322,7 +322,7 @@ def test_signed_claims_that_are_not_a_playback_tokens_are_refused(claims: Any) -
         verify(signed(claims), [KEY], NOW)
 
 
-def test_the_claims_above_are_refused_for_what_is_wrong_with_them() -> None:
+def test_the_refused_claims_are_accepted_once_repaired() -> None:
     """The claims above are accepted once repaired, with a fraction of a second and without tag 61 too."""
     assert verify(signed({**CLAIMS, 4: NOW + 0.5}), [KEY], NOW).expires_at == NOW + 0.5
     bare = dumps(structure(signed(CLAIMS)).value)
@@ -365,7 +365,7 @@ def test_a_token_above_a_kilobyte_is_refused() -> None:
 
 
 @pytest.mark.parametrize("tags", [[], [61], [18], [61, 18], [17, 61]])
-def test_a_token_that_is_tagged_otherwise_is_refused(tags: list[int]) -> None:
+def test_a_token_with_another_tag_is_refused(tags: list[int]) -> None:
     """A token without the tag of COSE_Mac0 is refused."""
     content = structure(TOKEN).value.value
     for tag in reversed(tags):
@@ -386,7 +386,7 @@ def test_a_subject_is_a_pseudonym() -> None:
     st.lists(KEYS, min_size=1, max_size=3, unique_by=lambda key: key.kid),
     st.sampled_from([",", ", ", " ,\n"]),
 )
-def test_keys_are_read_in_their_order(keys: list[PlaybackKey], comma: str) -> None:
+def test_keys_keep_their_order(keys: list[PlaybackKey], comma: str) -> None:
     """Keys keep their order, since the first signs, and lose blanks around them, typed by hand."""
     assert parse_keys(comma.join(map(spelled, keys)) + "\n") == tuple(keys)
 
@@ -407,7 +407,7 @@ def test_keys_are_read_in_their_order(keys: list[PlaybackKey], comma: str) -> No
         (spelled(KEY).partition(":")[2], "key 1 is not"),
     ],
 )
-def test_a_wrong_key_is_named_by_its_place_and_never_quoted(text: str, said: str) -> None:
+def test_a_wrong_key_is_reported_by_position_and_never_quoted(text: str, said: str) -> None:
     """The message, which goes into logs, has the place of the wrong key, and nothing of its content."""
     with pytest.raises(ValueError, match=said) as refusal:
         parse_keys(text)

@@ -86,7 +86,7 @@ def damaged_answer(body: bytes, **headers: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"3", b'"text"'])
-def test_boto3_takes_no_damaged_answer_for_a_user_without_any_state(body: bytes) -> None:
+def test_boto3_raises_for_a_damaged_answer(body: bytes) -> None:
     """A damaged answer raises an error, instead of boto3's default: a user without streams."""
     with pytest.raises(NoAnswer):
         damaged_answer(body)
@@ -99,7 +99,7 @@ def test_boto3_checks_the_checksum_of_an_answer() -> None:
         damaged_answer(b"{}", **{"x-amz-crc32": "1"})
 
 
-def test_an_error_of_the_service_is_told_by_its_code() -> None:
+def test_an_error_of_the_service_has_its_code() -> None:
     """The error has the code, the status, the item that a condition met, and the service's request id."""
     error = service_error("ConditionalCheckFailedException", Item=ITEM)
     answer = told(error)
@@ -127,7 +127,7 @@ def test_an_error_of_the_service_is_told_by_its_code() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_silence_is_no_answer(error: Exception) -> None:
+def test_a_call_without_an_answer_is_an_error_of_unknown_effect(error: Exception) -> None:
     """A refused, broken, late or unreadable call is an error that leaves its effect open."""
     assert isinstance(told(error), NoAnswer)
 
@@ -137,19 +137,19 @@ def test_silence_is_no_answer(error: Exception) -> None:
     [NoCredentialsError(), NoRegionError(), ParamValidationError(report="s3cret")],
     ids=lambda error: type(error).__name__,
 )
-def test_a_request_that_was_never_made_is_told(error: BotoCoreError) -> None:
+def test_a_request_that_was_never_sent_is_an_error_without_effect(error: BotoCoreError) -> None:
     """A request that was never made is an error without effect, which a repeat would meet too."""
     assert type(told(error)) is ApiError
 
 
 @pytest.mark.parametrize("error", [service_error("AccessDenied"), ReadTimeoutError(endpoint_url="s3cret")])
-def test_a_failure_is_named_by_its_kind_alone(error: Exception) -> None:
+def test_a_failure_has_its_kind_but_not_its_text(error: Exception) -> None:
     """A failure has the kind of the SDK's error, but not its text, which may hold names and addresses."""
     assert "s3cret" in str(error)
     assert str(told(error)) in {"AccessDenied", "ReadTimeoutError"}
 
 
-def test_what_boto3_did_not_raise_passes_as_it_is() -> None:
+def test_an_error_not_raised_by_boto3_is_not_converted() -> None:
     """A defect in our own code is not converted into an error of the service."""
     mistake = KeyError("Attributes")
     assert told(mistake) is mistake

@@ -30,7 +30,7 @@ OPERATIONS = st.sampled_from(["UpdateItem", "GetItem", "GetParameter"])
     host=HOSTS,
     calls=st.lists(st.tuples(OPERATIONS, BODIES, MOMENTS), min_size=2, max_size=4),
 )
-def test_every_header_is_the_one_that_botocore_makes(
+def test_every_header_equals_botocores(
     credentials: Credentials,
     service: str,
     region: str,

@@ -53,13 +53,13 @@ MISCOUNTED = Repair(USER, Snapshot(leases={"c": lease("c")}), Freed(), None)
 tools = pytest.mark.parametrize("tool", [mend, clear])
 
 
-def test_a_state_in_order_is_no_finding() -> None:
+def test_a_consistent_state_is_not_reported() -> None:
     """A state in order is not reported, nor is a user without any state."""
     assert examine(state(lease("a"), anonymous=1), POLICY, NOW) is None
     assert examine(Snapshot(), POLICY, NOW) is None
 
 
-def test_what_is_over_is_a_finding() -> None:
+def test_an_expired_stream_is_reported() -> None:
     """An expired stream is reported, because it holds its slot until a start needs it."""
     seen = state(lease("a"), dead("b"), anonymous=2, anonymous_left=-2)
     finding = Finding(0, Freed((dead("b"),), anonymous=seen.anonymous))
@@ -67,7 +67,7 @@ def test_what_is_over_is_a_finding() -> None:
 
 
 @pytest.mark.parametrize(("stored", "miscount"), [(5, 2), (0, -3)])
-def test_a_count_that_differs_from_its_parts_is_a_finding(stored: int, miscount: int) -> None:
+def test_a_count_that_differs_from_its_parts_is_reported(stored: int, miscount: int) -> None:
     """The difference between a count and its parts is reported with its size and direction."""
     seen = Snapshot(stored, AnonymousSlots(2, NOW + 9), {"a": lease("a")})
     assert examine(seen, POLICY, NOW) == Finding(miscount, Freed())
@@ -92,7 +92,7 @@ def test_ending_all_leaves_nothing() -> None:
 
 
 @tools
-def test_where_nothing_is_to_be_done_nothing_is_written(tool: Tool) -> None:
+def test_a_repair_of_an_unknown_user_writes_nothing(tool: Tool) -> None:
     """A repair of an unknown user creates no state."""
     store = store_of()
     tool(store)
@@ -100,7 +100,7 @@ def test_where_nothing_is_to_be_done_nothing_is_written(tool: Tool) -> None:
 
 
 @tools
-def test_a_wrong_count_is_made_right(tool: Tool) -> None:
+def test_a_wrong_count_is_corrected(tool: Tool) -> None:
     """A wrong count is repaired even if nothing else is wrong and no slot is given back."""
     store = store_of(MISCOUNTED)
     assert store.read(USER, DEADLINE) == Snapshot(stream_count=1)
@@ -109,7 +109,7 @@ def test_a_wrong_count_is_made_right(tool: Tool) -> None:
 
 
 @tools
-def test_a_tool_is_a_caller_like_any_other(tool: Tool) -> None:
+def test_a_repair_keeps_one_deadline(tool: Tool) -> None:
     """A repair keeps one deadline from read to write, and the write says until when the state is kept."""
     store = store_of()
     store.apply(OVER, Deadline.after(9, FakeClock()))
@@ -119,7 +119,7 @@ def test_a_tool_is_a_caller_like_any_other(tool: Tool) -> None:
 
 
 @pytest.mark.parametrize(("tool", "done"), [(mend, True), (clear, 2)])
-def test_a_state_that_moved_is_looked_at_again(tool: Tool, done: object) -> None:
+def test_a_lost_race_leads_to_another_round(tool: Tool, done: object) -> None:
     """A lost race leads to another round, not to a failure."""
     store = store_of(LIVE, OVER)
     racing = RacingRepository(store, lambda round_: move(store, round_) if round_ == 0 else None)
@@ -127,7 +127,7 @@ def test_a_state_that_moved_is_looked_at_again(tool: Tool, done: object) -> None
 
 
 @pytest.mark.parametrize(("tool", "given_up"), [(mend, False), (clear, None)])
-def test_a_state_that_keeps_moving_is_given_up(tool: Tool, given_up: object) -> None:
+def test_a_state_that_keeps_changing_is_given_up(tool: Tool, given_up: object) -> None:
     """A state that keeps changing is given up after a few rounds, with nothing half-done."""
     store = store_of(LIVE, OVER)
     racing = RacingRepository(store, lambda round_: move(store, round_))
@@ -150,12 +150,12 @@ def named(*leases: Lease, tokens: str | None, **spent: int) -> Snapshot:
 
 
 @pytest.mark.parametrize("policy", [TOKENS, POLICY])
-def test_names_that_are_counted_as_they_should_be_are_no_finding(policy: Policy) -> None:
+def test_correctly_counted_names_are_not_reported(policy: Policy) -> None:
     """Names are in order if they are those of leases and spent tokens, whatever the operator's settings."""
     assert examine(named(lease("a"), tokens="ab", b=9), policy, NOW) is None
 
 
-def test_names_that_are_not_as_they_should_be_are_a_finding() -> None:
+def test_wrongly_counted_names_are_reported() -> None:
     """A counted name without a lease or token, or the reverse, is reported; the next start repairs it."""
     finding = examine(named(lease("a"), tokens="xy", b=9, y=9), TOKENS, NOW)
     assert finding == Finding(0, Freed(), miscounted_names=("a", "b", "x"))
@@ -165,7 +165,7 @@ def test_names_that_are_not_as_they_should_be_are_a_finding() -> None:
     assert not Finding(1, Freed()).is_minor
 
 
-def test_spent_tokens_that_are_over_are_a_finding() -> None:
+def test_expired_spent_tokens_are_reported() -> None:
     """A spent token is reported from its expiry plus the grace on, and not a second earlier."""
     finding = examine(named(tokens="bc", b=-2, c=-1), TOKENS, NOW)
     assert finding == Finding(0, Freed(), spent=("b",))
@@ -184,7 +184,7 @@ def tokens_store() -> RecordingRepository:
 
 
 @pytest.mark.parametrize("policy", [TOKENS, POLICY])
-def test_a_repair_counts_names_anew(policy: Policy) -> None:
+def test_a_repair_recounts_names(policy: Policy) -> None:
     """A repair counts the names of the remaining leases and of the unexpired spent tokens."""
     store = tokens_store()
     assert repair(store, USER, policy, NOW, DEADLINE)
@@ -223,9 +223,7 @@ def in_groups(*leases: Lease, **counts: int) -> Snapshot:
         (in_groups(UHD, uhd=1, away=1, hdr=1), ("away", "hdr")),
     ],
 )
-def test_a_count_of_a_group_that_is_not_that_of_its_streams_is_a_finding(
-    seen: Snapshot, groups: tuple[str, ...]
-) -> None:
+def test_a_wrong_group_count_is_reported(seen: Snapshot, groups: tuple[str, ...]) -> None:
     """A wrong count of a group is reported as minor: the next start that it would reject recounts."""
     finding = examine(seen, POLICY, NOW)
     assert finding == (Finding(0, Freed(), miscounted_groups=groups) if groups else None)
@@ -241,7 +239,7 @@ def grouped_store(miscount: int) -> RecordingRepository:
 
 
 @pytest.mark.parametrize("miscount", [0, 3])
-def test_a_repair_counts_groups_anew(miscount: int) -> None:
+def test_a_repair_recounts_groups(miscount: int) -> None:
     """A repair recounts the groups after the expired streams have left them."""
     store = grouped_store(miscount)
     assert mend(store)
@@ -266,7 +264,7 @@ LEAVES = Admit(USER, lease("a"), (Bound(20),), None, Freed(expired=(UHD,)))
 
 @tools
 @pytest.mark.parametrize("meanwhile", [JOINS, LEAVES])
-def test_a_count_of_a_group_that_moved_is_looked_at_again(tool: Tool, meanwhile: Write) -> None:
+def test_a_group_that_changes_meanwhile_is_counted_right(tool: Tool, meanwhile: Write) -> None:
     """A stream that joins or leaves a group between read and write is counted right."""
     store = grouped_store(3)
     racing = RacingRepository(store, lambda round_: round_ == 0 and store.apply(meanwhile, DEADLINE))
@@ -308,7 +306,7 @@ def test_the_count_of_a_group_is_the_number_of_its_leases() -> None:
     assert finding.is_minor, "the next start that is rejected counts them anew"
 
 
-def test_a_repair_counts_the_groups_anew() -> None:
+def test_a_repair_recounts_groups_without_expired_streams() -> None:
     """A repair recounts the groups without the expired streams, and drops groups without streams."""
     store = miscounted(uhd=5, sd=1)
     assert mend(store)
@@ -319,7 +317,7 @@ def test_a_repair_counts_the_groups_anew() -> None:
     assert store.read(USER, DEADLINE) == left, "a repair of what is in order changes nothing"
 
 
-def test_right_counts_of_groups_follow_what_is_given_back() -> None:
+def test_right_group_counts_follow_freed_slots() -> None:
     """A repair takes an expired stream out of its groups, and ending all takes all streams out of theirs."""
     store = store_of(*(admit(each) for each in IN_GROUPS))
     assert mend(store)

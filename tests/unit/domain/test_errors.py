@@ -4,7 +4,7 @@ from domain.streams import LiveStreams
 from tests.unit.domain.states import lease
 
 
-def test_a_refusal_says_what_it_is() -> None:
+def test_a_refusals_text_does_not_name_the_streams() -> None:
     """A refusal's text does not name the streams, because it may appear in a trace; the answer names them."""
     watching = LiveStreams((lease("tv", device="bedroom"),), 1)
     assert str(LimitReached(Bound(2), 2, watching)) == "limit of 2 reached"

@@ -40,7 +40,7 @@ def test_the_fewest_streams_are_chosen_and_of_these_the_oldest(
     assert fewest(leases, lacking) == expected
 
 
-def test_one_stream_of_two_full_groups_goes_before_two_older_ones() -> None:
+def test_one_stream_of_two_full_groups_is_evicted_before_two_older_ones() -> None:
     """Evicting one younger stream is better than evicting two older ones."""
     leases = streams(("uhd",), ("away",), ("away", "uhd"))
     assert fewest(leases, {"uhd": 1, "away": 1}) == (leases[2],)
@@ -52,20 +52,20 @@ def test_streams_of_no_full_group_stay() -> None:
     assert fewest(leases, {"uhd": 1}) == (leases[2],)
 
 
-def test_one_choice_serves_the_total_as_well() -> None:
+def test_one_eviction_also_frees_a_slot_of_the_total() -> None:
     """A stream of the full group also gives back a slot of the total."""
     leases = streams((), ("uhd",))
     assert fewest(leases, {None: 1, "uhd": 1}) == (leases[1],)
     assert fewest(leases, {None: 2, "uhd": 1}) == tuple(leases)
 
 
-def test_where_nothing_lacks_nothing_is_ended() -> None:
+def test_without_a_shortage_no_stream_is_ended() -> None:
     """If no slot is lacking, no stream is ended, even where there are streams to end."""
     assert fewest(streams((), ("uhd",)), {}) == ()
 
 
 @pytest.mark.parametrize("lacking", [{"uhd": 2}, {None: 3}, {"hdr": 1}, {"uhd": 1, "hdr": 1}])
-def test_what_all_of_them_cannot_give_is_not_to_be_had(lacking: dict[str | None, int]) -> None:
+def test_if_all_streams_cannot_make_room_none_is_ended(lacking: dict[str | None, int]) -> None:
     """If all streams together cannot make room, none is ended."""
     assert fewest(streams((), ("uhd",)), lacking) is None
 

@@ -52,7 +52,7 @@ REPLACED, EVICTED, EXPIRED, ENDED = GoneReason
 class TestMark:
     """The mark that stands for a stream."""
 
-    def test_each_play_of_a_stream_has_its_own(self) -> None:
+    def test_each_play_of_a_stream_has_its_own_mark(self) -> None:
         """Two plays, two names and a name without a play have different marks, all of one length."""
         marks = {mark("a", "1"), mark("a", "2"), mark("b", "1"), mark("a"), mark("x" * 64, "y" * 64)}
         assert len(marks) == 5
@@ -69,14 +69,14 @@ class TestRemembering:
         assert write.newcomer == Lease("new", NOW, NOW + 90, "phone")
         assert remembered(state(dead("new"), lease("a"), lease("b")), new()) == ()
 
-    def test_a_first_write_knows_the_replaced_stream_by_its_name_alone(self) -> None:
+    def test_a_first_write_remembers_the_replaced_stream_by_name(self) -> None:
         """The first write has seen no state, so it knows the replaced stream by name without its play."""
         write = first_start(new(replaces="old"), POLICY, NOW).write
         assert isinstance(write, Admit)
         assert isinstance(write.newcomer, Lease)
         assert write.newcomer.displaced == (Displaced(REPLACED, OF_NAME),)
 
-    def test_a_second_write_knows_its_play(self) -> None:
+    def test_a_second_write_remembers_the_play(self) -> None:
         """The second write knows the play from the state, whatever the kind of displacement."""
         old = replace(lease("old", age=9), play="load-1")
         others = lease("a"), lease("b")
@@ -105,7 +105,7 @@ class TestRemembering:
         assert moved == (Displaced(REPLACED, OF_NAME), earlier)
         assert remembered(seen, new(groups=("uhd",))) == own.displaced
 
-    def test_a_stream_that_starts_again_remembers_nothing_of_its_last_time(self) -> None:
+    def test_a_restarted_stream_drops_its_old_memory(self) -> None:
         """A stream that starts again drops its old memory, which a new lease would make look recent."""
         over = replace(dead("new"), displaced=(Displaced(EVICTED, mark("old")),))
         assert remembered(state(over, lease("a"), lease("b")), new()) == ()
@@ -115,7 +115,7 @@ class TestReason:
     """The reason why a stream is gone, as the state shows it."""
 
     @pytest.mark.parametrize("reason", [REPLACED, EVICTED])
-    def test_a_displaced_stream_learns_by_which_device(self, reason: GoneReason) -> None:
+    def test_a_displaced_stream_learns_the_device(self, reason: GoneReason) -> None:
         """A displaced stream learns the device of the lease that remembers it, if that has one."""
         assert why(lease("a"), by("phone", Displaced(reason, OF_PLAY))) == Gone(reason, "phone")
         assert why(by(None, Displaced(reason, OF_PLAY))) == Gone(reason)
@@ -129,7 +129,7 @@ class TestReason:
         both = Displaced(EXPIRED, mark("a")), Displaced(EVICTED, OF_PLAY)
         assert why(by("phone", *both)) == Gone(EVICTED, "phone")
 
-    def test_a_play_is_remembered_for_as_long_as_the_newcomer_is_there(self) -> None:
+    def test_a_play_is_remembered_as_long_as_the_newcomer_exists(self) -> None:
         """A laptop that wakes up in the morning learns which device took its slot at night."""
         assert why(by("phone", Displaced(EVICTED, OF_PLAY), age=9_999)) == Gone(EVICTED, "phone")
 
@@ -140,7 +140,7 @@ class TestReason:
             assert why(by("phone", name, age=90), play=play) == Gone(REPLACED, "phone")
             assert why(by("phone", name, age=91), play=play) == Gone()
 
-    def test_the_newest_memory_is_the_true_one(self) -> None:
+    def test_the_latest_memory_wins(self) -> None:
         """A stream that was displaced twice learns of the second time."""
         first = by("phone", Displaced(REPLACED, OF_NAME), age=20)
         second = by("desk", Displaced(EVICTED, OF_NAME), age=10)
@@ -155,7 +155,7 @@ class TestReason:
         """Only a memory of the stream's own name counts."""
         assert why(by("phone", Displaced(EVICTED, mark("other", "load-1")))) == Gone()
 
-    def test_a_stream_that_started_again_has_no_reason(self) -> None:
+    def test_a_restarted_stream_has_no_reason(self) -> None:
         """A restarted stream does not inherit the reason of its earlier play."""
         there = replace(lease("old"), play="load-2")
         assert why(there, by("phone", Displaced(EVICTED, OF_PLAY)), spent=("old",)) == Gone()
@@ -194,7 +194,7 @@ class TestStories:
         home.limiter.start(StartNamed(USER, "phone", 1, "Ada's phone", replaces="tv"))
         assert self.gone(home, "tv") == (REPLACED, "Ada's phone")
 
-    def test_the_stream_that_a_live_one_replaced(self) -> None:
+    def test_the_stream_replaced_by_a_live_one(self) -> None:
         """A live stream that replaces another remembers that stream and its play, as a newcomer does."""
         home = Household(POLICY)
         home.limiter.start(StartNamed(USER, "tv", 2, play="load-1"))

@@ -65,14 +65,14 @@ def admitted(decision: Decision, seen: Snapshot) -> tuple[Outcome, Admit]:
 class TestFirstWrites:
     """First writes: every ordinary call costs one write."""
 
-    def test_a_start_is_held_against_all_of_its_limits(self) -> None:
+    def test_a_start_is_checked_against_all_of_its_limits(self) -> None:
         """A start is held against the total and its groups' limits; an unlimited group is only counted."""
         write = first_start(start("new", "hdr", "uhd"), POLICY, NOW).write
         assert isinstance(write, Admit)
         assert write.counts == (Bound(3), Bound(1, "uhd"))
         assert after(Snapshot(), write).groups == {"hdr": 1, "uhd": 1}
 
-    def test_a_replaced_stream_is_taken_to_be_in_the_same_groups(self) -> None:
+    def test_a_replaced_stream_is_assumed_to_be_in_the_same_groups(self) -> None:
         """A next episode is assumed to be in the groups of the previous one."""
         write = first_start(start("new", "uhd", replaces="old"), POLICY, NOW).write
         assert isinstance(write, Admit)
@@ -81,7 +81,7 @@ class TestFirstWrites:
         assert not permits(grouped(lease("old")), write)
 
     @pytest.mark.parametrize("groups", [(), ("uhd",)])
-    def test_an_end_is_of_a_stream_in_the_groups_that_it_names(self, groups: tuple[str, ...]) -> None:
+    def test_an_end_leaves_the_groups_that_it_names(self, groups: tuple[str, ...]) -> None:
         """An end takes the stream out of the groups that it names, and out of none if it names none."""
         write = first_end(EndNamed(USER, "a", groups=groups), POLICY, NOW).write
         assert write == Release(USER, "a", RETAIN, groups=groups)
@@ -96,7 +96,7 @@ class TestReplay:
         assert decide(seen, start("new", "uhd")) == Settled(Outcome.REPLAYED)
 
     @pytest.mark.parametrize(("before", "groups"), [((), ("uhd",)), (("uhd",), ()), (("away",), ("uhd",))])
-    def test_in_other_groups_it_takes_a_slot_of_them(
+    def test_in_other_groups_it_swaps_their_slots(
         self, before: tuple[str, ...], groups: tuple[str, ...]
     ) -> None:
         """In other groups it takes their slots and returns its own, and keeps all else but the expiry."""
@@ -110,7 +110,7 @@ class TestReplay:
         assert left.leases["new"] == replace(own, expires_at=NOW + 90, groups=groups)
         assert (left.stream_count, left.groups) == (3, dict.fromkeys(groups, 1))
 
-    def test_it_takes_the_play_and_the_path_that_are_given(self) -> None:
+    def test_it_takes_the_given_play_and_path(self) -> None:
         """A repeated start takes the given play and path, and never moves a later expiry back."""
         seen = grouped(replace(lease("new", left=95), play="p", path_prefix="/a/"))
         request = replace(start("new", "uhd"), play="q", path_prefix="/b/")
@@ -118,12 +118,12 @@ class TestReplay:
         expected = Lease("new", NOW, NOW + 95, play="q", path_prefix="/b/", groups=("uhd",))
         assert write.newcomer == expected
 
-    def test_refused_it_keeps_what_it_has(self) -> None:
+    def test_a_refused_repeat_keeps_its_slots(self) -> None:
         """A repeat that a full group refuses writes nothing."""
         seen = grouped(lease("new"), uhd("a"))
         assert decide(seen, start("new", "uhd")) == Refuse(Bound(1, "uhd"))
 
-    def test_it_needs_room_among_the_others_only(self) -> None:
+    def test_its_own_slots_make_room(self) -> None:
         """A stream may change groups at the limit, because its own slots are given back, but not above it."""
         seen = grouped(within(lease("new"), "away", "uhd"), lease("a"), lease("b"))
         assert isinstance(decide(seen, start("new", "uhd")), Try)
@@ -138,7 +138,7 @@ class TestReplay:
         assert write.newcomer == Lease("new", NOW, NOW + 90, groups=("uhd",))
         assert after(seen, write).groups == {"uhd": 1}
 
-    def test_both_there_the_replaced_one_leaves_its_groups(self) -> None:
+    def test_both_exist_and_the_replaced_one_leaves_its_groups(self) -> None:
         """The renewal names the groups of the replaced stream."""
         seen = grouped(uhd("new"), within(lease("old"), "away"))
         decision = decide(seen, start("new", "uhd", replaces="old"))
@@ -150,13 +150,13 @@ class TestReplay:
 class TestRoom:
     """A newcomer, which takes one slot in each of several counts and needs room in each."""
 
-    def test_the_plain_write_is_tried_again(self) -> None:
+    def test_the_plain_write_is_retried(self) -> None:
         """The plain write is retried if the state has changed since."""
         seen = grouped(lease("a"), within(lease("b"), "away"))
         request = start("new", "uhd")
         assert decide(seen, request) == first_start(request, POLICY, NOW)
 
-    def test_a_replaced_stream_gives_back_what_it_has(self) -> None:
+    def test_a_replaced_stream_frees_its_slots(self) -> None:
         """A replaced stream makes room in the newcomer's groups; its slots in other groups are freed."""
         seen = grouped(within(lease("old"), "away", "uhd"), lease("a"), lease("b"))
         outcome, write = admitted(decide(seen, start("new", "uhd", replaces="old")), seen)
@@ -174,7 +174,7 @@ class TestRoom:
         request = start("new", "uhd", uhd=2, limit=9, replaces="old")
         assert decide(seen, request) == Refuse(Bound(2, "uhd"))
 
-    def test_a_blocked_group_admits_nobody(self) -> None:
+    def test_a_blocked_group_admits_no_stream(self) -> None:
         """A group with a limit of zero admits no stream, even when it is empty or eviction is configured."""
         for policy in (POLICY, EVICT):
             assert decide(Snapshot(), start("new", "uhd", uhd=0), policy) == Refuse(Bound(0, "uhd"))
@@ -184,7 +184,7 @@ class TestRoom:
         seen = grouped(uhd("a"), lease("b"), lease("c"))
         assert decide(seen, start("new", "uhd")) == Refuse(Bound(3))
 
-    def test_a_full_group_is_nothing_to_a_stream_outside(self) -> None:
+    def test_a_full_group_does_not_affect_other_streams(self) -> None:
         """A full group does not keep out a stream of no group, or one without a name."""
         seen = grouped(uhd("a"))
         assert isinstance(decide(seen, start("new", "away")), Try)
@@ -194,7 +194,7 @@ class TestRoom:
 class TestReclaim:
     """Expired streams, which are reclaimed where they count towards a full limit and stay elsewhere."""
 
-    def test_of_a_full_group_its_own_streams_go(self) -> None:
+    def test_a_full_group_reclaims_only_its_own_streams(self) -> None:
         """Only the expired streams of the full group are reclaimed; others, named or not, stay."""
         over = within(dead("a"), "away", "uhd")
         seen = grouped(over, dead("b"), within(dead("c"), "away"), anonymous=1, anonymous_left=-2)
@@ -202,7 +202,7 @@ class TestReclaim:
         assert (outcome, write.freed) == (Outcome.RECLAIMED, Freed(expired=(over,)))
         assert after(seen, write).groups == {"away": 1, "uhd": 1}
 
-    def test_of_a_full_total_all_go(self) -> None:
+    def test_a_full_total_reclaims_every_expired_stream(self) -> None:
         """If the total is full, all expired streams are reclaimed, because each takes a slot of it."""
         over = (within(dead("a"), "uhd"), dead("b"))
         seen = grouped(*over, anonymous=1, anonymous_left=-2)
@@ -210,12 +210,12 @@ class TestReclaim:
         assert write.freed == Freed(expired=over, anonymous=AnonymousSlots(1, NOW - 2))
         assert after(seen, write).groups == {"away": 1}
 
-    def test_too_few_that_are_over_make_no_room(self) -> None:
+    def test_too_few_expired_slots_make_no_room(self) -> None:
         """One expired stream of two makes no room under a lowered limit."""
         seen = grouped(within(dead("a"), "uhd"), uhd("b"))
         assert decide(seen, start("new", "uhd")) == Refuse(Bound(1, "uhd"))
 
-    def test_an_expired_stream_that_is_replaced_is_given_back_once(self) -> None:
+    def test_an_expired_replaced_stream_is_freed_once(self) -> None:
         """An expired stream of the full group that is also replaced is given back once."""
         over = within(dead("old"), "uhd")
         seen = grouped(over, within(dead("a"), "uhd"))
@@ -242,7 +242,7 @@ class TestShadow:
         assert (outcome, decision.full) == (Outcome.WOULD_REFUSE, Bound(1, "uhd"))
         assert write.counts == (Bound(20), AsSeen(1, 2, "uhd"))
 
-    def test_what_eviction_would_do_is_recorded_as_a_refusal(self) -> None:
+    def test_a_would_be_eviction_is_recorded_as_a_refusal(self) -> None:
         """A start that eviction would admit is recorded as a refusal, and no stream is ended."""
         both = replace(EVICT, enforcement=Enforcement.SHADOW)
         decision = decide(grouped(uhd("a")), start("new", "uhd"), both)
@@ -258,7 +258,7 @@ class TestShadow:
 class TestEvict:
     """Eviction: the fewest streams make room; of several such choices, the oldest."""
 
-    def test_a_stream_of_the_full_group_goes(self) -> None:
+    def test_a_stream_of_the_full_group_is_evicted(self) -> None:
         """A stream of the full group is evicted although others are older."""
         seen = grouped(lease("a", age=9), uhd("b", age=2), within(lease("c", age=5), "away"))
         outcome, write = admitted(decide(seen, start("new", "uhd", limit=9), EVICT), seen)
@@ -271,13 +271,13 @@ class TestEvict:
         _, write = admitted(decide(seen, start("new", "uhd"), EVICT), seen)
         assert write.freed.ended_names == ("b",)
 
-    def test_what_is_over_goes_first(self) -> None:
+    def test_expired_streams_are_reclaimed_first(self) -> None:
         """No live stream is evicted for a slot that an expired one gives back."""
         seen = grouped(within(dead("a"), "uhd"), uhd("b"))
         outcome, write = admitted(decide(seen, start("new", "uhd", uhd=2), EVICT), seen)
         assert (outcome, write.freed) == (Outcome.RECLAIMED, Freed(expired=(within(dead("a"), "uhd"),)))
 
-    def test_with_what_is_over_as_few_go_as_it_takes(self) -> None:
+    def test_beside_expired_streams_as_few_as_necessary_are_evicted(self) -> None:
         """Under a lowered limit, expired streams are reclaimed and as few live ones as necessary evicted."""
         seen = grouped(within(dead("a"), "uhd"), uhd("b", age=5), uhd("c"))
         _, write = admitted(decide(seen, start("new", "uhd", uhd=2), EVICT), seen)
@@ -290,7 +290,7 @@ class TestEvict:
         assert write.freed.names == ("new", "old", "b")
         assert after(seen, write).groups == {"uhd": 1}
 
-    def test_the_limit_that_no_eviction_helps_is_named(self) -> None:
+    def test_the_limit_that_eviction_cannot_satisfy_is_named(self) -> None:
         """The limit that eviction cannot satisfy is named, and no stream is evicted for the other limit."""
         seen = grouped(uhd("a"), lease("b"), lease("c"))
         assert decide(seen, start("new", "uhd", uhd=0), EVICT) == Refuse(Bound(0, "uhd"))
@@ -301,20 +301,20 @@ class TestEvict:
 class TestMiscounts:
     """Code from before groups ends streams without lowering the counts of their groups."""
 
-    def test_a_wrong_count_refuses_nobody(self) -> None:
+    def test_a_wrong_count_refuses_no_start(self) -> None:
         """A wrong count refuses no start: the streams are recounted, and the count becomes right."""
         seen = grouped(uhd=1)
         outcome, write = admitted(decide(seen, start("new", "uhd")), seen)
         assert (outcome, write.freed) == (Outcome.ADMITTED, NOTHING)
         assert after(seen, write).groups == {"uhd": 1, RECOUNTS: 1}
 
-    def test_a_wrong_count_evicts_nobody(self) -> None:
+    def test_a_wrong_count_evicts_no_stream(self) -> None:
         """No stream is evicted if the recount finds room."""
         seen = grouped(uhd("a"), uhd=2)
         outcome, write = admitted(decide(seen, start("new", "uhd", uhd=2), EVICT), seen)
         assert (outcome, write.freed) == (Outcome.ADMITTED, NOTHING)
 
-    def test_a_wrong_count_is_made_anew_by_one_of_two(self) -> None:
+    def test_a_wrong_count_is_corrected_by_one_of_two_starts(self) -> None:
         """Of two starts that saw the same wrong count, one gets the free slot."""
         seen = grouped(uhd("a"), uhd=2)
         b, c = (decide(seen, start(name, "uhd", uhd=2)) for name in "bc")
@@ -325,7 +325,7 @@ class TestMiscounts:
         assert not permits(left, c.write)
         assert decide(left, start("c", "uhd", uhd=2)) == Refuse(Bound(2, "uhd"))
 
-    def test_a_right_count_is_not_numbered(self) -> None:
+    def test_a_right_count_is_not_rewritten(self) -> None:
         """A right count gets no number, so a state that old code never wrote stays as small as before."""
         seen = grouped(uhd("a"), away=1)
         assert recount(seen, ["uhd"], NOTHING, ["uhd"]) == (AsSeen(1, 2, "uhd"),)
@@ -341,7 +341,7 @@ class TestMiscounts:
 class TestEnd:
     """An end takes a stream out of each of its groups."""
 
-    def test_the_second_write_says_which_they_are(self) -> None:
+    def test_the_second_write_names_the_streams_groups(self) -> None:
         """The second write of an end names the stream's groups if the player named none, or others."""
         seen = grouped(uhd("a"), uhd("b"))
         for groups in ((), ("away",)):
@@ -350,7 +350,7 @@ class TestEnd:
             assert decision == Try(write, Outcome.ENDED)
             assert after(seen, write).groups == {"uhd": 1}
 
-    def test_of_a_stream_that_is_not_there_nothing_is_left_to_end(self) -> None:
+    def test_a_missing_stream_needs_no_second_write(self) -> None:
         """A stream that does not exist, or that another page load started again, needs no second write."""
         seen = grouped(replace(uhd("a"), play="load-2"))
         for request in (EndNamed(USER, "b"), EndNamed(USER, "a", "load-1")):
@@ -394,7 +394,7 @@ class TestHouseholds:
             assert len(home.store.writes) == before + writes
         assert home.store.read_now() == Snapshot()
 
-    def test_a_stream_that_joins_another_group_takes_no_slot_of_anybody(self) -> None:
+    def test_a_stream_that_joins_another_group_takes_no_slot_of_others(self) -> None:
         """A stream that joins another group gives up its own slots, and reclaims and evicts no others."""
         home = Household()
         home.limiter.start(start("tv"))
@@ -411,7 +411,7 @@ class TestHouseholds:
         answer = verified(home.limiter.start(start("new", "uhd", limit=9, replaces="old")))
         assert (answer.outcome, answer.reclaimed, answer.evicted) == (Outcome.EVICTED, 1, 1)
 
-    def test_shadow_says_which_limit_would_have_refused(self) -> None:
+    def test_shadow_names_the_limit_that_would_have_refused(self) -> None:
         """Shadow mode names the limit that would have refused, also where an expired slot was given back."""
         home = Household(SHADOW)
         home.limiter.start(start("over", "uhd"))
@@ -421,7 +421,7 @@ class TestHouseholds:
         assert (first.full, second.full) == (None, Bound(1, "uhd"))
 
     @pytest.mark.parametrize("enforcement", Enforcement)
-    def test_a_blocked_group_is_refused_while_the_store_is_away(self, enforcement: Enforcement) -> None:
+    def test_a_blocked_group_is_refused_without_the_store(self, enforcement: Enforcement) -> None:
         """With the store unavailable, an enforced group limit of zero refuses; others admit unverified."""
         policy = Policy(on_store_failure=OnStoreFailure.OPEN, enforcement=enforcement)
         limiter = StreamLimiter(FailingRepository(StoreUnavailable()), FakeClock(NOW), policy)

@@ -44,7 +44,7 @@ class TestOriginalContract:
             home.beat("b")
         assert len(home.store.writes) == 9
 
-    def test_every_call_has_its_deadline_and_says_until_when_the_state_is_kept(self, home: Household) -> None:
+    def test_every_call_has_a_deadline_and_a_retention_time(self, home: Household) -> None:
         """Every call keeps its deadline, and the state of a user who only ends streams is kept as long."""
         home.start_anonymous("1")
         home.start("a")
@@ -66,7 +66,7 @@ class TestOriginalContract:
         assert (again.outcome, live(again).count) == (Outcome.REPLAYED, 1)
 
     @pytest.mark.parametrize(("others", "outcome"), [(3, Outcome.REPLAYED), (4, Outcome.ADMITTED)])
-    def test_a_repeat_is_recognised_across_three_others(
+    def test_a_repeat_is_recognised_after_three_others(
         self, home: Household, others: int, outcome: Outcome
     ) -> None:
         """A repeat is recognised across three other anonymous changes, and counts as new after a fourth."""
@@ -82,7 +82,7 @@ class TestOriginalContract:
             home.end_anonymous("1")
         assert names(none.value.live) == ["a"]
 
-    def test_anonymous_slots_are_over_after_their_period(self, home: Household) -> None:
+    def test_anonymous_slots_expire_after_their_period(self, home: Household) -> None:
         """A user who never sent an end is admitted again one period and grace after the last start."""
         for n in range(3):
             home.start_anonymous(f"{n}")
@@ -98,7 +98,7 @@ class TestOriginalContract:
 class TestLeases:
     """Streams with a name."""
 
-    def test_an_answer_tells_the_lease(self, home: Household) -> None:
+    def test_an_answer_has_the_lease(self, home: Household) -> None:
         """The answer has the lease's expiry and the time by the service's clock."""
         home.clock.advance(0.5)
         answer = home.limiter.start(StartNamed(USER, "a", 3, device="tv"))
@@ -115,7 +115,7 @@ class TestLeases:
                 home.start("b", limit=1)
         assert home.beat("a").lease == Lease("a", NOW, NOW + 9 * 85 + 90)
 
-    def test_an_overtaken_heartbeat_is_told_the_later_expiry(self, home: Household) -> None:
+    def test_an_overtaken_heartbeat_gets_the_later_expiry(self, home: Household) -> None:
         """A late heartbeat moves no expiry back, and its player gets the later expiry, not an error."""
         home.start("a")
         home.clock.advance(-5)  # a host whose clock is behind
@@ -171,7 +171,7 @@ class TestLeases:
                 answer = home.start(f"e{n}", limit=1, replaces=f"e{n - 1}")
                 assert (answer.outcome, names(live(answer))) == (outcome, [f"e{n}"])
 
-    def test_the_evicted_player_learns_of_it(self) -> None:
+    def test_an_evicted_players_heartbeat_is_gone(self) -> None:
         """The newcomer is admitted, and the oldest stream's next heartbeat is answered gone."""
         home = Household(Policy(on_limit=OnLimit.EVICT_OLDEST))
         for name in "abc":
@@ -182,7 +182,7 @@ class TestLeases:
             home.beat("a")
         assert names(home.live()) == ["b", "c", "d"]
 
-    def test_an_answer_counts_the_slots_that_were_over(self, home: Household) -> None:
+    def test_an_answer_counts_the_reclaimed_slots(self, home: Household) -> None:
         """An answer counts the expired slots, named and anonymous, that one start gives back."""
         home.start("a")
         home.start("b")

@@ -45,7 +45,7 @@ class TestStart:
             home.limiter.start(uhd("b", limit=1))
         assert reached.value.full == Bound(1)
 
-    def test_shadow_tells_the_limit_that_would_have_refused(self) -> None:
+    def test_shadow_names_the_limit_that_would_have_refused(self) -> None:
         """Shadow mode names the limit that would have refused, and an ordinary start names none."""
         home = Household(Policy(enforcement=Enforcement.SHADOW))
         assert verified(home.limiter.start(uhd("a"))).full is None
@@ -60,7 +60,7 @@ class TestStart:
         assert answer.lease.groups == ("hdr", "uhd")
         assert [stream.groups for stream in home.live().leases] == [("hdr", "uhd")]
 
-    def test_the_replaced_stream_is_taken_to_be_in_the_same_groups(self) -> None:
+    def test_the_replaced_stream_is_assumed_to_be_in_the_same_groups(self) -> None:
         """A replaced stream is assumed to be in the same groups, so that a swap within them is one write."""
         write = first_start(uhd("b", replaces="a"), POLICY, NOW).write
         assert isinstance(write, Admit)
@@ -91,7 +91,7 @@ class TestStart:
 class TestEnd:
     """Ends, which give back the stream's slot in each count."""
 
-    def test_groups_that_are_named_are_given_back_in_one_write(self, home: Household) -> None:
+    def test_named_groups_are_freed_in_one_write(self, home: Household) -> None:
         """An end that names its groups frees the place in UHD with one write."""
         home.limiter.start(uhd("a"))
         writes = len(home.store.writes)
@@ -108,7 +108,7 @@ class TestEnd:
         assert (ended.outcome, len(home.store.writes) - writes) == (Outcome.ENDED, 2)
         assert home.limiter.start(uhd("b")).outcome is Outcome.ADMITTED
 
-    def test_the_second_write_says_what_the_first_one_says(self) -> None:
+    def test_the_second_write_repeats_the_first_with_the_leases_groups(self) -> None:
         """The second write has the same play and bookkeeping, and the groups of the lease."""
         request = EndNamed(USER, "a", "load-1", ("sd",))
         policy = Policy(token_overlap=2)
@@ -117,7 +117,7 @@ class TestEnd:
         assert decide_end(Situation(state(grouped), request, policy, NOW)) == Try(write, Outcome.ENDED)
         assert first_end(request, policy, NOW) == Try(replace(write, groups=("sd",)), Outcome.ENDED)
 
-    def test_what_is_not_there_or_of_another_play_has_ended(self) -> None:
+    def test_a_missing_stream_or_another_play_has_ended(self) -> None:
         """A missing stream, or one of another play, needs no second write."""
         request = EndNamed(USER, "a", "load-1")
         ended = Settled(Outcome.ALREADY_ENDED)

@@ -56,18 +56,18 @@ class TestRaces:
         answer, rounds = race.start(lambda _: None)
         assert (answer.outcome, rounds) == (Outcome.RECLAIMED, 2)
 
-    def test_a_lost_race_is_decided_anew(self, race: Race) -> None:
+    def test_a_lost_race_is_decided_again(self, race: Race) -> None:
         """After a lost race the start is decided again from the state that the rejected write met."""
         answer, rounds = race.start(lambda n: race.move_old(n) if n <= 2 else None)
         assert (answer.outcome, rounds) == (Outcome.RECLAIMED, 4)
         assert names(live(answer)) == ["new"]
 
-    def test_a_slot_that_became_free_meanwhile_is_taken(self, race: Race) -> None:
+    def test_a_slot_freed_meanwhile_is_taken(self, race: Race) -> None:
         """If the expired slot was freed meanwhile, the plain write takes it."""
         answer, rounds = race.start(lambda n: race.write(Release(USER, "old", None)) if n == 1 else None)
         assert (answer.outcome, rounds) == (Outcome.ADMITTED, 3)
 
-    def test_nobody_is_evicted_once_a_slot_came_free(self) -> None:
+    def test_no_stream_is_evicted_once_a_slot_is_free(self) -> None:
         """If another stream ends meanwhile, the plain write takes its slot and the oldest stream stays."""
         home = Household(Policy(on_limit=OnLimit.EVICT_OLDEST))
         for name in "abc":
@@ -77,14 +77,14 @@ class TestRaces:
         answer = StreamLimiter(racing, home.clock, home.limiter.policy).start(StartNamed(USER, "new", 3))
         assert (answer.outcome, names(live(answer))) == (Outcome.ADMITTED, ["a", "b", "new"])
 
-    def test_a_slot_that_was_revived_meanwhile_is_not_taken(self, race: Race) -> None:
+    def test_a_slot_renewed_meanwhile_is_not_taken(self, race: Race) -> None:
         """A slot is not taken over if its player's heartbeat came first."""
         beat = Extend(USER, "old", NOW + 1090, None)
         with pytest.raises(LimitReached) as reached:
             race.start(lambda n: race.write(beat) if n == 1 else None)
         assert names(reached.value.live) == ["old"]
 
-    def test_ones_own_earlier_try_is_recognised(self, race: Race) -> None:
+    def test_an_overtaking_repeat_is_recognised(self, race: Race) -> None:
         """A repeat that overtook this call has taken the slot for both."""
 
         def repeat(round_: int) -> None:
@@ -95,7 +95,7 @@ class TestRaces:
         assert (answer.outcome, rounds) == (Outcome.REPLAYED, 2)
 
     @pytest.mark.parametrize("policy", [Policy(), OPEN])
-    def test_who_loses_every_race_is_told_so(self, race: Race, policy: Policy) -> None:
+    def test_a_start_that_loses_every_race_is_contended(self, race: Race, policy: Policy) -> None:
         """A start that loses every round is contended, in open mode too, because the store was available."""
         rounds = 0
 
@@ -132,7 +132,7 @@ class TestRaces:
         with pytest.raises(LimitReached):
             race.start(revive_slowly)
 
-    def test_one_deadline_is_handed_down_to_every_round(self, race: Race) -> None:
+    def test_all_rounds_share_one_deadline(self, race: Race) -> None:
         """Each round gets the time that the earlier ones left."""
         left: list[float] = []
         store = race.store

@@ -55,7 +55,7 @@ class TestStoreFailure:
         assert answer == Unverified(Lease("a", NOW, NOW + 91), NOW + 0.5)
 
     @pytest.mark.parametrize("start", [StartNamed(USER, "a", 0), StartAnonymous(USER, "1", 0)])
-    def test_open_keeps_the_blocked_out(self, start: StartNamed | StartAnonymous) -> None:
+    def test_open_still_refuses_a_blocked_user(self, start: StartNamed | StartAnonymous) -> None:
         """A limit of zero refuses without the store, except in shadow mode."""
         with pytest.raises(LimitReached) as reached:
             Away(StoreUnavailable()).limiter.start(start)
@@ -75,7 +75,7 @@ class TestStoreFailure:
             Away(StoreUnavailable()).limiter.list_streams(ListStreams(USER, 3))
 
     @pytest.mark.parametrize("error", [StoreThrottled(), StoreContended(), StoreFault()])
-    def test_open_is_for_a_store_that_is_away(self, error: StoreError) -> None:
+    def test_open_applies_only_to_an_unavailable_store(self, error: StoreError) -> None:
         """An error that a caller can cause, or that is a defect of ours, admits no stream."""
         limiter = Away(error).limiter
         with pytest.raises(type(error)):
@@ -84,7 +84,7 @@ class TestStoreFailure:
             limiter.heartbeat(Heartbeat(USER, "a"))
 
     @pytest.mark.parametrize("policy", [Policy(), OPEN])
-    def test_what_is_unknown_passes_through(self, policy: Policy) -> None:
+    def test_an_unknown_error_passes_through(self, policy: Policy) -> None:
         """An unexpected error is not swallowed."""
         limiter = Away(ZeroDivisionError(), policy).limiter
         with pytest.raises(ZeroDivisionError):
@@ -92,7 +92,7 @@ class TestStoreFailure:
         with pytest.raises(ZeroDivisionError):
             limiter.heartbeat(Heartbeat(USER, "a"))
 
-    def test_closed_admits_nobody(self) -> None:
+    def test_closed_admits_no_stream(self) -> None:
         """Closed mode admits no start and no heartbeat."""
         limiter = Away(StoreUnavailable(), Policy()).limiter
         with pytest.raises(StoreUnavailable):

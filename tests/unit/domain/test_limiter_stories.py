@@ -220,7 +220,7 @@ def test_the_promises_hold_along_any_story() -> None:
     run_state_machine_as_test(Players, settings=settings(max_examples=examples(1.2), stateful_step_count=40))
 
 
-def test_a_promise_is_kept_by_the_host_whose_clock_is_ahead() -> None:
+def test_a_host_with_a_fast_clock_keeps_promised_leases() -> None:
     """With the grace, a host with a fast clock does not take a slot early that a slow host promised."""
     players = Players()
     players.limit = 1

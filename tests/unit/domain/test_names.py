@@ -34,7 +34,7 @@ Check = Callable[[str], str]
         (check_idempotency_key, "~!" * 127 + "x"),
     ],
 )
-def test_what_is_valid_comes_back_unchanged(check: Check, text: str) -> None:
+def test_a_valid_text_is_unchanged(check: Check, text: str) -> None:
     """A valid text is neither stripped nor normalised."""
     assert check(text) == text
 
@@ -56,7 +56,7 @@ def test_what_is_valid_comes_back_unchanged(check: Check, text: str) -> None:
         (check_device, "tv\udfff", "device", "must be valid Unicode text"),
     ],
 )
-def test_what_is_not_valid_names_its_field(check: Check, text: str, field: str, reason: str) -> None:
+def test_an_invalid_text_names_its_field(check: Check, text: str, field: str, reason: str) -> None:
     """The error names the field and the rule."""
     with pytest.raises(InvalidInput) as caught:
         check(text)
@@ -65,7 +65,7 @@ def test_what_is_not_valid_names_its_field(check: Check, text: str, field: str, 
 
 
 @pytest.mark.parametrize("text", ["", "x" * 65, "a b", "a/b", "a#b", "ü", "٣", "a\n", "\na"])
-def test_a_stream_id_is_of_a_plain_alphabet(text: str) -> None:
+def test_a_stream_id_has_a_restricted_alphabet(text: str) -> None:
     """A stream id has 1 to 64 ASCII characters that need no escaping anywhere, and no trailing line end."""
     with pytest.raises(InvalidInput, match=r"^streamId must be 1 to 64 characters of A-Z a-z 0-9 \. _ : -$"):
         check_stream_id(text)
@@ -80,7 +80,7 @@ def test_an_idempotency_key_is_printable_ascii(text: str) -> None:
 
 @pytest.mark.parametrize("check", [check_user_id, check_device, check_stream_id, check_idempotency_key])
 @given(text=st.text(st.characters(), max_size=140) | st.text("aZ9.:_- \n", max_size=80))
-def test_no_text_is_anything_but_valid_or_invalid(check: Check, text: str) -> None:
+def test_any_text_is_either_valid_or_refused(check: Check, text: str) -> None:
     """Any text comes back unchanged and storable, or is refused as invalid input."""
     try:
         assert check(text) == text
@@ -124,7 +124,7 @@ def test_a_path_prefix_is_a_path_between_slashes(text: str) -> None:
         "/" + "x" * 255 + "/",
     ],
 )
-def test_a_path_that_can_be_read_in_two_ways_is_refused(text: str) -> None:
+def test_an_ambiguous_path_is_refused(text: str) -> None:
     """An ambiguous path is refused, because the edge and the origin might read it as different paths."""
     with pytest.raises(InvalidInput) as caught:
         check_path_prefix(text)
@@ -144,7 +144,7 @@ def test_a_path_that_can_be_read_in_two_ways_is_refused(text: str) -> None:
         (["x" * 32], ("x" * 32,)),
     ],
 )
-def test_groups_are_put_in_order(given: list[str], kept: tuple[str, ...]) -> None:
+def test_groups_are_sorted(given: list[str], kept: tuple[str, ...]) -> None:
     """Groups are sorted, so that the same groups are always the same text in the item and in a condition."""
     assert check_groups(given) == kept
 
@@ -160,7 +160,7 @@ def test_groups_are_put_in_order(given: list[str], kept: tuple[str, ...]) -> Non
         (["a", "b", "c", "d", "e"], "must be at most 4, none of them twice"),
     ],
 )
-def test_groups_that_are_not_valid_name_their_field(given: list[str], reason: str) -> None:
+def test_invalid_groups_name_their_field(given: list[str], reason: str) -> None:
     """The error names the field of the groups and the rule."""
     with pytest.raises(InvalidInput) as caught:
         check_groups(given)

@@ -37,7 +37,7 @@ def shown(state: Snapshot) -> OperatorAnswer:
     return answer
 
 
-def test_an_operator_sees_the_live_streams_and_the_tokens_that_outlive_theirs() -> None:
+def test_an_operator_sees_live_streams_and_spent_tokens() -> None:
     """Expired streams and tokens are left out; the first token to end comes first."""
     live = lease("a")
     state = Snapshot(
@@ -54,7 +54,7 @@ def test_an_operator_sees_the_live_streams_and_the_tokens_that_outlive_theirs() 
     )
 
 
-def test_an_operator_sees_when_anonymous_streams_are_presumed_over() -> None:
+def test_an_operator_sees_the_expiry_of_anonymous_streams() -> None:
     """The expiry of anonymous streams is shown while one of them is live, and only then."""
     until = NOW + 900
     slots = AnonymousSlots(1, until)

@@ -44,27 +44,27 @@ class TestTime:
         over = Freed() if live else Freed((NEW,), anonymous=seen.anonymous)
         assert POLICY.expired(seen, now) == over
 
-    def test_without_a_grace_a_slot_is_over_at_its_expiry(self) -> None:
+    def test_without_a_grace_a_slot_expires_at_its_expiry(self) -> None:
         """With a grace of zero, a slot expires at its expiry."""
         strict = replace(POLICY, grace_seconds=0)
         assert strict.is_live(NEW, NOW + 89.999)
         assert not strict.is_live(NEW, NOW + 90)
 
-    def test_anonymous_slots_without_an_expiry_are_over(self) -> None:
+    def test_anonymous_slots_without_an_expiry_have_expired(self) -> None:
         """Slots taken while none expired are presumed expired once a period is configured."""
         seen = state(anonymous=2, anonymous_left=None)
         assert POLICY.live(seen, NOW).count == 0
         assert POLICY.expired(seen, NOW).anonymous == AnonymousSlots(2, None)
 
     @pytest.mark.parametrize("left", [None, -1_000_000])
-    def test_without_a_period_anonymous_slots_are_never_over(self, left: int | None) -> None:
+    def test_without_a_period_anonymous_slots_never_expire(self, left: int | None) -> None:
         """A period of zero means never, whatever expiry was recorded before."""
         never = replace(POLICY, anonymous_seconds=0)
         seen = state(anonymous=2, anonymous_left=left)
         assert never.live(seen, NOW).anonymous_count == 2
         assert never.expired(seen, NOW).anonymous == NO_SLOTS
 
-    def test_live_streams_are_told_oldest_first(self) -> None:
+    def test_live_streams_are_listed_oldest_first(self) -> None:
         """Live streams are sorted by their start, and by name where that is the same."""
         seen = state(lease("c"), lease("b", age=5), lease("a"), dead("d"))
         assert [lease.stream_id for lease in POLICY.live(seen, NOW).leases] == ["b", "a", "c"]
@@ -97,7 +97,7 @@ class TestFirstWrite:
             Outcome.REPLACED, Freed(ended=(Ended("old"),))
         )
 
-    def test_an_anonymous_start_revives_nothing(self) -> None:
+    def test_an_anonymous_start_renews_no_expired_slot(self) -> None:
         """An anonymous start requires that no anonymous slot has expired, because it extends all of them."""
         newcomer = AnonymousStream("start:1", NOW + 43_200, presumed_over=NOW - 2)
         assert first_start(anonymous(), POLICY, NOW) == Try(
@@ -116,7 +116,7 @@ class TestFirstWrite:
         assert write == Extend(USER, "new", NOW + 91, RETAIN + 1)
 
 
-def test_a_lease_keeps_what_the_start_says() -> None:
+def test_a_lease_keeps_the_starts_fields() -> None:
     """A lease keeps the start's label, page load, path and groups."""
     start = StartNamed("1", "tv", 3, "TV", None, "load-1", "/film/", ("uhd",))
     assert Policy().lease_of(start, NOW) == Lease("tv", NOW, NOW + 90, "TV", "load-1", "/film/", ("uhd",))

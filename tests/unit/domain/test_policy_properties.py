@@ -23,7 +23,7 @@ def written(case: Case) -> tuple[Try, Snapshot]:
 
 @thoroughly
 @given(cases())
-def test_a_decided_write_lands_on_the_state_that_was_seen(case: Case) -> None:
+def test_a_decided_write_is_permitted_by_the_seen_state(case: Case) -> None:
     """Without a race, two writes are enough for any start."""
     decision, _ = written(case)
     assert permits(case.state, decision.write)
@@ -46,7 +46,7 @@ def test_the_limit_holds_where_it_is_enforced(case: Case) -> None:
 
 @thoroughly
 @given(cases())
-def test_nobody_ever_has_more_slots_than_the_ceiling(case: Case) -> None:
+def test_no_user_exceeds_the_ceiling(case: Case) -> None:
     """The ceiling holds in every mode and under every limit."""
     _, left = written(case)
     assert left.stream_count <= CEILING
@@ -118,7 +118,7 @@ def test_the_token_bound_holds_where_it_is_enforced(case: Case) -> None:
 
 @thoroughly
 @given(circling())
-def test_a_postponed_start_is_admitted_when_it_is_told_to_come(case: Case) -> None:
+def test_a_postponed_start_is_admitted_at_its_retry_time(case: Case) -> None:
     """A start is admitted at the time it was given and not a second earlier, if the live leases stay live."""
     decision = case.decide()
     assert isinstance(decision, Postpone)
@@ -135,7 +135,7 @@ def test_a_postponed_start_is_admitted_when_it_is_told_to_come(case: Case) -> No
 
 @thoroughly
 @given(cases(tokens=True))
-def test_shadow_keeps_a_bound_of_its_own(case: Case) -> None:
+def test_shadow_bounds_the_spent_tokens(case: Case) -> None:
     """Shadow mode forgets the oldest spent tokens beyond the ceiling and the overlap; no start waits."""
     case = replace(case, policy=replace(case.policy, enforcement=Enforcement.SHADOW))
     assert not isinstance(case.decide(), Postpone)
@@ -147,7 +147,7 @@ def test_shadow_keeps_a_bound_of_its_own(case: Case) -> None:
 
 @thoroughly
 @given(cases(), st.sampled_from([*OnLimit, None]))
-def test_no_live_stream_goes_but_the_replaced_and_the_oldest(case: Case, enforced: OnLimit | None) -> None:
+def test_only_replaced_and_oldest_live_streams_end(case: Case, enforced: OnLimit | None) -> None:
     """Only eviction ends other streams: the oldest ones, as few as necessary, and no anonymous one."""
     if enforced is not None:
         policy = replace(case.policy, enforcement=Enforcement.ENFORCE, on_limit=enforced)
@@ -172,7 +172,7 @@ def test_no_live_stream_goes_but_the_replaced_and_the_oldest(case: Case, enforce
 
 @thoroughly
 @given(cases())
-def test_a_start_is_refused_exactly_when_there_is_no_room(case: Case) -> None:
+def test_a_start_is_refused_only_without_room(case: Case) -> None:
     """A start is refused if expired, replaced and evictable streams make no room; a repeat needs none."""
     anonymous = case.policy.live(case.state, case.now).anonymous_count
     full = case.full()
@@ -188,7 +188,7 @@ def test_a_start_is_refused_exactly_when_there_is_no_room(case: Case) -> None:
 
 @thoroughly
 @given(cases())
-def test_shadow_tells_what_enforcement_would_do(case: Case) -> None:
+def test_shadow_records_what_enforcement_would_refuse(case: Case) -> None:
     """Shadow mode records a refusal exactly where enforcement refuses."""
     enforced = replace(case.policy, enforcement=Enforcement.ENFORCE, on_limit=OnLimit.REJECT)
     shadow = replace(enforced, enforcement=Enforcement.SHADOW)
@@ -201,7 +201,7 @@ def test_shadow_tells_what_enforcement_would_do(case: Case) -> None:
 
 @thoroughly
 @given(cases(), st.randoms(use_true_random=False))
-def test_a_decision_depends_on_nothing_but_what_it_is_given(case: Case, random: Random) -> None:
+def test_a_decision_is_deterministic(case: Case, random: Random) -> None:
     """The same question, or the same leases in another order, lead to the same decision."""
     leases = list(case.state.leases.values())
     random.shuffle(leases)

@@ -104,7 +104,7 @@ def test_a_token_is_good_to_the_last_moment(
     assert limiter.renew(Renewal(USER, "tv", text)).outcome is Outcome.EXTENDED
 
 
-def test_a_stream_that_is_gone_is_gone(limiter: StreamLimiter) -> None:
+def test_an_ended_or_other_stream_is_gone(limiter: StreamLimiter) -> None:
     """A stream of another play, or one that has ended, is gone."""
     with pytest.raises(StreamGone):
         limiter.renew(Renewal(USER, "tv", token(), "b"))
@@ -113,7 +113,7 @@ def test_a_stream_that_is_gone_is_gone(limiter: StreamLimiter) -> None:
         limiter.renew(Renewal(USER, "tv", token(), "a"))
 
 
-def test_tokens_that_cannot_be_checked_are_an_outage(
+def test_uncheckable_tokens_are_an_outage(
     limiter: StreamLimiter, store: RecordingRepository, tokens: FakeTokens
 ) -> None:
     """Tokens that cannot be checked are an outage, and nothing is written."""

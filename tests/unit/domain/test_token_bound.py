@@ -47,11 +47,11 @@ def admitted(decision: object) -> Admit:
     return decision.write
 
 
-class TestWhatIsOver:
+class TestExpiredLeases:
     """The name of an expired lease counts towards the token bound until its lease is taken away."""
 
     @pytest.mark.parametrize("replaces", ["a", None])
-    def test_it_does_not_put_a_start_off(self, replaces: str | None) -> None:
+    def test_it_does_not_postpone_a_start(self, replaces: str | None) -> None:
         """A start beside a free slot or as a replacement is admitted: the lease's token has expired."""
         limit = 1 if replaces else 2
         seen = counted(dead("a"), spent=dict.fromkeys("bcd"[: limit + 1], 9))
@@ -64,7 +64,7 @@ class TestWhatIsOver:
 class TestHouseholds:
     """Stories of honest players and of scripts, as the use cases answer them."""
 
-    def test_a_script_that_circles_is_put_off(self) -> None:
+    def test_a_script_that_circles_is_postponed(self) -> None:
         """With a limit of one and an overlap of two, a script gets three tokens, and waits for the fourth."""
         home = Household(TOKENS)
         for name in "abc":
@@ -77,7 +77,7 @@ class TestHouseholds:
         assert home.start("d", limit=1).outcome is Outcome.ADMITTED
         assert home.store.read_now().tokens == frozenset({"d"})
 
-    def test_a_screen_that_keeps_its_name_is_never_put_off(self) -> None:
+    def test_a_screen_that_keeps_its_name_is_never_postponed(self) -> None:
         """A stream that keeps its name is never postponed, because its name is counted once."""
         home = Household(TOKENS)
         for _ in range(20):
@@ -85,7 +85,7 @@ class TestHouseholds:
             home.end("tv")
         assert home.store.read_now().tokens == frozenset({"tv"})
 
-    def test_a_refused_replacement_keeps_what_is_held(self) -> None:
+    def test_a_refused_replacement_leaves_the_held_stream_unchanged(self) -> None:
         """A refused replacement leaves the held stream, its slot and its lease unchanged."""
         home = Household(TOKENS)
         home.start("a", limit=1)
@@ -97,7 +97,7 @@ class TestHouseholds:
         assert home.store.read_now() == held
         assert home.beat("c").outcome is Outcome.EXTENDED
 
-    def test_a_late_farewell_does_not_end_the_reloaded_page(self) -> None:
+    def test_a_late_end_does_not_end_the_reloaded_page(self) -> None:
         """After a reload, the old page's end finds an ended stream, and its heartbeat a gone one."""
         home = Household(TOKENS)
         limiter = home.limiter
@@ -110,7 +110,7 @@ class TestHouseholds:
         assert limiter.heartbeat(Heartbeat(USER, "tv", play="load-2")).outcome is Outcome.EXTENDED
         assert limiter.end(EndNamed(USER, "tv")).outcome is Outcome.ENDED
 
-    def test_a_stream_from_before_there_were_tokens_is_counted_by_its_heartbeat(self) -> None:
+    def test_a_heartbeat_counts_a_stream_from_before_tokens(self) -> None:
         """A first heartbeat counts an old stream together with all others; later ones are ordinary."""
         home = Household(Policy())
         for name in "ab":
@@ -124,7 +124,7 @@ class TestHouseholds:
         limiter.heartbeat(Heartbeat(USER, "b"))
         assert len(home.store.writes) == written + 1
 
-    def test_a_repeat_keeps_what_it_leaves_out(self) -> None:
+    def test_a_repeat_keeps_the_fields_it_omits(self) -> None:
         """The play and the path of a stream change only where the repeat names others."""
         home = Household(Policy())
         for play, path_prefix in (("load-1", "/film/"), ("load-2", None), (None, "/series/"), (None, None)):
@@ -134,7 +134,7 @@ class TestHouseholds:
         home.limiter.start(StartNamed(USER, "tv", 3, play="load-3"))
         assert home.store.read_now().leases["tv"].path_prefix == "/series/"
 
-    def test_an_anonymous_start_says_whom_it_evicted(self) -> None:
+    def test_an_anonymous_start_lists_the_evicted_streams(self) -> None:
         """An anonymous start returns the evicted streams and the time of the eviction."""
         home = Household(EVICT)
         for name in "abc":
@@ -156,7 +156,7 @@ class TestHouseholds:
 class TestStart:
     """Decisions about a start whose write was rejected."""
 
-    def test_spent_tokens_that_are_over_are_forgotten(self) -> None:
+    def test_expired_spent_tokens_are_forgotten(self) -> None:
         """Spent tokens are forgotten at expiry plus grace, not a second before, and names are recounted."""
         seen = counted(lease("a"), spent={"b": -2, "c": -1, "d": 5, "e": 9})
         write = admitted(decide_start(Attempt(seen, named(), TOKENS, NOW)))
@@ -186,18 +186,18 @@ class TestStart:
         assert write.newcomer == Lease("new", NOW, NOW + 91)
         assert write.names == Recounted(seen.tokens, frozenset({"new", "b"}), ())
 
-    def test_a_state_that_was_never_counted_is_counted_first(self) -> None:
+    def test_an_uncounted_state_is_counted_first(self) -> None:
         """A state that was never counted, as after the first key is configured, is counted first."""
         seen = state(lease("a"), lease("b"))
         write = admitted(decide_start(Attempt(seen, named(), TOKENS, NOW)))
         assert write.names == Recounted(None, frozenset({"a", "b", "new"}), ())
 
-    def test_room_is_found_again_by_the_plain_write(self) -> None:
+    def test_the_plain_write_is_retried_when_room_appears(self) -> None:
         """If the state has changed and there is room, the plain write is retried without a recount."""
         write = admitted(decide_start(Attempt(counted(lease("a")), named(), TOKENS, NOW)))
         assert write.names == Counted(5)
 
-    def test_the_wait_is_for_as_many_as_it_takes(self) -> None:
+    def test_a_start_waits_for_as_many_tokens_as_necessary(self) -> None:
         """A start waits for as many spent tokens as it takes, with the grace, and never for leases."""
         spent = {"s": 40, "t": 20, "u": 30, "v": 50}
         seen = counted(lease("a", left=10), spent=spent)
@@ -230,7 +230,7 @@ class TestStart:
         write = admitted(decide_start(Attempt(seen, StartAnonymous(USER, "1", 2), TOKENS, NOW)))
         assert write.names == Recounted(seen.tokens, frozenset("bstuv"), ())
 
-    def test_shadow_forgets_the_oldest_beyond_its_own_bound(self) -> None:
+    def test_shadow_forgets_the_oldest_tokens_beyond_its_bound(self) -> None:
         """Shadow mode counts twenty names and the overlap, and postpones no start."""
         spent = {f"s{place}": place + 1 for place in range(23)}
         decision = decide_start(Attempt(counted(lease("a"), spent=spent), named(), SHADOW, NOW))
@@ -241,7 +241,7 @@ class TestStart:
         assert names.over == tuple(SpentToken(f"s{place}", NOW + place + 1) for place in range(3))
         assert names.names == {"a", "new", *(f"s{place}" for place in range(3, 23))}
 
-    def test_a_repeat_is_settled_only_where_its_name_is_counted(self) -> None:
+    def test_a_repeat_is_settled_only_if_its_name_is_counted(self) -> None:
         """A repeat whose name is not counted renews the lease and recounts all names."""
         assert decide_start(Attempt(counted(lease("new")), named(), TOKENS, NOW)) == Settled(Outcome.REPLAYED)
         uncounted = state(lease("new"), lease("b"))
@@ -249,7 +249,7 @@ class TestStart:
         assert decide_start(Attempt(uncounted, named(), TOKENS, NOW)) == Try(renewal, Outcome.REPLAYED)
 
     @pytest.mark.parametrize(("play", "path_prefix"), [("load-2", None), (None, "/film/")])
-    def test_a_start_of_another_play_writes_its_own(self, play: str | None, path_prefix: str | None) -> None:
+    def test_a_start_of_another_play_writes_its_play(self, play: str | None, path_prefix: str | None) -> None:
         """A reloaded page or another path is not a repeat; fields that the start leaves out are kept."""
         seen = state(replace(lease("new"), play="load-1", path_prefix="/series/"))
         start = replace(named(), play=play, path_prefix=path_prefix)
@@ -300,14 +300,14 @@ class TestTokens:
         home.clock.advance(35)
         assert home.beat("a").token == f"{USER} a until {NOW + 120} at {NOW + 30}"
 
-    def test_no_other_answer_has_one(self) -> None:
+    def test_other_answers_have_no_token(self) -> None:
         """An anonymous start and an end answer without a token."""
         home = Household(TOKENS, FakeTokens())
         home.start("a")
         assert (home.start_anonymous("1").token, home.end("a").token) == (None, None)
         assert Household(TOKENS).start("a").token is None
 
-    def test_without_keys_nobody_starts_and_nobody_stops(self) -> None:
+    def test_without_keys_starts_fail_and_heartbeats_continue(self) -> None:
         """Without keys a named start fails before it writes, and a heartbeat extends without a token."""
         home = Household(TOKENS, tokens := FakeTokens())
         home.start("a")
@@ -320,7 +320,7 @@ class TestTokens:
         assert len(home.store.writes) == 3
 
     @pytest.mark.parametrize("open_tokens", [False, True])
-    def test_an_unverified_stream_has_a_token_only_where_it_is_asked_for(self, open_tokens: bool) -> None:  # noqa: FBT001 - a case
+    def test_an_unverified_stream_has_a_token_only_if_configured(self, open_tokens: bool) -> None:  # noqa: FBT001 - a case
         """An unverified stream's token lives for one lease, and the bound does not count it."""
         policy = replace(TOKENS, on_store_failure=OnStoreFailure.OPEN, open_tokens=open_tokens)
         store = FailingRepository(StoreUnavailable())

@@ -11,7 +11,7 @@ from tests.unit.domain.states import NOW, USER, lease, state
 SPENT = {"s": NOW + 40, "t": NOW + 20}
 
 
-def test_a_name_that_starts_again_is_not_spent_any_more() -> None:
+def test_a_restarted_name_is_no_longer_spent() -> None:
     """A name that starts again is not spent, however names are counted and whatever tokens are forgotten."""
     seen = replace(Snapshot(), tokens=frozenset("st"), spent=SPENT)
     anew = Recounted(seen.tokens, frozenset("s"), (SpentToken("t", NOW + 20),))
@@ -19,12 +19,12 @@ def test_a_name_that_starts_again_is_not_spent_any_more() -> None:
     assert names_after(seen, Counted(bound=9), "s") == (frozenset("st"), {"t": NOW + 20})
 
 
-def test_names_that_were_never_counted_stay_so() -> None:
+def test_uncounted_names_stay_uncounted() -> None:
     """A write that counts no name of its own creates no set of names, which would be empty."""
     assert names_after(Snapshot(), Counted(bound=0), None) == (None, {})
 
 
-def test_the_end_of_tokens_is_that_of_the_names_that_count() -> None:
+def test_token_ends_list_exactly_the_counted_names() -> None:
     """Spent tokens come first, by their end, then leases, and no other name; a lease has no spent token."""
     leases = (lease("a", left=9), lease("b", left=5), lease("t", left=30))
     seen = replace(state(*leases), spent=SPENT | {"u": NOW + 1})
@@ -38,7 +38,7 @@ def test_the_end_of_tokens_is_that_of_the_names_that_count() -> None:
     assert by_end(seen, frozenset("b")) == [SpentToken("b", NOW + 5)]
 
 
-def test_only_counted_streams_are_ended_where_names_are_taken_as_they_are() -> None:
+def test_without_a_recount_only_counted_streams_are_ended() -> None:
     """Only counted streams are ended, because an uncounted ended name would leave a token without a bound."""
     seen = replace(state(lease("a"), lease("b")), tokens=frozenset("a"))
     assert names_permit(seen, Counted(bound=9), "c", ("a",))
@@ -54,7 +54,7 @@ def test_a_recount_needs_names_and_spent_tokens_as_seen() -> None:
     assert not names_permit(replace(seen, spent={"t": NOW + 21}), anew, "s")
 
 
-def test_a_name_that_is_counted_starts_again_at_the_bound() -> None:
+def test_a_counted_name_can_restart_at_the_bound() -> None:
     """At the bound a newcomer may start if its own name is counted already."""
     seen = replace(Snapshot(), tokens=frozenset("a"))
     assert permits(seen, Admit(USER, lease("a"), (Bound(1),), None, names=Counted(bound=1)))

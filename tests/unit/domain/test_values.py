@@ -18,6 +18,6 @@ def test_values_are_equal_by_content_and_kind() -> None:
     assert len({Bound(3), Bound(3), Bound(2), Twin(3)}) == 3
 
 
-def test_values_hold_their_fields_only() -> None:
+def test_values_have_only_their_fields() -> None:
     """A value holds nothing but its fields."""
     assert not hasattr(Lease("tv", 1, 2), "__dict__")

@@ -20,7 +20,7 @@ from domain.writes import (
 from tests.unit.domain.states import NOW, USER, dead, lease, state
 
 
-def test_a_write_leaves_the_state_that_it_met_as_it_was() -> None:
+def test_a_write_does_not_change_the_earlier_state() -> None:
     """A write leaves the earlier state unchanged, so that it can still be decided upon."""
     seen = state(lease("a"), dead("b"), marks=("start:1",))
     after(seen, Admit(USER, lease("c"), (Bound(3),), None, Freed(expired=(dead("b"),), ended=(Ended("a"),))))
@@ -41,13 +41,13 @@ def test_a_named_start_leaves_the_marks() -> None:
     assert after(seen, Admit(USER, lease("a"), (Bound(3),), None)).marks == seen.marks
 
 
-def test_freed_slots_are_counted_and_named() -> None:
+def test_freed_leases_are_named_and_anonymous_slots_counted() -> None:
     """Expired and ended leases are named; anonymous slots are only a number."""
     freed = Freed((dead("a"),), (Ended("b"), Ended("c")), AnonymousSlots(2, NOW))
     assert (freed.slots, freed.names) == (5, ("a", "b", "c"))
 
 
-def test_live_streams_are_named_and_anonymous_ones() -> None:
+def test_the_live_count_includes_named_and_anonymous_streams() -> None:
     """The count of live streams includes both kinds."""
     assert LiveStreams((lease("a"), lease("b")), 3).count == 5
 
@@ -63,20 +63,20 @@ def test_a_repair_corrects_a_count_of_any_error(stored: int, correction: int) ->
 
 
 @pytest.mark.parametrize("meaning", [permits, after])
-def test_what_is_no_write_has_no_meaning(meaning: Callable[[Snapshot, Any], object]) -> None:
+def test_an_unknown_kind_of_write_raises(meaning: Callable[[Snapshot, Any], object]) -> None:
     """A kind of write without a meaning raises an error."""
     with pytest.raises(AssertionError, match="not a write"):
         meaning(Snapshot(), "not a write")
 
 
-def test_an_ended_streams_name_is_counted_though_it_was_not() -> None:
+def test_an_ended_streams_uncounted_name_is_counted() -> None:
     """An ended stream's name is counted even if it was not before, as after a release without tokens."""
     seen = replace(state(lease("a")), tokens=frozenset("b"))
     left = after(seen, Release(USER, "a", None, spends=True))
     assert (left.tokens, left.spent) == (frozenset("ab"), {"a": NOW + 90})
 
 
-def test_an_anonymous_newcomer_gives_the_places_of_what_is_over_back() -> None:
+def test_an_anonymous_newcomer_removes_expired_streams_from_their_groups() -> None:
     """An expired stream leaves its groups with its slot."""
     over = replace(dead("a"), groups=("uhd",))
     seen = replace(state(over), groups={"uhd": 1})
@@ -85,7 +85,7 @@ def test_an_anonymous_newcomer_gives_the_places_of_what_is_over_back() -> None:
     assert (left.stream_count, dict(left.groups)) == (1, {})
 
 
-def test_a_repair_gives_the_places_in_groups_back() -> None:
+def test_a_repair_removes_ended_streams_from_their_groups() -> None:
     """A repair takes the ended streams out of their groups, including groups that it does not recount."""
     seen = replace(state(replace(lease("a"), groups=("uhd",))), groups={"uhd": 1})
     repair = Repair(USER, seen, Freed(ended=(Ended("a", ("uhd",)),)), None)

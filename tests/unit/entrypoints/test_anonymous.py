@@ -32,7 +32,7 @@ def test_an_anonymous_start_is_allowed_by_default(fields: dict[str, None], varia
     assert Api(ANONYMOUS=variable).start("1", **fields).body["streamCount"] == 1
 
 
-def test_named_streams_go_on() -> None:
+def test_named_streams_are_unaffected() -> None:
     """Named streams start, are kept and end as before, and only other named ones hold their slots."""
     api = Api(ANONYMOUS="refuse", MAX_STREAMS="1")
     for _ in range(3):
@@ -52,7 +52,7 @@ def test_anonymous_streams_can_be_ended(repository: RecordingRepository) -> None
     assert [api.end("1").status for _ in range(3)] == [200, 200, 403]
 
 
-def test_who_calls_is_asked_first() -> None:
+def test_the_caller_is_checked_first() -> None:
     """A caller that may not act for the user receives that refusal alone."""
     body = json.dumps({"userId": "another"})
     strangers = {"jwt": (token(), "other_user"), "iam": (token(), "not_allowed")}
@@ -64,7 +64,7 @@ def test_who_calls_is_asked_first() -> None:
     assert refusal(answer) == (400, "invalid_request")
 
 
-def test_an_outage_admits_no_anonymous_start() -> None:
+def test_a_refused_anonymous_start_is_not_admitted_in_an_outage() -> None:
     """An unavailable store admits no anonymous start, because the request itself is refused."""
     api = Api(FailingRepository(StoreUnavailable("away")), ANONYMOUS="refuse", ON_STORE_FAILURE="open")
 

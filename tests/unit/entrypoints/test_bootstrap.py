@@ -42,7 +42,7 @@ def test_wrong_settings_stop_every_call(
 
 
 @pytest.mark.parametrize("client", ["lean", "boto3"])
-def test_a_store_that_cannot_be_called_is_a_wrong_setting(
+def test_missing_credentials_are_a_wrong_setting(
     client: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With half of the credentials the error event gives the reason, in either client's words."""
@@ -58,7 +58,7 @@ def test_a_store_that_cannot_be_called_is_a_wrong_setting(
     assert told["exception"].startswith("SettingsError: DynamoDB cannot be called: ")
 
 
-def test_every_request_without_a_key_has_a_name_of_its_own() -> None:
+def test_requests_without_a_key_are_distinct() -> None:
     """Two calls without a key are never taken for one."""
     names = {bootstrap.random_key() for _ in range(1000)}
 

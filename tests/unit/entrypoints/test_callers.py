@@ -100,7 +100,7 @@ def test_a_token_names_the_user(named: str | None, repository: RecordingReposito
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("other", ["viewer-2", "Viewer-1", "viewer-1.", "1"])
-def test_a_token_speaks_for_no_other(name: str, other: str, repository: RecordingRepository) -> None:
+def test_a_token_cannot_act_for_another_user(name: str, other: str, repository: RecordingRepository) -> None:
     """A request that names another user than its token is refused, and nothing is written."""
     answer = Api(repository, AUTH="jwt").call(name, requestContext=token(), **naming(other, name))
 
@@ -110,7 +110,7 @@ def test_a_token_speaks_for_no_other(name: str, other: str, repository: Recordin
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("subject", NO_USERS)
-def test_a_subject_is_a_user(name: str, subject: object, repository: RecordingRepository) -> None:
+def test_a_subject_must_be_a_valid_user(name: str, subject: object, repository: RecordingRepository) -> None:
     """A token whose subject cannot be a user is refused, whichever user the request names."""
     for named in (None, "viewer-1"):
         answer = Api(repository, AUTH="jwt").call(
@@ -122,7 +122,9 @@ def test_a_subject_is_a_user(name: str, subject: object, repository: RecordingRe
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("household", [*NO_USERS, "absent"])
-def test_a_household_is_a_user(name: str, household: object, repository: RecordingRepository) -> None:
+def test_the_subject_never_replaces_a_wrong_user_claim(
+    name: str, household: object, repository: RecordingRepository
+) -> None:
     """The subject never stands in for a user claim that is configured and wrong.
 
     The refusal names the claim by its setting, and shows nothing of the token.
@@ -158,7 +160,9 @@ def test_members_of_a_household_share_its_limit(claim: str, repository: Recordin
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("other", [SUBJECT, "Smith", "jones"])
-def test_a_household_speaks_for_no_other(name: str, other: str, repository: RecordingRepository) -> None:
+def test_a_household_cannot_act_for_another_user(
+    name: str, other: str, repository: RecordingRepository
+) -> None:
     """A request may name the household, but no other user, not even the token's own subject."""
     api = Api(repository, AUTH="jwt", USER_CLAIM="custom:household")
     context = token(**{"custom:household": "smith"})
@@ -173,7 +177,7 @@ def test_a_household_speaks_for_no_other(name: str, other: str, repository: Reco
 @pytest.mark.parametrize(
     "user", ["a" * 128, "ë" * 64, " a ", "[a", "a]", "a[b]", "nullable", "42", "auth0|5fe4"]
 )
-def test_a_claim_is_taken_as_it_is(user: str, repository: RecordingRepository) -> None:
+def test_a_claim_is_used_unchanged(user: str, repository: RecordingRepository) -> None:
     """A valid user id in a claim is used unchanged, at its longest and with brackets inside too."""
     answer = Api(repository, AUTH="jwt", USER_CLAIM="household").call(
         "start", requestContext=token(household=user), **naming(None, "start")
@@ -184,7 +188,7 @@ def test_a_claim_is_taken_as_it_is(user: str, repository: RecordingRepository) -
 
 
 @pytest.mark.parametrize("auth", ["none", "iam"])
-def test_a_user_claim_is_of_tokens_alone(auth: str) -> None:
+def test_the_user_claim_applies_only_to_tokens(auth: str) -> None:
     """Without a token the request names the user, whatever the user claim's setting."""
     api = Api(AUTH=auth, USER_CLAIM="custom:household")
 
@@ -197,7 +201,7 @@ def test_a_user_claim_is_of_tokens_alone(auth: str) -> None:
     "authorizer",
     [None, {}, {"lambda": {"sub": SUBJECT}}, {"jwt": None}, {"jwt": {"claims": None}}, {"iam": {}}],
 )
-def test_nobody_is_trusted_by_accident(
+def test_no_caller_is_trusted_by_accident(
     name: str, auth: str, authorizer: object, repository: RecordingRepository
 ) -> None:
     """A route without its authorizer refuses every caller, as do settings that name no authentication."""
@@ -208,7 +212,7 @@ def test_nobody_is_trusted_by_accident(
     assert repository.writes == []
 
 
-def test_one_authentication_is_not_another() -> None:
+def test_one_authentication_does_not_replace_another() -> None:
     """A token does not pass for a signature, nor a signature for a token."""
     assert refusal(Api(AUTH="iam").call("start", requestContext=token())) == (403, "not_allowed")
     assert refusal(Api(AUTH="jwt").call("start", requestContext=SIGNED)) == (403, "not_allowed")
@@ -227,7 +231,7 @@ def test_a_signature_lets_a_backend_name_the_user(repository: RecordingRepositor
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("auth", ["none", "iam"])
-def test_without_a_token_a_user_is_named(name: str, auth: str) -> None:
+def test_without_a_token_the_request_must_name_the_user(name: str, auth: str) -> None:
     """Without a token every call must name its user."""
     answer = Api(AUTH=auth).call(name, requestContext=SIGNED, **naming(None, name))
 
@@ -236,7 +240,7 @@ def test_without_a_token_a_user_is_named(name: str, auth: str) -> None:
 
 @pytest.mark.parametrize(("claim", "limit"), [(None, 3), ("0", 0), ("1", 1), ("20", 20)])
 @pytest.mark.parametrize("variable", ["", "plan_streams"])
-def test_a_token_holds_the_limit(claim: str | None, limit: int, variable: str) -> None:
+def test_a_token_can_carry_the_limit(claim: str | None, limit: int, variable: str) -> None:
     """The configured claim is the user's limit; without the claim the default applies."""
     claims = {} if claim is None else {variable or "maxStreams": claim}
     api = Api(AUTH="jwt", LIMIT_CLAIM=variable)
@@ -263,7 +267,7 @@ def test_a_limit_is_never_guessed(
 
 
 @pytest.mark.parametrize("name", ["heartbeat", "end_named"])
-def test_a_limit_matters_where_it_is_held_against(name: str) -> None:
+def test_a_limit_claim_matters_only_to_starts(name: str) -> None:
     """A stream continues and ends whatever limit its token holds."""
     api = Api(AUTH="jwt")
     api.call("start_named", requestContext=token(), **naming(None, "start_named"))
@@ -273,7 +277,7 @@ def test_a_limit_matters_where_it_is_held_against(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["start", "start_named", "list"])
-def test_a_backend_may_ask_for_a_limit(name: str) -> None:
+def test_a_backend_may_send_a_limit(name: str) -> None:
     """A signed request's limit replaces the default."""
     answer = Api(AUTH="iam").call(name, requestContext=SIGNED, **asking(name, 7))
 
@@ -282,7 +286,7 @@ def test_a_backend_may_ask_for_a_limit(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["start", "start_named", "list"])
 @pytest.mark.parametrize("auth", ["none", "jwt"])
-def test_nobody_else_may_ask_for_a_limit(name: str, auth: str) -> None:
+def test_only_a_backend_may_send_a_limit(name: str, auth: str) -> None:
     """A player cannot raise its own limit."""
     answer = Api(AUTH=auth).call(name, requestContext=token(sub="1"), **asking(name, 7))
 

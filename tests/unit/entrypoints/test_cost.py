@@ -93,7 +93,7 @@ def handler(name: str) -> Call:
 
 @pytest.mark.usefixtures("profiler")
 @named_calls
-def test_a_whole_request_does_a_fraction_of_the_work_of_the_bare_sdk(name: str) -> None:
+def test_a_request_does_a_fraction_of_the_bare_sdks_work(name: str) -> None:
     """Validation, policy, signature, answer and event together enter far fewer functions than the SDK."""
     bare = function_calls(bare_update(stub_bare_client()))
 
@@ -102,7 +102,7 @@ def test_a_whole_request_does_a_fraction_of_the_work_of_the_bare_sdk(name: str) 
 
 @pytest.mark.usefixtures("profiler")
 @named_calls
-def test_a_request_does_nothing_twice(name: str) -> None:
+def test_a_request_makes_the_exact_number_of_calls(name: str) -> None:
     """The exact count of a request's functions shows each repeated and each new step."""
     assert function_calls(handler(name), own_function) <= OWN_FUNCTIONS[name]
 
@@ -120,7 +120,7 @@ class CountingTransport(StubTransport):
 
 
 @named_calls
-def test_a_whole_request_is_one_call_on_the_wire(name: str) -> None:
+def test_a_request_is_one_call_on_the_wire(name: str) -> None:
     """A request makes one call from event to answer, and none before or after."""
     transport = CountingTransport()
 

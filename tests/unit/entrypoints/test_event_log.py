@@ -74,7 +74,7 @@ def test_a_request_is_one_event(capsys: Output) -> None:
     }
 
 
-def test_a_refusal_is_no_failure(capsys: Output, api: Api) -> None:
+def test_a_refusal_is_not_logged_as_a_failure(capsys: Output, api: Api) -> None:
     """A refusal is ordinary: an info event with its code, and no stack."""
     for _ in range(3):
         api.call("start")
@@ -97,7 +97,7 @@ def test_a_refusal_is_no_failure(capsys: Output, api: Api) -> None:
         ("start", "x" * 10_000, ("invalid", "body_too_large")),
     ],
 )
-def test_no_other_refusal_is_a_failure(
+def test_other_refusals_are_not_logged_as_failures(
     name: str, body: str, expected: tuple[str, str], capsys: Output, api: Api
 ) -> None:
     """A refusal that a caller can cause is never logged as an error."""
@@ -161,14 +161,14 @@ def test_an_unverified_answer_has_no_count(capsys: Output) -> None:
     assert "stream_count" not in written
 
 
-def test_a_call_from_nowhere_is_an_event_too(capsys: Output, api: Api) -> None:
+def test_an_event_without_a_request_id_is_logged(capsys: Output, api: Api) -> None:
     """An event without a request id, from no Lambda, is logged with empty names."""
     api.call("start", requestContext=None)
 
     assert only_event(capsys)["request_id"] == ""
 
 
-def test_no_answer_of_any_kind_logs_a_user(capsys: Output) -> None:
+def test_no_answer_logs_the_user(capsys: Output) -> None:
     """No line contains the user's id, however the request ends."""
     named = {"streamId": "play-1"}
     working = Api(MAX_STREAMS="1")
@@ -194,7 +194,7 @@ def test_no_answer_of_any_kind_logs_a_user(capsys: Output) -> None:
     assert USER not in output.out + output.err
 
 
-def test_why_a_stream_is_gone_is_logged_and_never_by_which_device(capsys: Output) -> None:
+def test_the_reason_of_a_410_is_logged_without_the_device(capsys: Output) -> None:
     """The event has one of four reasons, and never the device's label, which is its owner's text."""
     api = Api(MAX_STREAMS="1", ON_LIMIT="evict_oldest")
     api.start(USER, streamId="tv-1")
@@ -212,13 +212,13 @@ def test_why_a_stream_is_gone_is_logged_and_never_by_which_device(capsys: Output
     assert "gone_reason" not in only_event(capsys)
 
 
-def test_one_key_gives_one_hash() -> None:
+def test_with_a_key_all_processes_share_a_users_hash() -> None:
     """With a configured key, one user's events have one hash in all processes."""
     assert log("pepper").user_hash(USER) == log("pepper").user_hash(USER)
     assert log("pepper").user_hash(USER) != log("salt").user_hash(USER)
 
 
-def test_no_key_gives_a_hash_of_each_process() -> None:
+def test_without_a_key_each_process_has_its_own_hash() -> None:
     """Without a key, one user's events have one hash within a process and different ones across processes."""
     one, other = log(), log()
 
@@ -226,7 +226,7 @@ def test_no_key_gives_a_hash_of_each_process() -> None:
     assert one.user_hash(USER) != other.user_hash(USER)
 
 
-def test_a_hash_tells_users_apart() -> None:
+def test_two_users_have_two_hashes() -> None:
     """Two users have two hashes, neither of which shows its user."""
     hashes = {log("pepper").user_hash(user) for user in ("1", "2", "zo\u00eb", "zoe\u0308")}
 
@@ -234,7 +234,7 @@ def test_a_hash_tells_users_apart() -> None:
     assert {len(value) for value in hashes} == {16}
 
 
-def test_the_level_silences_what_is_below(capsys: Output) -> None:
+def test_the_level_silences_lower_levels(capsys: Output) -> None:
     """A service that logs errors alone is silent while all goes well, and logs a failure."""
     Api(LOG_LEVEL="error").call("start")
     assert capsys.readouterr().out == ""
@@ -243,7 +243,7 @@ def test_the_level_silences_what_is_below(capsys: Output) -> None:
     assert only_event(capsys)["outcome"] == "failed"
 
 
-def test_text_that_is_no_unicode_is_written_all_the_same(capsys: Output) -> None:
+def test_half_a_surrogate_pair_is_still_logged(capsys: Output) -> None:
     """An event with half of a surrogate pair, which neither UTF-8 nor JSON holds, is still written."""
     log().request(request_id="\ud800", code=b"\xff")
 

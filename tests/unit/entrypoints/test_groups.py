@@ -49,7 +49,7 @@ def test_the_second_stream_of_a_full_group_is_refused(api: Api) -> None:
         (2, [], "The maximum of 2 simultaneous streams is reached."),
     ],
 )
-def test_a_refusal_counts_in_words_that_fit(limit: int, groups: list[str], detail: str) -> None:
+def test_a_refusals_text_fits_the_number(limit: int, groups: list[str], detail: str) -> None:
     """A refusal says "one stream" or "two streams", and a limit of zero has no maximum to reach."""
     api = Api(MAX_STREAMS=str(limit), GROUP_LIMITS="uhd=1")
     for number in range(limit):
@@ -57,7 +57,7 @@ def test_a_refusal_counts_in_words_that_fit(limit: int, groups: list[str], detai
     assert api.start("1", streamId="tablet", groups=groups).body["detail"] == detail
 
 
-def test_a_full_limit_of_all_streams_names_no_group(api: Api) -> None:
+def test_a_full_total_names_no_group(api: Api) -> None:
     """`limit` is left out where it is the total, also for a stream in a group that is full as well."""
     api.start("1", streamId="a", groups=["uhd"])
     api.start("1", streamId="b")
@@ -94,14 +94,14 @@ def test_groups_are_shown_in_order(api: Api) -> None:
         (None, "groups must be an array"),
     ],
 )
-def test_groups_that_are_not_valid(api: Api, groups: Any, detail: str) -> None:
+def test_invalid_groups_are_a_400(api: Api, groups: Any, detail: str) -> None:
     """A 400 names the field of the bad groups, and nothing is counted."""
     assert errors(api.start("1", streamId="tv", groups=groups)) == [{"field": "groups", "detail": detail}]
     assert api.call("list", rawQueryString="userId=1").body["streamCount"] == 0
 
 
 @pytest.mark.parametrize("call", ["start", "end"])
-def test_groups_are_of_a_named_stream(api: Api, call: str) -> None:
+def test_groups_require_a_named_stream(api: Api, call: str) -> None:
     """An anonymous stream cannot be in a group."""
     answer = getattr(api, call)("1", groups=["uhd"])
     assert errors(answer) == [{"field": "groups", "detail": "groups must come with a streamId"}]
@@ -118,12 +118,12 @@ def test_an_end_that_names_the_groups_is_one_write() -> None:
         assert len(repository.writes) == writes
 
 
-def test_an_end_needs_no_group_that_is_configured_still(api: Api) -> None:
+def test_an_end_accepts_groups_that_are_no_longer_configured(api: Api) -> None:
     """A stream from before the settings changed can be ended by the groups that it began with."""
     assert api.end("1", streamId="tv", groups=["4k"]).body["ended"] is False
 
 
-def test_a_token_holds_limits_of_groups() -> None:
+def test_a_token_can_carry_limits_of_groups() -> None:
     """A token's limits of groups replace the configured ones, also for a group that is only counted."""
     api = Api(AUTH="jwt", **PLAN)
 
@@ -148,7 +148,7 @@ def test_limits_of_groups_are_never_guessed(claim: object) -> None:
     assert api.call("start", requestContext=context, body=json.dumps({"streamId": "tv"})).status == 200
 
 
-def test_a_backend_may_ask_for_limits_of_groups() -> None:
+def test_a_backend_may_send_limits_of_groups() -> None:
     """`groupLimits` of a signed request replaces the configured limits."""
     api = Api(AUTH="iam", **PLAN)
 
@@ -166,7 +166,7 @@ def test_a_backend_may_ask_for_limits_of_groups() -> None:
 
 
 @pytest.mark.parametrize("auth", ["none", "jwt"])
-def test_nobody_else_may_ask_for_limits_of_groups(auth: str) -> None:
+def test_only_a_backend_may_send_limits_of_groups(auth: str) -> None:
     """A player may not send limits of groups, because it could send any limit."""
     api = Api(AUTH=auth, **PLAN)
     body = json.dumps({"userId": SUBJECT, "streamId": "tv", "groupLimits": {"uhd": 9}})
@@ -185,7 +185,7 @@ def test_events_name_the_group(api: Api, capsys: pytest.CaptureFixture[str]) -> 
     assert [event["outcome"] for event in events] == ["admitted", "refused", "admitted", "would_refuse"]
 
 
-def test_a_blocked_group_is_blocked_while_the_store_is_away() -> None:
+def test_a_blocked_group_is_refused_in_an_outage() -> None:
     """A start into a group of limit 0 is refused without the store; others are admitted."""
     api = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open", GROUP_LIMITS="uhd=0,away=1")
     refused = api.start("1", streamId="tv", groups=["away", "uhd"])

@@ -50,13 +50,13 @@ def test_an_ordinary_call_is_one_write(api: Api, repository: RecordingRepository
         assert len(repository.writes) == calls
 
 
-def test_what_curl_sends_is_understood(api: Api) -> None:
+def test_curls_default_content_type_is_accepted(api: Api) -> None:
     """A start as `curl -d` sends it, called a form and base64-encoded by API Gateway, means the same."""
     assert api.call("start_form").body["streamCount"] == 1
     assert api.call("start").body["streamCount"] == 2
 
 
-def test_a_binary_body_is_understood(api: Api) -> None:
+def test_a_base64_body_is_decoded(api: Api) -> None:
     """A body of an unknown type arrives in base64, and its text is read as UTF-8."""
     assert api.call("start_base64").body["streamCount"] == 1
     assert api.call("list", rawQueryString="userId=zo%C3%AB").body["streamCount"] == 1
@@ -70,7 +70,7 @@ def test_an_anonymous_start_is_only_counted(api: Api) -> None:
     assert answer.headers == {"content-type": "application/json", "cache-control": "no-store"}
 
 
-def test_a_named_start_tells_the_lease(api: Api, clock: FakeClock) -> None:
+def test_a_named_start_returns_the_lease(api: Api, clock: FakeClock) -> None:
     """The answer has the name of the player's slot, its expiry and the pace of heartbeats."""
     answer = api.call("start_named")
 
@@ -85,7 +85,7 @@ def test_a_named_start_tells_the_lease(api: Api, clock: FakeClock) -> None:
     }
 
 
-def test_the_pace_follows_the_settings() -> None:
+def test_the_heartbeat_interval_follows_the_settings() -> None:
     """With a lease of two seconds and no other setting, heartbeats are two thirds of a second apart."""
     answer = Api(LEASE_SECONDS="2").call("start_named")
 
@@ -125,7 +125,7 @@ def test_a_heartbeat_extends_the_lease(api: Api, clock: FakeClock) -> None:
     }
 
 
-def test_a_heartbeat_of_a_stream_that_is_gone(api: Api) -> None:
+def test_a_heartbeat_of_an_ended_stream_is_a_410(api: Api) -> None:
     """A heartbeat of a stream that ended elsewhere is a 410 with the stream's name."""
     api.call("start_named")
     api.call("end_named")
@@ -135,7 +135,7 @@ def test_a_heartbeat_of_a_stream_that_is_gone(api: Api) -> None:
     assert answer.body["streamId"] == "play-1"
 
 
-def test_a_stream_that_another_device_displaced_learns_which(api: Api) -> None:
+def test_a_displaced_stream_learns_the_device(api: Api) -> None:
     """The 410 has the reason, and the device as the newcomer named it."""
     old = {"streamId": "tv-1", "play": "load-1"}
     api.start("1", **old)
@@ -155,7 +155,7 @@ def test_an_unknown_reason_is_left_out(api: Api) -> None:
     assert answer.body.keys().isdisjoint({"reason", "by"})
 
 
-def test_a_stream_replaces_another(api: Api) -> None:
+def test_a_replacing_start_takes_the_old_slot(api: Api) -> None:
     """The next episode takes the slot of the stream that it replaces, and the count is unchanged."""
     api.call("start_named")
     answer = api.call("start_replacing")
@@ -174,14 +174,14 @@ def test_ending_a_named_stream_twice_is_harmless(api: Api) -> None:
     assert (again.status, again.body) == (200, {"streamCount": 0, "streamId": "play-1", "ended": False})
 
 
-def test_an_anonymous_end_tells_the_count_alone(api: Api) -> None:
+def test_an_anonymous_end_returns_only_the_count(api: Api) -> None:
     """An anonymous end has no name, and one that finds no stream is a refusal instead."""
     api.call("start")
 
     assert api.call("end").body == {"streamCount": 0}
 
 
-def test_an_anonymous_end_leaves_named_streams_alone(api: Api) -> None:
+def test_an_anonymous_end_ends_no_named_stream(api: Api) -> None:
     """With named streams only, an anonymous end is a refusal that counts them."""
     api.call("start_named")
     answer = api.call("end")
@@ -191,7 +191,7 @@ def test_an_anonymous_end_leaves_named_streams_alone(api: Api) -> None:
     assert answer.body["streamCount"] == 1
 
 
-def test_a_refusal_lists_the_holders(api: Api, clock: FakeClock) -> None:
+def test_a_refusal_lists_the_streams_that_hold_the_slots(api: Api, clock: FakeClock) -> None:
     """A refusal lists the streams that could be ended, oldest first, without another call."""
     api.call("start_named")
     started = in_seconds(clock, 0)
@@ -211,7 +211,7 @@ def test_a_refusal_lists_the_holders(api: Api, clock: FakeClock) -> None:
     assert "device" not in newest
 
 
-def test_a_refusal_lists_nobody_where_nobody_has_a_name(api: Api) -> None:
+def test_a_refusal_does_not_list_anonymous_streams(api: Api) -> None:
     """A refusal does not list anonymous streams, which are only counted."""
     for _ in range(3):
         api.call("start")
@@ -220,7 +220,7 @@ def test_a_refusal_lists_nobody_where_nobody_has_a_name(api: Api) -> None:
     assert (answer.body["streams"], answer.body["anonymousCount"]) == ([], 3)
 
 
-def test_a_user_who_may_watch_nothing() -> None:
+def test_a_limit_of_zero_has_its_own_text() -> None:
     """The refusal under a limit of zero has its own text, which does not ask to end a stream."""
     answer = Api(MAX_STREAMS="0").call("start")
 
@@ -229,7 +229,7 @@ def test_a_user_who_may_watch_nothing() -> None:
     assert (answer.body["streamCount"], answer.body["maxStreams"]) == (0, 0)
 
 
-def test_a_slot_comes_back_after_the_lease(api: Api, clock: FakeClock) -> None:
+def test_a_slot_is_freed_after_the_lease_and_the_grace(api: Api, clock: FakeClock) -> None:
     """Silent players hold their slots for a lease and the grace, and no longer."""
     for number in range(3):
         api.start("1", streamId=f"silent-{number}")
@@ -241,7 +241,7 @@ def test_a_slot_comes_back_after_the_lease(api: Api, clock: FakeClock) -> None:
     assert (answer.status, answer.body["streamCount"]) == (200, 1)
 
 
-def test_a_list_shows_who_watches(api: Api, clock: FakeClock) -> None:
+def test_a_list_shows_as_much_as_a_refusal(api: Api, clock: FakeClock) -> None:
     """The list has everything that a refusal has."""
     api.call("start_named")
     api.call("start")
@@ -255,7 +255,7 @@ def test_a_list_shows_who_watches(api: Api, clock: FakeClock) -> None:
     assert answer.body == {"streamCount": 2, "anonymousCount": 1, "maxStreams": 3}
 
 
-def test_a_list_leaves_out_nothing_of_a_lease() -> None:
+def test_a_list_shows_every_public_field_of_a_lease() -> None:
     """A list shows every stored field of a stream except its nonce and the fields of a 410."""
     assert {*StreamView.model_fields, "play", "displaced"} == {field.name for field in fields(Lease)}
 
@@ -266,7 +266,7 @@ def test_a_list_of_an_unknown_user_is_empty(api: Api, repository: RecordingRepos
     assert repository.writes == []
 
 
-def test_users_do_not_meet(api: Api) -> None:
+def test_users_are_isolated(api: Api) -> None:
     """A user's streams are never another user's, even if the two ids look alike."""
     for user_id in ("zo\u00eb", "zoe\u0308", "zoe", "Zoe"):
         assert api.start(user_id).body["streamCount"] == 1
@@ -295,7 +295,7 @@ def test_a_missing_body_is_bad_input_everywhere(name: str, api: Api, repository:
     assert repository.writes == []
 
 
-def test_a_huge_body_has_its_own_answer(api: Api, repository: RecordingRepository) -> None:
+def test_a_too_large_body_is_answered_with_the_limit(api: Api, repository: RecordingRepository) -> None:
     """The answer to a body that is too large has the largest size."""
     answer = api.call("start", body="[" * 100_000)
 
@@ -305,7 +305,7 @@ def test_a_huge_body_has_its_own_answer(api: Api, repository: RecordingRepositor
 
 
 @pytest.mark.parametrize(("name", "status"), [("start", 200), ("heartbeat", 410)])
-def test_no_answer_is_kept_by_a_cache(name: str, status: int, api: Api) -> None:
+def test_no_answer_is_cacheable(name: str, status: int, api: Api) -> None:
     """No answer may be cached, because a count is true for a moment only."""
     answer = api.call(name)
 

@@ -18,7 +18,7 @@ from tests.unit.entrypoints.calls import CALLS, OPERATOR_CALLS, Api, assert_prob
         (StoreContended(), "contended"),
     ],
 )
-def test_a_store_that_is_away(name: str, error: StoreError, code: str) -> None:
+def test_an_unavailable_store_is_a_503(name: str, error: StoreError, code: str) -> None:
     """While the store is unavailable, every call is answered with a time to retry."""
     answer = Api(FailingRepository(error)).call(name)
 
@@ -28,7 +28,7 @@ def test_a_store_that_is_away(name: str, error: StoreError, code: str) -> None:
     assert "streamCount" not in answer.body
 
 
-def test_only_a_503_asks_to_come_back(api: Api) -> None:
+def test_only_a_503_has_retry_after(api: Api) -> None:
     """Only a 503 has a time to retry; no other answer suggests that the same call will work later."""
     statuses = {answer.status: answer for answer in (api.call(n) for n in ("heartbeat", "end", "start"))}
 
@@ -36,7 +36,7 @@ def test_only_a_503_asks_to_come_back(api: Api) -> None:
     assert all("retry-after" not in answer.headers for answer in statuses.values())
 
 
-def test_an_open_service_admits_unverified(clock: FakeClock) -> None:
+def test_open_mode_admits_unverified(clock: FakeClock) -> None:
     """In open mode an unavailable store admits players unverified, says so, and returns no count."""
     api = Api(FailingRepository(StoreUnavailable()), clock, ON_STORE_FAILURE="open")
 
@@ -51,7 +51,7 @@ def test_an_open_service_admits_unverified(clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("name", ["end", "end_named", "list", *OPERATOR_CALLS])
-def test_an_open_service_makes_nothing_else_up(name: str) -> None:
+def test_open_mode_fails_other_calls(name: str) -> None:
     """Other calls than starts and heartbeats fail in open mode as well."""
     api = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open")
 
@@ -59,21 +59,21 @@ def test_an_open_service_makes_nothing_else_up(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*CALLS, *OPERATOR_CALLS])
-def test_throttling_is_no_way_in(name: str) -> None:
+def test_throttling_does_not_admit(name: str) -> None:
     """A caller that throttles its own user is not admitted for it, in open mode either."""
     api = Api(FailingRepository(StoreThrottled()), ON_STORE_FAILURE="open")
 
     assert_problem(api.call(name), 503, "too_many_requests")
 
 
-def test_verified_is_not_said_of_what_is(api: Api) -> None:
+def test_verified_appears_only_in_unverified_answers(api: Api) -> None:
     """The member `verified` appears only in an unverified answer."""
     assert "verified" not in api.call("start_named").body
 
 
 @pytest.mark.parametrize("name", [*CALLS, *OPERATOR_CALLS])
 @pytest.mark.parametrize("error", [ZeroDivisionError("s3cret detail"), StoreFault("s3cret detail")])
-def test_the_unexpected_is_opaque(name: str, error: Exception) -> None:
+def test_an_unexpected_failure_is_opaque(name: str, error: Exception) -> None:
     """An unexpected failure is answered with a request id and no details."""
     answer = Api(FailingRepository(error, ValueError("s3cret cause"))).call(name)
 

@@ -58,7 +58,7 @@ def test_answers_with_a_token_name_the_url_and_the_user_there(api: Api) -> None:
     assert not any({"heartbeatUrl", "userId"} & answer.body.keys() for answer in others)
 
 
-def test_without_the_setting_nothing_is_different(clock: FakeClock) -> None:
+def test_without_the_setting_nothing_changes(clock: FakeClock) -> None:
     """Without the setting neither answers nor tokens differ, to the byte."""
     api = Api(clock=clock, PLAYBACK_KEY=KEY)
     for answer in (api.start("viewer-1", streamId="tv"), api.heartbeat("viewer-1", streamId="tv")):
@@ -108,7 +108,7 @@ def test_a_session_is_copied_and_never_extended(api: Api, clock: FakeClock) -> N
     assert session_of(api.heartbeat("viewer-1", streamId="tv")) == int(clock.now()) + 43_200
 
 
-def test_after_its_session_a_token_is_worth_nothing(clock: FakeClock) -> None:
+def test_a_token_is_refused_after_its_session(clock: FakeClock) -> None:
     """After its session, to the second, a token is refused although the stream is live; the API continues."""
     api = Api(clock=clock, **SETTINGS, SESSION_SECONDS="60")
     started = api.start("viewer-1", streamId="tv")
@@ -128,7 +128,7 @@ def test_after_its_session_a_token_is_worth_nothing(clock: FakeClock) -> None:
     ("exp", "until"),
     [("+600", "+600"), ("+600.9", "+600"), ("+99999", "+43200"), (None, "+43200")],
 )
-def test_a_session_is_no_longer_than_the_login(exp: str | None, until: str, clock: FakeClock) -> None:
+def test_a_session_ends_with_the_login_at_the_latest(exp: str | None, until: str, clock: FakeClock) -> None:
     """In starts and in heartbeats a session ends with the login, if its end is known."""
     now = int(clock.now())
     api = Api(clock=clock, AUTH="jwt", **SETTINGS)
@@ -139,7 +139,7 @@ def test_a_session_is_no_longer_than_the_login(exp: str | None, until: str, cloc
 
 
 @pytest.mark.parametrize("exp", ["Thu Nov 26 04:28:08 UTC 2026", "", "nan", "inf", "[1]"])
-def test_a_login_whose_end_is_not_understood_begins_no_session(exp: str, clock: FakeClock) -> None:
+def test_an_unreadable_login_expiry_begins_no_session(exp: str, clock: FakeClock) -> None:
     """An unreadable end of the login begins no session, and no answer promises a renewal."""
     api = Api(clock=clock, AUTH="jwt", **SETTINGS)
     for name in ("start", "heartbeat"):
@@ -151,7 +151,7 @@ def test_a_login_whose_end_is_not_understood_begins_no_session(exp: str, clock: 
 
 
 @pytest.mark.parametrize("variables", [{"PLAYBACK_KEY": KEY}, SETTINGS])
-def test_a_user_whose_limit_is_0_gets_no_token_by_a_heartbeat(variables: Any) -> None:
+def test_a_blocked_users_heartbeat_gets_no_token(variables: Any) -> None:
     """A blocked user's lease is extended without a token; no other limit, valid or not, changes anything."""
     api = Api(AUTH="jwt", **variables)
     api.call("start", **with_login("start", {"maxStreams": "1"}, streamId="tv"))
@@ -212,7 +212,7 @@ FORGED: Final[dict[str, Forge]] = {
 
 
 @pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
-def test_another_text_extends_nothing(
+def test_any_other_text_is_a_401(
     forge: Forge, api: Api, repository: RecordingRepository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Any other text is a 401 without a call to the store, and its event has neither user nor text."""
@@ -236,7 +236,7 @@ def test_another_text_extends_nothing(
     assert "user" not in logged
 
 
-def test_each_byte_of_a_token_counts(api: Api) -> None:
+def test_a_token_with_any_changed_byte_is_refused(api: Api) -> None:
     """With any one of its characters changed a token is another text."""
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
     assert api.renew("viewer-1", streamId="tv", playbackToken=token).status == 200
@@ -246,7 +246,7 @@ def test_each_byte_of_a_token_counts(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(LEASE, 200), (LEASE + 1, 401)])
-def test_a_token_may_have_ended_a_lease_ago(
+def test_a_token_is_accepted_up_to_a_lease_after_its_end(
     seconds: int, status: int, api: Api, clock: FakeClock, repository: RecordingRepository
 ) -> None:
     """A player whose heartbeats were lost continues by it; an older one is refused without a write."""
@@ -270,9 +270,7 @@ def test_a_token_outlives_a_rotation_of_keys(clock: FakeClock) -> None:
     assert forgotten.renew("viewer-1", streamId="tv", playbackToken=token).status == 401
 
 
-def test_keys_are_read_where_a_parameter_holds_them(
-    clock: FakeClock, repository: RecordingRepository
-) -> None:
+def test_keys_are_read_from_the_parameter(clock: FakeClock, repository: RecordingRepository) -> None:
     """The URL's function reads the keys first; without them it makes no other call and answers 503."""
     ssm = FakeParameter(KEY)
     api = Api(repository, clock, ssm, PLAYBACK_KEY_PARAMETER=PARAMETER, HEARTBEAT_URL=URL)
@@ -292,7 +290,7 @@ def test_without_a_key_nothing_is_renewed(repository: RecordingRepository) -> No
     assert repository.writes == []
 
 
-def test_a_stream_that_is_gone_is_gone(api: Api) -> None:
+def test_an_ended_or_other_stream_is_gone(api: Api) -> None:
     """After an end, and for another page load, the answer is a 410, as by the API."""
     token = api.start("viewer-1", streamId="tv", play="a").body["playbackToken"]
     assert_problem(api.renew("viewer-1", streamId="tv", play="b", playbackToken=token), 410, "stream_gone")
@@ -301,7 +299,7 @@ def test_a_stream_that_is_gone_is_gone(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("mode", "status"), [("closed", 503), ("open", 200)])
-def test_while_the_store_is_away_it_answers_as_the_api_does(mode: str, status: int, clock: FakeClock) -> None:
+def test_in_an_outage_it_answers_like_the_api(mode: str, status: int, clock: FakeClock) -> None:
     """With the store unavailable the API's setting applies, but only for the holder of a token."""
     token = Api(clock=clock, **SETTINGS).start("viewer-1", streamId="tv").body["playbackToken"]
     away = Api(FailingRepository(StoreUnavailable()), clock, ON_STORE_FAILURE=mode, **SETTINGS)
@@ -333,7 +331,7 @@ def test_an_unverified_token_keeps_its_session(clock: FakeClock) -> None:
         ({"body": "A" * 8196, "isBase64Encoded": True}, 413, "body_too_large"),
     ],
 )
-def test_what_is_no_heartbeat_is_refused(
+def test_any_other_body_is_refused(
     changes: Any, status: int, code: str, api: Api, repository: RecordingRepository
 ) -> None:
     """Any other body is refused before a token is checked, and without a call to the store."""
@@ -342,7 +340,7 @@ def test_what_is_no_heartbeat_is_refused(
 
 
 @pytest.mark.parametrize("auth", ["jwt", "iam", "none"])
-def test_nothing_of_the_event_stands_for_the_token(auth: str, repository: RecordingRepository) -> None:
+def test_nothing_in_the_event_replaces_the_token(auth: str, repository: RecordingRepository) -> None:
     """An event with a login or a signature that API Gateway has checked is refused all the same."""
     api = Api(repository, AUTH=auth, **SETTINGS)
     sent = event("renewal", routeKey="$default")
@@ -354,7 +352,7 @@ def test_nothing_of_the_event_stands_for_the_token(auth: str, repository: Record
     assert repository.writes == []
 
 
-def test_events_show_which_way_a_heartbeat_came(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+def test_events_show_how_a_heartbeat_arrived(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     """The fields are the same, except for `via`, and so are the metrics."""
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
     capsys.readouterr()

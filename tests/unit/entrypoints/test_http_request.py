@@ -44,12 +44,12 @@ def nested(depth: int) -> str:
 
 
 @pytest.mark.parametrize("body", [None, ""])
-def test_a_body_is_needed(body: str | None) -> None:
+def test_a_body_is_required(body: str | None) -> None:
     """A missing or empty body is answered with what is missing."""
     assert problem_of(body) == "body must be a JSON object"
 
 
-def test_an_event_without_a_body_is_no_accident() -> None:
+def test_an_event_without_a_body_is_bad_input() -> None:
     """An event without `body`, as API Gateway sends it for a call without one, is bad input."""
     without = event("start")
     del without["body"]
@@ -59,7 +59,7 @@ def test_an_event_without_a_body_is_no_accident() -> None:
 
 
 @pytest.mark.parametrize("body", ["null", "[]", "[1]", "1", "-0.5", "true", '"1"', '""', "NaN", "Infinity"])
-def test_a_body_is_an_object(body: str) -> None:
+def test_a_body_must_be_an_object(body: str) -> None:
     """JSON of any kind but an object is refused, whatever it holds."""
     assert problem_of(body) == "body must be a JSON object"
 
@@ -81,12 +81,12 @@ def test_a_body_is_an_object(body: str) -> None:
         "[" * MAX_BODY_BYTES,
     ],
 )
-def test_a_body_is_json(body: str) -> None:
+def test_a_body_must_be_json(body: str) -> None:
     """A body that is not JSON is refused, and nothing in it is guessed."""
     assert problem_of(body) == "body must be valid JSON"
 
 
-def test_a_byte_order_mark_is_no_json() -> None:
+def test_a_byte_order_mark_is_refused() -> None:
     """A byte order mark before the JSON is refused, as text and as bytes."""
     assert problem_of("\ufeff" + VALID) == "body must be valid JSON"
     marked = in_base64(b"\xef\xbb\xbf" + VALID.encode())
@@ -108,13 +108,13 @@ def test_deep_nesting_beyond_the_size_is_too_large() -> None:
 @pytest.mark.parametrize(
     "number", ["9" * 1_000, "9" * 4_000, "1e999999", "-" + "1" * 3_000, "0." + "3" * 2_000]
 )
-def test_a_number_of_any_length_is_just_no_string(number: str) -> None:
+def test_a_number_of_any_length_is_refused_as_not_a_string(number: str) -> None:
     """A number of thousands of digits is refused like any other number."""
     assert problem_of(f'{{"userId": {number}}}') == "userId must be a string"
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_what_python_alone_takes_for_a_number_is_just_no_string(number: float) -> None:
+def test_nan_and_infinity_are_refused_as_not_a_string(number: float) -> None:
     """`NaN` and `Infinity`, which Python's parser accepts, are refused like any other number."""
     assert problem_of(json.dumps({"userId": number})) == "userId must be a string"
 
@@ -138,7 +138,7 @@ def test_a_body_has_room_for_the_longest_values() -> None:
     assert user_of(body) == "a" * 128
 
 
-def test_the_size_counts_bytes() -> None:
+def test_the_size_is_in_bytes() -> None:
     """A body of exactly the largest size is read; one byte more is too large, in text and in base64."""
     largest = VALID + " " * (MAX_BODY_BYTES - len(VALID))
 
@@ -167,19 +167,19 @@ def test_base64_is_decoded() -> None:
 
 
 @pytest.mark.parametrize("body", ["e30", "!!!!", "eyJ1c2Vy=SWQiOiAiMSJ9", "e30=\n", VALID])
-def test_base64_is_well_formed(body: str) -> None:
+def test_malformed_base64_is_refused(body: str) -> None:
     """Malformed base64 is refused, not decoded in part."""
     assert problem_of(body, isBase64Encoded=True) == "body must be valid base64"
 
 
 @pytest.mark.parametrize("body", ["\u00eb", "eyJ1c2VySWQiOiAiMSJ9\ufeff", "\ud800"])
-def test_base64_is_ascii(body: str) -> None:
+def test_base64_must_be_ascii(body: str) -> None:
     """Base64 with text beyond ASCII is bad input, not a crash."""
     assert problem_of(body, isBase64Encoded=True) == "body must be valid base64"
 
 
 @pytest.mark.parametrize("content", [b"\xff", b'{"userId": "\xff"}', b'{"userId": "\xed\xa0\x80"}', b"\xc3"])
-def test_bytes_are_utf8(content: bytes) -> None:
+def test_bytes_must_be_utf8(content: bytes) -> None:
     """Bytes in another encoding are refused, not replaced."""
     assert problem_of(in_base64(content), isBase64Encoded=True) == "body must be valid UTF-8"
 
@@ -192,7 +192,7 @@ def test_other_unicode_encodings_are_not_guessed(encoding: str) -> None:
     assert problem_of(body, isBase64Encoded=True).startswith("body must be valid")
 
 
-def test_text_that_no_utf8_can_carry_is_refused() -> None:
+def test_text_that_utf8_cannot_encode_is_refused() -> None:
     """Half of a surrogate pair in the body's own text is bad input."""
     assert problem_of('{"userId": "\ud800"}') == "body must be valid UTF-8"
 
@@ -217,7 +217,7 @@ def test_the_content_type_is_irrelevant(headers: dict[str, str] | None) -> None:
     assert user_of('{"userId": "zoë"}', headers=headers) == "zoë"
 
 
-def test_a_form_is_no_json() -> None:
+def test_a_form_is_refused() -> None:
     """A form is refused, whatever its Content-Type."""
     form = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -235,17 +235,17 @@ def test_a_form_is_no_json() -> None:
         ('{"\\ud800": 1, "\\ud800": 2}', "?"),
     ],
 )
-def test_a_field_is_given_once(body: str, field: str) -> None:
+def test_a_repeated_field_is_refused(body: str, field: str) -> None:
     """A field that is given twice is refused, because either value could be meant."""
     assert problem_of(body) == f"{field} must not be given twice"
 
 
-def test_a_long_name_is_shown_in_part() -> None:
+def test_a_long_name_is_truncated() -> None:
     """An answer repeats only a part of a long name."""
     assert problem_of(f'{{"userId": "1", "{"x" * 3000}": 1}}') == f"{'x' * 64} is not a known field"
 
 
-def test_a_name_that_is_no_text_is_refused() -> None:
+def test_a_field_name_that_utf8_cannot_encode_is_refused() -> None:
     """A field name that UTF-8 cannot carry is bad input, not a crash."""
     assert problem_of('{"userId": "1", "\\udfff": 1}') == "body must be valid Unicode text"
 
@@ -293,18 +293,18 @@ def test_a_query_is_decoded_once(query: str, user: str) -> None:
         ("%FF=1&userId=1", "query must be valid UTF-8, percent-encoded"),
     ],
 )
-def test_a_query_breaks_no_rule(query: str, problem: str) -> None:
+def test_an_invalid_query_is_refused(query: str, problem: str) -> None:
     """A query with missing, double, unknown or undecodable fields is refused with the reason."""
     assert query_problem(query) == problem
 
 
 @pytest.mark.parametrize("query", ["", None])
-def test_a_missing_query_is_an_empty_one(query: str | None) -> None:
+def test_a_missing_query_counts_as_empty(query: str | None) -> None:
     """An event without a query string is read as an empty query, which names no user."""
     assert HttpRequest(event("list", rawQueryString=query)).query(ListQuery).user_id == ""
 
 
-def test_a_request_is_known_by_the_name_that_the_gateway_gave_it() -> None:
+def test_the_request_id_is_api_gateways() -> None:
     """The request id is API Gateway's, and empty when there is none."""
     assert HttpRequest(event("start")).request_id == "OaBcDhL5liAEMVg="
     assert HttpRequest(event("start", requestContext=None)).request_id == ""

@@ -8,14 +8,14 @@ from testing.fakes import RecordingRepository
 from tests.unit.entrypoints.calls import Api, assert_problem, event
 
 
-def test_a_repeatable_start_counts_once(api: Api) -> None:
+def test_starts_under_one_key_count_once(api: Api) -> None:
     """Two starts under one Idempotency-Key are one start."""
     answers = [api.call("start_repeatable") for _ in range(2)]
 
     assert [(answer.status, answer.body["streamCount"]) for answer in answers] == [(200, 1), (200, 1)]
 
 
-def test_a_repeatable_end_counts_once(api: Api) -> None:
+def test_ends_under_one_key_count_once(api: Api) -> None:
     """Two ends under one Idempotency-Key are one end."""
     api.call("start")
     api.call("start")
@@ -49,7 +49,7 @@ def test_a_bad_key_changes_nothing(name: str, api: Api, repository: RecordingRep
 
 @pytest.mark.parametrize("name", ["idempotency-key", "Idempotency-Key", "IDEMPOTENCY-KEY", "iDempotency-kEy"])
 @pytest.mark.parametrize("key", ["1", "7e6f0c1a-90f1", '"quoted"', "!~", "x" * 255])
-def test_an_idempotency_key_is_found_under_any_capitals(name: str, key: str) -> None:
+def test_the_idempotency_key_header_is_case_insensitive(name: str, key: str) -> None:
     """The header is found in any case, and its value is stored as a mark of one length."""
     found = HttpRequest(event("start", headers={name: key})).idempotency_key()
 
@@ -58,7 +58,7 @@ def test_an_idempotency_key_is_found_under_any_capitals(name: str, key: str) -> 
     assert len(found) == 22
 
 
-def test_two_idempotency_keys_are_two() -> None:
+def test_two_idempotency_keys_have_different_marks() -> None:
     """Two keys have different marks, however little they differ."""
     keys = ["1", "2", "a", "A", "x" * 254, "x" * 255]
 
@@ -68,7 +68,7 @@ def test_two_idempotency_keys_are_two() -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", " a", "a\n", "\t", "ë", "\x7f", "\x00", "x" * 256, "\ud800"])
-def test_an_idempotency_key_breaks_no_rule(key: str) -> None:
+def test_an_invalid_idempotency_key_is_refused(key: str) -> None:
     """A key that is empty, too long or not printable ASCII is refused by name, not ignored."""
     with pytest.raises(InvalidInput, match=r"^Idempotency-Key must be 1 to 255 printable ASCII"):
         HttpRequest(event("start", headers={"idempotency-key": key})).idempotency_key()

@@ -22,7 +22,7 @@ assert importlib.metadata.version("pydantic")
 """)
 
 
-def test_a_module_that_is_loaded_already_is_kept() -> None:
+def test_a_loaded_module_is_kept() -> None:
     """A loaded module stays, so that a server with coroutines shares it with the libraries."""
     run("""
 import asyncio, importlib.metadata, sys

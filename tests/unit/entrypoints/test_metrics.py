@@ -95,7 +95,7 @@ def test_the_page_lists_every_outcome(events: list[Event]) -> None:
     assert by_outcome(events).keys() == outcomes
 
 
-def test_every_event_is_as_the_page_says(events: list[Event]) -> None:
+def test_every_event_matches_the_page(events: list[Event]) -> None:
     """An event has the fields and metrics of the page, each when the page says so."""
     for written in events:
         documented.check(written)
@@ -115,7 +115,7 @@ def test_ratios_are_averages(events: list[Event]) -> None:
     assert {written["requests"] for written in events} == {1}
 
 
-def test_slots_are_counted_that_a_start_gave_back(events: list[Event]) -> None:
+def test_reclaimed_and_evicted_slots_are_counted(events: list[Event]) -> None:
     """Reclaimed and evicted streams are counted; a replaced one is not."""
     given_back = {
         outcome: (written["reclaimed_slots"], written["evicted_slots"])
@@ -126,7 +126,7 @@ def test_slots_are_counted_that_a_start_gave_back(events: list[Event]) -> None:
     assert given_back == {"reclaimed": (1, 0), "evicted": (0, 1)}
 
 
-def test_a_refusal_tells_count_and_limit(events: list[Event]) -> None:
+def test_a_refusals_event_has_the_count_and_the_limit(events: list[Event]) -> None:
     """The event of a refusal has the user's count and the limit."""
     refused = [one for one in events if one["outcome"] == "refused" and "limit" in one]
 
@@ -143,7 +143,7 @@ def test_only_the_first_request_is_a_cold_start(capsys: Output) -> None:
     assert [json.loads(line)["cold_start"] for line in capsys.readouterr().out.splitlines()] == [True, False]
 
 
-def test_an_event_tells_of_the_calls_to_the_store(capsys: Output) -> None:
+def test_an_event_counts_its_calls_to_the_store(capsys: Output) -> None:
     """An event has the number, the names and the lost races of its own request's calls to the store."""
 
     class Refusing:

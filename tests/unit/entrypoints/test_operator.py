@@ -55,7 +55,7 @@ def api(clock: FakeClock) -> Api:
     return Api(clock=clock, PLAYBACK_KEY=PLAYBACK_KEY, GROUP_LIMITS="uhd=2", AUTH="none")
 
 
-def test_an_operator_sees_what_takes_the_slots(api: Api, clock: FakeClock) -> None:
+def test_an_operator_sees_the_streams_that_hold_the_slots(api: Api, clock: FakeClock) -> None:
     """The list has devices, groups, starts, expiries, the anonymous count and its presumed expiry."""
     api.start("1", streamId="tv", device="living room", groups=["uhd"])
     clock.advance(10)
@@ -86,7 +86,7 @@ def test_an_operator_sees_the_path_of_a_stream(clock: FakeClock) -> None:
     assert stream["pathPrefix"] == "/film-1/"
 
 
-def test_an_operator_sees_why_there_are_too_many_starts(api: Api, clock: FakeClock) -> None:
+def test_an_operator_sees_the_ended_streams_that_still_count(api: Api, clock: FakeClock) -> None:
     """The list has the ended streams that still count, the first to be forgotten first."""
     for name in ("a", "b"):
         api.start("1", streamId=name)
@@ -104,7 +104,7 @@ def test_an_operator_sees_why_there_are_too_many_starts(api: Api, clock: FakeClo
     assert [token["streamId"] for token in api.call("operator_list").body["spentTokens"]] == ["b"]
 
 
-def test_a_stream_that_goes_on_is_no_spent_token(api: Api) -> None:
+def test_a_restarted_stream_is_not_listed_as_a_spent_token(api: Api) -> None:
     """A stream that has started again after its end is listed among the streams only."""
     api.start("1", streamId="tv")
     api.end("1", streamId="tv")
@@ -115,7 +115,7 @@ def test_a_stream_that_goes_on_is_no_spent_token(api: Api) -> None:
     assert seen["spentTokens"] == []
 
 
-def test_anonymous_streams_that_are_over_have_no_end_to_wait_for(api: Api, clock: FakeClock) -> None:
+def test_expired_anonymous_streams_are_not_shown(api: Api, clock: FakeClock) -> None:
     """Expired anonymous streams take no slot any more, and are not shown."""
     api.start("1")
     clock.advance(43_203)
@@ -158,7 +158,7 @@ def test_an_operator_ends_all_streams_of_one_user(api: Api, clock: FakeClock) ->
 
 
 @pytest.mark.parametrize("name", ["operator_end", "operator_end_named"])
-def test_what_an_operator_ends_keeps_its_token_counted(name: str, api: Api) -> None:
+def test_an_operators_end_keeps_the_token_counted(name: str, api: Api) -> None:
     """An end by an operator does not help a script around the token bound."""
     api.start("1", streamId="play-1")
 
@@ -168,7 +168,7 @@ def test_what_an_operator_ends_keeps_its_token_counted(name: str, api: Api) -> N
     assert spent["streamId"] == "play-1"
 
 
-def test_an_end_under_constant_change_is_contended(clock: FakeClock) -> None:
+def test_an_end_that_loses_every_race_is_contended(clock: FakeClock) -> None:
     """An end that loses every race is answered that nothing was ended and that a retry may work."""
     store = RecordingRepository()
     player = Api(store, clock, MAX_STREAMS="20")
@@ -182,7 +182,9 @@ def test_an_end_under_constant_change_is_contended(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize("auth", ["none", "jwt", "iam"])
 @pytest.mark.parametrize("name", OPERATOR_CALLS)
-def test_an_operator_signs_in_every_mode(name: str, auth: str, repository: RecordingRepository) -> None:
+def test_an_operator_needs_a_signature_in_every_mode(
+    name: str, auth: str, repository: RecordingRepository
+) -> None:
     """A route without its authorizer trusts no caller, whatever `AUTH` is, not even with a token."""
     api = Api(repository, AUTH=auth)
     assert api.call(name).status == 200
@@ -205,7 +207,7 @@ def test_an_operator_signs_in_every_mode(name: str, auth: str, repository: Recor
         ("userId=%zz", "userId", "userId must be percent-encoded"),
     ],
 )
-def test_an_operator_names_one_user(name: str, query: str, field: str, detail: str) -> None:
+def test_an_operator_must_name_one_user(name: str, query: str, field: str, detail: str) -> None:
     """A query that does not name exactly one user is refused; nothing is read or ended."""
     answer = Api().call(name, rawQueryString=query)
 
@@ -213,7 +215,7 @@ def test_an_operator_names_one_user(name: str, query: str, field: str, detail: s
     assert answer.body["errors"] == [{"field": field, "detail": detail}]
 
 
-def test_a_stream_that_no_player_can_name_is_refused() -> None:
+def test_an_empty_stream_id_is_refused() -> None:
     """An empty `streamId` is refused, and does not mean all streams."""
     for query in ("userId=1&streamId=", "userId=1&streamId=a%20b"):
         answer = Api().call("operator_end", rawQueryString=query)
@@ -222,7 +224,7 @@ def test_a_stream_that_no_player_can_name_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["streamID", "stream_id", "STREAMID", "stream-id"])
-def test_a_misspelt_stream_never_ends_all(name: str, clock: FakeClock) -> None:
+def test_a_misspelt_stream_id_ends_no_stream(name: str, clock: FakeClock) -> None:
     """A misspelt `streamId` is refused even if unknown fields are ignored, and ends no stream."""
     api = Api(clock=clock, UNKNOWN_FIELDS="ignore")
     api.start("1", streamId="tv")
@@ -231,7 +233,7 @@ def test_a_misspelt_stream_never_ends_all(name: str, clock: FakeClock) -> None:
     assert api.call("operator_end", rawQueryString="userId=1&trace=5").body["endedStreams"] == ["tv"]
 
 
-def test_a_user_that_is_no_path_can_be_named(api: Api) -> None:
+def test_any_user_id_can_be_named(api: Api) -> None:
     """The user is in the query and not in the path, so any user id can be named."""
     for user, query in (("..", ".."), ("a/b", "a%2Fb"), ("é&=", "%C3%A9%26%3D")):
         api.start(user, streamId="tv")

@@ -61,7 +61,7 @@ def test_the_answers_of_a_named_stream_carry_a_token(clock: FakeClock) -> None:
     )
 
 
-def test_no_other_answer_carries_one(api: Api) -> None:
+def test_other_answers_carry_no_token(api: Api) -> None:
     """Without a key, an anonymous stream, an end, a list and a refusal have no token."""
     with_key = Api(PLAYBACK_KEY=KEY, MAX_STREAMS="2")
     named, anonymous = with_key.start("viewer-1", streamId="tv"), with_key.start("viewer-1")
@@ -73,7 +73,7 @@ def test_no_other_answer_carries_one(api: Api) -> None:
         assert answer.cookies == ()
 
 
-def test_a_start_above_the_token_bound_is_told_when_to_come_again(clock: FakeClock) -> None:
+def test_a_start_above_the_token_bound_gets_a_retry_time(clock: FakeClock) -> None:
     """A 429 has the waiting time in body and header, and the held streams lose nothing."""
     api = Api(clock=clock, PLAYBACK_KEY=KEY, MAX_STREAMS="1", TOKEN_OVERLAP="1")
     for name in "ab":
@@ -119,7 +119,7 @@ def test_a_backend_can_bind_a_stream_to_a_path() -> None:
 @pytest.mark.parametrize(
     ("paths", "expected"), [({"GROUP_PATHS": "/uhd/=uhd"}, ("hdr", "uhd")), ({}, ())], ids=["tied", "untied"]
 )
-def test_a_token_names_groups_where_paths_are_tied_to_them(paths: Any, expected: tuple[str, ...]) -> None:
+def test_a_token_names_groups_only_if_paths_are_tied_to_them(paths: Any, expected: tuple[str, ...]) -> None:
     """The token names the lease's groups if paths are tied to groups, and none otherwise."""
     api = Api(PLAYBACK_KEY=KEY, GROUP_LIMITS="uhd=1", GROUP_LABELS="hdr", **paths)
     answers = [
@@ -139,7 +139,7 @@ def test_a_token_names_groups_where_paths_are_tied_to_them(paths: Any, expected:
         ({"AUTH": "iam"}, "has no effect without a playback key"),
     ],
 )
-def test_a_path_is_refused_where_it_would_bind_nothing(variables: Any, reason: str) -> None:
+def test_a_path_without_effect_is_refused(variables: Any, reason: str) -> None:
     """A path is refused from a player, and without tokens, where it would bind nothing."""
     repository = RecordingRepository()
     signed = {"requestContext": {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:role/backend"}}}}
@@ -175,7 +175,7 @@ def test_keys_are_read_again_every_five_minutes(clock: FakeClock) -> None:
     assert (kid(), ssm.reads) == ("2026-a", 2)
 
 
-def test_known_keys_outlive_an_outage_by_a_while(
+def test_known_keys_serve_through_an_outage_of_15_minutes(
     clock: FakeClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Known keys serve for 15 minutes; after that starts are 503 and heartbeats extend without a token."""
@@ -205,7 +205,7 @@ def test_known_keys_outlive_an_outage_by_a_while(
 
 
 @pytest.mark.parametrize("value", [None, "s3cret", f"{KEY},{KEY}"])
-def test_a_cold_start_without_keys_admits_nobody(
+def test_a_cold_start_without_keys_admits_no_stream(
     value: str | None, clock: FakeClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With unavailable or malformed keys starts fail, keys are retried after a second and never logged."""
@@ -225,7 +225,7 @@ def test_a_cold_start_without_keys_admits_nobody(
 
 
 @pytest.mark.parametrize(("open_tokens", "has_token"), [("false", False), ("true", True)])
-def test_an_unverified_start_has_a_token_where_it_is_asked_for(
+def test_an_unverified_start_has_a_token_if_configured(
     open_tokens: str,
     has_token: bool,  # noqa: FBT001 - a case
     clock: FakeClock,

@@ -15,7 +15,7 @@ def _dataclasses_as_before() -> Iterator[None]:
     vars(dataclasses).pop("exec", None)
 
 
-def test_a_source_in_the_file_is_not_compiled(tmp_path: Path) -> None:
+def test_a_precompiled_source_is_not_compiled(tmp_path: Path) -> None:
     """The file's code is used for its source, whatever it is, and any other source is compiled."""
     file = tmp_path / "dataclasses"
     file.write_bytes(marshal.dumps({"a = 1": compile("a = 2", "<string>", "exec")}))

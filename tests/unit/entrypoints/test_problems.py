@@ -111,7 +111,7 @@ def errors_of_the_entrypoints() -> Iterator[type[Exception]]:
                 yield value
 
 
-def test_no_error_of_ours_is_forgotten() -> None:
+def test_the_examples_cover_every_error() -> None:
     """The examples here cover every kind of error that the service can raise."""
     assert {*kinds_of(StreamLimiterError), *errors_of_the_entrypoints()} == EXAMPLES.keys()
 
@@ -135,13 +135,13 @@ def test_every_kind_has_its_status(kind: type[Exception], status: int) -> None:
 
 
 @pytest.mark.parametrize("kind", [InvalidInput, InvalidFields, BodyTooLarge])
-def test_bad_input_is_never_our_failure(kind: type[Exception]) -> None:
+def test_bad_input_is_never_a_5xx(kind: type[Exception]) -> None:
     """Every kind of bad input is answered as bad, and without a time to retry."""
     assert 400 <= problem_for(EXAMPLES[kind], "").status < 500
 
 
 @pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: type(error).__name__)
-def test_only_what_is_our_own_fault_is_a_failure(error: Exception) -> None:
+def test_only_our_own_faults_are_logged_as_failures(error: Exception) -> None:
     """A 5xx is logged as failed; of the rest, only problems that the operator must repair."""
     rule = rule_for(error)
     must_be_mended = type(error) in {NotAllowed, Unauthenticated, InvalidLimitClaim, InvalidGroupLimitsClaim}
@@ -150,14 +150,14 @@ def test_only_what_is_our_own_fault_is_a_failure(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: type(error).__name__)
-def test_the_request_id_comes_with_the_opaque_alone(error: Exception) -> None:
+def test_only_opaque_answers_have_the_request_id(error: Exception) -> None:
     """Only an opaque answer has the request id, because the others explain themselves."""
     problem = problem_for(error, "request-1")
 
     assert problem.request_id == ("request-1" if problem.code == "internal_error" else None)
 
 
-def test_a_stream_that_is_gone_says_why_in_words() -> None:
+def test_each_reason_of_a_410_has_its_sentence() -> None:
     """Each reason has a sentence of its own, without the device, which has a member of its own."""
     problems = [
         problem_for(StreamGone("tv-1", reason, "Ada's phone"), "r1") for reason in (None, *GoneReason)
@@ -176,7 +176,7 @@ def test_each_code_means_one_thing() -> None:
     assert len({rule.code for rule in rules}) == len(rules)
 
 
-def test_a_new_kind_is_answered_like_its_nearest_relative() -> None:
+def test_a_new_kind_is_answered_like_its_nearest_ancestor() -> None:
     """A new kind of error is answered like its nearest ancestor in the table."""
 
     class Offline(StoreUnavailable):
@@ -199,7 +199,7 @@ def test_the_nearest_of_two_ancestors_wins() -> None:
 
 
 @pytest.mark.parametrize("error", [Exception(), KeyError("x"), RecursionError(), UnicodeError()])
-def test_what_nobody_thought_of_is_opaque(error: Exception) -> None:
+def test_any_other_exception_is_an_opaque_500(error: Exception) -> None:
     """Every other exception is an opaque 500."""
     problem = problem_for(error, "request-1")
 

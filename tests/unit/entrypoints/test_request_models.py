@@ -32,7 +32,7 @@ def problems(model: type[RequestModel], body: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("model", BODIES)
-def test_a_user_may_be_left_out(model: type[RequestModel]) -> None:
+def test_a_user_may_be_omitted(model: type[RequestModel]) -> None:
     """A body may leave the user out for a token to name, and is then read with an empty user id."""
     body = fields(model)
     del body["userId"]
@@ -41,7 +41,7 @@ def test_a_user_may_be_left_out(model: type[RequestModel]) -> None:
 
 
 @pytest.mark.parametrize("value", [-1, 21, 1.0, "3", True, [], 10**400])
-def test_a_limit_is_a_whole_number(value: object) -> None:
+def test_a_limit_must_be_a_valid_number(value: object) -> None:
     """A body cannot ask for a limit that no user can have."""
     assert problems(StartBody, fields(StartBody, maxStreams=value)) == [
         "maxStreams must be a whole number from 0 to 20"
@@ -50,14 +50,14 @@ def test_a_limit_is_a_whole_number(value: object) -> None:
 
 @pytest.mark.parametrize("model", BODIES)
 @pytest.mark.parametrize("value", [None, *NO_STRINGS])
-def test_a_user_is_a_string(model: type[RequestModel], value: object) -> None:
+def test_a_user_must_be_a_string(model: type[RequestModel], value: object) -> None:
     """A user id of any other type is refused, never converted: 1 and "1" would become one user."""
     assert problems(model, fields(model, userId=value)) == ["userId must be a string"]
 
 
 @pytest.mark.parametrize("field", ["streamId", "device", "replaces"])
 @pytest.mark.parametrize("value", NO_STRINGS)
-def test_the_other_texts_are_strings_too(field: str, value: object) -> None:
+def test_other_texts_must_be_strings(field: str, value: object) -> None:
     """No text field takes a value of another type."""
     assert problems(StartBody, fields(StartBody, **{field: value})) == [f"{field} must be a string"]
 
@@ -82,7 +82,7 @@ def test_the_other_texts_are_strings_too(field: str, value: object) -> None:
         ("a\udfffb", "must be valid Unicode text"),
     ],
 )
-def test_a_user_breaks_no_rule(model: type[RequestModel], user_id: str, reason: str) -> None:
+def test_an_invalid_user_is_refused(model: type[RequestModel], user_id: str, reason: str) -> None:
     """A user id that is blank, too long or not plain text is refused with the broken rule."""
     assert problems(model, fields(model, userId=user_id)) == [f"userId {reason}"]
 
@@ -106,7 +106,7 @@ def test_a_user_breaks_no_rule(model: type[RequestModel], user_id: str, reason: 
         "e\u0308",
     ],
 )
-def test_a_user_is_taken_unchanged(user_id: str) -> None:
+def test_a_valid_user_is_unchanged(user_id: str) -> None:
     """Text within the rules is neither trimmed nor normalised."""
     assert read(StartBody, {"userId": user_id}).user_id == user_id
 
@@ -136,14 +136,14 @@ def test_unknown_fields_are_refused(model: type[RequestModel], name: str) -> Non
 
 @pytest.mark.parametrize("field", ["device", "replaces"])
 @pytest.mark.parametrize("model", [HeartbeatBody, EndBody])
-def test_only_a_start_says_where_it_plays(model: type[RequestModel], field: str) -> None:
+def test_a_field_of_another_route_is_refused(model: type[RequestModel], field: str) -> None:
     """A field of one route is unknown to the others."""
     assert problems(model, fields(model, **{field: "x"})) == [f"{field} is not a known field"]
 
 
 @pytest.mark.parametrize("model", BODIES)
 @pytest.mark.parametrize("text", ["", "a b", "a/b", "a#b", "ë", "a\n", "\ud800", "a" * 65])
-def test_a_stream_breaks_no_rule(model: type[RequestModel], text: str) -> None:
+def test_an_invalid_stream_id_is_refused(model: type[RequestModel], text: str) -> None:
     """A stream's name is 1 to 64 characters of a small alphabet."""
     rule = "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -"
 
@@ -151,7 +151,7 @@ def test_a_stream_breaks_no_rule(model: type[RequestModel], text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a b", "\ud800", "a" * 65])
-def test_a_replaced_stream_breaks_no_rule(text: str) -> None:
+def test_an_invalid_replaced_stream_id_is_refused(text: str) -> None:
     """The replaced stream's name follows the same rule, and the problem names its own field."""
     rule = "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -"
 
@@ -168,12 +168,12 @@ def test_a_replaced_stream_breaks_no_rule(text: str) -> None:
         ("\udc00", "must be valid Unicode text"),
     ],
 )
-def test_a_device_breaks_no_rule(device: str, reason: str) -> None:
+def test_an_invalid_device_is_refused(device: str, reason: str) -> None:
     """A device's label is a short plain text."""
     assert problems(StartBody, fields(StartBody, device=device)) == [f"device {reason}"]
 
 
-def test_names_at_their_longest_are_taken() -> None:
+def test_the_longest_names_are_accepted() -> None:
     """Stream and device names of the greatest length are allowed."""
     body = read(StartBody, {"userId": "1", "streamId": "aZ0._:-9" * 8, "device": "ë" * 32})
 
@@ -181,19 +181,19 @@ def test_names_at_their_longest_are_taken() -> None:
 
 
 @pytest.mark.parametrize("field", ["streamId", "device", "replaces"])
-def test_null_is_nothing(field: str) -> None:
+def test_null_counts_as_omitted(field: str) -> None:
     """An optional field that is null counts as left out."""
     assert read(StartBody, {"userId": "1", field: None}) == read(StartBody, {"userId": "1"})
 
 
-def test_a_heartbeat_names_its_stream() -> None:
+def test_a_heartbeat_must_name_its_stream() -> None:
     """A heartbeat without a stream's name is refused."""
     assert problems(HeartbeatBody, {"userId": "1"}) == ["streamId is required"]
     assert problems(HeartbeatBody, {"userId": "1", "streamId": None}) == ["streamId must be a string"]
 
 
 @pytest.mark.parametrize("field", ["device", "replaces"])
-def test_only_a_named_stream_has_a_device_or_a_forerunner(field: str) -> None:
+def test_device_and_replaces_require_a_named_stream(field: str) -> None:
     """`device` and `replaces` are refused without a stream's name."""
     assert problems(StartBody, {"userId": "1", field: "x"}) == [f"{field} must come with a streamId"]
     both_null = {"userId": "1", "streamId": None, field: "x"}
@@ -205,7 +205,7 @@ def test_a_stream_does_not_replace_itself() -> None:
     assert problems(StartBody, fields(StartBody, replaces="play-1")) == ["replaces must differ from streamId"]
 
 
-def test_every_problem_is_told() -> None:
+def test_every_problem_is_reported() -> None:
     """One answer lists everything that is wrong."""
     wrong = {"userId": 1, "streamId": " ", "device": "\n", "colour": "red"}
 

@@ -109,7 +109,7 @@ def test_no_metric_depends_on_the_sample(one_in: int, log: Callable[[int], Log])
     assert own["request", "extended"] == math.ceil(beats / one_in)
 
 
-def test_one_in_n_heartbeats_has_an_event(log: Callable[[int], Log]) -> None:
+def test_one_in_ten_heartbeats_has_its_own_event(log: Callable[[int], Log]) -> None:
     """The first of each ten has its own event, and the next nine share one, which has their values alone."""
     ten = log(10)
     for number in range(30):
@@ -150,9 +150,7 @@ def test_every_failure_has_its_event(log: Callable[[int], Log]) -> None:
 
 
 @pytest.mark.parametrize("what", ["extended", "gone", "failed"])
-def test_what_is_kept_is_written_with_the_next_event_after_its_minute(
-    what: str, log: Callable[[int], Log]
-) -> None:
+def test_kept_values_are_written_after_their_minute(what: str, log: Callable[[int], Log]) -> None:
     """The next request of any kind writes the kept values, under the minute in which they occurred."""
     hundred = log(100)
     hundred.clock.advance(58)
@@ -169,7 +167,7 @@ def test_what_is_kept_is_written_with_the_next_event_after_its_minute(
     assert kept["_aws"]["Timestamp"] // 60_000 == NOON // 60
 
 
-def test_an_event_of_a_hundred_is_within_the_format(log: Callable[[int], Log]) -> None:
+def test_the_largest_sample_fits_the_format(log: Callable[[int], Log]) -> None:
     """The largest sample fits CloudWatch's arrays, and makes valid metrics."""
     hundred = log(100)
     for _ in range(100):
@@ -181,7 +179,7 @@ def test_an_event_of_a_hundred_is_within_the_format(log: Callable[[int], Log]) -
     assert len(json.dumps(kept)) < documented.MAX_BYTES
 
 
-def test_a_thread_that_comes_meanwhile_changes_nothing(
+def test_a_concurrent_heartbeat_is_counted_once(
     log: Callable[[int], Log], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A heartbeat of another thread, while values are written, is counted once, and so are those written."""
@@ -223,7 +221,7 @@ def test_the_setting_samples_the_events_of_the_route(capsys: pytest.CaptureFixtu
     assert sum(sum(documented.values_of(event, "requests")) for event in events) == 12
 
 
-def test_a_store_that_is_away_is_never_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unverified_heartbeat_always_has_an_event(capsys: pytest.CaptureFixture[str]) -> None:
     """A heartbeat that is extended unverified always has an event, though it succeeds for the player."""
     away = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open", HEARTBEAT_LOG_SAMPLE="100")
     for _ in range(3):
@@ -234,7 +232,7 @@ def test_a_store_that_is_away_is_never_left_out(capsys: pytest.CaptureFixture[st
     ] * 3
 
 
-def test_without_a_sample_the_log_is_the_plain_one() -> None:
+def test_without_sampling_the_log_is_the_plain_one() -> None:
     """By default no code of the sampling runs."""
     settings = Settings.from_environment({"TABLE_NAME": "streams", "AUTH": "none"})
     service = bootstrap.build(settings, FailingRepository(OSError()), FakeClock(), StoreCalls())

@@ -51,7 +51,7 @@ def read(**variables: str) -> Settings:
     return Settings.from_environment({"TABLE_NAME": "streams", **variables})
 
 
-def test_a_table_is_all_that_must_be_named() -> None:
+def test_only_the_table_is_required() -> None:
     """Every other setting has a default, and the defaults make the domain's default policy."""
     settings = read()
 
@@ -102,7 +102,7 @@ def test_every_variable_is_read() -> None:
     assert read(**ELSEWHERE).log_hash_key_parameter == ELSEWHERE["LOG_HASH_KEY_PARAMETER"]
 
 
-def test_the_logs_have_one_key() -> None:
+def test_two_log_keys_are_refused() -> None:
     """A log key given both here and as a parameter is refused, because either could be meant."""
     with pytest.raises(SettingsError, match="LOG_HASH_KEY and LOG_HASH_KEY_PARAMETER"):
         read(LOG_HASH_KEY="pepper", **ELSEWHERE)
@@ -117,7 +117,7 @@ def test_the_logs_have_one_key() -> None:
     ],
     ids=["a group of both kinds", "too many groups", "a path of no group"],
 )
-def test_groups_fit_together(variables: dict[str, str], reason: str) -> None:
+def test_inconsistent_groups_are_refused(variables: dict[str, str], reason: str) -> None:
     """A group is limited or only counted, groups are few, and each path's group exists."""
     with pytest.raises(SettingsError, match=reason):
         read(**variables)
@@ -140,18 +140,18 @@ def test_the_process_environment_is_the_default_source(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("name", sorted({*ALL, *ELSEWHERE} - {"TABLE_NAME"}))
-def test_an_empty_variable_is_one_that_is_not_given(name: str) -> None:
+def test_an_empty_variable_means_the_default(name: str) -> None:
     """An empty value means the default, because Terraform cannot leave a variable out."""
     assert read(**{name: ""}) == read()
 
 
-def test_other_variables_are_nobodys_business() -> None:
+def test_unrelated_variables_are_ignored() -> None:
     """Lambda's own variables in the same environment do no harm."""
     assert read(AWS_REGION="eu-central-1", PATH="/bin") == read()
 
 
 @pytest.mark.parametrize("environment", [{}, {"TABLE_NAME": ""}])
-def test_a_table_must_be_named(environment: dict[str, str]) -> None:
+def test_a_missing_table_is_an_error(environment: dict[str, str]) -> None:
     """A missing table is an error, because a default could be written to by mistake."""
     with pytest.raises(SettingsError, match=r"^TABLE_NAME is required\.$") as caught:
         Settings.from_environment(environment)
@@ -279,7 +279,7 @@ def test_every_setting_has_a_wrong_value() -> None:
 
 @pytest.mark.parametrize("name", sorted(name.upper() for name in Settings.model_fields))
 @pytest.mark.parametrize("value", ["?", "-1", "0", "1e400", "9" * 400, "x" * 2000, ",", NO_TEXT])
-def test_no_sentence_is_a_librarys(name: str, value: str) -> None:
+def test_every_error_is_in_the_projects_own_words(name: str, value: str) -> None:
     """Each kind of error in a setting has the project's own words."""
     try:
         read(**{name: value})
@@ -289,7 +289,7 @@ def test_no_sentence_is_a_librarys(name: str, value: str) -> None:
         assert not re.search(r"Input|String should|Value|is not valid\.", said)
 
 
-def test_all_wrong_values_are_told_at_once() -> None:
+def test_all_wrong_values_are_reported_at_once() -> None:
     """One error lists every wrong value."""
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({"MAX_STREAMS": "many", "ON_LIMIT": "shrug"})
@@ -318,19 +318,19 @@ def test_the_bounds_themselves_are_allowed(name: str, low: str, high: str) -> No
 
 
 @pytest.mark.parametrize(("lease", "heartbeat"), [("1", 1 / 3), ("2", 2 / 3), ("600", 200)])
-def test_a_lease_alone_is_enough(lease: str, heartbeat: float) -> None:
+def test_the_default_heartbeat_is_a_third_of_the_lease(lease: str, heartbeat: float) -> None:
     """Without a heartbeat setting, the interval is a third of the lease."""
     assert read(LEASE_SECONDS=lease).heartbeat_seconds == pytest.approx(heartbeat)
 
 
 @pytest.mark.parametrize("heartbeat", ["10", "10.5", "3600"])
-def test_a_heartbeat_is_shorter_than_a_lease(heartbeat: str) -> None:
+def test_a_heartbeat_must_be_shorter_than_a_lease(heartbeat: str) -> None:
     """The heartbeat interval must be shorter than the lease, so that players keep their slots."""
     with pytest.raises(SettingsError, match="HEARTBEAT_SECONDS must be shorter than LEASE_SECONDS"):
         read(LEASE_SECONDS="10", HEARTBEAT_SECONDS=heartbeat)
 
 
-def test_a_token_lives_no_longer_than_five_minutes() -> None:
+def test_a_lease_with_tokens_is_at_most_five_minutes() -> None:
     """A lease with tokens is at most five minutes, because a playback token cannot be revoked before."""
     assert read(PLAYBACK_KEY=KEY, LEASE_SECONDS="300").policy.token_overlap == 2
     for configured in ({"PLAYBACK_KEY": KEY}, {"PLAYBACK_KEY_PARAMETER": "/key"}):
@@ -338,7 +338,7 @@ def test_a_token_lives_no_longer_than_five_minutes() -> None:
             read(LEASE_SECONDS="301", **configured)
 
 
-def test_a_heartbeat_url_needs_what_its_callers_show() -> None:
+def test_a_heartbeat_url_requires_tokens_without_cookies() -> None:
     """A heartbeat URL needs tokens, without which it has no callers, and excludes the CDN's cookie."""
     url = ELSEWHERE["HEARTBEAT_URL"]
     assert read(PLAYBACK_KEY=KEY, HEARTBEAT_URL=url).heartbeat_url == url
@@ -349,14 +349,14 @@ def test_a_heartbeat_url_needs_what_its_callers_show() -> None:
         read(PLAYBACK_KEY=KEY, HEARTBEAT_URL=url, PLAYBACK_COOKIE_DOMAIN="example.com")
 
 
-def test_names_are_counted_exactly_where_a_key_is_configured() -> None:
+def test_names_are_counted_only_if_a_key_is_configured() -> None:
     """Names are counted if a key is configured, readable or not; `off` means that there is none."""
     assert read(PLAYBACK_KEY_PARAMETER="/key").policy.token_overlap == 2
     for given in ("", "off"):
         assert read(PLAYBACK_KEY=given, TOKEN_OVERLAP="5").policy == Policy()
 
 
-def test_there_is_one_playback_key() -> None:
+def test_two_playback_keys_are_refused() -> None:
     """A playback key given both here and as a parameter is refused, because either could be meant."""
     with pytest.raises(SettingsError, match="PLAYBACK_KEY and PLAYBACK_KEY_PARAMETER"):
         read(PLAYBACK_KEY=KEY, PLAYBACK_KEY_PARAMETER="/key")

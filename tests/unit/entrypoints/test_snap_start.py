@@ -129,7 +129,7 @@ def run(environment: dict[str, str]) -> list[str]:
     return succeed(sys.executable, "-c", PROGRAM, env={**environment, **path}).splitlines()
 
 
-def test_a_snapshot_holds_the_clients_but_no_connection_and_no_credentials(
+def test_a_snapshot_has_clients_but_no_connection_and_no_credentials(
     environment: dict[str, str], aws: Aws
 ) -> None:
     """Importing a handler builds boto3's clients and connects to nothing; the first request does the rest."""
@@ -155,7 +155,7 @@ def test_without_snap_start_nothing_is_built_on_import(
     [{"TABLE_NAME": ""}, {"STORE_CLIENT": "lean"}, {"MAX_STREAMS": "many"}],
     ids=str,
 )
-def test_a_wrong_setting_breaks_requests_and_no_import(
+def test_a_wrong_setting_fails_requests_but_no_import(
     broken: dict[str, str], environment: dict[str, str]
 ) -> None:
     """Under SnapStart too, a wrong setting is an error event and an opaque 500 for each request."""
@@ -165,19 +165,19 @@ def test_a_wrong_setting_breaks_requests_and_no_import(
     assert json.loads(logged)["code"] == "wrong_settings"
 
 
-def test_a_restored_copy_uses_what_is_in_the_snapshot(snapshot: bootstrap.Parts) -> None:
+def test_a_restored_copy_builds_nothing_again(snapshot: bootstrap.Parts) -> None:
     """A copy builds nothing again that the snapshot holds."""
     assert restored().store_calls is snapshot.store_calls
 
 
 @pytest.mark.usefixtures("snapshot")
-def test_copies_of_a_snapshot_know_a_user_by_different_hashes() -> None:
+def test_copies_of_a_snapshot_have_different_random_keys() -> None:
     """Without a configured key, each copy has a random key of the log, which is not in the snapshot."""
     assert restored().log.user_hash("1") != restored().log.user_hash("1")
 
 
 @pytest.mark.usefixtures("snapshot")
-def test_copies_of_a_snapshot_do_not_back_off_in_step() -> None:
+def test_copies_of_a_snapshot_have_different_jitter() -> None:
     """Each copy has its own state of the random numbers for backoff jitter."""
     state = random.getstate()
     restored()

@@ -77,7 +77,7 @@ def fields_at_fault(answer: HttpAnswer) -> list[str]:
     return [error["field"] for error in answer.body["errors"]]
 
 
-def test_a_player_that_cannot_be_changed_is_served(lenient: Api) -> None:
+def test_a_player_that_sends_unknown_fields_is_served(lenient: Api) -> None:
     """With unknown fields each call is answered as it is without them, anonymous or named."""
     plain = Api()
     named = {"userId": "1", "streamId": "tv"}
@@ -173,7 +173,7 @@ def test_a_field_of_another_route_is_unknown(name: str, lenient: Api) -> None:
         ({"userId": "1", "streamId": "tv", "maxStreams": 7}, "maxStreams"),
     ],
 )
-def test_a_field_of_the_api_is_still_checked(
+def test_known_fields_are_still_checked(
     fields: dict[str, Any], field: str, lenient: Api, repository: RecordingRepository
 ) -> None:
     """A known field's type, its rules and its permitted callers are checked, whatever is ignored."""
@@ -182,7 +182,7 @@ def test_a_field_of_the_api_is_still_checked(
 
 
 @pytest.mark.parametrize("body", ["[]", "1", '"userId"', "null", "{", '{"userId": "1", "x": 1, "x": 2}'])
-def test_a_body_is_still_an_object(body: str, lenient: Api) -> None:
+def test_a_body_must_still_be_an_object(body: str, lenient: Api) -> None:
     """An ambiguous or unreadable body is still refused."""
     assert_problem(lenient.call("start", body=body), 400, "invalid_request")
 
@@ -200,7 +200,7 @@ def test_the_limits_of_groups_stay_strict() -> None:
         assert fields_at_fault(start(limits)) == ["groupLimits"]
 
 
-def test_a_token_is_still_believed_alone() -> None:
+def test_a_token_still_decides_the_user_and_the_limit() -> None:
     """Another user, or a player's own limit, is refused and not ignored as an unknown field."""
     api = Api(AUTH="jwt", UNKNOWN_FIELDS="ignore")
 
@@ -213,7 +213,7 @@ def test_a_token_is_still_believed_alone() -> None:
     assert start(user="viewer-2").status == 200
 
 
-def test_a_start_has_every_field_of_the_api() -> None:
+def test_a_start_has_every_known_field() -> None:
     """The fields whose other spellings are refused are those of all models."""
     fields = {field.alias for model in RequestModel.__subclasses__() for field in model.model_fields.values()}
 

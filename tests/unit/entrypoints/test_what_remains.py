@@ -18,7 +18,7 @@ def test_one_stream_id_on_ten_devices_is_one_slot() -> None:
 
 
 @pytest.mark.parametrize("on_limit", ["reject", "evict_oldest"])
-def test_anonymous_slots_lock_their_user_out_for_their_period(on_limit: str) -> None:
+def test_anonymous_slots_block_named_starts_for_their_period(on_limit: str) -> None:
     """Named starts are refused until the anonymous slots are presumed expired: nothing evicts those."""
     clock = FakeClock()
     api = Api(clock=clock, ON_LIMIT=on_limit, ANONYMOUS_SECONDS="43200")
@@ -32,7 +32,7 @@ def test_anonymous_slots_lock_their_user_out_for_their_period(on_limit: str) -> 
     assert api.start("1", streamId="tv").status == 200
 
 
-def test_an_anonymous_end_frees_an_anonymous_slot_of_anybody() -> None:
+def test_an_anonymous_end_frees_any_anonymous_slot() -> None:
     """An anonymous end frees any anonymous slot, the way out for a user who is locked out."""
     api = Api(ON_LIMIT="evict_oldest")
     for _ in range(3):
