@@ -238,7 +238,7 @@ class Behaviour:
         with ExitStack() as players:
             yield Household(command, plan.url, user_id, players)
 
-    def test_a_player_keeps_its_slot_and_gives_it_back(self, household: Household) -> None:
+    def test_a_player_keeps_its_slot_and_frees_it(self, household: Household) -> None:
         """A player keeps its slot for longer than a lease, under one name, and gives it back."""
         player = household.player("tv")
         name = player.do("start")["streamId"]
@@ -247,14 +247,14 @@ class Behaviour:
         assert player.do("end")["event"] == "ended"
         assert household.watching() == []
 
-    def test_a_refused_player_is_told_who_is_watching(self, household: Household) -> None:
+    def test_a_refused_player_gets_the_list_of_streams(self, household: Household) -> None:
         """A refused player receives the list of streams, and takes no slot."""
         name = household.player("tv").do("start")["streamId"]
         refused = household.player("phone").do("start")
         assert (refused["event"], refused["holders"]) == ("refused", ["tv"])
         assert household.watching() == [(name, "tv")]
 
-    def test_a_crashed_players_slot_comes_back(self, household: Household) -> None:
+    def test_a_crashed_players_slot_is_freed_after_the_lease(self, household: Household) -> None:
         """A crashed player's slot is free after its lease and the grace, and not before."""
         tv, phone = household.player("tv"), household.player("phone")
         tv.do("start")
@@ -263,7 +263,7 @@ class Behaviour:
         household.until(lambda devices: devices == [])
         assert phone.do("start")["event"] == "admitted"
 
-    def test_a_player_that_was_taken_over_stops(self, guarded: Household) -> None:
+    def test_a_player_whose_slot_was_taken_over_stops(self, guarded: Household) -> None:
         """A player whose slot was taken over in its lease names the other one, and does not start again."""
         tv, phone = guarded.player("tv"), guarded.player("phone")
         first = tv.do("start")["streamId"]
@@ -278,7 +278,7 @@ class Behaviour:
     @pytest.mark.parametrize(
         "why", [{"reason": "evicted", "by": "Living room TV"}, {"reason": "ended"}, {}], ids=str
     )
-    def test_a_player_that_was_stopped_says_why_and_by_which_device(
+    def test_a_stopped_player_has_the_reason_and_the_device(
         self, command: list[str], user_id: str, why: dict[str, str]
     ) -> None:
         """A player has the reason and the device of a 410, as far as the service gives them."""
@@ -296,7 +296,7 @@ class Behaviour:
             tv = Household(command, api.url, user_id, players).player("tv")
             yield ByToken(tv, api, url)
 
-    def test_heartbeats_go_to_the_url_that_the_service_names(self, by_token: ByToken) -> None:
+    def test_heartbeats_go_to_the_url_of_the_answer(self, by_token: ByToken) -> None:
         """Heartbeats go to the URL with the newest playback token, and without the login."""
         start = by_token.starts(Answer(200, TOKEN_HOLD | {"playbackToken": "t2"}))
         assert start.authorization == "Bearer login"
@@ -319,9 +319,7 @@ class Behaviour:
         ],
         ids=lambda answer: str(answer.status),
     )
-    def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api(
-        self, by_token: ByToken, failure: Answer
-    ) -> None:
+    def test_an_unanswered_heartbeat_falls_back_to_the_api(self, by_token: ByToken, failure: Answer) -> None:
         """The heartbeat goes to the API at once, with the login, and the next one to the URL again."""
         by_token.starts(failure, Answer(200, TOKEN_HOLD))
         assert [by_token.url.asked().path for _ in range(3)] == ["/beat"] * 3
@@ -331,7 +329,7 @@ class Behaviour:
         assert by_token.api.is_idle()
         assert by_token.player.is_silent()
 
-    def test_a_url_that_fails_again_is_left_alone_until_the_lease_is_over(self, by_token: ByToken) -> None:
+    def test_a_url_that_fails_twice_is_not_used_until_the_lease_expires(self, by_token: ByToken) -> None:
         """Every heartbeat goes to the API meanwhile; then the URL is tried again, and used."""
         by_token.starts(Answer(404, {}), Answer(404, {}), Answer(200, TOKEN_HOLD), seconds=LEASE_SECONDS)
         for _ in range(2):
@@ -350,9 +348,7 @@ class Behaviour:
         assert (gone["reason"], gone["by"]) == ("replaced", "phone")
         assert by_token.api.is_idle()
 
-    def test_a_network_that_was_away_for_longer_than_a_lease(
-        self, household: Household, service: LocalService
-    ) -> None:
+    def test_a_network_outage_longer_than_a_lease(self, household: Household, service: LocalService) -> None:
         """The stream lapses, and takes its slot back by the same name after another player had it."""
         with Proxy(service.port) as network:
             tv = household.player("tv", f"http://127.0.0.1:{network.port}")
@@ -370,9 +366,7 @@ class Behaviour:
             time.sleep(1)  # some heartbeats
             assert tv.is_silent()
 
-    def test_a_network_that_was_away_for_less_than_a_lease(
-        self, household: Household, service: LocalService
-    ) -> None:
+    def test_a_network_outage_shorter_than_a_lease(self, household: Household, service: LocalService) -> None:
         """The slot is held throughout, and the player reports nothing."""
         with Proxy(service.port) as network:
             tv = household.player("tv", f"http://127.0.0.1:{network.port}")
@@ -384,7 +378,7 @@ class Behaviour:
             assert household.watching() == [(name, "tv")]
             assert tv.is_silent()
 
-    def test_a_network_that_takes_requests_and_answers_none(
+    def test_a_network_that_accepts_requests_without_answering(
         self, household: Household, service: LocalService
     ) -> None:
         """A stream lapses in time although a request hangs, and its slot is still free then."""
@@ -413,7 +407,7 @@ class Behaviour:
             assert household.watching() == []
             assert tv.is_silent()
 
-    def test_a_network_that_was_away_while_another_player_took_the_slot(
+    def test_a_network_outage_while_another_player_takes_the_slot(
         self, household: Household, service: LocalService
     ) -> None:
         """The first player lapses, asks once more, is refused, and stops."""
@@ -431,7 +425,7 @@ class Behaviour:
             assert household.watching() == [(name, "phone")]
             assert tv.is_silent()
 
-    def test_the_next_episode_goes_on_in_the_slot(self, household: Household) -> None:
+    def test_the_next_episode_keeps_the_slot(self, household: Household) -> None:
         """The next episode keeps slot and name at the limit too; without a playback key it has no token."""
         player = household.player("tv")
         first = player.do("start")
@@ -443,7 +437,7 @@ class Behaviour:
         assert player.do("end")["event"] == "ended"
         assert household.watching() == []
 
-    def test_a_service_that_is_started_anew(
+    def test_a_service_that_is_restarted(
         self, command: list[str], store: dict[str, str], user_id: str
     ) -> None:
         """The player keeps its slot under its name, though it lapsed meanwhile, because the store has it."""
@@ -460,9 +454,7 @@ class Behaviour:
                 assert player.is_silent()
                 assert player.do("end") == {"event": "ended", "streamId": name, "holders": []}
 
-    def test_a_store_that_was_away_at_the_start(
-        self, command: list[str], outage: Outage, user_id: str
-    ) -> None:
+    def test_a_store_outage_during_a_start(self, command: list[str], outage: Outage, user_id: str) -> None:
         """A player that was admitted unverified plays on, and has a slot when the store is back."""
         with ExitStack() as players:
             household = Household(command, outage.service.url, user_id, players)
@@ -476,7 +468,7 @@ class Behaviour:
             assert tv.do("end")["event"] == "ended"
             assert household.watching() == []
 
-    def test_a_store_that_was_away_between_two_episodes(
+    def test_a_store_outage_between_two_episodes(
         self, command: list[str], outage: Outage, user_id: str
     ) -> None:
         """The slot stays the screen's, and its end reaches the store."""
@@ -494,9 +486,7 @@ class Behaviour:
             assert tv.do("end")["event"] == "ended"
             assert household.watching() == []
 
-    def test_a_store_that_was_away_while_one_player_took_over_from_another(
-        self, command: list[str], outage: Outage, user_id: str
-    ) -> None:
+    def test_a_store_outage_during_a_takeover(self, command: list[str], outage: Outage, user_id: str) -> None:
         """The store missed the takeover, and has it once it is back."""
         with ExitStack() as players:
             household = Household(command, outage.service.url, user_id, players)
@@ -509,7 +499,7 @@ class Behaviour:
             assert phone.told()["event"] in {"gone", "refused"}  # whether a heartbeat of it was unverified
             assert tv.is_silent()
 
-    def test_a_page_that_is_reloaded_has_its_slot_still(self, guarded: Household) -> None:
+    def test_a_reloaded_page_still_has_its_slot(self, guarded: Household) -> None:
         """After five reloads without a farewell the name counts once, so another screen has room for one."""
         tv = guarded.player("tv")
         name = tv.do("start")["streamId"]
@@ -521,7 +511,7 @@ class Behaviour:
         assert guarded.player("phone").do("start", replaces=name)["event"] == "admitted"
         assert tv.told()["event"] == "gone"
 
-    def test_five_next_episodes_are_one_name(self, guarded: Household) -> None:
+    def test_five_next_episodes_count_as_one_name(self, guarded: Household) -> None:
         """Five next episodes count as one name, so another screen has room for its own."""
         tv = guarded.player("tv")
         (name,) = {tv.do("start")["streamId"] for _ in range(6)}
@@ -529,7 +519,7 @@ class Behaviour:
         assert tv.is_silent()
         assert guarded.player("phone").do("start", replaces=name)["event"] == "admitted"
 
-    def test_a_viewer_may_zap_and_then_watch_elsewhere(self, guarded: Household) -> None:
+    def test_zapping_leaves_room_for_another_screen(self, guarded: Household) -> None:
         """Five channels within one lease, each ended before the next, count as one name."""
         tv = guarded.player("tv")
         for _ in range(5):
@@ -537,7 +527,7 @@ class Behaviour:
             assert tv.do("end")["event"] == "ended"
         assert guarded.player("phone").do("start")["event"] == "admitted"
 
-    def test_a_late_farewell_does_not_end_the_reloaded_page(
+    def test_a_late_end_does_not_end_the_reloaded_page(
         self, guarded: Household, tokens: LocalService
     ) -> None:
         """A late end is of the earlier play, and the play that holds the slot now continues."""
@@ -554,9 +544,7 @@ class Behaviour:
         assert guarded.watching() == [(name, "tv")]
         assert after.is_silent()
 
-    def test_a_start_that_is_put_off_says_when_to_come_again_and_loses_nothing(
-        self, guarded: Household
-    ) -> None:
+    def test_a_postponed_start_has_a_retry_time_and_loses_nothing(self, guarded: Household) -> None:
         """A start that is postponed for its names leaves the stream to be replaced and its next episode."""
         tv, phone, tablet = (guarded.player(device) for device in ("tv", "phone", "tablet"))
         first = tv.do("start")["streamId"]
@@ -569,7 +557,7 @@ class Behaviour:
         assert guarded.watching() == [(second, "phone")]
         assert phone.is_silent()
 
-    def test_a_player_that_a_groups_limit_refuses_plays_without_the_group(self, planned: Household) -> None:
+    def test_a_player_refused_by_a_group_plays_without_the_group(self, planned: Household) -> None:
         """The refusal names the full group and the streams in it; without the group the player plays."""
         tv, phone = planned.player("tv"), planned.player("phone")
         assert tv.do("start", groups=["uhd"])["event"] == "admitted"
@@ -579,7 +567,7 @@ class Behaviour:
         assert phone.do("start", groups=[])["event"] == "admitted"
         assert planned.groups() == {"tv": ["uhd"], "phone": []}
 
-    def test_a_held_stream_changes_its_groups_under_its_name(self, planned: Household) -> None:
+    def test_a_held_stream_can_change_its_groups(self, planned: Household) -> None:
         """Another stream can then take the place in the group, even one that is held already."""
         tv, phone = planned.player("tv"), planned.player("phone")
         names = {tv.do("start", groups=["uhd"])["streamId"], phone.do("start")["streamId"]}
@@ -590,7 +578,7 @@ class Behaviour:
         assert tv.do("start", groups=["uhd"])["event"] == "admitted"
         assert tv.is_silent()
 
-    def test_a_held_stream_that_is_refused_a_group_goes_on_without_it(self, planned: Household) -> None:
+    def test_a_held_stream_that_is_refused_a_group_plays_on(self, planned: Household) -> None:
         """The stream is kept for longer than a lease, and reports only the refusal."""
         tv, phone = planned.player("tv"), planned.player("phone")
         tv.do("start", groups=["uhd"])
@@ -603,7 +591,7 @@ class Behaviour:
         assert phone.do("end")["event"] == "ended"
         assert planned.groups() == {"tv": ["uhd"]}
 
-    def test_a_lapsed_stream_starts_again_in_its_groups(self, planned: Household, plan: LocalService) -> None:
+    def test_a_lapsed_stream_restarts_in_its_groups(self, planned: Household, plan: LocalService) -> None:
         """A lapsed stream starts again in its groups automatically, though another had its place since."""
         with Proxy(plan.port) as network:
             tv = planned.player("tv", f"http://127.0.0.1:{network.port}")

@@ -119,7 +119,7 @@ def gateway(*, admits: bool) -> type[Gateway]:
     return type("Configured", (Gateway,), {"admits": admits, "asked": []})
 
 
-def test_a_401_without_cors_headers_is_not_repeated_for_long(page: Page) -> None:
+def test_a_401_without_cors_headers_is_given_up_early(page: Page) -> None:
     """A hidden 401 is tried three times, not five as an unavailable network, and the error says why."""
     refusing = gateway(admits=False)
     with LoopbackServer(refusing) as server:
@@ -128,13 +128,13 @@ def test_a_401_without_cors_headers_is_not_repeated_for_long(page: Page) -> None
     assert 1 <= refusing.asked.count("POST") <= 3
 
 
-def test_a_network_that_is_away_is_not_taken_for_a_hidden_answer(page: Page) -> None:
+def test_an_unavailable_network_is_not_reported_as_a_hidden_answer(page: Page) -> None:
     """An unavailable network, where no server answers, is not reported as a hidden answer."""
     failed = page.evaluate(PLAY, [f"http://{LOOPBACK}:{free_port()}", 1_000])
     assert (failed["status"], failed["code"]) == (0, None)
 
 
-def test_a_page_of_another_origin_reads_how_long_to_wait(page: Page) -> None:
+def test_a_page_of_another_origin_can_read_retry_after(page: Page) -> None:
     """`Retry-After` is among the headers that Terraform lets pages read."""
     with LoopbackServer(gateway(admits=True)) as server:
         failed = page.evaluate(PLAY, [server.url, 1_000])
@@ -142,7 +142,7 @@ def test_a_page_of_another_origin_reads_how_long_to_wait(page: Page) -> None:
     assert failed == expected
 
 
-def test_a_page_that_is_reloaded_keeps_its_name_and_a_duplicated_tab_takes_another(page: Page) -> None:
+def test_a_reloaded_page_keeps_its_name_and_a_duplicated_tab_does_not(page: Page) -> None:
     """A duplicate has a copy of the tab's storage, and both pages keep their names over further reloads."""
     name = page.evaluate(NAME)
     with page.expect_popup() as opening:
@@ -157,7 +157,7 @@ def test_a_page_that_is_reloaded_keeps_its_name_and_a_duplicated_tab_takes_anoth
     duplicate.close()
 
 
-def test_a_name_is_free_again_once_its_page_is_gone_without_a_word(page: Page) -> None:
+def test_a_crashed_page_frees_its_name(page: Page) -> None:
     """The end of a crashed page frees its name, without any message."""
     name = page.evaluate(NAME)
     page.evaluate("stream.abandon()")  # it releases nothing

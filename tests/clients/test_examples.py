@@ -123,7 +123,7 @@ def test_the_java_example(service: LocalService, tmp_path: Path) -> None:
     assert httpx.get(f"{service.url}/stream", params={"userId": "1"}).json()["streamCount"] == 0
 
 
-def test_the_guides_python(service: LocalService, tmp_path: Path) -> None:
+def test_the_guides_python_example(service: LocalService, tmp_path: Path) -> None:
     """The example holds a slot for as long as its block runs."""
     python_client(tmp_path)
     (example,) = blocks(GUIDE, "python")
@@ -132,7 +132,7 @@ def test_the_guides_python(service: LocalService, tmp_path: Path) -> None:
     assert run([sys.executable], tmp_path / "guide.py", script, service) == "False\n"
 
 
-def test_the_guides_way_to_watch_here(service: LocalService, tmp_path: Path) -> None:
+def test_the_guides_takeover_example(service: LocalService, tmp_path: Path) -> None:
     """The example takes over the other screen's slot, and shows why a start has failed."""
     node = shutil.which("node")
     if node is None:

@@ -127,7 +127,7 @@ def world(worlds: Any) -> World:
     return made
 
 
-def test_a_lease_lapses_at_its_end_also_while_a_heartbeat_waits_for_its_answer(world: World) -> None:
+def test_a_lease_lapses_on_time_while_a_heartbeat_is_pending(world: World) -> None:
     """The lapsed stream then starts again automatically as the same play, and its token has expired."""
     first = world.admitted(HOLD | {"playbackToken": "t"})
     world.beats_at(HEARTBEAT_MS, held().held_back())
@@ -144,7 +144,7 @@ def test_a_lease_lapses_at_its_end_also_while_a_heartbeat_waits_for_its_answer(w
     assert world.is_over()
 
 
-def test_a_lapsed_stream_starts_again_for_as_long_as_it_takes(world: World) -> None:
+def test_a_lapsed_stream_retries_its_start_without_a_time_limit(world: World) -> None:
     """A lapsed stream starts again long after a caller's start would have run out of patience."""
     world.admitted(HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 1})
     world.service.answers(failing())
@@ -163,7 +163,7 @@ def test_a_lapsed_stream_starts_again_for_as_long_as_it_takes(world: World) -> N
     assert world.is_over()
 
 
-def test_a_lapse_leaves_a_start_that_waits_for_its_answer(world: World) -> None:
+def test_a_lapse_does_not_cancel_a_pending_start(world: World) -> None:
     """A start may ask for other groups; if it fails, the stream starts again in its earlier ones."""
     first = world.admitted(UNVERIFIED, groups=["hd"], replaces="old")
     world.service.answers(failing())
@@ -191,7 +191,7 @@ def test_a_lapse_leaves_a_start_that_waits_for_its_answer(world: World) -> None:
     assert world.is_over()
 
 
-def test_a_lease_of_no_time_runs_until_the_next_heartbeat(world: World) -> None:
+def test_a_lease_of_zero_lasts_until_the_next_heartbeat(world: World) -> None:
     """A lease rounded down to zero does not make the stream lapse and start again without a pause."""
     world.admitted(HOLD | {"expiresInSeconds": 0})
     world.service.answers(held())
@@ -202,7 +202,7 @@ def test_a_lease_of_no_time_runs_until_the_next_heartbeat(world: World) -> None:
     assert world.is_over()
 
 
-def test_a_start_of_a_lapsed_stream_that_fails_leaves_it_lapsed(world: World) -> None:
+def test_a_failed_start_leaves_a_lapsed_stream_lapsed(world: World) -> None:
     """The stream continues to start automatically, and a start that succeeds ends the lapse."""
     world.admitted(HOLD | {"expiresInSeconds": 30})
     waiting = held().held_back()
@@ -228,9 +228,7 @@ def test_a_start_of_a_lapsed_stream_that_fails_leaves_it_lapsed(world: World) ->
     ],
     ids=["refused", "wrong"],
 )
-def test_a_lapsed_stream_that_may_not_start_again_stops(
-    world: World, answer: Answer, event: str, state: str
-) -> None:
+def test_a_lapsed_stream_that_is_refused_stops(world: World, answer: Answer, event: str, state: str) -> None:
     """A refused stream reports that, sends nothing more, and has nothing to end."""
     world.admitted(HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 1})
     world.service.answers(answer)
@@ -243,7 +241,7 @@ def test_a_lapsed_stream_that_may_not_start_again_stops(
     assert world.is_over()
 
 
-def test_an_end_of_a_lapsed_stream_is_sent_and_stops_its_starts(world: World) -> None:
+def test_ending_a_lapsed_stream_sends_an_end_and_stops_its_starts(world: World) -> None:
     """An end is sent, because one of the starts may have taken the slot without an answer."""
     first = world.admitted(HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 1})
     world.service.answers(failing(), held())
@@ -256,7 +254,7 @@ def test_an_end_of_a_lapsed_stream_is_sent_and_stops_its_starts(world: World) ->
     assert world.is_over()
 
 
-def test_a_caller_is_told_when_patience_has_run_out(worlds: Any) -> None:
+def test_a_start_raises_when_its_time_limit_is_reached(worlds: Any) -> None:
     """The error comes after 15 seconds; the delays double, and jitter halves them at most."""
     for chance, moments in [(1.0, [600, 1800, 4200, 9000]), (0.0, [300, 900, 2100, 4500, 9300, 14_300])]:
         world = worlds(chance)
@@ -271,7 +269,7 @@ def test_a_caller_is_told_when_patience_has_run_out(worlds: Any) -> None:
         assert world.is_over()
 
 
-def test_a_heartbeat_that_fails_is_repeated_later_each_time(world: World) -> None:
+def test_a_failed_heartbeat_is_retried_with_growing_delays(world: World) -> None:
     """Delays grow up to ten seconds, and start again after an answer."""
     world.admitted(LONG)
     now = HEARTBEAT_MS
@@ -283,7 +281,7 @@ def test_a_heartbeat_that_fails_is_repeated_later_each_time(world: World) -> Non
     world.beats_at(now + HEARTBEAT_MS + 600, held(LONG))
 
 
-def test_a_heartbeat_that_fails_is_repeated_at_least_as_often_as_ever(world: World) -> None:
+def test_a_failed_heartbeat_is_retried_at_least_at_the_usual_interval(world: World) -> None:
     """A failed heartbeat is repeated at the usual interval where that is shorter than the delays."""
     world.admitted(LONG | {"heartbeatSeconds": 1})
     now = 1000
@@ -293,7 +291,7 @@ def test_a_heartbeat_that_fails_is_repeated_at_least_as_often_as_ever(world: Wor
     world.beats_at(now, held(LONG))
 
 
-def test_retry_after_is_heeded_within_bounds(world: World) -> None:
+def test_retry_after_is_honoured_within_bounds(world: World) -> None:
     """A proxy's `Retry-After` neither silences heartbeats for good nor fails as an odd number."""
     world.admitted(LONG)
     now = HEARTBEAT_MS
@@ -308,7 +306,7 @@ def test_retry_after_is_heeded_within_bounds(world: World) -> None:
     world.beats_at(now, held(LONG))
 
 
-def test_a_start_that_is_put_off_loses_nothing_that_is_held(world: World) -> None:
+def test_a_postponed_start_leaves_the_held_slot_unchanged(world: World) -> None:
     """A postponed start is repeated only if that is not too late for it."""
     world.admitted()
     world.service.answers(Answer(429, PUT_OFF, {"retry-after": "60"}))
@@ -324,7 +322,7 @@ def test_a_start_that_is_put_off_loses_nothing_that_is_held(world: World) -> Non
     assert world.is_over()
 
 
-def test_a_stream_that_lost_its_slot_while_its_lease_ran_stops(world: World) -> None:
+def test_a_stream_evicted_within_its_lease_stops(world: World) -> None:
     """An evicted stream stops, because two players must not evict each other forever."""
     world.admitted()
     world.beats_at(HEARTBEAT_MS, Answer(410, GONE))
@@ -343,7 +341,7 @@ def test_a_stream_that_lost_its_slot_while_its_lease_ran_stops(world: World) -> 
     ],
     ids=str,
 )
-def test_a_stream_that_is_gone_says_why_and_by_which_device(
+def test_a_gone_stream_has_the_reason_and_the_device(
     world: World, why: dict[str, Any], reason: str | None, by: str | None
 ) -> None:
     """The reason is known as far as the service gives it, and one of another type is ignored."""
@@ -353,7 +351,7 @@ def test_a_stream_that_is_gone_says_why_and_by_which_device(
     assert (gone["reason"], gone["by"]) == (reason, by)
 
 
-def test_a_stream_that_was_admitted_unverified_starts_again_after_a_410(world: World) -> None:
+def test_an_unverified_stream_restarts_after_a_410(world: World) -> None:
     """The stream and what it replaced may be unknown to the store; a verified answer makes the lease real."""
     first = world.admitted(UNVERIFIED, replaces="old")
     assert first.body["replaces"] == "old"
@@ -367,7 +365,7 @@ def test_a_stream_that_was_admitted_unverified_starts_again_after_a_410(world: W
     assert world.is_over()
 
 
-def test_a_late_end_is_of_the_play_that_it_ends(world: World) -> None:
+def test_a_late_end_affects_only_its_own_play(world: World) -> None:
     """The next episode has the same play; a start after an end has a new nonce, and is sent first."""
     plays = [world.admitted().body["play"], world.admitted().body["play"]]
     end = Answer(200, {}).held_back()
@@ -384,7 +382,7 @@ def test_a_late_end_is_of_the_play_that_it_ends(world: World) -> None:
     assert last not in plays
 
 
-def test_an_end_ends_a_start_that_is_not_answered(world: World) -> None:
+def test_an_end_cancels_a_pending_start(world: World) -> None:
     """A start that waits for a retry or for an answer takes no effect after an end."""
     world.service.answers(failing(), held())
     world.player.begin("start")
@@ -413,7 +411,7 @@ def test_an_abandoned_stream_sends_nothing_more(world: World) -> None:
     assert world.is_over()
 
 
-def test_a_held_stream_that_is_refused_other_groups_goes_on(world: World) -> None:
+def test_a_held_stream_that_is_refused_other_groups_plays_on(world: World) -> None:
     """The stream keeps its groups and its heartbeats' times, and its end names those groups."""
     world.admitted(groups=["hd"])
     world.service.answers(Answer(403, FULL_GROUP))
@@ -438,7 +436,7 @@ def test_a_held_stream_that_is_refused_stops(world: World) -> None:
     assert world.is_over()
 
 
-def test_while_a_start_is_not_answered_its_answer_decides(world: World) -> None:
+def test_a_pending_start_overrides_a_heartbeats_410(world: World) -> None:
     """A heartbeat's 410 does not stop the stream, because the start may have taken the slot anew."""
     world.admitted()
     start = held().held_back()
@@ -459,7 +457,7 @@ def test_while_a_start_is_not_answered_its_answer_decides(world: World) -> None:
 @pytest.mark.parametrize(
     "late", [held(HOLD | {"playbackToken": "old"}), Answer(410, GONE)], ids=["200", "410"]
 )
-def test_a_heartbeat_from_before_a_start_does_not_count_after_it(world: World, late: Answer) -> None:
+def test_an_earlier_heartbeats_answer_does_not_affect_a_later_start(world: World, late: Answer) -> None:
     """An earlier heartbeat's token is older than the start's, and its 410 is about the earlier slot."""
     world.admitted()
     world.beats_at(HEARTBEAT_MS, late.held_back())
@@ -472,7 +470,7 @@ def test_a_heartbeat_from_before_a_start_does_not_count_after_it(world: World, l
     assert world.is_over()
 
 
-def test_a_token_is_over_with_its_lease(worlds: Any) -> None:
+def test_a_token_expires_with_its_lease(worlds: Any) -> None:
     """Heartbeats without a token do not extend it, and the listener gets each change, the token first."""
     world = worlds(1.0, "-Dtokens=true")
     world.service.answers(held(HOLD | {"playbackToken": "first"}))
@@ -537,7 +535,7 @@ NOT_THE_SERVICE: Final = [
 ]
 
 
-def test_what_is_not_the_service_extends_no_lease(world: World) -> None:
+def test_an_answer_of_another_server_extends_no_lease(world: World) -> None:
     """A heartbeat with an answer of another server has failed, and is repeated."""
     world.admitted(LONG)
     now = HEARTBEAT_MS
@@ -549,7 +547,7 @@ def test_what_is_not_the_service_extends_no_lease(world: World) -> None:
     assert world.is_over()
 
 
-def test_unusual_json_is_read_as_it_is_meant(world: World) -> None:
+def test_unusual_json_is_parsed(world: World) -> None:
     """Spaces, exponents, escapes and the allowed number of levels are read."""
     more = "[{}, [ ], -0, 1.5e-3, true, false, null, " + "[" * 30 + "]" * 31
     text = f'\r\n\t {{ "expiresInSeconds" :36e2 , "heartbeatSeconds": 0.03E+3, "more": {more} }} '
@@ -564,12 +562,12 @@ def test_unusual_json_is_read_as_it_is_meant(world: World) -> None:
 
 
 @pytest.mark.parametrize("name", ['"quoted\\"', "\x01\x1f\x7f", "\u00e9 \U0001f4fa", "\ud800"], ids=ascii)
-def test_any_text_is_sent_as_it_is(world: World, name: str) -> None:
+def test_any_text_is_sent_unchanged(world: World, name: str) -> None:
     """A text is sent unchanged, even half a surrogate pair, which would otherwise be another name."""
     assert world.admitted(replaces=name).body["replaces"] == name
 
 
-def test_a_list_asks_for_the_user(world: World) -> None:
+def test_a_list_encodes_the_user_in_its_query(world: World) -> None:
     """The query keeps a space and a plus sign apart."""
     world.service.answers(Answer(200, {"streams": [{"device": "tv"}, 1, {"device": 2}]}))
     assert world.does("listed", "list", userId="a b+c/\u00e9")["holders"] == ["tv", ""]
@@ -578,7 +576,7 @@ def test_a_list_asks_for_the_user(world: World) -> None:
     assert world.service.asked().path == "/stream"
 
 
-def test_the_token_is_asked_before_every_request(world: World) -> None:
+def test_the_token_is_fetched_before_every_request(world: World) -> None:
     """Without a token heartbeats fail and continue."""
     assert world.admitted(LONG).authorization is None
     world.does("set", "set", name="token", value="first")
@@ -591,7 +589,7 @@ def test_the_token_is_asked_before_every_request(world: World) -> None:
     assert world.beats_at(2 * HEARTBEAT_MS + 1800, held(LONG)).authorization == "Bearer second"
 
 
-def test_heartbeats_go_on_whatever_is_raised_on_their_way(world: World) -> None:
+def test_heartbeats_continue_after_any_exception(world: World) -> None:
     """After any error, as by a header that cannot be sent, heartbeats go on; only a caller's start throws."""
     world.admitted(LONG)
     world.does("set", "set", name="token", value="two\nlines")
@@ -619,7 +617,7 @@ def test_a_redirect_is_not_followed(world: World) -> None:
     assert world.is_over()
 
 
-def test_a_connection_serves_one_call_after_the_other(world: World) -> None:
+def test_one_connection_serves_successive_calls(world: World) -> None:
     """One connection serves all calls, because a handshake for each heartbeat would be most of its cost."""
     connections = {world.admitted(LONG).connection}
     answers = [held(LONG), failing(), Answer(503, b""), held(LONG)]
@@ -629,7 +627,7 @@ def test_a_connection_serves_one_call_after_the_other(world: World) -> None:
     assert len(connections) == 1
 
 
-def test_a_listener_that_throws_stops_no_heartbeat(worlds: Any) -> None:
+def test_a_listeners_exception_does_not_stop_heartbeats(worlds: Any) -> None:
     """A listener's exception stops neither heartbeats nor the start in whose thread it was called."""
     world = worlds(1.0, "-Dthrows=true")
     world.admitted()
@@ -637,7 +635,7 @@ def test_a_listener_that_throws_stops_no_heartbeat(worlds: Any) -> None:
     world.beats_at(2 * HEARTBEAT_MS, held())
 
 
-def test_a_start_in_the_background_ends_with_its_caller_told(world: World) -> None:
+def test_a_background_start_reports_any_failure_to_the_listener(world: World) -> None:
     """The listener gets any failure, including the end of patience, and what is held stays held."""
     world.service.answers(Answer(400, {"detail": "A mistake."}))
     failed = world.does("failed in background", "start in background")
@@ -652,7 +650,7 @@ def test_a_start_in_the_background_ends_with_its_caller_told(world: World) -> No
     assert world.is_over()
 
 
-def test_an_end_in_the_background_is_repeated_until_it_is_heard(world: World) -> None:
+def test_a_background_end_is_retried_until_it_is_answered(world: World) -> None:
     """The stream and a start in the background end at once; the end is repeated until it is answered."""
     start = held().held_back()
     world.service.answers(start, failing(), Answer(200, {}))
@@ -679,7 +677,7 @@ def naming(url: str, tokens: int = 1) -> dict[str, Any]:
     return LONG | {"playbackToken": f"t{tokens}", "heartbeatUrl": url}
 
 
-def test_heartbeats_go_to_the_url_that_the_service_names(world: World, url: ScriptedService) -> None:
+def test_heartbeats_go_to_the_url_of_the_answer(world: World, url: ScriptedService) -> None:
     """Heartbeats carry the newest token in place of the login, which is not requested any more."""
     world.does("set", "set", name="token", value="login")
     start = world.admitted(naming(url.url))
@@ -697,7 +695,7 @@ def test_heartbeats_go_to_the_url_that_the_service_names(world: World, url: Scri
 
 
 @pytest.mark.parametrize("name", ["http://127.1:{port}/", "ftp://localhost/", "//localhost/", "beats", "", 7])
-def test_a_token_is_sent_by_https_or_over_loopback_alone(
+def test_a_token_is_sent_only_over_https_or_loopback(
     world: World, url: ScriptedService, name: str | int
 ) -> None:
     """Otherwise the API takes the heartbeat. The first URL would answer, but its name is not listed."""
@@ -708,7 +706,7 @@ def test_a_token_is_sent_by_https_or_over_loopback_alone(
     assert url.is_idle()
 
 
-def test_without_a_token_the_api_is_asked(world: World, url: ScriptedService) -> None:
+def test_without_a_token_heartbeats_go_to_the_api(world: World, url: ScriptedService) -> None:
     """Without a token heartbeats go to the API, even if the URL was named."""
     url.answers(held(LONG))
     world.admitted(LONG | {"heartbeatUrl": url.url})
@@ -731,7 +729,7 @@ def test_without_a_token_the_api_is_asked(world: World, url: ScriptedService) ->
     ],
     ids=lambda answer: str(answer.status),
 )
-def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api_at_once(
+def test_an_unanswered_heartbeat_falls_back_to_the_api_at_once(
     world: World, url: ScriptedService, failure: Answer
 ) -> None:
     """The heartbeat goes to the API at once, and the next one to the URL again."""
@@ -744,7 +742,7 @@ def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api_at_once(
     assert world.is_over()
 
 
-def test_a_url_that_nothing_listens_at_is_no_loss(world: World) -> None:
+def test_a_dead_url_falls_back_to_the_api(world: World) -> None:
     """With a dead URL the heartbeat goes to the API at once."""
     with ScriptedService() as url:
         address = url.url
@@ -754,7 +752,7 @@ def test_a_url_that_nothing_listens_at_is_no_loss(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_an_answer_of_the_service_itself_is_final(world: World, url: ScriptedService, status: int) -> None:
+def test_an_answer_of_the_service_is_final(world: World, url: ScriptedService, status: int) -> None:
     """After the service's own answer the URL is called again later, because the API would answer the same."""
     world.admitted(naming(url.url))
     url.answers(Answer(status, {"code": "store_unavailable"}))
@@ -773,7 +771,7 @@ def test_a_410_of_the_url_is_a_410(world: World, url: ScriptedService) -> None:
     assert world.is_over()
 
 
-def test_a_url_that_fails_twice_in_a_row_is_left_alone_until_that_lease_is_over(
+def test_a_url_that_fails_twice_in_a_row_is_not_used_until_the_lease_expires(
     world: World, url: ScriptedService
 ) -> None:
     """The lease of the second failure in a row, at the fourth heartbeat, lasts until the sixth."""
@@ -792,7 +790,7 @@ def test_a_url_that_fails_twice_in_a_row_is_left_alone_until_that_lease_is_over(
     assert world.is_over()
 
 
-def test_the_newest_answer_of_the_api_names_the_url(world: World, url: ScriptedService) -> None:
+def test_the_latest_answer_of_the_api_sets_the_url(world: World, url: ScriptedService) -> None:
     """Each answer of the API names the URL to use, or none, which ends its use."""
     url.answers(failing(404))
     world.admitted(LONG | {"playbackToken": "t1"})
@@ -804,7 +802,7 @@ def test_the_newest_answer_of_the_api_names_the_url(world: World, url: ScriptedS
     assert url.is_idle()
 
 
-def test_a_device_that_slept_finds_what_is_due(jar: Path, tmp_path: Path) -> None:
+def test_a_device_that_slept_sends_what_is_due(jar: Path, tmp_path: Path) -> None:
     """After a sleep what is due is sent, by Android's clock, which runs on while its timers stand still."""
     sources = (HERE / "Player.java", HERE / "HandClock.java", HERE / "SystemClock.java")
     command = [*java_program(tmp_path, jar, *sources), "Player"]

@@ -29,7 +29,7 @@ def test_the_javascript_client_passes_its_own_tests() -> None:
     node("--test", *map(str, sorted((CLIENT / "test").glob("*.test.js"))))
 
 
-def test_what_is_built_of_the_javascript_client_is_for_televisions() -> None:
+def test_the_javascript_build_runs_on_televisions() -> None:
     """The classic script is ES2015, works in a window of Chromium 53, and is as small as the README says."""
     need_the_tools()
     node("--test", "test/built/script.test.js")

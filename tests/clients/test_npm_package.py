@@ -76,7 +76,7 @@ def watched(browser: Browser) -> Iterator[Page]:
     assert errors == []
 
 
-def test_the_package_holds_what_it_should(package: Path) -> None:
+def test_the_package_has_exactly_the_expected_files(package: Path) -> None:
     """The package has the modules, types, builds, licence and changes, but no test and no tool's setting."""
     with tarfile.open(package) as archive:
         names = {name.removeprefix("package/") for name in archive.getnames()}
@@ -101,7 +101,7 @@ def test_every_kind_of_module_resolution_finds_modules_and_types(package: Path) 
 @pytest.mark.e2e
 @pytest.mark.long
 @pytest.mark.parametrize("bundler", ["vite", "webpack4"])
-def test_a_project_is_built_with_the_package_and_runs(
+def test_a_project_built_with_the_package_runs(
     bundler: str, package: Path, page: Page, tmp_path: Path
 ) -> None:
     """The page of a built project takes a slot, and has the entry of each player."""

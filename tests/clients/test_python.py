@@ -112,7 +112,7 @@ def play_once(kind: str, service: Service, timing: Timing | None = None, **optio
     return asyncio.run(play())
 
 
-def test_a_block_takes_a_slot_and_gives_it_back(kind: str) -> None:
+def test_a_block_takes_a_slot_and_frees_it(kind: str) -> None:
     """The start has a name, a play, the device, the replaced stream and the token, and an end follows."""
     service = Service(httpx.Response(200, json=HOLD))
     name = play_once(kind, service, device="TV", replaces="old")
@@ -127,7 +127,7 @@ def test_a_block_takes_a_slot_and_gives_it_back(kind: str) -> None:
     assert play_once(kind, service) != name
 
 
-def test_a_refusal_says_who_holds_the_slots(kind: str) -> None:
+def test_a_refusal_lists_the_streams_that_hold_the_slots(kind: str) -> None:
     """The error lists the streams, and no end follows a start that took nothing."""
     service = Service(httpx.Response(403, json=FULL))
     with pytest.raises(LimitReached, match="full") as refused:
@@ -137,14 +137,14 @@ def test_a_refusal_says_who_holds_the_slots(kind: str) -> None:
     assert len(service.requests) == 1
 
 
-def test_a_refusal_says_which_group_is_full(kind: str) -> None:
+def test_a_refusal_names_the_full_group(kind: str) -> None:
     """The error has the group and its limit as values."""
     with pytest.raises(LimitReached) as refused:
         play_once(kind, Service(httpx.Response(403, json=UHD_FULL)), groups=["uhd"])
     assert refused.value.limit == GroupLimit("uhd", 1)
 
 
-def test_a_start_that_is_not_answered_is_repeated_under_the_same_name(kind: str) -> None:
+def test_an_unanswered_start_is_retried_under_the_same_name(kind: str) -> None:
     """After a lost request and after a 503 the start is repeated under the same name."""
     service = Service(None, AWAY, httpx.Response(200, json=HOLD))
     play_once(kind, service, Timing(random=lambda: -0.99))
@@ -155,7 +155,9 @@ def test_a_start_that_is_not_answered_is_repeated_under_the_same_name(kind: str)
 @pytest.mark.parametrize(
     ("answer", "status"), [(None, 0), (httpx.Response(400, json={"code": "invalid_request"}), 400)]
 )
-def test_what_is_hopeless_is_given_up(kind: str, answer: httpx.Response | None, status: int) -> None:
+def test_a_start_is_given_up_at_its_time_limit_or_for_a_wrong_call(
+    kind: str, answer: httpx.Response | None, status: int
+) -> None:
     """A start is given up when patience has run out, and at once when the call is wrong."""
     service = Service(answer)
     with pytest.raises(ServiceError) as failed:
@@ -241,7 +243,7 @@ LISTED: Final = UHD_FULL | {"streams": [HOLDER, HOLDER | {"streamId": "mine"}]}
 @pytest.mark.parametrize(
     "answer", [httpx.Response(403, json=LISTED), SOON, None], ids=["refused", "429", "lost"]
 )
-def test_a_change_of_groups_that_fails_leaves_the_stream_in_those_that_it_has(
+def test_a_failed_change_of_groups_leaves_the_stream_in_its_groups(
     kind: str, answer: httpx.Response | None
 ) -> None:
     """A refusal that lists the stream has taken nothing from it: its end names its old groups."""
@@ -249,19 +251,19 @@ def test_a_change_of_groups_that_fails_leaves_the_stream_in_those_that_it_has(
     assert changes(kind, Service(held, answer, held), ["uhd"]) == [["hd"], ["uhd"], ["hd"]]
 
 
-def test_a_change_of_groups_is_refused_to_a_stream_that_is_gone_like_any_start(kind: str) -> None:
+def test_a_refused_change_of_groups_of_a_gone_stream_leaves_nothing_to_end(kind: str) -> None:
     """A stream that is gone has no slot left to end after the refusal."""
     held, full = httpx.Response(200, json=HOLD), httpx.Response(403, json=UHD_FULL)
     assert changes(kind, Service(held, full, held), ["uhd"]) == [["hd"], ["uhd"]]
 
 
-def test_a_start_is_refused_whoever_plays_under_its_name(kind: str) -> None:
+def test_a_refused_start_does_not_end_an_earlier_play(kind: str) -> None:
     """A slot of an earlier play does not belong to this one: there is nothing to end."""
     service = Service(httpx.Response(403, json=LISTED))
     assert len(starts(kind, service, times=1, stream_id="mine")) == 1
 
 
-def test_five_next_episodes_are_one_screen(kind: str) -> None:
+def test_five_next_episodes_share_one_name_and_play(kind: str) -> None:
     """Next episodes have one name and one play, and replace nothing."""
     first, *others, end = starts(kind, Service(httpx.Response(200, json=HOLD)), times=5)
     assert others == [first] * 4
@@ -269,14 +271,14 @@ def test_five_next_episodes_are_one_screen(kind: str) -> None:
     assert "replaces" not in first
 
 
-def test_a_play_that_follows_an_end_is_one_that_a_late_end_does_not_end(kind: str) -> None:
+def test_a_play_after_an_end_has_a_new_nonce(kind: str) -> None:
     """A play after an end has the screen's name and a new nonce, which its own end repeats."""
     first, end, second, last = starts(kind, Service(httpx.Response(200, json=HOLD)), times=2, ends=True)
     assert first["streamId"] == end["streamId"] == second["streamId"] == last["streamId"]
     assert first["play"] == end["play"] != second["play"] == last["play"]
 
 
-def test_a_start_after_one_that_was_not_answered_is_the_same_one_again(kind: str) -> None:
+def test_a_start_after_an_unanswered_one_repeats_it(kind: str) -> None:
     """A start without an answer may have landed, and its repeat must not take a second slot."""
     held = httpx.Response(200, json=HOLD)
     first, lost, again, end = starts(kind, Service(held, None, held), times=3)
@@ -286,7 +288,7 @@ def test_a_start_after_one_that_was_not_answered_is_the_same_one_again(kind: str
 
 
 @pytest.mark.parametrize("answer", [SOON, None, httpx.Response(400, json={})], ids=["429", "lost", "400"])
-def test_a_start_that_fails_loses_nothing_that_is_held(kind: str, answer: httpx.Response | None) -> None:
+def test_a_failed_start_leaves_the_held_slot_unchanged(kind: str, answer: httpx.Response | None) -> None:
     """Heartbeats continue, the token stays, and the stream to be replaced is left alone."""
     held = httpx.Response(200, json=HOLD | {"heartbeatSeconds": 0.05, "playbackToken": "token"})
     service = Service(held, answer, held)
@@ -326,13 +328,13 @@ def test_a_start_that_fails_loses_nothing_that_is_held(kind: str, answer: httpx.
     assert {body["play"] for _, body in service.requests} == {started[0]["play"]}
 
 
-def test_a_start_that_is_refused_ends_what_was_held(kind: str) -> None:
+def test_a_refused_start_leaves_no_slot_to_end(kind: str) -> None:
     """After a refusal nothing is left to end, because the slot was gone already."""
     held, full = httpx.Response(200, json=HOLD), httpx.Response(403, json=FULL)
     assert len(starts(kind, Service(held, full, held), times=2)) == 2
 
 
-def test_a_start_that_is_cancelled_loses_nothing_that_is_held() -> None:
+def test_a_cancelled_start_leaves_the_held_slot_unchanged() -> None:
     """A task that stops waiting for the next episode keeps the current one."""
 
     async def play() -> None:
@@ -350,7 +352,7 @@ def test_a_start_that_is_cancelled_loses_nothing_that_is_held() -> None:
     asyncio.run(play())
 
 
-def test_a_start_that_is_put_off_says_when_to_come_again(kind: str) -> None:
+def test_a_postponed_start_has_a_retry_time(kind: str) -> None:
     """The error has the waiting time if that is too long for the start; no end follows."""
     service = Service(SOON)
     with pytest.raises(TooManyStarts) as put_off:
@@ -358,7 +360,7 @@ def test_a_start_that_is_put_off_says_when_to_come_again(kind: str) -> None:
     assert (put_off.value.retry_after, len(service.requests)) == (60, 1)
 
 
-def test_a_gateway_that_throttles_is_a_failure_that_passes(kind: str) -> None:
+def test_a_gateways_429_is_retried(kind: str) -> None:
     """A gateway's 429 is not a problem of the service's, and the start is repeated soon."""
     service = Service(
         httpx.Response(429, json={"message": "Too Many Requests"}), httpx.Response(200, json=HOLD)
@@ -367,7 +369,7 @@ def test_a_gateway_that_throttles_is_a_failure_that_passes(kind: str) -> None:
     assert [path for path, _ in service.requests] == ["/v1/stream/start"] * 2 + ["/v1/stream/end"]
 
 
-def test_what_is_not_the_service_keeps_no_slot(kind: str) -> None:
+def test_a_captive_portals_answer_is_not_an_admission(kind: str) -> None:
     """A 200 of a captive portal is not an admission."""
     with pytest.raises(ServiceError, match="not the service"):
         play_once(kind, Service(httpx.Response(200, json={"hotel": "Please sign in"})))
@@ -414,7 +416,7 @@ def test_a_gone_callback_may_be_a_coroutine() -> None:
     assert asyncio.run(play()) == [("gone", True)]
 
 
-def test_a_token_that_cannot_be_had_is_a_service_error(kind: str) -> None:
+def test_a_token_that_cannot_be_fetched_is_a_service_error(kind: str) -> None:
     """A missing token is a service error, so that a heartbeat is retried."""
 
     def token() -> str:
@@ -518,7 +520,7 @@ def is_gone_after(kind: str, service: Service, requests: int, *, closed: bool = 
     ],
     ids=["code that is not text", "infinite", "huge", "raised on the way"],
 )
-def test_heartbeats_go_on_whatever_is_answered_or_raised(
+def test_heartbeats_continue_after_any_answer_or_error(
     kind: str, trouble: httpx.Response | Exception
 ) -> None:
     """Any answer or error may be transient: the next heartbeat is answered, and the slot is not gone."""
@@ -528,7 +530,7 @@ def test_heartbeats_go_on_whatever_is_answered_or_raised(
     assert {path for path, _ in service.requests[1:]} == {"/stream/heartbeat"}
 
 
-def test_a_start_by_itself_goes_on_whatever_is_raised(kind: str) -> None:
+def test_an_automatic_start_continues_after_any_error(kind: str) -> None:
     """An automatic start continues as a heartbeat does, because no caller can handle its error."""
     unverified = httpx.Response(200, json=OFTEN | {"verified": False})
     gone = httpx.Response(410, json={"code": "stream_gone"})
@@ -538,7 +540,7 @@ def test_a_start_by_itself_goes_on_whatever_is_raised(kind: str) -> None:
     assert paths[1:5] == ["/stream/heartbeat", "/stream/start", "/stream/start", "/stream/heartbeat"]
 
 
-def test_heartbeats_of_a_limiter_that_was_closed_go_on_failing(kind: str) -> None:
+def test_heartbeats_of_a_closed_limiter_keep_failing(kind: str) -> None:
     """Neither the thread nor the task ends, and the stream is not taken for one that plays on."""
     service = Service(httpx.Response(200, json=OFTEN))
     assert not is_gone_after(kind, service, requests=5, closed=True)
@@ -561,7 +563,7 @@ Heard = list[tuple[str, bool, bool]]
     ],
     ids=str,
 )
-def test_a_stream_that_is_gone_knows_why_and_by_which_device(
+def test_a_gone_stream_keeps_the_reason_and_the_device(
     kind: str, why: dict[str, Any], reason: str | None, by: str | None
 ) -> None:
     """The reason is kept until the stream starts again, and one of another type is ignored."""
@@ -647,7 +649,7 @@ ADMITTED: Final = ("admitted", False, False)
 OVER: Final = ("over", False, False)
 
 
-def test_a_lapse_is_called_back_once_and_so_is_the_admission_after_it(kind: str) -> None:
+def test_a_lapse_and_its_admission_are_each_called_back_once(kind: str) -> None:
     """However many starts fail, there is one callback for each, and no request outlasts the lease."""
     service = Service(start=[SHORT, None, None, SHORT], heartbeat=[None, None, SHORT], end=[SHORT])
     assert heard(kind, service, lambda events: ADMITTED in events) == [LAPSED, ADMITTED, OVER]
@@ -673,7 +675,7 @@ def test_a_lapsed_stream_that_is_refused_is_gone(kind: str) -> None:
     assert [path for path, _ in service.requests] == [*UNTIL_LAPSED, "/stream/start"]
 
 
-def test_a_lapsed_stream_gives_its_slot_back(kind: str) -> None:
+def test_a_lapsed_stream_frees_its_slot(kind: str) -> None:
     """An end is sent for a lapsed stream, because a start without an answer may have landed."""
     service = Service(start=[SHORT, None], heartbeat=[None], end=[SHORT])
     assert heard(kind, service, lambda _: len(service.requests) > 4) == [LAPSED, OVER]
@@ -699,7 +701,7 @@ def test_a_start_of_a_lapsed_stream_that_succeeds_is_not_called_back(kind: str) 
     assert [path for path, _ in service.requests][:6] == [*UNTIL_LAPSED, *UNTIL_LAPSED]
 
 
-def test_a_lapsed_stream_whose_start_fails_goes_on_by_itself(kind: str) -> None:
+def test_a_lapsed_stream_whose_start_fails_continues_to_retry(kind: str) -> None:
     """The stream stays lapsed, and calls back when it has its slot again."""
     wrong = httpx.Response(400, json={"code": "invalid_request"})
     service = Service(start=[SHORT, wrong, SHORT], heartbeat=[None, None, SHORT], end=[SHORT])
@@ -707,7 +709,7 @@ def test_a_lapsed_stream_whose_start_fails_goes_on_by_itself(kind: str) -> None:
     assert events == [LAPSED, ADMITTED, OVER]
 
 
-def test_a_lapsed_stream_may_be_ended_by_its_callback(kind: str) -> None:
+def test_a_callback_may_end_its_lapsed_stream(kind: str) -> None:
     """A stream that its callback ends does not start again."""
     service = Service(SHORT, heartbeat=[None])
     events = heard(kind, service, lambda _: len(service.requests) > 3, on_lapsed=lambda stream: stream.end())
@@ -729,7 +731,7 @@ def test_a_callback_that_raises_costs_no_slot(kind: str, caplog: pytest.LogCaptu
     ]
 
 
-def test_an_answer_to_a_thread_that_was_stopped_is_dropped() -> None:
+def test_an_answer_to_a_stopped_thread_is_dropped() -> None:
     """A start that is answered after the end brings back neither the slot nor a callback."""
     lapsed: list[Stream | AsyncStream] = []
 
@@ -745,7 +747,7 @@ def test_an_answer_to_a_thread_that_was_stopped_is_dropped() -> None:
 @pytest.mark.parametrize(
     "answer", [{"code": ["limit_reached"]}, {"code": {}}, {"code": None}, ["limit_reached"]]
 )
-def test_a_code_that_is_no_text_is_ignored(answer: Any) -> None:
+def test_a_code_that_is_not_a_text_is_ignored(answer: Any) -> None:
     """A code of another type is ignored, because the status decides."""
     with pytest.raises(ServiceError) as failed:
         answer_of(httpx.Response(502, json=answer))
@@ -753,7 +755,7 @@ def test_a_code_that_is_no_text_is_ignored(answer: Any) -> None:
 
 
 @pytest.mark.parametrize(("asked", "seconds"), [("20", 20), ("9" * 400, 300), ("soon", 0)])
-def test_retry_after_is_heeded_within_bounds(asked: str, seconds: float) -> None:
+def test_retry_after_is_honoured_within_bounds(asked: str, seconds: float) -> None:
     """A proxy's `Retry-After` does not silence the heartbeats for good."""
     with pytest.raises(ServiceError) as failed:
         answer_of(httpx.Response(503, json={}, headers={"retry-after": asked}))
@@ -827,7 +829,7 @@ def lapsed(clock: Clock, heartbeats: Steps) -> Post:
     return post
 
 
-def test_who_lost_its_slot_while_its_lease_ran_stops() -> None:
+def test_a_stream_evicted_within_its_lease_stops() -> None:
     """An evicted stream stops, because two players must not evict each other forever."""
     clock = Clock()
     heartbeats = clock.heartbeats()
@@ -837,20 +839,20 @@ def test_who_lost_its_slot_while_its_lease_ran_stops() -> None:
         heartbeats.throw(GONE)
 
 
-def test_a_lapsed_stream_starts_again_under_the_same_name_and_replaces_nothing() -> None:
+def test_a_lapsed_stream_restarts_under_its_name_and_replaces_nothing() -> None:
     """The screen keeps its name, and what the first start replaced has ended."""
     clock = Clock()
     assert lapsed(clock, clock.heartbeats()) == Post("/stream/start", HEARTBEAT.body)
 
 
-def test_a_lapsed_stream_starts_again_in_its_groups() -> None:
+def test_a_lapsed_stream_restarts_in_its_groups() -> None:
     """A start after a lapse names the groups, because the store forgets them with the lease."""
     clock = Clock()
     again = lapsed(clock, clock.heartbeats(groups=("uhd",)))
     assert again == Post("/stream/start", {**HEARTBEAT.body, "groups": ("uhd",)})
 
 
-def test_a_lapsed_stream_that_was_admitted_unverified_replaces_what_it_replaced() -> None:
+def test_a_lapsed_unverified_stream_replaces_the_same_stream_again() -> None:
     """The start replaces again, because the store may not know that the other stream has ended."""
     clock = Clock()
     again = lapsed(clock, clock.heartbeats(UNVERIFIED))
@@ -869,7 +871,7 @@ def test_no_pause_and_no_request_outlasts_the_lease() -> None:
     assert next(heartbeats) is Notice.LAPSED
 
 
-def test_a_heartbeat_that_is_answered_late_extends_the_lease() -> None:
+def test_a_late_answer_to_a_heartbeat_extends_the_lease() -> None:
     """The lease counts from when the heartbeat was sent, so no lapse is noticed."""
     clock = Clock()
     heartbeats = clock.heartbeats()
@@ -880,7 +882,7 @@ def test_a_heartbeat_that_is_answered_late_extends_the_lease() -> None:
     assert next(heartbeats) == HEARTBEAT
 
 
-def test_a_lapse_is_noticed_once_and_ends_when_the_slot_is_taken_again() -> None:
+def test_a_lapse_is_reported_once_and_ends_with_the_next_admission() -> None:
     """A long lapse is noticed once; then heartbeats continue, and the next lapse is another one."""
     clock = Clock()
     heartbeats = clock.heartbeats()
@@ -897,7 +899,7 @@ def test_a_lapse_is_noticed_once_and_ends_when_the_slot_is_taken_again() -> None
     assert next(heartbeats) is Notice.LAPSED
 
 
-def test_a_start_after_an_unverified_answer_is_no_lapse_while_that_lease_runs() -> None:
+def test_a_lapse_begins_at_the_end_of_an_unverified_lease() -> None:
     """The lapse begins at the end of the unverified lease."""
     clock = Clock()
     heartbeats = clock.heartbeats(UNVERIFIED)
@@ -912,14 +914,14 @@ def test_a_start_after_an_unverified_answer_is_no_lapse_while_that_lease_runs() 
     assert heartbeats.send(HOLD) is Notice.ADMITTED
 
 
-def test_a_lease_that_was_rounded_down_to_nothing_lasts_until_the_next_heartbeat() -> None:
+def test_a_lease_of_zero_lasts_until_the_next_heartbeat() -> None:
     """A lease rounded down to zero does not make the stream lapse and start again without a pause."""
     heartbeats = Clock().heartbeats(HOLD | {"expiresInSeconds": 0})
     assert next(heartbeats) == HEARTBEAT
 
 
 @pytest.mark.parametrize("reason", [LimitReached(403, FULL), ServiceError(400, {}), ServiceError(401, {})])
-def test_a_lapsed_stream_whose_start_is_refused_is_lost(reason: ServiceError) -> None:
+def test_a_lapsed_stream_whose_start_is_refused_has_stopped(reason: ServiceError) -> None:
     """A refused stream has stopped, and is not lapsed any more."""
     clock = Clock()
     play = held_play(clock, HOLD)
@@ -950,7 +952,7 @@ def test_a_start_of_a_held_stream_gives_up_at_the_end_of_the_lease() -> None:
 
 
 @pytest.mark.parametrize("lapse", ["noticed", "slept through"])
-def test_a_start_of_a_lapsed_stream_has_the_time_of_any_start(lapse: str) -> None:
+def test_a_start_of_a_lapsed_stream_has_the_full_time_limit(lapse: str) -> None:
     """A lapsed stream has no lease left to wait for, even if a slept machine has not noticed yet."""
     clock = Clock()
     play = held_play(clock, HOLD)
@@ -968,7 +970,7 @@ def test_a_start_of_a_lapsed_stream_has_the_time_of_any_start(lapse: str) -> Non
     assert not play.is_lapsed
 
 
-def test_a_start_of_a_lapsed_stream_that_fails_leaves_it_lapsed() -> None:
+def test_a_failed_start_leaves_a_lapsed_stream_lapsed() -> None:
     """The stream goes on starting at once, and its lapse is not noticed a second time."""
     clock = Clock()
     play = held_play(clock, HOLD)
@@ -987,20 +989,20 @@ def test_a_start_of_a_lapsed_stream_that_fails_leaves_it_lapsed() -> None:
 
 
 @pytest.mark.parametrize("how", ["ended", "abandoned", "evicted", "refused"])
-def test_the_lease_of_a_stream_that_is_over_hurries_no_later_start(how: str) -> None:
+def test_an_ended_streams_lease_does_not_shorten_a_later_start(how: str) -> None:
     """An ended stream's remaining lease does not shorten a later start's patience."""
     play = held_play(Clock(), HOLD | {"expiresInSeconds": 1, "heartbeatSeconds": 0.5})
     lose(play, how)
     assert next(play.start(is_held=False)) == Post("/stream/start", {**HEARTBEAT.body, "play": play.nonce})
 
 
-def test_who_was_admitted_unverified_starts_again_and_replaces_what_it_replaced() -> None:
+def test_an_unverified_stream_restarts_and_replaces_the_same_stream() -> None:
     """The store does not know the stream, so a 410 while its lease runs is not an eviction."""
     again = next_after_gone(Clock().heartbeats(UNVERIFIED))
     assert again == Post("/stream/start", {**HEARTBEAT.body, "replaces": "old"})
 
 
-def test_who_was_told_unverified_that_it_goes_on_starts_again() -> None:
+def test_a_stream_extended_unverified_restarts() -> None:
     """The lease may have expired in the store, which the heartbeats did not reach."""
     heartbeats = Clock().heartbeats()
     assert next(heartbeats) == HEARTBEAT
@@ -1009,7 +1011,7 @@ def test_who_was_told_unverified_that_it_goes_on_starts_again() -> None:
 
 
 @pytest.mark.parametrize("path", ["/stream/heartbeat", "/stream/start"])
-def test_a_verified_answer_makes_the_lease_real_again(path: str) -> None:
+def test_after_a_verified_answer_a_410_is_an_eviction(path: str) -> None:
     """A 410 after a verified answer, while the lease runs, is an eviction."""
     heartbeats = Clock().heartbeats(UNVERIFIED)
     post = next_after_gone(heartbeats) if path == "/stream/start" else next(heartbeats)
@@ -1020,7 +1022,7 @@ def test_a_verified_answer_makes_the_lease_real_again(path: str) -> None:
         next_after_gone(heartbeats)
 
 
-def test_a_heartbeat_that_fails_is_repeated_later_each_time_and_at_least_as_often_as_ever() -> None:
+def test_a_failed_heartbeat_is_retried_with_bounded_growing_delays() -> None:
     """The delay doubles each time, up to ten seconds."""
     heartbeats = Clock().heartbeats()
     pauses = [failed(heartbeats, LOST) for _ in range(8)]
@@ -1031,20 +1033,20 @@ def test_a_heartbeat_that_fails_is_repeated_later_each_time_and_at_least_as_ofte
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_a_heartbeat_that_is_refused_is_repeated_while_the_lease_runs(status: int) -> None:
+def test_a_refused_heartbeat_is_retried_during_the_lease(status: int) -> None:
     """Only a 410 means a lost slot: a token, or a deployment, may be right again in time."""
     heartbeats = Clock().heartbeats()
     assert failed(heartbeats, ServiceError(status, {})) == 0.6
     assert next(heartbeats) == HEARTBEAT
 
 
-def test_a_network_that_stays_away_for_days_is_waited_for() -> None:
+def test_retries_continue_through_days_without_a_network() -> None:
     """Any number of failures is followed by another attempt."""
     heartbeats = Clock().heartbeats()
     assert [failed(heartbeats, LOST) for _ in range(2000)][-1] == 10
 
 
-def test_the_service_may_ask_to_wait_longer() -> None:
+def test_retry_after_delays_the_next_heartbeat() -> None:
     """A `Retry-After` makes the next heartbeat later."""
     assert failed(Clock().heartbeats(), ServiceError(503, {}, retry_after=20)) == 20
 
@@ -1059,7 +1061,7 @@ def held_play(clock: Clock, answer: dict[str, Any]) -> Play:
     return play
 
 
-def test_a_stream_has_the_newest_token_until_it_is_over() -> None:
+def test_a_stream_keeps_its_newest_token_until_it_ends() -> None:
     """A heartbeat without a token keeps the last one, and its end."""
     clock = Clock()
     play = held_play(clock, HOLD | {"playbackToken": "first"})
@@ -1108,14 +1110,14 @@ def lose(play: Play, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["ended", "abandoned", "evicted", "refused"])
-def test_a_stream_that_is_over_has_no_token(how: str) -> None:
+def test_an_ended_stream_has_no_token(how: str) -> None:
     """An ended stream has no token, whatever is left of its lease."""
     play = held_play(Clock(), HOLD | {"playbackToken": "token"})
     lose(play, how)
     assert play.playback_token is None
 
 
-def test_heartbeats_that_waited_for_a_start_go_on_when_the_next_one_is_due() -> None:
+def test_heartbeats_resume_on_schedule_after_a_start() -> None:
     """Time that passed during a start counts for the next heartbeat; a clock set back does not."""
     clock = Clock()
     play = held_play(clock, HOLD)
@@ -1137,7 +1139,7 @@ def test_a_start_makes_heartbeats_wait_for_one_heartbeat_at_most() -> None:
         start.throw(LOST)
 
 
-def test_a_start_by_itself_that_is_put_off_waits_for_as_long_as_it_takes() -> None:
+def test_a_postponed_automatic_start_waits_without_a_time_limit() -> None:
     """An automatic start waits as long as it must, because no caller is there to retry."""
     heartbeats = Clock().heartbeats(UNVERIFIED)
     assert next_after_gone(heartbeats).path == "/stream/start"
@@ -1164,7 +1166,7 @@ def next_asked(heartbeats: Steps, clock: Clock, seconds: float = 30) -> object:
     return next(heartbeats)
 
 
-def test_heartbeats_go_to_the_url_that_the_service_names(kind: str) -> None:
+def test_heartbeats_go_to_the_url_of_the_answer(kind: str) -> None:
     """The newest token replaces the signature and the login, which is not requested any more."""
     logins: list[str] = []
 
@@ -1196,7 +1198,7 @@ def test_heartbeats_go_to_the_url_that_the_service_names(kind: str) -> None:
     assert stream.playback_token is None
 
 
-def test_the_urls_answer_extends_the_lease_and_brings_the_newest_token() -> None:
+def test_the_urls_answer_extends_the_lease_and_renews_the_token() -> None:
     """The next heartbeat goes to the URL with the token of its answer."""
     clock = Clock()
     heartbeats = clock.heartbeats(NAMED)
@@ -1221,7 +1223,7 @@ def test_the_urls_answer_extends_the_lease_and_brings_the_newest_token() -> None
         None,
     ],
 )
-def test_a_token_is_not_sent_where_others_may_read_it(url: object) -> None:
+def test_a_token_is_not_sent_over_a_readable_connection(url: object) -> None:
     """The heartbeat goes to the API if the token could be read on its way."""
     clock = Clock()
     assert next_asked(clock.heartbeats(TOKEN | {"heartbeatUrl": url}), clock) == HEARTBEAT
@@ -1236,7 +1238,7 @@ def test_a_token_may_be_sent_over_loopback(url: str) -> None:
     assert post.path == url
 
 
-def test_without_a_token_the_api_is_asked() -> None:
+def test_without_a_token_heartbeats_go_to_the_api() -> None:
     """Without a token, or with an expired one after an answer without any, the API is called."""
     clock = Clock()
     assert next_asked(clock.heartbeats(HOLD | {"heartbeatUrl": URL}), clock) == HEARTBEAT
@@ -1255,7 +1257,7 @@ def test_without_a_token_the_api_is_asked() -> None:
     ],
     ids=str,
 )
-def test_a_stream_whose_user_the_login_knows_needs_the_id_of_the_answer(
+def test_a_login_users_heartbeat_uses_the_id_in_the_answer(
     named: dict[str, Any], body: dict[str, Any]
 ) -> None:
     """The URL needs the user's id from the answer, because it does not know the login."""
@@ -1289,7 +1291,7 @@ def test_a_stream_whose_user_the_login_knows_needs_the_id_of_the_answer(
     ],
     ids=str,
 )
-def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api_at_once(
+def test_an_unanswered_heartbeat_falls_back_to_the_api_at_once(
     failure: ServiceError | dict[str, Any],
 ) -> None:
     """The heartbeat goes to the API at once, and the next one to the URL again."""
@@ -1303,7 +1305,7 @@ def test_a_heartbeat_that_the_url_does_not_answer_goes_to_the_api_at_once(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_an_answer_of_the_service_itself_is_final(status: int) -> None:
+def test_an_answer_of_the_service_is_final(status: int) -> None:
     """After the service's own answer the URL is called again, a little later: the API would give the same."""
     clock = Clock()
     heartbeats = clock.heartbeats(NAMED)
@@ -1337,21 +1339,21 @@ def beats(heartbeats: Steps, clock: Clock, answer: dict[str, Any] | None = None)
     return is_asked
 
 
-def test_a_url_that_fails_twice_in_a_row_is_left_alone_until_that_lease_is_over() -> None:
+def test_a_url_that_fails_twice_in_a_row_is_not_used_until_the_lease_expires() -> None:
     """The lease that was held at the second failure, at 1060, lasts until 1120."""
     clock = Clock()
     heartbeats = clock.heartbeats(NAMED)
     assert [beats(heartbeats, clock) for _ in range(7)] == [True, True, False, False, True, True, False]
 
 
-def test_failures_count_in_a_row_only() -> None:
+def test_only_failures_in_a_row_count() -> None:
     """After an answer of the URL in between, each failure is the first one."""
     clock = Clock()
     heartbeats = clock.heartbeats(NAMED)
     assert [beats(heartbeats, clock, answer) for answer in (None, TOKEN) * 4] == [True] * 8
 
 
-def test_the_newest_answer_of_the_api_names_the_url() -> None:
+def test_the_latest_answer_of_the_api_sets_the_url() -> None:
     """Each answer of the API names the URL to use, or none, which ends its use."""
     clock = Clock()
     heartbeats = clock.heartbeats(TOKEN)
@@ -1363,7 +1365,7 @@ def test_the_newest_answer_of_the_api_names_the_url() -> None:
     assert next_asked(heartbeats, clock) == HEARTBEAT
 
 
-def test_a_url_that_hangs_puts_off_no_lapse() -> None:
+def test_a_hanging_url_does_not_delay_a_lapse() -> None:
     """At the end of the lease no other server is called with one more heartbeat."""
     clock = Clock()
     heartbeats = clock.heartbeats(NAMED | {"expiresInSeconds": 32})

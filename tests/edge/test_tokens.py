@@ -66,7 +66,7 @@ def recipe(language: str, contains: str) -> str:
     return str(block)
 
 
-def test_the_function_is_written_in_what_the_runtime_documents() -> None:
+def test_the_function_uses_only_documented_features() -> None:
     """The function is small, its syntax tree has documented features alone, and the check finds others."""
     npm("--test", "documented.test.mjs")
 
@@ -114,7 +114,7 @@ def said_by(edge: Edge, path: str, token: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_our_own_verification(name: str, rows: Mapping[str, Row]) -> None:
+def test_our_own_verification_agrees_with_the_edge(name: str, rows: Mapping[str, Row]) -> None:
     """Our own verification follows the edge's rules; its caller compares path and groups."""
     assert ours(rows[name]) == rows[name].verdict
 
@@ -173,7 +173,7 @@ def test_the_recipe_for_node(name: str, rows: Mapping[str, Row], recipe_in_node:
     assert recipe_in_node[name] is (rows[name].verdict == GOOD) ^ (name in DIFFERS["@eyevinn/cat"])
 
 
-def test_the_tokens_to_try_a_cdn_with_are_what_the_page_says() -> None:
+def test_the_pages_example_tokens_give_the_documented_results() -> None:
     """The edge and our own verification agree with the first column of the table."""
     tokens = [(said, token.strip("`")) for said, token in rows_of("edge.md", "said")]
     page = (ROOT / "docs" / "edge.md").read_text(encoding="utf-8")
@@ -187,7 +187,7 @@ def test_the_tokens_to_try_a_cdn_with_are_what_the_page_says() -> None:
             assert verify(token, keys, time.time()).path_prefix == (None if said == GOOD else "/films/")
 
 
-def test_the_cookie_of_native_hls_opens(rows: Mapping[str, Row], in_v8: Edge) -> None:
+def test_the_cookie_for_native_hls_is_accepted(rows: Mapping[str, Row], in_v8: Edge) -> None:
     """The page's line sets the cookie that the edge looks for, for as long as the token is good."""
     token = rows["good"].token
     script = f"""

@@ -56,7 +56,7 @@ def reason(outcome: Passed | Refused) -> str:
         ({}, {}, {"CAT": [EXPIRED, GOOD]}),
     ],
 )
-def test_a_good_token_opens_wherever_it_stands(edge: Edge, query: Any, headers: Any, cookies: Any) -> None:
+def test_a_good_token_is_accepted_in_every_place(edge: Edge, query: Any, headers: Any, cookies: Any) -> None:
     """A good token opens in the query, the header or a cookie, also beside stale ones from the player."""
     assert reason(edge.handle("GET", "/a.ts", query, headers, cookies)) == "passed"
     assert edge.log == []
@@ -78,19 +78,19 @@ def test_a_good_token_opens_wherever_it_stands(edge: Edge, query: Any, headers: 
         (["%00"], "invalid"),
     ],
 )
-def test_a_refusal_says_why(edge: Edge, tokens: list[str], said: str) -> None:
+def test_a_refusal_has_the_reason(edge: Edge, tokens: list[str], said: str) -> None:
     """The token that got furthest gives the reason, so that a player knows whether a fresh one would help."""
     assert reason(edge.handle("GET", "/a.ts", {"CAT": tokens} if tokens else {})) == said
     assert edge.log == [f"playback={said} mode=enforce"]
 
 
-def test_a_token_is_refused_from_its_expiry_on(edge: Edge) -> None:
+def test_a_token_is_refused_from_its_expiry(edge: Edge) -> None:
     """A token is refused from its expiry on, without a second of leeway."""
     for exp, said in ((NOW + 1, "passed"), (NOW, "expired"), (NOW + 0.001, "passed")):
         assert reason(edge.handle("GET", "/a.ts", {"CAT": signed({**CLAIMS, 4: exp})})) == said
 
 
-def test_a_refusal_is_not_kept_and_may_be_read_by_a_page(edge: Edge) -> None:
+def test_a_refusal_is_not_cached_and_is_readable_by_a_page(edge: Edge) -> None:
     """A refusal is not cached, so the next token works, and exposes what hls.js reads."""
     refused = edge.handle("GET", "/a.ts")
     assert isinstance(refused, Refused)
@@ -175,7 +175,7 @@ SHORT: Final = base64url(KEY.secret[:31])
     ],
     ids=repr,
 )
-def test_an_unreadable_configuration_is_closed(
+def test_an_unreadable_configuration_refuses_everything(
     edge: Edge, unreadable: Mapping[str, Any] | str | None
 ) -> None:
     """With an unreadable configuration only a preflight passes, and the log quotes nothing of it."""
@@ -185,7 +185,7 @@ def test_an_unreadable_configuration_is_closed(
     assert reason(edge.handle("OPTIONS", "/a.ts")) == "passed"
 
 
-def test_a_rotation_refuses_nobody(edge: Edge) -> None:
+def test_a_rotation_refuses_no_good_token(edge: Edge) -> None:
     """Tokens of either key open while both are known, and those of a forgotten one do not."""
     old = TokenMint([OLD_KEY]).mint("viewer-1", "tv-1", NOW + LEASE, NOW)
     for known, said in (((OLD_KEY,), "passed"), ((OLD_KEY, KEY), "passed"), ((KEY,), "invalid")):
@@ -223,7 +223,7 @@ AMBIGUOUS: Final = [
 
 
 @pytest.mark.parametrize("path", AMBIGUOUS)
-def test_a_path_that_an_origin_may_read_otherwise_is_refused(edge: Edge, path: str) -> None:
+def test_an_ambiguous_path_is_refused(edge: Edge, path: str) -> None:
     """An ambiguous path is refused whatever the token opens, so the compared path is the served one."""
     for token in (FILMS, GOOD):
         assert reason(edge.handle("GET", path, {"CAT": token})) == "path"
@@ -245,7 +245,7 @@ def test_a_path_that_an_origin_may_read_otherwise_is_refused(edge: Edge, path: s
         ("/", "path"),
     ],
 )
-def test_a_path_is_compared_as_the_origin_reads_it(edge: Edge, path: str, said: str) -> None:
+def test_a_path_is_compared_decoded_and_by_segments(edge: Edge, path: str, said: str) -> None:
     """A path is compared decoded, from its beginning, and by whole segments."""
     assert reason(edge.handle("GET", path, {"CAT": FILMS})) == said
     assert reason(edge.handle("GET", path, {"CAT": GOOD})) == "passed"
@@ -266,22 +266,20 @@ def test_a_path_is_compared_as_the_origin_reads_it(edge: Edge, path: str, said: 
         (None, "/hd/1.ts", "passed"),
     ],
 )
-def test_a_path_of_a_group_needs_the_group_in_the_token(
-    edge: Edge, groups: Any, path: str, said: str
-) -> None:
+def test_a_groups_path_requires_the_group_in_the_token(edge: Edge, groups: Any, path: str, said: str) -> None:
     """A token without a group opens nothing that requires the group."""
     edge.config = config(paths={"/uhd/": "uhd", "/far/": "away"})
     claims = CLAIMS if groups is None else {**CLAIMS, -65537: groups}
     assert reason(edge.handle("GET", path, {"CAT": signed(claims)})) == said
 
 
-def test_many_tokens_cost_no_more_than_a_few(edge: Edge) -> None:
+def test_at_most_six_tokens_are_checked(edge: Edge) -> None:
     """A seventh token is not checked, because each costs an HMAC per key and a function's time is limited."""
     assert reason(edge.handle("GET", "/a.ts", {"CAT": [FOREIGN] * 5 + [GOOD]})) == "passed"
     assert reason(edge.handle("GET", "/a.ts", {"CAT": [FOREIGN] * 6 + [GOOD]})) == "invalid"
 
 
-def test_no_line_of_the_log_holds_a_token_or_a_path(edge: Edge) -> None:
+def test_the_log_contains_neither_tokens_nor_paths(edge: Edge) -> None:
     """The log has neither a token, which would open the video, nor a path, which shows what is watched."""
     for token in (EXPIRED, FOREIGN, GOOD):
         edge.handle("GET", f"/secret/{token}/../x", {"CAT": token}, {HEADER: token})

@@ -42,7 +42,7 @@ class Scenarios:
         assert screen.events == ["admitted"], screen.events
 
     @asking(holdPaused=False)
-    def test_a_paused_video_gives_its_slot_back_where_it_is_not_to_hold_it(self, screen: Screen) -> None:
+    def test_a_paused_video_frees_its_slot_with_that_option(self, screen: Screen) -> None:
         """With that option a pause frees the slot at once, and a play starts again where the film stopped."""
         screen.play()
         screen.wait_for_film()
@@ -79,7 +79,7 @@ class Scenarios:
         assert screen.events == ["admitted"], screen.events
         assert screen.calls == ["start"]
 
-    def test_a_film_that_has_ended_gives_its_slot_back(self, screen: Screen) -> None:
+    def test_a_film_that_has_ended_frees_its_slot(self, screen: Screen) -> None:
         """A film that has ended frees its slot, and another play takes one again."""
         screen.play()
         screen.wait_for_film()
@@ -91,7 +91,7 @@ class Scenarios:
         assert screen.events == ["admitted", "admitted"], screen.events
 
     @pytest.mark.usefixtures("playing_rival")
-    def test_a_video_that_is_refused_shows_nothing(self, rival: Rival, screen: Screen) -> None:
+    def test_a_refused_video_requests_nothing(self, rival: Rival, screen: Screen) -> None:
         """A refused video requests nothing from the edge, and plays on another try when a slot is free."""
         screen.play()
         screen.wait_for_event("refused")
@@ -114,7 +114,7 @@ class Scenarios:
         assert screen.streams == [screen.stream_id]
 
     @outlasts_leases
-    def test_a_video_stops_with_its_lease_and_goes_on_with_the_next(self, screen: Screen) -> None:
+    def test_a_video_stops_with_its_lease_and_resumes_with_the_next(self, screen: Screen) -> None:
         """A video whose calls are blocked stops with its lease, because another screen may have its slot."""
         screen.play()
         screen.wait_for_film()
@@ -126,7 +126,7 @@ class Scenarios:
         assert screen.events == ["admitted", "lapsed", "admitted"]
 
     @outlasts_leases
-    def test_a_video_that_its_viewer_paused_is_not_started_by_the_next_lease(self, screen: Screen) -> None:
+    def test_a_paused_video_is_not_started_by_the_next_lease(self, screen: Screen) -> None:
         """Only a video that stopped with its lease continues with the next one."""
         screen.play()
         screen.wait_for_film()
@@ -138,7 +138,7 @@ class Scenarios:
         screen.assert_paused()
 
     @outlasts_leases
-    def test_a_video_comes_back_after_its_network_was_gone(self, screen: Screen) -> None:
+    def test_a_video_resumes_after_a_network_outage(self, screen: Screen) -> None:
         """A video resumes automatically after its network was gone for longer than a lease."""
         screen.play()
         screen.wait_for_film()
@@ -151,7 +151,7 @@ class Scenarios:
         assert screen.events == ["admitted", "lapsed", "admitted"]
 
     @outlasts_leases
-    def test_a_video_comes_back_after_its_laptop_slept(self, screen: Screen) -> None:
+    def test_a_video_resumes_after_a_sleep(self, screen: Screen) -> None:
         """A video resumes automatically after its laptop slept for longer than a lease."""
         screen.play()
         screen.wait_for_film()
@@ -160,7 +160,7 @@ class Scenarios:
         screen.wait_for_film()
         assert screen.streams == [screen.stream_id]
 
-    def test_a_reloaded_page_plays_in_the_slot_that_it_had(self, screen: Screen) -> None:
+    def test_a_reloaded_page_plays_in_its_slot(self, screen: Screen) -> None:
         """A reloaded page starts under the same name, so that its tokens count as one stream's."""
         screen.play()
         screen.wait_for_film()
@@ -171,7 +171,7 @@ class Scenarios:
         assert (screen.stream_id, screen.streams) == (name, [name])
         assert screen.token_names == [name]
 
-    def test_a_token_that_the_edge_takes_for_expired_is_renewed_once(self, screen: Screen) -> None:
+    def test_a_token_refused_as_expired_is_renewed_once(self, screen: Screen) -> None:
         """One heartbeat renews the token, the request is repeated, and the viewer notices nothing."""
         screen.play()
         screen.wait_for_film()
@@ -201,7 +201,7 @@ class CarryingTokens:
 
     @outlasts_leases
     @pytest.mark.parametrize("screen", [{"tokenIn": "query"}, {"tokenIn": "cookie"}], indirect=True)
-    def test_a_video_plays_wherever_its_token_is(self, screen: Screen) -> None:
+    def test_a_video_plays_with_its_token_in_any_place(self, screen: Screen) -> None:
         """A video plays with the token in any place, also beyond the first lease."""
         screen.play()
         screen.wait_for_film()

@@ -100,7 +100,7 @@ def page(browser: Browser, origin: str) -> Iterator[Page]:
     page.close()
 
 
-def test_five_lines_play_the_film_and_no_request_goes_without_a_token(page: Page, html: str) -> None:
+def test_the_guides_five_lines_play_the_film_behind_the_edge(page: Page, html: str) -> None:
     """The guide's lines play the film behind the edge, which would refuse any request without a token."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -118,7 +118,9 @@ def test_five_lines_play_the_film_and_no_request_goes_without_a_token(page: Page
     assert (set(signed), errors) == ({True}, [])
 
 
-def test_five_lines_show_who_is_watching(page: Page, html: str, service: LocalService, user_id: str) -> None:
+def test_the_guides_five_lines_list_the_streams(
+    page: Page, html: str, service: LocalService, user_id: str
+) -> None:
     """The guide's lines show the list of streams while the film waits for its slot."""
     rival = {"userId": user_id, "streamId": "tv", "device": "Television"}
     httpx.post(f"{service.url}/stream/start", json=rival).raise_for_status()

@@ -30,7 +30,7 @@ class TestShaka(Scenarios, ChoosingQualities, CarryingTokens):
 
     page: ClassVar = "shaka.html"
 
-    def test_a_page_may_wait_for_its_film_before_it_plays(self, screen: Screen) -> None:
+    def test_a_load_before_a_play_asks_for_a_slot(self, screen: Screen) -> None:
         """`load` asks for a slot without a play, as most pages use it."""
         assert screen.do("load(given).then(() => 'loaded')", EPISODE) == "loaded"
         assert screen.events == ["admitted"]
@@ -53,12 +53,12 @@ class TestShaka(Scenarios, ChoosingQualities, CarryingTokens):
         screen.wait_for_event("refused")
         assert_does_not_hang(screen, "destroy")
 
-    def test_an_expired_token_is_renewed_where_shaka_does_not_try_again(self, screen: Screen) -> None:
+    def test_an_expired_token_is_renewed_in_versions_that_do_not_retry(self, screen: Screen) -> None:
         """An expired token is renewed in older versions of Shaka too, which do not retry a 403."""
         screen.do("shaka.configure('streaming.retryParameters.maxAttempts', 1)")
-        self.test_a_token_that_the_edge_takes_for_expired_is_renewed_once(screen)
+        self.test_a_token_refused_as_expired_is_renewed_once(screen)
 
-    def test_an_edge_that_takes_each_token_for_expired_is_an_error(self, screen: Screen) -> None:
+    def test_an_edge_that_refuses_every_token_as_expired_is_an_error(self, screen: Screen) -> None:
         """If the edge refuses every token as expired, Shaka raises its own error after one more attempt."""
         screen.do("shaka.configure('streaming.retryParameters.maxAttempts', 1)")
         screen.do("shaka.addEventListener('error', ({ detail }) => (player.error = detail))")

@@ -13,7 +13,7 @@ PLAYERS: Final = ROOT / "tests" / "players"
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
-def test_the_entries_take_the_real_players() -> None:
+def test_the_entries_accept_the_players_own_types() -> None:
     """The entries accept the types that the players' packages declare, checked strictly."""
     if not TYPESCRIPT.exists() or not (PLAYERS / "node_modules").exists():
         skip_or_fail("TypeScript or the players are not installed: `make test-long` fetches them with npm.")

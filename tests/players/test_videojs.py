@@ -15,7 +15,7 @@ class TestVideoJs(Scenarios, ChoosingQualities, CarryingTokens):
 
     page: ClassVar = "videojs.html"
 
-    def test_a_film_plays_by_itself_where_it_is_to(self, screen: Screen) -> None:
+    def test_a_film_with_autoplay_plays(self, screen: Screen) -> None:
         """A film with autoplay plays, although Video.js does not wait for the film before it plays."""
         screen.do("vjs.autoplay(true)")
         screen.do("load(given)", EPISODE)
@@ -23,7 +23,7 @@ class TestVideoJs(Scenarios, ChoosingQualities, CarryingTokens):
         assert screen.events == ["admitted"]
 
     @pytest.mark.usefixtures("playing_rival")
-    def test_another_film_may_come_while_one_waits_for_a_slot(self, rival: Rival, screen: Screen) -> None:
+    def test_a_film_that_waits_for_a_slot_can_be_replaced(self, rival: Rival, screen: Screen) -> None:
         """A film that waits for a slot can be replaced by another, and requests nothing from then on."""
         screen.play()
         screen.wait_for_event("refused")
