@@ -58,14 +58,14 @@ def names() -> set[str]:
     return {*re.findall(r"^    ([a-z-]+) += \{", ALARMS, re.MULTILINE), "refusals"}
 
 
-def test_every_alarm_looks_at_a_metric_that_is_made() -> None:
+def test_every_alarm_watches_an_existing_metric() -> None:
     """Every alarm's metric is made under its name and dimensions; any other would stay empty and silent."""
     assert len(watched()) == ALARMS.count(f'"{NAMESPACE}"')
     for metric, dimensions in watched():
         assert made()[metric] == dimensions
 
 
-def test_every_outcome_that_is_watched_is_one() -> None:
+def test_every_alarmed_outcome_exists() -> None:
     """Every outcome in an alarm is one that requests have."""
     looked_for = set(re.findall(r'outcome += "(\w+)"', ALARMS + DASHBOARD))
     assert looked_for == {"unverified", "refused", "would_refuse", "failed"}
@@ -75,7 +75,7 @@ def test_every_outcome_that_is_watched_is_one() -> None:
     assert looked_for | set(json.loads(drawn[1])) <= documented.OUTCOMES.keys()
 
 
-def test_the_dashboard_shows_metrics_that_are_made() -> None:
+def test_every_metric_of_the_dashboard_exists() -> None:
     """Every metric of the dashboard is made."""
     shown = re.findall(rf'"{NAMESPACE}", "(\w+)", "(\w+)"', DASHBOARD)
 
@@ -84,7 +84,7 @@ def test_the_dashboard_shows_metrics_that_are_made() -> None:
         assert dimension in made()[metric]
 
 
-def test_the_saved_queries_ask_for_fields_that_events_have() -> None:
+def test_every_field_of_a_saved_query_is_in_events() -> None:
     """Every field of a saved query is in events; any other would be empty in every row without an error."""
     of_events, _, of_the_access_log = DASHBOARD.partition("access_log_queries = {")
     assert len(queries(of_events)) > 6
@@ -108,7 +108,7 @@ def test_the_access_log_is_documented() -> None:
     assert metrics == counted()
 
 
-def test_the_runbook_names_queries_that_are_saved() -> None:
+def test_every_query_of_the_runbook_is_saved() -> None:
     """Each `query` that a section of the runbook names is saved."""
     saved = queries(DASHBOARD).keys()
     named = set(re.findall(r"`([a-z']+(?: [a-z']+)+)`", " ".join(RUNBOOK.split())))
@@ -117,6 +117,6 @@ def test_the_runbook_names_queries_that_are_saved() -> None:
     assert named <= saved
 
 
-def test_every_alarm_has_its_section_in_the_runbook_and_no_other_has() -> None:
+def test_alarms_and_runbook_sections_match() -> None:
     """Each alarm has its section in the runbook under the alarm's name, and each section its alarm."""
     assert names() == set(re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE))

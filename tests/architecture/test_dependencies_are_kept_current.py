@@ -44,14 +44,14 @@ def folder_of(name: str) -> str:
 
 
 @pytest.mark.parametrize("kind", MANIFESTS)
-def test_dependabot_looks_into_every_folder_with_dependencies(kind: str) -> None:
+def test_dependabot_watches_every_folder_with_dependencies(kind: str) -> None:
     """Dependabot watches exactly the folders that have dependencies."""
     manifests = [name for name in files() if re.fullmatch(MANIFESTS[kind], name)]
 
     assert watched()[kind] == {folder_of(name) for name in manifests}
 
 
-def test_every_package_that_names_dependencies_has_a_lock() -> None:
+def test_every_package_with_dependencies_has_a_lock() -> None:
     """Every package with dependencies has a lock; the entries of the JavaScript client have none."""
     packages = [name for name in files() if Path(name).name == "package.json"]
     asking = [name for name in packages if "ependencies" in (ROOT / name).read_text(encoding="utf-8")]
@@ -60,7 +60,7 @@ def test_every_package_that_names_dependencies_has_a_lock() -> None:
     assert [name for name in asking if not (ROOT / name).with_name("package-lock.json").exists()] == []
 
 
-def test_every_action_is_a_commit_with_its_version() -> None:
+def test_every_action_is_pinned_to_a_commit_and_names_its_version() -> None:
     """A tag can be moved to other code, and Dependabot renews the commit and the version together."""
     pinned = r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b|\$/\.github/actions/\w+$"
     used = [

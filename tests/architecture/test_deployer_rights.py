@@ -46,7 +46,7 @@ SELECTS_A_KEY: Final = {
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html"""
 
 
-def test_the_policy_lets_every_resource_be_made() -> None:
+def test_the_policy_allows_creating_every_resource() -> None:
     """The policy allows the making of every kind of resource."""
     terraform = [file.read_text(encoding="utf-8") for file in (DOCS.parent / "terraform").glob("*.tf")]
     kinds = {kind for text in terraform for kind in re.findall(r'^resource "(aws_\w+)"', text, re.MULTILINE)}
@@ -55,12 +55,12 @@ def test_the_policy_lets_every_resource_be_made() -> None:
     assert set(MAKES.values()) <= actions(deployer_policy())
 
 
-def test_the_policy_switches_on_access_logs() -> None:
+def test_the_policy_allows_access_logs() -> None:
     """The policy has the rights that API Gateway needs for access logs, which no emulator checks."""
     assert actions(deployer_policy()) >= SWITCHES_ON_ACCESS_LOGS
 
 
-def test_the_policy_makes_the_hash_key_and_reads_none() -> None:
+def test_the_policy_can_create_but_not_read_the_hash_key() -> None:
     """The policy covers only the parameters that `make deploy` makes, and reads no value."""
     (statement,) = (one for one in deployer_policy()["Statement"] if "ssm:" in str(one))
 
@@ -69,7 +69,7 @@ def test_the_policy_makes_the_hash_key_and_reads_none() -> None:
 
 
 @pytest.mark.parametrize("action", sorted(SELECTS_A_KEY))
-def test_a_key_of_ones_own_asks_for_what_dynamodb_does_with_it(action: str) -> None:
+def test_the_policy_allows_dynamodb_to_use_a_customer_key(action: str) -> None:
     """The policy allows what DynamoDB does with the key on behalf of the principal that selects it."""
     page = (DOCS / "security.md").read_text(encoding="utf-8")
     (statement,) = re.findall(r"^```json\n([^`]*<kms_key_arn>[^`]*)^```", page, re.MULTILINE)

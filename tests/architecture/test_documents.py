@@ -44,7 +44,7 @@ def test_each_setting_is_documented_with_its_default(name: str) -> None:
         assert documented[name.upper()] == f"`{shown}`"
 
 
-def test_no_setting_is_documented_that_is_not_there() -> None:
+def test_every_documented_setting_exists() -> None:
     """Each row of the page is a setting of the service."""
     documented = {cells[0].strip("`").lower() for cells in rows("configuration.md", "variable")}
     assert documented <= set(Settings.model_fields)
@@ -74,12 +74,12 @@ def test_each_attribute_of_the_item_is_documented() -> None:
     assert documented == expected | {f"`{items.MARKS[0]}` … `{items.MARKS[-1]}`"}
 
 
-def test_the_inputs_and_outputs_of_the_module_are_documented_as_they_are() -> None:
+def test_the_documented_inputs_and_outputs_match_the_module() -> None:
     """Every variable and output is documented as the code has it; otherwise run `make terraform-docs`."""
     assert terraform_docs.PAGE.read_text(encoding="utf-8") == terraform_docs.page()
 
 
-def test_each_stage_that_is_there_is_documented() -> None:
+def test_each_stage_is_documented() -> None:
     """The page on roll-outs has a column for each file of settings."""
     stages = {file.stem for file in (ROOT / "terraform" / "stages").glob("*.tfvars")}
     header = next(
@@ -89,7 +89,7 @@ def test_each_stage_that_is_there_is_documented() -> None:
 
 
 @pytest.mark.parametrize("row", rows("scaling.md", "viewers"), ids=lambda row: row[0])
-def test_what_an_audience_asks_for_is_what_the_model_says(row: list[str]) -> None:
+def test_the_capacity_figures_are_the_models(row: list[str]) -> None:
     """The page's figures are the model's to two digits: `make capacity` prints the same."""
     viewers, *figures = (float(cell.replace(",", "")) for cell in row[:-1])
     needed = capacity(Audience(int(viewers)), load_prices())
@@ -99,7 +99,7 @@ def test_what_an_audience_asks_for_is_what_the_model_says(row: list[str]) -> Non
 
 
 @pytest.mark.parametrize("row", rows("scaling.md", "viewers at the busiest hour"), ids=lambda row: row[0])
-def test_what_a_month_costs_is_what_the_model_says(row: list[str]) -> None:
+def test_the_monthly_costs_are_the_models(row: list[str]) -> None:
     """The page's costs of a month are the model's to two digits: `make capacity` prints the same."""
     viewers, *figures = (float(cell.replace(",", "")) for cell in row)
     of = month(Audience(int(viewers)), load_prices())
@@ -110,7 +110,7 @@ def test_what_a_month_costs_is_what_the_model_says(row: list[str]) -> None:
 
 
 @pytest.mark.parametrize("row", rows("scaling.md", "viewers at once"), ids=lambda row: row[0])
-def test_what_heartbeats_cost_is_what_the_model_says(row: list[str]) -> None:
+def test_the_heartbeat_costs_are_the_models(row: list[str]) -> None:
     """The page's costs of heartbeats are the model's in every digit: `make capacity` prints the same."""
     viewers = int(row[0].replace(",", ""))
     before, after = (price(of(Audience(viewers)), load_prices()) for of in (by_default, at_its_cheapest))
@@ -128,7 +128,7 @@ def test_the_evening_curve_is_the_models() -> None:
 
 
 @pytest.mark.parametrize("row", rows("scaling.md", "streams at once"), ids=lambda row: row[0])
-def test_what_the_edge_costs_an_audience_is_what_the_model_says(row: list[str]) -> None:
+def test_the_edge_costs_by_audience_are_the_models(row: list[str]) -> None:
     """With segments of 6 seconds the edge's costs are the model's, as is the ratio to the service's bill."""
     streams, requests, on_demand, live, share = (float(cell.strip(" %").replace(",", "")) for cell in row)
     needed = capacity(Audience(int(streams)), load_prices())
@@ -138,7 +138,7 @@ def test_what_the_edge_costs_an_audience_is_what_the_model_says(row: list[str]) 
 
 
 @pytest.mark.parametrize("row", rows("edge.md", "segments of"), ids=lambda row: row[0])
-def test_what_the_edge_costs_a_stream_is_what_the_model_says(row: list[str]) -> None:
+def test_the_edge_costs_per_stream_are_the_models(row: list[str]) -> None:
     """The page's dollars for a million hours of video are the model's, by the length of segments."""
     segment, requests, on_demand, live = (float(cell.removesuffix(" s").replace(",", "")) for cell in row)
     needed = capacity(Audience(1_000_000, segment_seconds=segment), load_prices())
@@ -148,7 +148,7 @@ def test_what_the_edge_costs_a_stream_is_what_the_model_says(row: list[str]) -> 
 
 
 @pytest.mark.parametrize("row", rows("security.md", "threat"), ids=lambda row: row[0])
-def test_each_threat_is_shown_by_tests_that_are_there(row: list[str]) -> None:
+def test_each_threat_names_existing_tests(row: list[str]) -> None:
     """Each threat's row names a file, a table of attacks or a test, all of which exist."""
     files = {file.stem: file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py")}
     named = re.findall(r"`(test_\w+|[A-Z]{2,})`", row[-1])
@@ -158,7 +158,7 @@ def test_each_threat_is_shown_by_tests_that_are_there(row: list[str]) -> None:
         assert name in files or any(there.search(text) for text in files.values()), name
 
 
-def test_each_dependency_has_its_row() -> None:
+def test_the_dependency_table_matches_pyproject() -> None:
     """The page has a row for each library that pyproject.toml names, in each group, and for no other."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = project["project"]["dependencies"], *project["dependency-groups"].values()
@@ -168,7 +168,7 @@ def test_each_dependency_has_its_row() -> None:
 
 
 @every_page
-def test_each_file_that_a_page_names_is_there(page: Path) -> None:
+def test_each_file_named_by_a_page_exists(page: Path) -> None:
     """Each file that a page names exists, except for built ones."""
     named = re.findall(
         r"(?<=[`\s])[\w.-]+(?:/[\w.-]+)*(?:\.(?:py|tf|hcl|md|yaml|mjs)|/)(?=[`\s])", code(page)
@@ -179,14 +179,14 @@ def test_each_file_that_a_page_names_is_there(page: Path) -> None:
 
 
 @every_page
-def test_each_target_that_a_page_names_is_there(page: Path) -> None:
+def test_each_make_target_named_by_a_page_exists(page: Path) -> None:
     """Each target that a page names is a target of `make`."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][a-z0-9-]*):.*## ", makefile, re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", code(page))) <= targets
 
 
-def test_the_documents_beside_the_site_lead_somewhere() -> None:
+def test_the_links_of_documents_outside_the_site_resolve() -> None:
     """Each relative link of the documents beside the site leads to a file."""
     links = [
         page.parent / link
@@ -198,7 +198,7 @@ def test_the_documents_beside_the_site_lead_somewhere() -> None:
     assert [link for link in links if not link.exists()] == []
 
 
-def test_each_folder_of_tests_is_a_chapter_of_their_contents() -> None:
+def test_the_page_about_tests_links_each_folder_of_tests() -> None:
     """The page about the tests links each folder that has a test."""
     tests = ROOT / "tests"
     folders = {

@@ -44,7 +44,7 @@ def test_imports_point_inwards() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(DOMAIN.rglob("*.py")), ids=lambda path: path.stem)
-def test_the_domain_is_the_standard_library_only(path: Path) -> None:
+def test_the_domain_imports_only_the_standard_library(path: Path) -> None:
     """The domain imports only the standard library, so it runs without an installation."""
     assert set(imports_of(path)) <= {"domain", *sys.stdlib_module_names}
 
@@ -56,7 +56,7 @@ def test_the_domain_is_pure(path: Path) -> None:
 
 
 @pytest.mark.parametrize("route", ["stream_start", "stream_heartbeat", "stream_end", "stream_list"])
-def test_a_function_of_players_loads_nothing_of_operators(route: str) -> None:
+def test_player_functions_import_nothing_for_operators(route: str) -> None:
     """A function of players imports nothing that only operators need, which keeps its cold start short."""
     of_operators = {
         "domain.operators",
@@ -75,7 +75,7 @@ def named(dependencies: Iterable[str]) -> set[str]:
     return {re.split(r"[^\w-]", line)[0] for line in dependencies}
 
 
-def test_each_library_that_is_imported_is_named_in_pyproject() -> None:
+def test_each_imported_library_is_in_pyproject() -> None:
     """Each imported library is named in pyproject.toml, not only installed by another one."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     runtime = named(project["project"]["dependencies"])

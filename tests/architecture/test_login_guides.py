@@ -13,13 +13,13 @@ from tests.support.commands import skip_or_fail, succeed
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.guide)
 
 
-def test_each_guide_has_a_shape() -> None:
+def test_each_guides_settings_are_deployed_by_a_test() -> None:
     """Each guide's settings are deployed by a test."""
     assert list(guide_settings()) == [shape.guide for shape in SHAPES]
 
 
 @every_shape
-def test_a_guide_names_issuer_and_audience_as_its_tokens_have_them(shape: Shape) -> None:
+def test_a_guides_issuer_and_audience_match_its_tokens(shape: Shape) -> None:
     """The issuer equals the token's to the letter; the audience is the token's, or else its client."""
     settings = guide_settings()[shape.guide]
     assert settings["jwt_issuer"] == shape.claims["iss"]
@@ -28,7 +28,7 @@ def test_a_guide_names_issuer_and_audience_as_its_tokens_have_them(shape: Shape)
 
 
 @every_shape
-def test_a_guide_names_claims_that_its_tokens_have(shape: Shape) -> None:
+def test_a_guides_claims_are_in_its_tokens(shape: Shape) -> None:
     """The plan's limit, its limits of groups and the household have the names in the settings."""
     settings = guide_settings()[shape.guide]
     named = {settings[name] for name in ("limit_claim", "group_limits_claim", "user_claim")}
@@ -37,7 +37,7 @@ def test_a_guide_names_claims_that_its_tokens_have(shape: Shape) -> None:
 
 
 @every_shape
-def test_a_guide_sets_variables_that_there_are(shape: Shape) -> None:
+def test_a_guide_sets_only_existing_variables(shape: Shape) -> None:
     """Each setting of a guide is a variable of the Terraform."""
     variables = (ROOT / "terraform" / "variables.tf").read_text(encoding="utf-8")
     settings = guide_settings()[shape.guide]
@@ -74,7 +74,7 @@ def added(code: str, call: str, plan: dict[str, object]) -> dict[str, Any]:
         ("Auth0", AUTH0_CALL, "", "account"),
     ],
 )
-def test_a_guides_function_adds_the_claims_that_the_guide_names(
+def test_a_guides_function_adds_exactly_its_claims(
     heading: str, call: str, prefix: str, household: str
 ) -> None:
     """A guide's function adds the claims of a user's plan under the names in the settings, and no others."""

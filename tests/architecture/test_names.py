@@ -14,6 +14,6 @@ def test_no_module_shadows_the_standard_library() -> None:
     assert shadowing == []
 
 
-def test_test_folders_are_no_packages() -> None:
+def test_test_folders_are_not_packages() -> None:
     """No test folder is a package, because it could shadow a layer of the same name."""
     assert not list((ROOT / "tests").rglob("__init__.py"))

@@ -20,7 +20,7 @@ def test_the_description_is_current() -> None:
     assert openapi.FILE.read_text(encoding="utf-8") == openapi.text(), "run `make openapi`"
 
 
-def test_every_route_is_described_and_no_other() -> None:
+def test_exactly_the_served_routes_are_described() -> None:
     """The paths are the routes of Terraform and `make run`, and the heartbeat URL."""
     described = {
         f"{method.upper()} {path}"
@@ -42,7 +42,7 @@ def test_every_problem_is_described_with_its_status() -> None:
     assert described == {(rule.status.value, rule.code) for rule in RULES.values()}
 
 
-def test_every_example_is_one_of_what_it_is_an_example_of() -> None:
+def test_every_example_fits_its_schema() -> None:
     """Every example of a request, an answer or a problem fits its schema."""
     described = openapi.description()
     contents = [
@@ -65,7 +65,7 @@ def test_every_example_is_one_of_what_it_is_an_example_of() -> None:
 @pytest.mark.parametrize(
     "route", [*ROUTES, stream_renewal.handler], ids=lambda route: route.decode.__module__
 )
-def test_the_models_described_are_those_that_the_handler_uses(route: Route[Any, Any]) -> None:
+def test_the_described_models_are_the_handlers(route: Route[Any, Any]) -> None:
     """A route's handler decodes and encodes exactly the described models."""
     operation = OPERATIONS[openapi.RENEWAL if route is stream_renewal.handler else route.key]
     source = Path(route.decode.__code__.co_filename).read_text(encoding="utf-8")

@@ -28,7 +28,7 @@ def test_the_changelog_begins_with_the_version() -> None:
     assert headings[0] == PROJECT["version"]
 
 
-def test_terraform_takes_the_supported_pythons() -> None:
+def test_terraform_accepts_exactly_the_supported_pythons() -> None:
     """The runtimes that Terraform accepts are the versions of Python that the project names as supported."""
     variables = (ROOT / "terraform" / "variables.tf").read_text(encoding="utf-8")
     accepted = re.search(r"contains\(\[(.*)\], var\.runtime\)", variables)

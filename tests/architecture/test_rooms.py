@@ -39,7 +39,7 @@ def arrows_within_dev() -> set[tuple[str, str]]:
     list(zip(PICTURES, [arrows_between_packages, arrows_within_dev], strict=True)),
     ids=["packages", "dev"],
 )
-def test_each_picture_of_the_rooms_is_what_the_imports_are(
+def test_each_package_diagram_matches_the_imports(
     picture: str, arrows: Callable[[], set[tuple[str, str]]]
 ) -> None:
     """Each arrow is an import, each import between rooms has its arrow, and no arrow runs back."""

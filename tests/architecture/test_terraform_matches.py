@@ -101,7 +101,7 @@ def test_terraform_sets_every_setting_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(NEVER_IN_TERRAFORM))
-def test_a_key_is_not_an_input_of_terraform(name: str) -> None:
+def test_no_terraform_input_holds_a_key(name: str) -> None:
     """No file of Terraform's can name the key: it has neither a variable nor a setting of the functions."""
     for file in TERRAFORM.rglob("*.tf"):
         assert not re.search(rf"\b{name}\b", file.read_text(encoding="utf-8"), re.IGNORECASE), file
@@ -146,7 +146,7 @@ def test_choices_are_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CONFIGURABLE)
-def test_whole_numbers_are_the_same(name: str) -> None:
+def test_both_sides_require_whole_numbers(name: str) -> None:
     """A setting that must be whole must be whole on both sides."""
     whole = f"floor(var.{name}) == var.{name}" in variable(name)
 
@@ -166,7 +166,7 @@ def test_patterns_are_the_same() -> None:
         assert f"""can(regex({json.dumps(pattern)}, var.{name}))""" in variable(name)
 
 
-def test_groups_have_the_same_rules_on_both_sides() -> None:
+def test_the_rules_for_groups_are_the_same() -> None:
     """Names, paths and their numbers are bounded by the same patterns and figures."""
     for name in ("group_limits", "group_labels"):
         assert f'can(regex("^{GROUP_PATTERN}$", name))' in variable(name)
@@ -177,7 +177,7 @@ def test_groups_have_the_same_rules_on_both_sides() -> None:
     assert f"length(prefix) <= {MAX_PATH_PREFIX}" in variable("group_paths")
 
 
-def test_the_service_reads_groups_as_terraform_writes_them() -> None:
+def test_the_service_reads_groups_in_terraforms_format() -> None:
     """The service reads the texts of Terraform's own test as the inputs of that test."""
     written = dict(re.findall(r'^ +(GROUP_\w+) += "(.+)"$', read("tests/wiring.tftest.hcl"), re.MULTILINE))
     settings = Settings.from_environment({"TABLE_NAME": "streams", **written})
@@ -188,17 +188,17 @@ def test_the_service_reads_groups_as_terraform_writes_them() -> None:
     assert settings.group_paths == {"/uhd/": "uhd", "/4k/hdr/": "hdr"}
 
 
-def test_a_heartbeat_is_shorter_than_a_lease_on_both_sides() -> None:
+def test_both_sides_require_a_heartbeat_shorter_than_a_lease() -> None:
     """Terraform too requires a heartbeat interval below the lease, so that players keep their slots."""
     assert "var.heartbeat_seconds < var.lease_seconds" in variable("heartbeat_seconds")
 
 
-def test_a_lease_is_short_with_playback_tokens_on_both_sides() -> None:
+def test_both_sides_bound_a_lease_with_playback_tokens() -> None:
     """The longest lease beside a playback key is the same."""
     assert f"var.lease_seconds <= {MOST_LEASE_SECONDS_WITH_TOKENS}" in variable("playback_key_parameter")
 
 
-def test_terraform_routes_to_every_handler_and_to_no_other() -> None:
+def test_terraform_deploys_exactly_the_handlers() -> None:
     """Terraform deploys exactly the handlers that the code has and `make run` serves."""
     entrypoints = TERRAFORM.parent / "src" / "entrypoints"
     players = {path.stem for path in entrypoints.glob("stream_*.py")}
@@ -215,7 +215,7 @@ def test_terraform_routes_to_every_handler_and_to_no_other() -> None:
     assert set(operators) == operator_routes.ROUTES.keys()
 
 
-def test_make_run_lets_pages_do_what_terraform_lets_them_do() -> None:
+def test_make_run_and_terraform_have_the_same_cors_rules() -> None:
     """A page of another origin may send and read the same on both, for as long."""
     configured = dict(
         re.findall(r"^ +(\w+) += (.+?)(?: #.*)?$", block(read("api.tf"), "content"), re.MULTILINE)
@@ -239,7 +239,7 @@ def test_each_route_leads_to_its_own_handler(key: str, path: str) -> None:
     assert callable(handler)
 
 
-def test_the_functions_that_are_looked_for_are_those_that_are_deployed(
+def test_commands_use_the_deployed_function_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`make logs` and `make rollback` call each function by the name that Terraform gives it."""
@@ -257,7 +257,7 @@ def test_the_functions_that_are_looked_for_are_those_that_are_deployed(
     assert re.search(rf'^  default += "{default}"$', variable("name"), re.MULTILINE)
 
 
-def test_every_variable_is_explained() -> None:
+def test_every_variable_has_a_description_and_a_type() -> None:
     """Every variable has a description and a type."""
     names = re.findall(r'^variable "(\w+)"', read("variables.tf"), re.MULTILINE)
     missing = [

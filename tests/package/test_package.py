@@ -43,7 +43,7 @@ def zipped() -> Path:
 
 
 @pytest.mark.long
-def test_another_checkout_makes_the_same_bytes(zipped: Path, tmp_path: Path) -> None:
+def test_the_build_is_reproducible(zipped: Path, tmp_path: Path) -> None:
     """The bytes do not depend on place, time, umask or caches of the build."""
     for folder in ("dev", "requirements", "src"):
         shutil.copytree(
@@ -67,7 +67,7 @@ def test_another_checkout_makes_the_same_bytes(zipped: Path, tmp_path: Path) -> 
     assert again.with_suffix(".cdx.json").read_text(encoding="utf-8") == sbom(zipped)
 
 
-def test_the_zip_is_enough_by_itself(zipped: Path, tmp_path: Path) -> None:
+def test_the_zip_is_self_contained(zipped: Path, tmp_path: Path) -> None:
     """The handlers and the DynamoDB client, with its errors, need only the zip and the standard library."""
     with zipfile.ZipFile(zipped) as archive:
         archive.extractall(tmp_path)
@@ -107,7 +107,7 @@ def cold_start(folder: Path, program: str, **variables: str) -> str:
     return run.stderr
 
 
-def test_a_cold_start_loads_few_modules_and_no_library_unasked(zipped: Path, tmp_path: Path) -> None:
+def test_a_cold_start_loads_few_modules_and_no_unneeded_library(zipped: Path, tmp_path: Path) -> None:
     """A cold start does not load boto3, and loads few modules, because each import costs time."""
     with zipfile.ZipFile(zipped) as archive:
         archive.extractall(tmp_path)
@@ -155,7 +155,7 @@ def test_a_cold_start_compiles_no_dataclass(zipped: Path, tmp_path: Path) -> Non
     assert compiled_dataclasses(tmp_path) != []
 
 
-def test_it_holds_the_service_and_its_dependencies_only(zipped: Path) -> None:
+def test_the_zip_has_only_the_service_and_its_dependencies(zipped: Path) -> None:
     """The zip has no tools, tests, caches or installation metadata, and is small enough to load fast."""
     with zipfile.ZipFile(zipped) as archive:
         names = archive.namelist()
@@ -169,7 +169,7 @@ def test_it_holds_the_service_and_its_dependencies_only(zipped: Path) -> None:
     assert zipped.stat().st_size < 10 * MEGABYTE
 
 
-def test_the_list_of_its_content_is_valid_and_complete(zipped: Path) -> None:
+def test_the_bill_of_materials_is_valid_and_complete(zipped: Path) -> None:
     """The list is valid CycloneDX by the format's own schema, and names this zip and each locked package."""
     listed = json.loads(sbom(zipped))
     folder = importlib.resources.files("cyclonedx.schema._res")  # as the library ships them
@@ -187,7 +187,7 @@ def test_the_list_of_its_content_is_valid_and_complete(zipped: Path) -> None:
     }
 
 
-def test_every_module_of_the_service_is_compiled_for_the_python_that_runs_it(zipped: Path) -> None:
+def test_every_module_is_compiled_for_the_functions_python(zipped: Path) -> None:
     """Every module is compiled, since Lambda keeps no bytecode, and is not checked against its source."""
     with zipfile.ZipFile(zipped) as archive:
         names = set(archive.namelist())
@@ -218,7 +218,7 @@ def make_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Ca
         file.unlink()
 
 
-def test_a_zip_without_bytecode_says_so(
+def test_a_zip_without_bytecode_prints_a_warning(
     make_package: Callable[[str], bool], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A zip built by another Python has no bytecode, and one line says how to avoid that."""
@@ -230,7 +230,7 @@ def test_a_zip_without_bytecode_says_so(
     assert line.endswith(f"rm -r .venv && make package PYTHON=python{other}")
 
 
-def test_a_zip_with_bytecode_says_nothing(
+def test_a_zip_with_bytecode_prints_no_warning(
     make_package: Callable[[str], bool], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A zip built by the functions' own Python is compiled, without a warning."""
@@ -241,7 +241,7 @@ def test_a_zip_with_bytecode_says_nothing(
 @pytest.mark.long
 @pytest.mark.parametrize("version", ["3.13", "3.14"])
 @pytest.mark.parametrize("architecture", ELF_MACHINES)
-def test_the_lambda_zip_is_for_its_processor(
+def test_the_lambda_zips_binaries_match_its_processor(
     architecture: str, version: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every binary in the zip is of the requested Python and processor, whatever this machine is."""
@@ -257,7 +257,7 @@ def test_the_lambda_zip_is_for_its_processor(
 
 
 @pytest.mark.parametrize(("name", "value"), [("PYTHON_VERSION", "python3.13"), ("ARCHITECTURE", "aarch64")])
-def test_a_wrong_variable_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_value_names_its_variable(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A value that AWS does not know is refused before anything is fetched."""
     monkeypatch.setenv(name, value)
     with pytest.raises(package.PackageError, match=f"{name}.*{value}"):

@@ -109,18 +109,18 @@ POSSIBLE = {
 
 
 @pytest.mark.parametrize("history", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
-def test_a_store_that_breaks_a_promise_is_found(history: list[Operation]) -> None:
+def test_a_store_that_violates_the_model_is_found(history: list[Operation]) -> None:
     """A store that violates the domain's meaning of its writes is found."""
     assert not is_linearizable(history, MODEL)
 
 
 @pytest.mark.parametrize("history", POSSIBLE.values(), ids=POSSIBLE)
-def test_a_store_that_keeps_its_promises_is_not_accused(history: list[Operation]) -> None:
+def test_a_store_that_keeps_the_model_is_accepted(history: list[Operation]) -> None:
     """A store that keeps the domain's meaning of its writes is accepted."""
     assert is_linearizable(history, MODEL)
 
 
-def test_a_search_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unbounded_search_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search through many lost writes, none of which explains the read, is given up."""
     monkeypatch.setattr(checker, "STATES_AT_MOST", 1000)
     lost = [write(0, inf, number) for number in range(1, 20)]

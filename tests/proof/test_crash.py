@@ -11,7 +11,7 @@ from tests.support.commands import skip_or_fail
 
 @pytest.mark.e2e
 @pytest.mark.long
-def test_after_each_kill_the_store_holds_what_the_players_were_told() -> None:
+def test_after_each_kill_the_store_matches_the_answers() -> None:
     """The short form of the proof has every row in order."""
     reason = unavailable()
     if reason:
@@ -33,7 +33,7 @@ def test_after_each_kill_the_store_holds_what_the_players_were_told() -> None:
         (crash.Play("1", "gone", expires_at=0), False),
     ],
 )
-def test_a_lost_or_revived_stream_would_be_seen(play: crash.Play, *, contradicts: bool) -> None:
+def test_a_lost_or_revived_stream_is_detected(play: crash.Play, *, contradicts: bool) -> None:
     """The proof notices a missing lease that was answered, and a stream that lives after its answered end."""
     state = Snapshot(1, leases={"there": Lease("there", 1, 20)})
 

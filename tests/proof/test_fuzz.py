@@ -28,7 +28,7 @@ def test_any_event_is_answered_as_described() -> None:
         (400, "application/problem+json", {"detail": "no code, no status"}, False),
     ],
 )
-def test_an_answer_off_the_description_would_be_seen(
+def test_an_undescribed_answer_is_detected(
     status: int, media_type: str, body: dict[str, Any], *, described: bool
 ) -> None:
     """An answer's status, media type and body must all be described."""
@@ -37,7 +37,7 @@ def test_an_answer_off_the_description_would_be_seen(
     assert is_described("POST /stream/start", answer) is described
 
 
-def test_a_leak_a_failure_and_a_forbidden_write_would_be_seen() -> None:
+def test_a_leak_a_failure_and_a_forbidden_write_are_detected() -> None:
     """A leak, a failure and a forbidden write each raise a figure of their own."""
     findings = fuzz.Findings()
     headers = {"content-type": "application/problem+json"}

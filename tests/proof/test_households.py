@@ -4,14 +4,14 @@ from proof import households
 from testing.fakes import unhurried
 
 
-def test_kept_names_are_never_put_off_at_the_default_overlap() -> None:
+def test_kept_names_are_never_postponed_at_the_default_overlap() -> None:
     """Households that keep their names have every row of the proof in order."""
     rows = households.prove(1, 150, unhurried)
 
     assert [row for row in rows if not row.met] == []
 
 
-def test_fresh_names_are_put_off() -> None:
+def test_fresh_names_are_postponed() -> None:
     """A fresh name for each channel meets the bound; a hop between screens does at an overlap of 1."""
     put_off = {
         (each.story, each.keeps_names, each.limit, each.overlap): each.put_off

@@ -41,7 +41,7 @@ def test_the_rules_keep_the_promises(name: str) -> None:
     assert result.states > 20_000
 
 
-def test_a_clock_that_is_ahead_takes_no_living_slot_but_for_a_missing_grace(
+def test_without_the_grace_a_fast_clock_takes_a_live_slot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without the grace, the model shows a player that loses its slot within its lease."""
@@ -53,7 +53,7 @@ def test_a_clock_that_is_ahead_takes_no_living_slot_but_for_a_missing_grace(
     assert len(result.story) < 10
 
 
-def test_a_takeover_that_forgets_the_seen_expiry_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_takeover_without_the_seen_expiry_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A takeover without the seen expiry is found, because it ends a stream that was extended in between."""
 
     def as_stated(state: Any, freed: Any) -> bool:
@@ -64,7 +64,7 @@ def test_a_takeover_that_forgets_the_seen_expiry_is_found(monkeypatch: pytest.Mo
     assert "lost its slot within its lease" in explored("heartbeats, limit 1, reject").violation
 
 
-def test_an_unbounded_start_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_without_a_bound_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A start without a bound is found, because one slot too many is a violation."""
     monkeypatch.setattr(StartNamed, "bounds", property(lambda start: (Bound(start.limit + 1),)))
 
@@ -238,7 +238,7 @@ def test_a_broken_rule_about_groups_is_found(
         ({"b": 9, "c": 8}, 8, "and again then"),
     ],
 )
-def test_a_start_that_is_put_off_in_vain_is_found(spent: dict[str, int], until: int, wrong: str) -> None:
+def test_a_needlessly_postponed_start_is_found(spent: dict[str, int], until: int, wrong: str) -> None:
     """A start that waits without too many names, or longer than the first token, is found."""
     state = Snapshot(1, leases={"a": Lease("a", 1, 9)}, tokens=frozenset({"a", *spent}), spent=spent)
     world = World(5, FrozenState.of(state), ())

@@ -9,7 +9,7 @@ from testing.fakes import unhurried
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_every_mutant_has_its_place_in_the_code(name: str) -> None:
+def test_every_mutant_matches_the_code_exactly_once(name: str) -> None:
     """The code that a mutant changes exists exactly once, and the result is Python."""
     mutant = MUTANTS[name]
     source = inspect.getsource(import_module(mutant.module))

@@ -22,7 +22,7 @@ def test_the_same_seed_gives_the_same_trace() -> None:
     assert play(Scene.draw(7)).trace != play(Scene.draw(8)).trace
 
 
-def test_a_failing_seed_tells_a_story(tmp_path: Path) -> None:
+def test_a_failing_seed_prints_its_events(tmp_path: Path) -> None:
     """With a bug turned on the run fails, and prints the events that led to it."""
     run = subprocess.run(
         [sys.executable, "-m", "proof", "simulation", "--report", tmp_path / "proof.json"],

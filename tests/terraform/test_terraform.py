@@ -80,7 +80,7 @@ def test_is_formatted(working_copy: Path) -> None:
 @pytest.mark.long
 @pytest.mark.usefixtures("provider")
 @pytest.mark.parametrize(("root", "file"), FILES)
-def test_keeps_its_promises(root: str, file: str, working_copy: Path) -> None:
+def test_module_keeps_its_guarantees(root: str, file: str, working_copy: Path) -> None:
     """Wiring, least privilege and refused inputs hold (some fifty plans and applies on a mock)."""
     said(working_copy / root, "init", "-backend=false")
     said(working_copy / root, "test", f"-filter=tests/{file}")
@@ -105,7 +105,7 @@ def mirror_of(version: str, folder: Path) -> Path:
 
 @pytest.mark.parametrize("root", ROOTS)
 @pytest.mark.parametrize("version", ["5.100.0", "6.0.0", "6.99.0"])
-def test_takes_the_last_provider_5_and_every_6(
+def test_accepts_the_last_provider_5_and_every_6(
     version: str, root: str, working_copy: Path, tmp_path: Path
 ) -> None:
     """A root that needs provider 6 can use the module, as can one that stays on the last 5."""
@@ -116,7 +116,7 @@ def test_takes_the_last_provider_5_and_every_6(
 
 
 @pytest.mark.parametrize("version", ["5.99.0", "7.0.0"])
-def test_takes_no_other_provider(version: str, working_copy: Path, tmp_path: Path) -> None:
+def test_rejects_any_other_provider(version: str, working_copy: Path, tmp_path: Path) -> None:
     """A future major version of the provider, which may change any argument, is refused."""
     here = tmp_path / "copy"
     shutil.copytree(working_copy, here, ignore=shutil.ignore_patterns(".terraform*"))
@@ -126,7 +126,7 @@ def test_takes_no_other_provider(version: str, working_copy: Path, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("provider")
-def test_the_newest_runtime_is_up_to_the_provider(working_copy: Path) -> None:
+def test_the_provider_decides_about_the_newest_runtime(working_copy: Path) -> None:
     """The variable allows the newest runtime; a provider older than the runtime names both in its error."""
     folder = working_copy / "terraform"
     newest = folder / "tests" / "newest" / "runtime.tftest.hcl"
@@ -144,7 +144,7 @@ def test_the_newest_runtime_is_up_to_the_provider(working_copy: Path) -> None:
 
 @pytest.mark.usefixtures("provider")
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_each_stage_is_what_it_should_be(stage: str, working_copy: Path) -> None:
+def test_each_stage_is_safe_for_its_purpose(stage: str, working_copy: Path) -> None:
     """The repository's settings make each stage safe for its purpose."""
     folder = working_copy / "terraform"
     said(folder, "init", "-backend=false")

@@ -135,7 +135,7 @@ def test_a_lease_of_an_earlier_version_is_extended(recording: Recording, added: 
 
 @with_and_without_tokens
 @every_recording
-def test_streams_of_an_earlier_version_end(recording: Recording, added: Mapping[str, str]) -> None:
+def test_streams_of_an_earlier_version_can_be_ended(recording: Recording, added: Mapping[str, str]) -> None:
     """Each stream that the earlier version started can be ended, and no slot remains taken."""
     version = ThisVersion.after(recording, added)
 
@@ -161,13 +161,13 @@ def test_the_limit_holds_over_an_item_of_an_earlier_version(
 
 
 @every_recording
-def test_an_audit_finds_nothing_wrong_with_an_item_of_an_earlier_version(recording: Recording) -> None:
+def test_an_audit_accepts_an_item_of_an_earlier_version(recording: Recording) -> None:
     """Every count of the item is the number of its parts."""
     assert ThisVersion.after(recording, {}).audit() is None
 
 
 @every_recording
-def test_an_audit_puts_an_item_of_an_earlier_version_in_order(recording: Recording) -> None:
+def test_an_audit_repairs_an_item_of_an_earlier_version(recording: Recording) -> None:
     """A repair under a new playback key counts the names that no code has counted yet."""
     version = ThisVersion.after(recording, PLAYBACK_KEY)
 
@@ -176,7 +176,7 @@ def test_an_audit_puts_an_item_of_an_earlier_version_in_order(recording: Recordi
 
 
 @every_recording
-def test_two_versions_may_share_the_calls_of_a_user(recording: Recording) -> None:
+def test_two_versions_can_serve_one_user(recording: Recording) -> None:
     """Whichever version serves each call, the calls succeed as before and leave the same state in order."""
     left = items.snapshot(recording.item)
     for are_new in product([True, False], repeat=len(recording.calls)):

@@ -40,7 +40,7 @@ ON_AWS = 70 + 53 + 115 + 4 * LINE + NAMES
 """The remaining bytes: START, END and REPORT, and what is counted for each line and for the names."""
 
 
-def test_a_million_viewers_cost_what_a_hand_computes() -> None:
+def test_a_million_viewers_cost_as_computed_by_hand() -> None:
     """A heartbeat a minute, plays of an hour: 61.5 requests a play, 61.5 million an hour, 44,895 a month."""
     needed = capacity(Audience(1_000_000, heartbeat_seconds=60), PRICES)
 
@@ -69,7 +69,7 @@ def test_a_million_viewers_cost_what_a_hand_computes() -> None:
 
 
 @pytest.mark.parametrize(("segment_seconds", "requests", "dollars"), [(6, 600, 78.00), (2, 1800, 234.00)])
-def test_the_edge_costs_what_a_hand_computes(segment_seconds: float, requests: int, dollars: float) -> None:
+def test_the_edge_costs_as_computed_by_hand(segment_seconds: float, requests: int, dollars: float) -> None:
     """A million viewers cost a function at $0.10 and a read at $0.03 a million for each segment."""
     needed = capacity(Audience(1_000_000, segment_seconds=segment_seconds), PRICES)
 
@@ -87,7 +87,7 @@ def test_the_report_has_the_edge_on_demand_and_live() -> None:
     assert "the edge: $117.00 more per hour on demand, $234.00 live, with segments of 4 s" in printed
 
 
-def test_a_month_of_evenings_costs_what_a_hand_computes() -> None:
+def test_a_month_of_evenings_costs_as_computed_by_hand() -> None:
     """A million at the peak are 500,000 on average: 30.75 million requests an hour, 22,447.5 in a month."""
     evenings = month(Audience(1_000_000, heartbeat_seconds=60), PRICES)
 
@@ -146,7 +146,7 @@ def test_the_report_has_the_month(
         ("WATCH_HOURS", "25", "WATCH_HOURS must be at most 24"),
     ],
 )
-def test_a_day_that_cannot_be_is_told(
+def test_an_impossible_day_is_an_error(
     name: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An impossible day is an error, and nothing is computed from it."""
@@ -170,7 +170,7 @@ def test_a_hundred_million_viewers_exceed_every_quota() -> None:
 
 
 @pytest.mark.parametrize(("use", "dollars"), [(0, 0), (300, 300), (301, 300.90), (1300, 1200)])
-def test_each_part_of_a_months_use_has_its_own_tiers_price(use: float, dollars: float) -> None:
+def test_each_part_of_a_months_use_has_its_tiers_price(use: float, dollars: float) -> None:
     """The first 300 cost 1.00 each, and all that follow 0.90."""
     tiers = PRICES["api_gateway"]["http_call_million"]
     assert charge_hour(use / 730, tiers) * 730 == pytest.approx(dollars)
@@ -184,7 +184,7 @@ def test_the_throttling_rate_is_terraforms_own() -> None:
 
 
 @pytest.mark.parametrize("name", ["start", "heartbeat", "end"])
-def test_a_request_logs_what_the_model_says(
+def test_a_request_logs_as_much_as_the_model_assumes(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A request logs one event, Lambda's own lines, and what CloudWatch counts for each line."""
@@ -197,7 +197,7 @@ def test_a_request_logs_what_the_model_says(
     assert event + NAMES + LINE == pytest.approx(Audience.event_bytes, rel=0.05)
 
 
-def test_sampled_heartbeats_log_what_the_model_says(
+def test_sampled_heartbeats_log_as_much_as_the_model_assumes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A hundred heartbeats leave one event of their own, and one with the values of the others."""
@@ -220,7 +220,7 @@ def test_sampled_heartbeats_log_what_the_model_says(
     assert heartbeat_bytes(audience) == pytest.approx((1080 + 700 + 99 * 20) / 100)
 
 
-def test_a_request_through_the_gateway_logs_what_the_model_says() -> None:
+def test_a_request_through_the_gateway_logs_as_much_as_the_model_assumes() -> None:
     """The access log has a line for each request, of the fields that Terraform names."""
     values = {
         "requestId": "OaBcIgkZliAEMuA=",

@@ -31,7 +31,7 @@ LOGS = {
 
 
 @pytest.mark.parametrize(("heartbeat_url", "log_sample"), LOGS)
-def test_a_million_viewers_cost_what_a_hand_computes(*, heartbeat_url: bool, log_sample: int) -> None:
+def test_a_million_viewers_cost_as_computed_by_hand(*, heartbeat_url: bool, log_sample: int) -> None:
     """Each setting alone, and both together, cost what was computed by hand, service by service."""
     audience = Audience(1_000_000, heartbeat_url=heartbeat_url, log_sample=log_sample)
     dollars_month = {name: 730 * dollars for name, dollars in capacity(audience, PRICES).dollars_hour.items()}
@@ -47,7 +47,7 @@ def test_a_million_viewers_cost_what_a_hand_computes(*, heartbeat_url: bool, log
     )
 
 
-def test_a_million_viewers_have_the_price_that_a_hand_computes() -> None:
+def test_a_million_viewers_have_the_price_computed_by_hand() -> None:
     """$175,683 a month are $1.98 a million requests by default; $83,273 are $0.94 with both: 0.474 of it."""
     default = GATEWAY + DATABASE + FUNCTIONS + LOGS[False, 1] + METRICS
     cheapest = GATEWAY_WITHOUT_HEARTBEATS + DATABASE + FUNCTIONS + LOGS[True, 100] + METRICS
@@ -62,7 +62,7 @@ def test_a_million_viewers_have_the_price_that_a_hand_computes() -> None:
     assert sum(after.services.values()) == pytest.approx(after.million_requests)
 
 
-def test_a_subscribers_month_costs_what_a_hand_computes() -> None:
+def test_a_subscribers_month_costs_as_computed_by_hand() -> None:
     """1,000 viewers at the peak are 500 on average: 44.3475 million requests a month, 6,000 subscribers."""
     requests = 44.3475 * (0.625 + 0.20 + 5_000 * 0.0000133334)
     gateway = 0.73 * 1.00  # million starts and ends
@@ -72,7 +72,7 @@ def test_a_subscribers_month_costs_what_a_hand_computes() -> None:
     assert price(at_its_cheapest(Audience(1000)), PRICES).subscriber_month == pytest.approx(month / 6_000)
 
 
-def test_quotas_of_the_gateway_are_not_for_what_passes_it_by() -> None:
+def test_gateway_quotas_do_not_count_heartbeats_to_the_url() -> None:
     """Starts and ends of a million viewers are 556 requests a second, below every quota of API Gateway."""
     assert [name for name, *_ in capacity(Audience(1_000_000), PRICES).quotas] == [
         "Terraform's throttling_rate",
@@ -81,7 +81,7 @@ def test_quotas_of_the_gateway_are_not_for_what_passes_it_by() -> None:
     assert capacity(Audience(1_000_000, heartbeat_url=True), PRICES).quotas == ()
 
 
-def test_a_price_of_function_urls_would_count() -> None:
+def test_a_price_of_function_urls_is_included() -> None:
     """With function URLs, free today, at $1 a million requests, 87,235 million heartbeats would cost that."""
     dearer: dict[str, Any] = {**PRICES, "lambda": {**PRICES["lambda"], "function_url_million": 1.00}}
     audience = Audience(1_000_000, heartbeat_url=True)
@@ -109,7 +109,7 @@ def test_the_report_has_each_decade_and_the_goal() -> None:
     ]
 
 
-def test_a_goal_that_is_missed_is_printed_as_missed() -> None:
+def test_a_missed_goal_is_reported_as_missed() -> None:
     """With DynamoDB twice as dear, both settings miss the goal, and the report says so."""
     dearer: dict[str, Any] = {
         **PRICES,
@@ -142,7 +142,7 @@ def test_a_sample_of_ten_just_meets_the_goal() -> None:
         ({"HEARTBEAT_LOG_SAMPLE": "10"}, "heartbeat_url = false, heartbeat_log_sample = 10"),
     ],
 )
-def test_what_is_given_is_compared(
+def test_the_default_is_compared_with_the_given_settings(
     variables: dict[str, str],
     compared: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -160,7 +160,7 @@ def test_what_is_given_is_compared(
     ("name", "value"),
     [("HEARTBEAT_URL", "yes"), ("HEARTBEAT_LOG_SAMPLE", "101"), ("HEARTBEAT_LOG_SAMPLE", "1.5")],
 )
-def test_a_setting_that_cannot_be_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_impossible_setting_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An impossible setting is an error, and nothing is computed from it."""
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit, match=f"make capacity: {name} must be"):

@@ -76,7 +76,7 @@ def test_a_cold_start_is_compared_with_what_others_would_deploy() -> None:
     assert baseline("cold.powertools.cpu") == "cold.powertools.handler.cpu"
 
 
-def test_the_document_takes_the_table_in_its_place() -> None:
+def test_the_table_is_replaced_in_the_document() -> None:
     """The text around the table is kept, and a second run replaces the table of the first."""
     document = DOCUMENT.read_text()
     once = written(document, measured(), "a machine")
@@ -87,7 +87,7 @@ def test_the_document_takes_the_table_in_its_place() -> None:
     assert "## What to set" in once
 
 
-def test_a_goal_that_is_not_met_is_not_hidden() -> None:
+def test_the_document_shows_an_unmet_goal() -> None:
     """The document shows a goal that is not met."""
     rows = [row for row in measured() if row["id"] != "cold.total"]
     missed = {"id": "cold.total", "value": 150, "unit": "ms", "ratio": 0.9, "goal": 0.5, "met": False}

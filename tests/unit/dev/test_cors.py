@@ -43,7 +43,7 @@ def test_no_other_origin_may_call_by_default(origin: str) -> None:
     assert "access-control-allow-origin" not in preflight(parse_origins(None), origin)
 
 
-def test_a_list_is_taken_exactly() -> None:
+def test_only_listed_origins_may_call() -> None:
     """A listed origin may call and no other, not even on this machine or on another port."""
     origins = parse_origins("https://watch.example.com, http://dev.local:5173")
     for origin in ("https://watch.example.com", "http://dev.local:5173"):
@@ -75,7 +75,7 @@ def test_credentials_are_allowed_only_where_answers_set_a_cookie() -> None:
         "http://a b",
     ],
 )
-def test_what_is_not_an_origin_is_an_error_that_names_the_variable(wrong: str) -> None:
+def test_a_wrong_origin_is_an_error_that_names_the_variable(wrong: str) -> None:
     """A value that a browser never sends as an origin is an error that names the variable."""
     with pytest.raises(ValueError, match=r"^CORS_ORIGINS: .+ is not an origin such as http://localhost:5173"):
         parse_origins(f"http://localhost:3001,{wrong}")

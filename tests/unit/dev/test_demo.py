@@ -9,7 +9,7 @@ from entrypoints.settings import Settings
 from tests.support.service import ask
 
 
-def test_the_pages_plan_is_the_services() -> None:
+def test_the_page_has_the_services_plan() -> None:
     """The page has the service's grace, for its countdown, and the service's limits."""
     settings = Settings.model_validate(
         {"TABLE_NAME": "streams", "MAX_STREAMS": 4, "GROUP_LIMITS": "uhd=2", "GRACE_SECONDS": 5}

@@ -55,7 +55,7 @@ def test_a_stage_has_a_common_hash_key(stage: str) -> None:
         ('alarm_email = "log_hash_key=@example.com"', 1),
     ],
 )
-def test_settings_that_name_a_hash_key_have_no_other(
+def test_settings_that_name_a_hash_key_keep_it(
     line: str, keys: int, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Settings that name a hash key keep it; with an empty name each process takes a random key."""
@@ -70,7 +70,7 @@ def test_settings_that_name_a_hash_key_have_no_other(
 
 
 @pytest.mark.parametrize("name", ["log_hash_key", "log_hash_key_parameter"])
-def test_an_environment_that_names_a_hash_key_has_no_other(
+def test_a_hash_key_in_the_environment_is_kept(
     name: str, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hash key in the environment is kept, because Terraform reads the variable from there."""
@@ -80,14 +80,14 @@ def test_an_environment_that_names_a_hash_key_has_no_other(
     assert chosen_stack().environment.get(PARAMETER) == ("/ours" if "parameter" in name else None)
 
 
-def test_without_a_name_it_is_dev(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_stage_is_dev(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a name the stage is `dev`, because a mistaken deployment should be disposable."""
     monkeypatch.delenv("STAGE")
 
     assert chosen_stack().stage == "dev"
 
 
-def test_a_stage_without_a_file_has_none(stage: str) -> None:
+def test_a_stage_without_a_file_has_the_defaults(stage: str) -> None:
     """A stage without a file has the defaults, and its state on this machine."""
     stack = chosen_stack()
 
@@ -95,7 +95,7 @@ def test_a_stage_without_a_file_has_none(stage: str) -> None:
     assert stack.state == STATES / f"{stage}.tfstate"
 
 
-def test_a_remote_state_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_remote_state_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing remote state is an error: a misspelt file would mean a second stage, with local state."""
     monkeypatch.setenv("BACKEND_CONFIG", str(tmp_path / "misspelt.s3.tfbackend"))
 
@@ -103,7 +103,7 @@ def test_a_remote_state_that_is_named_must_be_there(tmp_path: Path, monkeypatch:
         chosen_stack()
 
 
-def test_a_state_in_two_places_is_refused(
+def test_a_local_state_beside_an_empty_remote_one_is_refused(
     stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An empty remote state beside a local one is refused: it would create everything a second time."""
@@ -118,7 +118,7 @@ def test_a_state_in_two_places_is_refused(
         chosen_stack()
 
 
-def test_the_stage_of_the_emulator_is_not_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_emulators_stage_is_not_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The emulator's stage, whose name belongs to `make up`, is not deployed."""
     monkeypatch.setenv("STAGE", "local")
 

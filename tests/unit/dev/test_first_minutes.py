@@ -85,14 +85,14 @@ def stand_in(tmp_path: Path, script: str) -> Path:
     return python
 
 
-def test_a_missing_python_is_told(tmp_path: Path) -> None:
+def test_a_missing_python_is_reported(tmp_path: Path) -> None:
     """A missing Python is an error with the two ways out."""
     assert install(tmp_path, tmp_path / "none") == (
         f"{tmp_path}/none is not installed: install Python 3.11 or newer, or name it with make PYTHON=…"
     )
 
 
-def test_an_old_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
+def test_an_old_python_is_reported_with_the_required_version(tmp_path: Path) -> None:
     """An old Python is an error with the required version, before an environment is made with it."""
     old = stand_in(tmp_path, f'exec {sys.executable} -c "import sys; sys.version_info = (3, 10, 9)\n$2"')
     assert install(tmp_path, old) == (
@@ -100,7 +100,7 @@ def test_an_old_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
     )
 
 
-def test_a_python_that_makes_no_environments_is_told(tmp_path: Path) -> None:
+def test_a_python_that_cannot_make_environments_is_reported(tmp_path: Path) -> None:
     """A Python that cannot make environments is an error: Debian has that part in a separate package."""
     bare = stand_in(tmp_path, f'case "$2" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"')
     assert install(tmp_path, bare) == (
@@ -127,7 +127,7 @@ def make_environment(tmp_path: Path, *, digest: str | None = None) -> subprocess
     return subprocess.run(make, cwd=tmp_path, env=outside_make(), capture_output=True, text=True, check=False)
 
 
-def test_an_environment_says_how_far_it_is(tmp_path: Path) -> None:
+def test_an_environments_progress_is_printed(tmp_path: Path) -> None:
     """An environment's progress is printed before each silence and at the end, without pip's own output."""
     run = make_environment(tmp_path)
     assert run.returncode == 0, run.stderr
@@ -147,7 +147,7 @@ def test_an_environment_that_cannot_be_made_shows_why(tmp_path: Path) -> None:
     assert not (tmp_path / ".venv-docs" / ".installed").exists()
 
 
-def test_a_slow_network_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_printed_on_a_slow_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a slow network a line every three seconds counts the packages so far of those needed here."""
     lines = [
         "Ignoring winloop: markers",
@@ -161,7 +161,7 @@ def test_a_slow_network_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(environment.progress(lines, pinned=3)) == ["1 of 2 packages", "installing 2 packages"]
 
 
-def test_fetching_from_npm_is_not_silent(tmp_path: Path) -> None:
+def test_the_folder_is_printed_before_npm_runs(tmp_path: Path) -> None:
     """The folder is printed before npm begins, which prints nothing itself."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     npm = tmp_path / "bin" / "npm"
@@ -179,14 +179,14 @@ def test_fetching_from_npm_is_not_silent(tmp_path: Path) -> None:
     assert printed == "dev/local/page/node_modules: fetching the packages of package-lock.json …\n"
 
 
-def test_a_port_that_is_taken_is_told_by_make_run() -> None:
+def test_make_run_reports_a_port_in_use() -> None:
     """`make run` reports a port in use before it starts anything."""
     with taken_port() as port:
         run = python(ROOT, "dev.local.serve", PORT=port)
     assert run == f"make run: port {port} cannot be used; choose another one with PORT=…"
 
 
-def test_a_port_that_is_taken_is_told_by_make_up(tmp_path: Path) -> None:
+def test_make_up_reports_a_port_in_use(tmp_path: Path) -> None:
     """`make up` reports a port in use by another program than an emulator, and applies nothing to that."""
     copy(tmp_path)
     with taken_port() as port:
@@ -195,7 +195,7 @@ def test_a_port_that_is_taken_is_told_by_make_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["up", "deploy", "undeploy"])
-def test_a_missing_terraform_is_told_before_anything_is_started(tmp_path: Path, command: str) -> None:
+def test_a_missing_terraform_is_reported_before_anything_is_started(tmp_path: Path, command: str) -> None:
     """A missing Terraform is reported before anything is started, with the variable to name another one."""
     said = stack(
         tmp_path,
@@ -211,20 +211,20 @@ def test_a_missing_terraform_is_told_before_anything_is_started(tmp_path: Path, 
     )
 
 
-def test_missing_credentials_are_told(tmp_path: Path) -> None:
+def test_missing_credentials_are_reported(tmp_path: Path) -> None:
     """Missing credentials are reported with the variables to set."""
     assert stack(tmp_path, "deploy", TERRAFORM="true") == (
         "AWS credentials are missing: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in."
     )
 
 
-def test_a_missing_region_is_told(tmp_path: Path) -> None:
+def test_a_missing_region_is_reported(tmp_path: Path) -> None:
     """A missing region is reported with the variable to set."""
     said = stack(tmp_path, "deploy", TERRAFORM="true", AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s")
     assert said == "The AWS region is missing: set AWS_REGION."
 
 
-def test_a_missing_package_is_told(tmp_path: Path) -> None:
+def test_a_missing_package_is_reported(tmp_path: Path) -> None:
     """A missing package is reported with the command to make it, which `make deploy` runs automatically."""
     copy(tmp_path)
     said = python(
@@ -249,7 +249,7 @@ def test_a_missing_package_is_told(tmp_path: Path) -> None:
         ("dev.generate.picture", "Chromium is not installed (Debian: apt-get install chromium)."),
     ],
 )
-def test_a_missing_tool_is_told(tmp_path: Path, module: str, sentence: str) -> None:
+def test_a_missing_tool_is_reported(tmp_path: Path, module: str, sentence: str) -> None:
     """A missing tool is reported with the package to install."""
     copy(tmp_path)
     assert python(tmp_path, module, PATH="") == sentence

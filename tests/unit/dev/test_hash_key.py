@@ -25,7 +25,7 @@ def value(ssm: Any) -> str:
     return str(ssm.get_parameter(Name=NAME, WithDecryption=True)["Parameter"]["Value"])
 
 
-def test_a_key_is_made_encrypted_and_not_shown(ssm: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_new_key_is_encrypted_and_not_printed(ssm: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """The parameter is a SecureString of 32 random bytes, and only its name is printed."""
     HashKey(ssm, NAME).make()
 
@@ -36,7 +36,7 @@ def test_a_key_is_made_encrypted_and_not_shown(ssm: Any, capsys: pytest.CaptureF
     assert value(ssm) not in printed.out + printed.err
 
 
-def test_a_key_that_is_there_stays(ssm: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_key_is_kept(ssm: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """A second deployment changes no user's hash, and prints nothing about the key."""
     HashKey(ssm, NAME).make()
     before = value(ssm)
@@ -56,7 +56,7 @@ def test_two_stages_have_two_keys(ssm: Any) -> None:
     assert value(ssm) != ssm.get_parameter(Name=f"{NAME}-2", WithDecryption=True)["Parameter"]["Value"]
 
 
-def test_a_deleted_key_is_gone_and_may_be_deleted_again(ssm: Any) -> None:
+def test_deleting_a_key_twice_is_harmless(ssm: Any) -> None:
     """Deleting the key again is harmless, so an interrupted undeployment can be repeated."""
     HashKey(ssm, NAME).make()
 
@@ -73,7 +73,7 @@ def test_a_deleted_key_is_gone_and_may_be_deleted_again(ssm: Any) -> None:
         ("delete_parameter", "delete /stream-limiter-dev-log-hash-key in SSM"),
     ],
 )
-def test_a_right_that_is_missing_is_named(operation: str, said: str) -> None:
+def test_a_missing_permission_is_named(operation: str, said: str) -> None:
     """The error has the denied action and the remedy, and quotes nothing of AWS's answer."""
     ssm = boto3.client("ssm")
     key = HashKey(ssm, NAME)

@@ -38,7 +38,7 @@ def test_help_all_has_every_target() -> None:
     assert set(TARGET.findall(make("help"))) < phony
 
 
-def test_the_old_names_still_do_what_they_did() -> None:
+def test_the_old_names_run_the_same_program() -> None:
     """The old names run the same program as `make logs FN=…`."""
     for name in OLD_NAMES:
         new = make("--dry-run", "logs", f"FN={name.removeprefix('logs-')}")

@@ -45,7 +45,7 @@ class Logs:
     ("change", "colour"),
     [({}, GREEN), ({"outcome": "refused"}, YELLOW), ({"level": "error", "outcome": "failed"}, RED)],
 )
-def test_an_event_is_coloured_by_what_became_of_it(change: dict[str, str], colour: str) -> None:
+def test_an_event_is_coloured_by_its_outcome(change: dict[str, str], colour: str) -> None:
     """An event's colour shows its outcome, so that trouble is seen without reading."""
     event = EVENT | change
     line = readable(json.dumps(event))
@@ -70,7 +70,7 @@ def test_a_failure_shows_its_cause() -> None:
 
 
 @pytest.mark.parametrize("line", ["START RequestId: 1", "{", "[]", "3", "{}"])
-def test_every_other_line_is_shown_as_it_is(line: str) -> None:
+def test_every_other_line_is_shown_unchanged(line: str) -> None:
     """Lines of Lambda's own are shown unchanged."""
     assert line in readable(line)
     assert readable(line).startswith(GREY)
@@ -82,14 +82,14 @@ def test_in_a_pipe_every_other_line_is_json_too(line: str) -> None:
     assert json.loads(as_json(line)) == {"message": line}
 
 
-def test_in_a_pipe_an_event_is_as_it_was_written() -> None:
+def test_in_a_pipe_an_event_is_unchanged() -> None:
     """In a pipe an event is shown byte for byte."""
     line = json.dumps(EVENT)
 
     assert as_json(line) == line
 
 
-def test_several_logs_are_one_in_the_order_of_time() -> None:
+def test_several_logs_are_merged_by_time() -> None:
     """Several logs are merged by time, whichever function the lines come from."""
     logs = Logs(
         a=[{"timestamp": 1, "message": "one"}, {"timestamp": 3, "message": "three"}],
@@ -129,14 +129,14 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("stage")
-def test_what_lambda_says_of_each_call_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lambdas_lines_about_each_call_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     """Lambda's lines about each call are left out, except the one with the reason of a failure."""
     assert logs.main([]) == 0
     assert capsys.readouterr().out.splitlines() == [json.dumps(EVENT), as_json(BROKEN)]
 
 
 @pytest.mark.usefixtures("stage")
-def test_all_lines_are_shown_on_demand(
+def test_all_lines_are_shown_with_all(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With ALL=1 every line is shown, in order."""
@@ -156,7 +156,7 @@ def test_one_function_is_chosen_by_its_name(name: str, capsys: pytest.CaptureFix
 
 
 @pytest.mark.usefixtures("stage")
-def test_a_function_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_function_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     """An unknown function is an error that lists the functions."""
     assert logs.main(["stop"]) == 2
     assert capsys.readouterr().err == (
@@ -164,7 +164,7 @@ def test_a_function_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]
     )
 
 
-def test_a_stage_without_a_heartbeat_url_is_shown_all_the_same() -> None:
+def test_a_stage_without_a_heartbeat_url_is_shown() -> None:
     """The missing log of that function is ignored, and any other missing log is an error."""
     client = Logs(a=[{"timestamp": 1, "message": "line"}])
     assert list(messages(client, ["a", "s-heartbeat-url"], follow=False)) == ["line"]

@@ -34,7 +34,7 @@ def places() -> Places:
     return Places(parameter=text_of([KEY]), config=config, kms_key="alias/ours", group_paths={"/uhd/": "uhd"})
 
 
-def test_all_else_at_the_edge_stays(places: Places) -> None:
+def test_every_other_field_at_the_edge_stays(places: Places) -> None:
     """Mode, paths and fields that this version does not know stay as they are."""
     rotate(places.stage(), silent, places.sleep)
 
@@ -43,14 +43,14 @@ def test_all_else_at_the_edge_stays(places: Places) -> None:
     assert KEY.kid not in keys
 
 
-def test_a_parameter_stays_under_its_key(places: Places) -> None:
+def test_a_parameter_keeps_its_encryption_key(places: Places) -> None:
     """A parameter keeps its own key, because SSM would encrypt an overwritten one under AWS's."""
     rotate(places.stage(), silent, places.sleep)
 
     assert places.kms_key == "alias/ours"
 
 
-def test_a_first_parameter_is_under_the_key_that_is_named() -> None:
+def test_a_first_parameter_is_encrypted_under_the_named_key() -> None:
     """A first parameter is encrypted under the key that is named, or under AWS's own."""
     for named, expected in (("alias/ours", "alias/ours"), (None, "alias/aws/ssm")):
         places = Places()
@@ -60,7 +60,7 @@ def test_a_first_parameter_is_under_the_key_that_is_named() -> None:
         assert places.kms_key == expected
 
 
-def test_a_change_at_the_same_time_is_not_lost(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_concurrent_change_is_not_overwritten(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     """If another operator writes `config` after it was read, nothing is written."""
     read = places.get_key
 
@@ -94,7 +94,7 @@ def test_keys_that_the_service_could_not_read_are_not_written(places: Places) ->
     assert (places.service, places.edge) == (by_hand, [KEY])
 
 
-def test_a_config_that_is_not_understood_is_left_alone(places: Places) -> None:
+def test_an_unreadable_config_is_not_changed(places: Places) -> None:
     """An unreadable config is not changed: the edge refuses everything, and an operator must look."""
     places.config = ["keys"]
     with pytest.raises(KeysError, match="not a JSON object"):
@@ -129,7 +129,7 @@ def test_a_revocation_reaches_the_edge_first(places: Places) -> None:
 
 
 @pytest.mark.parametrize("mode", ["off", "log", "enforce"])
-def test_a_mode_is_set_without_a_key_in_hand(
+def test_setting_the_mode_leaves_keys_and_paths_unchanged(
     mode: str, places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     """Setting the mode leaves keys, paths and all other fields unchanged."""
@@ -141,7 +141,7 @@ def test_a_mode_is_set_without_a_key_in_hand(
     assert capsys.readouterr().out == f"The edge's mode is now {mode}.\n"
 
 
-def test_paths_of_the_stage_are_brought_to_the_edge(
+def test_the_stages_paths_are_written_to_the_edge(
     places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     """The stage's paths replace the edge's; keys, mode and all other fields stay."""
@@ -154,7 +154,7 @@ def test_paths_of_the_stage_are_brought_to_the_edge(
     assert capsys.readouterr().out == ("/4k/hdr/ now needs the group hdr.\n/4k/ now needs the group uhd.\n")
 
 
-def test_paths_are_taken_away_with_those_of_the_stage(places: Places) -> None:
+def test_removing_the_stages_paths_removes_the_edges(places: Places) -> None:
     """Without `group_paths` no path needs a group; the edge of a stage without keys stays off."""
     said: list[str] = []
     places.group_paths = {}
@@ -214,9 +214,7 @@ def test_an_edge_that_lacks_a_key_does_not_enforce(places: Places) -> None:
         assert places.config["mode"] == "log"
 
 
-def test_video_can_be_opened_while_the_parameter_is_out_of_reach(
-    places: Places, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_video_can_be_opened_without_the_parameter(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mode can be opened while the parameter is unavailable, which is when it is needed."""
     monkeypatch.delattr(Places, "get_parameter")
     set_mode(places.stage(), silent, "log")
@@ -246,7 +244,7 @@ def test_names_and_ages_are_shown(places: Places) -> None:
     ]
 
 
-def test_paths_that_differ_from_the_stages_are_shown(places: Places) -> None:
+def test_differing_paths_are_shown(places: Places) -> None:
     """Paths that differ from the stage's are shown with the command to update the edge, and not updated."""
     places.group_paths = {}
     said: list[str] = []
@@ -256,7 +254,7 @@ def test_paths_that_differ_from_the_stages_are_shown(places: Places) -> None:
     assert places.config["paths"] == {"/uhd/": "uhd"}
 
 
-def test_a_rotation_under_way_is_shown(places: Places) -> None:
+def test_a_rotation_in_progress_is_shown(places: Places) -> None:
     """A rotation in progress is shown with its next step, which is not taken."""
     new = PlaybackKey(name_of(OPENED_AT - 90), b"n" * 32)
     places.parameter = text_of([KEY, new])
@@ -268,7 +266,7 @@ def test_a_rotation_under_way_is_shown(places: Places) -> None:
     assert [key.kid for key in places.edge] == [KEY.kid]
 
 
-def test_without_keys_that_is_shown() -> None:
+def test_missing_keys_are_shown() -> None:
     """Without keys the output says that an edge without `config` refuses everything."""
     said: list[str] = []
     show(Places().stage(), said.append)
@@ -310,7 +308,7 @@ def test_a_damaged_parameter_is_not_quoted(
     assert "kkk" not in shown.out + shown.err
 
 
-def test_an_interruption_says_how_to_go_on(
+def test_an_interruption_prints_how_to_continue(
     places: Places, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     """Ctrl-C during a wait prints how to continue."""
@@ -326,7 +324,7 @@ def test_an_interruption_says_how_to_go_on(
 
 
 @pytest.mark.parametrize("arguments", [["forget"], ["rotate", "now"]])
-def test_another_command_is_refused(arguments: list[str], capsys: Output) -> None:
+def test_an_unknown_command_is_refused(arguments: list[str], capsys: Output) -> None:
     """An unknown command is refused without a call to AWS."""
     assert main(arguments) == 2
     assert capsys.readouterr().err.startswith("usage: make playback-key")

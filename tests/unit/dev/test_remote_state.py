@@ -86,7 +86,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_a_bucket_of_the_account_is_taken(cloud: Cloud, settings: Path) -> None:
+def test_a_bucket_of_the_account_is_accepted(cloud: Cloud, settings: Path) -> None:
     """The caller's own bucket is accepted for the state, after S3 has confirmed its owner."""
     use_remote_state()
 
@@ -94,7 +94,7 @@ def test_a_bucket_of_the_account_is_taken(cloud: Cloud, settings: Path) -> None:
     assert cloud.unguarded == []
 
 
-def test_a_bucket_of_another_account_is_not_taken(cloud: Cloud, settings: Path) -> None:
+def test_a_bucket_of_another_account_is_refused(cloud: Cloud, settings: Path) -> None:
     """A stranger's bucket that is open to everyone is refused."""
     cloud.owner = THEIRS
 
@@ -103,7 +103,7 @@ def test_a_bucket_of_another_account_is_not_taken(cloud: Cloud, settings: Path) 
     assert not settings.exists()
 
 
-def test_a_name_that_another_account_took_over_is_not_taken(cloud: Cloud, settings: Path) -> None:
+def test_a_bucket_name_taken_over_by_another_account_is_refused(cloud: Cloud, settings: Path) -> None:
     """A bucket that the caller once made is refused if another account has taken the name over since."""
     cloud.owner = THEIRS
     made_here = STATES / f"state-bucket-{BUCKET}.tfstate"

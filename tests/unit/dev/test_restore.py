@@ -13,7 +13,7 @@ from dev.operate import restore
         ({"TABLE_NAME": "t", "AT": "2026-01-31T18:00:00"}, 1),
     ],
 )
-def test_a_wrong_call_is_told_what_is_wrong(
+def test_a_wrong_call_is_an_error_of_one_line(
     variables: dict[str, str], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A wrong call is an error of one line, before any call to AWS."""

@@ -43,7 +43,7 @@ def test_each_kept_release_can_be_rolled_back_to(stage: Lambda) -> None:
     assert stage.live() == ["c", "c"]
 
 
-def test_what_failed_deployments_published_takes_the_place_of_no_release(stage: Lambda) -> None:
+def test_versions_of_failed_deployments_do_not_count_as_releases(stage: Lambda) -> None:
     """The previous release stays, however many versions failed deployments published in between."""
     for failed in ("f1", "f2", "f3"):
         stage.publish(failed, "start")
@@ -55,7 +55,7 @@ def test_what_failed_deployments_published_takes_the_place_of_no_release(stage: 
     assert stage.live() == ["e", "e"]
 
 
-def test_a_withdrawn_release_takes_the_place_of_no_release(stage: Lambda) -> None:
+def test_a_withdrawn_release_does_not_count(stage: Lambda) -> None:
     """A withdrawn release is deleted with its mark: no rollback goes to it. The sound one before it stays."""
     stage.roll_back()  # from e to d
     stage.deploy("repaired")
@@ -81,14 +81,14 @@ def test_a_version_with_an_alias_stays(stage: Lambda) -> None:
     assert kept(stage, 2) == [[1, 4, 5], [4, 5]]
 
 
-def test_a_version_that_gets_a_share_of_an_alias_stays(stage: Lambda) -> None:
+def test_a_version_with_a_share_of_an_alias_stays(stage: Lambda) -> None:
     """A version with a share of an alias stays, because traffic may be split by hand."""
     stage.weights["end"] = {"2": 0.1}
 
     assert kept(stage, 2) == [[4, 5], [2, 4, 5]]
 
 
-def test_a_function_that_is_new_leaves_the_others_their_versions(stage: Lambda) -> None:
+def test_a_new_function_causes_no_deletion(stage: Lambda) -> None:
     """A new function, which makes no release common to all, causes no deletion."""
     stage.versions["list"] = []
     stage.aliases["list"] = {}
@@ -99,7 +99,7 @@ def test_a_function_that_is_new_leaves_the_others_their_versions(stage: Lambda) 
     assert [stage.numbers(name) for name in (*NAMES, "list")] == [[5, 6], [5, 6], [1]]
 
 
-def test_three_releases_are_kept_unless_another_number_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_three_releases_are_kept_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     """KEEP_VERSIONS sets the number of releases that are kept, three by default."""
     monkeypatch.delenv("KEEP_VERSIONS", raising=False)
     assert kept_releases() == 3
@@ -109,7 +109,7 @@ def test_three_releases_are_kept_unless_another_number_is_given(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("number", ["1", "0", "-3", "all", "2.5"])
-def test_a_number_that_leaves_no_way_back_is_refused(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fewer_than_two_kept_versions_are_refused(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """KEEP_VERSIONS must be at least two, for the live release and the previous one."""
     monkeypatch.setenv("KEEP_VERSIONS", number)
 

@@ -15,7 +15,7 @@ def stage() -> Lambda:
     return functions
 
 
-def test_it_goes_to_the_release_before(stage: Lambda) -> None:
+def test_a_rollback_goes_to_the_previous_release(stage: Lambda) -> None:
     """A rollback moves all functions together to the previous release, one release each time."""
     stage.deploy("c")
 
@@ -26,7 +26,7 @@ def test_it_goes_to_the_release_before(stage: Lambda) -> None:
     assert stage.live() == ["a", "a"]
 
 
-def test_a_withdrawn_release_is_never_gone_back_to(stage: Lambda) -> None:
+def test_a_rollback_skips_withdrawn_releases(stage: Lambda) -> None:
     """A rollback from the repaired release selects the good one before, not the withdrawn one."""
     stage.deploy("bad")
     stage.roll_back()
@@ -37,7 +37,7 @@ def test_a_withdrawn_release_is_never_gone_back_to(stage: Lambda) -> None:
     assert stage.live() == ["b", "b"]
 
 
-def test_a_withdrawn_release_that_was_deployed_again_can_be_left_again(stage: Lambda) -> None:
+def test_a_redeployed_withdrawn_release_can_be_rolled_back(stage: Lambda) -> None:
     """A withdrawn release that was deployed again, on purpose, can be rolled back again."""
     stage.roll_back()
     for aliases in stage.aliases.values():
@@ -48,7 +48,7 @@ def test_a_withdrawn_release_that_was_deployed_again_can_be_left_again(stage: La
     assert stage.live() == ["a", "a"]
 
 
-def test_a_half_moved_deployment_is_taken_back(stage: Lambda) -> None:
+def test_a_half_finished_deployment_is_rolled_back(stage: Lambda) -> None:
     """After a deployment that failed halfway, only the functions that it moved go back."""
     stage.publish("c")
     stage.aliases["start"]["live"] = "3"
@@ -59,7 +59,7 @@ def test_a_half_moved_deployment_is_taken_back(stage: Lambda) -> None:
     assert "withdrawn-2" not in stage.aliases["end"]
 
 
-def test_a_half_finished_rollback_is_finished_by_the_next(stage: Lambda) -> None:
+def test_a_repeated_rollback_completes_an_interrupted_one(stage: Lambda) -> None:
     """A repeated rollback completes an interrupted one."""
     function, version = release_before(stage.functions())[0]
     move(stage, function, version)
@@ -70,7 +70,7 @@ def test_a_half_finished_rollback_is_finished_by_the_next(stage: Lambda) -> None
 
 
 @pytest.mark.parametrize("function", ["start", "end"])
-def test_versions_that_were_never_live_together_are_passed_over(function: str, stage: Lambda) -> None:
+def test_versions_that_were_never_live_together_are_skipped(function: str, stage: Lambda) -> None:
     """Releases are matched after a deployment that failed halfway, although the numbers differ."""
     stage.publish("failed", function)
     stage.deploy("c")
@@ -91,7 +91,7 @@ def test_other_settings_are_another_release(stage: Lambda) -> None:
     assert [aliases["live"] for aliases in stage.aliases.values()] == ["2", "2"]
 
 
-def test_the_first_release_has_none_before_it() -> None:
+def test_the_first_release_has_no_previous_one() -> None:
     """The first release has no previous one, and no function is moved."""
     first = Lambda("start", "end")
     first.deploy("a")
@@ -102,7 +102,7 @@ def test_the_first_release_has_none_before_it() -> None:
     assert first.live() == ["a", "a"]
 
 
-def test_a_function_that_came_with_the_release_stays(stage: Lambda) -> None:
+def test_a_new_function_stays_in_a_rollback(stage: Lambda) -> None:
     """A function that is new in the release stays; the others go back without it, also the next time."""
     stage.versions["operator"], stage.aliases["operator"] = [], {}
     stage.deploy("c")
@@ -114,7 +114,7 @@ def test_a_function_that_came_with_the_release_stays(stage: Lambda) -> None:
     assert stage.live() == ["a", "a", "c"]
 
 
-def test_a_function_that_came_goes_back_with_the_others_afterwards(stage: Lambda) -> None:
+def test_a_later_rollback_moves_a_new_function(stage: Lambda) -> None:
     """A later rollback moves a new function to a release that has it, past a withdrawn one without it."""
     stage.versions["operator"], stage.aliases["operator"] = [], {}
     stage.deploy("c")
@@ -129,7 +129,7 @@ def test_a_function_that_came_goes_back_with_the_others_afterwards(stage: Lambda
     assert stage.live()[:2] == ["b", "b"]
 
 
-def test_a_function_whose_past_is_deleted_is_not_taken_for_a_new_one(stage: Lambda) -> None:
+def test_a_function_without_its_first_version_is_not_new(stage: Lambda) -> None:
     """If a function's first version was deleted, it counts as old, and nothing goes back without it."""
     stage.deploy("c")
     del stage.versions["end"][:2]
@@ -138,13 +138,13 @@ def test_a_function_whose_past_is_deleted_is_not_taken_for_a_new_one(stage: Lamb
         stage.roll_back()
 
 
-def test_what_was_never_deployed_has_nothing_live() -> None:
+def test_functions_without_a_live_alias_are_an_error() -> None:
     """Functions of an older form of this service, without a live alias, are an error of their own."""
     with pytest.raises(RollbackError, match="start has no alias `live`: deploy it first"):
         read(Lambda("start"), "start")
 
 
-def test_the_heartbeat_url_comes_and_goes_with_its_release() -> None:
+def test_the_heartbeat_urls_function_belongs_to_its_release() -> None:
     """The URL's function has all settings but the URL, and is of the same release."""
     stage = Lambda("start", "end")
     stage.deploy("a")

@@ -71,7 +71,7 @@ def placed(keys: Sequence[PlaybackKey], *, has_edge: bool) -> Watched:
 
 
 @given(keys=st.sampled_from(STARTS), has_edge=st.booleans(), runs=INTERRUPTED_RUNS)
-def test_every_token_that_may_be_good_is_accepted_at_every_moment(
+def test_every_good_token_is_accepted_throughout_a_rotation(
     *, keys: Sequence[PlaybackKey], has_edge: bool, runs: Sequence[tuple[int, bool, int]]
 ) -> None:
     """Every good token is accepted at every moment, wherever the rotation is interrupted and repeated."""
@@ -93,7 +93,7 @@ def test_every_token_that_may_be_good_is_accepted_at_every_moment(
 
 
 @given(keys=st.sampled_from(STARTS[1:]), has_edge=st.booleans())
-def test_a_rotation_brings_a_new_key(*, keys: Sequence[PlaybackKey], has_edge: bool) -> None:
+def test_a_rotation_replaces_every_key(*, keys: Sequence[PlaybackKey], has_edge: bool) -> None:
     """After a complete rotation, neither place knows any of the earlier keys."""
     places = placed(keys[:1], has_edge=has_edge)
     rotate(places.stage(), silent, places.sleep)
@@ -119,7 +119,7 @@ def test_the_order_of_a_rotation() -> None:
     assert places.now - OPENED_AT == 300 + 900 + 300 + 60
 
 
-def test_the_first_key_is_there_at_once() -> None:
+def test_the_first_key_is_written_without_a_wait() -> None:
     """The first key is written without a wait, because no process can know another key."""
     places = placed([], has_edge=True)
     rotate(places.stage(), silent, places.sleep)
@@ -128,7 +128,7 @@ def test_the_first_key_is_there_at_once() -> None:
     assert places.config == {"mode": "off", "keys": {places.service[0].kid: key_text(places.service[0])}}
 
 
-def test_a_deleted_parameter_is_made_again_from_what_the_edge_knows() -> None:
+def test_a_deleted_parameter_is_restored_from_the_edge() -> None:
     """A deleted parameter gets the key of the edge again, so that no viewer is interrupted."""
     places = placed([OLD], has_edge=True)
     places.parameter = None
@@ -147,7 +147,7 @@ def test_a_key_made_within_the_same_second_has_another_name() -> None:
     assert places.service[0].kid == name_of(OPENED_AT + 1)
 
 
-def test_an_interrupted_rotation_goes_on_with_its_key() -> None:
+def test_an_interrupted_rotation_continues_with_its_key() -> None:
     """An interrupted rotation continues with the key that the edge already has, and makes no other."""
     new = PlaybackKey(name_of(OPENED_AT), b"n" * 32)
     places = placed([OLD], has_edge=True)
@@ -167,7 +167,7 @@ def test_an_edge_that_lacks_a_key_learns_it_first() -> None:
         assert step.not_before == 0
 
 
-def test_a_key_says_when_it_was_made() -> None:
+def test_a_keys_name_has_its_creation_time() -> None:
     """A key's name of 16 characters has its time of making, to the second; a name given by hand has none."""
     assert made_at(name_of(OPENED_AT)) == OPENED_AT
     assert len(name_of(OPENED_AT)) == 16

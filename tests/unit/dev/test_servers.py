@@ -63,7 +63,7 @@ def test_a_server_whose_start_is_interrupted_is_stopped(tmp_path: Path) -> None:
     assert silent.process.poll() is not None
 
 
-def test_a_server_that_ends_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_server_that_ends_is_an_error_at_once(tmp_path: Path) -> None:
     """A server that has ended is an error at once."""
     silent = Silent(tmp_path)
     end(silent.process)

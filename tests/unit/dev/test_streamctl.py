@@ -48,7 +48,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["hash", "--help"]])
-def test_help_needs_nothing(tmp_path: Path, arguments: list[str]) -> None:
+def test_help_works_without_configuration(tmp_path: Path, arguments: list[str]) -> None:
     """Help works without a stage, a table, a region and credentials."""
     run = python(tmp_path, *arguments)
 
@@ -67,7 +67,7 @@ def test_help_needs_nothing(tmp_path: Path, arguments: list[str]) -> None:
     ],
     ids=["no credentials", "no region"],
 )
-def test_what_is_missing_is_named(tmp_path: Path, environment: dict[str, str], said: str) -> None:
+def test_a_missing_setting_is_named(tmp_path: Path, environment: dict[str, str], said: str) -> None:
     """One sentence names what to set, without a traceback."""
     run = python(tmp_path, "show", "1", STAGE="prod", **environment)
 
@@ -96,7 +96,7 @@ def test_the_environment_wins(deployed: dict[str, str], monkeypatch: pytest.Monk
     assert (os.environ["GRACE_SECONDS"], os.environ["MAX_STREAMS"]) == ("0", "5")
 
 
-def test_a_table_that_is_named_is_taken(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_table_overrides_the_stage(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """With a named table no stage is looked up, and none of its settings apply."""
     deployed.clear()
     monkeypatch.setenv("TABLE_NAME", "restored")
@@ -105,7 +105,7 @@ def test_a_table_that_is_named_is_taken(deployed: dict[str, str], monkeypatch: p
     assert "GRACE_SECONDS" not in os.environ
 
 
-def test_a_stage_that_is_not_deployed_is_named(deployed: dict[str, str]) -> None:
+def test_an_undeployed_stage_is_reported(deployed: dict[str, str]) -> None:
     """The error for a stage that is not deployed has both ways out."""
     deployed.clear()
 
@@ -115,7 +115,7 @@ def test_a_stage_that_is_not_deployed_is_named(deployed: dict[str, str]) -> None
         streamctl.settings_of("prod")
 
 
-def test_a_right_that_is_missing_is_named(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_permission_is_named(deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A denied action is named, with the way around it."""
     assert deployed
 

@@ -38,7 +38,7 @@ def plain(line: str) -> str:
     return COLOUR.sub("", line)
 
 
-def test_a_request_is_one_line_with_all_that_its_developer_asks_for() -> None:
+def test_a_request_is_one_line_with_its_details() -> None:
     """A request is one line with time, route, status, user, stream, slots and duration."""
     line = shown(JSONResponse({"streamCount": 2, "maxStreams": 4}), json=NAMES)
     assert re.fullmatch(
@@ -46,7 +46,7 @@ def test_a_request_is_one_line_with_all_that_its_developer_asks_for() -> None:
     )
 
 
-def test_an_answer_that_does_not_name_the_limit_is_held_against_the_services() -> None:
+def test_an_answer_without_a_limit_is_shown_with_the_services() -> None:
     """An answer without a limit, as a heartbeat's, is shown with the service's limit."""
     assert " 2 of 3 " in plain(shown(JSONResponse({"streamCount": 2}), json=NAMES))
 
@@ -74,14 +74,14 @@ def test_the_pages_own_lists_are_left_out() -> None:
     assert shown(answer, "/stream", "GET", headers={"sec-fetch-site": "same-site"}) != ""
 
 
-def test_a_video_is_shown_where_the_edge_refuses_it() -> None:
+def test_only_refused_video_requests_are_shown() -> None:
     """A video request is shown only if the edge refuses it, with the edge's reason."""
     path = "/cdn/demo/index.m3u8"
     assert shown(PlainTextResponse("film"), path, "GET") == ""
     assert plain(shown(Response(None, 403, {"x-playback": "expired"}), path, "GET")).endswith(" expired\n")
 
 
-def test_a_preflight_is_shown_where_its_origin_may_not_call() -> None:
+def test_only_preflights_of_refused_origins_are_shown() -> None:
     """A preflight is shown if its origin may not call, because the browser hides that from the page."""
     asked: dict[str, Any] = {"method": "OPTIONS", "headers": {"origin": "http://dev.local"}}
     assert shown(PlainTextResponse("OK"), **asked) == ""
@@ -89,7 +89,7 @@ def test_a_preflight_is_shown_where_its_origin_may_not_call() -> None:
     assert plain(line).endswith(" Disallowed CORS origin: http://dev.local\n")
 
 
-def test_no_caller_speaks_to_the_terminal() -> None:
+def test_callers_names_are_escaped_for_the_terminal() -> None:
     """A caller's names are shown without escape sequences and line breaks, which the terminal would obey."""
     line = plain(shown(JSONResponse({}), json={"userId": f"{ESCAPE}[2J\nx", "streamId": f"{ESCAPE}]0;"}))
     assert ESCAPE not in line
@@ -97,12 +97,12 @@ def test_no_caller_speaks_to_the_terminal() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff"])
-def test_a_body_that_is_no_object_has_a_line_too(body: bytes) -> None:
+def test_a_body_that_is_not_an_object_has_a_line(body: bytes) -> None:
     """A body that is not an object has a line too, and its request is answered."""
     assert "400" in shown(JSONResponse({"code": "invalid_request"}, 400), content=body)
 
 
-def test_of_the_events_only_failures_are_shown() -> None:
+def test_only_failure_events_are_shown() -> None:
     """Of the events only failures are shown, with their causes; any other output is shown unchanged."""
     out = io.StringIO()
     terminal = WithoutEvents(out)

@@ -45,7 +45,7 @@ def claims_of(token: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_token_has_the_claims_that_are_asked_for(
+def test_a_token_has_the_requested_claims(
     arguments: list[str], claims: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The first argument is the subject, one without a name the limit, and each other one a claim."""
@@ -59,7 +59,7 @@ def test_a_token_has_the_claims_that_are_asked_for(
 @pytest.mark.parametrize(
     "arguments", [[], ["viewer-1", "5", "6"], ["viewer-1", "=x"], ["viewer-1", "a=1", "a=2"]]
 )
-def test_what_could_mean_either_is_told_the_usage(
+def test_ambiguous_arguments_print_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ambiguous arguments are answered with the usage, and no token is printed."""
@@ -75,7 +75,7 @@ def test_help_needs_no_stage(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("record")
-def test_a_stage_is_remembered_with_its_users_claim() -> None:
+def test_a_stages_user_claim_is_remembered() -> None:
     """A later `make up` and `make down` apply the user claim of the first `make up`."""
     local = LocalStage.recorded()
     assert local is not None

@@ -26,7 +26,7 @@ def done(output: str, errors: str) -> subprocess.CompletedProcess[str]:
     ],
     ids=["clean", "found", "offline", "broken"],
 )
-def test_only_the_network_excuses_an_audit_that_told_nothing(
+def test_only_an_unreachable_network_excuses_an_audit(
     run: subprocess.CompletedProcess[str],
     code: int,
     printed: str,
@@ -37,7 +37,7 @@ def test_only_the_network_excuses_an_audit_that_told_nothing(
     assert printed in "".join(capsys.readouterr())
 
 
-def test_every_lock_is_audited_but_the_frozen_one() -> None:
+def test_every_lock_except_the_frozen_one_is_audited() -> None:
     """Every lock is audited except the one of programs that only run in tests on loopback."""
     locks = {lock.name for lock in (ROOT / "requirements").glob("*.txt")}
     assert locks - {lock.name for lock in vulnerabilities.LOCKS} == {"localstack.txt"}
