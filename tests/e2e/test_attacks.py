@@ -73,7 +73,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World
         yield {"jwt": jwt, "iam": replace(iam, backend=backend)}
 
 
-def test_who_may_call_can(worlds: dict[str, World]) -> None:
+def test_an_authorized_caller_is_served(worlds: dict[str, World]) -> None:
     """A token starts its subject's stream under its limit, a signature any user's under a named limit."""
     jwt, iam = worlds["jwt"], worlds["iam"]
     token = {"authorization": f"Bearer {jwt.issuer.token(FRIEND, maxStreams=7)}"}
@@ -88,7 +88,7 @@ def test_who_may_call_can(worlds: dict[str, World]) -> None:
     assert (listed["streamCount"], listed["maxStreams"]) == (1, 9)
 
 
-def test_the_smoke_test_says_who_it_is(worlds: dict[str, World]) -> None:
+def test_the_smoke_test_authenticates(worlds: dict[str, World]) -> None:
     """With a token or a signature the smoke test passes and leaves no streams; without one it fails."""
     jwt, iam = worlds["jwt"], worlds["iam"]
     token = jwt.issuer.token(FRIEND)
@@ -185,7 +185,7 @@ def reason(edge: Edge, path: str, **request: Any) -> str:
 
 @pytest.mark.parametrize("limit", [1, 3])
 @pytest.mark.parametrize(("auth", "circle"), CIRCLES, ids=lambda value: getattr(value, "__name__", value))
-def test_a_script_plays_limit_and_overlap_and_no_more(
+def test_a_script_gets_no_more_than_limit_plus_overlap(
     auth: str, circle: Callable[[Script], None], limit: int, worlds: dict[str, World], edge: Edge
 ) -> None:
     """Exactly limit plus overlap streams have video, however a script starts and ends; one more is a 429."""
@@ -242,9 +242,7 @@ def test_a_refused_player_gets_no_token(worlds: dict[str, World]) -> None:
 
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.name)
-def test_the_edge_refuses_what_is_made_of_a_token(
-    forgery: Forgery, worlds: dict[str, World], edge: Edge
-) -> None:
+def test_the_edge_refuses_every_altered_token(forgery: Forgery, worlds: dict[str, World], edge: Edge) -> None:
     """A token opens the video as it was issued, and in no form that an attacker makes of it."""
     token = worlds["jwt"].playback_token(f"{SCRIPT}-forging", streamId="tv")
 
@@ -259,7 +257,7 @@ def test_another_services_token_opens_nothing(worlds: dict[str, World]) -> None:
     assert reason(Edge(foreign), VIDEO, query={"CAT": token}) == "invalid"
 
 
-def test_a_copied_token_opens_until_its_lease_is_over(worlds: dict[str, World]) -> None:
+def test_a_copied_token_opens_until_its_lease_expires(worlds: dict[str, World]) -> None:
     """A copied token opens after its stream's end, not after its lease, and no other user can renew it."""
     owner = Script(worlds["jwt"], f"{SCRIPT}-owner", 1)
     started = owner.call("start", streamId="tv")
@@ -276,7 +274,7 @@ def test_a_copied_token_opens_until_its_lease_is_over(worlds: dict[str, World]) 
     assert copier.tokens == []
 
 
-def test_the_same_name_is_another_stream_for_another_user(worlds: dict[str, World]) -> None:
+def test_one_name_of_two_users_is_two_streams(worlds: dict[str, World]) -> None:
     """Tokens of two users carry two pseudonyms, and no user's name."""
     tokens = [worlds["jwt"].playback_token(f"{SCRIPT}-{name}", streamId="same") for name in ("a", "b")]
     claims = [claims_of(token) for token in tokens]
@@ -294,7 +292,7 @@ def test_a_token_for_one_path_opens_no_other(path: str, worlds: dict[str, World]
     assert reason(edge, path, query={"CAT": token}) == "path"
 
 
-def test_no_line_of_a_log_names_a_user_or_holds_a_token(worlds: dict[str, World], edge: Edge) -> None:
+def test_logs_contain_neither_users_nor_tokens(worlds: dict[str, World], edge: Edge) -> None:
     """Functions log hashes and the edge logs reasons: no user's name, no token and no key."""
     lines = log_lines(worlds["jwt"].account("logs"))
     assert telling(lines) == []
@@ -305,7 +303,7 @@ def test_no_line_of_a_log_names_a_user_or_holds_a_token(worlds: dict[str, World]
     assert not any(key_text(KEY) in line for line in (*lines, *edge.log))
 
 
-def test_no_attack_left_a_trace(worlds: dict[str, World]) -> None:
+def test_no_attack_leaves_an_item(worlds: dict[str, World]) -> None:
     """After all attacks, neither the attacker nor the victim has an item in any table."""
     store = worlds["jwt"].account("dynamodb")
     users = {

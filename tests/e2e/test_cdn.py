@@ -68,7 +68,7 @@ def wait_for_expiry(hold: httpx.Response) -> None:
     time.sleep(max(0, expiry - time.time()))
 
 
-def test_there_is_no_video_without_a_token(service: LocalService) -> None:
+def test_without_a_token_no_video_is_served(service: LocalService) -> None:
     """Without a token neither the playlist nor its files are served, as the service prints at its start."""
     assert any(f"{PLAYLIST} needs a playback token" in line for line in service.lines)
     for path in (PLAYLIST, SEGMENT, "/cdn/demo/init.mp4", "/cdn/demo/none.mp4", "/cdn/"):
@@ -76,7 +76,7 @@ def test_there_is_no_video_without_a_token(service: LocalService) -> None:
         assert outcome(get(service, path, "forged")) == (403, "invalid")
 
 
-def test_with_a_token_there_is_a_whole_stream(lasting: LocalService, user_id: str) -> None:
+def test_with_a_token_the_whole_stream_is_served(lasting: LocalService, user_id: str) -> None:
     """Each file of the playlist is there, and more than 20 seconds of film."""
     playback_token = token(lasting, user_id)
     playlist = get(lasting, PLAYLIST, playback_token)
@@ -102,7 +102,7 @@ def test_a_token_opens_from_the_query_a_header_or_a_cookie(lasting: LocalService
         assert outcome(httpx.get(f"{lasting.url}{SEGMENT}{query}", headers=headers)) == (200, None)
 
 
-def test_after_the_lease_there_is_no_video(service: LocalService, user_id: str) -> None:
+def test_after_the_lease_no_video_is_served(service: LocalService, user_id: str) -> None:
     """Heartbeats bring new tokens, and the last one expires with the lease."""
     started = start(service, user_id)
     first = started.json()["playbackToken"]
@@ -117,7 +117,7 @@ def test_after_the_lease_there_is_no_video(service: LocalService, user_id: str) 
     assert outcome(get(service, SEGMENT, second)) == (403, "expired")
 
 
-def test_a_refused_start_brings_no_video(lasting: LocalService, user_id: str) -> None:
+def test_a_refused_start_gets_no_video(lasting: LocalService, user_id: str) -> None:
     """Three streams of a user have a token each, and the fourth has none."""
     admitted = [start(lasting, user_id, f"screen-{number}") for number in range(3)]
     tokens = {answer.json()["playbackToken"] for answer in admitted}
@@ -127,7 +127,7 @@ def test_a_refused_start_brings_no_video(lasting: LocalService, user_id: str) ->
     assert "playbackToken" not in refused.json()
 
 
-def test_each_run_has_a_key_of_its_own(service: LocalService, lasting: LocalService, user_id: str) -> None:
+def test_each_run_has_its_own_key(service: LocalService, lasting: LocalService, user_id: str) -> None:
     """A token of one run opens nothing of another."""
     assert outcome(get(service, SEGMENT, token(lasting, user_id))) == (403, "invalid")
 
@@ -149,7 +149,7 @@ def test_a_given_key_and_an_old_one_open(user_id: str) -> None:
     assert not [line for line in service.lines if any(each in line for each in secret)]
 
 
-def test_the_better_quality_is_for_streams_in_its_group(lasting: LocalService, user_id: str) -> None:
+def test_the_better_quality_requires_its_group(lasting: LocalService, user_id: str) -> None:
     """A stream that omits its group evades the group's limit, but gets none of its video."""
     assert any(f"at {UHD_PLAYLIST}, it needs a stream in the group uhd" in line for line in lasting.lines)
     in_uhd, in_hd = token(lasting, user_id, "tv", ["uhd"]), token(lasting, user_id, "pc")
@@ -164,14 +164,14 @@ def test_the_better_quality_is_for_streams_in_its_group(lasting: LocalService, u
         assert outcome(get(lasting, PLAYLIST, playback_token)) == (200, None)
 
 
-def test_a_heartbeats_token_opens_what_the_streams_groups_do(lasting: LocalService, user_id: str) -> None:
+def test_a_heartbeats_token_has_the_streams_groups(lasting: LocalService, user_id: str) -> None:
     """A heartbeat's token has the lease's groups, which the heartbeat does not name."""
     start(lasting, user_id, "tv", ["uhd"])
     beat = httpx.post(f"{lasting.url}/stream/heartbeat", json={"userId": user_id, "streamId": "tv"})
     assert outcome(get(lasting, UHD_PLAYLIST, beat.json()["playbackToken"])) == (200, None)
 
 
-def test_both_qualities_are_whole_and_differ(lasting: LocalService, user_id: str) -> None:
+def test_both_qualities_are_complete_and_differ(lasting: LocalService, user_id: str) -> None:
     """Both qualities have the same film and the same files, with another picture."""
     playback_token = token(lasting, user_id, "tv", ["uhd"])
     plain, better = (get(lasting, path, playback_token) for path in (PLAYLIST, UHD_PLAYLIST))
@@ -194,7 +194,7 @@ def test_both_qualities_are_whole_and_differ(lasting: LocalService, user_id: str
     ],
     ids=repr,
 )
-def test_groups_of_ones_own_replace_those_of_make_run(
+def test_configured_groups_replace_the_default_ones(
     settings: dict[str, str], said: tuple[int, str | None], user_id: str
 ) -> None:
     """Without a path of its group the better quality is open to every token; an empty variable means none."""
@@ -209,9 +209,7 @@ def test_groups_of_ones_own_replace_those_of_make_run(
         ({"LEASE_SECONDS": "301"}, "with LEASE_SECONDS above 300"),
     ],
 )
-def test_without_a_key_there_are_no_tokens_and_the_video_is_open(
-    settings: dict[str, str], reason: str, user_id: str
-) -> None:
+def test_without_a_key_the_video_is_open(settings: dict[str, str], reason: str, user_id: str) -> None:
     """If tokens are off, or leases too long for them, the video is open, and one line says why."""
     with LocalService(settings) as service:
         assert "playbackToken" not in start(service, user_id).json()
@@ -250,7 +248,7 @@ def test_a_page_of_another_origin_may_play(lasting: LocalService, user_id: str) 
     assert refused.headers["access-control-expose-headers"] == "x-playback"
 
 
-def test_no_browser_plays_on_from_its_cache(lasting: LocalService, user_id: str) -> None:
+def test_no_browser_plays_from_its_cache(lasting: LocalService, user_id: str) -> None:
     """A browser asks the edge each time, and does not keep a refusal at all."""
     kept = get(lasting, SEGMENT, token(lasting, user_id))
     assert kept.headers["cache-control"] == "no-cache"
@@ -263,7 +261,7 @@ def test_no_browser_plays_on_from_its_cache(lasting: LocalService, user_id: str)
     "path",
     ["/cdn/demo/%2e%2e/demo/00.mp4", "/cdn/demo%2F00.mp4", "/cdn//demo/00.mp4", "/cdn/..%5cdemo/00.mp4"],
 )
-def test_the_edge_sees_a_path_as_it_was_sent(lasting: LocalService, user_id: str, path: str) -> None:
+def test_the_edge_sees_the_undecoded_path(lasting: LocalService, user_id: str, path: str) -> None:
     """The edge sees the encoding as it was sent, not as the server has already read it."""
     # httpx would normalise the path.
     url = httpx.URL(lasting.url).copy_with(raw_path=path.encode())
@@ -271,14 +269,14 @@ def test_the_edge_sees_a_path_as_it_was_sent(lasting: LocalService, user_id: str
     assert outcome(answer) == (403, "path")
 
 
-def test_no_other_path_of_make_run_has_the_video(lasting: LocalService) -> None:
+def test_no_other_path_of_make_run_serves_the_video(lasting: LocalService) -> None:
     """The page's own files are served without a token, and none of them is the video."""
     for path in ("/page/demo/00.mp4", "/page/../video/demo/00.mp4", "/page/%2e%2e/video/demo/00.mp4"):
         url = httpx.URL(lasting.url).copy_with(raw_path=path.encode())
         assert httpx.get(url).status_code == 404
 
 
-def test_a_start_sets_the_token_as_a_cookie_where_a_domain_is_shared(user_id: str) -> None:
+def test_a_start_sets_the_token_as_a_cookie_for_a_shared_domain(user_id: str) -> None:
     """A cookie with the token lets a plain video element send it."""
     with LocalService({"PLAYBACK_COOKIE_DOMAIN": "tv.example"}) as service:
         answer = start(service, user_id)

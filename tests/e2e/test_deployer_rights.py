@@ -163,7 +163,7 @@ def test_the_documented_rights_are_enough_to_monitor(account: Account, tmp_path:
     assert account.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
 
 
-def test_without_rights_nothing_is_made(account: Account, tmp_path: Path) -> None:
+def test_without_rights_nothing_is_created(account: Account, tmp_path: Path) -> None:
     """Without the statements a user is denied the first action of each, so the emulator enforces them."""
     account.allow([{"Effect": "Allow", "Action": ["sts:GetCallerIdentity"]}])
 

@@ -62,7 +62,7 @@ def site(built: str) -> Path:
     return SITE
 
 
-def test_the_site_asks_nothing_of_another_host(site: Path) -> None:
+def test_the_site_requests_nothing_from_another_host(site: Path) -> None:
     """The site's scripts, styles, pictures and frames are its own."""
     html = "".join(page.read_text(encoding="utf-8") for page in site.rglob("*.html"))
     assert (
@@ -137,7 +137,7 @@ def test_the_site_calls_make_run(page: Page, address: str) -> None:
         expect(answer).to_contain_text('"maxStreams": 3')
 
 
-def test_the_first_address_that_is_printed_is_a_served_one(built: str) -> None:
+def test_the_first_printed_address_is_served(built: str) -> None:
     """The command beside the address serves the whole site; a file works too, except for API calls."""
     served, file = built.splitlines()[-2:]
     found = re.fullmatch(rf"http://localhost:{PORT} shows it: (python3 -m http\.server .* {PORT})", served)
@@ -160,7 +160,7 @@ def test_the_first_address_that_is_printed_is_a_served_one(built: str) -> None:
     assert answer.status_code == 200
 
 
-def test_the_home_page_says_what_it_is(page: Page, address: str) -> None:
+def test_the_home_page_explains_the_project(page: Page, address: str) -> None:
     """The home page has a sentence between its name and the picture; the quick start is a separate page."""
     page.goto(address)
     expect(page.locator("h1")).to_have_text(re.compile("^stream-limiter"))
@@ -184,7 +184,7 @@ def test_there_are_five_sections(page: Page, address: str) -> None:
         assert 1 < page.locator(".md-nav--primary .md-nav__item--active .md-nav__item:visible").count() < 10
 
 
-def test_the_site_has_a_logo_and_leads_to_its_repository(page: Page, address: str) -> None:
+def test_the_site_has_a_logo_and_links_its_repository(page: Page, address: str) -> None:
     """On a desktop the header has both the logo and the link to the repository."""
     page.set_viewport_size(DESK)
     page.goto(address)
@@ -218,7 +218,7 @@ def test_the_colours_follow_the_system_and_the_reader(page: Page, address: str) 
 
 
 @pytest.mark.parametrize("path", EVERY_PAGE)
-def test_everybody_can_read_it(browser: Browser, address: str, path: str) -> None:
+def test_the_site_is_accessible(browser: Browser, address: str, path: str) -> None:
     """On a desktop axe-core reports nothing serious, by day or night, and each table fits its page."""
     for scheme, look in LOOKS.items():
         with browser.new_page(color_scheme=scheme, viewport=DESK) as page:

@@ -100,7 +100,7 @@ def test_down_gives_up_on_an_emulator_that_cannot_delete(recorded: Path) -> None
     assert list(recorded.iterdir()) == []
 
 
-def test_a_destroy_that_waits_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiting_destroy_can_be_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interrupted destroy lets Terraform save its state, and passes its output on."""
     terraform = tmp_path / "terraform"
     terraform.write_text(

@@ -61,7 +61,7 @@ def test_second_plan_is_empty(deployment: Deployment) -> None:
     assert "No changes." in plan, plan
 
 
-def test_the_live_function_is_the_file(deployment: Deployment) -> None:
+def test_the_live_function_is_the_tested_file(deployment: Deployment) -> None:
     """CloudFront's function is byte for byte the tested file, beside the store that it reads."""
     cloudfront = deployment.client("cloudfront")
     name = "video-test-viewer-request"
@@ -73,7 +73,7 @@ def test_the_live_function_is_the_file(deployment: Deployment) -> None:
     assert described["Runtime"] == "cloudfront-js-2.0"
 
 
-def test_the_distribution_asks_the_function(deployment: Deployment) -> None:
+def test_the_distribution_runs_the_function(deployment: Deployment) -> None:
     """The distribution's one behaviour runs the function on viewer requests."""
     cloudfront = deployment.client("cloudfront")
     (distribution,) = cloudfront.list_distributions()["DistributionList"]["Items"]

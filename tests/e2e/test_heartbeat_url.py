@@ -109,7 +109,7 @@ def test_second_plan_is_empty(deployment: Deployment) -> None:
     assert re.findall(r"# (\S+) (?:will|must) be", plan) == ["aws_apigatewayv2_authorizer.jwt[0]"], plan
 
 
-def test_answers_name_the_url_that_was_made(deployment: Deployment) -> None:
+def test_answers_name_the_deployed_url(deployment: Deployment) -> None:
     """Answers to start and heartbeat name the URL."""
     made = deployment.stack.output()["heartbeat_url"]
     for route in ("start", "heartbeat"):
@@ -185,7 +185,7 @@ def test_no_attack_reaches_the_store(attacked: Attacked) -> None:
     assert before == after
 
 
-def test_a_login_is_worth_nothing_there(deployment: Deployment, honest: dict[str, str]) -> None:
+def test_a_login_has_no_effect_at_the_url(deployment: Deployment, honest: dict[str, str]) -> None:
     """A header neither replaces the token nor invalidates it."""
     login = {"authorization": f"Bearer {deployment.issuer.token('viewer-1')}"}
     assert deployment.by_url(json.dumps(honest).encode(), **login).status_code == 200
@@ -195,14 +195,18 @@ def test_a_login_is_worth_nothing_there(deployment: Deployment, honest: dict[str
     assert deployment.by_url(forged, **login).status_code == 401
 
 
-def test_a_playback_token_is_no_login_for_the_api(deployment: Deployment, honest: dict[str, str]) -> None:
+def test_the_api_does_not_accept_a_playback_token_as_login(
+    deployment: Deployment, honest: dict[str, str]
+) -> None:
     """With a playback token in place of a login the API still requires a login."""
     answer = httpx.post(f"{deployment.api_url}/stream/heartbeat", json=honest, timeout=30)
     assert answer.status_code == 401
 
 
 @pytest.mark.parametrize(("origin", "allowed"), [(PAGE, PAGE), ("https://evil.example.com", None)])
-def test_pages_of_the_service_may_call_it(origin: str, allowed: str | None, deployment: Deployment) -> None:
+def test_only_pages_of_the_configured_origins_may_call_it(
+    origin: str, allowed: str | None, deployment: Deployment
+) -> None:
     """Pages of the service's origins may call it, and pages of no other."""
     asked = {
         "origin": origin,
@@ -213,7 +217,7 @@ def test_pages_of_the_service_may_call_it(origin: str, allowed: str | None, depl
     assert preflight.headers.get("access-control-allow-origin") == allowed
 
 
-def test_no_caller_may_invoke_the_function_past_its_url(deployment: Deployment) -> None:
+def test_the_function_can_be_invoked_only_by_its_url(deployment: Deployment) -> None:
     """The function's policy allows calls by the URL alone, so no caller can invoke it with its own event."""
     names = deployment.stack.output()["function_names"]
     policy = deployment.client("lambda").get_policy(FunctionName=names["heartbeat-url"], Qualifier="live")
@@ -233,7 +237,7 @@ def test_no_caller_may_invoke_the_function_past_its_url(deployment: Deployment) 
         assert principals == {'{"Service": "apigateway.amazonaws.com"}'}
 
 
-def test_no_line_of_a_log_names_a_user_or_holds_a_token(deployment: Deployment) -> None:
+def test_logs_contain_neither_users_nor_tokens(deployment: Deployment) -> None:
     """After all requests the logs name no user and have no token."""
     assert telling(log_lines(deployment.client("logs"))) == []
 

@@ -82,7 +82,7 @@ def test_a_token_without_a_household_is_refused(household: object, world: World)
     )
 
 
-def test_no_member_speaks_for_another_household(world: World) -> None:
+def test_no_member_can_act_for_another_household(world: World) -> None:
     """A request that names another household, or the token's own subject, is refused."""
     for named in ("viewer-household-jones", PARENT):
         assert problem(call(world, START, PARENT, {CLAIM: SMITH}, userId=named, streamId="tv")) == (
@@ -92,7 +92,7 @@ def test_no_member_speaks_for_another_household(world: World) -> None:
         )
 
 
-def test_players_that_send_more_are_served(world: World) -> None:
+def test_players_that_send_unknown_fields_are_served(world: World) -> None:
     """Unknown fields do no harm, and known ones must be spelt right."""
     claims = {CLAIM: "viewer-household-old"}
     more = {"appVersion": "4.2", "user": {"id": 1}}
@@ -117,6 +117,6 @@ def test_an_anonymous_start_is_refused(world: World) -> None:
     assert problem(call(world, "/stream/end", PARENT, claims))[:2] == (403, "no_active_stream")
 
 
-def test_no_line_of_a_log_names_a_member_or_a_household(world: World) -> None:
+def test_logs_contain_neither_members_nor_households(world: World) -> None:
     """After all tests the logs hold hashes of households, and no names."""
     assert telling(log_lines(world.account("logs"))) == []

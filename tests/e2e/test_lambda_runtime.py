@@ -53,7 +53,7 @@ def invoke(function: LambdaRuntime, event: dict[str, Any]) -> tuple[int, dict[st
     return answer["statusCode"], json.loads(answer["body"])
 
 
-def test_the_zip_keeps_the_contract(zipped: Path, environment: dict[str, str]) -> None:
+def test_the_zip_serves_the_original_contract(zipped: Path, environment: dict[str, str]) -> None:
     """Four starts are 200 200 200 403, four ends 200 200 200 403, by two functions over one table."""
     with ExitStack() as functions:
         start, end = (
@@ -65,7 +65,7 @@ def test_the_zip_keeps_the_contract(zipped: Path, environment: dict[str, str]) -
 
 
 @pytest.mark.parametrize(("name", "status"), [("heartbeat", 410), ("list", 200)])
-def test_the_other_functions_answer_too(
+def test_the_heartbeat_and_list_functions_answer(
     name: str, status: int, zipped: Path, environment: dict[str, str]
 ) -> None:
     """A stream that was never started is gone, and a user without streams has an empty list."""
@@ -73,7 +73,7 @@ def test_the_other_functions_answer_too(
         assert invoke(function, event(name))[0] == status
 
 
-def test_what_the_zip_lacks_is_not_found_elsewhere(
+def test_a_dependency_missing_from_the_zip_is_not_found_elsewhere(
     zipped: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     """Without one dependency the function does not start, although this very test could import it."""

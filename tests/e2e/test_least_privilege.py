@@ -181,7 +181,7 @@ def granted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Granted]:
 
 
 @pytest.mark.parametrize("function", CALLS)
-def test_what_a_function_may_do_is_what_it_does(function: str, granted: Granted) -> None:
+def test_each_function_uses_exactly_its_permissions(function: str, granted: Granted) -> None:
     """A new process makes each call that is granted, and no call is granted that it does not make."""
     policy = granted.policy(function)
     may = set[str]().union(*map(actions, policy["Statement"]))
@@ -197,7 +197,7 @@ def test_what_a_function_may_do_is_what_it_does(function: str, granted: Granted)
 
 
 @pytest.mark.parametrize(("function", "action"), ACTIONS)
-def test_each_call_needs_its_permission(function: str, action: str, granted: Granted) -> None:
+def test_each_call_requires_its_permission(function: str, action: str, granted: Granted) -> None:
     """With a permission on the table taken away a function fails, and with it back it works."""
     policy = granted.policy(function)
     assert actions(policy["Statement"][0]) == {one for of, one in ACTIONS if of == function}
@@ -212,7 +212,7 @@ def test_each_call_needs_its_permission(function: str, action: str, granted: Gra
 
 
 @pytest.mark.parametrize("function", CALLS)
-def test_the_common_hash_needs_its_permission(function: str, granted: Granted) -> None:
+def test_the_common_hash_requires_its_permission(function: str, granted: Granted) -> None:
     """With the permission the hash is the parameter's; without it a new process logs that and has another."""
     policy = granted.policy(function)
     common = hmac.digest(KEY.encode(), VIEWER.encode(), hashlib.sha256)[:8].hex()
@@ -231,7 +231,7 @@ def test_the_common_hash_needs_its_permission(function: str, granted: Granted) -
 
 
 @pytest.mark.parametrize("function", sorted(ISSUE_TOKENS))
-def test_tokens_need_their_permission(function: str, granted: Granted) -> None:
+def test_tokens_require_their_permission(function: str, granted: Granted) -> None:
     """Without the permission a start is refused, and a heartbeat gets no token, with the reason logged."""
     policy = granted.policy(function)
     assert granted.call("start") == 200
@@ -251,7 +251,7 @@ def test_tokens_need_their_permission(function: str, granted: Granted) -> None:
 
 
 @pytest.mark.parametrize("function", sorted(CALLS.keys() - ISSUE_TOKENS))
-def test_a_function_that_issues_no_tokens_may_not_read_their_key(function: str, granted: Granted) -> None:
+def test_only_functions_that_issue_tokens_may_read_their_key(function: str, granted: Granted) -> None:
     """Only the functions that sign may read the keys."""
     readable = [
         s["Resource"] for s in granted.policy(function)["Statement"] if "ssm:GetParameter" in actions(s)
@@ -261,7 +261,7 @@ def test_a_function_that_issues_no_tokens_may_not_read_their_key(function: str, 
 
 
 @pytest.mark.parametrize("function", CALLS)
-def test_no_permission_is_for_more_than_this_table(function: str, granted: Granted) -> None:
+def test_every_permission_is_limited_to_this_table(function: str, granted: Granted) -> None:
     """The same permission on any other table does not let the function work."""
     policy = granted.policy(function)
     of_table, *others = policy["Statement"]
@@ -275,7 +275,7 @@ def test_no_permission_is_for_more_than_this_table(function: str, granted: Grant
 
 
 @pytest.mark.parametrize("function", CALLS)
-def test_nothing_is_granted_on_everything(function: str, granted: Granted) -> None:
+def test_no_permission_covers_every_resource(function: str, granted: Granted) -> None:
     """Only a log's streams, which Lambda names, and X-Ray have a wildcard."""
     group = f":log-group:/aws/lambda/{granted.prefix}-{function}:*"
     for statement in granted.policy(function)["Statement"]:
@@ -297,7 +297,7 @@ def test_a_protected_stage_is_not_undeployed(granted: Granted) -> None:
     assert {granted.call(function) for function in CALLS} <= {200, 410}
 
 
-def test_no_line_of_a_log_names_the_user(granted: Granted) -> None:
+def test_logs_do_not_contain_the_user(granted: Granted) -> None:
     """After all calls and failures, the functions' logs hold hashes and no user."""
     for method, path in (call for calls in CALLS.values() for call in calls):
         for stream in ("tv", "not valid"):

@@ -43,7 +43,7 @@ def test_it_listens_on_loopback_only(localstack: Emulator) -> None:
 
 
 @pytest.mark.parametrize("how", [None, signal.SIGKILL], ids=["stopped", "killed before"])
-def test_no_process_and_no_file_of_it_is_left(localstack: Emulator, how: signal.Signals | None) -> None:
+def test_a_kill_leaves_no_process_and_no_file(localstack: Emulator, how: signal.Signals | None) -> None:
     """Not even the Java process beneath it, which leaves its process group, survives a kill."""
     assert len(processes_of(localstack.directory)) == 2
     if how:
@@ -56,7 +56,7 @@ def test_no_process_and_no_file_of_it_is_left(localstack: Emulator, how: signal.
 
 
 @pytest.mark.parametrize(("ci", "code"), [("true", 1), ("", 0)])
-def test_without_java_a_line_says_so(tmp_path: Path, ci: str, code: int) -> None:
+def test_without_java_the_suites_are_skipped_with_a_message(tmp_path: Path, ci: str, code: int) -> None:
     """Without Java the suites are skipped with one line, which continuous integration treats as a failure."""
     run = subprocess.run(
         [sys.executable, "-m", "dev.emulators.localstack", "no-such-command"],

@@ -135,7 +135,7 @@ def test_one_users_last_day(desk: Desk, queries: Queries) -> None:
     assert [row.get("code") for row in found] == [None] * 3 + ["limit_reached", None]
 
 
-def test_how_many_users_reach_each_number_of_streams(desk: Desk, queries: Queries) -> None:
+def test_the_query_counts_users_by_highest_number_of_streams(desk: Desk, queries: Queries) -> None:
     """The query counts users by their highest number of streams, and those who were refused one more."""
     assert insights.run(queries["events"][AT_ONCE], desk.events()) == [
         {"streams": 1, "users": 2, "refused_more": 0},
@@ -144,14 +144,14 @@ def test_how_many_users_reach_each_number_of_streams(desk: Desk, queries: Querie
     ]
 
 
-def test_every_saved_query_can_be_run(desk: Desk, queries: Queries) -> None:
+def test_every_saved_query_runs(desk: Desk, queries: Queries) -> None:
     """Every saved query has only forms that are evaluated here, and accepts every line that functions log."""
     assert queries.keys() == {"events", "access_log"}
     for query in (query for log in queries.values() for query in log.values()):
         insights.run(query, desk.events())
 
 
-def test_the_key_is_in_its_parameter_alone(desk: Desk) -> None:
+def test_the_key_is_only_in_its_parameter(desk: Desk) -> None:
     """The key is in no state, no other file of the stage, no setting, no log and no output."""
     key = desk.key["Value"]
     functions = desk.client("lambda")
@@ -182,7 +182,7 @@ def test_a_second_time_changes_nothing(desk: Desk) -> None:
     assert state() == before
 
 
-def test_down_takes_the_key_away(desk: Desk) -> None:
+def test_down_deletes_the_key(desk: Desk) -> None:
     """Runs last: `make down` deletes the parameter with the logs, though the emulator stays."""
     desk.make("down")
 

@@ -29,13 +29,13 @@ def need(tool: str) -> None:
         skip_or_fail(f"{tool} is not installed: `make test-openapi` installs it.")
 
 
-def test_the_description_is_openapi() -> None:
+def test_the_description_is_valid_openapi() -> None:
     """The description is valid for the version of OpenAPI that it names."""
     need("openapi-spec-validator")
     succeed(TOOLS / "openapi-spec-validator", "--schema", "3.1", "docs/openapi.yaml")
 
 
-def test_the_service_keeps_to_its_description() -> None:
+def test_the_service_conforms_to_its_description() -> None:
     """No request that schemathesis makes of the description gets an answer that is not in it."""
     need("schemathesis")
     examples = os.environ.get("EXAMPLES") or "10"

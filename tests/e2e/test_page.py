@@ -44,7 +44,7 @@ def service() -> Iterator[LocalService]:
         yield service
 
 
-def test_the_fourth_screen_is_refused_and_told_who_is_watching(page: Page) -> None:
+def test_the_fourth_screen_is_refused_with_the_list_of_streams(page: Page) -> None:
     """The fourth screen may stop any of the three and watch; the stopped screen says by which screen."""
     start_all(page)
     phone = screen(page, "Phone")
@@ -57,7 +57,7 @@ def test_the_fourth_screen_is_refused_and_told_who_is_watching(page: Page) -> No
 
 
 @pytest.mark.long
-def test_a_crashed_screens_slot_comes_back_when_its_lease_runs_out(page: Page) -> None:
+def test_a_crashed_screens_slot_is_freed_when_its_lease_expires(page: Page) -> None:
     """The page counts down, and then another screen takes the slot."""
     start_all(page)
     press(page, "Crash", "Laptop")
@@ -71,7 +71,7 @@ def test_a_crashed_screens_slot_comes_back_when_its_lease_runs_out(page: Page) -
     slots_taken(page, 3)
 
 
-def test_the_countdown_of_a_crashed_screen_goes_on_through_the_grace(page: Page) -> None:
+def test_a_crashed_screens_countdown_includes_the_grace(page: Page) -> None:
     """The countdown ends when the slot is free, which is after the lease and the grace."""
     press(page, "Play", "Laptop")
     laptop = screen(page, "Laptop")
@@ -86,7 +86,7 @@ def test_the_countdown_of_a_crashed_screen_goes_on_through_the_grace(page: Page)
     expect(laptop).not_to_contain_text(re.compile(r"\d s"))
 
 
-def test_a_paused_screen_keeps_its_slot_and_a_stopped_one_gives_it_back(page: Page) -> None:
+def test_a_paused_screen_keeps_its_slot_and_a_stopped_one_frees_it(page: Page) -> None:
     """A paused screen sends heartbeats and continues without another start; a stopped one frees its slot."""
     press(page, "Play", "Laptop")
     wait_for_film(page, "Laptop")
@@ -136,7 +136,7 @@ def test_heartbeats_are_one_line_for_each_screen(page: Page) -> None:
     expect(log.filter(has_text=answered)).to_have_count(1)  # a refused one is not there
 
 
-def test_heartbeats_by_the_playback_token_are_counted_too(page: Page, service: LocalService) -> None:
+def test_heartbeats_to_the_url_are_counted_too(page: Page, service: LocalService) -> None:
     """The page counts heartbeats to the URL as it counts those to the API."""
     url = f"{service.url}/beat"
     held: dict[str, object] = {}
@@ -174,7 +174,7 @@ STOPPED: Final = {
         ({}, "Stopped", "The slot was taken away.", None),
     ],
 )
-def test_a_screen_that_is_stopped_says_why_and_by_which_one(
+def test_a_stopped_screen_shows_the_reason_and_the_other_screen(
     page: Page, why: dict[str, str], title: str, detail: str, line: str | None
 ) -> None:
     """The stopped screen shows the reason and the other screen, as far as the service gives them."""
@@ -188,7 +188,7 @@ def test_a_screen_that_is_stopped_says_why_and_by_which_one(
     expect(told).to_contain_text(re.compile(r"410, gone" + (f": {line}$" if line else "$")))
 
 
-def test_a_screen_without_an_answer_for_a_whole_lease_lapses(page: Page) -> None:
+def test_a_screen_without_answers_for_a_lease_lapses(page: Page) -> None:
     """A screen without an answer stops its video, and resumes automatically when its calls go through."""
     page.clock.install()
     press(page, "Play", "Laptop")
@@ -208,7 +208,7 @@ def test_a_screen_without_an_answer_for_a_whole_lease_lapses(page: Page) -> None
     wait_for_film(page, "Laptop")
 
 
-def test_a_paused_screen_that_lapsed_is_paused_still(page: Page) -> None:
+def test_a_paused_screen_stays_paused_after_a_lapse(page: Page) -> None:
     """A video that the viewer paused is not started again after its lease has expired."""
     page.clock.install()
     press(page, "Play", "Laptop")
@@ -226,7 +226,7 @@ def test_a_paused_screen_that_lapsed_is_paused_still(page: Page) -> None:
     wait_for_film(page, "Laptop")
 
 
-def test_calls_are_blocked_and_unblocked_in_every_state_that_makes_any(page: Page) -> None:
+def test_calls_can_be_blocked_in_every_state_that_makes_calls(page: Page) -> None:
     """The switch for blocked calls is beside *Crash*, and in every other state while they are blocked."""
     press(page, "Play", "Laptop")
     for action in ("Pause", "Resume"):
@@ -239,7 +239,7 @@ def test_calls_are_blocked_and_unblocked_in_every_state_that_makes_any(page: Pag
     expect(page.get_by_role("button", name="lock calls: Laptop")).to_be_hidden()
 
 
-def test_a_crashed_screen_that_comes_back_in_time_has_its_slot_still(page: Page) -> None:
+def test_a_crashed_screen_that_returns_in_time_keeps_its_slot(page: Page) -> None:
     """A screen that comes back in time is the same stream, and takes no second slot."""
     start_all(page)
     press(page, "Crash", "Tablet")
@@ -248,7 +248,7 @@ def test_a_crashed_screen_that_comes_back_in_time_has_its_slot_still(page: Page)
     slots_taken(page, 3)
 
 
-def test_the_store_is_seen_to_change(page: Page, user_id: str) -> None:
+def test_the_page_shows_changes_in_the_store(page: Page, user_id: str) -> None:
     """A start brings a lease into the user's item, and an end takes it out."""
     item = page.get_by_role("region", name="The item in the store")
     press(page, "Play", "Laptop")
@@ -260,7 +260,7 @@ def test_the_store_is_seen_to_change(page: Page, user_id: str) -> None:
     expect(item).not_to_contain_text("Laptop")
 
 
-def test_moments_in_the_store_are_shown_as_times(page: Page, service: LocalService, user_id: str) -> None:
+def test_timestamps_in_the_store_are_shown_as_times(page: Page, service: LocalService, user_id: str) -> None:
     """No epoch seconds are left in the item, not even in spent names; another day is shown with the day."""
     page.clock.install()  # the item does not change, without heartbeats
     press(page, "Play", "Laptop")
@@ -279,7 +279,9 @@ def test_moments_in_the_store_are_shown_as_times(page: Page, service: LocalServi
 
 
 @pytest.mark.long
-def test_screens_play_on_beyond_their_lease(page: Page, browser: Browser, service: LocalService) -> None:
+def test_heartbeats_keep_screens_playing_beyond_a_lease(
+    page: Page, browser: Browser, service: LocalService
+) -> None:
     """Heartbeats keep the slots of playing screens, even with a hidden page's throttled timers.
 
     A browser wakes a hidden page's timers once a minute; the heartbeats are sent by a worker's.
@@ -301,9 +303,7 @@ def test_screens_play_on_beyond_their_lease(page: Page, browser: Browser, servic
     assert page.get_by_role("log").inner_text().count("admitted") == 1
 
 
-def test_a_page_that_is_closed_gives_its_slots_back_at_once(
-    browser: Browser, service: LocalService, user_id: str
-) -> None:
+def test_a_closed_page_frees_its_slots_at_once(browser: Browser, service: LocalService, user_id: str) -> None:
     """A closed page frees its slots by a request that outlives it, long before the leases expire."""
     page = browser.new_page()
     page.goto(f"{service.url}/?user={user_id}")
@@ -316,7 +316,7 @@ def test_a_page_that_is_closed_gives_its_slots_back_at_once(
     assert listed["streamCount"] == 0
 
 
-def test_it_can_be_used_by_keyboard_alone(page: Page) -> None:
+def test_the_page_can_be_used_by_keyboard_alone(page: Page) -> None:
     """Tab reaches the households and a screen's buttons, Enter presses one, the focus stays on the screen."""
     for name in ("One limit", "A limit for UHD too"):
         page.keyboard.press("Tab")
@@ -365,7 +365,7 @@ def assert_accessible(page: Page) -> None:
         assert found.violations_count == 0, found.generate_report()
 
 
-def test_everybody_can_use_it(page: Page) -> None:
+def test_the_page_is_accessible(page: Page) -> None:
     """The page is accessible at first, and with playing, paused, crashed, stopped and refused screens."""
     assert_accessible(page)
     start_all(page)
@@ -379,7 +379,7 @@ def test_everybody_can_use_it(page: Page) -> None:
 
 
 @pytest.mark.long
-def test_everybody_can_use_what_service_and_edge_have_stopped(page: Page) -> None:
+def test_the_page_is_accessible_with_stopped_screens(page: Page) -> None:
     """The page is accessible with a screen whose lease expired, and one that played on without a slot."""
     start_all(page)
     page.get_by_role("button", name="Take over from Television: Phone").click()
@@ -424,7 +424,7 @@ def test_a_second_screen_in_uhd_is_refused_by_name_and_watches_in_hd_instead(uhd
     expect(uhd_page.get_by_text("1 of 1 in UHD")).to_be_visible()
 
 
-def test_a_screen_takes_over_the_place_in_uhd(uhd_page: Page) -> None:
+def test_a_screen_can_take_over_the_uhd_slot(uhd_page: Page) -> None:
     """The other screen stops, and the group's count is unchanged."""
     start_two_in_uhd(uhd_page)
     uhd_page.get_by_role("button", name="Take over from Television: Laptop").click()
@@ -434,7 +434,7 @@ def test_a_screen_takes_over_the_place_in_uhd(uhd_page: Page) -> None:
     expect(item.get_by_role("row", name="group#uhd 1")).to_be_visible()
 
 
-def test_a_screen_that_plays_changes_its_quality_and_keeps_its_slot(uhd_page: Page) -> None:
+def test_a_playing_screen_changes_its_quality_in_its_slot(uhd_page: Page) -> None:
     """A screen changes its quality under its own name; a refused change leaves it as it is."""
     press(uhd_page, "Play in UHD", "Television")
     press(uhd_page, "Play in HD", "Tablet")
@@ -454,7 +454,7 @@ def test_a_screen_that_plays_changes_its_quality_and_keeps_its_slot(uhd_page: Pa
     assert sorted(rows.all_inner_texts()) == names
 
 
-def test_everybody_can_use_the_second_household(uhd_page: Page) -> None:
+def test_the_second_household_is_accessible(uhd_page: Page) -> None:
     """The page is accessible with a refused screen too, and fits a phone."""
     start_two_in_uhd(uhd_page)
     assert_accessible(uhd_page)
@@ -466,7 +466,7 @@ def test_everybody_can_use_the_second_household(uhd_page: Page) -> None:
     ("limits", "title"),
     [({"uhd": 2}, "One plan: 4 screens, 2 in UHD"), ({}, "One household, four screens")],
 )
-def test_the_second_household_is_of_the_services_plan(
+def test_the_second_household_has_the_configured_limits(
     page: Page, limits: Mapping[str, int], title: str
 ) -> None:
     """The second household has the configured limits, and is missing without a limit for UHD."""
@@ -478,7 +478,7 @@ def test_the_second_household_is_of_the_services_plan(
     expect(page.get_by_role("navigation")).to_be_visible(visible=bool(limits))
 
 
-def test_nothing_moves_for_those_who_asked_for_that(browser: Browser, service: LocalService) -> None:
+def test_reduced_motion_stops_all_animations(browser: Browser, service: LocalService) -> None:
     """With reduced motion only the video moves: the mark of changes stands still."""
     page = browser.new_page(reduced_motion="reduce")
     page.goto(f"{service.url}/?user=still")

@@ -129,7 +129,7 @@ def make(account: Account, stage: str, *arguments: str, **variables: str) -> str
     return succeed("make", "playback-key", *arguments, env=environment)
 
 
-def test_make_playback_key_from_the_first_key_through_a_rotation(account: Account) -> None:
+def test_make_playback_key_creates_and_rotates_keys(account: Account) -> None:
     """Only tokens under the service's key pass the edge's function, and no secret is printed."""
     said = make(account, "t1", "ARGS=rotate")
     name = "/stream-limiter-t1-playback-key"
@@ -193,7 +193,7 @@ def test_a_deployed_stage_names_its_parameter_and_its_paths(account: Account) ->
     assert account.config()["paths"] == {"/uhd/": "uhd"}
 
 
-def test_the_edge_is_never_left_out_by_mistake(account: Account) -> None:
+def test_a_command_that_names_no_edge_does_nothing(account: Account) -> None:
     """A command that names no edge does nothing, and prints how to say that there is none."""
     with pytest.raises(AssertionError, match="KVS_ARN=none"):
         make(account, "t4", "ARGS=rotate", KVS_ARN="")

@@ -92,14 +92,14 @@ def make(clone: Path, command: str, environment: Mapping[str, str]) -> str:
     return succeed(*shlex.split(command), cwd=clone, env=environment)
 
 
-def test_no_command_is_left_out() -> None:
+def test_every_command_of_the_readme_has_a_test() -> None:
     """Every command of the README has a test here, and the quick start has no others."""
     makes = {command for command in commands() if not command.startswith("curl ")}
     assert makes == {*RUN, *ON_THE_EMULATOR, *MEASURING, *ELSEWHERE}
     assert set(commands("docs/quick-start.md")) <= set(commands())
 
 
-def test_each_curl_is_answered() -> None:
+def test_each_curl_gets_its_documented_answer() -> None:
     """Each curl, in the README's order, gets the answer that its line shows, if any."""
     if shutil.which("curl") is None:
         skip_or_fail("curl is not installed.")
@@ -156,7 +156,7 @@ def account() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.long
-def test_the_stack_comes_and_goes(clone: Path, account: dict[str, str]) -> None:
+def test_the_stack_is_deployed_and_destroyed(clone: Path, account: dict[str, str]) -> None:
     """The commands bring the stack up and down on the emulator, which stands for AWS too."""
     told = {command: make(clone, command, account) for command in ON_THE_EMULATOR}
     up, _, deployed, shown, undeployed, down = told.values()
@@ -174,7 +174,7 @@ def test_the_stack_comes_and_goes(clone: Path, account: dict[str, str]) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("command", MEASURING)
-def test_what_measures_and_proves(clone: Path, command: str) -> None:
+def test_the_measurements_and_proofs_run(clone: Path, command: str) -> None:
     """The measurements and proofs run in the short forms that the environment selects."""
     environment = ENVIRONMENT | {"SHORT": "1", "MINUTES": "4", "ARGS": "simulation"}
     assert "goal" in make(clone, command, environment)

@@ -152,7 +152,7 @@ def shown(graph: dict[str, Any], events: list[dict[str, Any]]) -> list[float]:
     ]
 
 
-def test_remote_state_makes_a_bucket_and_moves_the_state_there(desk: Desk) -> None:
+def test_remote_state_creates_a_bucket_and_moves_the_state(desk: Desk) -> None:
     """Terraform's state moves from this machine into a bucket that is versioned and private."""
     done = desk.run("dev.operate.remote_state", BUCKET=BUCKET, AUTO_APPROVE="1")
 
@@ -168,7 +168,7 @@ def test_remote_state_makes_a_bucket_and_moves_the_state_there(desk: Desk) -> No
     assert not (STATES / f"{desk.stage}.tfstate").exists()
 
 
-def test_a_state_that_somebody_works_on_is_locked(desk: Desk) -> None:
+def test_a_locked_state_is_not_deployed(desk: Desk) -> None:
     """While a colleague's lock lies in the bucket nothing is deployed, and the colleague is named."""
     lock = {"Bucket": BUCKET, "Key": f"stream-limiter/{desk.stage}.tfstate.tflock"}
     holder = {"ID": "1", "Operation": "OperationTypeApply", "Who": "colleague@desk", "Path": lock["Key"]}
@@ -182,7 +182,7 @@ def test_a_state_that_somebody_works_on_is_locked(desk: Desk) -> None:
     assert "colleague@desk" in done.stdout
 
 
-def test_in_shadow_nobody_is_refused_and_the_dashboard_tells_whom_it_would_be(desk: Desk) -> None:
+def test_shadow_mode_admits_all_and_the_dashboard_counts_would_be_refusals(desk: Desk) -> None:
     """Starts above the limit are admitted, counted on the dashboard, and traced to their user."""
     desk.deploy("shadow")
 
@@ -215,7 +215,7 @@ def test_smoke_leaves_one_item_without_a_stream(desk: Desk) -> None:
     assert "expiresAt" in items[USER]
 
 
-def test_enforced_the_limit_counts(desk: Desk) -> None:
+def test_an_enforced_limit_refuses_the_predicted_user(desk: Desk) -> None:
     """Once enforced, the limit refuses the household, as the dashboard predicted, and not the guest."""
     desk.deploy("enforce")
 
@@ -223,7 +223,7 @@ def test_enforced_the_limit_counts(desk: Desk) -> None:
     assert desk.start(GUEST, "tablet") == 200
 
 
-def test_a_rollback_takes_the_release_back_at_once(desk: Desk) -> None:
+def test_a_rollback_restores_the_previous_release_at_once(desk: Desk) -> None:
     """After one command the API calls the previous release, with its settings, and refuses no user."""
     done = desk.run("dev.operate.rollback")
 
@@ -232,7 +232,7 @@ def test_a_rollback_takes_the_release_back_at_once(desk: Desk) -> None:
     assert desk.start(HOUSEHOLD, "tv-6") == 200
 
 
-def test_the_next_plan_shows_that_it_would_end_the_rollback(desk: Desk) -> None:
+def test_the_next_plan_warns_that_it_would_undo_the_rollback(desk: Desk) -> None:
     """The plan names each alias that would end the rollback, with the reason, and waits for a yes."""
     done = desk.run("dev.operate.deploy", "deploy", answer="no\n", TF_VAR_enforcement="enforce")
 
@@ -243,7 +243,7 @@ def test_the_next_plan_shows_that_it_would_end_the_rollback(desk: Desk) -> None:
     assert desk.start(HOUSEHOLD, "tv-7") == 200
 
 
-def test_a_deployment_deletes_the_versions_that_no_rollback_needs(desk: Desk) -> None:
+def test_a_deployment_deletes_versions_beyond_the_rollback_range(desk: Desk) -> None:
     """Two releases are kept, the withdrawn one is deleted with its mark, and a rollback is possible."""
     desk.deploy("enforce", TF_VAR_max_streams="4", KEEP_VERSIONS="2")
 

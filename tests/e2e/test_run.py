@@ -50,13 +50,13 @@ def children(pid: int) -> list[str]:
     return listed.stdout.split()
 
 
-def test_it_is_ready_in_time_and_says_where(service: LocalService) -> None:
+def test_make_run_starts_in_time_and_prints_its_address(service: LocalService) -> None:
     """The service prints a curl to try, and that it does not authenticate callers."""
     assert any("curl -X POST" in line for line in service.lines)
     assert any("no authentication" in line for line in service.lines)
 
 
-def test_the_predecessors_eight_curls_are_answered_as_ever(service: LocalService) -> None:
+def test_the_predecessors_eight_curls_get_the_same_answers(service: LocalService) -> None:
     """Four starts are 200 200 200 403, and four ends 200 200 200 403."""
 
     def call(name: str) -> tuple[int, dict[str, Any]]:
@@ -74,7 +74,7 @@ def test_named_streams_are_listed(service: LocalService) -> None:
     assert [(stream["streamId"], stream["device"]) for stream in listed["streams"]] == [("tv", "living room")]
 
 
-def test_it_heeds_what_a_stage_asks_of_its_players() -> None:
+def test_it_applies_a_stages_settings_for_players() -> None:
     """Unknown fields are ignored and an anonymous start is refused, as configured; the printed curl works."""
     with LocalService({"UNKNOWN_FIELDS": "ignore", "ANONYMOUS": "refuse"}) as service:
         assert post(service, "/stream/start", userId="1", streamId="pc", appVersion="4.2").is_success
@@ -84,7 +84,7 @@ def test_it_heeds_what_a_stage_asks_of_its_players() -> None:
         assert '"streamCount":2' in succeed(*shlex.split(example), "--silent").replace(" ", "")
 
 
-def test_a_groups_limit_refuses_what_the_limit_of_all_streams_admits(service: LocalService) -> None:
+def test_a_groups_limit_refuses_below_the_total_limit(service: LocalService) -> None:
     """By default the page's second household has one stream in UHD."""
     uhd: dict[str, Any] = {"userId": "3", "groups": ["uhd"]}
     assert post(service, "/stream/start", streamId="tv", **uhd).is_success
@@ -103,7 +103,7 @@ def test_an_unknown_route_is_404_and_a_wrong_method_405(service: LocalService) -
     assert httpx.get(f"{service.url}/stream/start").status_code == 405
 
 
-def test_a_body_that_is_no_text_is_a_400(service: LocalService) -> None:
+def test_a_body_that_is_not_text_is_a_400(service: LocalService) -> None:
     """A body that is not text is a 400, whatever the Content-Type."""
     for content_type in ("application/json", "application/octet-stream", "text/plain; charset=latin-1"):
         answer = httpx.post(
@@ -113,7 +113,7 @@ def test_a_body_that_is_no_text_is_a_400(service: LocalService) -> None:
         assert answer.json()["errors"][0]["field"] == "body"
 
 
-def test_a_page_of_another_origin_reads_the_answers_of_the_api_and_of_nothing_else(
+def test_a_page_of_another_origin_can_read_only_the_apis_answers(
     service: LocalService,
 ) -> None:
     """The API's preflights are answered; the page's view of the store is for that page only."""
@@ -134,7 +134,7 @@ def test_a_page_of_another_origin_reads_the_answers_of_the_api_and_of_nothing_el
         assert not any(name.startswith("access-control-") for name in answer.headers)
 
 
-def test_a_terminal_shows_a_line_per_request_in_the_place_of_its_event() -> None:
+def test_a_terminal_shows_a_line_per_request_instead_of_its_event() -> None:
     """A terminal gets a line per request, and a pipe gets the event in JSON."""
     with terminal() as screen:
         command = [sys.executable, "-m", "dev.local.serve"]
@@ -183,7 +183,7 @@ def test_it_stops_cleanly_and_leaves_no_process(how: signal.Signals) -> None:
         assert subprocess.run(["ps", "-p", pid], capture_output=True, check=False).returncode == 1
 
 
-def test_a_port_that_is_taken_is_told_in_one_sentence() -> None:
+def test_a_port_in_use_is_reported_in_one_sentence() -> None:
     """A port in use is an error of one sentence, and nothing is started."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -193,7 +193,7 @@ def test_a_port_that_is_taken_is_told_in_one_sentence() -> None:
             pass
 
 
-def test_a_wrong_setting_is_told_by_its_name() -> None:
+def test_a_wrong_setting_is_reported_by_its_name() -> None:
     """A wrong setting is reported by its name before the first request."""
     with (
         pytest.raises(AssertionError, match="make run: MAX_STREAMS must be at most 20\\."),
@@ -203,7 +203,7 @@ def test_a_wrong_setting_is_told_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(("auth", "times"), [("jwt", 1), ("iam", 1), ("none", 0), ("", 0)])
-def test_a_way_to_authenticate_has_no_effect_and_is_told_so(auth: str, times: int) -> None:
+def test_make_run_reports_that_auth_has_no_effect(auth: str, times: int) -> None:
     """`make run` prints that `AUTH` has no effect, and takes the user from the request."""
     sentence = "AUTH has no effect: make run has no authentication, unlike make up AUTH=jwt or iam."
     with LocalService({"AUTH": auth}) as service:
@@ -211,7 +211,7 @@ def test_a_way_to_authenticate_has_no_effect_and_is_told_so(auth: str, times: in
         assert post(service, "/stream/start", userId="1").status_code == 200
 
 
-def test_a_wrong_origin_is_told_by_its_setting() -> None:
+def test_a_wrong_origin_is_reported_by_its_setting() -> None:
     """A wrong origin is reported by its setting before anything is started."""
     with (
         pytest.raises(AssertionError, match="make run: CORS_ORIGINS: '\\*' is not an origin"),
@@ -220,7 +220,7 @@ def test_a_wrong_origin_is_told_by_its_setting() -> None:
         pass
 
 
-def test_a_store_of_ones_own_is_used_instead(dynamodb_local_url: str) -> None:
+def test_a_configured_store_is_used(dynamodb_local_url: str) -> None:
     """The SDK's own variable names the store; the table is made there, and outlives the service."""
     settings = {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb_local_url}
     with LocalService(settings) as service:
@@ -230,7 +230,7 @@ def test_a_store_of_ones_own_is_used_instead(dynamodb_local_url: str) -> None:
         assert post(service, "/stream/start", userId="kept").json()["streamCount"] == 2
 
 
-def test_a_crashed_players_slot_comes_back_with_its_lease() -> None:
+def test_a_crashed_players_slot_is_freed_with_its_lease() -> None:
     """With LEASE_SECONDS=2 a fourth stream is refused, and admitted after the lease and the grace."""
     with LocalService({"LEASE_SECONDS": "2"}) as service:
         for stream_id in ("a", "b", "c"):
@@ -245,7 +245,7 @@ def test_a_crashed_players_slot_comes_back_with_its_lease() -> None:
         assert post(service, "/stream/heartbeat", userId="1", streamId="a").status_code == 410
 
 
-def test_a_token_stands_for_a_login_at_its_heartbeat_url(service: LocalService) -> None:
+def test_a_token_replaces_the_login_at_the_heartbeat_url(service: LocalService) -> None:
     """Each answer with a token names the URL, which pages of other origins may call too."""
     started = post(service, "/stream/start", userId="renewing", streamId="tv").json()
     url = started["heartbeatUrl"]
@@ -267,7 +267,7 @@ def test_a_token_stands_for_a_login_at_its_heartbeat_url(service: LocalService) 
 @pytest.mark.parametrize(
     "settings", [{"HEARTBEAT_URL": ""}, {"PLAYBACK_KEY": "off"}, {"PLAYBACK_COOKIE_DOMAIN": "tv.example"}]
 )
-def test_without_a_heartbeat_url_none_is_named(settings: dict[str, str]) -> None:
+def test_without_a_heartbeat_url_answers_name_none(settings: dict[str, str]) -> None:
     """An empty variable turns the URL off, as do settings with which it could not work."""
     with LocalService(settings=settings) as service:
         assert "heartbeatUrl" not in post(service, "/stream/start", userId="1", streamId="tv").json()

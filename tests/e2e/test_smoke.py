@@ -44,7 +44,7 @@ def run(url: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_service_that_works_passes() -> None:
+def test_a_working_service_passes() -> None:
     """A working service passes, with a slash after the URL or without."""
     with LocalService() as service:
         for url in (service.url, f"{service.url}/"):
@@ -52,7 +52,7 @@ def test_a_service_that_works_passes() -> None:
             assert (done.returncode, done.stdout) == (0, "It works.\n")
 
 
-def test_each_route_is_asked() -> None:
+def test_each_route_is_called() -> None:
     """The routes are called in the order of a stream's life, so that nothing is left of it."""
     asked: list[str] = []
 
@@ -77,9 +77,7 @@ def test_each_route_is_asked() -> None:
     ],
     ids=["no streams allowed", "nor by eviction", "one stream", "all of three", "too many names"],
 )
-def test_a_right_refusal_is_no_failure_of_the_release(
-    settings: dict[str, str], started: int, refusal: str
-) -> None:
+def test_a_correct_refusal_passes(settings: dict[str, str], started: int, refusal: str) -> None:
     """A user without a free slot, or (below zero: of ended streams) a free name, does not fail the check."""
     with LocalService(settings) as service:
         for number in range(abs(started)):
@@ -93,7 +91,7 @@ def test_a_right_refusal_is_no_failure_of_the_release(
     assert done.stdout.startswith(f"It works, and correctly refuses another stream: {refusal}")
 
 
-def test_in_shadow_a_full_user_is_no_failure_either() -> None:
+def test_a_full_user_passes_in_shadow_mode() -> None:
     """In shadow mode the stream above the limit is admitted, kept, listed and ended."""
     with LocalService({"MAX_STREAMS": "0", "ENFORCEMENT": "shadow"}) as service:
         assert run(service.url).stdout == "It works.\n"
@@ -132,14 +130,14 @@ def check(
     return smoke.smoke("http://service", token=token), asked
 
 
-def test_the_other_routes_agree_with_a_right_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_correct_refusal_matches_the_other_routes(monkeypatch: pytest.MonkeyPatch) -> None:
     """All four routes are called: the heartbeat is gone, the list empty, and the end finds no stream."""
     refusal, asked = check(monkeypatch, {})
     assert refusal == "The maximum is reached."
     assert len(asked) == len(REFUSING)
 
 
-def test_under_a_token_no_other_user_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_token_no_other_user_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a token the check names no other user, and so never causes a 403 `other_user`."""
     _, asked = check(monkeypatch, {}, token="e30.e30.")
     assert not any(b"userId" in request.content or b"userId" in request.url.query for request in asked)
@@ -172,13 +170,13 @@ def test_under_a_token_no_other_user_is_named(monkeypatch: pytest.MonkeyPatch) -
         "no end",
     ],
 )
-def test_a_wrong_refusal_is_a_failure(wrong: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_refusal_fails(wrong: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal with contradictory figures fails, as does a right one beside another wrong answer."""
     with pytest.raises(smoke.SmokeError):
         check(monkeypatch, wrong)
 
 
-def test_a_service_that_is_not_there_fails() -> None:
+def test_an_unavailable_service_fails() -> None:
     """An unavailable service fails with one line, and no stack."""
     done = run(f"http://127.0.0.1:{free_port()}")
 
@@ -228,7 +226,7 @@ def rejecting() -> Iterator[str]:
         ("WzFd.e30", "TOKEN is not a JWT"),
     ],
 )
-def test_a_token_of_a_kind_that_is_never_taken_is_explained(token: str, reason: str, rejecting: str) -> None:
+def test_an_unsupported_kind_of_token_is_explained(token: str, reason: str, rejecting: str) -> None:
     """The explanation uses the token's header: every token of that issuer would get a 401."""
     done = run(f"{rejecting}/401", TOKEN=f"{token}.c2lnbmVk")
 
@@ -238,7 +236,7 @@ def test_a_token_of_a_kind_that_is_never_taken_is_explained(token: str, reason: 
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_token_of_the_right_kind_gets_the_reason_of_api_gateway(rejecting: str) -> None:
+def test_a_supported_token_gets_api_gateways_reason(rejecting: str) -> None:
     """For a token that is signed as required, API Gateway's own reason is shown and nothing is guessed."""
     done = run(f"{rejecting}/401", TOKEN=f"{unsigned({}, alg='RS256', kid='1')}.c2lnbmVk")
 
@@ -246,7 +244,7 @@ def test_a_token_of_the_right_kind_gets_the_reason_of_api_gateway(rejecting: str
     assert done.stderr == f"It does not work: {rejection} ({CHALLENGE})\n"
 
 
-def test_another_refusal_is_not_blamed_on_the_token(rejecting: str) -> None:
+def test_another_refusal_does_not_blame_the_token(rejecting: str) -> None:
     """A 403 does not mean a rejected token, whatever its header holds."""
     done = run(f"{rejecting}/403", TOKEN=f"{unsigned({}, alg='ES256')}.c2lnbmVk")
 

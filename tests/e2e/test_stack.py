@@ -81,7 +81,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         yield Deployment(stack, emulator, api_url)
 
 
-def test_contract_of_the_predecessor(deployment: Deployment) -> None:
+def test_the_stack_serves_the_original_contract(deployment: Deployment) -> None:
     """Four starts in a row give 200 200 200 403, and four ends do."""
 
     def call(name: str) -> tuple[int, dict[str, Any]]:
@@ -110,7 +110,7 @@ def test_second_plan_is_empty(deployment: Deployment) -> None:
     assert "No changes." in plan
 
 
-def test_sampled_heartbeats_are_all_in_the_metrics(deployment: Deployment, tmp_path: Path) -> None:
+def test_metrics_include_every_sampled_heartbeat(deployment: Deployment, tmp_path: Path) -> None:
     """Half of the heartbeats have an event of their own; the log makes the metrics of all of them."""
     stack, url = stage(deployment.emulator, tmp_path, auth="none", heartbeat_log_sample="2")
     stream = {"userId": "viewer-9", "streamId": "tv"}
@@ -127,7 +127,7 @@ def test_sampled_heartbeats_are_all_in_the_metrics(deployment: Deployment, tmp_p
     assert "heartbeats" in {event["event"] for event in events}
 
 
-def test_roles_are_what_lets_a_function_work(deployment: Deployment) -> None:
+def test_functions_need_their_roles_policies(deployment: Deployment) -> None:
     """Without its policy a function fails, because IAM is enforced here, and the next apply repairs it."""
     deployment.client("iam").delete_role_policy(
         RoleName=f"{deployment.prefix}-list", PolicyName="table-and-log"
@@ -147,7 +147,7 @@ def test_an_attack_is_refused(attack: Attack, deployment: Deployment) -> None:
     assert answer.json().get("code") == attack.code
 
 
-def test_no_line_of_a_log_names_a_user(deployment: Deployment) -> None:
+def test_logs_contain_no_user(deployment: Deployment) -> None:
     """After all requests the logs hold hashes and no user."""
     assert telling(log_lines(deployment.client("logs"))) == []
 

@@ -126,7 +126,7 @@ def watching(desk: Desk) -> None:
 
 
 @pytest.mark.usefixtures("watching")
-def test_support_frees_a_slot_without_rights_on_the_table(desk: Desk) -> None:
+def test_the_support_desk_frees_a_slot_without_rights_on_the_table(desk: Desk) -> None:
     """By HTTP, as the page says, the desk lists the streams, ends one, and the caller can play."""
     look, end, end_all = desk.commands("curl ")
 
@@ -155,7 +155,7 @@ def test_support_frees_a_slot_without_rights_on_the_table(desk: Desk) -> None:
 
 
 @pytest.mark.usefixtures("watching")
-def test_a_colleague_does_the_same_by_streamctl(desk: Desk) -> None:
+def test_streamctl_frees_a_slot_with_rights_on_the_table(desk: Desk) -> None:
     """With rights on the table, `streamctl` does the same by the commands of the page."""
     show, end, end_all = desk.commands("make streamctl")
 
@@ -165,7 +165,7 @@ def test_a_colleague_does_the_same_by_streamctl(desk: Desk) -> None:
     assert desk.run_as_operator(end_all) == f"{CALLER}: 3 ended\n"
 
 
-def test_the_desk_calls_no_route_of_players(desk: Desk) -> None:
+def test_the_support_desk_cannot_call_player_routes(desk: Desk) -> None:
     """The desk's policy is for listing and ending, and a player's route requires a token, not a signature."""
     path, body = "/stream/start", b'{"streamId": "tv"}'
     by = Credentials(desk.credentials["AWS_ACCESS_KEY_ID"], desk.credentials["AWS_SECRET_ACCESS_KEY"])
@@ -173,7 +173,7 @@ def test_the_desk_calls_no_route_of_players(desk: Desk) -> None:
 
 
 @pytest.mark.usefixtures("watching")
-def test_the_log_says_who_looked_and_who_ended(desk: Desk) -> None:
+def test_the_log_names_the_operators_session(desk: Desk) -> None:
     """The log has the ARN of the session, and no user."""
     look, *ends = desk.commands("curl ")
     desk.run(look)

@@ -130,7 +130,7 @@ def test_a_token_starts_its_users_streams_under_the_limits_in_it(login: Login) -
     assert [stream["streamId"] for stream in listed.json()["streams"]] == ["tv"]
 
 
-def test_an_issuer_that_differs_in_the_slash_at_its_end_is_refused(login: Login) -> None:
+def test_an_issuer_that_differs_in_its_trailing_slash_is_refused(login: Login) -> None:
     """A token whose issuer differs only in the slash at its end is refused."""
     ours = login.issuer_url
     other = ours.removesuffix("/") if ours.endswith("/") else f"{ours}/"

@@ -131,7 +131,7 @@ def recovers(story: Story) -> None:
     assert told(story, "outcome") == CALM_OUTCOMES
 
 
-def test_while_all_is_well_nobody_is_woken(story: Story) -> None:
+def test_normal_traffic_raises_no_alarm(story: Story) -> None:
     """A quarter of an hour of households and visitors, with a refusal now and then, raises no alarm."""
     assert (story.raised, story.in_alarm()) == (set(), set())
     assert set(story.states.values()) == {"OK"}
@@ -139,7 +139,7 @@ def test_while_all_is_well_nobody_is_woken(story: Story) -> None:
     check_events(story)
 
 
-def test_players_that_crash(story: Story) -> None:
+def test_crashing_players(story: Story) -> None:
     """A release ends no stream: a screen that comes back takes the place of the expired ones."""
     story.chapter()
     for minute in range(CALM_MINUTES):
@@ -152,7 +152,7 @@ def test_players_that_crash(story: Story) -> None:
     recovers(story)
 
 
-def test_a_store_that_fails(story: Story) -> None:
+def test_a_failing_store(story: Story) -> None:
     """While DynamoDB is slow and fails, starts and heartbeats go through uncounted."""
     story.chapter()
     story.stage.store.trouble, story.stage.store.seconds = "failing", 0.6
@@ -167,7 +167,7 @@ def test_a_store_that_fails(story: Story) -> None:
     recovers(story)
 
 
-def test_a_store_that_throttles(story: Story) -> None:
+def test_a_throttling_store(story: Story) -> None:
     """While DynamoDB throttles, no start is admitted uncounted, because a caller could cause that."""
     story.chapter()
     story.stage.store.trouble = "throttled"
@@ -193,7 +193,7 @@ def test_a_bad_deployment(story: Story, tmp_path: Path) -> None:
     recovers(story)
 
 
-def test_an_issuer_that_changed(story: Story) -> None:
+def test_a_changed_issuer(story: Story) -> None:
     """With another issuer no caller reaches a function, and only the access log shows it."""
     story.chapter()
     with asking_for_tokens_of_another_issuer(story):
@@ -207,7 +207,7 @@ def test_an_issuer_that_changed(story: Story) -> None:
     recovers(story)
 
 
-def test_an_audience_that_outgrew_the_rate(story: Story) -> None:
+def test_an_audience_above_the_throttling_rate(story: Story) -> None:
     """API Gateway admits no more than its rate, and the rest never reach a function."""
     story.chapter()
     visits = 4 * a_visit("visitor")
@@ -221,7 +221,7 @@ def test_an_audience_that_outgrew_the_rate(story: Story) -> None:
     recovers(story)
 
 
-def test_a_start_above_the_token_bound_is_not_a_throttled_one(story: Story) -> None:
+def test_a_start_above_the_token_bound_does_not_count_as_throttled(story: Story) -> None:
     """A 429 counts as throttled only if no function was invoked: a function answers 429 too."""
     by_a_function = story.monitoring.line(apiId="a", status="429", integrationStatus="200")
     by_the_gateway = story.monitoring.line(apiId="a", status="429")
@@ -242,7 +242,7 @@ def test_an_account_without_concurrency(story: Story) -> None:
     recovers(story)
 
 
-def test_an_account_that_is_shared_far_and_wide(story: Story) -> None:
+def test_a_widely_shared_account(story: Story) -> None:
     """Many screens race for each slot that is given back, and the log shows one user above all."""
     story.chapter()
     story.stage.store.seconds = 0.05  # so that they meet
@@ -258,7 +258,7 @@ def test_an_account_that_is_shared_far_and_wide(story: Story) -> None:
     check_events(story)
 
 
-def test_whoever_is_on_call_was_told_of_each(story: Story) -> None:
+def test_each_alarm_notified_the_on_call_engineer(story: Story) -> None:
     """The pager got one message each time an alarm went off, with its runbook section; every alarm did."""
     assert story.paged() == story.woken
     assert story.woken.keys() == {story.short(alarm.name) for alarm in story.monitoring.alarms}
@@ -266,7 +266,7 @@ def test_whoever_is_on_call_was_told_of_each(story: Story) -> None:
         assert alarm.description.endswith(f" docs/runbook.md#{story.short(alarm.name)}")
 
 
-def test_the_dashboard_reads_from_top_to_bottom(story: Story) -> None:
+def test_the_dashboard_shows_five_questions_in_order(story: Story) -> None:
     """The dashboard has five questions, each with its graphs side by side; all service metrics exist."""
     by_operator = [
         Call("/operator/streams", "operated", "", method) for method in ("GET", "DELETE", "DELETE")
@@ -294,7 +294,7 @@ def test_the_dashboard_reads_from_top_to_bottom(story: Story) -> None:
 
 
 @pytest.mark.parametrize("target", ["logs", "logs FN=start", "logs FN=end", "logs-end"])
-def test_logs_suit_whoever_looks(story: Story, target: str) -> None:
+def test_logs_are_coloured_in_a_terminal_and_json_in_a_pipe(story: Story, target: str) -> None:
     """A terminal gets colours and no JSON; a pipe gets one JSON object per line and no colours."""
     command = f"make {target} STAGE={story.stage.stage}"
     piped = [json.loads(line) for line in story.stage.shell(command).splitlines()]
@@ -310,7 +310,7 @@ def test_logs_suit_whoever_looks(story: Story, target: str) -> None:
     assert '{"' not in shown
 
 
-def test_lambdas_own_lines_are_shown_on_demand(story: Story) -> None:
+def test_lambdas_own_lines_are_shown_with_all(story: Story) -> None:
     """With ALL=1 Lambda's lines are shown among the events, as objects of JSON too."""
     piped = story.stage.shell(f"make logs FN=end ALL=1 STAGE={story.stage.stage}").splitlines()
     lines = [json.loads(line) for line in piped]
@@ -320,7 +320,7 @@ def test_lambdas_own_lines_are_shown_on_demand(story: Story) -> None:
     assert any("outcome" in line for line in lines)
 
 
-def test_each_command_of_the_runbook(story: Story) -> None:
+def test_each_command_of_the_runbook_works(story: Story) -> None:
     """Each command of the runbook does what it should, in the runbook's order."""
     story.minute([start("crashed", "tv"), *(start("reader", screen) for screen in SCREENS)])
     story.lapse("crashed")

@@ -31,7 +31,7 @@ def service() -> Iterator[LocalService]:
         yield service
 
 
-def test_three_screens_play_the_video_and_the_fourth_gets_none(page: Page) -> None:
+def test_three_screens_play_and_the_fourth_gets_no_video(page: Page) -> None:
     """A fourth screen that ignores its refusal gets no video, because it has no token."""
     answered: list[tuple[bool, int]] = []
     page.on(
@@ -51,7 +51,7 @@ def test_three_screens_play_the_video_and_the_fourth_gets_none(page: Page) -> No
     assert set(answered) == {(True, 200), (False, 403)}
 
 
-def test_a_screen_whose_calls_are_blocked_stops_with_its_lease(page: Page) -> None:
+def test_a_screen_with_blocked_calls_stops_with_its_lease(page: Page) -> None:
     """With blocked calls, as under an ad blocker, a screen stops with its lease, and resumes later."""
     press(page, "Play", "Television")
     press(page, "Play", "Laptop")
@@ -68,7 +68,7 @@ def test_a_screen_whose_calls_are_blocked_stops_with_its_lease(page: Page) -> No
     wait_for_film(page, "Television")
 
 
-def test_a_screen_that_the_edge_refused_goes_on_with_its_next_token(page: Page) -> None:
+def test_a_screen_refused_by_the_edge_continues_with_its_next_token(page: Page) -> None:
     """A frozen tab with an expired token continues after its next heartbeat, which brings another token."""
     press(page, "Play", "Laptop")
     wait_for_film(page, "Laptop")
@@ -91,7 +91,7 @@ def test_an_evicted_screen_stops(page: Page) -> None:
     wait_for_film(page, "Phone")
 
 
-def test_an_evicted_screen_that_does_not_learn_it_stops_within_a_lease(page: Page) -> None:
+def test_an_evicted_screen_with_blocked_calls_stops_within_a_lease(page: Page) -> None:
     """A screen that was evicted while its calls are blocked stops with its lease."""
     start_all(page)
     wait_for_film(page, "Television")
@@ -104,7 +104,7 @@ def test_an_evicted_screen_that_does_not_learn_it_stops_within_a_lease(page: Pag
         wait_for_film(page, device)
 
 
-def test_an_evicted_screen_that_does_not_care_stops_within_a_lease(page: Page) -> None:
+def test_an_evicted_screen_that_ignores_the_answer_stops_within_a_lease(page: Page) -> None:
     """An evicted screen that ignores the answer plays on only while the edge accepts its last token."""
     start_all(page)
     page.get_by_role("button", name="Take over from Television: Phone").click()
@@ -129,9 +129,7 @@ def test_without_tokens_only_an_obedient_screen_stops(browser: Browser, user_id:
         page.close()
 
 
-def test_without_a_player_of_hls_the_page_says_so(
-    browser: Browser, service: LocalService, user_id: str
-) -> None:
+def test_without_hls_the_page_offers_no_video(browser: Browser, service: LocalService, user_id: str) -> None:
     """Without npm everything else works, and the page offers nothing that needs the video."""
     page = browser.new_page()
     page.route("**/hls.js/**", lambda route: route.abort())
@@ -151,7 +149,7 @@ def stream_names(page: Page) -> list[str]:
     return rows.all_inner_texts()
 
 
-def test_a_screen_keeps_its_name_over_plays_and_reloads(page: Page) -> None:
+def test_a_screen_keeps_its_name_across_plays_and_reloads(page: Page) -> None:
     """However often a screen starts, it is one stream, under one name that may have a token."""
     names = set()
     for _ in range(4):
@@ -166,9 +164,7 @@ def test_a_screen_keeps_its_name_over_plays_and_reloads(page: Page) -> None:
     assert len(names) == 1
 
 
-def test_a_reloaded_page_is_not_ended_by_the_farewell_of_the_one_before(
-    page: Page, service: LocalService
-) -> None:
+def test_the_old_pages_late_end_does_not_end_a_reloaded_page(page: Page, service: LocalService) -> None:
     """The old page's late end does not stop the reloaded page, because it carries its own `play`."""
     press(page, "Play", "Laptop")
     expect(screen(page, "Laptop")).to_contain_text("Playing")
@@ -183,7 +179,7 @@ def test_a_reloaded_page_is_not_ended_by_the_farewell_of_the_one_before(
     slots_taken(page, 1)
 
 
-def test_a_duplicated_tab_is_a_screen_of_its_own(page: Page) -> None:
+def test_a_duplicated_tab_is_a_separate_screen(page: Page) -> None:
     """A duplicated tab copies the session's storage, but does not share the slot."""
     page.reload()  # a name is stored when the page goes
     press(page, "Play", "Laptop")
