@@ -16,7 +16,7 @@ from cloudsplaining.command.scan_policy_file import scan_policy
 
 from dev.tools.terraform import CONFIGURATION, TerraformError, binary, plugin_options, said
 
-RUNS = "tests/asked_for.tftest.hcl"
+RUNS = "tests/optional_features.tftest.hcl"
 KINDS = (
     "PrivilegeEscalation",
     "DataExfiltration",

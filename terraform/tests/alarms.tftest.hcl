@@ -11,14 +11,14 @@ variables {
   log_hash_key = "made-up"
 }
 
-run "nobody_is_told_unasked" {
+run "by_default_alarms_notify_no_recipient" {
   assert {
     condition     = length(aws_sns_topic.alarms) == 0 && alltrue([for alarm in aws_cloudwatch_metric_alarm.plain : length(alarm.alarm_actions) == 0])
     error_message = "A topic exists without being configured."
   }
 }
 
-run "everyone_who_was_named_is_told" {
+run "alarms_notify_every_recipient" {
   variables {
     alarm_email     = "on-call@example.com"
     alarm_topic_arn = "arn:aws:sns:eu-west-1:123456789012:pager"
@@ -38,7 +38,7 @@ run "everyone_who_was_named_is_told" {
   }
 }
 
-run "each_alarm_leads_to_its_section_of_the_runbook" {
+run "each_alarm_links_its_section_of_the_runbook" {
   variables {
     runbook_url = "https://example.com/runbook"
   }
@@ -52,7 +52,7 @@ run "each_alarm_leads_to_its_section_of_the_runbook" {
   }
 }
 
-run "what_api_gateway_turns_away_is_counted" {
+run "requests_rejected_by_api_gateway_are_counted" {
   assert {
     condition = { for name, filter in aws_cloudwatch_log_metric_filter.turned_away : name => [filter.log_group_name, filter.pattern] } == {
       unauthorized = [aws_cloudwatch_log_group.api.name, "{ $.status = \"401\" && $.integrationStatus = \"-\" }"]
@@ -79,7 +79,7 @@ run "what_api_gateway_turns_away_is_counted" {
   }
 }
 
-run "nobody_is_told_by_pigeon" {
+run "invalid_notification_settings" {
   command = plan
 
   variables {
@@ -91,7 +91,7 @@ run "nobody_is_told_by_pigeon" {
   expect_failures = [var.alarm_email, var.alarm_topic_arn, var.runbook_url]
 }
 
-run "nothing_is_watched_that_should_not_be" {
+run "without_monitoring_no_charged_resource_exists" {
   variables {
     monitoring  = false
     alarm_email = "on-call@example.com"

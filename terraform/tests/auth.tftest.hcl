@@ -10,7 +10,7 @@ variables {
   log_hash_key = "made-up"
 }
 
-run "none_is_asked_for" {
+run "no_authentication" {
   variables {
     auth = "none"
   }
@@ -91,7 +91,7 @@ run "tokens" {
   }
 }
 
-run "no_page_sends_credentials_unasked" {
+run "by_default_no_page_sends_credentials" {
   variables {
     auth         = "none"
     cors_origins = ["https://watch.example.com"]
@@ -137,7 +137,7 @@ run "unknown_mode" {
   expect_failures = [var.auth]
 }
 
-run "tokens_of_nobody_for_nobody" {
+run "tokens_without_an_issuer_and_audience" {
   command = plan
 
   variables {
@@ -147,7 +147,7 @@ run "tokens_of_nobody_for_nobody" {
   expect_failures = [var.jwt_issuer, var.jwt_audience]
 }
 
-run "tokens_from_an_open_line" {
+run "an_issuer_without_https" {
   command = plan
 
   variables {
@@ -162,7 +162,7 @@ run "tokens_from_an_open_line" {
   expect_failures = [var.jwt_issuer, var.jwt_audience, var.user_claim, var.limit_claim, var.cors_origins]
 }
 
-run "token_settings_that_nothing_reads" {
+run "token_settings_without_tokens" {
   command = plan
 
   variables {

@@ -19,7 +19,7 @@ variables {
   cors_origins           = ["https://watch.example.com"]
 }
 
-run "a_function_of_its_own" {
+run "the_url_has_its_own_function" {
   assert {
     condition = (
       aws_lambda_function.heartbeat_url["heartbeat-url"].handler == "entrypoints.stream_renewal.handler"
@@ -53,7 +53,7 @@ run "a_function_of_its_own" {
   }
 }
 
-run "it_can_be_traced_and_be_a_snapshot" {
+run "it_supports_tracing_and_snap_start" {
   variables {
     snap_start = true
     tracing    = true
@@ -68,7 +68,7 @@ run "it_can_be_traced_and_be_a_snapshot" {
   }
 }
 
-run "where_heartbeats_are_sampled_the_log_of_the_url_has_only_the_calls_that_fail" {
+run "with_sampling_the_urls_log_has_only_failed_calls" {
   variables {
     heartbeat_log_sample = 2
   }
@@ -82,7 +82,7 @@ run "where_heartbeats_are_sampled_the_log_of_the_url_has_only_the_calls_that_fai
   }
 }
 
-run "the_functions_that_answer_are_told_the_url" {
+run "the_answering_functions_get_the_url" {
   assert {
     condition = alltrue([
       for function in aws_lambda_function.route :
@@ -120,7 +120,7 @@ run "without_origins_no_page_may" {
   }
 }
 
-run "it_can_be_invoked_by_its_url_and_in_no_other_way" {
+run "it_can_be_invoked_only_by_its_url" {
   assert {
     condition = (
       aws_lambda_permission.heartbeat_url[0].action == "lambda:InvokeFunctionUrl"
@@ -152,7 +152,7 @@ run "it_can_be_invoked_by_its_url_and_in_no_other_way" {
   }
 }
 
-run "its_role_may_do_what_a_heartbeats_may" {
+run "its_role_equals_the_heartbeat_functions" {
   assert {
     condition = (
       [for statement in jsondecode(aws_iam_role_policy.function["heartbeat-url"].policy).Statement : statement.Action]
@@ -178,7 +178,7 @@ run "its_alarms_count_too" {
   }
 }
 
-run "without_it_there_is_nothing" {
+run "without_the_setting_nothing_is_created" {
   variables {
     heartbeat_url        = false
     reserved_concurrency = -1
@@ -200,7 +200,7 @@ run "without_it_there_is_nothing" {
   }
 }
 
-run "it_needs_a_key" {
+run "it_requires_a_key" {
   command = plan
 
   variables {
@@ -210,7 +210,7 @@ run "it_needs_a_key" {
   expect_failures = [var.heartbeat_url]
 }
 
-run "it_needs_a_bound" {
+run "it_requires_reserved_concurrency" {
   command = plan
 
   variables {
@@ -220,7 +220,7 @@ run "it_needs_a_bound" {
   expect_failures = [var.heartbeat_url]
 }
 
-run "it_needs_an_instance" {
+run "it_requires_at_least_one_instance" {
   command = plan
 
   variables {
@@ -230,7 +230,7 @@ run "it_needs_an_instance" {
   expect_failures = [var.heartbeat_url]
 }
 
-run "its_answers_set_no_cookie" {
+run "it_excludes_the_cookie" {
   command = plan
 
   variables {
@@ -268,7 +268,7 @@ run "a_session_above_half_a_day" {
   expect_failures = [var.session_seconds]
 }
 
-run "half_a_second_more" {
+run "a_session_that_is_not_whole" {
   command = plan
 
   variables {

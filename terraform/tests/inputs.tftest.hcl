@@ -126,7 +126,7 @@ run "not_whole" {
   ]
 }
 
-run "not_on_offer" {
+run "not_a_choice" {
   command = plan
 
   variables {
@@ -178,7 +178,7 @@ run "badly_formed" {
   ]
 }
 
-run "an_arn_where_a_name_is_asked_for" {
+run "an_arn_instead_of_a_name" {
   command = plan
 
   variables {
@@ -189,7 +189,7 @@ run "an_arn_where_a_name_is_asked_for" {
   expect_failures = [var.log_hash_key_parameter]
 }
 
-run "keys_themselves_where_their_parameter_is_asked_for" {
+run "keys_instead_of_their_parameter" {
   command = plan
 
   variables {
@@ -199,7 +199,7 @@ run "keys_themselves_where_their_parameter_is_asked_for" {
   expect_failures = [var.playback_key_parameter]
 }
 
-run "a_token_that_lives_longer_than_five_minutes" {
+run "a_lease_above_five_minutes_with_tokens" {
   command = plan
 
   variables {
@@ -250,7 +250,7 @@ run "two_keys_for_one_hash" {
   expect_failures = [var.log_hash_key_parameter]
 }
 
-run "a_snapshot_of_a_runtime_that_has_none" {
+run "snap_start_with_an_unsupported_runtime" {
   command = plan
 
   variables {
@@ -261,7 +261,7 @@ run "a_snapshot_of_a_runtime_that_has_none" {
   expect_failures = [aws_lambda_function.route]
 }
 
-run "a_snapshot_with_a_client_that_has_no_credentials_in_it" {
+run "snap_start_with_the_lean_client" {
   command = plan
 
   variables {
@@ -272,7 +272,7 @@ run "a_snapshot_with_a_client_that_has_no_credentials_in_it" {
   expect_failures = [aws_lambda_function.route]
 }
 
-run "heartbeat_of_no_time" {
+run "a_heartbeat_of_zero" {
   command = plan
 
   variables {

@@ -91,7 +91,7 @@ run "each_role_is_for_lambda_and_for_one_function" {
   }
 }
 
-run "only_its_route_may_invoke_a_function" {
+run "each_function_can_be_invoked_only_by_its_route" {
   assert {
     condition = { for key, permission in aws_lambda_permission.api : key => permission.source_arn } == {
       start     = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/$default/POST/stream/start"
@@ -118,7 +118,7 @@ run "only_its_route_may_invoke_a_function" {
   }
 }
 
-run "who_may_call_which_routes_is_told_apart" {
+run "the_outputs_separate_backend_and_operator_routes" {
   assert {
     condition = toset([for arn in output.backend_arns : trimprefix(arn, output.api_execution_arn)]) == toset([
       "/POST/stream/start", "/POST/stream/end", "/POST/stream/heartbeat", "/GET/stream",

@@ -62,7 +62,7 @@ run "each_route_has_its_function" {
   }
 }
 
-run "operators_have_a_rate_of_their_own" {
+run "operators_have_their_own_rate" {
   variables {
     throttling_rate  = 20000
     throttling_burst = 5000
@@ -80,7 +80,7 @@ run "operators_have_a_rate_of_their_own" {
   }
 }
 
-run "the_api_calls_what_is_live" {
+run "the_api_calls_the_live_aliases" {
   assert {
     condition = alltrue([
       for key, function in aws_lambda_function.route :
@@ -110,7 +110,7 @@ run "with_snap_start_each_version_is_a_snapshot" {
   }
 }
 
-run "functions_are_told_the_settings" {
+run "functions_get_the_settings" {
   variables {
     max_streams       = 5
     lease_seconds     = 60
@@ -181,7 +181,7 @@ run "functions_are_told_the_settings" {
   }
 }
 
-run "functions_are_told_where_the_key_of_their_logs_is" {
+run "functions_get_the_name_of_their_log_key" {
   variables {
     log_hash_key_parameter = "/stream-limiter/log-hash-key"
     log_hash_key           = ""
@@ -197,7 +197,7 @@ run "functions_are_told_where_the_key_of_their_logs_is" {
   }
 }
 
-run "a_plan_warns_where_processes_share_no_key" {
+run "a_plan_warns_if_processes_share_no_key" {
   command = plan
 
   variables {
@@ -207,7 +207,7 @@ run "a_plan_warns_where_processes_share_no_key" {
   expect_failures = [check.log_hash_key]
 }
 
-run "tracing_is_asked_for" {
+run "tracing_can_be_turned_on" {
   variables {
     tracing = true
   }
@@ -218,14 +218,14 @@ run "tracing_is_asked_for" {
   }
 }
 
-run "without_a_word_nothing_is_traced" {
+run "by_default_nothing_is_traced" {
   assert {
     condition     = alltrue([for function in aws_lambda_function.route : function.tracing_config[0].mode == "PassThrough"])
     error_message = "A function is traced by default."
   }
 }
 
-run "a_key_of_ones_own_encrypts_the_table_and_every_log" {
+run "a_customer_key_encrypts_the_table_and_every_log" {
   variables {
     kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
   }
@@ -247,7 +247,7 @@ run "a_key_of_ones_own_encrypts_the_table_and_every_log" {
   }
 }
 
-run "without_a_word_keys_that_aws_owns_encrypt" {
+run "by_default_aws_owned_keys_encrypt" {
   assert {
     condition = !aws_dynamodb_table.streams.server_side_encryption[0].enabled && alltrue([
       for group in concat(values(aws_cloudwatch_log_group.function), [aws_cloudwatch_log_group.api]) :
@@ -268,7 +268,7 @@ run "a_protected_table_is_not_deleted" {
   }
 }
 
-run "what_is_not_given_is_left_to_the_service" {
+run "omitted_settings_are_left_to_the_service" {
   assert {
     condition = alltrue(flatten([
       for function in aws_lambda_function.route : [
@@ -280,7 +280,7 @@ run "what_is_not_given_is_left_to_the_service" {
   }
 }
 
-run "functions_log_to_groups_that_end" {
+run "functions_log_to_groups_with_a_retention" {
   variables {
     log_retention_days = 7
   }
@@ -312,7 +312,7 @@ run "by_default_lambda_logs_every_call" {
   }
 }
 
-run "where_heartbeats_are_sampled_lambda_logs_only_the_calls_that_fail" {
+run "with_sampling_lambda_logs_only_failed_calls" {
   variables {
     heartbeat_log_sample = 2
   }
@@ -327,7 +327,7 @@ run "where_heartbeats_are_sampled_lambda_logs_only_the_calls_that_fail" {
   }
 }
 
-run "access_log_says_nothing_of_the_caller" {
+run "the_access_log_does_not_identify_the_caller" {
   assert {
     condition = toset(values(jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format))) == toset([
       "$context.requestId",
@@ -344,7 +344,7 @@ run "access_log_says_nothing_of_the_caller" {
   }
 }
 
-run "stages_share_no_name" {
+run "stages_have_distinct_names" {
   variables {
     stage = "other"
   }
@@ -380,7 +380,7 @@ run "everything_is_tagged" {
   }
 }
 
-run "table_keeps_its_promises" {
+run "the_table_is_configured_as_documented" {
   assert {
     condition = (
       aws_dynamodb_table.streams.hash_key == "userId"

@@ -32,7 +32,7 @@ variables {
   page_origins = ["https://www.example.com"]
 }
 
-run "each_request_meets_the_function_and_nothing_goes_past_it" {
+run "every_request_passes_the_function" {
   assert {
     condition = [for each in aws_cloudfront_distribution.video.default_cache_behavior[0].function_association : each] == [{
       event_type   = "viewer-request"
@@ -84,7 +84,7 @@ run "each_request_meets_the_function_and_nothing_goes_past_it" {
   }
 }
 
-run "a_token_makes_no_copy_of_a_segment" {
+run "a_token_is_not_part_of_the_cache_key" {
   assert {
     condition = (
       aws_cloudfront_cache_policy.video.parameters_in_cache_key_and_forwarded_to_origin[0].cookies_config[0].cookie_behavior == "none"

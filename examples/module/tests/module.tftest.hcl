@@ -11,7 +11,7 @@ variables {
   log_hash_key_parameter = "/household-test-log-hash-key"
 }
 
-run "the_backend_may_call_its_routes_of_this_api_and_nothing_else" {
+run "the_backend_may_call_only_its_routes_of_this_api" {
   assert {
     condition = jsondecode(aws_iam_policy.backend.policy).Statement == [{
       Effect = "Allow"

@@ -19,7 +19,7 @@ variables {
   stage = "test"
 }
 
-run "the_function_is_the_file_with_a_store_of_its_own" {
+run "the_function_is_the_file_with_its_own_store" {
   assert {
     condition     = aws_cloudfront_function.viewer_request.code == file("../../edge/viewer-request.js")
     error_message = "The function's code is not the file that the tests run."
@@ -58,7 +58,7 @@ run "the_function_is_the_file_with_a_store_of_its_own" {
   }
 }
 
-run "a_name_that_no_function_can_have" {
+run "an_invalid_function_name" {
   command = plan
 
   variables {
@@ -68,7 +68,7 @@ run "a_name_that_no_function_can_have" {
   expect_failures = [var.name]
 }
 
-run "a_stage_that_no_stage_can_be" {
+run "an_invalid_stage" {
   command = plan
 
   variables {

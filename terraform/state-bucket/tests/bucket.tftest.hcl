@@ -12,7 +12,7 @@ variables {
   bucket = "states-of-ours"
 }
 
-run "it_is_private_and_forgets_nothing" {
+run "the_bucket_is_private_and_versioned" {
   assert {
     condition     = aws_s3_bucket_versioning.states.versioning_configuration[0].status == "Enabled"
     error_message = "A corrupted state could not be restored."
@@ -46,7 +46,7 @@ run "it_is_private_and_forgets_nothing" {
   }
 }
 
-run "a_name_that_no_bucket_can_have" {
+run "an_invalid_bucket_name" {
   command = plan
 
   variables {

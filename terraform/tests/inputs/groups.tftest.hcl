@@ -5,7 +5,7 @@ variables {
   auth  = "none"
 }
 
-run "as_many_groups_and_paths_as_there_may_be" {
+run "the_greatest_number_of_groups_and_paths" {
   command = plan
 
   variables {
@@ -188,7 +188,7 @@ run "a_path_with_two_dots" {
   expect_failures = [var.group_paths]
 }
 
-run "a_path_that_a_url_encodes" {
+run "a_path_that_requires_url_encoding" {
   command = plan
 
   variables {

@@ -11,7 +11,7 @@ variables {
   log_hash_key_parameter = "/stream-limiter-dev-log-hash-key" # as `make deploy` sets it
 }
 
-run "it_can_be_deployed_and_is_not_open" {
+run "the_stage_is_deployable_and_not_open" {
   assert {
     condition     = alltrue([for route in aws_apigatewayv2_route.function : route.authorization_type == "AWS_IAM"])
     error_message = "Anyone on the internet may call it."

@@ -11,13 +11,13 @@ variables {
   log_hash_key_parameter = "/stream-limiter-prod-log-hash-key" # as `make deploy` sets it
 }
 
-run "nothing_is_deployed_before_the_issuer_is_named" {
+run "the_issuer_is_required" {
   command = plan
 
   expect_failures = [var.jwt_issuer, var.jwt_audience]
 }
 
-run "it_is_watched_and_kept" {
+run "the_stage_is_monitored_and_protected" {
   variables {
     jwt_issuer   = "https://login.example.com/"
     jwt_audience = ["streams"]

@@ -12,7 +12,7 @@ variables {
   log_hash_key = "made-up"
 }
 
-run "what_else_is_asked_for_and_nothing_more" {
+run "optional_features_add_only_their_permissions" {
   variables {
     kms_key_arn            = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     log_hash_key_parameter = "/stream-limiter/log-hash-key"
@@ -68,7 +68,7 @@ run "a_key_without_a_parameter_decrypts_for_the_table_alone" {
   }
 }
 
-run "only_what_issues_tokens_reads_their_keys" {
+run "only_functions_that_issue_tokens_read_their_keys" {
   variables {
     kms_key_arn            = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     log_hash_key_parameter = "/stream-limiter/log-hash-key"
@@ -98,7 +98,7 @@ run "only_what_issues_tokens_reads_their_keys" {
   }
 }
 
-run "a_key_decrypts_the_keys_of_tokens_only_for_what_issues_them" {
+run "the_kms_key_decrypts_token_keys_only_for_functions_that_issue_tokens" {
   variables {
     kms_key_arn            = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     playback_key_parameter = "/stream-limiter/playback-key"
