@@ -126,7 +126,7 @@ class Repositories(RuleBasedStateMachine):
         now = self.clock.now()
         names = None
         if self.policy.token_overlap is not None:
-            names = recount(self.state, None, (), self.policy.over_since(now))
+            names = recount(self.state, None, (), self.policy.latest_expired(now))
         groups = recount_groups(self.state, self._groups(), Freed())
         retain_until = self.policy.retain_until(now)
         assert self._write(Repair(self.user, self.state, Freed(), retain_until, names, groups))  # noqa: S101 - no other request races with it

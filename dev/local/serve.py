@@ -26,7 +26,7 @@ from dev.local.terminal import RequestLines, WithoutEvents
 from dev.tools.command import words
 from entrypoints import bootstrap
 from entrypoints.settings import (
-    MOST_LEASE_SECONDS_WITH_TOKENS,
+    MAX_LEASE_SECONDS_WITH_TOKENS,
     NO_PLAYBACK_KEY,
     Anonymous,
     Auth,
@@ -89,7 +89,7 @@ def _settle_playback_key() -> Settings:
     """
     settings = Settings.from_environment()
     is_settled = settings.issues_tokens or settings.playback_key.get_secret_value() == NO_PLAYBACK_KEY
-    if is_settled or settings.lease_seconds > MOST_LEASE_SECONDS_WITH_TOKENS:
+    if is_settled or settings.lease_seconds > MAX_LEASE_SECONDS_WITH_TOKENS:
         return settings
     os.environ["PLAYBACK_KEY"] = f"local:{secrets.token_urlsafe(32)}"
     return Settings.from_environment()
@@ -115,8 +115,8 @@ def _about_video(settings: Settings) -> str:
         return holders + better
     if settings.playback_key_parameter:
         reason = "the edge here does not read PLAYBACK_KEY_PARAMETER"
-    elif settings.lease_seconds > MOST_LEASE_SECONDS_WITH_TOKENS:
-        reason = f"there are no playback tokens with LEASE_SECONDS above {MOST_LEASE_SECONDS_WITH_TOKENS}"
+    elif settings.lease_seconds > MAX_LEASE_SECONDS_WITH_TOKENS:
+        reason = f"there are no playback tokens with LEASE_SECONDS above {MAX_LEASE_SECONDS_WITH_TOKENS}"
     else:
         reason = f"there are no playback tokens with PLAYBACK_KEY={NO_PLAYBACK_KEY}"
     return f"The video at {PLAYLIST} is open to everyone: {reason}."

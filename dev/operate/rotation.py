@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from adapters.playback_keys import FRESH_SECONDS, STALE_SECONDS, PlaybackKey
-from entrypoints.settings import MOST_GRACE_SECONDS, MOST_LEASE_SECONDS_WITH_TOKENS
+from entrypoints.settings import MAX_GRACE_SECONDS, MAX_LEASE_SECONDS_WITH_TOKENS
 
 READ_AFTER_SECONDS: Final = FRESH_SECONDS
 """The time after a change for which a process may still have the old keys."""
 
-OVER_AFTER_SECONDS: Final = STALE_SECONDS + MOST_LEASE_SECONDS_WITH_TOKENS + MOST_GRACE_SECONDS
+OVER_AFTER_SECONDS: Final = STALE_SECONDS + MAX_LEASE_SECONDS_WITH_TOKENS + MAX_GRACE_SECONDS
 """The time after the new key starts to sign for which an old key's token may be valid, in any stage.
 
 A process that cannot read the parameter signs with its old keys until they are stale; a token lives for a

@@ -73,7 +73,7 @@ MUTANTS: Final = {
         'update.set(older, f"if_not_exists({older}, {nothing})")',
     ),
     "ttl-trusted": Mutant(
-        POLICY, "return lease.expires_at > self.over_since(now)", "return lease.expires_at > 0 * now"
+        POLICY, "return lease.expires_at > self.latest_expired(now)", "return lease.expires_at > 0 * now"
     ),
     "reclaim-without-the-seen-expiry": Mutant(
         EXPRESSIONS,
@@ -132,7 +132,7 @@ MUTANTS: Final = {
     ),
     "dead-anonymous-slots-revived": Mutant(
         EXPRESSIONS,
-        "if stream.presumed_over is not None and not freed.anonymous.count:",
+        "if stream.presumed_expired is not None and not freed.anonymous.count:",
         "if False:",
     ),
     "crashed-streams-never-reclaimed": Mutant(DECISIONS, "        or _reclaim(attempt)\n", ""),
@@ -195,8 +195,8 @@ MUTANTS: Final = {
     ),
     "spent-tokens-without-grace": Mutant(
         ATTEMPT,
-        "over_since = self.policy.over_since(self.now)\n",
-        "over_since = self.policy.over_since(self.now) + self.policy.grace_seconds\n",
+        "latest_expired = self.policy.latest_expired(self.now)\n",
+        "latest_expired = self.policy.latest_expired(self.now) + self.policy.grace_seconds\n",
     ),
     "put-off-too-late": Mutant(DECISIONS, "if too_many > 0:", "if too_many > 1:"),
     "put-off-without-the-grace": Mutant(
@@ -313,7 +313,7 @@ MUTANTS: Final = {
     "reason-for-a-stream-that-started-again": Mutant(
         DECISIONS,
         "        return Gone()  # the name",
-        "        return Gone(*why_gone(situation))  # the name",
+        "        return Gone(*gone_reason(situation))  # the name",
     ),
     "by-the-newest-device": Mutant(
         GONE,

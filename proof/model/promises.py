@@ -158,10 +158,10 @@ def must_have_too_many_names(world: World, request: StartNamed, host: Host, unti
     if policy.enforcement is Enforcement.SHADOW:
         raise Violation("put off although the limit is not enforced")
     live = policy.live(state, now)
-    over_since = policy.over_since(now)
+    latest_expired = policy.latest_expired(now)
     names = {lease.stream_id for lease in live.leases}
     names |= {
-        name for name, expiry in state.spent.items() if expiry > over_since and name not in state.leases
+        name for name, expiry in state.spent.items() if expiry > latest_expired and name not in state.leases
     }
     evicts = policy.on_limit is OnLimit.EVICT_OLDEST
     most = max(request.limit, live.count) if evicts else request.limit
@@ -182,7 +182,11 @@ def must_have_too_many_names(world: World, request: StartNamed, host: Host, unti
 def _may_vanish(scenario: Scenario, lease: Lease) -> bool:
     """Return whether anything other than expiry may end a stream in this scenario."""
     return any(policy.on_limit is OnLimit.EVICT_OLDEST for policy in scenario.policies) or any(
-        (isinstance(request, EndNamed) and request.stream_id == lease.stream_id and lease.is_of(request.play))
+        (
+            isinstance(request, EndNamed)
+            and request.stream_id == lease.stream_id
+            and lease.belongs_to(request.play)
+        )
         or (isinstance(request, StartNamed) and request.replaces == lease.stream_id)
         for request in chain.from_iterable(scenario.scripts)
     )

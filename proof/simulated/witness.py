@@ -11,7 +11,7 @@ from domain.group_counts import RECOUNTS
 from domain.policy import Enforcement, OnLimit, Policy
 from domain.requests import Heartbeat, StartNamed
 from domain.streams import CEILING, REMEMBERED_MARKS, Lease, Snapshot
-from domain.writes import group_names, is_over
+from domain.writes import group_names, have_expired
 from proof.harness.departures import ROUNDING, Departures
 from proof.harness.requests import Request
 from proof.simulated.world import World
@@ -301,8 +301,8 @@ class Witness:
         return self.old_code or now.leases_in(group) >= lowest
 
     def _dead_slots_stay_dead(self, before: Snapshot, now: Snapshot) -> None:
-        over = self.policy.anonymous_over_since(self.world.time - self.skew - self.processing)
-        if is_over(before.anonymous, over) and now.anonymous.count > before.anonymous.count:
+        over = self.policy.latest_expired_anonymous(self.world.time - self.skew - self.processing)
+        if have_expired(before.anonymous, over) and now.anonymous.count > before.anonymous.count:
             self._broken("expired anonymous slots came back with a newcomer")
 
     def _broken(self, what: str) -> None:

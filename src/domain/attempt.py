@@ -56,10 +56,10 @@ class Attempt(Situation[StartRequest]):
         taken_over = self.taken_over
         full = self.lacking(self.request.bounds, taken_over).keys()
         counts_names = self.policy.token_overlap is not None
-        over = self.policy.expired(self.state, self.now)
+        all_expired = self.policy.expired(self.state, self.now)
         expired = tuple(
             lease
-            for lease in over.expired
+            for lease in all_expired.expired
             if counts_names or lease == self.own or not full.isdisjoint((None, *lease.groups))
         )
         gone = [lease.stream_id for lease in expired]
@@ -67,7 +67,7 @@ class Attempt(Situation[StartRequest]):
         return Freed(
             (*taken_over.expired, *expired),
             tuple(stream for stream in taken_over.ended if stream.stream_id not in gone),
-            over.anonymous if None in full or is_anonymous else NO_SLOTS,
+            all_expired.anonymous if None in full or is_anonymous else NO_SLOTS,
         )
 
     def evictable(self, free: Freed) -> Sequence[Lease]:
@@ -103,8 +103,8 @@ class Attempt(Situation[StartRequest]):
             if freed is not NOTHING:
                 lease = replace(lease, displaced=displaced(self.state, request, freed, lease.displaced))
             return Admit(request.user_id, lease, request.bounds, retain_until, freed, names)
-        over_since = policy.anonymous_over_since(self.now)
-        stream = AnonymousStream(request.mark, policy.anonymous_until(self.now), over_since)
+        latest_expired = policy.latest_expired_anonymous(self.now)
+        stream = AnonymousStream(request.mark, policy.anonymous_until(self.now), latest_expired)
         return Admit(request.user_id, stream, request.bounds, retain_until, freed)
 
     def recounted(self, admit: Admit) -> Admit:
@@ -117,15 +117,15 @@ class Attempt(Situation[StartRequest]):
         if self.policy.token_overlap is None:
             return admit
         reclaimed = [lease.stream_id for lease in freed.expired]
-        over_since = self.policy.over_since(self.now)
+        latest_expired = self.policy.latest_expired(self.now)
         if not isinstance(admit.newcomer, Lease):
-            return replace(admit, names=recount(self.state, None, reclaimed, over_since))
+            return replace(admit, names=recount(self.state, None, reclaimed, latest_expired))
         name = admit.newcomer.stream_id
         # Its last token may outlive the lease.
         lease_until = admit.newcomer.expires_at
         until = max(lease_until, self.state.spent.get(name, lease_until))
         newcomer = replace(admit.newcomer, expires_at=until)
-        return replace(admit, newcomer=newcomer, names=recount(self.state, name, reclaimed, over_since))
+        return replace(admit, newcomer=newcomer, names=recount(self.state, name, reclaimed, latest_expired))
 
     def _lease(self, request: StartNamed) -> Lease:
         """Return the newcomer's lease. A live stream that joins other groups keeps the rest of its lease."""

@@ -49,7 +49,9 @@ def examine(state: Snapshot, policy: Policy, now: float) -> Finding | None:
     spent: tuple[str, ...] = ()
     if _are_names_counted(state, policy):
         miscounted = (state.tokens or frozenset()) ^ (state.leases.keys() | state.spent.keys())
-        spent = tuple(token.stream_id for token in recount(state, None, (), policy.over_since(now)).over)
+        spent = tuple(
+            token.stream_id for token in recount(state, None, (), policy.latest_expired(now)).forgotten
+        )
     groups = tuple(group for group in _groups(state) if group_counts.is_miscounted(state, [group]))
     finding = Finding(miscount, policy.expired(state, now), tuple(sorted(miscounted)), spent, groups)
     return None if finding == Finding(0, Freed()) else finding
@@ -67,7 +69,7 @@ def repair(
     def plan(state: Snapshot) -> Repair | None:
         return _repair(user_id, state, policy.expired(state, now), policy, now)
 
-    return _give_back(repository, user_id, plan, deadline) is not None
+    return _free_slots(repository, user_id, plan, deadline) is not None
 
 
 def end_all(
@@ -86,7 +88,7 @@ def end_all(
         )
         return _repair(user_id, state, Freed(expired, ended, state.anonymous), policy, now)
 
-    return _give_back(repository, user_id, plan, deadline)
+    return _free_slots(repository, user_id, plan, deadline)
 
 
 def _repair(user_id: str, state: Snapshot, freed: Freed, policy: Policy, now: float) -> Repair | None:
@@ -96,7 +98,7 @@ def _repair(user_id: str, state: Snapshot, freed: Freed, policy: Policy, now: fl
     names = None
     if _are_names_counted(state, policy):
         reclaimed = [lease.stream_id for lease in freed.expired]
-        names = recount(state, None, reclaimed, policy.over_since(now))
+        names = recount(state, None, reclaimed, policy.latest_expired(now))
     groups = group_counts.recount(state, _groups(state), freed)
     return Repair(user_id, state, freed, policy.retain_until(now), names, groups)
 
@@ -111,7 +113,7 @@ def _are_names_counted(state: Snapshot, policy: Policy) -> bool:
     return policy.token_overlap is not None or state.tokens is not None
 
 
-def _give_back(
+def _free_slots(
     repository: StreamRepository,
     user_id: str,
     plan: Callable[[Snapshot], Repair | None],

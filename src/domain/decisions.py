@@ -10,7 +10,7 @@ from dataclasses import replace
 from domain.attempt import Attempt
 from domain.bounds import AsSeen, Bound
 from domain.eviction import fewest
-from domain.gone import displaced, why_gone
+from domain.gone import displaced, gone_reason
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartRequest
 from domain.situation import Situation
@@ -124,8 +124,8 @@ def decide_heartbeat(situation: Situation[Heartbeat]) -> Try | Settled | Gone:
     request, policy, now = situation.request, situation.policy, situation.now
     lease = situation.state.leases.get(request.stream_id)
     if lease is None:
-        return Gone(*why_gone(situation))
-    if not lease.is_of(request.play):
+        return Gone(*gone_reason(situation))
+    if not lease.belongs_to(request.play):
         return Gone()  # the name has started again, so the state shows nothing about the earlier stream
     if situation.is_counted(request.stream_id):
         return Settled(Outcome.EXTENDED)  # a later heartbeat overtook this one, and its expiry holds
@@ -157,7 +157,7 @@ def decide_end(situation: Situation[EndNamed]) -> Try | Settled:
     """Decide about an end whose write was rejected."""
     request = situation.request
     lease = situation.state.leases.get(request.stream_id)
-    if lease is None or not lease.is_of(request.play):
+    if lease is None or not lease.belongs_to(request.play):
         return Settled(Outcome.ALREADY_ENDED)
     return first_end(replace(request, groups=lease.groups), situation.policy, situation.now)
 

@@ -16,7 +16,7 @@ from domain.situation import Situation
 from domain.streams import Displaced, GoneReason, Snapshot, age
 from domain.writes import Freed
 
-MOST_DISPLACED: Final = 2
+MAX_DISPLACED: Final = 2
 """The most displaced streams that one lease remembers: each adds to the size of the state."""
 
 MARK_LENGTH: Final = 8
@@ -50,10 +50,10 @@ def displaced(
         for lease in freed.expired
         if lease.stream_id != request.stream_id
     )
-    return (*ended, *expired, *earlier)[:MOST_DISPLACED]
+    return (*ended, *expired, *earlier)[:MAX_DISPLACED]
 
 
-def why_gone(situation: Situation[Heartbeat]) -> tuple[GoneReason | None, str | None]:
+def gone_reason(situation: Situation[Heartbeat]) -> tuple[GoneReason | None, str | None]:
     """Return the reason why a stream is gone, and the device of the stream that took its slot.
 
     Both are `None` where the state does not show it: a wrong reason is worse than none.

@@ -277,15 +277,17 @@ class StreamLimiter:
         if isinstance(decision, Try):
             full = decision.full
             if isinstance(decision.write, Admit) and decision.write.freed is not NOTHING:
-                reclaimed, evicted = self._given_back(decision.write.freed, holder, now)
+                reclaimed, evicted = self._freed_counts(decision.write.freed, holder, now)
         return Answer(decision.outcome, live, lease, now, reclaimed, evicted, full, token)
 
-    def _given_back(self, freed: Freed, holder: StartNamed | Heartbeat | None, now: float) -> tuple[int, int]:
+    def _freed_counts(
+        self, freed: Freed, holder: StartNamed | Heartbeat | None, now: float
+    ) -> tuple[int, int]:
         """Return how many freed slots had expired, and how many streams were evicted."""
-        over = [lease for lease in freed.expired if not self.policy.is_live(lease, now)]
+        expired = [lease for lease in freed.expired if not self.policy.is_live(lease, now)]
         replaces = holder.replaces if isinstance(holder, StartNamed) else None
         evicted = sum(stream.stream_id != replaces for stream in freed.ended)
-        return len(over) + freed.anonymous.count, evicted
+        return len(expired) + freed.anonymous.count, evicted
 
     def _unverified(self, request: StartRequest | Heartbeat) -> Unverified:
         now = self.clock.now()

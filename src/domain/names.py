@@ -13,7 +13,7 @@ MAX_USER_ID_BYTES: Final = 128
 MAX_DEVICE_BYTES: Final = 64
 STREAM_ID_PATTERN: Final = r"[A-Za-z0-9._:-]{1,64}"
 GROUP_PATTERN: Final = r"[A-Za-z0-9._-]{1,32}"
-MOST_GROUPS: Final = 4
+MAX_GROUPS: Final = 4
 """The most groups that one stream can be in: each adds to the size of the state."""
 
 MAX_PATH_PREFIX: Final = 256
@@ -51,8 +51,8 @@ def check_groups(names: Sequence[str]) -> tuple[str, ...]:
     """Return up to 4 distinct names of groups in alphabetical order, each 1 to 32 of `A-Z a-z 0-9 . _ -`."""
     if not all(re.fullmatch(GROUP_PATTERN, name) for name in names):
         raise InvalidInput("groups", "must each be 1 to 32 characters of A-Z a-z 0-9 . _ -")
-    if len(names) > MOST_GROUPS or len(set(names)) < len(names):
-        raise InvalidInput("groups", f"must be at most {MOST_GROUPS}, none of them twice")
+    if len(names) > MAX_GROUPS or len(set(names)) < len(names):
+        raise InvalidInput("groups", f"must be at most {MAX_GROUPS}, none of them twice")
     return tuple(sorted(names))
 
 

@@ -54,8 +54,8 @@ def show_streams(limiter: StreamLimiter, request: ShowStreams) -> OperatorAnswer
     state = limiter.repository.read(request.user_id, Deadline.after(DEADLINE_SECONDS, limiter.clock))
     now = limiter.clock.now()
     live = limiter.policy.live(state, now)
-    over_since = limiter.policy.over_since(now)
-    unexpired = [(until, name) for name, until in state.spent.items() if until > over_since]
+    latest_expired = limiter.policy.latest_expired(now)
+    unexpired = [(until, name) for name, until in state.spent.items() if until > latest_expired]
     return OperatorAnswer(
         Outcome.LISTED,
         live,

@@ -11,7 +11,7 @@ from typing import Final
 from domain.ports import Proof
 from domain.requests import StartNamed
 from domain.streams import NO_SLOTS, Lease, LiveStreams, Snapshot, age
-from domain.writes import Freed, is_over
+from domain.writes import Freed, have_expired
 
 MAX_STREAMS: Final = 3
 """The number of streams that a user may watch at once by default."""
@@ -119,32 +119,32 @@ class Policy:
             return None
         return ceil(now) + max(self.lease_seconds, self.anonymous_seconds) + DAY_SECONDS
 
-    def over_since(self, now: float) -> int:
+    def latest_expired(self, now: float) -> int:
         """Return the latest expiry that counts as expired now: the grace has passed too."""
         return floor(now) - self.grace_seconds
 
-    def anonymous_over_since(self, now: float) -> int | None:
+    def latest_expired_anonymous(self, now: float) -> int | None:
         """Return the same for anonymous slots; `None` = they never expire."""
-        return self.over_since(now) if self.anonymous_seconds else None
+        return self.latest_expired(now) if self.anonymous_seconds else None
 
     def is_live(self, lease: Lease, now: float) -> bool:
         """Return whether the lease still holds its slot against others."""
-        return lease.expires_at > self.over_since(now)
+        return lease.expires_at > self.latest_expired(now)
 
     def live(self, state: Snapshot, now: float) -> LiveStreams:
         """Return the live part of a user's state."""
-        over = is_over(state.anonymous, self.anonymous_over_since(now))
+        anonymous_expired = have_expired(state.anonymous, self.latest_expired_anonymous(now))
         leases = (lease for lease in state.leases.values() if self.is_live(lease, now))
         return LiveStreams(
             leases=tuple(sorted(leases, key=age)),
-            anonymous_count=0 if over else state.anonymous.count,
+            anonymous_count=0 if anonymous_expired else state.anonymous.count,
         )
 
     def expired(self, state: Snapshot, now: float) -> Freed:
         """Return the part of a user's state that has expired, but still takes slots."""
         leases = (lease for lease in state.leases.values() if not self.is_live(lease, now))
-        over = is_over(state.anonymous, self.anonymous_over_since(now))
+        anonymous_expired = have_expired(state.anonymous, self.latest_expired_anonymous(now))
         return Freed(
             expired=tuple(sorted(leases, key=age)),
-            anonymous=state.anonymous if over else NO_SLOTS,
+            anonymous=state.anonymous if anonymous_expired else NO_SLOTS,
         )

@@ -43,4 +43,4 @@ class Situation(Generic[RequestT]):
         """Count the names of the state again, if names are counted at all."""
         if self.policy.token_overlap is None:
             return None
-        return recount(self.state, None, (), self.policy.over_since(self.now))
+        return recount(self.state, None, (), self.policy.latest_expired(self.now))

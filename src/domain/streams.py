@@ -71,7 +71,7 @@ class Lease:
     groups: tuple[str, ...] = ()
     displaced: tuple[Displaced, ...] = ()
 
-    def is_of(self, play: str | None) -> bool:
+    def belongs_to(self, play: str | None) -> bool:
         """Return whether a request of this page load is about this stream; one without a nonce is."""
         return play is None or self.play is None or self.play == play
 

@@ -32,17 +32,17 @@ class Recounted:
     Attributes:
         seen: the names that were counted in that state; `None` = none had ever been.
         names: the names that are counted from now on.
-        over: expired tokens that are forgotten; each must still have the expiry that was seen.
+        forgotten: expired tokens that are forgotten; each must still have the expiry that was seen.
     """
 
     seen: frozenset[str] | None
     names: frozenset[str]
-    over: tuple[SpentToken, ...] = ()
+    forgotten: tuple[SpentToken, ...] = ()
 
 
 Names = Counted | Recounted
 
-MOST_FORGOTTEN: Final = 50
+MAX_FORGOTTEN: Final = 50
 """The most expired tokens that one write forgets. Only old code beside new code leaves more of them."""
 
 
@@ -59,9 +59,9 @@ def names_permit(state: Snapshot, names: Names | None, own: str | None, ended: C
                 or own in counted
                 or ((state.tokens is not None or none_to_count) and len(counted) < bound)
             )
-        case Recounted(seen, _, over):
+        case Recounted(seen, _, forgotten):
             return state.tokens == seen and all(
-                state.spent.get(token.stream_id) == token.expires_at for token in over
+                state.spent.get(token.stream_id) == token.expires_at for token in forgotten
             )
 
 
@@ -81,7 +81,7 @@ def names_after(
     forgotten = {newcomer}
     if isinstance(names, Recounted):
         tokens = names.names or None
-        forgotten |= {token.stream_id for token in names.over}
+        forgotten |= {token.stream_id for token in names.forgotten}
     else:
         added = frozenset([*ended, *([] if newcomer is None else [newcomer])])
         tokens = (state.tokens or frozenset()) | added if added else state.tokens
@@ -90,24 +90,26 @@ def names_after(
     return tokens, MappingProxyType(spent)
 
 
-def recount(state: Snapshot, newcomer: str | None, reclaimed: Collection[str], over_since: int) -> Recounted:
+def recount(
+    state: Snapshot, newcomer: str | None, reclaimed: Collection[str], latest_expired: int
+) -> Recounted:
     """Recount the names of a state, including the newcomer's.
 
     Args:
         state: the state that was seen.
         newcomer: the name that the write admits, if it admits one.
         reclaimed: expired leases that the write removes; their tokens have expired too.
-        over_since: the latest expiry that counts as expired.
+        latest_expired: the latest expiry that counts as expired.
     """
     leases = state.leases.keys() - set(reclaimed)
-    over = [
+    forgotten = [
         SpentToken(name, until)
         for name, until in sorted(state.spent.items())
-        if until <= over_since and name not in leases and name != newcomer
+        if until <= latest_expired and name not in leases and name != newcomer
     ]
-    spent = state.spent.keys() - {token.stream_id for token in over}
+    spent = state.spent.keys() - {token.stream_id for token in forgotten}
     names = frozenset({*leases, *spent, *([] if newcomer is None else [newcomer])})
-    return Recounted(state.tokens, names, tuple(over[:MOST_FORGOTTEN]))
+    return Recounted(state.tokens, names, tuple(forgotten[:MAX_FORGOTTEN]))
 
 
 def forget_oldest(state: Snapshot, names: Recounted, bound: int) -> Recounted:
@@ -116,7 +118,7 @@ def forget_oldest(state: Snapshot, names: Recounted, bound: int) -> Recounted:
     spent = [token for token in by_end(state, names.names) if token.stream_id not in state.leases]
     forgotten = tuple(spent[:too_many])
     left = names.names - {token.stream_id for token in forgotten}
-    return Recounted(names.seen, left, (*names.over, *forgotten))
+    return Recounted(names.seen, left, (*names.forgotten, *forgotten))
 
 
 def by_end(state: Snapshot, names: frozenset[str]) -> list[SpentToken]:

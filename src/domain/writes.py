@@ -24,13 +24,13 @@ class AnonymousStream:
     Attributes:
         mark: the mark of the request that starts it, so that its repeat is recognised.
         expires_at: when all anonymous streams will be presumed to have ended; `None` = never.
-        presumed_over: no anonymous slots that expired at or before this second may be left, as this
+        presumed_expired: no anonymous slots that expired at or before this second may be left, as this
             write would revive them; `None` = they never expire.
     """
 
     mark: str
     expires_at: int | None
-    presumed_over: int | None
+    presumed_expired: int | None
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -207,7 +207,7 @@ def permits(state: Snapshot, write: Write) -> bool:
         case Admit(newcomer=newcomer, counts=counts, freed=freed, names=names):
             return (
                 _is_new(state, newcomer, freed)
-                and _is_as_stated(state, freed)
+                and _matches(state, freed)
                 and all(_permits_one_more(state, count, freed) for count in counts)
                 and names_permit(state, names, _name(newcomer), freed.ended_names)
                 and _outlives_its_tokens(state, write)
@@ -217,20 +217,20 @@ def permits(state: Snapshot, write: Write) -> bool:
             return (
                 lease is not None
                 and lease.expires_at <= expires_at
-                and lease.is_of(write.of_play)
-                and _is_as_stated(state, _replaced(write))
+                and lease.belongs_to(write.of_play)
+                and _matches(state, _replaced(write))
                 and names_permit(state, names, stream_id, _replaced(write).ended_names)
             )
         case Release(stream_id=stream_id, of_play=of_play, groups=groups):
             lease = state.leases.get(stream_id)
-            return lease is not None and lease.is_of(of_play) and lease.groups == groups
+            return lease is not None and lease.belongs_to(of_play) and lease.groups == groups
         case ReleaseAnonymous(mark=mark):
             return state.anonymous.count > 0 and mark not in state.marks
         case Repair(seen=seen, freed=freed, names=names, groups=groups):
             return (
                 state.stream_count == seen.stream_count
                 and state.anonymous == seen.anonymous
-                and _is_as_stated(state, freed)
+                and _matches(state, freed)
                 and all(state.count(count.group) == count.seen for count in groups)
                 and names_permit(state, names, None)
             )
@@ -333,7 +333,7 @@ def _is_new(state: Snapshot, newcomer: Lease | AnonymousStream, freed: Freed) ->
         # An expired lease of the newcomer's own name is among the freed, and is overwritten.
         return newcomer.stream_id not in state.leases or newcomer.stream_id in freed.names
     return newcomer.mark not in state.marks and (
-        freed.anonymous.count > 0 or not is_over(state.anonymous, newcomer.presumed_over)
+        freed.anonymous.count > 0 or not have_expired(state.anonymous, newcomer.presumed_expired)
     )
 
 
@@ -345,7 +345,7 @@ def _outlives_its_tokens(state: Snapshot, write: Admit) -> bool:
     return state.spent.get(newcomer.stream_id, newcomer.expires_at) <= newcomer.expires_at
 
 
-def _is_as_stated(state: Snapshot, freed: Freed) -> bool:
+def _matches(state: Snapshot, freed: Freed) -> bool:
     return (
         all(_expiry(state, lease.stream_id) == lease.expires_at for lease in freed.expired)
         and all(
@@ -356,15 +356,15 @@ def _is_as_stated(state: Snapshot, freed: Freed) -> bool:
     )
 
 
-def is_over(slots: AnonymousSlots, presumed_over: int | None) -> bool:
+def have_expired(slots: AnonymousSlots, presumed_expired: int | None) -> bool:
     """Return whether there are anonymous slots, and they have expired.
 
-    They have if their expiry is at or before `presumed_over`, or was never recorded; `None` = anonymous slots
-    never expire.
+    They have if their expiry is at or before `presumed_expired`, or was never recorded; `None` = anonymous
+    slots never expire.
     """
-    if slots.count == 0 or presumed_over is None:
+    if slots.count == 0 or presumed_expired is None:
         return False
-    return slots.expires_at is None or slots.expires_at <= presumed_over
+    return slots.expires_at is None or slots.expires_at <= presumed_expired
 
 
 def _expiry(state: Snapshot, stream_id: str) -> int | None:

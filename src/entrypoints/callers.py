@@ -117,21 +117,21 @@ class Callers:
             raise InvalidInput("userId", "is required")
         return named
 
-    def limit(self, request: HttpRequest, asked: int | None) -> int:
+    def limit(self, request: HttpRequest, requested: int | None) -> int:
         """Return the limit of the request's user.
 
         Args:
             request: the request.
-            asked: the `maxStreams` that it asks for; only a trusted backend may.
+            requested: the `maxStreams` that it asks for; only a trusted backend may.
 
         Raises:
             NotAllowed: the token's limit is not valid.
             InvalidInput: the caller may not ask for a limit.
         """
-        if asked is not None:
+        if requested is not None:
             if self.auth is not Auth.IAM:
                 raise InvalidInput("maxStreams", "is for signed requests of a backend only")
-            return asked
+            return requested
         if self.auth is Auth.JWT:
             claim = _claims(request).get(self.limit_claim)
             return self.default_limit if claim is None else _claimed_limit(claim)
@@ -155,23 +155,23 @@ class Callers:
         return until
 
     def group_bounds(
-        self, request: HttpRequest, groups: Sequence[str], asked: Mapping[str, int] | None
+        self, request: HttpRequest, groups: Sequence[str], requested: Mapping[str, int] | None
     ) -> tuple[Bound, ...]:
         """Return the limits of the groups that a stream of the request's user joins.
 
         Args:
             request: the request.
             groups: the groups that the stream joins.
-            asked: the `groupLimits` that it asks for; only a trusted backend may.
+            requested: the `groupLimits` that it asks for; only a trusted backend may.
 
         Raises:
             NotAllowed: the token's limits are not valid.
             InvalidInput: a group does not exist, or the caller may not ask for limits.
         """
-        if asked is not None:
+        if requested is not None:
             if self.auth is not Auth.IAM:
                 raise InvalidInput("groupLimits", "is for signed requests of a backend only")
-            if not self.groups.issuperset(asked):
+            if not self.groups.issuperset(requested):
                 raise InvalidInput("groupLimits", "must name configured groups only")
         if not groups:
             return ()
@@ -179,7 +179,7 @@ class Callers:
             raise InvalidInput("groups", "must be configured groups")
         limits = {
             **self.default_group_limits,
-            **(self._own_group_limits(request) if asked is None else asked),
+            **(self._own_group_limits(request) if requested is None else requested),
         }
         return tuple(Bound(limits[group], group) for group in groups if group in limits)
 
@@ -192,8 +192,8 @@ class Callers:
         except ValueError:
             raise InvalidGroupLimitsClaim("the token's limits of groups are not valid") from None
 
-    def may_start_anonymously(self) -> None:
-        """Return if a stream may be started without a name.
+    def check_anonymous_start(self) -> None:
+        """Check that a stream may be started without a name.
 
         Raises:
             InvalidInput: a name is required.
@@ -201,8 +201,8 @@ class Callers:
         if self.anonymous is Anonymous.REFUSE:
             raise InvalidInput("streamId", "is required")
 
-    def may_ask_for_path(self) -> None:
-        """Return if the caller may choose the path that a stream's playback tokens open.
+    def check_path_permission(self) -> None:
+        """Check that the caller may choose the path that a stream's playback tokens open.
 
         Raises:
             InvalidInput: the caller may not, or there are no tokens.

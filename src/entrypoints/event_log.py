@@ -22,7 +22,7 @@ from entrypoints.callers import NotAllowed
 from entrypoints.metrics import METADATA
 from entrypoints.settings import LogLevel, SettingsError
 
-SAFE_TO_TELL: Final = (
+SAFE_TO_LOG: Final = (
     StreamLimiterError,
     ApiError,
     ParameterUnavailable,
@@ -124,9 +124,9 @@ def emergency_log() -> EventLog:
 def stack(error: BaseException) -> str:
     """Return an error and its causes, the innermost last, each with its stack.
 
-    Only the texts of errors in `SAFE_TO_TELL` are included: those of a library may quote a request.
+    Only the texts of errors in `SAFE_TO_LOG` are included: those of a library may quote a request.
     """
-    text = f": {error}" if isinstance(error, SAFE_TO_TELL) else ""
+    text = f": {error}" if isinstance(error, SAFE_TO_LOG) else ""
     lines = [f"{type(error).__qualname__}{text}"]
     lines += [
         f"  {frame.filename}:{frame.lineno} {frame.name}"

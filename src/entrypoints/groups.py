@@ -7,8 +7,8 @@ from domain.errors import InvalidInput
 from domain.names import GROUP_PATTERN, check_path_prefix
 from domain.streams import CEILING
 
-MOST_GROUPS_IN_ALL: Final = 16
-MOST_PATHS: Final = 26
+MAX_GROUPS_TOTAL: Final = 16
+MAX_PATHS: Final = 26
 """The most paths that fit into the edge's configuration of one kilobyte, beside three keys."""
 
 _NAME: Final = re.compile(GROUP_PATTERN)

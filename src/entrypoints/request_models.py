@@ -87,11 +87,11 @@ Groups = Annotated[
     AfterValidator(names.check_groups),
     Field(
         strict=False,  # JSON has arrays, and no tuples
-        description=f"The configured groups that the stream is counted in too, {names.MOST_GROUPS} at most, "
+        description=f"The configured groups that the stream is counted in too, {names.MAX_GROUPS} at most, "
         "such as its quality or its place; only beside a streamId.",
         examples=[["uhd"]],
         json_schema_extra={
-            "maxItems": names.MOST_GROUPS,
+            "maxItems": names.MAX_GROUPS,
             "uniqueItems": True,
             "items": {"type": "string", "pattern": f"^{names.GROUP_PATTERN}$"},
         },
@@ -144,7 +144,7 @@ class StartBody(RequestModel):
     group_limits: GroupLimits | None = None
 
     @model_validator(mode="after")
-    def _names_fit_together(self) -> Self:
+    def _names_are_consistent(self) -> Self:
         if self.stream_id is None:
             of_named = (self.replaces, self.device, self.play, self.path_prefix, self.groups or None)
             for field, value in zip(_OF_NAMED_STREAMS, of_named, strict=True):
@@ -176,7 +176,7 @@ class EndBody(RequestModel):
     groups: Groups = ()
 
     @model_validator(mode="after")
-    def _is_of_a_stream(self) -> Self:
+    def _requires_a_stream(self) -> Self:
         if self.stream_id is None:
             for field, value in (("play", self.play), ("groups", self.groups or None)):
                 if value is not None:

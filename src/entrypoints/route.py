@@ -59,7 +59,7 @@ class Route(Generic[CommandT, AnswerT]):
         try:
             service = bootstrap.service()
         except SettingsError as error:
-            return self._unserved(event, context, error)
+            return self._answer_wrong_settings(event, context, error)
         return self.serve(event, context, service)
 
     def serve(self, event: Mapping[str, Any], context: Any, service: Service) -> dict[str, Any]:
@@ -98,7 +98,9 @@ class Route(Generic[CommandT, AnswerT]):
             service.log.failure(failure, **record)
         return _response(status, body, service.cookie_domain)
 
-    def _unserved(self, event: Mapping[str, Any], context: Any, error: SettingsError) -> dict[str, Any]:
+    def _answer_wrong_settings(
+        self, event: Mapping[str, Any], context: Any, error: SettingsError
+    ) -> dict[str, Any]:
         """Answer an event without a service. Only the log shows the cause."""
         request, log = HttpRequest(event), emergency_log()
         status = rule_for(error).status

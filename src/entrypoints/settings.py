@@ -20,7 +20,7 @@ from adapters.aws.api import StoreClient
 from adapters.playback_keys import PlaybackKey, parse_keys
 from domain.policy import MAX_STREAMS, Enforcement, OnLimit, OnStoreFailure, Policy
 from domain.streams import CEILING
-from entrypoints.groups import MOST_GROUPS_IN_ALL, MOST_PATHS, parse_labels, parse_limits, parse_paths
+from entrypoints.groups import MAX_GROUPS_TOTAL, MAX_PATHS, parse_labels, parse_limits, parse_paths
 from entrypoints.setting_problems import sentence
 
 DEFAULT: Final = Policy()
@@ -34,9 +34,9 @@ NO_PLAYBACK_KEY: Final = "off"
 URL_PATTERN: Final = r"^(|https?://[^\s/?#]+/[^\s?#]*)$"
 """An absolute URL without a query, or nothing."""
 
-MOST_GRACE_SECONDS: Final = 60
+MAX_GRACE_SECONDS: Final = 60
 
-MOST_LEASE_SECONDS_WITH_TOKENS: Final = 300
+MAX_LEASE_SECONDS_WITH_TOKENS: Final = 300
 """A playback token is valid as long as its lease: it cannot be revoked."""
 
 
@@ -121,7 +121,7 @@ class Settings(BaseModel):
         Field(gt=0, allow_inf_nan=False, default_factory=lambda given: given["lease_seconds"] / 3),
     ]
     """The interval of heartbeats, which answers state. By default a third of a lease."""
-    grace_seconds: Annotated[int, Field(ge=0, le=MOST_GRACE_SECONDS)] = DEFAULT.grace_seconds
+    grace_seconds: Annotated[int, Field(ge=0, le=MAX_GRACE_SECONDS)] = DEFAULT.grace_seconds
     anonymous_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = DEFAULT.anonymous_seconds
     on_limit: OnLimit = DEFAULT.on_limit
     enforcement: Enforcement = DEFAULT.enforcement
@@ -157,7 +157,7 @@ class Settings(BaseModel):
     """Groups that are counted and shown, but not limited: `hd,mobile`."""
     group_limits_claim: Annotated[str, Field(min_length=1, max_length=128)] = "groupLimits"
     """The token's claim for the user's limits of groups, in the form of `group_limits`."""
-    group_paths: Annotated[Mapping[str, str], BeforeValidator(parse_paths), Field(max_length=MOST_PATHS)] = {}
+    group_paths: Annotated[Mapping[str, str], BeforeValidator(parse_paths), Field(max_length=MAX_PATHS)] = {}
     """Paths that the edge opens only to streams in a group: `/uhd/=uhd`. Tokens name groups only with it."""
 
     @model_validator(mode="after")
@@ -167,13 +167,13 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _groups_fit_together(self) -> Self:
+    def _groups_are_consistent(self) -> Self:
         both = self.group_limits.keys() & set(self.group_labels)
         if both:
             raise ValueError(f"GROUP_LABELS has groups that GROUP_LIMITS has too: {', '.join(sorted(both))}")
-        if len(self.groups) > MOST_GROUPS_IN_ALL:
+        if len(self.groups) > MAX_GROUPS_TOTAL:
             raise ValueError(
-                f"GROUP_LIMITS and GROUP_LABELS have more than {MOST_GROUPS_IN_ALL} groups together"
+                f"GROUP_LIMITS and GROUP_LABELS have more than {MAX_GROUPS_TOTAL} groups together"
             )
         unknown = set(self.group_paths.values()) - self.groups
         if unknown:
@@ -193,9 +193,9 @@ class Settings(BaseModel):
         keys = self.playback_keys
         if self.playback_key_parameter and keys:
             raise ValueError("PLAYBACK_KEY and PLAYBACK_KEY_PARAMETER exclude each other")
-        if self.issues_tokens and self.lease_seconds > MOST_LEASE_SECONDS_WITH_TOKENS:
+        if self.issues_tokens and self.lease_seconds > MAX_LEASE_SECONDS_WITH_TOKENS:
             raise ValueError(
-                f"LEASE_SECONDS must be at most {MOST_LEASE_SECONDS_WITH_TOKENS} with a playback key, "
+                f"LEASE_SECONDS must be at most {MAX_LEASE_SECONDS_WITH_TOKENS} with a playback key, "
                 "as a playback token lives as long as its lease"
             )
         if self.heartbeat_url and not self.issues_tokens:

@@ -17,10 +17,10 @@ def decode(request: HttpRequest, service: Service) -> StartRequest:
     limit = service.callers.limit(request, body.max_streams)
     key = request.idempotency_key()  # also checked beside a name, which needs none
     if body.stream_id is None:
-        service.callers.may_start_anonymously()
+        service.callers.check_anonymous_start()
         return StartAnonymous(user_id, key or service.new_key(), limit)
     if body.path_prefix is not None:
-        service.callers.may_ask_for_path()
+        service.callers.check_path_permission()
     bounds: tuple[Bound, ...] = ()
     if body.groups or body.group_limits is not None:
         bounds = service.callers.group_bounds(request, body.groups, body.group_limits)

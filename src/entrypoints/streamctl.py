@@ -48,7 +48,7 @@ class Line:
 
     record: dict[str, Any]
     text: str
-    well: bool = True
+    is_ok: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Operator:
             f"{user_id}: {live.count} live, {state.stream_count} slots taken, "
             f"{state.anonymous.count} of them anonymous"
             + "".join(f", {count} in {group}" for group, count in groups.items()),
-            well=finding is None or finding.is_minor,
+            is_ok=finding is None or finding.is_minor,
         )
         for lease in sorted(state.leases.values(), key=lambda lease: lease.started_at):
             is_live = lease in live.leases
@@ -121,7 +121,7 @@ class Operator:
         yield Line(
             {"userId": user_id, "streamId": stream_id, "ended": ended},
             f"{user_id}: {'the state kept changing, try again' if ended is None else f'{ended} ended'}",
-            well=ended is not None,
+            is_ok=ended is not None,
         )
 
     def audit(self, progress: TextIO, *, repair: bool) -> Iterator[Line]:
@@ -155,7 +155,7 @@ class Operator:
                 f"{len(finding.miscounted_names)} miscounted names, {len(finding.spent)} spent tokens, "
                 f"{len(finding.miscounted_groups)} miscounted groups"
                 f"{', repaired' if is_repaired else ''}",
-                well=is_repaired or finding.is_minor,
+                is_ok=is_repaired or finding.is_minor,
             )
         yield Line(
             {"users": users, "found": found, "repaired": repaired},
@@ -183,11 +183,11 @@ def run(operator: Operator, arguments: Sequence[str], out: TextIO, progress: Tex
             lines = operator.hash(options.user)
         case _:
             lines = operator.audit(progress, repair=options.repair)
-    well = True
+    is_ok = True
     for line in lines:
         print(json.dumps(line.record) if options.json else line.text, file=out, flush=True)
-        well = well and line.well
-    return 0 if well else 1
+        is_ok = is_ok and line.is_ok
+    return 0 if is_ok else 1
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -19,11 +19,11 @@ from dev.operate.stage import FUNCTIONS, URL_FUNCTION, function_name
 from domain.names import GROUP_PATTERN, MAX_PATH_PREFIX, PATH_PREFIX_PATTERN
 from domain.streams import CEILING
 from entrypoints import operator_routes
-from entrypoints.groups import MOST_GROUPS_IN_ALL
+from entrypoints.groups import MAX_GROUPS_TOTAL
 from entrypoints.operators import OperatorRoute
 from entrypoints.route import Route
 from entrypoints.routes import ROUTES
-from entrypoints.settings import MOST_LEASE_SECONDS_WITH_TOKENS, Settings
+from entrypoints.settings import MAX_LEASE_SECONDS_WITH_TOKENS, Settings
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
 MADE_BY_TERRAFORM = {"table_name", "heartbeat_url"}
@@ -172,7 +172,7 @@ def test_the_rules_for_groups_are_the_same() -> None:
         assert f'can(regex("^{GROUP_PATTERN}$", name))' in variable(name)
     assert f"limit >= 0 && limit <= {CEILING} && floor(limit) == limit" in variable("group_limits")
     both = "length(var.group_labels) + length(var.group_limits)"
-    assert f"{both} <= {MOST_GROUPS_IN_ALL}" in variable("group_labels")
+    assert f"{both} <= {MAX_GROUPS_TOTAL}" in variable("group_labels")
     assert f'can(regex("^{PATH_PREFIX_PATTERN}$", prefix))' in variable("group_paths")
     assert f"length(prefix) <= {MAX_PATH_PREFIX}" in variable("group_paths")
 
@@ -195,7 +195,7 @@ def test_both_sides_require_a_heartbeat_shorter_than_a_lease() -> None:
 
 def test_both_sides_bound_a_lease_with_playback_tokens() -> None:
     """The longest lease beside a playback key is the same."""
-    assert f"var.lease_seconds <= {MOST_LEASE_SECONDS_WITH_TOKENS}" in variable("playback_key_parameter")
+    assert f"var.lease_seconds <= {MAX_LEASE_SECONDS_WITH_TOKENS}" in variable("playback_key_parameter")
 
 
 def test_terraform_deploys_exactly_the_handlers() -> None:

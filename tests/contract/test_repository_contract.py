@@ -45,7 +45,7 @@ def lease(stream_id: str, expires_at: int = NOW + 90, device: str | None = None)
 
 def anonymous(request: str, expires_at: int | None = NOW + 900) -> AnonymousStream:
     """Return an anonymous newcomer."""
-    return AnonymousStream(request, expires_at, presumed_over=NOW)
+    return AnonymousStream(request, expires_at, presumed_expired=NOW)
 
 
 class Story:
@@ -190,13 +190,13 @@ def test_an_anonymous_start_does_not_renew_expired_slots(story: Story) -> None:
     """While anonymous slots are presumed expired, the plain write is rejected."""
     assert story.admit(anonymous("start:1", expires_at=NOW))
     assert not story.admit(anonymous("start:2"))
-    assert story.admit(AnonymousStream("start:2", NOW + 900, presumed_over=NOW - 1))
+    assert story.admit(AnonymousStream("start:2", NOW + 900, presumed_expired=NOW - 1))
 
 
 def test_slots_without_an_expiry_count_as_expired_once_a_period_is_set(story: Story) -> None:
     """Without a period no expiry is stored; once one is set, a slot without an expiry has expired."""
     for request in ("start:1", "start:2"):
-        assert story.admit(AnonymousStream(request, None, presumed_over=None))
+        assert story.admit(AnonymousStream(request, None, presumed_expired=None))
     assert story.state.anonymous == AnonymousSlots(2, None)
     assert not story.admit(anonymous("start:3"))
     assert story.admit(anonymous("start:3"), freed=Freed(anonymous=AnonymousSlots(2, None)))
@@ -295,7 +295,7 @@ def test_a_takeover_needs_room_after_reclaiming(story: Story) -> None:
 
 def test_a_takeover_needs_the_anonymous_slots_that_were_seen(story: Story) -> None:
     """A takeover is rejected if the number or the expiry of the anonymous slots has changed."""
-    assert story.admit(AnonymousStream("start:1", None, presumed_over=None))
+    assert story.admit(AnonymousStream("start:1", None, presumed_expired=None))
     unexpiring = story.state.anonymous
     assert story.end_anonymous("end:2")
     assert story.admit(anonymous("start:3"))
@@ -361,7 +361,7 @@ def test_a_recount_needs_the_names_and_spent_tokens_that_were_seen(story: Story)
     seen = story.state
     assert story.admit(lease("a", NOW + 200), names=Counted(bound=9))
     assert story.end("a", spends=True)
-    forgets = recount(seen, "b", (), over_since=NOW + 90)
+    forgets = recount(seen, "b", (), latest_expired=NOW + 90)
     assert not story.extend("b", NOW + 100, names=forgets), "the spent token is another one"
     assert story.admit(lease("c"), names=Counted(bound=9))
     assert not story.extend("b", NOW + 100, names=recount(seen, "b", (), NOW)), "there is one name more"
@@ -494,7 +494,7 @@ def counting(
     """Draw a way of counting names: none, unchanged, or a recount from this state or from an older one."""
     reclaimed = [lease.stream_id for lease in freed.expired]
     anew = recount(state, own, reclaimed, draw(expiries))
-    stale = Recounted(draw(st.sampled_from([None, frozenset({"a"})])), anew.names, anew.over)
+    stale = Recounted(draw(st.sampled_from([None, frozenset({"a"})])), anew.names, anew.forgotten)
     return draw(st.one_of(st.none(), st.builds(Counted, bounds), st.just(anew), st.just(stale)))
 
 

@@ -45,7 +45,7 @@ def test_without_the_grace_a_fast_clock_takes_a_live_slot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without the grace, the model shows a player that loses its slot within its lease."""
-    monkeypatch.setattr(Policy, "over_since", lambda _, now: floor(now))
+    monkeypatch.setattr(Policy, "latest_expired", lambda _, now: floor(now))
 
     result = explored("heartbeats, limit 1, reject")
 
@@ -59,7 +59,7 @@ def test_a_takeover_without_the_seen_expiry_is_found(monkeypatch: pytest.MonkeyP
     def as_stated(state: Any, freed: Any) -> bool:
         return all(lease.stream_id in state.leases for lease in freed.expired)
 
-    monkeypatch.setattr(writes, "_is_as_stated", as_stated)
+    monkeypatch.setattr(writes, "_matches", as_stated)
 
     assert "lost its slot within its lease" in explored("heartbeats, limit 1, reject").violation
 
@@ -99,13 +99,13 @@ def _permit(state: Snapshot, names: Any, own: Any, ended: Any = (), *, ignored: 
     """Permit a recount whose seen names, or whose seen expiries, have changed."""
     if isinstance(names, Recounted):
         seen = state.tokens if ignored == "tokens" else names.seen
-        names = Recounted(seen, names.names, () if ignored == "spent" else names.over)
+        names = Recounted(seen, names.names, () if ignored == "spent" else names.forgotten)
     return token_names.names_permit(state, names, own, ended)
 
 
-def _at_once(state: Snapshot, own: Any, reclaimed: Any, over_since: int) -> Recounted:
+def _at_once(state: Snapshot, own: Any, reclaimed: Any, latest_expired: int) -> Recounted:
     """Count spent tokens as expired at their expiry, without the grace."""
-    return token_names.recount(state, own, reclaimed, over_since + POLICY.grace_seconds)
+    return token_names.recount(state, own, reclaimed, latest_expired + POLICY.grace_seconds)
 
 
 BROKEN_RULES: dict[str, tuple[str, Any, str, Any]] = {
@@ -213,7 +213,7 @@ BROKEN_GROUP_RULES: dict[str, tuple[str, str, Any, str, Any]] = {
     ),
     "counts that do not heal": ("slots of uhd", WITH_OLD_CODE, attempt, "recount_groups", _uncounted),
     "groups that are not left": ("are counted in uhd", ACROSS, writes, "_groups", _not_left),
-    "groups that are not as stated": ("are counted in", ACROSS, writes, "_is_as_stated", _as_stated),
+    "groups that are not as stated": ("are counted in", ACROSS, writes, "_matches", _as_stated),
     "the oldest in any group": ("would suffice", OLDEST, decisions, "fewest", _oldest_too),
     "more than the fewest": ("would suffice", BOTH, decisions, "fewest", _first_that_help),
 }

@@ -76,7 +76,7 @@ class Response(NamedTuple):
     body: bytes
 
 
-class _Kept(NamedTuple):
+class _IdleConnection(NamedTuple):
     """A connection that is kept open.
 
     Attributes:
@@ -121,7 +121,7 @@ class HttpTransport:
         self._tls = (tls or _system_authorities()) if endpoint.tls else None
         self._now = now
         # The last one used is used next. `append` and `pop` are atomic, so no two threads take the same one.
-        self._idle: list[_Kept] = []
+        self._idle: list[_IdleConnection] = []
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Response:
         """Send one request, and read its answer.
@@ -146,7 +146,7 @@ class HttpTransport:
         if response.headers.get("connection", "").lower() == "close":
             connection.close()
         else:
-            self._idle.append(_Kept(connection, watch, self._now()))
+            self._idle.append(_IdleConnection(connection, watch, self._now()))
         return response
 
     def close(self) -> None:
@@ -157,25 +157,25 @@ class HttpTransport:
     def _idle_connection(self) -> tuple[socket.socket, select.poll] | None:
         while True:
             try:
-                kept = self._idle.pop()
+                idle = self._idle.pop()
             except IndexError:
                 return None
-            if self._is_usable(kept):
-                return kept.connection, kept.watch
-            kept.connection.close()
+            if self._is_usable(idle):
+                return idle.connection, idle.watch
+            idle.connection.close()
 
-    def _is_usable(self, kept: _Kept) -> bool:
+    def _is_usable(self, idle: _IdleConnection) -> bool:
         """Return whether a request may be sent. If there is data to read, the server has closed it."""
-        return 0 <= self._now() - kept.since <= MAX_IDLE_SECONDS and not kept.watch.poll(0)
+        return 0 <= self._now() - idle.since <= MAX_IDLE_SECONDS and not idle.watch.poll(0)
 
     def _connect(self) -> tuple[socket.socket, select.poll]:
-        give_up = time.monotonic() + self._connect_seconds
-        connection = self._connect_to_any(give_up)
+        deadline = time.monotonic() + self._connect_seconds
+        connection = self._connect_to_any(deadline)
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if self._tls is not None:
-                connection.settimeout(_left(give_up))
+                connection.settimeout(_remaining(deadline))
                 connection = self._tls.wrap_socket(connection, server_hostname=self.endpoint.host)
             connection.settimeout(self._read_seconds)
         except BaseException:
@@ -185,37 +185,37 @@ class HttpTransport:
         watch.register(connection, select.POLLIN)
         return connection, watch
 
-    def _connect_to_any(self, give_up: float) -> socket.socket:
+    def _connect_to_any(self, deadline: float) -> socket.socket:
         """Connect to the first address of the host that answers; each has its share of the time."""
         addresses = socket.getaddrinfo(self.endpoint.host, self.endpoint.port, type=socket.SOCK_STREAM)
         failure = OSError("the host has no address")
         for untried, (*_, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
             one = (str(address[0]), self.endpoint.port)
             try:
-                return socket.create_connection(one, _left(give_up) / untried)
+                return socket.create_connection(one, _remaining(deadline) / untried)
             except OSError as error:
                 failure = error
         raise failure
 
     def _exchange(self, connection: socket.socket, request: bytes) -> Response:
-        give_up = time.monotonic() + self._read_seconds
+        deadline = time.monotonic() + self._read_seconds
         connection.sendall(request)
         received = connection.recv(CHUNK_BYTES)
         while (end := received.find(b"\r\n\r\n")) < 0:
             if len(received) > MAX_HEAD_BYTES:
                 raise NoAnswer("the head of the answer does not end")
-            received += self._more(connection, give_up)
+            received += self._receive_more(connection, deadline)
         status, headers = _head(received[:end])
         length = _length(headers)
         body = received[end + 4 :]
         while len(body) < length:
-            body += self._more(connection, give_up)
+            body += self._receive_more(connection, deadline)
         if len(body) > length:
             raise NoAnswer("more than one answer")
         return Response(status, headers, body)
 
-    def _more(self, connection: socket.socket, give_up: float) -> bytes:
-        connection.settimeout(_left(give_up))
+    def _receive_more(self, connection: socket.socket, deadline: float) -> bytes:
+        connection.settimeout(_remaining(deadline))
         data = connection.recv(CHUNK_BYTES)
         connection.settimeout(self._read_seconds)
         if not data:
@@ -223,9 +223,9 @@ class HttpTransport:
         return data
 
 
-def _left(give_up: float) -> float:
+def _remaining(deadline: float) -> float:
     """Return the seconds left until this moment of the monotonic clock."""
-    left = give_up - time.monotonic()
+    left = deadline - time.monotonic()
     if left <= 0:
         raise NoAnswer("it took too long")
     return left

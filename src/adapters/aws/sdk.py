@@ -21,7 +21,7 @@ CONNECTIONS: Final = 64
 """The most connections that are kept open, one per serving thread. A Lambda needs one."""
 
 # Refused, reset, timed out, cut off, or an answer that the service did not send.
-_OUT_OF_REACH: Final = (SdkConnectionError, HTTPClientError, ResponseParserError)
+_UNREACHABLE: Final = (SdkConnectionError, HTTPClientError, ResponseParserError)
 
 
 def sdk_client(service: str, session: boto3.Session | None = None, timeouts: Timeouts = PROMPT) -> Any:
@@ -56,21 +56,23 @@ def snapshot_session() -> boto3.Session:
     while a version is published, and every restored copy would start with the credentials of that moment.
     """
     core = botocore.session.get_session()
-    core.register_component("credential_provider", _LateProvider(core.get_component("credential_provider")))
+    core.register_component(
+        "credential_provider", _DeferredProvider(core.get_component("credential_provider"))
+    )
     return boto3.Session(botocore_session=core)
 
 
-class _LateProvider:
+class _DeferredProvider:
     """A stand-in for botocore's chain of credential providers, which it calls as late as possible."""
 
     def __init__(self, chain: Any) -> None:
         self._chain = chain
 
-    def load_credentials(self) -> "_LateCredentials":
-        return _LateCredentials(self._chain.load_credentials)
+    def load_credentials(self) -> "_DeferredCredentials":
+        return _DeferredCredentials(self._chain.load_credentials)
 
 
-class _LateCredentials:
+class _DeferredCredentials:
     """The part of botocore's `Credentials` that a client uses; the real ones renew themselves.
 
     Args:
@@ -104,7 +106,7 @@ class SdkApi:
             answer: Mapping[str, Any] = getattr(self.client, xform_name(operation))(**request)
         except ClientError as error:
             raise _error_answer(error) from error
-        except _OUT_OF_REACH as error:
+        except _UNREACHABLE as error:
             raise NoAnswer(type(error).__name__) from error
         except BotoCoreError as error:
             raise ApiError(type(error).__name__) from error

@@ -122,12 +122,12 @@ def _enter_named(update: Update, lease: Lease, freed: Freed) -> None:
 def _enter_anonymous(update: Update, stream: AnonymousStream, freed: Freed) -> None:
     _remember(update, stream.mark)
     update.add(items.ANONYMOUS_COUNT, 1 - freed.anonymous.count)
-    if stream.presumed_over is not None and not freed.anonymous.count:
-        over = update.number("over", stream.presumed_over)
+    if stream.presumed_expired is not None and not freed.anonymous.count:
+        expired = update.number("over", stream.presumed_expired)
         zero = update.number("zero", 0)
         update.require(
             f"(attribute_not_exists({items.ANONYMOUS_COUNT}) OR {items.ANONYMOUS_COUNT} = {zero}"
-            f" OR {items.ANONYMOUS_EXPIRES_AT} > {over})"
+            f" OR {items.ANONYMOUS_EXPIRES_AT} > {expired})"
         )
     if stream.expires_at is None:
         update.remove(items.ANONYMOUS_EXPIRES_AT)
@@ -216,8 +216,8 @@ def _release(update: Update, write: Release) -> None:
 
 def _require_play(update: Update, stream: str, play: str) -> None:
     """Require that a stream is of this play, or of an unknown one."""
-    is_it = f"{stream}.{items.PLAY} = {update.value('of_play', items.string(play))}"
-    update.require(f"(attribute_not_exists({stream}.{items.PLAY}) OR {is_it})")
+    is_same_play = f"{stream}.{items.PLAY} = {update.value('of_play', items.string(play))}"
+    update.require(f"(attribute_not_exists({stream}.{items.PLAY}) OR {is_same_play})")
 
 
 def _repair(update: Update, write: Repair) -> None:
@@ -243,12 +243,12 @@ def _count_names(update: Update, names: Names, own: str | None, ended: Sequence[
                 update.require(f"contains({items.TOKENS}, {name})")
             if own is not None:
                 _count_own_name(update, own, bound)
-        case Recounted(seen, counted, over):
+        case Recounted(seen, counted, forgotten):
             if seen is None:
                 update.require(f"attribute_not_exists({items.TOKENS})")
             else:
                 update.require(f"{items.TOKENS} = {update.value('seen_tokens', items.strings(seen))}")
-            for place, token in enumerate(over):
+            for place, token in enumerate(forgotten):
                 spent = update.spent(token.stream_id)
                 update.require(f"{spent} = {update.number(f'over{place}', token.expires_at)}")
                 update.remove(spent)

@@ -30,7 +30,7 @@ class MeteredApi:
         """Make one attempt at this operation."""
         calls = self._calls
         calls.count += 1
-        begun = self._monotonic()
+        started = self._monotonic()
         request_id = ""
         try:
             answer = self._api.call(operation, request)
@@ -40,7 +40,7 @@ class MeteredApi:
             request_id = error.request_id
             raise
         finally:
-            calls.seconds += self._monotonic() - begun
+            calls.seconds += self._monotonic() - started
             if request_id:
                 calls.request_ids.append(request_id)
         return answer

@@ -6,7 +6,7 @@ import pytest
 from adapters.dynamodb.items import MARKS, Item, key, snapshot
 from domain.gone import mark
 from domain.limiter import StreamLimiter
-from domain.names import MAX_DEVICE_BYTES, MAX_PATH_PREFIX, MAX_USER_ID_BYTES, MOST_GROUPS
+from domain.names import MAX_DEVICE_BYTES, MAX_GROUPS, MAX_PATH_PREFIX, MAX_USER_ID_BYTES
 from domain.policy import MAX_STREAMS, Policy
 from domain.ports import Deadline, Landed
 from domain.requests import EndNamed, StartAnonymous, StartNamed
@@ -118,7 +118,7 @@ def test_the_largest_possible_item_fits(moto_client: Any) -> None:
     """Twenty streams in four groups with two memories each, twenty spent tokens and the longest names fit."""
     policy, user_id = Policy(token_overlap=20), "ü" * (MAX_USER_ID_BYTES // 2)
     limiter = StreamLimiter(repository_over(moto_client), FakeClock(1_800_000_000), policy)
-    groups = tuple(f"{n:0{MAX_GROUP}}" for n in range(MOST_GROUPS))
+    groups = tuple(f"{n:0{MAX_GROUP}}" for n in range(MAX_GROUPS))
     prefix = f"/{'p' * (MAX_PATH_PREFIX - 2)}/"
     for n in range(40):
         stream = f"{n:0{MAX_STREAM_ID}}"

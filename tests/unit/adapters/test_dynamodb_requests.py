@@ -13,7 +13,7 @@ from domain.group_counts import RECOUNTS
 from domain.policy import Policy
 from domain.requests import Heartbeat, StartAnonymous, StartNamed, StartRequest
 from domain.streams import AnonymousSlots, Lease, Snapshot, SpentToken
-from domain.token_names import MOST_FORGOTTEN, Counted, Recounted
+from domain.token_names import MAX_FORGOTTEN, Counted, Recounted
 from domain.writes import (
     Admit,
     AnonymousStream,
@@ -472,7 +472,7 @@ def test_placeholders_are_all_defined_and_all_used(write: Write) -> None:
 def test_the_longest_request_is_within_dynamodbs_limits() -> None:
     """A request to remove 20 expired streams and 50 spent tokens has under 4 KB and at most 300 operators."""
     names = [f"{n:064}" for n in range(20)]
-    spent = tuple(SpentToken(f"spent{n}", 9) for n in range(MOST_FORGOTTEN))
+    spent = tuple(SpentToken(f"spent{n}", 9) for n in range(MAX_FORGOTTEN))
     anew = Recounted(frozenset({*names, "a"}), frozenset({"new"}), spent)
     groups = tuple(f"{n:032}" for n in range(4))
     anew_in_groups = (AsSeen(20, 1, group) for group in (*groups, RECOUNTS))

@@ -20,7 +20,7 @@ from adapters.playback_token import (
     subject_of,
     verify,
 )
-from domain.names import MAX_PATH_PREFIX, MOST_GROUPS
+from domain.names import MAX_GROUPS, MAX_PATH_PREFIX
 from domain.ports import Proof
 from domain.streams import Lease
 from tests.edge.tokens import base64url, key_text, structure
@@ -41,7 +41,7 @@ SECONDS = st.integers(1, 2**33)
 PREFIXES = st.none() | st.from_regex(r"(/[A-Za-z0-9._~é-]{1,20}){0,4}/", fullmatch=True)
 MINTED = st.tuples(USERS, STREAMS, SECONDS, SECONDS, PREFIXES)
 GROUPS = st.lists(
-    st.from_regex(r"[A-Za-z0-9._-]{1,32}", fullmatch=True), max_size=MOST_GROUPS, unique=True
+    st.from_regex(r"[A-Za-z0-9._-]{1,32}", fullmatch=True), max_size=MAX_GROUPS, unique=True
 ).map(lambda names: tuple(sorted(names)))
 
 
@@ -226,7 +226,7 @@ def test_a_token_with_the_longest_names_and_most_groups_is_short_enough_for_clou
     """A token with the longest names and the greatest number of groups is short enough."""
     mint = TokenMint([PlaybackKey("k" * 16, KEY.secret)])
     prefix = f"/{'p' * (MAX_PATH_PREFIX - 2)}/"
-    groups = tuple(f"{number:x<32}" for number in range(MOST_GROUPS))
+    groups = tuple(f"{number:x<32}" for number in range(MAX_GROUPS))
     token = mint.mint("é" * 64, "x" * 64, 2**33, 2**33, prefix, groups=groups)
     assert verify(token, [PlaybackKey("k" * 16, KEY.secret)], NOW).groups == groups
     assert len(token) * 3 // 4 < MAX_TOKEN_BYTES * 2 // 3

@@ -210,7 +210,7 @@ class TestReclaim:
     def test_an_anonymous_start_reclaims_expired_slots_even_with_room(self) -> None:
         """An anonymous start gives expired anonymous slots back, because it would otherwise renew them."""
         seen = state(anonymous=1, anonymous_left=-2)
-        newcomer = AnonymousStream("start:1", NOW + 43_200, presumed_over=NOW - 2)
+        newcomer = AnonymousStream("start:1", NOW + 43_200, presumed_expired=NOW - 2)
         write = Admit(USER, newcomer, (Bound(3),), RETAIN, Freed(anonymous=seen.anonymous))
         assert decide(seen, anonymous()) == Try(write, Outcome.RECLAIMED)
 

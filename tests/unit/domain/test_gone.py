@@ -5,7 +5,7 @@ import pytest
 from domain.attempt import Attempt
 from domain.decisions import Gone, Try, decide_heartbeat, decide_start, first_start
 from domain.errors import StreamGone
-from domain.gone import MARK_LENGTH, MOST_DISPLACED, mark
+from domain.gone import MARK_LENGTH, MAX_DISPLACED, mark
 from domain.policy import OnLimit, Policy
 from domain.requests import EndNamed, Heartbeat, StartNamed
 from domain.situation import Situation
@@ -90,7 +90,7 @@ class TestRemembering:
         seen = state(dead("a"), dead("b"), lease("c", age=2), lease("d"), lease("e"), lease("f"))
         displaced = remembered(seen, new(limit=3), EVICT)
         assert displaced == (Displaced(EVICTED, mark("c")), Displaced(EVICTED, mark("d")))
-        assert len(displaced) == MOST_DISPLACED
+        assert len(displaced) == MAX_DISPLACED
         seen = state(dead("a"), dead("b"), lease("old"), lease("d"), lease("e"))
         displaced = remembered(seen, new(replaces="old"))
         assert displaced == (Displaced(REPLACED, OF_NAME), Displaced(EXPIRED, mark("a")))

@@ -99,7 +99,7 @@ class TestFirstWrite:
 
     def test_an_anonymous_start_renews_no_expired_slot(self) -> None:
         """An anonymous start requires that no anonymous slot has expired, because it extends all of them."""
-        newcomer = AnonymousStream("start:1", NOW + 43_200, presumed_over=NOW - 2)
+        newcomer = AnonymousStream("start:1", NOW + 43_200, presumed_expired=NOW - 2)
         assert first_start(anonymous(), POLICY, NOW) == Try(
             Admit(USER, newcomer, (Bound(3),), RETAIN), Outcome.ADMITTED
         )
@@ -107,7 +107,7 @@ class TestFirstWrite:
     def test_an_anonymous_start_without_a_period_asks_for_no_expiry(self) -> None:
         """Slots that never expire record no expiry, and are kept forever."""
         never = replace(POLICY, anonymous_seconds=0)
-        newcomer = AnonymousStream("start:1", None, presumed_over=None)
+        newcomer = AnonymousStream("start:1", None, presumed_expired=None)
         assert first_start(anonymous(), never, NOW).write == Admit(USER, newcomer, (Bound(3),), None)
 
     def test_a_heartbeat_asks_for_a_whole_lease(self) -> None:

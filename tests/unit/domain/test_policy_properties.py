@@ -76,7 +76,7 @@ def test_the_count_of_a_group_equals_its_streams(case: Case) -> None:
 
 def names(state: Snapshot, policy: Policy, now: float) -> set[str]:
     """Return the names of streams that may have an unexpired token."""
-    spent = {name for name, until in state.spent.items() if until > policy.over_since(now)}
+    spent = {name for name, until in state.spent.items() if until > policy.latest_expired(now)}
     return {*state.leases, *spent}
 
 

@@ -238,7 +238,7 @@ class TestStart:
         assert decision.outcome is Outcome.WOULD_REFUSE
         names = admitted(decision).names
         assert isinstance(names, Recounted)
-        assert names.over == tuple(SpentToken(f"s{place}", NOW + place + 1) for place in range(3))
+        assert names.forgotten == tuple(SpentToken(f"s{place}", NOW + place + 1) for place in range(3))
         assert names.names == {"a", "new", *(f"s{place}" for place in range(3, 23))}
 
     def test_a_repeat_is_settled_only_if_its_name_is_counted(self) -> None:
