@@ -31,7 +31,7 @@ MILLION: Final = 1_000_000
 THROTTLING_RATE: Final = 1000
 """Requests per second that a stage admits by default in Terraform."""
 
-MOST_SAMPLED: Final = 100
+MAX_SAMPLED: Final = 100
 """The upper bound of HEARTBEAT_LOG_SAMPLE."""
 
 DAY_HOURS: Final = 24
@@ -318,8 +318,8 @@ def _given(name: str, default: float) -> float:
 
 def _given_sample() -> int:
     sample = _given("HEARTBEAT_LOG_SAMPLE", 1)
-    if sample > MOST_SAMPLED or sample % 1:
-        sys.exit(f"make capacity: HEARTBEAT_LOG_SAMPLE must be a whole number from 1 to {MOST_SAMPLED}")
+    if sample > MAX_SAMPLED or sample % 1:
+        sys.exit(f"make capacity: HEARTBEAT_LOG_SAMPLE must be a whole number from 1 to {MAX_SAMPLED}")
     return int(sample)
 
 

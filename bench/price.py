@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bench.capacity import (
     EVENING,
-    MOST_SAMPLED,
+    MAX_SAMPLED,
     VARIABLES,
     Audience,
     capacity,
@@ -70,7 +70,7 @@ def by_default(audience: Audience) -> Audience:
 
 def at_its_cheapest(audience: Audience) -> Audience:
     """Return the audience of a service with both settings at their cheapest."""
-    return replace(audience, heartbeat_url=True, log_sample=MOST_SAMPLED)
+    return replace(audience, heartbeat_url=True, log_sample=MAX_SAMPLED)
 
 
 def settings(audience: Audience) -> str:
@@ -118,14 +118,12 @@ def _goal(audience: Audience, prices: Mapping[str, Any]) -> Iterator[str]:
     yield f"Of the default's price at {audience.viewers:,} viewers:"
     for one in (
         replace(default, heartbeat_url=True),
-        replace(default, log_sample=MOST_SAMPLED),
+        replace(default, log_sample=MAX_SAMPLED),
         at_its_cheapest(default),
     ):
         yield f"  {share(one):.3f} with {settings(one)}"
     enough = (
-        n
-        for n in range(1, MOST_SAMPLED + 1)
-        if share(replace(at_its_cheapest(default), log_sample=n)) <= GOAL
+        n for n in range(1, MAX_SAMPLED + 1) if share(replace(at_its_cheapest(default), log_sample=n)) <= GOAL
     )
     least = next(enough, None)
     is_met = "NOT MET" if least is None else f"met with both, from heartbeat_log_sample = {least} on"

@@ -35,9 +35,9 @@ from testing.fakes import FakeClock
 from testing.stores import EPOCH, Stores, Way, client_of, repository_over, stores
 from testing.wire import Wire, late, lost_after, lost_before, server_error
 
-OPERATIONS_AT_MOST: Final = 200
+MAX_OPERATIONS: Final = 200
 THREADS: Final = 4
-CALLS_AT_MOST: Final = 24
+MAX_CALLS: Final = 24
 PROCESSES: Final = 2
 BATCH: Final = 5
 POLICY: Final = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=60)
@@ -123,7 +123,7 @@ class Recorder:
 def _requests(user: str, chance: Random, who: int) -> Iterable[Request | ListStreams]:
     """Yield one client's requests: named and anonymous starts, ends, heartbeats, replacements, reads."""
     limit = chance.choice([1, 2, 3])
-    for number in range(chance.randint(2, CALLS_AT_MOST)):
+    for number in range(chance.randint(2, MAX_CALLS)):
         name, other = chance.sample("abcde", 2)
         key = f"{who}-{number}"
         groups = chance.choice(GROUPS)
@@ -186,7 +186,7 @@ def prove(seed: int, histories: int, progress: Progress, over: Stores = stores) 
     """Record and check this many histories, alternating between the two stores."""
     checked = longest = unknown = 0
     seconds = 0.0
-    goal = f"{histories:,} histories of up to {OPERATIONS_AT_MOST} operations, all linearizable"
+    goal = f"{histories:,} histories of up to {MAX_OPERATIONS} operations, all linearizable"
     with over() as ways, Together(PROCESSES) as together:
         for batch in count():
             users = tuple(f"history-{seed}-{batch}-{number}" for number in range(BATCH))

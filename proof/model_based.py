@@ -54,7 +54,7 @@ KEYS: Final = st.sampled_from("123456")
 GROUPS: Final = st.sampled_from([(), (), ("uhd",), ("away", "uhd"), ("hdr",)])
 """The groups, of which `hdr` has no limit."""
 
-MOST_BACK: Final = 8
+MAX_BACK: Final = 8
 """The total seconds that the clock goes back between a decision and its late packet; rarely more."""
 
 AGES: Final = 1_000_000
@@ -80,7 +80,7 @@ class Repositories(RuleBasedStateMachine):
         self.group_limit = 1
         self.state = Snapshot()
         self.sent: list[Write] = []
-        self.departures = Departures(self.policy, skew=MOST_BACK, processing=AGES)
+        self.departures = Departures(self.policy, skew=MAX_BACK, processing=AGES)
 
     @rule(name=NAMES, replaces=st.none() | NAMES, play=PLAYS, groups=GROUPS)
     def start(self, name: str, replaces: str | None, play: str | None, groups: tuple[str, ...]) -> None:

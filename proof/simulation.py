@@ -13,7 +13,7 @@ from proof.simulated.scripts import Script
 from proof.simulated.witness import Broken, Witness
 from proof.simulated.world import FAULTS, Host, World
 
-STEPS_AT_MOST = 20_000
+MAX_STEPS = 20_000
 """The limit of steps, after which an episode counts as endless."""
 
 POLICY = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=25)
@@ -148,7 +148,7 @@ def play(scene: Scene) -> Ending:
 def _go_on(world: World, witness: Witness) -> None:
     while world.step():
         witness.check()
-        if world.steps > STEPS_AT_MOST:
+        if world.steps > MAX_STEPS:
             raise Broken("the episode never ends")
 
 

@@ -21,8 +21,8 @@ from dev.tools.servers import DIRECT, Server, end, free_port, read_log, start, t
 NPM_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 TARBALL_SHA256 = "3503ffac19f183407909fecdacf4db51ab1fdad1da7b2f177016670b2d80e4b9"
 
-STARTS_WITHIN_SECONDS = 30
-STARTS_AT_MOST = 3
+START_TIMEOUT_SECONDS = 30
+MAX_STARTS = 3
 
 
 class DynamoDBLocalError(Exception):
@@ -66,7 +66,7 @@ def start_dynamodb_local() -> DynamoDBLocal:
         CannotFetch: Java is not installed, or the jar cannot be downloaded.
         DynamoDBLocalError: it did not start.
     """
-    for _ in range(STARTS_AT_MOST - 1):
+    for _ in range(MAX_STARTS - 1):
         with contextlib.suppress(_PortTaken):
             return _start_on(free_port())
     return _start_on(free_port())
@@ -98,7 +98,7 @@ def _wait_for(local: DynamoDBLocal, origin: str, log: int) -> DynamoDBLocal:
     def error() -> DynamoDBLocalError:
         return DynamoDBLocalError(f"DynamoDB Local did not start. The end of its log:\n{tail(read_log(log))}")
 
-    return local.wait(local.process, answers, STARTS_WITHIN_SECONDS, error)
+    return local.wait(local.process, answers, START_TIMEOUT_SECONDS, error)
 
 
 def _answers(endpoint_url: str, origin: str) -> bool:

@@ -17,7 +17,7 @@ from dev import ROOT
 FUNCTION: Final = ROOT / "edge" / "viewer-request.js"
 STAND_IN: Final = ROOT / "dev" / "emulators" / "cloudfront.js"
 IMPORT: Final = "import cf from 'cloudfront';\n"
-ANSWERS_WITHIN_SECONDS: Final = 5
+ANSWER_TIMEOUT_SECONDS: Final = 5
 
 Fields = Mapping[str, str | Sequence[str]]
 """Values by name; several if a name occurs more than once."""
@@ -116,7 +116,7 @@ class Edge:
         # Date stands still during a run, as in CloudFront.
         self._engine.eval(f"Date.now = () => {int(self.clock() * 1000)}; log.length = 0;")
         running: Any = self._engine.eval(f"handler({json.dumps(event)}).then(JSON.stringify)")
-        outcome: dict[str, Any] = json.loads(running.get(timeout=ANSWERS_WITHIN_SECONDS))
+        outcome: dict[str, Any] = json.loads(running.get(timeout=ANSWER_TIMEOUT_SECONDS))
         self.log.extend(json.loads(str(self._engine.eval("JSON.stringify(log)"))))
         return outcome
 

@@ -35,7 +35,7 @@ sys.argv = sys.argv[2:]
 runpy.run_module("awslambdaric", run_name="__main__")
 """
 
-STARTS_WITHIN_SECONDS: Final = 10
+START_TIMEOUT_SECONDS: Final = 10
 TIMEOUT_SECONDS: Final = 5
 """The limits of one event, as in terraform/."""
 
@@ -86,7 +86,7 @@ class LambdaRuntime(Server):
                     **environment,
                 },
             )
-        self.wait(self._process, lambda: is_listening(self._port), STARTS_WITHIN_SECONDS, self._error)
+        self.wait(self._process, lambda: is_listening(self._port), START_TIMEOUT_SECONDS, self._error)
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Send the function an event, and return its result, or `errorType` and `errorMessage`.
@@ -97,7 +97,7 @@ class LambdaRuntime(Server):
         url = f"http://127.0.0.1:{self._port}/2015-03-31/functions/function/invocations"
         try:
             with DIRECT.open(
-                url, json.dumps(event).encode(), STARTS_WITHIN_SECONDS + TIMEOUT_SECONDS
+                url, json.dumps(event).encode(), START_TIMEOUT_SECONDS + TIMEOUT_SECONDS
             ) as answer:
                 returned: dict[str, Any] = json.load(answer)
         except (OSError, ValueError) as failure:

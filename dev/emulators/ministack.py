@@ -17,8 +17,8 @@ from dev import ROOT
 from dev.tools.servers import DIRECT, Server, free_port, is_listening, start, tail
 
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
-STARTS_WITHIN_SECONDS = 90
-STOPS_WITHIN_SECONDS = 15
+START_TIMEOUT_SECONDS = 90
+STOP_TIMEOUT_SECONDS = 15
 
 REGION = "us-east-1"
 
@@ -52,18 +52,23 @@ class Emulator(Server):
 
     def stop(self) -> None:
         """End it and all that it spawned, and remove its files. Idempotent."""
-        for end, patience in ((signal.SIGTERM, STOPS_WITHIN_SECONDS), (signal.SIGKILL, STOPS_WITHIN_SECONDS)):
+        for kill_signal, timeout_seconds in (
+            (signal.SIGTERM, STOP_TIMEOUT_SECONDS),
+            (signal.SIGKILL, STOP_TIMEOUT_SECONDS),
+        ):
             for pid in self._processes():
                 with contextlib.suppress(ProcessLookupError):  # it may have ended meanwhile
                     if pid == self.pid:
-                        os.killpg(pid, end)
-                    elif end is signal.SIGKILL:  # it left the process group, and its parent no longer ends it
-                        os.kill(pid, end)
-            deadline = time.monotonic() + patience
+                        os.killpg(pid, kill_signal)
+                    elif (
+                        kill_signal is signal.SIGKILL
+                    ):  # it left the process group, and its parent no longer ends it
+                        os.kill(pid, kill_signal)
+            deadline = time.monotonic() + timeout_seconds
             while self.is_running() and time.monotonic() < deadline:
                 time.sleep(0.05)
         if self.process:
-            self.process.wait(STOPS_WITHIN_SECONDS)  # an ended child is a zombie until then
+            self.process.wait(STOP_TIMEOUT_SECONDS)  # an ended child is a zombie until then
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _processes(self) -> list[int]:
@@ -172,10 +177,10 @@ def launch(
     emulator = Emulator(process.pid, port, directory, process)
 
     def error() -> EmulatorError:
-        end = tail(log.read_text(errors="replace"))
-        return EmulatorError(f"The emulator did not start on port {port}. The end of its log:\n{end}")
+        kill_signal = tail(log.read_text(errors="replace"))
+        return EmulatorError(f"The emulator did not start on port {port}. The end of its log:\n{kill_signal}")
 
-    return emulator.wait(process, lambda: answers(emulator.endpoint_url), STARTS_WITHIN_SECONDS, error)
+    return emulator.wait(process, lambda: answers(emulator.endpoint_url), START_TIMEOUT_SECONDS, error)
 
 
 def answers(endpoint_url: str) -> bool:

@@ -214,9 +214,9 @@ def _explained(schema: dict[str, Any]) -> dict[str, Any]:
     if "properties" not in schema:
         return _untitled(schema)
     summary, _, attributes = schema["description"].partition("\n\nAttributes:\n")
-    told = {to_camel(name): text for name, text in re.findall(r"^ +(\w+): (.+)$", attributes, re.MULTILINE)}
+    texts = {to_camel(name): text for name, text in re.findall(r"^ +(\w+): (.+)$", attributes, re.MULTILINE)}
     properties = {
-        name: _untitled(of) | ({"description": told[name]} if name in told else {})
+        name: _untitled(of) | ({"description": texts[name]} if name in texts else {})
         for name, of in schema["properties"].items()
     }
     return {**_untitled(schema), "description": summary, "properties": properties}

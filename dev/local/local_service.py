@@ -12,8 +12,8 @@ from dev import ROOT
 from dev.tools.servers import Server, read_log, start
 
 READY = "ready "
-READY_WITHIN_SECONDS = 30
-STOPS_WITHIN_SECONDS = 15
+READY_TIMEOUT_SECONDS = 30
+STOP_TIMEOUT_SECONDS = 15
 
 
 class LocalService(Server):
@@ -41,7 +41,7 @@ class LocalService(Server):
         self.wait(
             self.process,
             lambda: any(line.startswith(READY) for line in self.lines),
-            READY_WITHIN_SECONDS,
+            READY_TIMEOUT_SECONDS,
             lambda: AssertionError("\n".join(self.lines)),
         )
 
@@ -66,7 +66,7 @@ class LocalService(Server):
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
-            return self.process.wait(STOPS_WITHIN_SECONDS)
+            return self.process.wait(STOP_TIMEOUT_SECONDS)
         finally:
             self.process.kill()  # harmless if it has ended
             self._read()

@@ -61,8 +61,8 @@ def main() -> None:
         if os.environ.get("AUTH") not in {None, "", Auth.NONE}:
             print("AUTH has no effect: make run has no authentication, unlike make up AUTH=jwt or iam.")
         with _store():
-            _settle_groups()
-            settings = _settle_heartbeat_url(_settle_playback_key(), listener)
+            _apply_default_groups()
+            settings = _apply_default_heartbeat_url(_apply_default_playback_key(), listener)
             bootstrap.service()  # wrong settings are reported now, not by the first request
             _serve(listener, settings, origins)
     except KeyboardInterrupt:
@@ -71,7 +71,7 @@ def main() -> None:
         sys.exit(f"make run: {error}")
 
 
-def _settle_groups() -> None:
+def _apply_default_groups() -> None:
     """Allow each user one stream in UHD, and the UHD video only to such a stream, unless the settings differ.
 
     An empty variable counts as set: it means no groups, or no paths for them.
@@ -82,7 +82,7 @@ def _settle_groups() -> None:
         os.environ["GROUP_PATHS"] = f"{UHD_PREFIX}={UHD}"
 
 
-def _settle_playback_key() -> Settings:
+def _apply_default_playback_key() -> Settings:
     """Make a playback key for this process unless the settings have one or want none; return the settings.
 
     With leases that are too long for tokens, the service starts without a key.
@@ -95,7 +95,7 @@ def _settle_playback_key() -> Settings:
     return Settings.from_environment()
 
 
-def _settle_heartbeat_url(settings: Settings, listener: socket.socket) -> Settings:
+def _apply_default_heartbeat_url(settings: Settings, listener: socket.socket) -> Settings:
     """Serve a heartbeat URL, which accepts a playback token instead of a login, unless the settings differ.
 
     An empty variable counts as set: it means no such URL.

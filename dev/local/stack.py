@@ -33,7 +33,7 @@ HOW_TO_CALL = {
     "jwt": "Callers need a token: `make token ARGS=<userId>` prints one, for `Authorization: Bearer …`.",
     "iam": "Callers sign: `curl --user test:test --aws-sigv4 aws:amz:us-east-1:execute-api …` does.",
 }
-DESTROYED_WITHIN_SECONDS = 180
+DESTROY_TIMEOUT_SECONDS = 180
 """For emulators that cannot start functions: they may never delete one, after ten minutes' wait each."""
 ATTEMPTS = 4
 """The retries of a call that the emulator answers with a 5xx, as LocalStack does if a service is missing."""
@@ -47,7 +47,7 @@ def stack_of(local: LocalStage) -> Stack:
         stage=LOCAL_STAGE,
         variables={
             "package_path": str(ZIPS["local"]),
-            **_who_may_call(local),
+            **_authentication(local),
             "log_hash_key_parameter": hash_key_of(local).name,
             "monitoring": "false",  # the emulator supports alarms in part, and no saved queries
             "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
@@ -74,7 +74,7 @@ def issuer_of(local: LocalStage) -> Issuer:
     return Issuer.at(local.endpoint_url, STATES / f"{LOCAL_STAGE}.pem")
 
 
-def _who_may_call(local: LocalStage) -> dict[str, str]:
+def _authentication(local: LocalStage) -> dict[str, str]:
     if local.auth == "jwt":
         url = f"{local.endpoint_url}/{BUCKET}"
         claim = {"user_claim": local.user_claim} if local.user_claim else {}
@@ -118,7 +118,7 @@ def down() -> None:
         stack = stack_of(local)
         stack.init()
         try:
-            stack.destroy(within_seconds=DESTROYED_WITHIN_SECONDS)
+            stack.destroy(timeout_seconds=DESTROY_TIMEOUT_SECONDS)
             hash_key_of(local).delete()
         except (TerraformError, HashKeyError) as error:
             if not local.emulator:

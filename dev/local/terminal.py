@@ -48,7 +48,7 @@ class _Exchange:
     """A request, and its answer so far."""
 
     scope: Scope
-    asked: bytearray = field(default_factory=bytearray)
+    body: bytearray = field(default_factory=bytearray)
     status: int = 0
     headers: Headers = field(default_factory=Headers)
     answer: bytearray = field(default_factory=bytearray)
@@ -90,12 +90,12 @@ class RequestLines:
             return
         exchange = _Exchange(scope)
 
-        async def hear() -> Message:
+        async def receive_and_record() -> Message:
             message = await receive()
-            exchange.asked += message.get("body", b"")
+            exchange.body += message.get("body", b"")
             return message
 
-        async def tell(message: Message) -> None:
+        async def record_and_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
                 exchange.headers = Headers(raw=message["headers"])
@@ -105,7 +105,7 @@ class RequestLines:
 
         began = time.perf_counter()
         try:
-            await self._app(scope, hear, tell)
+            await self._app(scope, receive_and_record, record_and_send)
         finally:
             if exchange.is_shown:
                 self._out.write(f"{self._line(exchange, time.perf_counter() - began)}\n")
@@ -113,7 +113,7 @@ class RequestLines:
 
     def _line(self, exchange: _Exchange, seconds: float) -> str:
         query = parse_qs(exchange.scope["query_string"].decode("latin-1"))
-        asked = _object(exchange.asked) | {name: values[0] for name, values in query.items()}
+        fields = _object(exchange.body) | {name: values[0] for name, values in query.items()}
         answer = _object(exchange.answer)
         colour = _colour(exchange.status)
         count = answer.get("streamCount")
@@ -122,8 +122,8 @@ class RequestLines:
             f"{GREY}{datetime.now().astimezone():%H:%M:%S}{PLAIN}",
             f"{exchange.scope['method'] + ' ' + _printable(exchange.path):24}",
             f"{colour}{exchange.status}{PLAIN}",
-            f"{_shortened(asked.get('userId', '-'), LONGEST_USER):{LONGEST_USER}}",
-            f"{_shortened(asked.get('streamId', '-'), LONGEST_STREAM):{LONGEST_STREAM}}",
+            f"{_shortened(fields.get('userId', '-'), LONGEST_USER):{LONGEST_USER}}",
+            f"{_shortened(fields.get('streamId', '-'), LONGEST_STREAM):{LONGEST_STREAM}}",
             f"{'-' if count is None else f'{count} of {limit}':7}",
             f"{GREY}{seconds * 1000:.1f} ms{PLAIN}",
         ]

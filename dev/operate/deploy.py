@@ -35,7 +35,7 @@ def deploy() -> None:
     stack.init()
     if key := common_hash_key(chosen_stage()):
         key.make()  # before a function reads it
-    stack.apply(ask=asks())
+    stack.apply(confirm=needs_confirmation())
     outputs = stack.output()
     tidy_up(outputs["function_names"], keep)
     print(f"`make smoke URL=…` checks it, `make rollback STAGE={stack.stage}` undoes it.")
@@ -46,7 +46,7 @@ def undeploy() -> None:
     """Delete STAGE (dev)."""
     stack = chosen_stack()
     stack.init()
-    stack.destroy(ask=asks())
+    stack.destroy(confirm=needs_confirmation())
     if key := common_hash_key(chosen_stage()):
         key.delete()  # its logs are deleted too
 
@@ -149,7 +149,7 @@ def backend_config(stage: str) -> Path:
     return Path(given) if given else CONFIGURATION / "stages" / f"{stage}.s3.tfbackend"
 
 
-def asks() -> bool:
+def needs_confirmation() -> bool:
     """Return whether Terraform shows the plan and asks for approval."""
     return os.environ.get("AUTO_APPROVE") != "1"
 

@@ -21,10 +21,10 @@ RED, GREEN, YELLOW, GREY, PLAIN = "\033[31m", "\033[32m", "\033[33m", "\033[90m"
 COLOURS = dict.fromkeys(
     ("refused", "gone", "invalid", "denied", "would_refuse", "unverified", "evicted"), YELLOW
 )
-LOOKS_BACK_SECONDS = 600
-POLLS_EVERY_SECONDS = 2
+LOOKBACK_SECONDS = 600
+POLL_SECONDS = 2
 # CloudWatch shows an event some seconds late, and not always in order.
-LATE_BY_SECONDS = 60
+MAX_DELAY_SECONDS = 60
 
 _OF_AN_INVOCATION: Final = re.compile(r"(START|END|REPORT|(INIT|RESTORE)_(START|REPORT)) ")
 """https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html"""
@@ -108,7 +108,7 @@ def readable(line: str) -> str:
 
 def messages(client: Any, groups: Sequence[str], *, follow: bool) -> Iterator[str]:
     """Yield the log lines of the last ten minutes; with `follow`, also yield new ones indefinitely."""
-    since = int((time.time() - LOOKS_BACK_SECONDS) * 1000)
+    since = int((time.time() - LOOKBACK_SECONDS) * 1000)
     given: dict[str, int] = {}
     while True:
         found = [event for group in groups for event in _events(client, group, since)]
@@ -120,9 +120,9 @@ def messages(client: Any, groups: Sequence[str], *, follow: bool) -> Iterator[st
                 yield event["message"]
         if not follow:
             return
-        since = max([since, *(at - LATE_BY_SECONDS * 1000 for at in given.values())])
+        since = max([since, *(at - MAX_DELAY_SECONDS * 1000 for at in given.values())])
         given = {identity: at for identity, at in given.items() if at >= since}
-        time.sleep(POLLS_EVERY_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _events(client: Any, group: str, since: int) -> Sequence[dict[str, Any]]:

@@ -37,7 +37,7 @@ from entrypoints.groups import parse_paths
 CONFIG: Final = "config"
 """The key in the KeyValueStore whose value the edge reads."""
 
-MOST_CONFIG_BYTES: Final = 1024
+MAX_CONFIG_BYTES: Final = 1024
 """https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/kvs-with-functions-create-s3-kvp.html"""
 
 MODES: Final = ("off", "log", "enforce")
@@ -81,8 +81,8 @@ class Parameter:
         """Write these keys, encrypted with the parameter's present KMS key."""
         value = _checked(keys)
         named = {"Key": "Name", "Option": "Equals", "Values": [self.name]}
-        there = self.ssm.describe_parameters(ParameterFilters=[named])["Parameters"]
-        kms_key = there[0].get("KeyId") if there else self.kms_key
+        described = self.ssm.describe_parameters(ParameterFilters=[named])["Parameters"]
+        kms_key = described[0].get("KeyId") if described else self.kms_key
         under = {"KeyId": kms_key} if kms_key else {}  # an overwritten parameter would otherwise lose its key
         self.ssm.put_parameter(Name=self.name, Value=value, Type="SecureString", Overwrite=True, **under)
 
@@ -123,10 +123,10 @@ class Edge:
             KeysError: they would leave no room for a rotation.
         """
         largest = {**self._config(), "mode": max(MODES, key=len), "keys": LONGEST_KEYS, "paths": dict(paths)}
-        over = len(_value(largest)) - MOST_CONFIG_BYTES
+        over = len(_value(largest)) - MAX_CONFIG_BYTES
         if over > 0:
             raise KeysError(
-                f"`config` would exceed {MOST_CONFIG_BYTES} bytes by {over} in a rotation, with {MAX_KEYS}"
+                f"`config` would exceed {MAX_CONFIG_BYTES} bytes by {over} in a rotation, with {MAX_KEYS}"
                 " keys: use fewer or shorter paths in group_paths."
             )
         self._change("paths", dict(paths))
@@ -136,8 +136,8 @@ class Edge:
         version = self.kvs.describe_key_value_store(KvsARN=self.arn)["ETag"]
         config = {**(self._config() or FIRST_CONFIG), name: content}
         value = _value(config)
-        if len(value) > MOST_CONFIG_BYTES:
-            raise KeysError(f"`config` would be above {MOST_CONFIG_BYTES} bytes: remove paths from it first.")
+        if len(value) > MAX_CONFIG_BYTES:
+            raise KeysError(f"`config` would be above {MAX_CONFIG_BYTES} bytes: remove paths from it first.")
         self.kvs.put_key(KvsARN=self.arn, Key=CONFIG, Value=value.decode(), IfMatch=version)
 
     def _config(self) -> dict[str, Any]:
@@ -180,35 +180,35 @@ class Stage:
             self.edge.write(step.edge)
 
 
-def rotate(stage: Stage, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> None:
+def rotate(stage: Stage, report: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> None:
     """Introduce a new key, or continue an interrupted rotation; return when no step is left."""
     placement, now = stage.read()
     if next_step(placement, now) is None:
-        _take(stage, introduction(placement, _new_key(placement, now)), say)
+        _take(stage, introduction(placement, _new_key(placement, now)), report)
         placement, now = stage.read()
     while step := next_step(placement, now):
         if (left := step.not_before - now) > 0:
-            say(f"In {_span(left)}: {step.effect}. Ctrl-C is safe: the same command continues later.")
+            report(f"In {_span(left)}: {step.effect}. Ctrl-C is safe: the same command continues later.")
             sleep(min(left, PROGRESS_SECONDS))
         else:
-            _take(stage, step, say)
+            _take(stage, step, report)
         placement, now = stage.read()  # read again: another rotation may be running
     if placement.newest:
-        say(f"Done: {placement.newest.kid} signs, and no other key is known.")
+        report(f"Done: {placement.newest.kid} signs, and no other key is known.")
 
 
-def revoke(stage: Stage, say: Callable[[str], None]) -> None:
+def revoke(stage: Stage, report: Callable[[str], None]) -> None:
     """Replace every key by a new one immediately, which interrupts the viewers."""
     placement, now = stage.read()
     key = _new_key(placement, now)
     if stage.edge:
-        _take(stage, Step(f"the edge knows only {key.kid}", edge=[key]), say)
-    _take(stage, Step(f"the service knows only {key.kid}", service=[key]), say)
+        _take(stage, Step(f"the edge knows only {key.kid}", edge=[key]), report)
+    _take(stage, Step(f"the service knows only {key.kid}", service=[key]), report)
     minutes = READ_AFTER_SECONDS // 60
-    say(f"Every function reads it within {minutes} minutes; players need another heartbeat after that.")
+    report(f"Every function reads it within {minutes} minutes; players need another heartbeat after that.")
 
 
-def set_mode(stage: Stage, say: Callable[[str], None], mode: str) -> None:
+def set_mode(stage: Stage, report: Callable[[str], None], mode: str) -> None:
     """Set the edge's mode; `enforce` requires that the edge knows the service's keys and paths.
 
     The other modes skip that check, which needs SSM: video can be opened while SSM is unavailable.
@@ -224,37 +224,37 @@ def set_mode(stage: Stage, say: Callable[[str], None], mode: str) -> None:
         if stage.edge.paths() != stage.group_paths:
             raise KeysError("The edge does not have the stage's group_paths: run ARGS=paths first.")
     stage.edge.set_mode(mode)
-    say(f"The edge's mode is now {mode}.")
+    report(f"The edge's mode is now {mode}.")
 
 
-def set_paths(stage: Stage, say: Callable[[str], None]) -> None:
+def set_paths(stage: Stage, report: Callable[[str], None]) -> None:
     """Copy the group paths of the stage's functions to the edge."""
     if stage.edge is None:
         raise KeysError("Paths belong to an edge: name the edge with KVS_ARN=….")
     stage.edge.set_paths(stage.group_paths)
     for prefix, group in stage.group_paths.items():
-        say(f"{prefix} now needs the group {group}.")
+        report(f"{prefix} now needs the group {group}.")
     if not stage.group_paths:
-        say("No path needs a group now.")
+        report("No path needs a group now.")
 
 
-def show(stage: Stage, say: Callable[[str], None]) -> None:
+def show(stage: Stage, report: Callable[[str], None]) -> None:
     """Print the keys' names and ages, the edge's paths, and the next step of a rotation in progress."""
     placement, now = stage.read()
-    say(f"{stage.parameter.name}: {'' if placement.service else 'no keys'}")
+    report(f"{stage.parameter.name}: {'' if placement.service else 'no keys'}")
     for place, key in enumerate(placement.service):
-        say(f"  {key.kid}  {_age(key, now)}, {'verifies' if place else 'signs'}")
+        report(f"  {key.kid}  {_age(key, now)}, {'verifies' if place else 'signs'}")
     if stage.edge and placement.edge is not None:
-        say(f"{stage.edge.arn}, mode {stage.edge.mode()}: {'' if placement.edge else 'no keys'}")
+        report(f"{stage.edge.arn}, mode {stage.edge.mode()}: {'' if placement.edge else 'no keys'}")
         for key in placement.edge:
-            say(f"  {key.kid}  {_age(key, now)}")
+            report(f"  {key.kid}  {_age(key, now)}")
         paths = stage.edge.paths()
         for prefix, group in paths.items():
-            say(f"  {prefix}  needs the group {group}")
+            report(f"  {prefix}  needs the group {group}")
         if paths != stage.group_paths:
-            say("The stage's group_paths differ: ARGS=paths copies them to the edge.")
+            report("The stage's group_paths differ: ARGS=paths copies them to the edge.")
     if step := next_step(placement, now):
-        say(f"A rotation is in progress: ARGS=rotate continues it. Next: {step.effect}.")
+        report(f"A rotation is in progress: ARGS=rotate continues it. Next: {step.effect}.")
 
 
 def chosen() -> Stage:
@@ -279,9 +279,9 @@ def chosen() -> Stage:
     return Stage(parameter, edge, parse_paths(settings.get("GROUP_PATHS", "")))
 
 
-def _take(stage: Stage, step: Step, say: Callable[[str], None]) -> None:
+def _take(stage: Stage, step: Step, report: Callable[[str], None]) -> None:
     stage.take(step)
-    say(f"Now {step.effect}.")
+    report(f"Now {step.effect}.")
 
 
 def _new_key(placement: Placement, now: float) -> PlaybackKey:

@@ -9,7 +9,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dev import ROOT
-from dev.operate.deploy import asks, backend_config, chosen_stage, region
+from dev.operate.deploy import backend_config, chosen_stage, needs_confirmation, region
 from dev.operate.stage import StackError
 from dev.tools.command import words
 from dev.tools.terraform import STATE_BUCKET, STATES, Stack, TerraformError, binary
@@ -37,11 +37,11 @@ def use_remote_state() -> None:
         variables={"bucket": bucket},
         configuration=STATE_BUCKET,
     )
-    there = _is_there(bucket, where)
+    exists = _bucket_exists(bucket, where)
     # Without its state here, another machine made the bucket: use it unchanged.
-    if states.state.exists() or not there:
+    if states.state.exists() or not exists:
         states.init()
-        states.apply(ask=asks())
+        states.apply(confirm=needs_confirmation())
     settings = backend_config(stage)
     settings.write_text(SETTINGS.format(bucket=bucket, region=where))
     print(f"`make deploy STAGE={stage}` keeps its state in {bucket}, as set in {_shown(settings)}.")
@@ -54,7 +54,7 @@ def use_remote_state() -> None:
         print(f"Its state was moved there from this machine; a copy is {_shown(_set_aside(local))}.")
 
 
-def _is_there(bucket: str, where: str) -> bool:
+def _bucket_exists(bucket: str, where: str) -> bool:
     """Return whether the bucket exists in the caller's account.
 
     Without an expected owner, S3 would also answer 200 for another account's public bucket.

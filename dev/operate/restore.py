@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from dev.tools.command import words
 
 POLL_SECONDS = 20
-WAITS_SECONDS = 6 * 3600  # AWS guarantees no duration; a large table takes hours
+RESTORE_TIMEOUT_SECONDS = 6 * 3600  # AWS guarantees no duration; a large table takes hours
 
 
 def restore(dynamodb: Any, name: str, at: datetime | None) -> int:
@@ -30,7 +30,7 @@ def restore(dynamodb: Any, name: str, at: datetime | None) -> int:
     client.restore_table_to_point_in_time(SourceTableName=name, TargetTableName=copy.name, **moment)
     client.get_waiter("table_exists").wait(
         TableName=copy.name,
-        WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": WAITS_SECONDS // POLL_SECONDS},
+        WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": RESTORE_TIMEOUT_SECONDS // POLL_SECONDS},
     )
     count = 0
     with dynamodb.Table(name).batch_writer() as batch:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from dev.operate.rollback import WITHDRAWN, Function, RollbackError, Version, read, release_before
+from dev.operate.rollback import WITHDRAWN, Function, RollbackError, Version, previous_release, read
 from dev.operate.stage import StackError
 
 DEFAULT: Final = 3
-LEAST: Final = 2
+MINIMUM: Final = 2
 """The live release and the previous one."""
 
 
@@ -23,8 +23,8 @@ def kept_releases() -> int:
         StackError: a rollback would have no release to return to.
     """
     given = os.environ.get("KEEP_VERSIONS") or str(DEFAULT)
-    if not given.isdecimal() or int(given) < LEAST:
-        raise StackError(f"KEEP_VERSIONS must be a whole number of at least {LEAST}, not {given!r}.")
+    if not given.isdecimal() or int(given) < MINIMUM:
+        raise StackError(f"KEEP_VERSIONS must be a whole number of at least {MINIMUM}, not {given!r}.")
     return int(given)
 
 
@@ -51,7 +51,7 @@ def outdated(functions: Sequence[Function], keep: int) -> list[tuple[Function, V
     state = functions
     for _ in range(keep - 1):
         try:
-            moved = {function.name: version for function, version in release_before(state)}
+            moved = {function.name: version for function, version in previous_release(state)}
         except RollbackError:
             break
         state = [replace(function, live=moved.get(function.name, function.live)) for function in state]
@@ -68,4 +68,4 @@ def outdated(functions: Sequence[Function], keep: int) -> list[tuple[Function, V
 
 def _newest(function: Function, keep: int) -> list[Version]:
     """Return the live version and earlier ones that a rollback could return to, `keep` in all."""
-    return [version for version in function.sound if version.number <= function.live.number][:keep]
+    return [version for version in function.usable if version.number <= function.live.number][:keep]

@@ -55,7 +55,7 @@ class Function:
     """Versions with an alias other than a rollback's mark."""
 
     @property
-    def sound(self) -> list[Version]:
+    def usable(self) -> list[Version]:
         """The versions that were not withdrawn, or were deployed again and are live."""
         return [one for one in self.versions if one == self.live or str(one.number) not in self.withdrawn]
 
@@ -65,7 +65,7 @@ class Function:
         return first.number == 1 and first.release != version.release and first.published > version.published
 
 
-def release_before(functions: Sequence[Function]) -> list[tuple[Function, Version]]:
+def previous_release(functions: Sequence[Function]) -> list[tuple[Function, Version]]:
     """Return the functions to roll back, each with its target version.
 
     All return to one release, the newest before the live one. If a deployment moved only some functions
@@ -82,7 +82,7 @@ def release_before(functions: Sequence[Function]) -> list[tuple[Function, Versio
     def choices(function: Function) -> list[Version]:
         was_moved = function.live.release == newest.live.release
         last = function.live.number - 1 if was_moved else function.live.number
-        return [one for one in function.sound if one.number <= last]
+        return [one for one in function.usable if one.number <= last]
 
     candidates = (one for function in functions for one in choices(function))
     for candidate in sorted(candidates, key=lambda one: one.published, reverse=True):
@@ -174,7 +174,7 @@ def main() -> int:
         stage = enter_stage()
         client = boto3.client("lambda", region_name=os.environ.get("AWS_REGION"))
         functions = read_all(client, stage)
-        for function, version in release_before(functions):
+        for function, version in previous_release(functions):
             move(client, function, version)
             print(f"{function.name}: version {function.live.number} -> {version.number}")
     except (StackError, RollbackError, BotoCoreError, ClientError) as error:

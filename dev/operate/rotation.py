@@ -16,7 +16,7 @@ from entrypoints.settings import MAX_GRACE_SECONDS, MAX_LEASE_SECONDS_WITH_TOKEN
 READ_AFTER_SECONDS: Final = FRESH_SECONDS
 """The time after a change for which a process may still have the old keys."""
 
-OVER_AFTER_SECONDS: Final = STALE_SECONDS + MAX_LEASE_SECONDS_WITH_TOKENS + MAX_GRACE_SECONDS
+EXPIRED_AFTER_SECONDS: Final = STALE_SECONDS + MAX_LEASE_SECONDS_WITH_TOKENS + MAX_GRACE_SECONDS
 """The time after the new key starts to sign for which an old key's token may be valid, in any stage.
 
 A process that cannot read the parameter signs with its old keys until they are stale; a token lives for a
@@ -86,7 +86,7 @@ def _steps(placement: Placement, now: float) -> Iterator[Step]:
     if newest is None:
         return
     signs = service[:1] == [newest]
-    over_at = placement.written_at + OVER_AFTER_SECONDS
+    over_at = placement.written_at + EXPIRED_AFTER_SECONDS
     needed = [newest] if signs and now >= over_at else service
     if edge is not None and (missing := [key for key in needed if key not in edge]):
         names = ", ".join(key.kid for key in missing)

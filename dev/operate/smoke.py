@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest
 
 from dev.tools.command import words
 
-ANSWERS_WITHIN_SECONDS = 10
+ANSWER_TIMEOUT_SECONDS = 10
 USER = "smoke-test"
 RSA = ("RS", "PS")
 """The start of the names of RSA algorithms: https://www.rfc-editor.org/rfc/rfc7518#section-3.1"""
@@ -42,11 +42,11 @@ def smoke(url: str, *, token: str | None = None, sign: Sign | None = None) -> st
     user = {} if token else {"userId": USER}  # a token's subject is the user
     headers = {"authorization": f"Bearer {token}"} if token else {}
     with httpx.Client(
-        base_url=url.rstrip("/"), headers=headers, auth=sign, timeout=ANSWERS_WITHIN_SECONDS
+        base_url=url.rstrip("/"), headers=headers, auth=sign, timeout=ANSWER_TIMEOUT_SECONDS
     ) as api:
         try:
             started = api.post("/stream/start", json=stream | user)
-            refusal = _right_refusal(started)
+            refusal = _correct_refusal(started)
             if refusal is None:
                 _expect(started)
             kept = api.post("/stream/heartbeat", json=stream | user)
@@ -86,7 +86,7 @@ def signature() -> Sign:
     return sign
 
 
-def _right_refusal(started: httpx.Response) -> str | None:
+def _correct_refusal(started: httpx.Response) -> str | None:
     """Return the reason for a refusal that its own figures justify: no free slot, or no further name."""
     try:
         refusal = started.json()

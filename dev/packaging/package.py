@@ -34,7 +34,7 @@ ZIPS = {
 
 # All Lambda runtimes for Python have a C library that is new enough for these.
 WHEEL_PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
-INSTALLED_WITHIN_SECONDS = 300
+INSTALL_TIMEOUT_SECONDS = 300
 
 # Files that the service never reads at run time. METADATA stays: vulnerability scanners read it.
 NOT_NEEDED = re.compile(
@@ -166,12 +166,12 @@ def _installed(version: str, wheels: list[str]) -> Path:
                 check=True,
                 stderr=subprocess.PIPE,
                 text=True,
-                timeout=INSTALLED_WITHIN_SECONDS,
+                timeout=INSTALL_TIMEOUT_SECONDS,
             )
         except subprocess.CalledProcessError as failure:
             raise PackageError(f"pip cannot install the dependencies:\n{failure.stderr}") from failure
         except subprocess.TimeoutExpired as failure:
-            raise PackageError(f"pip took more than {INSTALLED_WITHIN_SECONDS} seconds.") from failure
+            raise PackageError(f"pip took more than {INSTALL_TIMEOUT_SECONDS} seconds.") from failure
         _compile(folder, version)
 
     return filled(f"built/{key[:16]}", install)

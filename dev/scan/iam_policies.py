@@ -14,7 +14,7 @@ from typing import Any
 
 from cloudsplaining.command.scan_policy_file import scan_policy
 
-from dev.tools.terraform import CONFIGURATION, TerraformError, binary, plugin_options, said
+from dev.tools.terraform import CONFIGURATION, TerraformError, binary, run_terraform, plugin_options
 
 RUNS = "tests/optional_features.tftest.hcl"
 KINDS = (
@@ -25,7 +25,7 @@ KINDS = (
     "CredentialsExposure",
     "InfrastructureModification",
 )
-TOO_MUCH = {
+TOO_PERMISSIVE = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "dynamodb:UpdateItem", "Resource": "*"}],
 }
@@ -41,11 +41,11 @@ def rendered() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "configuration"
         shutil.copytree(CONFIGURATION, copy)
-        said(copy, "init", "-backend=false", *plugin_options())
-        told = said(copy, "test", "-json", "-verbose", f"-filter={RUNS}")
+        run_terraform(copy, "init", "-backend=false", *plugin_options())
+        messages = run_terraform(copy, "test", "-json", "-verbose", f"-filter={RUNS}")
     return {
         f"{message['@testrun']}: {resource['address']}": json.loads(resource["values"]["policy"])
-        for message in map(json.loads, told.splitlines())
+        for message in map(json.loads, messages.splitlines())
         if message["type"] == "test_state"
         for resource in message["test_state"]["root_module"]["resources"]
         if resource["type"] == "aws_iam_role_policy"
@@ -72,7 +72,7 @@ def main() -> int:
     except TerraformError as failed:
         print(failed, file=sys.stderr)
         return 1
-    if not policies or not list(findings(TOO_MUCH)):
+    if not policies or not list(findings(TOO_PERMISSIVE)):
         print("The scan found no policies, or no fault with a bad one: check this script.", file=sys.stderr)
         return 1
     found = [f"{name}: {finding}" for name, policy in policies.items() for finding in findings(policy)]

@@ -13,8 +13,8 @@ from dev import ROOT
 NOT_AUDITED = "localstack.txt"
 """A lock of October 2025, as its LocalStack runs with nothing newer; used with test data only."""
 LOCKS = sorted(lock for lock in (ROOT / "requirements").glob("*.txt") if lock.name != NOT_AUDITED)
-ANSWERS_WITHIN_SECONDS = 5
-OUT_OF_REACH = ("requests.exceptions.", "Could not connect")
+ANSWER_TIMEOUT_SECONDS = 5
+UNREACHABLE = ("requests.exceptions.", "Could not connect")
 
 
 def audit() -> subprocess.CompletedProcess[str]:
@@ -22,7 +22,7 @@ def audit() -> subprocess.CompletedProcess[str]:
     options = ["--format=json", "--progress-spinner=off", "--desc=off"]
     return subprocess.run(
         [
-            *(sys.executable, "-m", "pip_audit", *options, f"--timeout={ANSWERS_WITHIN_SECONDS}"),
+            *(sys.executable, "-m", "pip_audit", *options, f"--timeout={ANSWER_TIMEOUT_SECONDS}"),
             # OSV has PyPI's advisories and more. The locks are complete: nothing is resolved.
             *("--vulnerability-service=osv", "--no-deps", "--disable-pip"),
             *(f"--requirement={lock}" for lock in LOCKS),
@@ -45,7 +45,7 @@ def vulnerabilities(report: Any) -> list[str]:
 def verdict(done: subprocess.CompletedProcess[str]) -> int:
     """Print the result of an audit. Only a finding, or a failure other than the network's, is an error."""
     if not done.stdout:
-        if any(sign in done.stderr for sign in OUT_OF_REACH):
+        if any(sign in done.stderr for sign in UNREACHABLE):
             print("The dependencies were not audited: the list of vulnerabilities is unavailable from here.")
             return 0
         print(done.stderr, file=sys.stderr)

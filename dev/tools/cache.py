@@ -15,7 +15,7 @@ from typing import Final
 from dev import ROOT
 
 CACHE: Final = ROOT / ".cache"
-FETCHED_WITHIN_SECONDS: Final = 300
+FETCH_TIMEOUT_SECONDS: Final = 300
 
 
 class CannotFetch(Exception):
@@ -73,7 +73,7 @@ def _fetched(by: str, command: Sequence[str], what: str, sha256: str) -> Iterato
     with tempfile.TemporaryDirectory() as scratch:
         try:
             subprocess.run(
-                command, check=True, cwd=scratch, capture_output=True, timeout=FETCHED_WITHIN_SECONDS
+                command, check=True, cwd=scratch, capture_output=True, timeout=FETCH_TIMEOUT_SECONDS
             )
         except subprocess.SubprocessError as failure:
             raise CannotFetch(f"{by} cannot fetch {what}.") from failure

@@ -25,17 +25,17 @@ def main(folder: str, lock: str) -> int:
     if code := subprocess.run([sys.executable, "-m", "venv", folder], check=False).returncode:
         return code
     install = ["install", "--disable-pip-version-check", "--progress-bar=off", "--require-hashes", "-r", lock]
-    said: list[str] = []
+    output: list[str] = []
     with subprocess.Popen(
         [f"{folder}/bin/python", "-u", "-m", "pip", *install],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     ) as pip:
-        for line in progress(_kept(pip.stdout or (), said), pinned):
+        for line in progress(_recorded(pip.stdout or (), output), pinned):
             print(f"{folder}: {line} …", flush=True)
     if pip.returncode:
-        print("".join(said), file=sys.stderr)
+        print("".join(output), file=sys.stderr)
     else:
         print(f"{folder}: ready after {time.monotonic() - began:.0f} s", flush=True)
     return pip.returncode
@@ -57,9 +57,9 @@ def progress(lines: Iterable[str], pinned: int) -> Iterator[str]:
             yield f"{found} of {pinned} packages"
 
 
-def _kept(lines: Iterable[str], said: list[str]) -> Iterator[str]:
+def _recorded(lines: Iterable[str], output: list[str]) -> Iterator[str]:
     for line in lines:
-        said.append(line)
+        output.append(line)
         yield line
 
 

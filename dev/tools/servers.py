@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import IO, Any, Final, Self
 
-ENDS_WITHIN_SECONDS: Final = 5
+END_TIMEOUT_SECONDS: Final = 5
 LOG_TAIL_LINES: Final = 20
 
 DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -40,21 +40,21 @@ class Server(ABC):
     def wait(
         self,
         process: subprocess.Popen[bytes],
-        is_there: Callable[[], bool],
-        within_seconds: float,
+        is_ready: Callable[[], bool],
+        timeout_seconds: float,
         error: Callable[[], Exception],
     ) -> Self:
         """Wait until the server answers; if it does not, or the wait is interrupted, stop it.
 
         Args:
             process: the server's process, whose end ends the wait.
-            is_there: returns whether the server answers.
-            within_seconds: the limit of the wait.
+            is_ready: returns whether the server answers.
+            timeout_seconds: the limit of the wait.
             error: makes the exception to raise, while the server's log still exists.
         """
         with ExitStack() as failure:
             failure.callback(self.stop)
-            if not comes_up(process, is_there, within_seconds):
+            if not starts_within(process, is_ready, timeout_seconds):
                 raise error()
             failure.pop_all()
         return self
@@ -83,11 +83,13 @@ def tail(log: str) -> str:
     return "\n".join(log.splitlines()[-LOG_TAIL_LINES:])
 
 
-def comes_up(process: subprocess.Popen[bytes], is_there: Callable[[], bool], within_seconds: float) -> bool:
+def starts_within(
+    process: subprocess.Popen[bytes], is_ready: Callable[[], bool], timeout_seconds: float
+) -> bool:
     """Wait until a server answers; return whether it did so before it ended and within the time."""
-    deadline = time.monotonic() + within_seconds
+    deadline = time.monotonic() + timeout_seconds
     while process.poll() is None and time.monotonic() < deadline:
-        if is_there():
+        if is_ready():
             return True
         time.sleep(0.05)
     return False
@@ -97,7 +99,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """End a child, by force if necessary. Idempotent."""
     process.terminate()
     try:
-        process.wait(ENDS_WITHIN_SECONDS)
+        process.wait(END_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

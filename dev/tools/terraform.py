@@ -22,8 +22,8 @@ STATES = ROOT / ".state"
 STATE_BUCKET = CONFIGURATION / "state-bucket"
 
 REGISTRY = "registry.terraform.io"
-REGISTRY_ANSWERS_WITHIN_SECONDS = 2
-INTERRUPTED_WITHIN_SECONDS = 30
+REGISTRY_TIMEOUT_SECONDS = 2
+INTERRUPT_TIMEOUT_SECONDS = 30
 # Folders with copies of providers: the places that Terraform documents, then the file system's top levels.
 MIRRORS = (
     "~/.terraform.d/plugins",
@@ -102,16 +102,16 @@ class Stack:
         """
         self._run("state", "push", str(state.resolve()), silent=True)
 
-    def apply(self, *, ask: bool = False) -> None:
-        """Create or change what differs; with `ask`, Terraform shows the plan and asks for approval."""
-        self._run("apply", *_approval(ask=ask), *self.inputs())
+    def apply(self, *, confirm: bool = False) -> None:
+        """Create or change what differs; with `confirm`, Terraform shows the plan and asks for approval."""
+        self._run("apply", *_approval(confirm=confirm), *self.inputs())
 
-    def destroy(self, *, ask: bool = False, within_seconds: float | None = None) -> None:
+    def destroy(self, *, confirm: bool = False, timeout_seconds: float | None = None) -> None:
         """Delete everything.
 
         Args:
-            ask: whether Terraform shows the plan and asks for approval.
-            within_seconds: interrupt Terraform after this time; unlimited by default.
+            confirm: whether Terraform shows the plan and asks for approval.
+            timeout_seconds: interrupt Terraform after this time; unlimited by default.
 
         Raises:
             TerraformError: it failed or was interrupted, or the table is protected, which Terraform would
@@ -121,11 +121,11 @@ class Stack:
             raise TerraformError(
                 f"{self.stage}'s table is protected: set deletion_protection = false, deploy, and try again."
             )
-        self._run("destroy", *_approval(ask=ask), *self.inputs(), within_seconds=within_seconds)
+        self._run("destroy", *_approval(confirm=confirm), *self.inputs(), timeout_seconds=timeout_seconds)
 
     def output(self) -> dict[str, Any]:
         """Return the outputs of the last apply by name."""
-        outputs = said(self.directory, "output", "-json", environment=self.environment)
+        outputs = run_terraform(self.directory, "output", "-json", environment=self.environment)
         return {name: output["value"] for name, output in json.loads(outputs).items()}
 
     def inputs(self) -> list[str]:
@@ -136,7 +136,7 @@ class Stack:
             *(f"-var={name}={value}" for name, value in self.variables.items()),
         ]
 
-    def _run(self, *arguments: str, silent: bool = False, within_seconds: float | None = None) -> None:
+    def _run(self, *arguments: str, silent: bool = False, timeout_seconds: float | None = None) -> None:
         captured = silent or self.quiet
         with (
             _interrupts_left_to_the_child(),
@@ -151,9 +151,9 @@ class Stack:
         ):
             failure = "failed"
             try:
-                output = process.communicate(timeout=within_seconds)[0]
+                output = process.communicate(timeout=timeout_seconds)[0]
             except subprocess.TimeoutExpired:
-                failure = f"was interrupted, as it took longer than {within_seconds:g} seconds"
+                failure = f"was interrupted, as it took longer than {timeout_seconds:g} seconds"
                 output = _interrupt(process)
         if process.returncode != 0:
             raise TerraformError(f"`terraform {arguments[0]}` {failure}.\n{output or ''}".rstrip())
@@ -163,13 +163,13 @@ def _interrupt(process: subprocess.Popen[str]) -> str:
     """Interrupt Terraform so that it saves its state; end it by force if it does not stop."""
     process.send_signal(signal.SIGINT)
     try:
-        return process.communicate(timeout=INTERRUPTED_WITHIN_SECONDS)[0]
+        return process.communicate(timeout=INTERRUPT_TIMEOUT_SECONDS)[0]
     except subprocess.TimeoutExpired:
         process.kill()
         return process.communicate()[0]
 
 
-def said(directory: Path, *arguments: str, environment: Mapping[str, str] = os.environ) -> str:
+def run_terraform(directory: Path, *arguments: str, environment: Mapping[str, str] = os.environ) -> str:
     """Run one command in a configuration's folder, and return its output.
 
     Raises:
@@ -237,15 +237,15 @@ def find_mirror() -> Path | None:
 def _registry_answers() -> bool:
     try:
         urllib.request.urlopen(
-            f"https://{REGISTRY}/.well-known/terraform.json", timeout=REGISTRY_ANSWERS_WITHIN_SECONDS
+            f"https://{REGISTRY}/.well-known/terraform.json", timeout=REGISTRY_TIMEOUT_SECONDS
         ).close()
     except (urllib.error.URLError, OSError):
         return False
     return True
 
 
-def _approval(*, ask: bool) -> list[str]:
-    return [] if ask else ["-auto-approve", "-input=false"]
+def _approval(*, confirm: bool) -> list[str]:
+    return [] if confirm else ["-auto-approve", "-input=false"]
 
 
 @contextmanager

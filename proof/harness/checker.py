@@ -52,7 +52,7 @@ class Model(Generic[State]):
     is_silent: Callable[[Any, Any], bool]
 
 
-STATES_AT_MOST: Final = 1_000_000
+MAX_STATES: Final = 1_000_000
 """The number of configurations to visit before the search is given up."""
 
 
@@ -87,7 +87,7 @@ def _is_explained(history: Sequence[Operation], model: Model[State], in_a_row: i
         if (row, done, state) in seen:
             continue
         seen.add((row, done, state))
-        if len(seen) > STATES_AT_MOST:
+        if len(seen) > MAX_STATES:
             raise Undecided
         for place, following in _steps(history, done, state, model):
             after = done | 1 << place

@@ -116,4 +116,4 @@ esac
     waiting = Stack(tmp_path, tmp_path / "state", "local", quiet=True)
 
     with pytest.raises(TerraformError, match=r"took longer than 1 seconds\.\nwaiting for the function"):
-        waiting.destroy(within_seconds=1)
+        waiting.destroy(timeout_seconds=1)

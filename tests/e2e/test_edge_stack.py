@@ -10,7 +10,7 @@ import pytest
 from dev import ROOT
 from dev.emulators.edge import FUNCTION
 from dev.emulators.ministack import Emulator, emulated_environment, start_emulator
-from dev.tools.terraform import Stack, copy_configuration, said
+from dev.tools.terraform import Stack, copy_configuration, run_terraform
 from tests.e2e.support.deployment import need_the_tools
 from tests.support.service import client_of
 
@@ -57,7 +57,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 def test_second_plan_is_empty(deployment: Deployment) -> None:
     """A second apply would change nothing."""
     stack = deployment.stack
-    plan = said(stack.directory, "plan", "-no-color", *stack.inputs(), environment=stack.environment)
+    plan = run_terraform(stack.directory, "plan", "-no-color", *stack.inputs(), environment=stack.environment)
     assert "No changes." in plan, plan
 
 

@@ -14,7 +14,7 @@ import pytest
 from dev.emulators.issuer import Issuer
 from dev.emulators.ministack import Emulator, emulated_function_url, start_emulator
 from dev.operate.stage import URL_FUNCTION
-from dev.tools.terraform import Stack, said
+from dev.tools.terraform import Stack, run_terraform
 from tests.e2e.support import runbook
 from tests.e2e.support.deployment import need_the_tools, published_issuer, stage
 from tests.e2e.support.renewal_attacks import RENEWALS, RenewalAttack
@@ -105,7 +105,7 @@ def test_second_plan_is_empty(deployment: Deployment) -> None:
     The exception is the authorizer, which the emulator gives a version of payloads that is for other kinds.
     """
     stack = deployment.stack
-    plan = said(stack.directory, "plan", "-no-color", *stack.inputs(), environment=stack.environment)
+    plan = run_terraform(stack.directory, "plan", "-no-color", *stack.inputs(), environment=stack.environment)
     assert re.findall(r"# (\S+) (?:will|must) be", plan) == ["aws_apigatewayv2_authorizer.jwt[0]"], plan
 
 

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 AT_ONCE: Final = """
 import sys
 from dev.operate import playback_key, rotation
-rotation.READ_AFTER_SECONDS = rotation.OVER_AFTER_SECONDS = 0
+rotation.READ_AFTER_SECONDS = rotation.EXPIRED_AFTER_SECONDS = 0
 sys.exit(playback_key.main(["rotate"]))
 """
 """A rotation that waits for nothing; tests/unit/dev/test_rotation.py has the waits."""

@@ -16,7 +16,7 @@ from botocore.credentials import Credentials
 from dev import ROOT
 from dev.emulators.issuer import Issuer
 from dev.emulators.ministack import Emulator, start_emulator
-from dev.tools.terraform import Stack, said
+from dev.tools.terraform import Stack, run_terraform
 from tests.e2e.support.attacks import INPUTS, OPEN, Attack
 from tests.e2e.support.deployment import need_the_tools, stage
 from tests.e2e.support.target import World
@@ -105,7 +105,7 @@ def test_second_plan_is_empty(deployment: Deployment) -> None:
     """A second apply would change nothing."""
     stack = deployment.stack
 
-    plan = said(stack.directory, "plan", *stack.inputs(), environment=stack.environment)
+    plan = run_terraform(stack.directory, "plan", *stack.inputs(), environment=stack.environment)
 
     assert "No changes." in plan
 

@@ -122,7 +122,7 @@ def test_a_store_that_keeps_the_model_is_accepted(history: list[Operation]) -> N
 
 def test_an_unbounded_search_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search through many lost writes, none of which explains the read, is given up."""
-    monkeypatch.setattr(checker, "STATES_AT_MOST", 1000)
+    monkeypatch.setattr(checker, "MAX_STATES", 1000)
     lost = [write(0, inf, number) for number in range(1, 20)]
     with pytest.raises(checker.Undecided):
         is_linearizable([*lost, read(1, 2, -1)], REGISTER)

@@ -57,7 +57,7 @@ _SCHEMA: Final = jsonschema_rs.validator_for(
 )
 MAX_BYTES: Final = 256 * 1024
 """The longest event that CloudWatch reads metrics from."""
-MOST_VALUES: Final = 100
+MAX_VALUES: Final = 100
 """The most values of one metric that CloudWatch takes from one event."""
 
 
@@ -180,6 +180,6 @@ def made_of(event: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 def values_of(event: Mapping[str, Any], metric: str) -> list[float]:
     """Return the values of a metric that CloudWatch reads from the event: a number, or an array."""
     values = event[metric] if isinstance(event[metric], list) else [event[metric]]
-    assert len(values) <= MOST_VALUES
+    assert len(values) <= MAX_VALUES
     assert all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     return values

@@ -11,7 +11,7 @@ import pytest
 
 from dev import ROOT
 from dev.tools.servers import end
-from dev.tools.terraform import CONFIGURATION, REGISTRY, TerraformError, binary, plugin_options, said
+from dev.tools.terraform import CONFIGURATION, REGISTRY, TerraformError, binary, run_terraform, plugin_options
 from tests.support.commands import skip_or_fail
 
 ROOTS = ["terraform", "terraform/state-bucket", "terraform/edge", "examples/module", "examples/cloudfront"]
@@ -50,7 +50,7 @@ def working_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reattach(working_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a running provider: Terraform would start one, of 700 MB, for each run."""
     root = working_copy / "terraform"
-    said(root, "init", "-backend=false", *plugin_options())
+    run_terraform(root, "init", "-backend=false", *plugin_options())
     (provider,) = (root / ".terraform" / "providers").glob("*/hashicorp/aws/*/*/terraform-provider-aws*")
     with subprocess.Popen(
         [provider, "-debug"],
@@ -74,7 +74,7 @@ def provider(reattach: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_is_formatted(working_copy: Path) -> None:
     """`terraform fmt` would change nothing."""
-    said(working_copy, "fmt", "-check", "-recursive")
+    run_terraform(working_copy, "fmt", "-check", "-recursive")
 
 
 @pytest.mark.long
@@ -82,21 +82,21 @@ def test_is_formatted(working_copy: Path) -> None:
 @pytest.mark.parametrize(("root", "file"), FILES)
 def test_module_keeps_its_guarantees(root: str, file: str, working_copy: Path) -> None:
     """Wiring, least privilege and refused inputs hold (some fifty plans and applies on a mock)."""
-    said(working_copy / root, "init", "-backend=false")
-    said(working_copy / root, "test", f"-filter=tests/{file}")
+    run_terraform(working_copy / root, "init", "-backend=false")
+    run_terraform(working_copy / root, "test", f"-filter=tests/{file}")
 
 
 def test_each_wrong_group_is_refused(working_copy: Path, tmp_path: Path) -> None:
     """Each rule about groups and paths holds alone (some thirty plans of the variables alone)."""
     shutil.copy(working_copy / "terraform" / "variables.tf", tmp_path)
     shutil.copytree(working_copy / "terraform" / "tests" / "inputs", tmp_path / "tests")
-    said(tmp_path, "init", "-backend=false")
-    said(tmp_path, "test")
+    run_terraform(tmp_path, "init", "-backend=false")
+    run_terraform(tmp_path, "test")
 
 
 def mirror_of(version: str, folder: Path) -> Path:
     """Make a mirror of this version of the AWS provider, which `init` selects and does not run."""
-    machine = json.loads(said(folder, "version", "-json"))["platform"]
+    machine = json.loads(run_terraform(folder, "version", "-json"))["platform"]
     platform = folder / REGISTRY / "hashicorp" / "aws" / version / machine
     platform.mkdir(parents=True)
     (platform / f"terraform-provider-aws_v{version}").touch(mode=0o755)
@@ -112,7 +112,7 @@ def test_accepts_the_last_provider_5_and_every_6(
     here = tmp_path / "copy"
     shutil.copytree(working_copy, here, ignore=shutil.ignore_patterns(".terraform*"))
 
-    said(here / root, "init", "-backend=false", f"-plugin-dir={mirror_of(version, tmp_path)}")
+    run_terraform(here / root, "init", "-backend=false", f"-plugin-dir={mirror_of(version, tmp_path)}")
 
 
 @pytest.mark.parametrize("version", ["5.99.0", "7.0.0"])
@@ -122,7 +122,9 @@ def test_rejects_any_other_provider(version: str, working_copy: Path, tmp_path: 
     shutil.copytree(working_copy, here, ignore=shutil.ignore_patterns(".terraform*"))
 
     with pytest.raises(TerraformError, match="no available releases match"):
-        said(here / "terraform", "init", "-backend=false", f"-plugin-dir={mirror_of(version, tmp_path)}")
+        run_terraform(
+            here / "terraform", "init", "-backend=false", f"-plugin-dir={mirror_of(version, tmp_path)}"
+        )
 
 
 @pytest.mark.usefixtures("provider")
@@ -132,9 +134,9 @@ def test_the_provider_decides_about_the_newest_runtime(working_copy: Path) -> No
     newest = folder / "tests" / "newest" / "runtime.tftest.hcl"
     newest.parent.mkdir()
     newest.write_text(PLAN_FOR_NEWEST_RUNTIME)
-    said(folder, "init", "-backend=false", "-test-directory=tests/newest")
+    run_terraform(folder, "init", "-backend=false", "-test-directory=tests/newest")
     try:
-        said(folder, "test", "-no-color", "-test-directory=tests/newest")
+        run_terraform(folder, "test", "-no-color", "-test-directory=tests/newest")
         refusal = None
     except TerraformError as error:
         refusal = str(error)
@@ -147,8 +149,8 @@ def test_the_provider_decides_about_the_newest_runtime(working_copy: Path) -> No
 def test_each_stage_is_safe_for_its_purpose(stage: str, working_copy: Path) -> None:
     """The repository's settings make each stage safe for its purpose."""
     folder = working_copy / "terraform"
-    said(folder, "init", "-backend=false")
-    said(
+    run_terraform(folder, "init", "-backend=false")
+    run_terraform(
         folder,
         "test",
         "-test-directory=tests/stages",

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from dev.tools.terraform import said
+from dev.tools.terraform import run_terraform
 from tests.e2e.support.watched_stage import WatchedStage, environment
 from tests.support.documented import values_of
 
@@ -244,8 +244,12 @@ def monitoring(stage: WatchedStage) -> Monitoring:
     settings = stage.project / "terraform" / "stages" / f"{stage.stage}.tfvars"
     inputs = [f"-var-file={settings}", f"-var=stage={stage.stage}", f"-var=package_path={stage.package}"]
     account = environment(stage.emulator)
-    said(stage.configuration, "plan", "-refresh=false", "-out=alarms.tfplan", *inputs, environment=account)
-    plan = json.loads(said(stage.configuration, "show", "-json", "alarms.tfplan", environment=account))
+    run_terraform(
+        stage.configuration, "plan", "-refresh=false", "-out=alarms.tfplan", *inputs, environment=account
+    )
+    plan = json.loads(
+        run_terraform(stage.configuration, "show", "-json", "alarms.tfplan", environment=account)
+    )
     planned = defaultdict(list)
     for resource in plan["planned_values"]["root_module"]["resources"]:
         planned[resource["type"]].append(resource["values"])

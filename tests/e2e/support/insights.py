@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from dev.tools.terraform import said
+from dev.tools.terraform import run_terraform
 
 Row: TypeAlias = Mapping[str, Any]
 
 COMMANDS: Final = re.compile(r"""[|\s]*((?:"[^"]*"|[^"|])+)""")
-MOST_STATS: Final = 2
+MAX_STATS: Final = 2
 """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Stats.html"""
 AGGREGATE: Final = re.compile(r"(\w+)\(([\w.]*)(?:, (\d+))?\)(?: as (\w+))?")
 CONDITION: Final = re.compile(
@@ -28,8 +28,10 @@ def planned(
     configuration: Path, inputs: Sequence[str], account: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
     """Return the queries of Terraform's plan by the resource and by their names, without the stage's."""
-    said(configuration, "plan", "-refresh=false", "-out=queries.tfplan", *inputs, environment=account)
-    plan = json.loads(said(configuration, "show", "-json", "queries.tfplan", environment=account))
+    run_terraform(
+        configuration, "plan", "-refresh=false", "-out=queries.tfplan", *inputs, environment=account
+    )
+    plan = json.loads(run_terraform(configuration, "show", "-json", "queries.tfplan", environment=account))
     queries: dict[str, dict[str, str]] = defaultdict(dict)
     for resource in plan["planned_values"]["root_module"]["resources"]:
         if resource["type"] == "aws_cloudwatch_query_definition":
@@ -56,7 +58,7 @@ def run(query: str, rows: Sequence[Row]) -> list[Row]:
         AssertionError: the query has a form that is not evaluated here.
     """
     commands = [command.strip().partition(" ") for command in COMMANDS.findall(query)]
-    assert sum(name == "stats" for name, _, _ in commands) <= MOST_STATS
+    assert sum(name == "stats" for name, _, _ in commands) <= MAX_STATS
     found = list(rows)
     for name, _, arguments in commands:
         assert name in _COMMANDS, f"not evaluated here: {name}"

@@ -3,7 +3,7 @@
 from itertools import count
 from typing import Any
 
-from dev.operate.rollback import Function, move, read, release_before
+from dev.operate.rollback import Function, move, previous_release, read
 
 
 class Lambda:
@@ -44,7 +44,7 @@ class Lambda:
 
     def roll_back(self) -> None:
         """Roll back as the command does."""
-        for function, version in release_before(self.functions()):
+        for function, version in previous_release(self.functions()):
             move(self, function, version)
 
     def live(self) -> list[str]:

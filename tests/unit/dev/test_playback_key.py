@@ -317,7 +317,9 @@ def test_an_interruption_prints_how_to_continue(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(playback_key, "chosen", places.stage)
-    monkeypatch.setitem(playback_key.COMMANDS, "rotate", lambda stage, say: rotate(stage, say, interrupt))
+    monkeypatch.setitem(
+        playback_key.COMMANDS, "rotate", lambda stage, report: rotate(stage, report, interrupt)
+    )
 
     assert main(["rotate"]) == 130
     assert capsys.readouterr().err == "Interrupted. The same command continues.\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dev.operate.rollback import RollbackError, move, read, release_before
+from dev.operate.rollback import RollbackError, move, previous_release, read
 from tests.unit.dev.published import Lambda
 
 
@@ -61,7 +61,7 @@ def test_a_half_finished_deployment_is_rolled_back(stage: Lambda) -> None:
 
 def test_a_repeated_rollback_completes_an_interrupted_one(stage: Lambda) -> None:
     """A repeated rollback completes an interrupted one."""
-    function, version = release_before(stage.functions())[0]
+    function, version = previous_release(stage.functions())[0]
     move(stage, function, version)
 
     stage.roll_back()
