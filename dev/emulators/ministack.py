@@ -52,19 +52,14 @@ class Emulator(Server):
 
     def stop(self) -> None:
         """End it and all that it spawned, and remove its files. Idempotent."""
-        for kill_signal, timeout_seconds in (
-            (signal.SIGTERM, STOP_TIMEOUT_SECONDS),
-            (signal.SIGKILL, STOP_TIMEOUT_SECONDS),
-        ):
+        for how in (signal.SIGTERM, signal.SIGKILL):
             for pid in self._processes():
                 with contextlib.suppress(ProcessLookupError):  # it may have ended meanwhile
                     if pid == self.pid:
-                        os.killpg(pid, kill_signal)
-                    elif (
-                        kill_signal is signal.SIGKILL
-                    ):  # it left the process group, and its parent no longer ends it
-                        os.kill(pid, kill_signal)
-            deadline = time.monotonic() + timeout_seconds
+                        os.killpg(pid, how)
+                    elif how is signal.SIGKILL:  # it left the process group, and its parent no longer ends it
+                        os.kill(pid, how)
+            deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
             while self.is_running() and time.monotonic() < deadline:
                 time.sleep(0.05)
         if self.process:
@@ -177,8 +172,8 @@ def launch(
     emulator = Emulator(process.pid, port, directory, process)
 
     def error() -> EmulatorError:
-        kill_signal = tail(log.read_text(errors="replace"))
-        return EmulatorError(f"The emulator did not start on port {port}. The end of its log:\n{kill_signal}")
+        last_lines = tail(log.read_text(errors="replace"))
+        return EmulatorError(f"The emulator did not start on port {port}. The end of its log:\n{last_lines}")
 
     return emulator.wait(process, lambda: answers(emulator.endpoint_url), START_TIMEOUT_SECONDS, error)
 

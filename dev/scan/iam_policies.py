@@ -14,7 +14,7 @@ from typing import Any
 
 from cloudsplaining.command.scan_policy_file import scan_policy
 
-from dev.tools.terraform import CONFIGURATION, TerraformError, binary, run_terraform, plugin_options
+from dev.tools.terraform import CONFIGURATION, TerraformError, binary, plugin_options, run_terraform
 
 RUNS = "tests/optional_features.tftest.hcl"
 KINDS = (

@@ -83,11 +83,9 @@ def tail(log: str) -> str:
     return "\n".join(log.splitlines()[-LOG_TAIL_LINES:])
 
 
-def starts_within(
-    process: subprocess.Popen[bytes], is_ready: Callable[[], bool], timeout_seconds: float
-) -> bool:
+def starts_within(process: subprocess.Popen[bytes], is_ready: Callable[[], bool], seconds: float) -> bool:
     """Wait until a server answers; return whether it did so before it ended and within the time."""
-    deadline = time.monotonic() + timeout_seconds
+    deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
         if is_ready():
             return True

@@ -11,7 +11,7 @@ import pytest
 
 from dev import ROOT
 from dev.tools.servers import end
-from dev.tools.terraform import CONFIGURATION, REGISTRY, TerraformError, binary, run_terraform, plugin_options
+from dev.tools.terraform import CONFIGURATION, REGISTRY, TerraformError, binary, plugin_options, run_terraform
 from tests.support.commands import skip_or_fail
 
 ROOTS = ["terraform", "terraform/state-bucket", "terraform/edge", "examples/module", "examples/cloudfront"]
