@@ -278,7 +278,9 @@ def load_prices() -> dict[str, Any]:
 
 def report(audience: Audience, needed: Capacity, a_month: Month, as_of: str) -> str:
     """Return the figures as text."""
-    raised = [f"  raise {name}: {need:,.0f}, there are {there:,}" for name, need, there in needed.quotas]
+    raised = [
+        f"  raise {name}: {need:,.0f}, there are {available:,}" for name, need, available in needed.quotas
+    ]
     dollars = ", ".join(f"{name} ${dollars:,.2f}" for name, dollars in needed.dollars_hour.items())
     edge = (
         f"${needed.edge_dollars_hour:,.2f} more per hour on demand, ${2 * needed.edge_dollars_hour:,.2f} live"

@@ -153,6 +153,6 @@ def measure(folder: Path, rounds: int, progress: Progress) -> tuple[list[Row], S
         Row("zip.bytes", zipped.stat().st_size, "bytes", goal=MEGABYTES * 1_000_000),
         Row("zip.unpacked", unpacked, "bytes"),
     ]
-    who = {"ours": ours, "bare": bare, "powertools": instead}
-    layers = {f"{name}.{layer}": samples[layer] for name, samples in who.items() for layer in LAYERS}
+    handlers = {"ours": ours, "bare": bare, "powertools": instead}
+    layers = {f"{name}.{layer}": samples[layer] for name, samples in handlers.items() for layer in LAYERS}
     return rows, layers

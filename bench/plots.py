@@ -53,26 +53,26 @@ def processor(axes: Axes, values: Values, _: Details) -> None:
             ("network", values["warm.heartbeat.cpu"]),
         ],
     }
-    for who, parts in layers.items():
+    for handler, parts in layers.items():
         left = 0.0
         for place, (name, until) in enumerate(parts):
-            colour = BARE if who == "bare boto3" else OURS
-            axes.barh(who, max(until - left, 0), left=left, color=colour, alpha=1 - 0.3 * place)
-            axes.text((left + until) / 2, who, name, ha="center", va="center", fontsize=7, rotation=90)
+            colour = BARE if handler == "bare boto3" else OURS
+            axes.barh(handler, max(until - left, 0), left=left, color=colour, alpha=1 - 0.3 * place)
+            axes.text((left + until) / 2, handler, name, ha="center", va="center", fontsize=7, rotation=90)
             left = until
     axes.set(title="Processor time of a heartbeat", xlabel="µs")
 
 
 def cold(axes: Axes, _: Values, details: Details) -> None:
     """Draw the time from the start of a process to its first answer."""
-    for who, label, colour in (
+    for handler, label, colour in (
         ("powertools", "a handler of Powertools", PALE),
         ("bare", "bare boto3", BARE),
         ("ours", "whole handler", OURS),
     ):
         left = 0.0
         for place, layer in enumerate(("python", "import", "client", "call")):
-            width = statistics.median(details["layers"][f"{who}.{layer}"])
+            width = statistics.median(details["layers"][f"{handler}.{layer}"])
             axes.barh(label, width, left=left, color=colour, alpha=1 - 0.2 * place)
             if width >= NARROWEST_LABELLED_MS:
                 axes.text(left + width / 2, label, layer, ha="center", va="center", fontsize=7, rotation=90)

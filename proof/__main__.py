@@ -34,18 +34,20 @@ def main() -> int:
     parser = ArgumentParser(prog="python -m proof", description=__doc__)
     parser.add_argument("proofs", nargs="*", help=f"any of {', '.join(PROOFS)}; by default all")
     parser.add_argument("--report", type=Path, default=REPORT, help="the JSON file to write")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     seed = int(os.environ.get("SEED") or 1)
     until = time.monotonic() + 60 * float(os.environ.get("MINUTES") or inf)
-    chosen = asked.proofs or [name for name in PROOFS if not (name == "mutants" and os.environ.get(MUTANT))]
+    chosen = arguments.proofs or [
+        name for name in PROOFS if not (name == "mutants" and os.environ.get(MUTANT))
+    ]
     turn_on()
-    rows = read_json(asked.report) if asked.proofs else []
+    rows = read_json(arguments.report) if arguments.proofs else []
     for place, name in enumerate(chosen):
         share = (until - time.monotonic()) / (len(chosen) - place)
         began = time.monotonic()
         proof = import_module(f"proof.{name}")
         rows = replaced(rows, proof.prove(seed, PROOFS[name], progress_line(name, share)))
-        write_json(rows, asked.report)
+        write_json(rows, arguments.report)
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     print(f"\nSEED={seed}\n{table(rows)}")
     return 0 if all(row.met for row in rows) else 1

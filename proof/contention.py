@@ -37,7 +37,7 @@ PROCESSES: Final = 2
 BATCH: Final = 10
 POLICY: Final = Policy(lease_seconds=10, heartbeat_seconds=3, grace_seconds=2, anonymous_seconds=60)
 LIVE: Final = int(EPOCH) + 5
-OVER: Final = int(EPOCH) - 2
+EXPIRED: Final = int(EPOCH) - 2
 KINDS: Final = (
     *("start", "anonymous", "reclaim", "anonymous reclaim", "replaces", "evict", "names"),
     *("group", "group reclaim", "miscounted group", "group evict"),
@@ -89,11 +89,11 @@ class Trial:
             return cls(user, kind, threads, before, 0 if "uhd-0" in before.leases and kind == "group" else 1)
         return cls(user, kind, threads, _state(live=LIMIT), 1 if kind == "replaces" else LIMIT)
 
-    def request(self, who: str) -> StartRequest:
+    def request(self, stream_id: str) -> StartRequest:
         """Return one racer's request."""
         if self.kind.startswith("anonymous"):
-            return StartAnonymous(self.user, who, LIMIT)
-        start = StartNamed(self.user, who, LIMIT, None, "live-0" if self.kind == "replaces" else None)
+            return StartAnonymous(self.user, stream_id, LIMIT)
+        start = StartNamed(self.user, stream_id, LIMIT, None, "live-0" if self.kind == "replaces" else None)
         return replace(start, groups=UHD, group_bounds=(Bound(1, *UHD),)) if "group" in self.kind else start
 
     @property
@@ -139,8 +139,8 @@ def _draw_grouped(kind: str, chance: Random) -> Snapshot:
     """Return a state with a stream in the group or none, and streams in no group."""
     taken = kind.endswith("evict") or (kind == "group" and chance.random() < 0.5)
     beside = _state(live=chance.randint(0, 2 if taken else 1))
-    in_group = {"uhd-0": Lease("uhd-0", OVER - 10, LIVE, groups=UHD)} if taken else {}
-    over = {"over-0": Lease("over-0", OVER - 10, OVER, groups=UHD)} if kind == "group reclaim" else {}
+    in_group = {"uhd-0": Lease("uhd-0", EXPIRED - 10, LIVE, groups=UHD)} if taken else {}
+    over = {"over-0": Lease("over-0", EXPIRED - 10, EXPIRED, groups=UHD)} if kind == "group reclaim" else {}
     leases = {**beside.leases, **in_group, **over}
     counted = len(in_group) + len(over) + (kind == "miscounted group")
     groups = dict.fromkeys(UHD, counted) if counted else {}
@@ -149,15 +149,15 @@ def _draw_grouped(kind: str, chance: Random) -> Snapshot:
 
 def _spent(good: int, over: int) -> Snapshot:
     """Return a state without streams, with spent tokens that are valid, and others that have expired."""
-    spent = {f"good-{n}": LIVE for n in range(good)} | {f"over-{n}": OVER for n in range(over)}
+    spent = {f"good-{n}": LIVE for n in range(good)} | {f"over-{n}": EXPIRED for n in range(over)}
     return Snapshot(0, leases={}, tokens=frozenset(spent), spent=spent, groups={})
 
 
 def _state(live: int = 0, over: int = 0, anonymous: int = 0) -> Snapshot:
     """Return a state with these numbers of live and dead named streams, and of dead anonymous ones."""
-    names = {f"live-{n}": LIVE for n in range(live)} | {f"over-{n}": OVER for n in range(over)}
-    leases = {name: Lease(name, OVER - 10, expiry) for name, expiry in names.items()}
-    slots = AnonymousSlots(anonymous, OVER) if anonymous else AnonymousSlots()
+    names = {f"live-{n}": LIVE for n in range(live)} | {f"over-{n}": EXPIRED for n in range(over)}
+    leases = {name: Lease(name, EXPIRED - 10, expiry) for name, expiry in names.items()}
+    slots = AnonymousSlots(anonymous, EXPIRED) if anonymous else AnonymousSlots()
     # The default mappings cannot be pickled.
     return Snapshot(len(leases) + anonymous, slots, leases, spent={}, groups={})
 

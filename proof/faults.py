@@ -25,7 +25,7 @@ from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, S
 from domain.streams import Snapshot
 from proof.harness.processes import spread
 from proof.harness.report import Progress, Row
-from proof.harness.requests import Request, ask
+from proof.harness.requests import Request, serve
 from testing.fakes import FakeClock
 from testing.stores import (
     EPOCH,
@@ -194,7 +194,7 @@ class Verdict:
 def call(limiter: StreamLimiter, request: Request) -> bool:
     """Make one request; return whether it was granted."""
     try:
-        ask(limiter, request)
+        serve(limiter, request)
     except Refusal:
         return False
     return True

@@ -34,7 +34,7 @@ class Home:
 
     Attributes:
         starts: the number of starts.
-        put_off: the number of starts that were put off.
+        postponed: the number of postponed starts.
     """
 
     def __init__(self, limit: int, overlap: int, *, keeps_names: bool) -> None:
@@ -45,7 +45,7 @@ class Home:
         self._keeps_names = keeps_names
         self._serial = count()
         self._playing: dict[str, str] = {}
-        self.starts = self.put_off = 0
+        self.starts = self.postponed = 0
         for other in range(limit - 1):
             self.start(f"other-{other}")
 
@@ -58,7 +58,7 @@ class Home:
         try:
             self._limiter.start(StartNamed(USER, name, self._limit, replaces=replaced))
         except TooManyStarts:
-            self.put_off += 1
+            self.postponed += 1
         else:
             self._playing[screen] = name
 
@@ -138,7 +138,7 @@ class Outcome:
     limit: int
     overlap: int
     starts: int
-    put_off: int
+    postponed: int
 
 
 def outcomes() -> Iterator[Outcome]:
@@ -147,7 +147,7 @@ def outcomes() -> Iterator[Outcome]:
         home = Home(limit, overlap, keeps_names=keeps)
         others = home.starts
         story(home)
-        yield Outcome(name, keeps, limit, overlap, home.starts - others, home.put_off)
+        yield Outcome(name, keeps, limit, overlap, home.starts - others, home.postponed)
 
 
 def table(played: list[Outcome]) -> str:
@@ -161,7 +161,7 @@ def table(played: list[Outcome]) -> str:
         for overlap in OVERLAPS:
             case = (story, keeps, overlap)
             of = [each for each in played if (each.story, each.keeps_names, each.overlap) == case]
-            counts = [f"{each.put_off} of {each.starts}" for each in of]
+            counts = [f"{each.postponed} of {each.starts}" for each in of]
             cells.append(counts[0] if len(set(counts)) == 1 else " / ".join(counts))
         lines.append(f"| {story} | {'kept' if keeps else 'fresh'} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -173,14 +173,14 @@ def prove(_: int, goal: int, progress: Progress) -> list[Row]:
     progress(len(played), goal)
     print(f"\n{table(played)}")
     kept = [each for each in played if each.keeps_names and each.overlap >= DEFAULT_OVERLAP]
-    put_off = sum(each.put_off for each in kept)
+    postponed = sum(each.postponed for each in kept)
     starts = sum(each.starts for each in kept)
     return [
         Row("households", f"{len(played)}", f"{goal}", len(played) >= goal),
         Row(
             "households.kept_names",
-            f"{put_off} of {starts} starts put off in {len(kept)} households",
+            f"{postponed} of {starts} starts put off in {len(kept)} households",
             "0 with kept names and an overlap of 2 or more",
-            put_off == 0 < starts,
+            postponed == 0 < starts,
         ),
     ]

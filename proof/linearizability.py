@@ -30,7 +30,7 @@ from proof.harness.checker import Model, Operation, Undecided, is_linearizable
 from proof.harness.frozen import FrozenState
 from proof.harness.processes import Barrier, Together
 from proof.harness.report import Progress, Row
-from proof.harness.requests import Request, ask
+from proof.harness.requests import Request, serve
 from testing.fakes import FakeClock
 from testing.stores import EPOCH, Stores, Way, client_of, repository_over, stores
 from testing.wire import Wire, late, lost_after, lost_before, server_error
@@ -120,12 +120,12 @@ class Recorder:
         self.history.append(Operation(called, returned, action, (landed, FrozenState.of(snapshot(item)))))
 
 
-def _requests(user: str, chance: Random, who: int) -> Iterable[Request | ListStreams]:
+def _requests(user: str, chance: Random, thread: int) -> Iterable[Request | ListStreams]:
     """Yield one client's requests: named and anonymous starts, ends, heartbeats, replacements, reads."""
     limit = chance.choice([1, 2, 3])
     for number in range(chance.randint(2, MAX_CALLS)):
         name, other = chance.sample("abcde", 2)
-        key = f"{who}-{number}"
+        key = f"{thread}-{number}"
         groups = chance.choice(GROUPS)
         bounds = tuple(Bound(chance.choice([1, 2]), group) for group in groups if group != "hdr")
         start = StartNamed(user, name, limit, groups=groups, group_bounds=bounds)
@@ -160,11 +160,11 @@ def _record_user(client: Any, wire: Wire, user: str, process: int) -> list[Opera
     )
     clock = FakeClock(EPOCH)
 
-    def work(who: int) -> list[Operation]:
-        own = Random(f"{user} {who}")
+    def work(thread: int) -> list[Operation]:
+        own = Random(f"{user} {thread}")
         recorder = Recorder(client)
         limiter = StreamLimiter(recorder, clock, policy)
-        for request in _requests(user, own, who):
+        for request in _requests(user, own, thread):
             if own.random() < 0.2:
                 wire.break_next(own.choice(FAULTS))
             if own.random() < 0.1:
@@ -173,7 +173,7 @@ def _record_user(client: Any, wire: Wire, user: str, process: int) -> list[Opera
                 if isinstance(request, ListStreams):
                     limiter.list_streams(request)
                 else:
-                    ask(limiter, request)
+                    serve(limiter, request)
 
         return recorder.history
 

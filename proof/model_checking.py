@@ -41,7 +41,7 @@ def all_scenarios() -> tuple[Scenario, ...]:
     return (*group_scenarios(SECONDS), *token_scenarios(SECONDS), *scenarios(SECONDS))
 
 
-def tell(place: int) -> Story:
+def explore_at(place: int) -> Story:
     """Explore the scenario at this place."""
     scenario = all_scenarios()[place]
     explored = explore(scenario)
@@ -56,7 +56,7 @@ def prove(_: int, goal: int, progress: Progress) -> list[Row]:
     """Explore every scenario until a promise is broken; no seed is needed, as the search is exhaustive."""
     explored: list[Story] = []
     places = range(len(all_scenarios()))
-    for story in spread(tell, places):
+    for story in spread(explore_at, places):
         explored.append(story)
         if story.violation:
             print(f"\n{story.name}: {story.violation}", *story.steps, sep="\n  ")

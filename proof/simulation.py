@@ -196,7 +196,7 @@ def prove(
         traces.update(batch.trace.encode())
         in_time = progress(taken, steps)
         if batch.failed is not None:
-            _tell(batch.failed)
+            _print_shortest(batch.failed)
             return [Row("simulation", f"broken after {taken:,} steps", f"{steps:,} steps", met=False)]
         if taken >= steps or not in_time:
             break
@@ -204,7 +204,7 @@ def prove(
     return [Row("simulation", figure, f"{steps:,} steps, 0 broken promises", met=taken >= steps)]
 
 
-def _tell(scene: Scene) -> None:
+def _print_shortest(scene: Scene) -> None:
     """Print the shortest story found."""
     simplest, ending = shortest_story(scene, play(scene))
     print(f"\nA promise is broken: {ending.broken}\n{simplest}")

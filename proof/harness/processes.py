@@ -13,7 +13,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 WORKERS: Final = min(4, os.cpu_count() or 1)
-PATIENCE_SECONDS: Final = 60
+BARRIER_TIMEOUT_SECONDS: Final = 60
 """The time to wait for the other processes: a failed one must not block the rest indefinitely."""
 
 
@@ -61,6 +61,6 @@ class Together:
 
     def run(self, work: Callable[..., Result], *arguments: Any) -> list[Result]:
         """Call `work(*arguments, process, barrier)` in each process; they share the barrier."""
-        barrier = self._manager.Barrier(self._processes, timeout=PATIENCE_SECONDS)
+        barrier = self._manager.Barrier(self._processes, timeout=BARRIER_TIMEOUT_SECONDS)
         pending = [self._pool.submit(work, *arguments, number, barrier) for number in range(self._processes)]
         return [future.result() for future in pending]

@@ -35,19 +35,19 @@ def progress_line(name: str, seconds: float) -> Progress:
         name: the proof's name.
         seconds: the time limit.
     """
-    began = told = time.monotonic()
+    began = shown_at = time.monotonic()
 
-    def tell(done: int, of: int) -> bool:
-        nonlocal told
+    def show(done: int, of: int) -> bool:
+        nonlocal shown_at
         now = time.monotonic()
-        if now - told >= (0.2 if sys.stderr.isatty() else 10):
-            told = now
+        if now - shown_at >= (0.2 if sys.stderr.isatty() else 10):
+            shown_at = now
             end = "\r" if sys.stderr.isatty() else "\n"
             line = f"{name:<18}{done:>12,} of {of:,}  {now - began:6.0f} s"
             print(line, end=end, file=sys.stderr, flush=True)
         return now - began < seconds
 
-    return tell
+    return show
 
 
 def table(rows: Iterable[Row]) -> str:

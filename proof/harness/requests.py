@@ -19,7 +19,7 @@ def ungrouped(request: Request) -> Request:
             return request
 
 
-def ask(limiter: StreamLimiter, request: Request) -> Reply:
+def serve(limiter: StreamLimiter, request: Request) -> Reply:
     """Make one request.
 
     Raises:

@@ -18,13 +18,13 @@ from domain.errors import (
 from domain.limiter import Answer, Reply, StreamLimiter, Unverified
 from domain.policy import Outcome, Policy
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, StartNamed
-from proof.harness.requests import Request, ask, ungrouped
+from proof.harness.requests import Request, serve, ungrouped
 from proof.simulated.old_code import OldCode
 from proof.simulated.witness import Broken, Witness
 from proof.simulated.world import ATTEMPT_SECONDS, Host, Waiting, World
 
 USER = "user"
-PATIENCE_SECONDS = 4
+ANSWER_TIMEOUT_SECONDS = 4
 TRIES = 3
 
 
@@ -52,7 +52,7 @@ class Service:
         for _ in range(packets):
             if world.random.random() >= self.loss:
                 world.after(self._delay(), self._arrive, request, waiting)
-        world.after(PATIENCE_SECONDS, waiting.answer, None)
+        world.after(ANSWER_TIMEOUT_SECONDS, waiting.answer, None)
         answer: Reply | StreamLimiterError | None = world.wait(waiting)
         return answer
 
@@ -104,7 +104,7 @@ class Service:
         understood = ungrouped(request) if self.runs_old_code(host) else request
         answer: Reply | StreamLimiterError
         try:
-            answer = ask(self.limiter(host), understood)
+            answer = serve(self.limiter(host), understood)
         except StreamLimiterError as error:
             answer = error
             self._look_at_refusal(error, request, began)
@@ -129,7 +129,7 @@ class Service:
         if isinstance(error, LimitReached):
             self.witness.refused(error, self.world.time)
         if isinstance(error, TooManyStarts):
-            self.witness.put_off(error, request)
+            self.witness.postponed(error, request)
         if isinstance(request, (StartAnonymous, EndAnonymous)) and isinstance(
             error, (LimitReached, NoActiveStream)
         ):
@@ -138,8 +138,8 @@ class Service:
     def _answer(
         self, host: Host, request: Request, answer: Reply | StreamLimiterError, waiting: Waiting
     ) -> None:
-        said = answer.outcome if isinstance(answer, Reply) else repr(answer)
-        self.world.note(host.name, "answers", type(request).__name__, said)
+        result = answer.outcome if isinstance(answer, Reply) else repr(answer)
+        self.world.note(host.name, "answers", type(request).__name__, result)
         if self.world.random.random() >= self.loss:
             self.world.after(self._delay(), waiting.answer, answer)
 
@@ -195,7 +195,7 @@ class Player:
             return None
         for _ in range(world.random.randint(1, 2)):
             named = groups if world.random.random() < 0.5 else self.service.draw_groups()
-            self._insist(EndNamed(USER, name, groups=named))
+            self._retry(EndNamed(USER, name, groups=named))
         return None
 
     def _watch(self, name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
@@ -228,10 +228,10 @@ class Player:
         name = f"{self.number}-{next(self._serial)}"
         if world.random.random() < 0.1:  # an end of nothing, or of any anonymous stream
             witness.forget()
-            self._insist(EndAnonymous(USER, name))
+            self._retry(EndAnonymous(USER, name))
             return
         sent = world.time
-        answer = self._insist(StartAnonymous(USER, name, self._limit()))
+        answer = self._retry(StartAnonymous(USER, name, self._limit()))
         if not isinstance(answer, Reply):
             return
         margin = witness.processing + 2 * witness.skew  # a late start moves the expiry back by that much
@@ -240,7 +240,7 @@ class Player:
         world.sleep(world.random.uniform(0, 20))
         witness.anonymous.pop(name, None)
         if world.random.random() < 0.8:
-            self._insist(EndAnonymous(USER, name))
+            self._retry(EndAnonymous(USER, name))
         else:
             world.note("player", self.number, "crashes")
 
@@ -253,7 +253,7 @@ class Player:
 
     def _hold(self, request: StartNamed | Heartbeat) -> bool:
         """Start or keep a stream, and record the answer about its slot."""
-        answer = self._insist(request)
+        answer = self._retry(request)
         if not isinstance(answer, Reply):
             keeps_its_lease = isinstance(request, StartNamed) and isinstance(answer, Refusal)
             if answer is not None and not keeps_its_lease:
@@ -269,7 +269,7 @@ class Player:
             witness.held[name] = max(witness.held.get(name, 0), until)
         return True
 
-    def _insist(self, request: Request) -> Reply | StreamLimiterError | None:
+    def _retry(self, request: Request) -> Reply | StreamLimiterError | None:
         """Repeat a request until it is answered otherwise than by a failure of the store."""
         for _ in range(TRIES):
             answer = self.service.call(request)

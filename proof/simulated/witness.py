@@ -140,7 +140,7 @@ class Witness:
         if isinstance(request, StartNamed) and lease and lease.groups != request.groups:
             self._broken(f"{request} was granted, and the stream is in {lease.groups}")
 
-    def put_off(self, refusal: TooManyStarts, request: Request) -> None:
+    def postponed(self, refusal: TooManyStarts, request: Request) -> None:
         """Check a start that was put off: a slot must be free, and too many names recent."""
         if self.policy.enforcement is Enforcement.SHADOW or not isinstance(request, StartNamed):
             self._broken(f"{request} was put off without need of a token")

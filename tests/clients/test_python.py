@@ -1095,7 +1095,7 @@ def lose(play: Play, how: str) -> None:
     if how == "ended":
         next(play.end())
     elif how == "abandoned":
-        play.let_go()
+        play.release()
     elif how == "evicted":
         heartbeats = play.keep()
         next(heartbeats)

@@ -13,10 +13,10 @@ def test_kept_names_are_never_postponed_at_the_default_overlap() -> None:
 
 def test_fresh_names_are_postponed() -> None:
     """A fresh name for each channel meets the bound; a hop between screens does at an overlap of 1."""
-    put_off = {
-        (each.story, each.keeps_names, each.limit, each.overlap): each.put_off
+    postponed = {
+        (each.story, each.keeps_names, each.limit, each.overlap): each.postponed
         for each in households.outcomes()
     }
 
-    assert all(put_off["zapping", False, limit, 2] for limit in households.LIMITS)
-    assert put_off["tv, phone, tv, tablet, tv", True, 1, 1] == 1
+    assert all(postponed["zapping", False, limit, 2] for limit in households.LIMITS)
+    assert postponed["tv, phone, tv, tablet, tv", True, 1, 1] == 1

@@ -17,14 +17,14 @@ class StreamView:
     groups: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Self:
+    def of(cls, answer: Mapping[str, Any]) -> Self:
         """Read one stream from an answer."""
         return cls(
-            stream_id=told["streamId"],
-            device=told.get("device"),
-            started_at=datetime.fromisoformat(told["startedAt"]),
-            expires_at=datetime.fromisoformat(told["expiresAt"]),
-            groups=tuple(told.get("groups", ())),
+            stream_id=answer["streamId"],
+            device=answer.get("device"),
+            started_at=datetime.fromisoformat(answer["startedAt"]),
+            expires_at=datetime.fromisoformat(answer["expiresAt"]),
+            groups=tuple(answer.get("groups", ())),
         )
 
 
@@ -46,11 +46,11 @@ class UserStreams:
     max_streams: int
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Self:
+    def of(cls, answer: Mapping[str, Any]) -> Self:
         """Read the streams from an answer."""
         return cls(
-            streams=tuple(StreamView.of(stream) for stream in told["streams"]),
-            anonymous_count=told["anonymousCount"],
-            stream_count=told["streamCount"],
-            max_streams=told["maxStreams"],
+            streams=tuple(StreamView.of(stream) for stream in answer["streams"]),
+            anonymous_count=answer["anonymousCount"],
+            stream_count=answer["streamCount"],
+            max_streams=answer["maxStreams"],
         )

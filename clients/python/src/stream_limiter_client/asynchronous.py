@@ -225,7 +225,7 @@ class AsyncStream:
     async def abandon(self) -> None:
         """Stop without calling the service, as after a crash: the slot is freed when the lease expires."""
         await self._stop()
-        self._play.let_go()
+        self._play.release()
 
     async def _stop(self) -> None:
         """Stop the heartbeats."""
@@ -250,9 +250,9 @@ class AsyncStream:
             await self._follow(self._play.keep(), caught=Exception)
         except ServiceError as reason:
             self._gone = reason
-            told = self._on_gone(reason) if self._on_gone is not None else None
-            if isinstance(told, Awaitable):
-                await told
+            result = self._on_gone(reason) if self._on_gone is not None else None
+            if isinstance(result, Awaitable):
+                await result
 
     async def _notify(self, notice: Notice) -> None:
         """Call back, and log an exception of the callback, which must not affect the slot."""
@@ -260,9 +260,9 @@ class AsyncStream:
         if callback is None:
             return
         try:
-            told = callback()
-            if isinstance(told, Awaitable):
-                await told
+            result = callback()
+            if isinstance(result, Awaitable):
+                await result
         except Exception:
             _logger.exception("A callback of stream %s raised: %s.", self.stream_id, notice.name.lower())
 

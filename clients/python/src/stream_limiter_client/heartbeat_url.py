@@ -8,7 +8,7 @@ import httpx
 
 from stream_limiter_client.errors import ServiceError, StreamGone
 
-MOST_FAILURES: Final = 2
+MAX_FAILURES: Final = 2
 LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -32,17 +32,17 @@ class HeartbeatUrl:
 
     target: Target | None = None
     _failures: int = field(default=0, init=False)
-    _left_alone_until: float = field(default=0, init=False)
+    _disabled_until: float = field(default=0, init=False)
 
-    def learn(self, answer: Mapping[str, Any], asked_at: float, own_user_id: str | None) -> None:
+    def learn(self, answer: Mapping[str, Any], requested_at: float, own_user_id: str | None) -> None:
         """Store the URL from an answer of the API, if it has one.
 
         Args:
             answer: the answer to a start or a heartbeat.
-            asked_at: the time of that request.
+            requested_at: the time of that request.
             own_user_id: the stream's user; if it is `None`, the answer must name the user.
         """
-        if asked_at < self._left_alone_until:
+        if requested_at < self._disabled_until:
             return
         url, user_id = answer.get("heartbeatUrl"), own_user_id or answer.get("userId")
         if isinstance(url, str) and isinstance(user_id, str) and _is_safe(url):
@@ -57,8 +57,8 @@ class HeartbeatUrl:
     def fail(self, lease_until: float) -> None:
         """Record a failure of the URL. After the second in a row, do not use it until `lease_until`."""
         self._failures += 1
-        if self._failures == MOST_FAILURES:
-            self.target, self._failures, self._left_alone_until = None, 0, lease_until
+        if self._failures == MAX_FAILURES:
+            self.target, self._failures, self._disabled_until = None, 0, lease_until
 
 
 def is_answer(error: ServiceError) -> bool:

@@ -24,7 +24,7 @@ LONGEST_RETRY_AFTER_SECONDS: Final = 300.0
 """The longest delay of a heartbeat, whatever a proxy requests."""
 LONGEST_LEASE_SECONDS: Final = 86_400.0
 """The longest lease that a service can have."""
-MOST_DOUBLINGS: Final = 8  # more would not lengthen the delay, but finally overflow
+MAX_DOUBLINGS: Final = 8  # more would not lengthen the delay, but finally overflow
 
 _KINDS: Final[Mapping[str, type[ServiceError]]] = {
     "limit_reached": LimitReached,
@@ -53,7 +53,7 @@ class Timing:
     def delay(self, failures: int, error: ServiceError, longest: float = LONGEST_DELAY_SECONDS) -> float:
         """Return the delay after consecutive failures: exponential backoff with jitter."""
         doubled = min(
-            FIRST_DELAY_SECONDS * 2.0 ** min(failures, MOST_DOUBLINGS), LONGEST_DELAY_SECONDS, longest
+            FIRST_DELAY_SECONDS * 2.0 ** min(failures, MAX_DOUBLINGS), LONGEST_DELAY_SECONDS, longest
         )
         return max(error.retry_after, doubled * (0.5 + self.random() / 2))
 
@@ -157,9 +157,9 @@ class Play:
         patience = self.timing.patience_seconds
         if is_held:
             patience = min(patience, self._heartbeat_seconds, self._seconds_to_lapse() or inf)
-        asked = self.groups if groups is None else tuple(groups)
+        requested = self.groups if groups is None else tuple(groups)
         try:
-            yield from self._take_slot(patience, replaces or self.replaces, asked)
+            yield from self._take_slot(patience, replaces or self.replaces, requested)
         except LimitReached as refusal:
             if not (is_held and refusal.names(self.stream_id)):
                 self._lose()
@@ -200,10 +200,10 @@ class Play:
         """
         body = self._body() | _given(groups=self.groups or None)  # the service then needs only one write
         self.nonce = fresh_name()
-        self.let_go()
-        yield from self._insist("/stream/end", body, self.timing.patience_seconds)
+        self.release()
+        yield from self._retry("/stream/end", body, self.timing.patience_seconds)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Record that the slot is no longer ours."""
         self._lose()
         self.replaces = None
@@ -231,9 +231,9 @@ class Play:
         target, token = self._heartbeat_url.target, self.playback_token
         if target is not None and token is not None:
             body = self._body() | {"userId": target.user_id, "playbackToken": token}
-            asked_at = self.timing.now()
+            requested_at = self.timing.now()
             try:
-                self._hold((yield self._post(target.url, body, is_signed=False)), asked_at, self.replaces)
+                self._hold((yield self._post(target.url, body, is_signed=False)), requested_at, self.replaces)
             except ServiceError as error:
                 if is_answer(error):
                     raise
@@ -243,10 +243,10 @@ class Play:
             else:
                 self._heartbeat_url.succeed()
                 return
-        asked_at = self.timing.now()
+        requested_at = self.timing.now()
         answer = yield self._post("/stream/heartbeat", self._body())
-        self._hold(answer, asked_at, self.replaces)
-        self._heartbeat_url.learn(answer, asked_at, self.user_id)
+        self._hold(answer, requested_at, self.replaces)
+        self._heartbeat_url.learn(answer, requested_at, self.user_id)
 
     def _take_slot(self, patience_seconds: float, replaces: str | None, groups: tuple[str, ...]) -> Steps:
         other = None if replaces == self.stream_id else replaces
@@ -257,21 +257,21 @@ class Play:
             maxStreams=self.max_streams,
             groupLimits=self.group_limits,
         )
-        answer, asked_at = yield from self._insist("/stream/start", body, patience_seconds)
-        self._hold(answer, asked_at, other)
-        self._heartbeat_url.learn(answer, asked_at, self.user_id)
+        answer, requested_at = yield from self._retry("/stream/start", body, patience_seconds)
+        self._hold(answer, requested_at, other)
+        self._heartbeat_url.learn(answer, requested_at, self.user_id)
         self.groups = groups
 
-    def _insist(
+    def _retry(
         self, path: str, body: Mapping[str, Field], patience_seconds: float
     ) -> Generator[Post | Pause, Any, tuple[Any, float]]:
         """Return the answer and the time of its request; retry the call until the patience has run out."""
         until = self.timing.now() + patience_seconds
         failures = 0
         while True:
-            asked_at = self.timing.now()
+            requested_at = self.timing.now()
             try:
-                return (yield self._post(path, body)), asked_at
+                return (yield self._post(path, body)), requested_at
             except ServiceError as error:
                 failures += 1
                 delay = self.timing.delay(failures, error)
@@ -294,12 +294,12 @@ class Play:
         self.is_lapsed, self._has_lease = False, False
         self._lease_until = self._token_until = 0
 
-    def _hold(self, answer: Any, asked_at: float, replaces: str | None) -> None:
+    def _hold(self, answer: Any, requested_at: float, replaces: str | None) -> None:
         """Record the lease. It counts from the request, so that it does not exceed the service's own.
 
         Args:
             answer: the answer to a start or a heartbeat.
-            asked_at: the time of that request.
+            requested_at: the time of that request.
             replaces: the stream to be replaced, which may not have ended if the answer is unverified.
 
         Raises:
@@ -316,9 +316,9 @@ class Play:
             raise ServiceError(0, {"detail": "What answered is not the service."})
         self.is_lapsed, self._has_lease = False, True
         # The service rounds the lease down; a lease of 0 seconds would lapse and restart in an endless loop.
-        self._lease_until = asked_at + max(lease_seconds, heartbeat_seconds)
+        self._lease_until = requested_at + max(lease_seconds, heartbeat_seconds)
         self._heartbeat_seconds = heartbeat_seconds
-        self._next_heartbeat_at = asked_at + heartbeat_seconds
+        self._next_heartbeat_at = requested_at + heartbeat_seconds
         self._is_verified = answer.get("verified") is not False
         self.replaces = None if self._is_verified else replaces
         if token := answer.get("playbackToken"):
@@ -332,12 +332,12 @@ def answer_of(response: httpx.Response) -> Any:
         ServiceError: the response is not a 200, or not JSON.
     """
     try:
-        told = response.json()
+        body = response.json()
     except ValueError:
         raise ServiceError(0 if response.is_success else response.status_code, {}) from None
     if response.is_success:
-        return told
-    error = ServiceError(response.status_code, told if isinstance(told, dict) else {}, _retry_after(response))
+        return body
+    error = ServiceError(response.status_code, body if isinstance(body, dict) else {}, _retry_after(response))
     kind = _KINDS.get(error.code or "", ServiceError)
     raise kind(error.status, error.problem, error.retry_after)
 

@@ -229,7 +229,7 @@ class Stream:
     def abandon(self) -> None:
         """Stop without calling the service, as after a crash: the slot is freed when the lease expires."""
         self._stop()
-        self._play.let_go()
+        self._play.release()
 
     def _stop(self) -> None:
         """Stop the heartbeats."""
@@ -248,7 +248,7 @@ class Stream:
     def _keep(self, stopped: threading.Event) -> None:
         """Hold the slot until the stream is ended, abandoned, started again or gone."""
         try:
-            self._follow(self._play.keep(), stopped, by_itself=True)
+            self._follow(self._play.keep(), stopped, in_background=True)
         except ServiceError as reason:
             if stopped.is_set():
                 return
@@ -266,13 +266,13 @@ class Stream:
         except Exception:
             _logger.exception("A callback of stream %s raised: %s.", self.stream_id, notice.name.lower())
 
-    def _follow(self, steps: Steps, stopped: threading.Event, *, by_itself: bool = False) -> None:
+    def _follow(self, steps: Steps, stopped: threading.Event, *, in_background: bool = False) -> None:
         """Execute the steps of a play.
 
-        In the heartbeats' thread (`by_itself`), no caller can handle a request's errors, so all of them are
-        treated as temporary; an answer that arrives after the stop is ignored.
+        In the heartbeats' thread (`in_background`), no caller can handle a request's errors, so all of them
+        are treated as temporary; an answer that arrives after the stop is ignored.
         """
-        caught = Exception if by_itself else ServiceError
+        caught = Exception if in_background else ServiceError
         with contextlib.suppress(StopIteration):
             step = next(steps)
             while True:
@@ -290,6 +290,6 @@ class Stream:
                     )
                 except caught as error:
                     failure = ServiceError.of(error)
-                if by_itself and stopped.is_set():
+                if in_background and stopped.is_set():
                     return
                 step = steps.send(answer) if failure is None else steps.throw(failure)
