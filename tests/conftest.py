@@ -30,7 +30,7 @@ from testing.simulated_dynamodb import SimulatedDynamoDb
 from testing.stores import PATIENT
 from tests.support import properties
 from tests.support.commands import skip_or_fail
-from tests.support.logs import telling
+from tests.support.logs import leaks
 from tests.support.service import client_of
 
 TABLE: Final = "streams-under-test"
@@ -54,17 +54,17 @@ def _own_aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_service_tells_who_calls() -> Iterator[None]:
+def _no_output_names_a_user() -> Iterator[None]:
     """Check that what `make run` has printed by a test's end names no user."""
     stop = LocalService.stop
 
-    def stop_and_look(service: LocalService, how: signal.Signals = signal.SIGTERM) -> int:
+    def stop_and_check(service: LocalService, how: signal.Signals = signal.SIGTERM) -> int:
         code = stop(service, how)
-        assert telling(service.lines) == []
+        assert leaks(service.lines) == []
         return code
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LocalService, "stop", stop_and_look)
+        patch.setattr(LocalService, "stop", stop_and_check)
         yield
 
 
@@ -155,17 +155,17 @@ def moto_client(sdk_session: boto3.Session) -> Iterator[Any]:
 def lean_emulator_client(emulator_client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsApi]:
     """Yield the lean client of the LocalStack-compatible endpoint."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", emulator_client.meta.endpoint_url)
-    yield from leaned()
+    yield from _lean_client()
 
 
 @pytest.fixture
 def lean_dynamodb_local_client(dynamodb_local_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsApi]:
     """The lean client of DynamoDB Local."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local_url)
-    yield from leaned()
+    yield from _lean_client()
 
 
-def leaned() -> Iterator[AwsApi]:
+def _lean_client() -> Iterator[AwsApi]:
     """Yield the lean client that the environment makes, with its connections closed afterwards."""
     with closing(json_api("dynamodb", timeouts=PATIENT)) as api:
         yield api

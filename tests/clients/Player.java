@@ -108,13 +108,13 @@ public final class Player implements StreamListener {
             if (stream.start(replaces, groups)) {
                 tell("admitted", "holders", "[]", "hasToken", stream.playbackToken() != null);
             } else if (stream.state() == Stream.State.ENDED) {
-                tell("came to nothing");
+                tell("cancelled");
             }
         } catch (ServiceException error) {
             if (!error.isTooManyStarts()) {
                 throw error;
             }
-            tell("put off", "seconds", error.retryAfterMillis() / 1000);
+            tell("postponed", "seconds", error.retryAfterMillis() / 1000);
         }
     }
 

@@ -42,7 +42,7 @@ TOKEN_SETTINGS: Final = SETTINGS | {
 }
 """One stream, and at most two names with a token."""
 PLAN_SETTINGS: Final = SETTINGS | {"MAX_STREAMS": "3", "GROUP_LIMITS": "uhd=1"}
-WITHIN_SECONDS: Final = 20
+TIMEOUT_SECONDS: Final = 20
 HOLD: Final = {"streamCount": 1, "maxStreams": 3, "expiresInSeconds": 60, "heartbeatSeconds": 0.1}
 """A scripted answer to a start or a heartbeat; its lease outlasts the test."""
 TOKEN_HOLD: Final = HOLD | {"playbackToken": "t1"}
@@ -66,24 +66,24 @@ class Player:
 
     def do(self, action: str, **options: str | list[str]) -> dict[str, Any]:
         """Send it a command, and return the event that follows."""
-        self.begin(action, **options)
-        return self.told()
+        self.send(action, **options)
+        return self.next_event()
 
-    def begin(self, action: str, **options: str | list[str]) -> None:
+    def send(self, action: str, **options: str | list[str]) -> None:
         """Send it a command, and do not wait for its event."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps({"action": action, **options}) + "\n")
         self._process.stdin.flush()
 
-    def told(self) -> dict[str, Any]:
+    def next_event(self) -> dict[str, Any]:
         """Return its next event."""
-        return self._events.get(timeout=WITHIN_SECONDS)
+        return self._events.get(timeout=TIMEOUT_SECONDS)
 
-    def tells(self, *events: str) -> dict[str, Any]:
+    def expect(self, *events: str) -> dict[str, Any]:
         """Wait for exactly these events, in this order; return the last one."""
-        told = [self.told() for _ in events]
-        assert [event["event"] for event in told] == list(events)
-        return told[-1]
+        next_event = [self.next_event() for _ in events]
+        assert [event["event"] for event in next_event] == list(events)
+        return next_event[-1]
 
     def is_silent(self) -> bool:
         """Return whether every event that it has written was read."""
@@ -134,7 +134,7 @@ class Household:
 
     def until(self, holds: Callable[[list[str]], bool]) -> None:
         """Wait until this holds of the devices that are watching."""
-        deadline = time.monotonic() + WITHIN_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not holds([device for _, device in self.watching()]):
             assert time.monotonic() < deadline, self.watching()
             time.sleep(0.1)
@@ -157,7 +157,7 @@ class ByToken:
         named = {"heartbeatUrl": f"{self.url.url}/beat", "expiresInSeconds": seconds}
         self.api.answers(Answer(200, TOKEN_HOLD | named))
         assert self.player.do("start")["hasToken"]
-        return self.api.asked()
+        return self.api.next_request()
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +269,7 @@ class Behaviour:
         first = tv.do("start")["streamId"]
         second = phone.do("start", replaces=first)
         assert second["event"] == "admitted"
-        gone = tv.tells("gone")
+        gone = tv.expect("gone")
         assert (gone["reason"], gone["by"]) == ("replaced", "phone")
         time.sleep(LEASE_SECONDS)
         assert guarded.watching() == [(second["streamId"], "phone")]
@@ -286,7 +286,7 @@ class Behaviour:
             tv = Household(command, service.url, user_id, players).player("tv")
             service.answers(Answer(200, HOLD), Answer(410, GONE | why))
             tv.do("start")
-            gone = tv.tells("gone")
+            gone = tv.expect("gone")
             assert (gone.get("reason"), gone.get("by")) == (why.get("reason"), why.get("by"))
 
     @pytest.fixture
@@ -301,7 +301,7 @@ class Behaviour:
         start = by_token.starts(Answer(200, TOKEN_HOLD | {"playbackToken": "t2"}))
         assert start.authorization == "Bearer login"
         for token in ("t1", "t2", "t2"):
-            asked = by_token.url.asked()
+            asked = by_token.url.next_request()
             assert asked.authorization is None
             own = {name: start.body[name] for name in ("userId", "streamId", "play")}
             assert asked.body == {**own, "playbackToken": token}
@@ -322,8 +322,8 @@ class Behaviour:
     def test_an_unanswered_heartbeat_falls_back_to_the_api(self, by_token: ByToken, failure: Answer) -> None:
         """The heartbeat goes to the API at once, with the login, and the next one to the URL again."""
         by_token.starts(failure, Answer(200, TOKEN_HOLD))
-        assert [by_token.url.asked().path for _ in range(3)] == ["/beat"] * 3
-        heartbeat = by_token.api.asked()
+        assert [by_token.url.next_request().path for _ in range(3)] == ["/beat"] * 3
+        heartbeat = by_token.api.next_request()
         assert (heartbeat.path, heartbeat.authorization) == ("/stream/heartbeat", "Bearer login")
         assert "playbackToken" not in heartbeat.body
         assert by_token.api.is_idle()
@@ -333,18 +333,18 @@ class Behaviour:
         """Every heartbeat goes to the API meanwhile; then the URL is tried again, and used."""
         by_token.starts(Answer(404, {}), Answer(404, {}), Answer(200, TOKEN_HOLD), seconds=LEASE_SECONDS)
         for _ in range(2):
-            by_token.url.asked()
+            by_token.url.next_request()
         for _ in range(2 + 5):
-            assert by_token.api.asked().path == "/stream/heartbeat"
+            assert by_token.api.next_request().path == "/stream/heartbeat"
         assert by_token.url.is_idle()
         for _ in range(3):
-            by_token.url.asked()
+            by_token.url.next_request()
         assert by_token.player.is_silent()
 
     def test_a_410_of_the_url_stops_a_player(self, by_token: ByToken) -> None:
         """A stopped player has the reason, and makes no other request."""
         by_token.starts(Answer(410, GONE | {"reason": "replaced", "by": "phone"}))
-        gone = by_token.player.tells("gone")
+        gone = by_token.player.expect("gone")
         assert (gone["reason"], gone["by"]) == ("replaced", "phone")
         assert by_token.api.is_idle()
 
@@ -355,13 +355,13 @@ class Behaviour:
             phone = household.player("phone")
             name = tv.do("start")["streamId"]
             network.refuse()
-            tv.tells("lapsed")
+            tv.expect("lapsed")
             household.until(lambda devices: devices == [])
             assert phone.do("start")["event"] == "admitted"
             assert phone.do("end")["event"] == "ended"
             assert tv.is_silent()
-            network.come_back()
-            assert tv.tells("resumed")["streamId"] == name
+            network.resume()
+            assert tv.expect("resumed")["streamId"] == name
             assert household.watching() == [(name, "tv")]
             time.sleep(1)  # some heartbeats
             assert tv.is_silent()
@@ -373,7 +373,7 @@ class Behaviour:
             name = tv.do("start")["streamId"]
             network.refuse()
             time.sleep(LEASE_SECONDS / 4)
-            network.come_back()
+            network.resume()
             time.sleep(LEASE_SECONDS + GRACE_SECONDS + 1)
             assert household.watching() == [(name, "tv")]
             assert tv.is_silent()
@@ -386,10 +386,10 @@ class Behaviour:
             tv = household.player("tv", f"http://127.0.0.1:{network.port}")
             name = tv.do("start")["streamId"]
             network.hang()
-            tv.tells("lapsed")
+            tv.expect("lapsed")
             assert household.watching() == [(name, "tv")]  # for the grace
-            network.come_back()
-            tv.tells("resumed")
+            network.resume()
+            tv.expect("resumed")
             assert household.watching() == [(name, "tv")]
 
     def test_a_lapsed_player_ends(self, household: Household, service: LocalService) -> None:
@@ -398,10 +398,10 @@ class Behaviour:
             tv = household.player("tv", f"http://127.0.0.1:{network.port}")
             tv.do("start")
             network.refuse()
-            tv.tells("lapsed")
-            tv.begin("end")
-            network.come_back()
-            tv.tells("ended")
+            tv.expect("lapsed")
+            tv.send("end")
+            network.resume()
+            tv.expect("ended")
             assert household.watching() == []
             time.sleep(1)  # a start would have come
             assert household.watching() == []
@@ -416,11 +416,11 @@ class Behaviour:
             phone = household.player("phone")
             tv.do("start")
             network.refuse()
-            tv.tells("lapsed")
+            tv.expect("lapsed")
             household.until(lambda devices: devices == [])
             name = phone.do("start")["streamId"]
-            network.come_back()
-            assert tv.tells("refused")["holders"] == ["phone"]
+            network.resume()
+            assert tv.expect("refused")["holders"] == ["phone"]
             time.sleep(1)  # another start would have come
             assert household.watching() == [(name, "phone")]
             assert tv.is_silent()
@@ -446,9 +446,9 @@ class Behaviour:
             player = household.player("tv")
             name = player.do("start")["streamId"]
             first.stop()
-            player.tells("lapsed")
+            player.expect("lapsed")
             with LocalService(SETTINGS | store | {"PORT": str(first.port)}):
-                player.tells("resumed")
+                player.expect("resumed")
                 time.sleep(LEASE_SECONDS + GRACE_SECONDS + 1)
                 assert household.watching() == [(name, "tv")]
                 assert player.is_silent()
@@ -461,7 +461,7 @@ class Behaviour:
             tv = household.player("tv")
             outage.way.refuse()
             assert tv.do("start")["event"] == "admitted"
-            outage.way.come_back()
+            outage.way.resume()
             household.until(lambda devices: devices == ["tv"])
             assert household.player("phone").do("start")["event"] == "refused"
             assert tv.is_silent()
@@ -478,7 +478,7 @@ class Behaviour:
             first = tv.do("start")["streamId"]
             outage.way.refuse()
             assert tv.do("start")["event"] == "admitted"
-            outage.way.come_back()
+            outage.way.resume()
             household.until(lambda devices: devices == ["tv"])
             time.sleep(1)  # some heartbeats
             assert household.watching() == [(first, "tv")]
@@ -494,9 +494,12 @@ class Behaviour:
             name = phone.do("start")["streamId"]
             outage.way.refuse()
             assert tv.do("start", replaces=name)["event"] == "admitted"
-            outage.way.come_back()
+            outage.way.resume()
             household.until(lambda devices: devices == ["tv"])
-            assert phone.told()["event"] in {"gone", "refused"}  # whether a heartbeat of it was unverified
+            assert phone.next_event()["event"] in {
+                "gone",
+                "refused",
+            }  # whether a heartbeat of it was unverified
             assert tv.is_silent()
 
     def test_a_reloaded_page_still_has_its_slot(self, guarded: Household) -> None:
@@ -509,7 +512,7 @@ class Behaviour:
             assert tv.do("start")["hasToken"]
         assert guarded.watching() == [(name, "tv")]
         assert guarded.player("phone").do("start", replaces=name)["event"] == "admitted"
-        assert tv.told()["event"] == "gone"
+        assert tv.next_event()["event"] == "gone"
 
     def test_five_next_episodes_count_as_one_name(self, guarded: Household) -> None:
         """Five next episodes count as one name, so another screen has room for its own."""
@@ -535,11 +538,11 @@ class Behaviour:
             before = guarded.player("tv", f"http://127.0.0.1:{network.port}")
             name = before.do("start")["streamId"]
             network.hang()
-            before.begin("end")
+            before.send("end")
             after = guarded.player("tv", stream_id=name)
             assert after.do("start")["event"] == "admitted"
-            network.come_back()
-            assert before.told()["event"] == "ended"
+            network.resume()
+            assert before.next_event()["event"] == "ended"
         time.sleep(1)  # some heartbeats
         assert guarded.watching() == [(name, "tv")]
         assert after.is_silent()
@@ -549,9 +552,9 @@ class Behaviour:
         tv, phone, tablet = (guarded.player(device) for device in ("tv", "phone", "tablet"))
         first = tv.do("start")["streamId"]
         second = phone.do("start", replaces=first)["streamId"]
-        put_off = tablet.do("start", replaces=second)
-        assert put_off["event"] == "put off"
-        assert 15 < put_off["seconds"] <= 62  # a lease, the grace, and the rest of a second
+        postponed = tablet.do("start", replaces=second)
+        assert postponed["event"] == "postponed"
+        assert 15 < postponed["seconds"] <= 62  # a lease, the grace, and the rest of a second
         assert phone.do("start")["hasToken"]
         time.sleep(1)  # some heartbeats
         assert guarded.watching() == [(second, "phone")]
@@ -598,11 +601,11 @@ class Behaviour:
             phone = planned.player("phone")
             tv.do("start", groups=["uhd"])
             network.refuse()
-            tv.tells("lapsed")
+            tv.expect("lapsed")
             planned.until(lambda devices: devices == [])
             assert phone.do("start", groups=["uhd"])["event"] == "admitted"
             assert phone.do("end")["event"] == "ended"
-            network.come_back()
-            tv.tells("resumed")
+            network.resume()
+            tv.expect("resumed")
             assert planned.groups() == {"tv": ["uhd"]}
             assert tv.is_silent()

@@ -29,7 +29,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     if (await stream.start(options)) tell("admitted", { hasToken: stream.playbackToken !== undefined });
   } catch (error) {
     if (error.code !== "too_many_starts") throw error;
-    tell("put off", { seconds: error.retryAfterMs / 1000 });
+    tell("postponed", { seconds: error.retryAfterMs / 1000 });
   }
 }
 process.exit();

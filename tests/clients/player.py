@@ -38,7 +38,7 @@ def report_lost(stream: Stream | AsyncStream, reason: ServiceError) -> None:
             limit = {} if reason.limit is None else {"limit": asdict(reason.limit)}
             report(stream, "refused", holders=holders, **limit)
         case TooManyStarts():
-            report(stream, "put off", seconds=reason.retry_after)
+            report(stream, "postponed", seconds=reason.retry_after)
         case _:
             gone = {"reason": reason.reason, "by": reason.by} if isinstance(reason, StreamGone) else {}
             report(stream, "gone", **gone)

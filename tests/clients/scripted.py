@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Self
 
 from tests.support.loopback import LoopbackServer
 
-WITHIN_SECONDS: Final = 20
+TIMEOUT_SECONDS: Final = 20
 
 
 @dataclass
@@ -21,14 +21,14 @@ class Answer:
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    is_let_go: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.is_let_go.set()
+        self.released.set()
 
-    def held_back(self) -> Self:
-        """Return this answer, to be sent when `is_let_go` is set."""
-        self.is_let_go.clear()
+    def withheld(self) -> Self:
+        """Return this answer, to be sent when `released` is set."""
+        self.released.clear()
         return self
 
     @property
@@ -61,9 +61,9 @@ class ScriptedService(LoopbackServer):
         with self._lock:
             self._script = list(script)
 
-    def asked(self) -> Request:
+    def next_request(self) -> Request:
         """Wait for the next request."""
-        return self._requests.get(timeout=WITHIN_SECONDS)
+        return self._requests.get(timeout=TIMEOUT_SECONDS)
 
     def is_idle(self) -> bool:
         """Return whether every request was read."""
@@ -91,7 +91,7 @@ class ScriptedService(LoopbackServer):
                 service._requests.put(
                     Request(self.path, body, self.headers["authorization"], self.connection)
                 )
-                answer.is_let_go.wait(WITHIN_SECONDS)
+                answer.released.wait(TIMEOUT_SECONDS)
                 self.send_response(answer.status)
                 for name, value in {"content-length": str(len(answer.content)), **answer.headers}.items():
                     self.send_header(name, value)

@@ -58,7 +58,7 @@ class Gateway(BaseHTTPRequestHandler):
     """
 
     protocol_version = "HTTP/1.1"
-    asked: list[str]
+    requests: list[str]
     admits: bool
 
     def do_OPTIONS(self) -> None:
@@ -79,7 +79,7 @@ class Gateway(BaseHTTPRequestHandler):
             self._answer(401, by_function=False, body={"message": "Unauthorized"})
 
     def _answer(self, status: int, *, by_function: bool, body: Any, retry_after: int | None = None) -> None:
-        self.asked.append(self.command)
+        self.requests.append(self.command)
         text = b"" if self.command in {"HEAD", "OPTIONS"} else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
@@ -125,7 +125,7 @@ def test_a_401_without_cors_headers_is_given_up_early(page: Page) -> None:
     with LoopbackServer(refusing) as server:
         failed = page.evaluate(PLAY, [server.url, 15_000])
     assert (failed["status"], failed["code"]) == (0, "answer_hidden")
-    assert 1 <= refusing.asked.count("POST") <= 3
+    assert 1 <= refusing.requests.count("POST") <= 3
 
 
 def test_an_unavailable_network_is_not_reported_as_a_hidden_answer(page: Page) -> None:

@@ -24,7 +24,7 @@ from tests.support.commands import skip_or_fail, succeed
 
 pytestmark = pytest.mark.e2e
 
-SOMEBODY: Final = {"userId": "1", "streamId": "other", "device": "another's"}
+OTHER_STREAM: Final = {"userId": "1", "streamId": "other", "device": "another's"}
 JAVASCRIPT: Final = """
 const session = { accessToken: () => "token" };
 const video = {
@@ -75,7 +75,7 @@ class Example {
 def service() -> Iterator[LocalService]:
     """Yield a service on which another stream is live already."""
     with LocalService() as service:
-        assert httpx.post(f"{service.url}/stream/start", json=SOMEBODY).is_success
+        assert httpx.post(f"{service.url}/stream/start", json=OTHER_STREAM).is_success
         yield service
 
 
@@ -118,8 +118,8 @@ def test_the_java_example(service: LocalService, tmp_path: Path) -> None:
         text.replace("new StreamOptions()", 'new StreamOptions().userId("1")'), encoding="utf-8"
     )
     program = java_program(tmp_path, java_client(tmp_path), source)
-    said = succeed(*program, "Example", seconds=60).split()
-    assert said == ["plays", "plays", "pauses"]
+    output = succeed(*program, "Example", seconds=60).split()
+    assert output == ["plays", "plays", "pauses"]
     assert httpx.get(f"{service.url}/stream", params={"userId": "1"}).json()["streamCount"] == 0
 
 

@@ -35,12 +35,12 @@ TELEVISION: Final = """<!doctype html>
 class Site(Pages, BaseHTTPRequestHandler):
     """Pages and an API that admits every start, at one origin; `asked` has the path and body of each call."""
 
-    asked: list[tuple[str, dict[str, object]]]
+    requests: list[tuple[str, dict[str, object]]]
 
     def do_POST(self) -> None:
         """Admit."""
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.asked.append((self.path, body))
+        self.requests.append((self.path, body))
         answer = json.dumps(HOLD).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
@@ -120,7 +120,7 @@ def test_a_project_built_with_the_package_runs(
         page.goto(server.url)
         assert page.evaluate("started") is True
     assert page.evaluate("entries") == ["function"] * 4
-    ((path, body),) = handler.asked
+    ((path, body),) = handler.requests
     assert (path, body["device"]) == ("/stream/start", "bundled")
 
 
@@ -139,5 +139,5 @@ def test_the_example_for_televisions(package: Path, page: Page, tmp_path: Path) 
         page.goto(server.url)
         with page.expect_response("**/stream/start"):
             page.evaluate("void document.querySelector('video').play().catch(() => {})")
-    path, body = handler.asked[0]
+    path, body = handler.requests[0]
     assert (path, body["device"]) == ("/stream/start", "television")

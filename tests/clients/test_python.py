@@ -35,8 +35,8 @@ HOLDER: Final = {
 }
 FULL: Final = {"code": "limit_reached", "detail": "full", "anonymousCount": 1, "streams": [HOLDER]}
 UHD_FULL: Final = FULL | {"limit": {"group": "uhd", "max": 1}}
-SOON: Final = httpx.Response(429, json={"code": "too_many_starts"}, headers={"retry-after": "60"})
-AWAY: Final = httpx.Response(503, json={"code": "store_unavailable"})
+TOO_MANY: Final = httpx.Response(429, json={"code": "too_many_starts"}, headers={"retry-after": "60"})
+UNAVAILABLE: Final = httpx.Response(503, json={"code": "store_unavailable"})
 
 
 Answer = httpx.Response | Exception | Callable[[], httpx.Response] | None
@@ -61,7 +61,7 @@ class Service(httpx.MockTransport):
         self.timeouts: list[float] = []
         self._others: Iterator[Answer] = answers_of(*answers)
         self._by_operation = {
-            f"/stream/{operation}": answers_of(*told) for operation, told in by_operation.items()
+            f"/stream/{operation}": answers_of(*script) for operation, script in by_operation.items()
         }
         self.heartbeats_wanted = inf
         self.enough = threading.Event()
@@ -146,7 +146,7 @@ def test_a_refusal_names_the_full_group(kind: str) -> None:
 
 def test_an_unanswered_start_is_retried_under_the_same_name(kind: str) -> None:
     """After a lost request and after a 503 the start is repeated under the same name."""
-    service = Service(None, AWAY, httpx.Response(200, json=HOLD))
+    service = Service(None, UNAVAILABLE, httpx.Response(200, json=HOLD))
     play_once(kind, service, Timing(random=lambda: -0.99))
     assert [path for path, _ in service.requests] == ["/v1/stream/start"] * 3 + ["/v1/stream/end"]
     assert len({body["streamId"] for _, body in service.requests}) == 1
@@ -204,7 +204,7 @@ def test_a_stream_names_its_groups_with_each_start_and_each_end(kind: str, group
     assert [body.get("groups") for _, body in service.requests] == [list(groups) or None] * 2
 
 
-def changes(kind: str, service: Service, *asked: list[str] | None) -> list[list[str] | None]:
+def changes(kind: str, service: Service, *requested: list[str] | None) -> list[list[str] | None]:
     """Start a stream in `hd`, then with these groups, and end it; return the groups of each request."""
     timing = Timing(patience_seconds=0)
 
@@ -213,7 +213,7 @@ def changes(kind: str, service: Service, *asked: list[str] | None) -> list[list[
             StreamLimiter("http://api", transport=service, timing=timing) as limiter,
             limiter.stream("1", groups=["hd"], stream_id="mine") as stream,
         ):
-            for groups in asked:
+            for groups in requested:
                 with contextlib.suppress(ServiceError):
                     stream.start(groups=groups)
 
@@ -222,7 +222,7 @@ def changes(kind: str, service: Service, *asked: list[str] | None) -> list[list[
             AsyncStreamLimiter("http://api", transport=service, timing=timing) as limiter,
             limiter.stream("1", groups=["hd"], stream_id="mine") as stream,
         ):
-            for groups in asked:
+            for groups in requested:
                 with contextlib.suppress(ServiceError):
                     await stream.start(groups=groups)
 
@@ -241,7 +241,7 @@ LISTED: Final = UHD_FULL | {"streams": [HOLDER, HOLDER | {"streamId": "mine"}]}
 
 
 @pytest.mark.parametrize(
-    "answer", [httpx.Response(403, json=LISTED), SOON, None], ids=["refused", "429", "lost"]
+    "answer", [httpx.Response(403, json=LISTED), TOO_MANY, None], ids=["refused", "429", "lost"]
 )
 def test_a_failed_change_of_groups_leaves_the_stream_in_its_groups(
     kind: str, answer: httpx.Response | None
@@ -287,7 +287,7 @@ def test_a_start_after_an_unanswered_one_repeats_it(kind: str) -> None:
     assert first == again == end
 
 
-@pytest.mark.parametrize("answer", [SOON, None, httpx.Response(400, json={})], ids=["429", "lost", "400"])
+@pytest.mark.parametrize("answer", [TOO_MANY, None, httpx.Response(400, json={})], ids=["429", "lost", "400"])
 def test_a_failed_start_leaves_the_held_slot_unchanged(kind: str, answer: httpx.Response | None) -> None:
     """Heartbeats continue, the token stays, and the stream to be replaced is left alone."""
     held = httpx.Response(200, json=HOLD | {"heartbeatSeconds": 0.05, "playbackToken": "token"})
@@ -301,7 +301,7 @@ def test_a_failed_start_leaves_the_held_slot_unchanged(kind: str, answer: httpx.
             with pytest.raises(ServiceError):
                 stream.start(replaces="tv-1")
             state = stream.is_gone, stream.playback_token
-            assert service.enough.wait(WITHIN_SECONDS), "the heartbeats have ended"
+            assert service.enough.wait(TIMEOUT_SECONDS), "the heartbeats have ended"
             stream.start()
             stream.abandon()
             assert stream.playback_token is None
@@ -314,7 +314,7 @@ def test_a_failed_start_leaves_the_held_slot_unchanged(kind: str, answer: httpx.
             with pytest.raises(ServiceError):
                 await stream.start(replaces="tv-1")
             state = stream.is_gone, stream.playback_token
-            assert await asyncio.to_thread(service.enough.wait, WITHIN_SECONDS), "the heartbeats have ended"
+            assert await asyncio.to_thread(service.enough.wait, TIMEOUT_SECONDS), "the heartbeats have ended"
             await stream.start()
             await stream.abandon()
             assert stream.playback_token is None
@@ -346,7 +346,7 @@ def test_a_cancelled_start_leaves_the_held_slot_unchanged() -> None:
             await stream.start()
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(stream.start(), 0.1)
-            assert await asyncio.to_thread(service.enough.wait, WITHIN_SECONDS), "the heartbeats have ended"
+            assert await asyncio.to_thread(service.enough.wait, TIMEOUT_SECONDS), "the heartbeats have ended"
             await stream.abandon()
 
     asyncio.run(play())
@@ -354,10 +354,10 @@ def test_a_cancelled_start_leaves_the_held_slot_unchanged() -> None:
 
 def test_a_postponed_start_has_a_retry_time(kind: str) -> None:
     """The error has the waiting time if that is too long for the start; no end follows."""
-    service = Service(SOON)
-    with pytest.raises(TooManyStarts) as put_off:
+    service = Service(TOO_MANY)
+    with pytest.raises(TooManyStarts) as postponed:
         play_once(kind, service)
-    assert (put_off.value.retry_after, len(service.requests)) == (60, 1)
+    assert (postponed.value.retry_after, len(service.requests)) == (60, 1)
 
 
 def test_a_gateways_429_is_retried(kind: str) -> None:
@@ -399,19 +399,19 @@ def test_a_gone_callback_may_be_a_coroutine() -> None:
             httpx.Response(200, json=HOLD | {"heartbeatSeconds": 0.01}),
             httpx.Response(410, json={"code": "stream_gone", "detail": "gone"}),
         )
-        told = asyncio.Event()
-        heard: list[tuple[str, bool]] = []
+        notified = asyncio.Event()
+        recorded: list[tuple[str, bool]] = []
 
         async def on_gone(reason: ServiceError) -> None:
             await asyncio.sleep(0)
-            heard.append((str(reason), stream.is_gone))
-            told.set()
+            recorded.append((str(reason), stream.is_gone))
+            notified.set()
 
         async with AsyncStreamLimiter("http://api", transport=service) as limiter:
             stream = limiter.stream("1", on_gone=on_gone)
             await stream.start()
-            await told.wait()
-        return heard
+            await notified.wait()
+        return recorded
 
     assert asyncio.run(play()) == [("gone", True)]
 
@@ -422,13 +422,13 @@ def test_a_token_that_cannot_be_fetched_is_a_service_error(kind: str) -> None:
     def token() -> str:
         raise OSError("no token")
 
-    async def ask() -> None:
+    async def request_list() -> None:
         async with AsyncStreamLimiter("http://api", token, transport=Service()) as limiter:
             await limiter.streams("1")
 
     in_threads = StreamLimiter("http://api", token, transport=Service())
     with pytest.raises(ServiceError, match="token") as failed:
-        asyncio.run(ask()) if kind == "asyncio" else in_threads.streams("1")
+        asyncio.run(request_list()) if kind == "asyncio" else in_threads.streams("1")
     assert failed.value.is_passing
 
 
@@ -470,7 +470,7 @@ def test_a_backend_signs_every_request_and_names_the_limits(kind: str) -> None:
 
 
 OFTEN: Final = HOLD | {"heartbeatSeconds": 0.01}
-WITHIN_SECONDS: Final = 20
+TIMEOUT_SECONDS: Final = 20
 
 
 def is_gone_after(kind: str, service: Service, requests: int, *, closed: bool = False) -> bool:
@@ -491,7 +491,7 @@ def is_gone_after(kind: str, service: Service, requests: int, *, closed: bool = 
         stream.start()
         if closed:
             limiter.close()
-        assert enough.wait(WITHIN_SECONDS), "the heartbeats have ended"
+        assert enough.wait(TIMEOUT_SECONDS), "the heartbeats have ended"
         stream.abandon()
         limiter.close()
         return stream.is_gone
@@ -502,7 +502,7 @@ def is_gone_after(kind: str, service: Service, requests: int, *, closed: bool = 
         await stream.start()
         if closed:
             await limiter.close()
-        assert await asyncio.to_thread(enough.wait, WITHIN_SECONDS), "the heartbeats have ended"
+        assert await asyncio.to_thread(enough.wait, TIMEOUT_SECONDS), "the heartbeats have ended"
         await stream.abandon()
         await limiter.close()
         return stream.is_gone
@@ -550,7 +550,7 @@ SHORT: Final = httpx.Response(200, json=HOLD | {"expiresInSeconds": 3, "heartbea
 """A lease of three seconds, each of which is a request: `heard` has such a clock."""
 UNTIL_LAPSED: Final = ["/stream/start", "/stream/heartbeat", "/stream/heartbeat"]
 """The requests during such a lease."""
-Heard = list[tuple[str, bool, bool]]
+Events = list[tuple[str, bool, bool]]
 
 
 @pytest.mark.parametrize(
@@ -571,21 +571,21 @@ def test_a_gone_stream_keeps_the_reason_and_the_device(
     quick, usual = (httpx.Response(200, json=HOLD | {"heartbeatSeconds": seconds}) for seconds in (0.01, 30))
     service = Service(start=[quick, usual], heartbeat=[answer])
     limiter = (StreamLimiter if kind == "threads" else AsyncStreamLimiter)("http://api", transport=service)
-    heard: list[ServiceError] = []
+    recorded: list[ServiceError] = []
     known: list[ServiceError | None] = []
-    stream = limiter.stream("1", on_gone=heard.append)
+    stream = limiter.stream("1", on_gone=recorded.append)
 
     async def play() -> None:
         known.append(stream.gone)
         await outcome(stream.start())
-        await comes(lambda: bool(heard))
+        await wait_until(lambda: bool(recorded))
         known.append(stream.gone)
         await outcome(stream.start())
         known.append(stream.gone)
         await outcome(stream.abandon())
 
     asyncio.run(play())
-    (gone,) = heard
+    (gone,) = recorded
     assert isinstance(gone, StreamGone)
     assert (gone.reason, gone.by) == (reason, by)
     assert known == [None, gone, None]
@@ -596,27 +596,27 @@ async def outcome(of: object) -> object:
     return await of if isinstance(of, Awaitable) else of
 
 
-async def comes(event: Callable[[], bool], *seen: object) -> None:
+async def wait_until(event: Callable[[], bool], *seen: object) -> None:
     """Wait until this holds; if it does not, fail with what was seen."""
-    deadline = time.monotonic() + WITHIN_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not event():
         assert time.monotonic() < deadline, seen
         await asyncio.sleep(0.01)
 
 
-def heard(
+def recorded(
     kind: str,
     service: Service,
-    until: Callable[[Heard], bool],
+    until: Callable[[Events], bool],
     on_lapsed: Callable[[Stream | AsyncStream], object] = lambda _: None,
     close: Callable[[Stream | AsyncStream], object] = lambda stream: stream.end(),
-) -> Heard:
+) -> Events:
     """Play until this holds; return the callbacks, and `is_lapsed` and `is_gone` each time."""
     timing = Timing(now=lambda: 1000.0 + len(service.requests), random=lambda: -0.99)
     limiter = (StreamLimiter if kind == "threads" else AsyncStreamLimiter)(
         "http://api", transport=service, timing=timing
     )
-    events: Heard = []
+    events: Events = []
 
     def note(event: str) -> None:
         events.append((event, stream.is_lapsed, stream.is_gone))
@@ -635,7 +635,7 @@ def heard(
 
     async def play() -> None:
         await outcome(stream.start())
-        await comes(lambda: until(events), events, service.requests)
+        await wait_until(lambda: until(events), events, service.requests)
         await outcome(close(stream))
         note("over")
         await outcome(limiter.close())
@@ -652,7 +652,7 @@ OVER: Final = ("over", False, False)
 def test_a_lapse_and_its_admission_are_each_called_back_once(kind: str) -> None:
     """However many starts fail, there is one callback for each, and no request outlasts the lease."""
     service = Service(start=[SHORT, None, None, SHORT], heartbeat=[None, None, SHORT], end=[SHORT])
-    assert heard(kind, service, lambda events: ADMITTED in events) == [LAPSED, ADMITTED, OVER]
+    assert recorded(kind, service, lambda events: ADMITTED in events) == [LAPSED, ADMITTED, OVER]
     paths = [path for path, _ in service.requests]
     assert paths[:6] == [*UNTIL_LAPSED, *["/stream/start"] * 3]
     assert service.timeouts[:6] == [5, 2, 1, 5, 5, 5]
@@ -664,21 +664,21 @@ def test_a_lapse_and_its_admission_are_each_called_back_once(kind: str) -> None:
 def test_a_stream_that_is_extended_in_time_does_not_lapse(kind: str) -> None:
     """A stream whose every other heartbeat fails does not lapse."""
     service = Service(SHORT, heartbeat=[None, SHORT] * 20)
-    assert heard(kind, service, lambda _: len(service.requests) > 30) == [OVER]
+    assert recorded(kind, service, lambda _: len(service.requests) > 30) == [OVER]
 
 
 def test_a_lapsed_stream_that_is_refused_is_gone(kind: str) -> None:
     """A refused stream is not lapsed any more, and has nothing to end."""
     service = Service(start=[SHORT, httpx.Response(403, json=FULL)], heartbeat=[None])
     gone = ("gone", False, True)
-    assert heard(kind, service, lambda events: gone in events) == [LAPSED, gone, ("over", False, True)]
+    assert recorded(kind, service, lambda events: gone in events) == [LAPSED, gone, ("over", False, True)]
     assert [path for path, _ in service.requests] == [*UNTIL_LAPSED, "/stream/start"]
 
 
 def test_a_lapsed_stream_frees_its_slot(kind: str) -> None:
     """An end is sent for a lapsed stream, because a start without an answer may have landed."""
     service = Service(start=[SHORT, None], heartbeat=[None], end=[SHORT])
-    assert heard(kind, service, lambda _: len(service.requests) > 4) == [LAPSED, OVER]
+    assert recorded(kind, service, lambda _: len(service.requests) > 4) == [LAPSED, OVER]
     assert [path for path, _ in service.requests].count("/stream/end") == 1
     assert service.requests[-1] == ("/stream/end", service.requests[0][1])
 
@@ -686,7 +686,9 @@ def test_a_lapsed_stream_frees_its_slot(kind: str) -> None:
 def test_a_lapsed_stream_that_is_abandoned_sends_nothing_more(kind: str) -> None:
     """An abandoned stream sends nothing more, and is not lapsed any more."""
     service = Service(start=[SHORT, None], heartbeat=[None])
-    events = heard(kind, service, lambda _: len(service.requests) > 4, close=lambda stream: stream.abandon())
+    events = recorded(
+        kind, service, lambda _: len(service.requests) > 4, close=lambda stream: stream.abandon()
+    )
     assert events == [LAPSED, OVER]
     assert {path for path, _ in service.requests} == {"/stream/start", "/stream/heartbeat"}
 
@@ -694,7 +696,7 @@ def test_a_lapsed_stream_that_is_abandoned_sends_nothing_more(kind: str) -> None
 def test_a_start_of_a_lapsed_stream_that_succeeds_is_not_called_back(kind: str) -> None:
     """A caller's successful start has no callback, and heartbeats continue."""
     service = Service(SHORT, heartbeat=[None, None, SHORT])
-    events = heard(
+    events = recorded(
         kind, service, lambda _: len(service.requests) > 5, on_lapsed=lambda stream: stream.start()
     )
     assert events == [LAPSED, OVER]
@@ -705,14 +707,18 @@ def test_a_lapsed_stream_whose_start_fails_continues_to_retry(kind: str) -> None
     """The stream stays lapsed, and calls back when it has its slot again."""
     wrong = httpx.Response(400, json={"code": "invalid_request"})
     service = Service(start=[SHORT, wrong, SHORT], heartbeat=[None, None, SHORT], end=[SHORT])
-    events = heard(kind, service, lambda events: ADMITTED in events, on_lapsed=lambda stream: stream.start())
+    events = recorded(
+        kind, service, lambda events: ADMITTED in events, on_lapsed=lambda stream: stream.start()
+    )
     assert events == [LAPSED, ADMITTED, OVER]
 
 
 def test_a_callback_may_end_its_lapsed_stream(kind: str) -> None:
     """A stream that its callback ends does not start again."""
     service = Service(SHORT, heartbeat=[None])
-    events = heard(kind, service, lambda _: len(service.requests) > 3, on_lapsed=lambda stream: stream.end())
+    events = recorded(
+        kind, service, lambda _: len(service.requests) > 3, on_lapsed=lambda stream: stream.end()
+    )
     assert events == [LAPSED, OVER]
     assert [path for path, _ in service.requests] == [*UNTIL_LAPSED, "/stream/end"]
 
@@ -724,7 +730,7 @@ def test_a_callback_that_raises_costs_no_slot(kind: str, caplog: pytest.LogCaptu
         raise RuntimeError("The video is missing.")
 
     service = Service(start=[SHORT], heartbeat=[None, None, SHORT], end=[SHORT])
-    events = heard(kind, service, lambda events: ADMITTED in events, on_lapsed=fail)
+    events = recorded(kind, service, lambda events: ADMITTED in events, on_lapsed=fail)
     assert events == [LAPSED, ADMITTED, OVER]
     assert [record.getMessage() for record in caplog.records if record.exc_info] == [
         "A callback of stream mine raised: lapsed."
@@ -740,7 +746,7 @@ def test_an_answer_to_a_stopped_thread_is_dropped() -> None:
         return SHORT
 
     service = Service(start=[SHORT, end_first], heartbeat=[None], end=[SHORT])
-    events = heard("threads", service, lambda _: len(service.requests) > 4, on_lapsed=lapsed.append)
+    events = recorded("threads", service, lambda _: len(service.requests) > 4, on_lapsed=lapsed.append)
     assert events == [LAPSED, OVER]
 
 
@@ -754,11 +760,11 @@ def test_a_code_that_is_not_a_text_is_ignored(answer: Any) -> None:
     assert (type(failed.value), failed.value.code, failed.value.is_passing) == (ServiceError, None, True)
 
 
-@pytest.mark.parametrize(("asked", "seconds"), [("20", 20), ("9" * 400, 300), ("soon", 0)])
-def test_retry_after_is_honoured_within_bounds(asked: str, seconds: float) -> None:
+@pytest.mark.parametrize(("header", "seconds"), [("20", 20), ("9" * 400, 300), ("soon", 0)])
+def test_retry_after_is_honoured_within_bounds(header: str, seconds: float) -> None:
     """A proxy's `Retry-After` does not silence the heartbeats for good."""
     with pytest.raises(ServiceError) as failed:
-        answer_of(httpx.Response(503, json={}, headers={"retry-after": asked}))
+        answer_of(httpx.Response(503, json={}, headers={"retry-after": header}))
     assert failed.value.retry_after == seconds
 
 
@@ -1183,7 +1189,7 @@ def test_heartbeats_go_to_the_url_of_the_answer(kind: str) -> None:
 
     async def play() -> None:
         await outcome(stream.start())
-        await comes(lambda: len(service.requests) >= 2)
+        await wait_until(lambda: len(service.requests) >= 2)
         await outcome(stream.abandon())
 
     asyncio.run(play())

@@ -27,19 +27,19 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Distribution:
 
 def test_the_metadata_of_the_wheel(installed: Distribution) -> None:
     """The metadata have the author, the licence, the versions of Python and the links."""
-    said = installed.metadata
-    assert (said["Name"], installed.version) == ("stream-limiter-client", VERSION)
-    assert said["Author"] == "stream-limiter contributors"
-    assert (said["License-Expression"], said["License-File"]) == ("MIT", "LICENSE")
-    assert said["Requires-Python"] == ">=3.11"
+    metadata = installed.metadata
+    assert (metadata["Name"], installed.version) == ("stream-limiter-client", VERSION)
+    assert metadata["Author"] == "stream-limiter contributors"
+    assert (metadata["License-Expression"], metadata["License-File"]) == ("MIT", "LICENSE")
+    assert metadata["Requires-Python"] == ">=3.11"
     assert installed.requires == ["httpx<1,>=0.27"]
     assert {"Typing :: Typed", "Programming Language :: Python :: 3.11"} <= set(
-        said.get_all("Classifier", [])
+        metadata.get_all("Classifier", [])
     )
-    named = {url.partition(",")[0] for url in said.get_all("Project-URL", [])}
+    named = {url.partition(",")[0] for url in metadata.get_all("Project-URL", [])}
     assert named == {"Repository", "Documentation", "Changelog", "Issues"}
-    assert said["Description-Content-Type"] == "text/markdown"
-    assert said["Keywords"]
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata["Keywords"]
 
 
 def test_the_files_of_the_wheel(installed: Distribution) -> None:

@@ -442,19 +442,19 @@ def test_recounting_a_group_requires_the_count_that_was_seen(story: Story) -> No
     assert not story.admit(lease("c"), counts=(Bound(3), AsSeen(1, 1, "uhd")))
     assert story.admit(lease("c"), counts=(Bound(3), AsSeen(2, 7, "uhd"), AsSeen(0, 0, "hdr")))
     assert story.state.groups == {"uhd": 7}
-    anew = Repair(story.user_id, story.state, Freed(), RETAIN, groups=(AsSeen(7, 0, "uhd"),))
-    assert story.write(anew)
+    recounted = Repair(story.user_id, story.state, Freed(), RETAIN, groups=(AsSeen(7, 0, "uhd"),))
+    assert story.write(recounted)
     assert story.state == story.read()
     assert not story.state.groups
-    assert not story.write(anew)
+    assert not story.write(recounted)
 
 
 def test_a_groups_wrong_count_is_corrected_by_one_of_two_writes(story: Story) -> None:
     """A second write that saw the same wrong count is rejected, even if the number is still the same."""
     assert story.admit(in_groups("a", "uhd"), counts=(Bound(3), AsSeen(0, 2, "uhd"))), "as old code leaves it"
-    anew = (Bound(3), AsSeen(2, 2, "uhd"), AsSeen(0, 1, RECOUNTS))
-    assert story.admit(in_groups("b", "uhd"), counts=anew)
-    assert not story.admit(in_groups("c", "uhd"), counts=anew)
+    recounted = (Bound(3), AsSeen(2, 2, "uhd"), AsSeen(0, 1, RECOUNTS))
+    assert story.admit(in_groups("b", "uhd"), counts=recounted)
+    assert not story.admit(in_groups("c", "uhd"), counts=recounted)
     assert story.state == story.read()
     assert story.state.groups == {"uhd": 2, RECOUNTS: 1}
 
@@ -493,9 +493,9 @@ def counting(
 ) -> Names | None:
     """Draw a way of counting names: none, unchanged, or a recount from this state or from an older one."""
     reclaimed = [lease.stream_id for lease in freed.expired]
-    anew = recount(state, own, reclaimed, draw(expiries))
-    stale = Recounted(draw(st.sampled_from([None, frozenset({"a"})])), anew.names, anew.forgotten)
-    return draw(st.one_of(st.none(), st.builds(Counted, bounds), st.just(anew), st.just(stale)))
+    recounted = recount(state, own, reclaimed, draw(expiries))
+    stale = Recounted(draw(st.sampled_from([None, frozenset({"a"})])), recounted.names, recounted.forgotten)
+    return draw(st.one_of(st.none(), st.builds(Counted, bounds), st.just(recounted), st.just(stale)))
 
 
 def stated_groups(state: Snapshot, name: str) -> st.SearchStrategy[tuple[str, ...]]:

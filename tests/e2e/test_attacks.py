@@ -46,7 +46,7 @@ from tests.e2e.support.token_attacks import (
 )
 from tests.edge.tokens import FOREIGN_KEY, KEY, key_text
 from tests.support.commands import succeed
-from tests.support.logs import log_lines, telling
+from tests.support.logs import leaks, log_lines
 from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
@@ -247,7 +247,7 @@ def test_the_edge_refuses_every_altered_token(forgery: Forgery, worlds: dict[str
     token = worlds["jwt"].playback_token(f"{SCRIPT}-forging", streamId="tv")
 
     assert reason(edge, VIDEO, query={"CAT": token}) == "passed"
-    assert reason(edge, VIDEO, **forgery.request(worlds["jwt"], token)) == forgery.said
+    assert reason(edge, VIDEO, **forgery.request(worlds["jwt"], token)) == forgery.reason
 
 
 def test_another_services_token_opens_nothing(worlds: dict[str, World]) -> None:
@@ -264,8 +264,8 @@ def test_a_copied_token_opens_until_its_lease_expires(worlds: dict[str, World]) 
     token = started.json()["playbackToken"]
     expires_at = datetime.fromisoformat(started.json()["expiresAt"]).timestamp()
     assert owner.call("end", streamId="tv").status_code == 200
-    for now, said in ((time.time(), "passed"), (expires_at - 1, "passed"), (expires_at, "expired")):
-        assert reason(Edge(CONFIG, clock=partial(float, now)), VIDEO, query={"CAT": token}) == said
+    for now, verdict in ((time.time(), "passed"), (expires_at - 1, "passed"), (expires_at, "expired")):
+        assert reason(Edge(CONFIG, clock=partial(float, now)), VIDEO, query={"CAT": token}) == verdict
 
     copier = Script(worlds["jwt"], f"{SCRIPT}-copier", 1)
     for route in ("start", "heartbeat"):
@@ -295,11 +295,11 @@ def test_a_token_for_one_path_opens_no_other(path: str, worlds: dict[str, World]
 def test_logs_contain_neither_users_nor_tokens(worlds: dict[str, World], edge: Edge) -> None:
     """Functions log hashes and the edge logs reasons: no user's name, no token and no key."""
     lines = log_lines(worlds["jwt"].account("logs"))
-    assert telling(lines) == []
-    assert telling(edge.log) == []
+    assert leaks(lines) == []
+    assert leaks(edge.log) == []
     token = worlds["jwt"].playback_token(f"{SCRIPT}-logged", streamId="tv")
     for secret in (token, f"GET /films/1.ts?CAT={token}"):
-        assert telling([secret]) == [secret], "the collector would not notice"
+        assert leaks([secret]) == [secret], "the collector would not notice"
     assert not any(key_text(KEY) in line for line in (*lines, *edge.log))
 
 

@@ -184,7 +184,7 @@ def test_both_qualities_are_complete_and_differ(lasting: LocalService, user_id: 
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "expected"),
     [
         ({"GROUP_LIMITS": ""}, (200, None)),
         ({"GROUP_PATHS": ""}, (200, None)),
@@ -195,11 +195,11 @@ def test_both_qualities_are_complete_and_differ(lasting: LocalService, user_id: 
     ids=repr,
 )
 def test_configured_groups_replace_the_default_ones(
-    settings: dict[str, str], said: tuple[int, str | None], user_id: str
+    settings: dict[str, str], expected: tuple[int, str | None], user_id: str
 ) -> None:
     """Without a path of its group the better quality is open to every token; an empty variable means none."""
     with LocalService(settings) as service:
-        assert outcome(get(service, UHD_PLAYLIST, token(service, user_id))) == said
+        assert outcome(get(service, UHD_PLAYLIST, token(service, user_id))) == expected
 
 
 @pytest.mark.parametrize(
@@ -214,9 +214,9 @@ def test_without_a_key_the_video_is_open(settings: dict[str, str], reason: str, 
     with LocalService(settings) as service:
         assert "playbackToken" not in start(service, user_id).json()
         assert outcome(get(service, SEGMENT)) == (200, None)
-        said = [line for line in service.lines if "is open to everyone" in line]
-        assert len(said) == 1
-        assert said[0].endswith(f"there are no playback tokens {reason}.")
+        notes = [line for line in service.lines if "is open to everyone" in line]
+        assert len(notes) == 1
+        assert notes[0].endswith(f"there are no playback tokens {reason}.")
 
 
 def test_a_given_key_with_leases_too_long_for_it_is_an_error() -> None:

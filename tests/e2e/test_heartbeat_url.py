@@ -20,7 +20,7 @@ from tests.e2e.support.deployment import need_the_tools, published_issuer, stage
 from tests.e2e.support.renewal_attacks import RENEWALS, RenewalAttack
 from tests.e2e.support.token_attacks import PLAYBACK_KEY, claims_of
 from tests.support.commands import succeed
-from tests.support.logs import log_lines, telling
+from tests.support.logs import leaks, log_lines
 from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
@@ -239,7 +239,7 @@ def test_the_function_can_be_invoked_only_by_its_url(deployment: Deployment) -> 
 
 def test_logs_contain_neither_users_nor_tokens(deployment: Deployment) -> None:
     """After all requests the logs name no user and have no token."""
-    assert telling(log_lines(deployment.client("logs"))) == []
+    assert leaks(log_lines(deployment.client("logs"))) == []
 
 
 def test_the_runbook_switches_the_url_off(deployment: Deployment) -> None:

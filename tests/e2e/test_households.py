@@ -12,7 +12,7 @@ from botocore.credentials import Credentials
 from dev.emulators.ministack import start_emulator
 from tests.e2e.support.deployment import need_the_tools, published_issuer, stage
 from tests.e2e.support.target import START, World
-from tests.support.logs import log_lines, telling
+from tests.support.logs import leaks, log_lines
 from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
@@ -47,8 +47,8 @@ def call(
 
 def problem(answer: httpx.Response) -> tuple[int, str, str]:
     """Return the status, the code and the text of a problem."""
-    told: dict[str, Any] = answer.json()
-    return answer.status_code, told["code"], told["detail"]
+    body: dict[str, Any] = answer.json()
+    return answer.status_code, body["code"], body["detail"]
 
 
 def test_a_household_shares_one_limit(world: World) -> None:
@@ -119,4 +119,4 @@ def test_an_anonymous_start_is_refused(world: World) -> None:
 
 def test_logs_contain_neither_members_nor_households(world: World) -> None:
     """After all tests the logs hold hashes of households, and no names."""
-    assert telling(log_lines(world.account("logs"))) == []
+    assert leaks(log_lines(world.account("logs"))) == []

@@ -16,7 +16,7 @@ from dev.emulators.ministack import start_emulator
 from dev.tools.terraform import Stack, TerraformError
 from tests.e2e.support.deployment import need_the_tools, stage
 from tests.e2e.support.target import signature
-from tests.support.logs import log_lines, telling
+from tests.support.logs import leaks, log_lines
 from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
@@ -225,9 +225,9 @@ def test_the_common_hash_requires_its_permission(function: str, granted: Granted
     granted.allow(function, policy)
 
     assert taken_away < 500
-    told = [event for event in granted.events(function) if event not in before]
-    assert {event["event"] for event in told} == {"log_hash_key_unavailable", "request"}
-    assert common not in {event.get("user") for event in told}
+    logged = [event for event in granted.events(function) if event not in before]
+    assert {event["event"] for event in logged} == {"log_hash_key_unavailable", "request"}
+    assert common not in {event.get("user") for event in logged}
 
 
 @pytest.mark.parametrize("function", sorted(ISSUE_TOKENS))
@@ -313,4 +313,4 @@ def test_logs_do_not_contain_the_user(granted: Granted) -> None:
 
     assert failed.status_code == 500
     assert any('"outcome":"failed"' in line for line in lines)
-    assert telling(lines) == []
+    assert leaks(lines) == []

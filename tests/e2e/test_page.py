@@ -184,8 +184,8 @@ def test_a_stopped_screen_shows_the_reason_and_the_other_screen(
     laptop = screen(page, "Laptop")
     expect(laptop.locator(".state")).to_have_text(title)
     expect(laptop.locator(".detail")).to_have_text(detail)
-    told = page.get_by_role("log").locator("li", has_text="410")
-    expect(told).to_contain_text(re.compile(r"410, gone" + (f": {line}$" if line else "$")))
+    entry = page.get_by_role("log").locator("li", has_text="410")
+    expect(entry).to_contain_text(re.compile(r"410, gone" + (f": {line}$" if line else "$")))
 
 
 def test_a_screen_without_answers_for_a_lease_lapses(page: Page) -> None:

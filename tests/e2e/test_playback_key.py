@@ -131,23 +131,23 @@ def make(account: Account, stage: str, *arguments: str, **variables: str) -> str
 
 def test_make_playback_key_creates_and_rotates_keys(account: Account) -> None:
     """Only tokens under the service's key pass the edge's function, and no secret is printed."""
-    said = make(account, "t1", "ARGS=rotate")
+    output = make(account, "t1", "ARGS=rotate")
     name = "/stream-limiter-t1-playback-key"
     (first,) = account.service(name)
     assert account.config()["mode"] == "off"
     assert account.edge() == [first]
 
-    said += make(account, "t1", "ARGS=enforce")
+    output += make(account, "t1", "ARGS=enforce")
     assert account.config()["mode"] == "enforce"
     assert account.edge() == [first]
 
-    said += make(account, "t1")
-    assert f"  {first.kid}  " in said
-    assert "signs" in said
+    output += make(account, "t1")
+    assert f"  {first.kid}  " in output
+    assert "signs" in output
 
     (packages,) = (ROOT / ".venv-crt").glob("lib/python3*/site-packages")
     environment = {**account.environment("t1"), "PYTHONPATH": f"src:.:{packages}"}
-    said += succeed(sys.executable, "-c", AT_ONCE, env=environment)
+    output += succeed(sys.executable, "-c", AT_ONCE, env=environment)
 
     (second,) = account.service(name)
     assert account.edge() == [second]
@@ -156,7 +156,7 @@ def test_make_playback_key_creates_and_rotates_keys(account: Account) -> None:
     for key, outcome in ((first, Refused), (second, Passed)):
         token = TokenMint([key]).mint("viewer-1", "tv", 1_000, 900)
         assert isinstance(edge.handle("GET", "/film.m3u8", {"CAT": token}), outcome)
-    assert not re.search(r"[A-Za-z0-9_-]{43}", said.replace(account.store, ""))
+    assert not re.search(r"[A-Za-z0-9_-]{43}", output.replace(account.store, ""))
 
 
 def test_the_key_value_store_is_called_with_its_own_signature(account: Account) -> None:

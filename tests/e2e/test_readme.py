@@ -158,8 +158,8 @@ def account() -> Iterator[dict[str, str]]:
 @pytest.mark.long
 def test_the_stack_is_deployed_and_destroyed(clone: Path, account: dict[str, str]) -> None:
     """The commands bring the stack up and down on the emulator, which stands for AWS too."""
-    told = {command: make(clone, command, account) for command in ON_THE_EMULATOR}
-    up, _, deployed, shown, undeployed, down = told.values()
+    outputs = {command: make(clone, command, account) for command in ON_THE_EMULATOR}
+    up, _, deployed, shown, undeployed, down = outputs.values()
     assert "API_URL=http" in up
     assert "API_URL=http" in deployed
     assert shown == "1: 0 live, 0 slots taken, 0 of them anonymous\n"

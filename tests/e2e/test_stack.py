@@ -21,7 +21,7 @@ from tests.e2e.support.attacks import INPUTS, OPEN, Attack
 from tests.e2e.support.deployment import need_the_tools, stage
 from tests.e2e.support.target import World
 from tests.support import documented
-from tests.support.logs import log_lines, telling
+from tests.support.logs import leaks, log_lines
 from tests.support.service import check_original_contract, client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.long]
@@ -58,7 +58,7 @@ class Deployment:
         """Call the API as a player does."""
         return httpx.post(f"{self.api_url}{path}", json=body, timeout=30)
 
-    def what_is_there(self) -> dict[str, list[str]]:
+    def resources(self) -> dict[str, list[str]]:
         """List by kind everything in the account that has the stack's name."""
         logs = self.client("logs").describe_log_groups()["logGroups"]
         names = {
@@ -149,13 +149,13 @@ def test_an_attack_is_refused(attack: Attack, deployment: Deployment) -> None:
 
 def test_logs_contain_no_user(deployment: Deployment) -> None:
     """After all requests the logs hold hashes and no user."""
-    assert telling(log_lines(deployment.client("logs"))) == []
+    assert leaks(log_lines(deployment.client("logs"))) == []
 
 
 def test_destroy_leaves_nothing(deployment: Deployment) -> None:
     """Runs last: destroying deletes everything that has the stack's name."""
-    assert all(deployment.what_is_there().values())
+    assert all(deployment.resources().values())
 
     deployment.stack.destroy()
 
-    assert not any(deployment.what_is_there().values())
+    assert not any(deployment.resources().values())

@@ -22,7 +22,7 @@ from tests.e2e.support.runbook import commands_of
 from tests.e2e.support.target import World
 from tests.support import documented
 from tests.support.commands import succeed
-from tests.support.logs import log_lines, telling
+from tests.support.logs import leaks, log_lines
 from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
@@ -189,7 +189,7 @@ def test_the_log_names_the_operators_session(desk: Desk) -> None:
     }
     for event in lines:
         documented.check(event)
-    assert telling(log_lines(desk.world.account("logs"))) == []
+    assert leaks(log_lines(desk.world.account("logs"))) == []
 
 
 def _eventually(desk: Desk, command: str) -> list[dict[str, Any]]:

@@ -51,7 +51,7 @@ def start(user: str, stream: str) -> Call:
     return Call("/stream/start", user, stream)
 
 
-def a_visit(user: str) -> list[Call]:
+def visit(user: str) -> list[Call]:
     """Return the start and the end of a visit."""
     return [start(user, "tv"), Call("/stream/heartbeat", user, "tv"), Call("/stream/end", user, "tv")]
 
@@ -62,7 +62,7 @@ def calm(minute: int, *, refused: bool) -> list[Call]:
     Now and then the household tries one screen more, and is refused.
     """
     home = [start(f"home-{minute}", screen) for screen in SCREENS]
-    return [*home, *([start(f"home-{minute}", "one-more")] if refused else []), *a_visit("visitor")]
+    return [*home, *([start(f"home-{minute}", "one-more")] if refused else []), *visit("visitor")]
 
 
 def release(story: Story, package_path: Path) -> None:
@@ -87,7 +87,7 @@ def without_dependencies(package_path: Path, directory: Path) -> Path:
 
 
 @contextmanager
-def asking_for_tokens_of_another_issuer(story: Story) -> Iterator[None]:
+def another_issuer(story: Story) -> Iterator[None]:
     """Let each route of players require tokens of an issuer whose tokens no player has."""
     apis = story.stage.client("apigatewayv2")
     (api,) = (one["ApiId"] for one in apis.get_apis()["Items"])
@@ -111,7 +111,7 @@ def asking_for_tokens_of_another_issuer(story: Story) -> Iterator[None]:
     apis.delete_authorizer(ApiId=api, AuthorizerId=authorizer)
 
 
-def told(story: Story, field: str) -> set[str]:
+def values(story: Story, field: str) -> set[str]:
     """Return the values of a field in the events of this chapter."""
     return {event[field] for event in story.events if field in event}
 
@@ -123,19 +123,19 @@ def check_events(story: Story) -> None:
         documented.check(event)
 
 
-def recovers(story: Story) -> None:
+def check_recovery(story: Story) -> None:
     """Check that one more minute in which all is well clears every alarm."""
     story.chapter()
     story.minute(calm(story.minutes, refused=True))
     assert (story.raised, story.in_alarm()) == (set(), set())
-    assert told(story, "outcome") == CALM_OUTCOMES
+    assert values(story, "outcome") == CALM_OUTCOMES
 
 
 def test_normal_traffic_raises_no_alarm(story: Story) -> None:
     """A quarter of an hour of households and visitors, with a refusal now and then, raises no alarm."""
     assert (story.raised, story.in_alarm()) == (set(), set())
     assert set(story.states.values()) == {"OK"}
-    assert told(story, "outcome") == CALM_OUTCOMES
+    assert values(story, "outcome") == CALM_OUTCOMES
     check_events(story)
 
 
@@ -149,7 +149,7 @@ def test_crashing_players(story: Story) -> None:
     reclaimed = [event["reclaimed_slots"] for event in story.events if event["outcome"] == "reclaimed"]
     assert reclaimed == [len(SCREENS)] * CALM_MINUTES
     check_events(story)
-    recovers(story)
+    check_recovery(story)
 
 
 def test_a_failing_store(story: Story) -> None:
@@ -157,14 +157,14 @@ def test_a_failing_store(story: Story) -> None:
     story.chapter()
     story.stage.store.trouble, story.stage.store.seconds = "failing", 0.6
     for _ in range(5):
-        story.minute(at_once=[*a_visit("visitor"), start("other", "tv")])
+        story.minute(at_once=[*visit("visitor"), start("other", "tv")])
     story.stage.store.trouble, story.stage.store.seconds = None, 0.0
     assert story.raised == story.in_alarm() == {"table-failing", "unverified", "errors", "slow"}
-    assert told(story, "outcome") == {"unverified", "failed"}
-    assert told(story, "code") == {"store_unavailable"}
+    assert values(story, "outcome") == {"unverified", "failed"}
+    assert values(story, "code") == {"store_unavailable"}
     assert all(event["store_ms"] > 0.8 * event["duration_ms"] for event in story.events)
     check_events(story)
-    recovers(story)
+    check_recovery(story)
 
 
 def test_a_throttling_store(story: Story) -> None:
@@ -172,12 +172,12 @@ def test_a_throttling_store(story: Story) -> None:
     story.chapter()
     story.stage.store.trouble = "throttled"
     for _ in range(3):
-        story.minute([*a_visit("visitor"), *a_visit("other")])
+        story.minute([*visit("visitor"), *visit("other")])
     story.stage.store.trouble = None
     assert story.raised == story.in_alarm() == {"table-throttled", "failing", "errors"}
-    assert told(story, "code") == {"too_many_requests"}
+    assert values(story, "code") == {"too_many_requests"}
     check_events(story)
-    recovers(story)
+    check_recovery(story)
 
 
 def test_a_bad_deployment(story: Story, tmp_path: Path) -> None:
@@ -190,27 +190,27 @@ def test_a_bad_deployment(story: Story, tmp_path: Path) -> None:
     assert story.lines
     assert story.events == []
     story.stage.shell(f"make rollback STAGE={story.stage.stage}")
-    recovers(story)
+    check_recovery(story)
 
 
 def test_a_changed_issuer(story: Story) -> None:
     """With another issuer no caller reaches a function, and only the access log shows it."""
     story.chapter()
-    with asking_for_tokens_of_another_issuer(story):
+    with another_issuer(story):
         for _ in range(3):
-            story.minute(2 * a_visit("stranger"))
+            story.minute(2 * visit("stranger"))
         assert story.raised == set(), "a few calls without a token, as at night"
         for _ in range(3):
-            story.minute([*calm(story.minutes, refused=False), *2 * a_visit("other")])
+            story.minute([*calm(story.minutes, refused=False), *2 * visit("other")])
     assert story.raised == story.in_alarm() == {"unauthorized"}
     assert (story.events, story.lines) == ([], [])
-    recovers(story)
+    check_recovery(story)
 
 
 def test_an_audience_above_the_throttling_rate(story: Story) -> None:
     """API Gateway admits no more than its rate, and the rest never reach a function."""
     story.chapter()
-    visits = 4 * a_visit("visitor")
+    visits = 4 * visit("visitor")
     story.admits = len(visits)
     for _ in range(3):
         story.minute([*visits, start("one-too-many", "tv")])
@@ -218,7 +218,7 @@ def test_an_audience_above_the_throttling_rate(story: Story) -> None:
     story.admits = None
     assert story.raised == story.in_alarm() == {"throttled"}
     check_events(story)
-    recovers(story)
+    check_recovery(story)
 
 
 def test_a_start_above_the_token_bound_does_not_count_as_throttled(story: Story) -> None:
@@ -239,7 +239,7 @@ def test_an_account_without_concurrency(story: Story) -> None:
     assert story.raised == story.in_alarm() == {"functions-throttled"}
     assert 0 < len(story.events) < 4 * CONCURRENCY
     check_events(story)
-    recovers(story)
+    check_recovery(story)
 
 
 def test_a_widely_shared_account(story: Story) -> None:
@@ -260,8 +260,8 @@ def test_a_widely_shared_account(story: Story) -> None:
 
 def test_each_alarm_notified_the_on_call_engineer(story: Story) -> None:
     """The pager got one message each time an alarm went off, with its runbook section; every alarm did."""
-    assert story.paged() == story.woken
-    assert story.woken.keys() == {story.short(alarm.name) for alarm in story.monitoring.alarms}
+    assert story.received_pages() == story.alarms_raised
+    assert story.alarms_raised.keys() == {story.short(alarm.name) for alarm in story.monitoring.alarms}
     for alarm in story.monitoring.alarms:
         assert alarm.description.endswith(f" docs/runbook.md#{story.short(alarm.name)}")
 
@@ -329,20 +329,22 @@ def test_each_command_of_the_runbook_works(story: Story) -> None:
         if command not in story.stage.answers:
             story.stage.shell(command)
 
-    def told(part: str) -> str:
+    def output_of(part: str) -> str:
         (answer,) = (story.stage.answers[command] for command in wanted if part in command)
         return answer
 
-    assert "API_URL=" in told("make deploy")
-    assert '"outcome":"ended"' in told("make logs STAGE")
-    assert '"outcome":"admitted"' in told("make logs FN=start")
-    assert told("make smoke") == "It works.\n"
-    assert told('"show ').startswith("reader: 2 live, 2 slots taken")
-    assert told('"hash reader"') == EventLog(LogLevel.INFO, SecretStr(HASH_KEY)).user_hash("reader") + "\n"
-    assert told('"end reader"') == "reader: 2 ended\n"
-    assert told('"end reader tv"') == "reader: 0 ended\n"
-    assert told('"audit"').endswith(" 1 inconsistent or expired, 0 repaired\n")
-    assert told('"audit --repair"').endswith(" 1 inconsistent or expired, 1 repaired\n")
-    assert "are restored" in told("AT=")
-    assert "the service knows only" in told("KVS_ARN=none ARGS=revoke")
-    assert told("KVS_ARN=none ARGS=rotate").endswith(" signs, and no other key is known.\n")
+    assert "API_URL=" in output_of("make deploy")
+    assert '"outcome":"ended"' in output_of("make logs STAGE")
+    assert '"outcome":"admitted"' in output_of("make logs FN=start")
+    assert output_of("make smoke") == "It works.\n"
+    assert output_of('"show ').startswith("reader: 2 live, 2 slots taken")
+    assert (
+        output_of('"hash reader"') == EventLog(LogLevel.INFO, SecretStr(HASH_KEY)).user_hash("reader") + "\n"
+    )
+    assert output_of('"end reader"') == "reader: 2 ended\n"
+    assert output_of('"end reader tv"') == "reader: 0 ended\n"
+    assert output_of('"audit"').endswith(" 1 inconsistent or expired, 0 repaired\n")
+    assert output_of('"audit --repair"').endswith(" 1 inconsistent or expired, 1 repaired\n")
+    assert "are restored" in output_of("AT=")
+    assert "the service knows only" in output_of("KVS_ARN=none ARGS=revoke")
+    assert output_of("KVS_ARN=none ARGS=rotate").endswith(" signs, and no other key is known.\n")

@@ -104,10 +104,10 @@ def test_the_edge_in_node(name: str, rows: Mapping[str, Row], in_node: Mapping[s
 @pytest.mark.parametrize("name", NAMES)
 def test_the_edge_in_v8(name: str, rows: Mapping[str, Row], in_v8: Edge) -> None:
     """V8 alone, as `make run` has it, decides as the table says."""
-    assert said_by(in_v8, rows[name].path, rows[name].token) == rows[name].verdict
+    assert verdict_of(in_v8, rows[name].path, rows[name].token) == rows[name].verdict
 
 
-def said_by(edge: Edge, path: str, token: str) -> str:
+def verdict_of(edge: Edge, path: str, token: str) -> str:
     """Return why the edge refuses the request, or that it is good."""
     outcome = edge.handle("GET", path, {"CAT": token})
     return outcome.headers["x-playback"] if isinstance(outcome, Refused) else GOOD
@@ -163,8 +163,8 @@ console.log(JSON.stringify(await Promise.all(rows.map(([token, path]) => mayPlay
 """
     asked = json.dumps([(row.token, row.path) for row in rows.values()])
     environment = {**os.environ, "PLAYBACK_KEY": PLAYBACK_KEY, "ROWS": asked}
-    said = npm("--input-type=module", "--eval", script, env=environment)
-    return dict(zip(rows, json.loads(said), strict=True))
+    output = npm("--input-type=module", "--eval", script, env=environment)
+    return dict(zip(rows, json.loads(output), strict=True))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -175,16 +175,16 @@ def test_the_recipe_for_node(name: str, rows: Mapping[str, Row], recipe_in_node:
 
 def test_the_pages_example_tokens_give_the_documented_results() -> None:
     """The edge and our own verification agree with the first column of the table."""
-    tokens = [(said, token.strip("`")) for said, token in rows_of("edge.md", "said")]
+    tokens = [(verdict, token.strip("`")) for verdict, token in rows_of("edge.md", "said")]
     page = (ROOT / "docs" / "edge.md").read_text(encoding="utf-8")
     (known,) = keys = parse_keys(*re.findall(r"`(example:[\w-]+)`", page))
     edge = Edge({"mode": "enforce", "keys": {known.kid: key_text(known)}})
-    assert [said for said, _ in tokens] == [GOOD, EXPIRED, INVALID, PATH]
-    for said, token in tokens:
-        assert said_by(edge, "/a.ts", token) == said
-        assert said_by(edge, "/films/a.ts", token) == (GOOD if said == PATH else said)
-        if said in (GOOD, PATH):
-            assert verify(token, keys, time.time()).path_prefix == (None if said == GOOD else "/films/")
+    assert [verdict for verdict, _ in tokens] == [GOOD, EXPIRED, INVALID, PATH]
+    for verdict, token in tokens:
+        assert verdict_of(edge, "/a.ts", token) == verdict
+        assert verdict_of(edge, "/films/a.ts", token) == (GOOD if verdict == PATH else verdict)
+        if verdict in (GOOD, PATH):
+            assert verify(token, keys, time.time()).path_prefix == (None if verdict == GOOD else "/films/")
 
 
 def test_the_cookie_for_native_hls_is_accepted(rows: Mapping[str, Row], in_v8: Edge) -> None:

@@ -63,7 +63,7 @@ def test_a_good_token_is_accepted_in_every_place(edge: Edge, query: Any, headers
 
 
 @pytest.mark.parametrize(
-    ("tokens", "said"),
+    ("tokens", "expected"),
     [
         ([], "missing"),
         (["what"], "invalid"),
@@ -78,16 +78,16 @@ def test_a_good_token_is_accepted_in_every_place(edge: Edge, query: Any, headers
         (["%00"], "invalid"),
     ],
 )
-def test_a_refusal_has_the_reason(edge: Edge, tokens: list[str], said: str) -> None:
+def test_a_refusal_has_the_reason(edge: Edge, tokens: list[str], expected: str) -> None:
     """The token that got furthest gives the reason, so that a player knows whether a fresh one would help."""
-    assert reason(edge.handle("GET", "/a.ts", {"CAT": tokens} if tokens else {})) == said
-    assert edge.log == [f"playback={said} mode=enforce"]
+    assert reason(edge.handle("GET", "/a.ts", {"CAT": tokens} if tokens else {})) == expected
+    assert edge.log == [f"playback={expected} mode=enforce"]
 
 
 def test_a_token_is_refused_from_its_expiry(edge: Edge) -> None:
     """A token is refused from its expiry on, without a second of leeway."""
-    for exp, said in ((NOW + 1, "passed"), (NOW, "expired"), (NOW + 0.001, "passed")):
-        assert reason(edge.handle("GET", "/a.ts", {"CAT": signed({**CLAIMS, 4: exp})})) == said
+    for exp, expected in ((NOW + 1, "passed"), (NOW, "expired"), (NOW + 0.001, "passed")):
+        assert reason(edge.handle("GET", "/a.ts", {"CAT": signed({**CLAIMS, 4: exp})})) == expected
 
 
 def test_a_refusal_is_not_cached_and_is_readable_by_a_page(edge: Edge) -> None:
@@ -188,9 +188,9 @@ def test_an_unreadable_configuration_refuses_everything(
 def test_a_rotation_refuses_no_good_token(edge: Edge) -> None:
     """Tokens of either key open while both are known, and those of a forgotten one do not."""
     old = TokenMint([OLD_KEY]).mint("viewer-1", "tv-1", NOW + LEASE, NOW)
-    for known, said in (((OLD_KEY,), "passed"), ((OLD_KEY, KEY), "passed"), ((KEY,), "invalid")):
+    for known, expected in (((OLD_KEY,), "passed"), ((OLD_KEY, KEY), "passed"), ((KEY,), "invalid")):
         edge.config = config("enforce", *known)
-        assert reason(edge.handle("GET", "/a.ts", {"CAT": old})) == said
+        assert reason(edge.handle("GET", "/a.ts", {"CAT": old})) == expected
 
 
 FILMS: Final = MINT.mint("viewer-1", "tv-1", NOW + LEASE, NOW, "/films/")
@@ -230,7 +230,7 @@ def test_an_ambiguous_path_is_refused(edge: Edge, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "expected"),
     [
         ("/films/1.ts", "passed"),
         ("/films/", "passed"),
@@ -245,14 +245,14 @@ def test_an_ambiguous_path_is_refused(edge: Edge, path: str) -> None:
         ("/", "path"),
     ],
 )
-def test_a_path_is_compared_decoded_and_by_segments(edge: Edge, path: str, said: str) -> None:
+def test_a_path_is_compared_decoded_and_by_segments(edge: Edge, path: str, expected: str) -> None:
     """A path is compared decoded, from its beginning, and by whole segments."""
-    assert reason(edge.handle("GET", path, {"CAT": FILMS})) == said
+    assert reason(edge.handle("GET", path, {"CAT": FILMS})) == expected
     assert reason(edge.handle("GET", path, {"CAT": GOOD})) == "passed"
 
 
 @pytest.mark.parametrize(
-    ("groups", "path", "said"),
+    ("groups", "path", "expected"),
     [
         (["uhd"], "/uhd/1.ts", "passed"),
         (["away", "uhd"], "/uhd/1.ts", "passed"),
@@ -266,11 +266,13 @@ def test_a_path_is_compared_decoded_and_by_segments(edge: Edge, path: str, said:
         (None, "/hd/1.ts", "passed"),
     ],
 )
-def test_a_groups_path_requires_the_group_in_the_token(edge: Edge, groups: Any, path: str, said: str) -> None:
+def test_a_groups_path_requires_the_group_in_the_token(
+    edge: Edge, groups: Any, path: str, expected: str
+) -> None:
     """A token without a group opens nothing that requires the group."""
     edge.config = config(paths={"/uhd/": "uhd", "/far/": "away"})
     claims = CLAIMS if groups is None else {**CLAIMS, -65537: groups}
-    assert reason(edge.handle("GET", path, {"CAT": signed(claims)})) == said
+    assert reason(edge.handle("GET", path, {"CAT": signed(claims)})) == expected
 
 
 def test_at_most_six_tokens_are_checked(edge: Edge) -> None:

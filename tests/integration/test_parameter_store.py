@@ -54,8 +54,8 @@ def test_an_unavailable_parameter_store_raises_an_error(
 ) -> None:
     """A parameter store at a dead address is an error."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{free_port()}")
-    with closing(aws_api("ssm", client)) as nobody, pytest.raises(ParameterUnavailable):
-        parameter(name, nobody)
+    with closing(aws_api("ssm", client)) as unreachable, pytest.raises(ParameterUnavailable):
+        parameter(name, unreachable)
 
 
 @pytest.mark.parametrize("client", CLIENTS)

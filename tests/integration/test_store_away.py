@@ -89,7 +89,7 @@ def test_an_unavailable_store_is_a_503_until_it_returns(away: Away, go_away: GoA
     go_away(away.proxy)
     assert away.call(stream_start.handler)[0] == 503
     assert away.call(stream_end.handler)[1]["code"] == "store_unavailable"
-    away.proxy.come_back()
+    away.proxy.resume()
     assert away.call(stream_start.handler) == (200, {"streamCount": 2, "maxStreams": 3})
 
 
@@ -122,7 +122,7 @@ def test_an_unverified_stream_has_to_start_again(away: Away, go_away: GoAway) ->
     """The heartbeat of an unverified stream is a 410 within its lease, and a start then takes a slot."""
     go_away(away.proxy)
     assert away.call(stream_start.handler, streamId="tv")[1]["expiresInSeconds"] == 90
-    away.proxy.come_back()
+    away.proxy.resume()
     status, body = away.call(stream_heartbeat.handler, streamId="tv")
     assert (status, body["code"]) == (410, "stream_gone")
     status, body = away.call(stream_start.handler, streamId="tv-again")

@@ -225,7 +225,7 @@ def test_a_repair_keeps_a_stream_that_started_meanwhile(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["show", " "], "must not be blank"),
         (["end", "u", "a/b"], "must be 1 to 64 characters"),
@@ -233,13 +233,13 @@ def test_a_repair_keeps_a_stream_that_started_meanwhile(
     ],
 )
 def test_wrong_arguments_are_explained(
-    operator: Operator, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+    operator: Operator, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     """An operator's arguments follow the same rules as a player's texts, and the error is in words."""
     with pytest.raises(SystemExit) as exit_:
         run(operator, arguments, io.StringIO(), io.StringIO())
     assert exit_.value.code == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_hash_prints_the_user_and_its_hash(streamctl: Streamctl) -> None:

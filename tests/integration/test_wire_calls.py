@@ -161,11 +161,11 @@ def test_a_postponed_start_costs_one_write_and_no_read(token_costs: Costs) -> No
         token_costs.limiter.start(token_costs.start(name))
         token_costs.limiter.end(EndNamed(token_costs.user_id, name))
 
-    def put_off() -> None:
+    def postponed() -> None:
         with pytest.raises(TooManyStarts):
             token_costs.limiter.start(token_costs.start("f"))
 
-    assert token_costs.of(put_off) == ONE_WRITE
+    assert token_costs.of(postponed) == ONE_WRITE
     token_costs.clock.advance(93)
     assert token_costs.of(lambda: token_costs.limiter.start(token_costs.start("f"))) == TWO_WRITES
     assert token_costs.of(lambda: token_costs.limiter.start(token_costs.start("g"))) == ONE_WRITE

@@ -96,7 +96,7 @@ class Scenarios:
         screen.play()
         screen.wait_for_event("refused")
         screen.assert_paused()
-        assert (screen.position, screen.asked) == (0, [])
+        assert (screen.position, screen.requests) == (0, [])
         rival.end()
         screen.play()
         screen.wait_for_film()

@@ -78,7 +78,7 @@ class Screen:
     user_id: str
     calls: list[str] = field(default_factory=list)
     """The starts and ends that it has requested."""
-    asked: list[Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     """Its requests for video."""
     answered: list[Request] = field(default_factory=list)
     """The requests that were answered before the page aborted them."""
@@ -164,7 +164,7 @@ class Screen:
     def note_request(self, request: Request) -> None:
         """Record a request."""
         if CDN.search(request.url):
-            self.asked.append(request)
+            self.requests.append(request)
         elif call := CALL.search(request.url):
             self.calls.append(call[1])
 
@@ -252,7 +252,7 @@ def opened(
         page.wait_for_function("globalThis.player")
         yield screen
         assert not screen.errors, screen.errors
-        unsigned = [request.url for request in screen.asked if not _has_token(request)]
+        unsigned = [request.url for request in screen.requests if not _has_token(request)]
         assert not unsigned, unsigned
 
 

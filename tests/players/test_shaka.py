@@ -45,7 +45,7 @@ class TestShaka(Scenarios, ChoosingQualities, CarryingTokens):
         screen.do("load(given)", EPISODE)
         screen.play()
         screen.wait_for_film()
-        assert EPISODE in screen.asked[0].url
+        assert EPISODE in screen.requests[0].url
 
     @pytest.mark.usefixtures("playing_rival")
     def test_a_player_that_waits_for_a_slot_can_be_destroyed(self, screen: Screen) -> None:

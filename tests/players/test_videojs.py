@@ -32,7 +32,7 @@ class TestVideoJs(Scenarios, ChoosingQualities, CarryingTokens):
         rival.end()
         screen.play()
         screen.wait_for_film()
-        assert [request.url for request in screen.asked if "/cdn/index.m3u8" in request.url] == []
+        assert [request.url for request in screen.requests if "/cdn/index.m3u8" in request.url] == []
 
     def test_the_hooks_of_a_page_stay(self, screen: Screen) -> None:
         """The page's hooks stay, both those of all players, which one player's would displace, and one's."""

@@ -23,7 +23,7 @@ def log_lines(logs: Any) -> list[str]:
     return lines
 
 
-def telling(lines: list[str]) -> list[str]:
+def leaks(lines: list[str]) -> list[str]:
     """Return the lines that name a user, hold a token, or are events with other fields than documented."""
     events = [json.loads(line) for line in lines if line.startswith("{")]
     return [

@@ -34,7 +34,7 @@ class Proxy:
         self._listener.close()
         self._drop_connections()
 
-    def come_back(self) -> None:
+    def resume(self) -> None:
         """Pass connections again."""
         self._mode = "pass"
         self._drop_connections()

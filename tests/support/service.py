@@ -16,7 +16,7 @@ AT_LIMIT: Final = "The maximum of 3 simultaneous streams is reached."
 NOTHING_OPEN: Final = "There is no active stream to end."
 
 
-def ask(app: ASGIApp, method: str, path: str, **request: Any) -> httpx.Response:
+def request_app(app: ASGIApp, method: str, path: str, **request: Any) -> httpx.Response:
     """Return an application's answer to a request that no network sees."""
 
     async def asked() -> httpx.Response:
@@ -51,8 +51,8 @@ def check_original_contract(call: Callable[[str], tuple[int, Mapping[str, Any]]]
     """
     starts = [call("start") for _ in range(4)]
     ends = [call("end") for _ in range(4)]
-    told = [[(status, body["streamCount"]) for status, body in answers] for answers in (starts, ends)]
+    results = [[(status, body["streamCount"]) for status, body in answers] for answers in (starts, ends)]
 
-    assert told == [[(200, 1), (200, 2), (200, 3), (403, 3)], [(200, 2), (200, 1), (200, 0), (403, 0)]]
+    assert results == [[(200, 1), (200, 2), (200, 3), (403, 3)], [(200, 2), (200, 1), (200, 0), (403, 0)]]
     assert starts[3][1]["message"] == AT_LIMIT
     assert ends[3][1]["message"] == NOTHING_OPEN

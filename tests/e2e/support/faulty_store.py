@@ -13,7 +13,7 @@ ERRORS: Final = {
     "throttled": (400, "ProvisionedThroughputExceededException"),
     "failing": (500, "InternalServerError"),
 }
-PATIENCE_SECONDS: Final = 10
+UPSTREAM_TIMEOUT_SECONDS: Final = 10
 
 
 class FaultyStore(LoopbackServer):
@@ -59,7 +59,7 @@ def _handler(store: FaultyStore, upstream_port: int) -> type[BaseHTTPRequestHand
             self._answer(status, json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"}).encode())
 
         def _pass(self, body: bytes) -> None:
-            upstream = http.client.HTTPConnection(LOOPBACK, upstream_port, timeout=PATIENCE_SECONDS)
+            upstream = http.client.HTTPConnection(LOOPBACK, upstream_port, timeout=UPSTREAM_TIMEOUT_SECONDS)
             try:
                 upstream.request("POST", self.path, body, dict(self.headers))
                 answer = upstream.getresponse()

@@ -59,7 +59,7 @@ class Story:
     events: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     raised: set[str] = field(default_factory=set)
-    woken: Counter[str] = field(default_factory=Counter)
+    alarms_raised: Counter[str] = field(default_factory=Counter)
     states: dict[str, State] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -109,17 +109,17 @@ class Story:
         described = self._cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]
         return {self.short(alarm["AlarmName"]) for alarm in described}
 
-    def paged(self) -> Counter[str]:
+    def received_pages(self) -> Counter[str]:
         """Return the alarms in the pager's queue: every alarm that went off, as often as it did."""
-        told: Counter[str] = Counter()
+        paged_alarms: Counter[str] = Counter()
         sqs = self.stage.client("sqs")
-        ask = {"QueueUrl": self.stage.pager, "MaxNumberOfMessages": 10}
-        while messages := sqs.receive_message(**ask).get("Messages"):
+        receive = {"QueueUrl": self.stage.pager, "MaxNumberOfMessages": 10}
+        while messages := sqs.receive_message(**receive).get("Messages"):
             for message in messages:
                 alarm = json.loads(json.loads(message["Body"])["Message"])
-                told[self.short(alarm["AlarmName"])] += alarm["NewStateValue"] == "ALARM"
+                paged_alarms[self.short(alarm["AlarmName"])] += alarm["NewStateValue"] == "ALARM"
                 sqs.delete_message(QueueUrl=self.stage.pager, ReceiptHandle=message["ReceiptHandle"])
-        return +told
+        return +paged_alarms
 
     def short(self, alarm: str) -> str:
         """Return an alarm's name in the runbook."""
@@ -220,4 +220,4 @@ class Story:
             )
             if state == "ALARM":
                 self.raised.add(self.short(alarm.name))
-                self.woken[self.short(alarm.name)] += 1
+                self.alarms_raised[self.short(alarm.name)] += 1

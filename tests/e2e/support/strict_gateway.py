@@ -10,7 +10,7 @@ from tests.support.loopback import LOOPBACK, LoopbackServer
 from tests.support.service import client_of
 
 AUTHORIZER: Final = re.compile(r"/v2/apis/(\w+)/authorizers/(\w+)")
-PATIENCE_SECONDS: Final = 30
+UPSTREAM_TIMEOUT_SECONDS: Final = 30
 
 
 class StrictGateway(LoopbackServer):
@@ -56,7 +56,7 @@ def _handler(gateway: StrictGateway, upstream_port: int) -> type[BaseHTTPRequest
 
         def _pass(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            upstream = http.client.HTTPConnection(LOOPBACK, upstream_port, timeout=PATIENCE_SECONDS)
+            upstream = http.client.HTTPConnection(LOOPBACK, upstream_port, timeout=UPSTREAM_TIMEOUT_SECONDS)
             try:
                 upstream.request(self.command, self.path, body, dict(self.headers))
                 answer = upstream.getresponse()

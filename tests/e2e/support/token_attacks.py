@@ -140,7 +140,7 @@ class Forgery:
     name: str
     request: Callable[[World, str], dict[str, Any]]
     """The arguments of `Edge.handle` beside method and path."""
-    said: str = "invalid"
+    reason: str = "invalid"
 
 
 def made_into(name: str, change: Callable[[str], str]) -> Forgery:

@@ -123,9 +123,9 @@ def watched_stage(directory: Path) -> Iterator[WatchedStage]:
             }
             project = _project(directory / "project", stage, settings)
             command = f"make deploy STAGE={stage}"
-            told = _shell(project, environment(emulator), command)
-            api_url = emulated_api_url(emulator.endpoint_url, told.rpartition("API_URL=")[2].strip())
-            yield WatchedStage(stage, project, emulator, store, api_url, pager, {command: told})
+            output = _shell(project, environment(emulator), command)
+            api_url = emulated_api_url(emulator.endpoint_url, output.rpartition("API_URL=")[2].strip())
+            yield WatchedStage(stage, project, emulator, store, api_url, pager, {command: output})
 
 
 def environment(emulator: Emulator) -> dict[str, str]:

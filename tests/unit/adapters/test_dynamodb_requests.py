@@ -415,7 +415,7 @@ def every_write(user_id: str, names: list[str], device: str, mark: str) -> list[
     new, old, dead, ended = names
     groups = tuple(sorted({old, ended}))
     freed = Freed((Lease(dead, 1, 10), Lease(new, 1, 10)), (Ended(ended, groups),), AnonymousSlots(2, 30))
-    anew = Recounted(frozenset({dead}), frozenset({new, ended}), (SpentToken(old, 5),))
+    recounted = Recounted(frozenset({dead}), frozenset({new, ended}), (SpentToken(old, 5),))
     lease = Lease(new, 1, 91, device, play=mark, path_prefix=device, groups=groups)
     counts = (Bound(3), *(Bound(2, group) for group in groups))
     as_seen = (AsSeen(3, 2), *(AsSeen(2, place, group) for place, group in enumerate(groups)))
@@ -426,18 +426,20 @@ def every_write(user_id: str, names: list[str], device: str, mark: str) -> list[
         Admit(user_id, lease, (Bound(3),), 99, Freed(ended=(Ended(ended),)), names=Counted(5)),
         Admit(user_id, lease, counts, 99),
         Admit(user_id, lease, (Bound(3),), 99, Freed(ended=(Ended(ended, groups),))),
-        Admit(user_id, lease, as_seen, 99, freed, names=anew),
+        Admit(user_id, lease, as_seen, 99, freed, names=recounted),
         Admit(user_id, AnonymousStream(mark, 91, 1), (Bound(3),), 99),
         Admit(user_id, AnonymousStream(mark, None, None), (Bound(3),), None, freed),
-        Admit(user_id, AnonymousStream(mark, None, None), (Bound(3),), None, freed, names=anew),
+        Admit(user_id, AnonymousStream(mark, None, None), (Bound(3),), None, freed, names=recounted),
         Extend(user_id, new, 91, 99, replaces=Ended(old, groups)),
         Extend(user_id, new, 91, 99, of_play=mark, names=Counted(0)),
-        Extend(user_id, new, 91, 99, Ended(ended), play=mark, path_prefix=device, names=anew),
+        Extend(user_id, new, 91, 99, Ended(ended), play=mark, path_prefix=device, names=recounted),
         Release(user_id, new, None),
         Release(user_id, new, None, of_play=mark, spends=True, groups=groups),
         ReleaseAnonymous(user_id, mark, 99),
         Repair(user_id, state, Freed((Lease(dead, 1, 10),), (), state.anonymous), 99),
-        Repair(user_id, state, Freed((), (Ended(ended, groups),), state.anonymous), 99, anew, as_seen[1:]),
+        Repair(
+            user_id, state, Freed((), (Ended(ended, groups),), state.anonymous), 99, recounted, as_seen[1:]
+        ),
     ]
 
 
@@ -473,15 +475,15 @@ def test_the_longest_request_is_within_dynamodbs_limits() -> None:
     """A request to remove 20 expired streams and 50 spent tokens has under 4 KB and at most 300 operators."""
     names = [f"{n:064}" for n in range(20)]
     spent = tuple(SpentToken(f"spent{n}", 9) for n in range(MAX_FORGOTTEN))
-    anew = Recounted(frozenset({*names, "a"}), frozenset({"new"}), spent)
+    recounted = Recounted(frozenset({*names, "a"}), frozenset({"new"}), spent)
     groups = tuple(f"{n:032}" for n in range(4))
-    anew_in_groups = (AsSeen(20, 1, group) for group in (*groups, RECOUNTS))
-    counts: tuple[Count, ...] = (Bound(20), *anew_in_groups)
+    recounted_groups = (AsSeen(20, 1, group) for group in (*groups, RECOUNTS))
+    counts: tuple[Count, ...] = (Bound(20), *recounted_groups)
     dead = [
         tuple(Lease(name, 1, 10, groups=leases_groups) for name in names) for leases_groups in ((), groups)
     ]
     writes = [
-        Admit("x" * 128, Lease("new", 1, 91, groups=groups), counts, 99, Freed(leases), names=anew)
+        Admit("x" * 128, Lease("new", 1, 91, groups=groups), counts, 99, Freed(leases), names=recounted)
         for leases in dead
     ]
     for expression in [text for write in writes for text in expressions(write)]:

@@ -392,7 +392,7 @@ def test_keys_keep_their_order(keys: list[PlaybackKey], comma: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "key 1 is not"),
         (spelled(KEY) + ",", "key 2 is not"),
@@ -407,9 +407,9 @@ def test_keys_keep_their_order(keys: list[PlaybackKey], comma: str) -> None:
         (spelled(KEY).partition(":")[2], "key 1 is not"),
     ],
 )
-def test_a_wrong_key_is_reported_by_position_and_never_quoted(text: str, said: str) -> None:
+def test_a_wrong_key_is_reported_by_position_and_never_quoted(text: str, message: str) -> None:
     """The message, which goes into logs, has the place of the wrong key, and nothing of its content."""
-    with pytest.raises(ValueError, match=said) as refusal:
+    with pytest.raises(ValueError, match=message) as refusal:
         parse_keys(text)
     words = [part for key in text.split(",") for part in key.split(":") if len(part) > 6]
     assert not [word for word in words if word in str(refusal.value)]

@@ -40,7 +40,7 @@ class Raising:
         raise self._error
 
 
-def told(error: Exception) -> Exception:
+def raised_for(error: Exception) -> Exception:
     """Return what the adapter raises for this error of boto3's."""
     with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is
         SdkApi(Raising(error)).call("UpdateItem", {})
@@ -102,7 +102,7 @@ def test_boto3_checks_the_checksum_of_an_answer() -> None:
 def test_an_error_of_the_service_has_its_code() -> None:
     """The error has the code, the status, the item that a condition met, and the service's request id."""
     error = service_error("ConditionalCheckFailedException", Item=ITEM)
-    answer = told(error)
+    answer = raised_for(error)
     assert isinstance(answer, ErrorAnswer)
     assert (answer.code, answer.status, answer.item, answer.request_id) == (
         "ConditionalCheckFailedException",
@@ -129,7 +129,7 @@ def test_an_error_of_the_service_has_its_code() -> None:
 )
 def test_a_call_without_an_answer_is_an_error_of_unknown_effect(error: Exception) -> None:
     """A refused, broken, late or unreadable call is an error that leaves its effect open."""
-    assert isinstance(told(error), NoAnswer)
+    assert isinstance(raised_for(error), NoAnswer)
 
 
 @pytest.mark.parametrize(
@@ -139,17 +139,17 @@ def test_a_call_without_an_answer_is_an_error_of_unknown_effect(error: Exception
 )
 def test_a_request_that_was_never_sent_is_an_error_without_effect(error: BotoCoreError) -> None:
     """A request that was never made is an error without effect, which a repeat would meet too."""
-    assert type(told(error)) is ApiError
+    assert type(raised_for(error)) is ApiError
 
 
 @pytest.mark.parametrize("error", [service_error("AccessDenied"), ReadTimeoutError(endpoint_url="s3cret")])
 def test_a_failure_has_its_kind_but_not_its_text(error: Exception) -> None:
     """A failure has the kind of the SDK's error, but not its text, which may hold names and addresses."""
     assert "s3cret" in str(error)
-    assert str(told(error)) in {"AccessDenied", "ReadTimeoutError"}
+    assert str(raised_for(error)) in {"AccessDenied", "ReadTimeoutError"}
 
 
 def test_an_error_not_raised_by_boto3_is_not_converted() -> None:
     """A defect in our own code is not converted into an error of the service."""
     mistake = KeyError("Attributes")
-    assert told(mistake) is mistake
+    assert raised_for(mistake) is mistake

@@ -4,7 +4,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from dev.local.cors import HEADERS, METHODS, Origins, parse_origins
-from tests.support.service import ask
+from tests.support.service import request_app
 
 LOCAL = ("http://localhost:5173", "https://localhost", "http://127.0.0.1:8000", "http://[::1]:8080")
 FOREIGN = (
@@ -26,7 +26,7 @@ def preflight(origins: Origins, origin: str, *, credentials: bool = False) -> di
         "access-control-request-method": METHODS[-1],
         "access-control-request-headers": ",".join(HEADERS),
     }
-    answer = ask(app, "OPTIONS", "/stream/start", headers=asked)
+    answer = request_app(app, "OPTIONS", "/stream/start", headers=asked)
     assert answer.is_success == ("access-control-allow-origin" in answer.headers)
     return {name: text for name, text in answer.headers.items() if name.startswith("access-control-allow-")}
 

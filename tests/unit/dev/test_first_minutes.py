@@ -190,14 +190,14 @@ def test_make_up_reports_a_port_in_use(tmp_path: Path) -> None:
     """`make up` reports a port in use by another program than an emulator, and applies nothing to that."""
     copy(tmp_path)
     with taken_port() as port:
-        said = python(tmp_path, "dev.local.stack", "up", TERRAFORM="true", EMULATOR_PORT=port)
-    assert said == f"Port {port} is in use by another program: choose another with EMULATOR_PORT=…."
+        message = python(tmp_path, "dev.local.stack", "up", TERRAFORM="true", EMULATOR_PORT=port)
+    assert message == f"Port {port} is in use by another program: choose another with EMULATOR_PORT=…."
 
 
 @pytest.mark.parametrize("command", ["up", "deploy", "undeploy"])
 def test_a_missing_terraform_is_reported_before_anything_is_started(tmp_path: Path, command: str) -> None:
     """A missing Terraform is reported before anything is started, with the variable to name another one."""
-    said = stack(
+    message = stack(
         tmp_path,
         command,
         TERRAFORM="terraform-that-is-not-there",
@@ -205,7 +205,7 @@ def test_a_missing_terraform_is_reported_before_anything_is_started(tmp_path: Pa
         AWS_SECRET_ACCESS_KEY="s",
         AWS_REGION="eu-west-1",
     )
-    assert said == (
+    assert message == (
         "`terraform-that-is-not-there` is not installed: "
         "install Terraform 1.9 or later, or name it in TERRAFORM."
     )
@@ -220,14 +220,14 @@ def test_missing_credentials_are_reported(tmp_path: Path) -> None:
 
 def test_a_missing_region_is_reported(tmp_path: Path) -> None:
     """A missing region is reported with the variable to set."""
-    said = stack(tmp_path, "deploy", TERRAFORM="true", AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s")
-    assert said == "The AWS region is missing: set AWS_REGION."
+    message = stack(tmp_path, "deploy", TERRAFORM="true", AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s")
+    assert message == "The AWS region is missing: set AWS_REGION."
 
 
 def test_a_missing_package_is_reported(tmp_path: Path) -> None:
     """A missing package is reported with the command to make it, which `make deploy` runs automatically."""
     copy(tmp_path)
-    said = python(
+    message = python(
         tmp_path,
         "dev.operate.deploy",
         "deploy",
@@ -236,7 +236,7 @@ def test_a_missing_package_is_reported(tmp_path: Path) -> None:
         AWS_SECRET_ACCESS_KEY="s",
         AWS_REGION="eu-west-1",
     )
-    assert said == "The package is missing: run `make package`."
+    assert message == "The package is missing: run `make package`."
 
 
 @pytest.mark.parametrize(

@@ -67,13 +67,13 @@ def test_deleting_a_key_twice_is_harmless(ssm: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "said"),
+    ("operation", "message"),
     [
         ("put_parameter", "allow ssm:PutParameter on /stream-limiter-dev-log-hash-key, or set log_hash_key_"),
         ("delete_parameter", "delete /stream-limiter-dev-log-hash-key in SSM"),
     ],
 )
-def test_a_missing_permission_is_named(operation: str, said: str) -> None:
+def test_a_missing_permission_is_named(operation: str, message: str) -> None:
     """The error has the denied action and the remedy, and quotes nothing of AWS's answer."""
     ssm = boto3.client("ssm")
     key = HashKey(ssm, NAME)
@@ -83,5 +83,5 @@ def test_a_missing_permission_is_named(operation: str, said: str) -> None:
         with pytest.raises(HashKeyError) as refusal:
             command()
 
-    assert "(AccessDeniedException): " + said in str(refusal.value)
+    assert "(AccessDeniedException): " + message in str(refusal.value)
     assert "k3y" not in str(refusal.value)

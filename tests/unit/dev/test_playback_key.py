@@ -156,11 +156,11 @@ def test_the_stages_paths_are_written_to_the_edge(
 
 def test_removing_the_stages_paths_removes_the_edges(places: Places) -> None:
     """Without `group_paths` no path needs a group; the edge of a stage without keys stays off."""
-    said: list[str] = []
+    messages: list[str] = []
     places.group_paths = {}
-    set_paths(places.stage(), said.append)
+    set_paths(places.stage(), messages.append)
     assert (places.config["paths"], places.config["mode"]) == ({}, "enforce")
-    assert said == ["No path needs a group now."]
+    assert messages == ["No path needs a group now."]
 
     places.config = None
     set_paths(places.stage(), silent)
@@ -232,10 +232,10 @@ def test_without_an_edge_there_are_no_mode_and_no_paths() -> None:
 
 def test_names_and_ages_are_shown(places: Places) -> None:
     """Each key's name, age and use in both places are shown, without its secret."""
-    said: list[str] = []
-    show(places.stage(), said.append)
+    messages: list[str] = []
+    show(places.stage(), messages.append)
 
-    assert said == [
+    assert messages == [
         f"{PARAMETER}: ",
         f"  {KEY.kid}  3 days old, signs",
         f"{STORE}, mode enforce: ",
@@ -247,10 +247,10 @@ def test_names_and_ages_are_shown(places: Places) -> None:
 def test_differing_paths_are_shown(places: Places) -> None:
     """Paths that differ from the stage's are shown with the command to update the edge, and not updated."""
     places.group_paths = {}
-    said: list[str] = []
-    show(places.stage(), said.append)
+    messages: list[str] = []
+    show(places.stage(), messages.append)
 
-    assert said[-1] == "The stage's group_paths differ: ARGS=paths copies them to the edge."
+    assert messages[-1] == "The stage's group_paths differ: ARGS=paths copies them to the edge."
     assert places.config["paths"] == {"/uhd/": "uhd"}
 
 
@@ -258,20 +258,23 @@ def test_a_rotation_in_progress_is_shown(places: Places) -> None:
     """A rotation in progress is shown with its next step, which is not taken."""
     new = PlaybackKey(name_of(OPENED_AT - 90), b"n" * 32)
     places.parameter = text_of([KEY, new])
-    said: list[str] = []
-    show(places.stage(), said.append)
+    messages: list[str] = []
+    show(places.stage(), messages.append)
 
-    assert f"  {new.kid}  1 min 30 s old, verifies" in said
-    assert said[-1] == f"A rotation is in progress: ARGS=rotate continues it. Next: the edge knows {new.kid}."
+    assert f"  {new.kid}  1 min 30 s old, verifies" in messages
+    assert (
+        messages[-1]
+        == f"A rotation is in progress: ARGS=rotate continues it. Next: the edge knows {new.kid}."
+    )
     assert [key.kid for key in places.edge] == [KEY.kid]
 
 
 def test_missing_keys_are_shown() -> None:
     """Without keys the output says that an edge without `config` refuses everything."""
-    said: list[str] = []
-    show(Places().stage(), said.append)
+    messages: list[str] = []
+    show(Places().stage(), messages.append)
 
-    assert said == [f"{PARAMETER}: no keys", f"{STORE}, mode none: every request is refused: no keys"]
+    assert messages == [f"{PARAMETER}: no keys", f"{STORE}, mode none: every request is refused: no keys"]
 
 
 def test_an_error_of_aws_is_named_and_not_quoted(

@@ -76,20 +76,20 @@ def test_every_good_token_is_accepted_throughout_a_rotation(
 ) -> None:
     """Every good token is accepted at every moment, wherever the rotation is interrupted and repeated."""
     places = placed(keys, has_edge=has_edge)
-    said: list[str] = []
+    messages: list[str] = []
     for calls, takes_effect, pause in runs:
         places.calls_left, places.takes_effect = calls, takes_effect
         with contextlib.suppress(Interrupted):
-            rotate(places.stage(), said.append, places.sleep)
+            rotate(places.stage(), messages.append, places.sleep)
         places.calls_left = None
         places.now += pause
-    rotate(places.stage(), said.append, places.sleep)
+    rotate(places.stage(), messages.append, places.sleep)
 
     (newest,) = places.service
     assert made_at(newest.kid) is not None
     assert places.edge == ([newest] if has_edge else [])
     for key in [*keys, newest]:
-        assert key_text(key) not in "\n".join(said)
+        assert key_text(key) not in "\n".join(messages)
 
 
 @given(keys=st.sampled_from(STARTS[1:]), has_edge=st.booleans())
@@ -105,11 +105,11 @@ def test_a_rotation_replaces_every_key(*, keys: Sequence[PlaybackKey], has_edge:
 def test_the_order_of_a_rotation() -> None:
     """The edge learns the key, then the service verifies and signs with it, and both forget the old one."""
     places = placed([OLD], has_edge=True)
-    said: list[str] = []
-    rotate(places.stage(), said.append, places.sleep)
+    messages: list[str] = []
+    rotate(places.stage(), messages.append, places.sleep)
     new = places.service[0].kid
 
-    assert [line for line in said if line.startswith("Now ")] == [
+    assert [line for line in messages if line.startswith("Now ")] == [
         f"Now the edge knows {new}.",
         f"Now the service verifies with {new}.",
         f"Now the service signs with {new}.",
@@ -132,10 +132,10 @@ def test_a_deleted_parameter_is_restored_from_the_edge() -> None:
     """A deleted parameter gets the key of the edge again, so that no viewer is interrupted."""
     places = placed([OLD], has_edge=True)
     places.parameter = None
-    said: list[str] = []
-    rotate(places.stage(), said.append, places.sleep)
+    messages: list[str] = []
+    rotate(places.stage(), messages.append, places.sleep)
 
-    assert said[0] == f"Now the service signs with {OLD.kid}."
+    assert messages[0] == f"Now the service signs with {OLD.kid}."
     assert places.service == [OLD]
 
 

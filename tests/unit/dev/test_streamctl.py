@@ -57,7 +57,7 @@ def test_help_works_without_configuration(tmp_path: Path, arguments: list[str]) 
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "message"),
     [
         ({}, "AWS credentials are missing: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in."),
         (
@@ -67,11 +67,11 @@ def test_help_works_without_configuration(tmp_path: Path, arguments: list[str]) 
     ],
     ids=["no credentials", "no region"],
 )
-def test_a_missing_setting_is_named(tmp_path: Path, environment: dict[str, str], said: str) -> None:
+def test_a_missing_setting_is_named(tmp_path: Path, environment: dict[str, str], message: str) -> None:
     """One sentence names what to set, without a traceback."""
     run = python(tmp_path, "show", "1", STAGE="prod", **environment)
 
-    assert (run.returncode, run.stdout, run.stderr) == (1, "", f"streamctl: {said}\n")
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", f"streamctl: {message}\n")
 
 
 def test_the_stage_gives_table_and_settings(

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from dev.local.terminal import RequestLines, WithoutEvents
 from dev.operate.logs import GREEN, RED, YELLOW
-from tests.support.service import ask
+from tests.support.service import request_app
 from tests.support.terminal import COLOUR
 
 NAMES = {"userId": "household", "streamId": "television-of-the-living-room"}
@@ -29,7 +29,7 @@ def shown(answer: Response, path: str = "/stream/start", method: str = "POST", *
 
     out = io.StringIO()
     app = Starlette(routes=[Route(path, serve, methods=["GET", "POST", "OPTIONS"])])
-    ask(RequestLines(app, 3, out), method, path, **request)
+    request_app(RequestLines(app, 3, out), method, path, **request)
     return out.getvalue()
 
 

@@ -50,10 +50,10 @@ def test_a_token_has_the_requested_claims(
 ) -> None:
     """The first argument is the subject, one without a name the limit, and each other one a claim."""
     assert tokens.main(arguments) == 0
-    told = claims_of(capsys.readouterr().out)
+    shown = claims_of(capsys.readouterr().out)
 
-    assert told.pop("sub") == arguments[0]
-    assert {name: told[name] for name in told.keys() - {"iss", "aud", "iat", "exp"}} == claims
+    assert shown.pop("sub") == arguments[0]
+    assert {name: shown[name] for name in shown.keys() - {"iss", "aud", "iat", "exp"}} == claims
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_ambiguous_arguments_print_the_usage(
 ) -> None:
     """Ambiguous arguments are answered with the usage, and no token is printed."""
     assert tokens.main(arguments) == 2
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("", f"{tokens.USAGE}\n")
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", f"{tokens.USAGE}\n")
 
 
 def test_help_needs_no_stage(capsys: pytest.CaptureFixture[str]) -> None:

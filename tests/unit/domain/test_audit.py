@@ -21,12 +21,12 @@ DEADLINE = Deadline.after(1, FakeClock())
 Tool = Callable[[StreamRepository], object]
 
 
-def mend(store: StreamRepository) -> bool:
+def repair_user(store: StreamRepository) -> bool:
     """Repair the user's state."""
     return repair(store, USER, POLICY, NOW, DEADLINE)
 
 
-def clear(store: StreamRepository) -> int | None:
+def end_user(store: StreamRepository) -> int | None:
     """End all of the user's streams, and return how many slots that gave back."""
     freed = end_all(store, USER, POLICY, NOW, DEADLINE)
     return None if freed is None else freed.slots
@@ -45,12 +45,12 @@ def admit(newcomer: Lease | AnonymousStream) -> Admit:
     return Admit(USER, newcomer, (Bound(20),), None)
 
 
-LIVE, OVER = admit(lease("a")), admit(lease("b", left=-100))
+LIVE, EXPIRED = admit(lease("a")), admit(lease("b", left=-100))
 COUNTED = admit(AnonymousStream("start:1", NOW + 900, None))
 MISCOUNTED = Repair(USER, Snapshot(leases={"c": lease("c")}), Freed(), None)
 """A write that replaces a stream that does not exist: after it the count is one too high."""
 
-tools = pytest.mark.parametrize("tool", [mend, clear])
+tools = pytest.mark.parametrize("tool", [repair_user, end_user])
 
 
 def test_a_consistent_state_is_not_reported() -> None:
@@ -75,18 +75,18 @@ def test_a_count_that_differs_from_its_parts_is_reported(stored: int, miscount: 
 
 def test_a_repair_leaves_what_is_live() -> None:
     """A repair keeps live streams, and repeating it writes nothing."""
-    store = store_of(LIVE, OVER, COUNTED)
-    assert mend(store)
+    store = store_of(LIVE, EXPIRED, COUNTED)
+    assert repair_user(store)
     left = store.read(USER, DEADLINE)
     assert (left.stream_count, set(left.leases), left.anonymous.count) == (2, {"a"}, 1)
-    assert mend(store)
+    assert repair_user(store)
     assert store.read(USER, DEADLINE) == left
 
 
 def test_ending_all_leaves_nothing() -> None:
     """Live and expired streams, named or not, are ended and counted, and a repeat is harmless."""
-    store = store_of(LIVE, OVER, COUNTED)
-    assert [clear(store), clear(store)] == [3, 0]
+    store = store_of(LIVE, EXPIRED, COUNTED)
+    assert [end_user(store), end_user(store)] == [3, 0]
     left = store.read(USER, DEADLINE)
     assert (left.stream_count, left.leases, left.anonymous.count) == (0, {}, 0)
 
@@ -112,24 +112,24 @@ def test_a_wrong_count_is_corrected(tool: Tool) -> None:
 def test_a_repair_keeps_one_deadline(tool: Tool) -> None:
     """A repair keeps one deadline from read to write, and the write says until when the state is kept."""
     store = store_of()
-    store.apply(OVER, Deadline.after(9, FakeClock()))
+    store.apply(EXPIRED, Deadline.after(9, FakeClock()))
     tool(store)
     assert store.seconds_left == [9, 1, 1]
     assert store.writes[1].retain_until == POLICY.retain_until(NOW)
 
 
-@pytest.mark.parametrize(("tool", "done"), [(mend, True), (clear, 2)])
+@pytest.mark.parametrize(("tool", "done"), [(repair_user, True), (end_user, 2)])
 def test_a_lost_race_leads_to_another_round(tool: Tool, done: object) -> None:
     """A lost race leads to another round, not to a failure."""
-    store = store_of(LIVE, OVER)
+    store = store_of(LIVE, EXPIRED)
     racing = RacingRepository(store, lambda round_: move(store, round_) if round_ == 0 else None)
     assert (tool(racing), racing.rounds) == (done, 2)
 
 
-@pytest.mark.parametrize(("tool", "given_up"), [(mend, False), (clear, None)])
+@pytest.mark.parametrize(("tool", "given_up"), [(repair_user, False), (end_user, None)])
 def test_a_state_that_keeps_changing_is_given_up(tool: Tool, given_up: object) -> None:
     """A state that keeps changing is given up after a few rounds, with nothing half-done."""
-    store = store_of(LIVE, OVER)
+    store = store_of(LIVE, EXPIRED)
     racing = RacingRepository(store, lambda round_: move(store, round_))
     assert (tool(racing), racing.rounds) == (given_up, ROUNDS)
     assert store.read(USER, DEADLINE).stream_count == 2
@@ -176,7 +176,7 @@ def tokens_store() -> RecordingRepository:
     counted = Counted(9)
     return store_of(
         replace(LIVE, names=counted),
-        replace(OVER, names=counted),
+        replace(EXPIRED, names=counted),
         *(replace(admit(lease(name, left=left)), names=counted) for name, left in (("s", -5), ("t", 50))),
         Release(USER, "s", None, spends=True),
         Release(USER, "t", None, spends=True),
@@ -242,7 +242,7 @@ def grouped_store(miscount: int) -> RecordingRepository:
 def test_a_repair_recounts_groups(miscount: int) -> None:
     """A repair recounts the groups after the expired streams have left them."""
     store = grouped_store(miscount)
-    assert mend(store)
+    assert repair_user(store)
     left = store.read(USER, DEADLINE)
     assert (set(left.leases), left.groups) == ({"a"}, {"uhd": 1} | ({RECOUNTS: 1} if miscount else {}))
     assert examine(left, POLICY, NOW) is None
@@ -252,7 +252,7 @@ def test_a_repair_recounts_groups(miscount: int) -> None:
 def test_ending_all_leaves_no_group(miscount: int) -> None:
     """Ending all streams removes every group's count, right or wrong."""
     store = grouped_store(miscount)
-    assert clear(store) == 2
+    assert end_user(store) == 2
     left = store.read(USER, DEADLINE)
     assert (left.stream_count, left.groups) == (0, {RECOUNTS: 1} if miscount else {})
 
@@ -275,9 +275,9 @@ def test_a_group_that_changes_meanwhile_is_counted_right(tool: Tool, meanwhile: 
 
 def test_without_tokens_no_names_are_written() -> None:
     """Without tokens, a repair writes no names."""
-    store = store_of(LIVE, OVER)
-    mend(store)
-    clear(store)
+    store = store_of(LIVE, EXPIRED)
+    repair_user(store)
+    end_user(store)
     assert [write.names for write in store.writes if isinstance(write, Repair)] == [None, None]
 
 
@@ -309,18 +309,18 @@ def test_the_count_of_a_group_is_the_number_of_its_leases() -> None:
 def test_a_repair_recounts_groups_without_expired_streams() -> None:
     """A repair recounts the groups without the expired streams, and drops groups without streams."""
     store = miscounted(uhd=5, sd=1)
-    assert mend(store)
+    assert repair_user(store)
     left = store.read(USER, DEADLINE)
     assert {group: count for group, count in left.groups.items() if group != RECOUNTS} == {"hdr": 1, "uhd": 2}
     assert examine(left, POLICY, NOW) is None
-    assert mend(store)
+    assert repair_user(store)
     assert store.read(USER, DEADLINE) == left, "a repair of what is in order changes nothing"
 
 
 def test_right_group_counts_follow_freed_slots() -> None:
     """A repair takes an expired stream out of its groups, and ending all takes all streams out of theirs."""
     store = store_of(*(admit(each) for each in IN_GROUPS))
-    assert mend(store)
+    assert repair_user(store)
     assert store.read(USER, DEADLINE).groups == {"hdr": 1, "uhd": 2}
-    assert clear(store) == 2
+    assert end_user(store) == 2
     assert not store.read(USER, DEADLINE).groups

@@ -67,11 +67,11 @@ def test_the_count_stays_equal_to_its_parts(case: Case) -> None:
 def test_the_count_of_a_group_equals_its_streams(case: Case) -> None:
     """A group's count stays as right as it was, and a write that recounts makes it right."""
     decision, left = written(case)
-    anew = decision.write.counts if isinstance(decision.write, Admit) else ()
+    recounted = decision.write.counts if isinstance(decision.write, Admit) else ()
     for group in GROUPS:
         was_wrong_by = case.state.count(group) - case.state.leases_in(group)
-        is_anew = any(isinstance(count, AsSeen) and count.group == group for count in anew)
-        assert left.count(group) - left.leases_in(group) == (0 if is_anew else was_wrong_by)
+        is_recounted = any(isinstance(count, AsSeen) and count.group == group for count in recounted)
+        assert left.count(group) - left.leases_in(group) == (0 if is_recounted else was_wrong_by)
 
 
 def names(state: Snapshot, policy: Policy, now: float) -> set[str]:

@@ -70,9 +70,9 @@ class TestHouseholds:
         for name in "abc":
             home.start(name, limit=1)
             home.end(name)
-        with pytest.raises(TooManyStarts) as put_off:
+        with pytest.raises(TooManyStarts) as postponed:
             home.start("d", limit=1)
-        assert (put_off.value.limit, put_off.value.live.count, put_off.value.seconds) == (1, 0, 92)
+        assert (postponed.value.limit, postponed.value.live.count, postponed.value.seconds) == (1, 0, 92)
         home.clock.advance(92)
         assert home.start("d", limit=1).outcome is Outcome.ADMITTED
         assert home.store.read_now().tokens == frozenset({"d"})

@@ -14,8 +14,8 @@ SPENT = {"s": NOW + 40, "t": NOW + 20}
 def test_a_restarted_name_is_no_longer_spent() -> None:
     """A name that starts again is not spent, however names are counted and whatever tokens are forgotten."""
     seen = replace(Snapshot(), tokens=frozenset("st"), spent=SPENT)
-    anew = Recounted(seen.tokens, frozenset("s"), (SpentToken("t", NOW + 20),))
-    assert names_after(seen, anew, "s") == (frozenset("s"), {})
+    recounted = Recounted(seen.tokens, frozenset("s"), (SpentToken("t", NOW + 20),))
+    assert names_after(seen, recounted, "s") == (frozenset("s"), {})
     assert names_after(seen, Counted(bound=9), "s") == (frozenset("st"), {"t": NOW + 20})
 
 
@@ -48,10 +48,10 @@ def test_without_a_recount_only_counted_streams_are_ended() -> None:
 def test_a_recount_needs_names_and_spent_tokens_as_seen() -> None:
     """A recount requires the names and the spent tokens that were seen."""
     seen = replace(Snapshot(), tokens=frozenset("st"), spent=SPENT)
-    anew = Recounted(seen.tokens, frozenset("s"), (SpentToken("t", NOW + 20),))
-    assert names_permit(seen, anew, "s")
-    assert not names_permit(replace(seen, tokens=frozenset("s")), anew, "s")
-    assert not names_permit(replace(seen, spent={"t": NOW + 21}), anew, "s")
+    recounted = Recounted(seen.tokens, frozenset("s"), (SpentToken("t", NOW + 20),))
+    assert names_permit(seen, recounted, "s")
+    assert not names_permit(replace(seen, tokens=frozenset("s")), recounted, "s")
+    assert not names_permit(replace(seen, spent={"t": NOW + 21}), recounted, "s")
 
 
 def test_a_counted_name_can_restart_at_the_bound() -> None:

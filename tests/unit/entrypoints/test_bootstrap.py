@@ -36,9 +36,13 @@ def test_wrong_settings_stop_every_call(
         assert answer["statusCode"] == 500
         assert json.loads(answer["body"])["code"] == "internal_error"
         assert "TABLE_NAME" not in answer["body"]
-        told = json.loads(capsys.readouterr().out)
-        assert (told["level"], told["code"], told["route"]) == ("error", "wrong_settings", "GET /stream")
-        assert told["exception"].startswith("SettingsError: TABLE_NAME is required.")
+        logged = json.loads(capsys.readouterr().out)
+        assert (logged["level"], logged["code"], logged["route"]) == (
+            "error",
+            "wrong_settings",
+            "GET /stream",
+        )
+        assert logged["exception"].startswith("SettingsError: TABLE_NAME is required.")
 
 
 @pytest.mark.parametrize("client", ["lean", "boto3"])
@@ -53,9 +57,9 @@ def test_missing_credentials_are_a_wrong_setting(
 
     assert stream_list.handler(event("list"), LambdaContext())["statusCode"] == 500
 
-    told = json.loads(capsys.readouterr().out)
-    assert (told["code"], told["outcome"]) == ("wrong_settings", "failed")
-    assert told["exception"].startswith("SettingsError: DynamoDB cannot be called: ")
+    logged = json.loads(capsys.readouterr().out)
+    assert (logged["code"], logged["outcome"]) == ("wrong_settings", "failed")
+    assert logged["exception"].startswith("SettingsError: DynamoDB cannot be called: ")
 
 
 def test_requests_without_a_key_are_distinct() -> None:

@@ -51,22 +51,22 @@ NO_USERS = [
 """Not users: the last ones are texts that stand for an array, an object or a null in the token."""
 
 
-def told_by(kind: str, **found: Any) -> dict[str, Any]:
+def authorized_by(kind: str, **found: Any) -> dict[str, Any]:
     """Return what API Gateway adds to a request that its authorizer let through."""
     return {**event("start")["requestContext"], "authorizer": {kind: found}}
 
 
 def token(**claims: Any) -> dict[str, Any]:
     """Return the context of a request with a verified token of `SUBJECT`."""
-    return told_by("jwt", claims={"sub": SUBJECT, **claims}, scopes=[])
+    return authorized_by("jwt", claims={"sub": SUBJECT, **claims}, scopes=[])
 
 
-SIGNED = told_by(
+SIGNED = authorized_by(
     "iam", accessKey="AKIA", accountId="123456789012", userArn="arn:aws:iam::123456789012:user/b"
 )
 
 
-def naming(user_id: str | None, name: str) -> dict[str, Any]:
+def with_user(user_id: str | None, name: str) -> dict[str, Any]:
     """Return the changes to an event that make it name this user, or no user."""
     if name == "list":
         return {"rawQueryString": "" if user_id is None else f"userId={user_id}"}
@@ -74,7 +74,7 @@ def naming(user_id: str | None, name: str) -> dict[str, Any]:
     return {"body": json.dumps(body if user_id is None else {**body, "userId": user_id})}
 
 
-def asking(name: str, limit: int) -> dict[str, Any]:
+def with_limit(name: str, limit: int) -> dict[str, Any]:
     """Return the changes to an event that make it ask for this limit."""
     if name == "list":
         return {"rawQueryString": f"userId=1&maxStreams={limit}"}
@@ -91,10 +91,12 @@ def test_a_token_names_the_user(named: str | None, repository: RecordingReposito
     """The user is the token's subject, whether the body repeats it or leaves it out."""
     api = Api(repository, AUTH="jwt")
 
-    assert api.call("start_named", requestContext=token(), **naming(named, "start_named")).status == 200
-    listed = api.call("list", requestContext=token(), **naming(named, "list"))
+    assert api.call("start_named", requestContext=token(), **with_user(named, "start_named")).status == 200
+    listed = api.call("list", requestContext=token(), **with_user(named, "list"))
     assert [stream["streamId"] for stream in listed.body["streams"]] == ["play-1"]
-    assert api.call("end_named", requestContext=token(), **naming(named, "end_named")).body["ended"] is True
+    assert (
+        api.call("end_named", requestContext=token(), **with_user(named, "end_named")).body["ended"] is True
+    )
     assert {write.user_id for write in repository.writes} == {SUBJECT}
 
 
@@ -102,7 +104,7 @@ def test_a_token_names_the_user(named: str | None, repository: RecordingReposito
 @pytest.mark.parametrize("other", ["viewer-2", "Viewer-1", "viewer-1.", "1"])
 def test_a_token_cannot_act_for_another_user(name: str, other: str, repository: RecordingRepository) -> None:
     """A request that names another user than its token is refused, and nothing is written."""
-    answer = Api(repository, AUTH="jwt").call(name, requestContext=token(), **naming(other, name))
+    answer = Api(repository, AUTH="jwt").call(name, requestContext=token(), **with_user(other, name))
 
     assert refusal(answer) == (403, "other_user")
     assert repository.writes == []
@@ -114,7 +116,7 @@ def test_a_subject_must_be_a_valid_user(name: str, subject: object, repository: 
     """A token whose subject cannot be a user is refused, whichever user the request names."""
     for named in (None, "viewer-1"):
         answer = Api(repository, AUTH="jwt").call(
-            name, requestContext=token(sub=subject), **naming(named, name)
+            name, requestContext=token(sub=subject), **with_user(named, name)
         )
         assert refusal(answer) == (403, "invalid_subject")
     assert repository.writes == []
@@ -132,7 +134,7 @@ def test_the_subject_never_replaces_a_wrong_user_claim(
     claims = {} if household == "absent" else {"custom:household": household}
     api = Api(repository, AUTH="jwt", USER_CLAIM="custom:household")
     for named in (None, SUBJECT):
-        answer = api.call(name, requestContext=token(**claims), **naming(named, name))
+        answer = api.call(name, requestContext=token(**claims), **with_user(named, name))
         assert refusal(answer) == (403, "invalid_subject")
         assert answer.body["detail"] == (
             "The token's claim custom:household is missing or is not a valid userId."
@@ -167,11 +169,11 @@ def test_a_household_cannot_act_for_another_user(
     api = Api(repository, AUTH="jwt", USER_CLAIM="custom:household")
     context = token(**{"custom:household": "smith"})
 
-    answer = api.call(name, requestContext=context, **naming(other, name))
+    answer = api.call(name, requestContext=context, **with_user(other, name))
     assert refusal(answer) == (403, "other_user")
     assert answer.body["detail"] == "userId must be the token's claim custom:household, or be left out."
     assert repository.writes == []
-    assert api.call("start", requestContext=context, **naming("smith", "start")).status == 200
+    assert api.call("start", requestContext=context, **with_user("smith", "start")).status == 200
 
 
 @pytest.mark.parametrize(
@@ -180,7 +182,7 @@ def test_a_household_cannot_act_for_another_user(
 def test_a_claim_is_used_unchanged(user: str, repository: RecordingRepository) -> None:
     """A valid user id in a claim is used unchanged, at its longest and with brackets inside too."""
     answer = Api(repository, AUTH="jwt", USER_CLAIM="household").call(
-        "start", requestContext=token(household=user), **naming(None, "start")
+        "start", requestContext=token(household=user), **with_user(None, "start")
     )
 
     assert answer.status == 200
@@ -192,7 +194,7 @@ def test_the_user_claim_applies_only_to_tokens(auth: str) -> None:
     """Without a token the request names the user, whatever the user claim's setting."""
     api = Api(AUTH=auth, USER_CLAIM="custom:household")
 
-    assert api.call("start", requestContext=SIGNED, **naming("1", "start")).status == 200
+    assert api.call("start", requestContext=SIGNED, **with_user("1", "start")).status == 200
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -222,18 +224,18 @@ def test_a_signature_lets_a_backend_name_the_user(repository: RecordingRepositor
     """A signed request must name a user, and is about that user."""
     api = Api(repository, AUTH="iam")
 
-    assert api.call("start", requestContext=SIGNED, **naming("viewer-2", "start")).status == 200
+    assert api.call("start", requestContext=SIGNED, **with_user("viewer-2", "start")).status == 200
     assert [write.user_id for write in repository.writes] == ["viewer-2"]
-    nobody = api.call("start", requestContext=SIGNED, **naming(None, "start"))
-    assert nobody.status == 400
-    assert nobody.body["errors"] == [{"field": "userId", "detail": "userId is required"}]
+    unnamed = api.call("start", requestContext=SIGNED, **with_user(None, "start"))
+    assert unnamed.status == 400
+    assert unnamed.body["errors"] == [{"field": "userId", "detail": "userId is required"}]
 
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("auth", ["none", "iam"])
 def test_without_a_token_the_request_must_name_the_user(name: str, auth: str) -> None:
     """Without a token every call must name its user."""
-    answer = Api(AUTH=auth).call(name, requestContext=SIGNED, **naming(None, name))
+    answer = Api(AUTH=auth).call(name, requestContext=SIGNED, **with_user(None, name))
 
     assert (answer.status, answer.body["message"]) == (400, "userId is required.")
 
@@ -244,10 +246,10 @@ def test_a_token_can_carry_the_limit(claim: str | None, limit: int, variable: st
     """The configured claim is the user's limit; without the claim the default applies."""
     claims = {} if claim is None else {variable or "maxStreams": claim}
     api = Api(AUTH="jwt", LIMIT_CLAIM=variable)
-    listed = api.call("list", requestContext=token(**claims), **naming(None, "list"))
+    listed = api.call("list", requestContext=token(**claims), **with_user(None, "list"))
 
     assert listed.body["maxStreams"] == limit
-    started = api.call("start", requestContext=token(**claims), **naming(None, "start"))
+    started = api.call("start", requestContext=token(**claims), **with_user(None, "start"))
     assert (started.status, started.body["maxStreams"]) == (403 if limit == 0 else 200, limit)
 
 
@@ -258,7 +260,7 @@ def test_a_limit_is_never_guessed(
 ) -> None:
     """A claim that is not a limit is refused by its own code, and logged as an error for the operator."""
     context = token(maxStreams=claim)
-    answer = Api(repository, AUTH="jwt").call(name, requestContext=context, **naming(None, name))
+    answer = Api(repository, AUTH="jwt").call(name, requestContext=context, **with_user(None, name))
     written = json.loads(capsys.readouterr().out)
 
     assert refusal(answer) == (403, "invalid_limit")
@@ -270,8 +272,8 @@ def test_a_limit_is_never_guessed(
 def test_a_limit_claim_matters_only_to_starts(name: str) -> None:
     """A stream continues and ends whatever limit its token holds."""
     api = Api(AUTH="jwt")
-    api.call("start_named", requestContext=token(), **naming(None, "start_named"))
-    answer = api.call(name, requestContext=token(maxStreams="x"), **naming(None, name))
+    api.call("start_named", requestContext=token(), **with_user(None, "start_named"))
+    answer = api.call(name, requestContext=token(maxStreams="x"), **with_user(None, name))
 
     assert (answer.status, answer.body["streamId"]) == (200, "play-1")
 
@@ -279,7 +281,7 @@ def test_a_limit_claim_matters_only_to_starts(name: str) -> None:
 @pytest.mark.parametrize("name", ["start", "start_named", "list"])
 def test_a_backend_may_send_a_limit(name: str) -> None:
     """A signed request's limit replaces the default."""
-    answer = Api(AUTH="iam").call(name, requestContext=SIGNED, **asking(name, 7))
+    answer = Api(AUTH="iam").call(name, requestContext=SIGNED, **with_limit(name, 7))
 
     assert (answer.status, answer.body["maxStreams"]) == (200, 7)
 
@@ -288,7 +290,7 @@ def test_a_backend_may_send_a_limit(name: str) -> None:
 @pytest.mark.parametrize("auth", ["none", "jwt"])
 def test_only_a_backend_may_send_a_limit(name: str, auth: str) -> None:
     """A player cannot raise its own limit."""
-    answer = Api(AUTH=auth).call(name, requestContext=token(sub="1"), **asking(name, 7))
+    answer = Api(AUTH=auth).call(name, requestContext=token(sub="1"), **with_limit(name, 7))
 
     assert refusal(answer) == (400, "invalid_request")
     assert [error["field"] for error in answer.body["errors"]] == ["maxStreams"]

@@ -143,8 +143,8 @@ def test_a_displaced_stream_learns_the_device(api: Api) -> None:
     answer = api.heartbeat("1", **old)
 
     assert_problem(answer, 410, "stream_gone")
-    told = {name: answer.body[name] for name in ("streamId", "reason", "by")}
-    assert told == {"streamId": "tv-1", "reason": "replaced", "by": "Ada's phone"}
+    shown = {name: answer.body[name] for name in ("streamId", "reason", "by")}
+    assert shown == {"streamId": "tv-1", "reason": "replaced", "by": "Ada's phone"}
 
 
 def test_an_unknown_reason_is_left_out(api: Api) -> None:

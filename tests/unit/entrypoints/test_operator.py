@@ -22,7 +22,7 @@ from tests.unit.entrypoints.calls import (
 )
 
 OPERATOR = "arn:aws:sts::123456789012:assumed-role/support/desk"
-NOBODY: Final[tuple[Any, ...]] = (
+WITHOUT_SIGNATURE: Final[tuple[Any, ...]] = (
     None,
     {},
     {"jwt": {"claims": {"sub": "1"}, "scopes": []}},
@@ -189,7 +189,7 @@ def test_an_operator_needs_a_signature_in_every_mode(
     api = Api(repository, AUTH=auth)
     assert api.call(name).status == 200
     done = len(repository.writes)
-    for authorizer in NOBODY:
+    for authorizer in WITHOUT_SIGNATURE:
         context = {**unsigned(name), "authorizer": authorizer}
         assert_problem(api.call(name, requestContext=context), 403, "not_allowed")
     assert_problem(api.call(name, requestContext=unsigned(name)), 403, "not_allowed")

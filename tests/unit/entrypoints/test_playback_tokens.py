@@ -10,7 +10,7 @@ from adapters.playback_keys import parse_keys
 from adapters.playback_token import TokenMint, verify
 from domain.errors import StoreUnavailable
 from testing.fakes import FailingRepository, FakeClock, RecordingRepository
-from tests.support.logs import telling
+from tests.support.logs import leaks
 from tests.unit.entrypoints.calls import Api, assert_problem
 
 KEY = f"2026-a:{'k' * 43}"
@@ -201,7 +201,7 @@ def test_known_keys_serve_through_an_outage_of_15_minutes(
     assert api.start("viewer-1").status == 200, "an anonymous stream needs no token"
     lines = capsys.readouterr().out.splitlines()
     assert any(json.loads(line)["event"] == "playback_key_unavailable" for line in lines)
-    assert telling(lines) == []
+    assert leaks(lines) == []
 
 
 @pytest.mark.parametrize("value", [None, "s3cret", f"{KEY},{KEY}"])
@@ -243,5 +243,5 @@ def test_no_event_shows_a_token(capsys: pytest.CaptureFixture[str]) -> None:
     api = Api(PLAYBACK_KEY=KEY)
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
     lines = capsys.readouterr().out.splitlines()
-    assert telling(lines) == []
-    assert telling([f'{{"token": "{token}"}}']) != [], "the collector would not notice"
+    assert leaks(lines) == []
+    assert leaks([f'{{"token": "{token}"}}']) != [], "the collector would not notice"

@@ -144,9 +144,14 @@ def test_bad_input_is_never_a_5xx(kind: type[Exception]) -> None:
 def test_only_our_own_faults_are_logged_as_failures(error: Exception) -> None:
     """A 5xx is logged as failed; of the rest, only problems that the operator must repair."""
     rule = rule_for(error)
-    must_be_mended = type(error) in {NotAllowed, Unauthenticated, InvalidLimitClaim, InvalidGroupLimitsClaim}
+    is_repairable = type(error) in {
+        NotAllowed,
+        Unauthenticated,
+        InvalidLimitClaim,
+        InvalidGroupLimitsClaim,
+    }
 
-    assert (rule.outcome == FAILED) is (rule.status >= HTTPStatus.INTERNAL_SERVER_ERROR or must_be_mended)
+    assert (rule.outcome == FAILED) is (rule.status >= HTTPStatus.INTERNAL_SERVER_ERROR or is_repairable)
 
 
 @pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: type(error).__name__)

@@ -284,9 +284,9 @@ def test_every_error_is_in_the_projects_own_words(name: str, value: str) -> None
     try:
         read(**{name: value})
     except SettingsError as error:
-        said = str(error)
-        assert re.fullmatch(rf"{name} (is|must) [^\n]+\.", said)
-        assert not re.search(r"Input|String should|Value|is not valid\.", said)
+        message = str(error)
+        assert re.fullmatch(rf"{name} (is|must) [^\n]+\.", message)
+        assert not re.search(r"Input|String should|Value|is not valid\.", message)
 
 
 def test_all_wrong_values_are_reported_at_once() -> None:
