@@ -73,7 +73,7 @@ export class Attachment {
     this.#cancelEnd();
     this.#unwatch();
     for (const undo of this.#undone.splice(0)) undo();
-    this.#goOn();
+    this.#releaseWaiting();
   }
 
   /** Register a function that `detach` calls. @param {() => void} undo */
@@ -107,13 +107,13 @@ export class Attachment {
     if (!this.#isStopping) this.#isStopped = false;
     if (this.#mayPlay()) return;
     this.#stop();
-    if (!this.#isHeld()) this.#ask();
+    if (!this.#isHeld()) this.#requestSlot();
   }
 
   /** Reuse the slot of the previous film, which may have ended. */
   #afterLoad() {
     this.#cancelEnd();
-    if (!this.#isHeld()) this.#ask();
+    if (!this.#isHeld()) this.#requestSlot();
     else if (this.#isPaused()) this.#endWhenPausedForLong();
   }
 
@@ -125,7 +125,7 @@ export class Attachment {
   }
 
   #afterAdmitted() {
-    this.#goOn();
+    this.#releaseWaiting();
     if (this.#isStopped) this.#resume();
     else if (this.#isPaused()) this.#endWhenPausedForLong();
   }
@@ -166,7 +166,7 @@ export class Attachment {
     return isLeased || (this.#mayPlay() && !this.#hasToken);
   }
 
-  #ask() {
+  #requestSlot() {
     this.#stream.start().catch(this.#onError);
   }
 
@@ -181,7 +181,7 @@ export class Attachment {
     this.#video?.play()?.catch(() => {}); // if the browser requires a gesture, the viewer presses play
   }
 
-  #goOn() {
+  #releaseWaiting() {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 

@@ -1,7 +1,7 @@
 /** @import * as api from "./index.js" */
 /** @import { ServiceError } from "./errors.js" */
 
-const MOST_FAILURES = 2;
+const MAX_FAILURES = 2;
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 
 /**
@@ -15,16 +15,16 @@ export class HeartbeatUrl {
    */
   target;
   #failures = 0;
-  #leftAloneUntil = 0;
+  #disabledUntil = 0;
 
   /**
    * Store the URL from an API response, if any. A stream without its own user id needs the one from the response as well.
-   * @param {{ answer: api.Hold, askedAt: number }} held
+   * @param {{ answer: api.Hold, requestedAt: number }} held
    * @param {string} [ownUserId]
    */
-  learn({ answer: { heartbeatUrl, userId: toldUserId }, askedAt }, ownUserId) {
-    if (askedAt < this.#leftAloneUntil) return;
-    const userId = ownUserId ?? toldUserId;
+  learn({ answer: { heartbeatUrl, userId: answerUserId }, requestedAt }, ownUserId) {
+    if (requestedAt < this.#disabledUntil) return;
+    const userId = ownUserId ?? answerUserId;
     this.target = heartbeatUrl && userId && isSafe(heartbeatUrl) ? { url: heartbeatUrl, userId } : undefined;
   }
 
@@ -36,9 +36,9 @@ export class HeartbeatUrl {
   /** @param {number} leaseUntil when the current lease expires */
   fail(leaseUntil) {
     this.#failures += 1;
-    if (this.#failures < MOST_FAILURES) return;
+    if (this.#failures < MAX_FAILURES) return;
     this.#failures = 0;
-    this.#leftAloneUntil = leaseUntil;
+    this.#disabledUntil = leaseUntil;
     this.target = undefined;
   }
 }

@@ -98,12 +98,12 @@ export class StreamLimiter {
    * @param {AbortSignal} [signal]
    */
   send(method, path, body, signal) {
-    return this.#ask(`${this.url}${path}`, { method }, () => this.#headers(), body, signal);
+    return this.#fetch(`${this.url}${path}`, { method }, () => this.#headers(), body, signal);
   }
 
   /**
    * Send a heartbeat to a URL other than the API, with the playback token in its body instead of the login. Redirects are
-   * not followed, as the token is meant for that URL alone. The login is refreshed nevertheless, because `farewell` has
+   * not followed, as the token is meant for that URL alone. The login is refreshed nevertheless, because `postOnUnload` has
    * no time to fetch it.
    * @param {string} url
    * @param {object} body
@@ -111,7 +111,7 @@ export class StreamLimiter {
    */
   renew(url, body, signal) {
     this.#headers().catch(() => {});
-    return this.#ask(url, { method: "POST", redirect: "error" }, () => JSON_TYPE, body, signal);
+    return this.#fetch(url, { method: "POST", redirect: "error" }, () => JSON_TYPE, body, signal);
   }
 
   /**
@@ -121,14 +121,14 @@ export class StreamLimiter {
    * @param {object} [body]
    * @param {AbortSignal} [signal]
    */
-  async #ask(url, how, makeHeaders, body, signal) {
+  async #fetch(url, how, makeHeaders, body, signal) {
     const timeout = this.#timeout(signal);
-    let askedAt = 0;
+    let requestedAt = 0;
     let response;
     let answer;
     try {
       const headers = await makeHeaders();
-      askedAt = this.clock.now();
+      requestedAt = this.clock.now();
       const asked = this.fetch(url, {
         ...how,
         headers,
@@ -140,12 +140,12 @@ export class StreamLimiter {
       answer = await Promise.race([response.json(), timeout.over]);
     } catch (cause) {
       const error = new ServiceError(response?.ok === false ? response.status : 0, {}, { cause });
-      error.isNetworkError = askedAt > 0 && !response && !timeout.signal.aborted;
+      error.isNetworkError = requestedAt > 0 && !response && !timeout.signal.aborted;
       throw error;
     } finally {
       timeout.cancel();
     }
-    if (response.ok) return { answer, askedAt };
+    if (response.ok) return { answer, requestedAt };
     const error = new ServiceError(response.status, answer ?? {});
     const retryAfterMs = 1000 * (Number(response.headers?.get("retry-after")) || 0);
     error.retryAfterMs = Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS);
@@ -157,7 +157,7 @@ export class StreamLimiter {
    * @param {string} path
    * @param {object} body
    */
-  farewell(path, body) {
+  postOnUnload(path, body) {
     const headers = { ...JSON_TYPE, ...this.#authorization };
     this.fetch(`${this.url}${path}`, {
       method: "POST",
@@ -185,18 +185,18 @@ export class StreamLimiter {
    * @param {AbortSignal} [signal]
    */
   async #explain(error, signal) {
-    const isHidden = error.isNetworkError && this.#isElsewhere() && (await this.#answers(signal));
+    const isHidden = error.isNetworkError && this.#isCrossOrigin() && (await this.#isReachable(signal));
     return isHidden ? new ServiceError(0, HIDDEN, { cause: error.cause }) : error;
   }
 
   /** Return whether the API has another origin than the page. */
-  #isElsewhere() {
+  #isCrossOrigin() {
     const { location } = scope;
     return location !== undefined && new URL(this.url, location.href).origin !== location.origin;
   }
 
   /** @param {AbortSignal} [signal] */
-  async #answers(signal) {
+  async #isReachable(signal) {
     const timeout = this.#timeout(signal);
     try {
       // No route accepts HEAD, so this invokes no function.

@@ -45,7 +45,7 @@ export class Stream extends Events {
   #unwatchPage = () => {};
   #life = new Abort(); // aborted when the slot is given back or lost
   /** @type {AbortController | undefined} */
-  #asking; // while a start is pending
+  #pendingStart; // while a start is pending
 
   streamId = "";
 
@@ -118,9 +118,9 @@ export class Stream extends Events {
 
   /** @param {{ replaces?: string, groups?: string[], patienceMs?: number }} options */
   async #takeSlot({ replaces, groups = this.#groups, patienceMs }) {
-    this.#asking?.abort(); // the latest start counts
-    const asking = (this.#asking = new Abort());
-    const { signal } = asking;
+    this.#pendingStart?.abort(); // the latest start counts
+    const pendingStart = (this.#pendingStart = new Abort());
+    const { signal } = pendingStart;
     try {
       const { name } = await (this.#claim ??= this.#claimName());
       if (signal.aborted) return false;
@@ -133,13 +133,13 @@ export class Stream extends Events {
       this.#heartbeatUrl.learn(held, this.#userId);
       this.#groups = groups;
       this.#state = "admitted";
-      this.#tell("admitted", held.answer);
+      this.#dispatch("admitted", held.answer);
       return true;
     } catch (reason) {
       if (signal.aborted) return false;
       const error = /** @type {ServiceError} */ (reason);
       if (error.code === "limit_reached") {
-        if (this.#isStillHeld(error.problem)) this.#tell("refused", error.problem);
+        if (this.#isStillHeld(error.problem)) this.#dispatch("refused", error.problem);
         else this.#lose("refused", error.problem);
         return false;
       }
@@ -147,7 +147,7 @@ export class Stream extends Events {
       else if (this.#state !== "admitted") this.#close("idle"); // the name stays claimed, as the start may have succeeded
       throw error;
     } finally {
-      if (asking === this.#asking) this.#asking = undefined;
+      if (pendingStart === this.#pendingStart) this.#pendingStart = undefined;
     }
   }
 
@@ -175,13 +175,13 @@ export class Stream extends Events {
     this.#takeSlot({ replaces, patienceMs: Infinity }).catch((error) => this.#lose("gone", error.problem));
   }
 
-  /** @param {{ answer: api.Hold, askedAt: number }} held @param {string} [replaced] */
-  #hold({ answer, askedAt }, replaced = this.#replaces) {
+  /** @param {{ answer: api.Hold, requestedAt: number }} held @param {string} [replaced] */
+  #hold({ answer, requestedAt }, replaced = this.#replaces) {
     const { expiresInSeconds, heartbeatSeconds, playbackToken } = answer;
     this.#failures = 0;
     this.#heartbeatMs = heartbeatSeconds * 1000;
     // The service rounds the lease down; a lease of 0 seconds would lapse at once and restart in an endless loop.
-    this.#leaseUntil = askedAt + Math.max(expiresInSeconds * 1000, this.#heartbeatMs);
+    this.#leaseUntil = requestedAt + Math.max(expiresInSeconds * 1000, this.#heartbeatMs);
     this.#isVerified = answer.verified !== false;
     this.#replaces = this.#isVerified ? undefined : replaced; // after an unverified start it may not have ended
     this.#schedule(this.#heartbeatMs);
@@ -199,7 +199,7 @@ export class Stream extends Events {
     this.#tokenUntil = until;
     if (token === this.#playbackToken) return;
     this.#playbackToken = token;
-    this.#tell("token", { playbackToken: token });
+    this.#dispatch("token", { playbackToken: token });
   }
 
   /** @param {number} milliseconds */
@@ -226,7 +226,7 @@ export class Stream extends Events {
     } catch (reason) {
       if (life.signal.aborted) return false;
       const error = /** @type {ServiceError} */ (reason);
-      const isGone = error.status === 410 && !this.#asking; // if a start is pending, its answer decides
+      const isGone = error.status === 410 && !this.#pendingStart; // if a start is pending, its answer decides
       if (!isGone) this.#schedule(this.#limiter.delay((this.#failures += 1), error, this.#heartbeatMs));
       else if (this.#isVerified) this.#lose("gone", error.problem);
       else this.#startAgain({ replaces: this.#replaces }); // an unverified lease may not exist in the store
@@ -271,9 +271,9 @@ export class Stream extends Events {
    * already pending decides.
    */
   #lapse() {
-    if (this.#asking) this.#letGo("lapsed");
+    if (this.#pendingStart) this.#discardLease("lapsed");
     else this.#startAgain({ replaces: this.#replaces, state: "lapsed" });
-    this.#tell("lapsed", {});
+    this.#dispatch("lapsed", {});
   }
 
   /** @param {"refused" | "gone"} how @param {ServiceError["problem"]} problem */
@@ -281,7 +281,7 @@ export class Stream extends Events {
     this.#close(how);
     this.#lostBy = problem;
     this.#release();
-    this.#tell(how, problem);
+    this.#dispatch(how, problem);
   }
 
   /** @param {api.StreamState} [state] */
@@ -292,19 +292,19 @@ export class Stream extends Events {
 
   /** @param {api.StreamState} state */
   #close(state) {
-    this.#asking?.abort();
-    this.#asking = undefined;
+    this.#pendingStart?.abort();
+    this.#pendingStart = undefined;
     this.#unwatchPage();
     this.#replaces = undefined;
     this.#hasLeftPage = false;
-    this.#letGo(state);
+    this.#discardLease(state);
   }
 
   /**
    * Discard the lease and everything that depends on it.
    * @param {api.StreamState} state
    */
-  #letGo(state) {
+  #discardLease(state) {
     this.#life.abort();
     this.#life = new Abort();
     this.#cancelTimer();
@@ -319,14 +319,14 @@ export class Stream extends Events {
   #watchPage() {
     const { page } = this.#limiter;
     if (!page?.addEventListener) return;
-    const isBack = (/** @type {Event} */ event) => this.#pageIsBack(event);
-    const pagehide = () => this.#pageGoes();
+    const isBack = (/** @type {Event} */ event) => this.#onPageActive(event);
+    const pagehide = () => this.#onPageHide();
     this.#unwatchPage = listen(page, { visibilitychange: isBack, pageshow: isBack, online: isBack, pagehide });
   }
 
-  #pageGoes() {
+  #onPageHide() {
     if (!this.#isHeld()) return;
-    this.#limiter.farewell("/stream/end", this.#leave());
+    this.#limiter.postOnUnload("/stream/end", this.#leave());
     this.#close("idle");
     this.#hasLeftPage = true;
     this.#watchPage();
@@ -336,7 +336,7 @@ export class Stream extends Events {
    * Restart when the browser restores a page, which gave its slot back when it was left.
    * @param {Event} event
    */
-  #pageIsBack(event) {
+  #onPageActive(event) {
     if (this.#hasLeftPage) {
       if (event.type === "pageshow") this.#startAgain();
     } else if (this.#state === "lapsed") {
@@ -375,7 +375,7 @@ export class Stream extends Events {
   }
 
   /** @param {keyof api.StreamEvents} kind @param {object} detail */
-  #tell(kind, detail) {
+  #dispatch(kind, detail) {
     this.dispatchEvent(new CustomEvent(kind, { detail }));
   }
 }

@@ -63,7 +63,7 @@ public final class Player implements StreamListener {
                     start(command.get("replaces"), groups(command.get("groups")));
                     break;
                 case "end":
-                    tell(stream.end() ? "ended" : "failed");
+                    report(stream.end() ? "ended" : "failed");
                     break;
                 case "start in background":
                     stream.startInBackground(command.get("replaces"), groups(command.get("groups")));
@@ -73,60 +73,60 @@ public final class Player implements StreamListener {
                     break;
                 case "abandon":
                     stream.abandon();
-                    tell("abandoned");
+                    report("abandoned");
                     break;
                 case "look":
-                    tell("seen", "state", quoted(stream.state()), "token", quoted(stream.playbackToken()));
+                    report("seen", "state", quoted(stream.state()), "token", quoted(stream.playbackToken()));
                     break;
                 case "list":
-                    tell("listed", "holders", holders(limiter.streams(command.get("userId"))));
+                    report("listed", "holders", holders(limiter.streams(command.get("userId"))));
                     break;
                 case "due":
-                    tell("due", "at", clock.due(Long.parseLong(command.get("at")), WITHIN_MILLISECONDS));
+                    report("due", "at", clock.due(Long.parseLong(command.get("at")), WITHIN_MILLISECONDS));
                     break;
                 case "settle":
                     clock.settle(WITHIN_MILLISECONDS);
-                    tell("settled");
+                    report("settled");
                     break;
                 case "pass":
                     String within = command.getOrDefault("within", String.valueOf(WITHIN_MILLISECONDS));
-                    tell("passed", "to", clock.passTo(Long.parseLong(command.get("to")), Long.parseLong(within)));
+                    report("passed", "to", clock.passTo(Long.parseLong(command.get("to")), Long.parseLong(within)));
                     break;
                 default: // "set"
                     System.setProperty(command.get("name"), command.get("value"));
-                    tell("set");
+                    report("set");
             }
         } catch (ServiceException error) {
-            tell("error", "status", error.status(), "message", quoted(error.getMessage()));
+            report("error", "status", error.status(), "message", quoted(error.getMessage()));
         } catch (InterruptedException | RuntimeException mistake) {
-            tell("mistake", "message", quoted(mistake));
+            report("mistake", "message", quoted(mistake));
         }
     }
 
     private void start(String replaces, List<String> groups) throws ServiceException {
         try {
             if (stream.start(replaces, groups)) {
-                tell("admitted", "holders", "[]", "hasToken", stream.playbackToken() != null);
+                report("admitted", "holders", "[]", "hasToken", stream.playbackToken() != null);
             } else if (stream.state() == Stream.State.ENDED) {
-                tell("cancelled");
+                report("cancelled");
             }
         } catch (ServiceException error) {
             if (!error.isTooManyStarts()) {
                 throw error;
             }
-            tell("postponed", "seconds", error.retryAfterMillis() / 1000);
+            report("postponed", "seconds", error.retryAfterMillis() / 1000);
         }
     }
 
     @Override
     public void onFailed(Stream failed, ServiceException error) {
-        tell("failed in background", "status", error.status(), "message", quoted(error.getMessage()));
+        report("failed in background", "status", error.status(), "message", quoted(error.getMessage()));
     }
 
     @Override
     public void onAdmitted(Stream admitted) {
         if (hasLapsed) {
-            tell("resumed");
+            report("resumed");
         }
         hasLapsed = false;
         if (Boolean.getBoolean("throws")) {
@@ -138,33 +138,33 @@ public final class Player implements StreamListener {
     public void onRefused(Stream refused, ServiceException refusal) {
         String holders = holders(refusal.streams());
         if (refusal.fullGroup() == null) {
-            tell("refused", "holders", holders);
+            report("refused", "holders", holders);
         } else {
             String limit = "{\"group\": " + quoted(refusal.fullGroup()) + ", \"max\": " + refusal.fullGroupMax() + "}";
-            tell("refused", "holders", holders, "limit", limit);
+            report("refused", "holders", holders, "limit", limit);
         }
     }
 
     @Override
     public void onGone(Stream gone, ServiceException reason) {
-        tell("gone", "reason", quoted(reason.reason()), "by", quoted(reason.by()));
+        report("gone", "reason", quoted(reason.reason()), "by", quoted(reason.by()));
     }
 
     @Override
     public void onToken(Stream owner, String playbackToken) {
         if (Boolean.getBoolean("tokens")) {
-            tell("token", "token", quoted(playbackToken));
+            report("token", "token", quoted(playbackToken));
         }
     }
 
     @Override
     public void onLapsed(Stream lapsed) {
         hasLapsed = true;
-        tell("lapsed");
+        report("lapsed");
     }
 
     /** Write one event, with these names and their values in JSON. */
-    private void tell(String event, Object... more) {
+    private void report(String event, Object... more) {
         StringBuilder line = new StringBuilder("{\"event\": ").append(quoted(event));
         line.append(", \"streamId\": ").append(quoted(stream.streamId()));
         if (!Arrays.asList(more).contains("holders")) {
@@ -204,7 +204,7 @@ public final class Player implements StreamListener {
     private String token() {
         String token = System.getProperty("token");
         if ("none".equals(token)) {
-            tell("no token");
+            report("no token");
             throw new IllegalStateException("The token is missing.");
         }
         return token;

@@ -28,7 +28,7 @@ export function attach(player, stream, options) {
     if (!isVideo || !request.uris.every((uri) => REMOTE.test(uri))) return undefined;
     const isFirst = loads.takeFirst();
     const ready = refusals.renewal.then(() => attachment.request({ isFirst }));
-    return abortable(loads.orGivenUp(ready).then((token) => carry(request, token, attachment.tokenIn)));
+    return abortable(loads.orInterrupted(ready).then((token) => carry(request, token, attachment.tokenIn)));
   };
   /** @type {api.ResponseFilter} */
   const onResponse = (_, { originalUri }) => refusals.forget(originalUri);
@@ -118,7 +118,7 @@ class Loads {
       try {
         return await load.apply(player, film);
       } catch (/** @type {any} */ error) {
-        if (isGivenUp(error)) error.code = LOAD_INTERRUPTED; // Shaka's code for all other interruptions
+        if (isInterrupted(error)) error.code = LOAD_INTERRUPTED; // Shaka's code for all other interruptions
         throw error;
       }
     };
@@ -152,13 +152,13 @@ class Loads {
    * @template T
    * @param {Promise<T>} ready
    */
-  orGivenUp(ready) {
+  orInterrupted(ready) {
     return this.#isLoading ? Promise.race([ready, this.#givenUp]) : ready;
   }
 }
 
 /** @param {any} error a REQUEST_FILTER_ERROR contains the filter's own error */
-function isGivenUp(error) {
+function isInterrupted(error) {
   return error && error.data && error.data[0] === GIVEN_UP;
 }
 

@@ -106,7 +106,7 @@ class FakeVideoJs {
   }
 
   /** Request something from the source. */
-  ask(options = {}) {
+  createRequest(options = {}) {
     const statuses = [];
     const request = this.#vhs.xhr({ uri: URL_, requestType: "segment", ...options }, (status) => statuses.push(status));
     return { request, statuses };
@@ -138,7 +138,7 @@ async function playing(options) {
 test("a request for video waits for a slot, and carries the token beside its own headers", async () => {
   const { service, vjs } = attached();
   vjs.src();
-  const { request } = vjs.ask({ headers: { Range: "bytes=0-9" } });
+  const { request } = vjs.createRequest({ headers: { Range: "bytes=0-9" } });
   await settled();
   assert.deepEqual([service.requests, FakeRequest.sent], [[], []]);
   vjs.play();
@@ -152,7 +152,7 @@ test("no request asks for a slot, because Video.js plays first, with autoplay to
   service.answer(GONE);
   await stream.renew();
   vjs.src();
-  vjs.ask({ requestType: "hls-playlist" });
+  vjs.createRequest({ requestType: "hls-playlist" });
   await settled();
   assert.deepEqual(service.paths, ["/api/stream/start", "/api/stream/heartbeat"]);
 });
@@ -161,7 +161,7 @@ test("requests for keys and anything else neither wait nor carry a token", async
   const { vjs } = attached();
   vjs.src();
   for (const requestType of ["segment-key", "content-steering-manifest", "dash-clock-sync"]) {
-    const { request } = vjs.ask({ requestType });
+    const { request } = vjs.createRequest({ requestType });
     assert.equal(FakeRequest.sent.at(-1), request);
     assert.deepEqual(request.headers, {});
   }
@@ -169,7 +169,7 @@ test("requests for keys and anything else neither wait nor carry a token", async
 
 test("a token is in the query with that option", async () => {
   const { vjs } = await playing({ tokenIn: "query" });
-  const { request } = vjs.ask({ uri: `${URL_}?CAT=old` });
+  const { request } = vjs.createRequest({ uri: `${URL_}?CAT=old` });
   await settled();
   assert.deepEqual([request.opened.at(-1), request.headers], [`GET ${URL_}?CAT=first`, {}]);
 });
@@ -179,7 +179,7 @@ test("a request for video carries cookies to another origin if the token is a co
   globalThis.location = new URL("https://watch.example.com/film");
   try {
     const { vjs } = await playing({ tokenIn: "cookie" });
-    const { request } = vjs.ask();
+    const { request } = vjs.createRequest();
     await settled();
     assert.deepEqual([request.withCredentials, request.headers], [true, {}]);
   } finally {
@@ -193,7 +193,7 @@ test("a request is sent without a token if tokens are off", async () => {
   service.answer(HOLD);
   vjs.src();
   vjs.play();
-  const { request } = vjs.ask();
+  const { request } = vjs.createRequest();
   await settled();
   assert.deepEqual([FakeRequest.sent, request.headers], [[request], {}]);
 });
@@ -201,7 +201,7 @@ test("a request is sent without a token if tokens are off", async () => {
 test("a request that is aborted while it waits is never sent", async () => {
   const { vjs } = attached();
   vjs.src();
-  const { request } = vjs.ask();
+  const { request } = vjs.createRequest();
   request.abort();
   vjs.play();
   await settled();
@@ -210,7 +210,7 @@ test("a request that is aborted while it waits is never sent", async () => {
 
 test("a request that the edge refused as expired is repeated with a new token, and its player sees one answer", async () => {
   const { service, vjs } = await playing();
-  const { request, statuses } = vjs.ask({ headers: { Range: "bytes=0-9" } });
+  const { request, statuses } = vjs.createRequest({ headers: { Range: "bytes=0-9" } });
   await settled();
   service.answer(holdWith("second"));
   request.answer(403, { "x-playback": "expired" });
@@ -224,7 +224,7 @@ test("a request that the edge refused as expired is repeated with a new token, a
 
 test("a request is repeated once: its player sees the second refusal", async () => {
   const { vjs } = await playing();
-  const { request, statuses } = vjs.ask();
+  const { request, statuses } = vjs.createRequest();
   await settled();
   request.answer(403, { "x-playback": "expired" });
   await settled();
@@ -235,7 +235,7 @@ test("a request is repeated once: its player sees the second refusal", async () 
 
 test("a request that is aborted while its token is renewed is not repeated", async () => {
   const { vjs } = await playing();
-  const { request, statuses } = vjs.ask();
+  const { request, statuses } = vjs.createRequest();
   await settled();
   request.answer(403, { "x-playback": "expired" });
   request.abort();
@@ -250,7 +250,7 @@ for (const [status, headers] of [
 ]) {
   test(`an answer ${status} with ${JSON.stringify(headers)} goes to the player`, async () => {
     const { service, vjs } = await playing();
-    const { request, statuses } = vjs.ask();
+    const { request, statuses } = vjs.createRequest();
     await settled();
     request.answer(status, headers);
     await settled();
@@ -261,7 +261,7 @@ for (const [status, headers] of [
 test("a wait counts neither as bandwidth nor towards a request's timeout", async () => {
   const { vjs } = attached();
   vjs.src();
-  const { request } = vjs.ask({ timeout: 5000 });
+  const { request } = vjs.createRequest({ timeout: 5000 });
   request.requestTime = 0; // as Video.js sets it when it has its request
   assert.deepEqual([request.options.timeout, request.timeout], [0, 5000]);
   vjs.play();
@@ -269,15 +269,15 @@ test("a wait counts neither as bandwidth nor towards a request's timeout", async
   assert.ok(request.requestTime > 0);
   request.dispatchEvent(new Event("timeout"));
   assert.equal(request.timedout, true);
-  assert.equal(vjs.ask().request.timeout, 45_000);
+  assert.equal(vjs.createRequest().request.timeout, 45_000);
 });
 
 test("a page's hooks stay, both those of one source and those of all", async () => {
   const { vjs } = await playing();
-  assert.equal(vjs.ask().request.hooks, vjs.global);
+  assert.equal(vjs.createRequest().request.hooks, vjs.global);
   const own = new Set(["a hook of the page for this source"]);
   vjs.tech().vhs.xhr.hooks = own; // as Video.js keeps them
-  assert.equal(vjs.ask().request.hooks, own);
+  assert.equal(vjs.createRequest().request.hooks, own);
 });
 
 test("each source waits for tokens, an existing one too", async () => {
@@ -285,9 +285,9 @@ test("each source waits for tokens, an existing one too", async () => {
   const vjs = new FakeVideoJs();
   vjs.src();
   attach(vjs, stream);
-  vjs.ask();
+  vjs.createRequest();
   vjs.src();
-  vjs.ask();
+  vjs.createRequest();
   await settled();
   assert.deepEqual(FakeRequest.sent, []);
 });

@@ -32,7 +32,7 @@ const screens = DEVICES.map(
   (device) =>
     new Screen({
       ...{ userId, device, hasChoice: isUhd, graceSeconds: plan.graceSeconds },
-      ...{ onChange: refresh, onSaid: say, onBeat: countBeat, onLease: hintAt },
+      ...{ onChange: refresh, onMessage: logMessage, onBeat: countBeat, onLease: hintAt },
     }),
 );
 find("screens").append(...screens.map(({ element }) => element));
@@ -138,7 +138,7 @@ function rowOf(name, text, isChanged) {
 }
 
 const beats = new Map();
-function say(device, text, kind) {
+function logMessage(device, text, kind) {
   beats.delete(device);
   writeLine(kind).append(`${device}: ${text}`);
 }

@@ -49,13 +49,13 @@ const ABOUT_VIDEO = ["watchAnyway"];
 const ABOUT_QUALITY = ["playInUhd", "changeQuality"];
 
 export class Screen {
-  constructor({ userId, device, hasChoice, graceSeconds, onChange, onSaid, onBeat, onLease }) {
+  constructor({ userId, device, hasChoice, graceSeconds, onChange, onMessage, onBeat, onLease }) {
     Object.assign(this, { userId, device, hasChoice, onChange, onLease });
     this.graceMs = graceSeconds * 1000;
     this.quality = "HD";
     this.isPaused = false;
     this.beat = () => onBeat(device);
-    this.say = (text, kind) => onSaid(device, text, kind);
+    this.log = (text, kind) => onMessage(device, text, kind);
     this.element = document.getElementById("screen").content.firstElementChild.cloneNode(true);
     this.element.dataset.device = device;
     this.element.setAttribute("aria-label", device);
@@ -67,7 +67,7 @@ export class Screen {
     this.video = new Video(this.part("video"), {
       token: () => this.playbackToken,
       onRefused: (reason) => this.cutOff(reason),
-      onFailed: (details) => this.say(`its video failed: ${details}`, "refused"),
+      onFailed: (details) => this.log(`its video failed: ${details}`, "refused"),
     });
     for (const button of this.element.querySelectorAll("[data-action]")) {
       button.addEventListener("click", () => this[button.dataset.action]());
@@ -112,19 +112,19 @@ export class Screen {
     });
     stream.addEventListener("admitted", ({ detail }) => {
       this.wholeLeaseMs = detail.expiresInSeconds * 1000;
-      this.quality = this.asked ?? this.quality; // undefined after an automatic restart
+      this.quality = this.requested ?? this.quality; // undefined after an automatic restart
       this.showHeld();
-      this.say(`admitted, stream ${detail.streamCount} of ${detail.maxStreams}`, "admitted");
+      this.log(`admitted, stream ${detail.streamCount} of ${detail.maxStreams}`, "admitted");
       this.onLease(detail.expiresInSeconds);
     });
     stream.addEventListener("refused", ({ detail }) => {
-      this.say(`403, ${detail.detail}`, "refused");
-      if (stream.state === "admitted") this.goOn(fullness(detail));
+      this.log(`403, ${detail.detail}`, "refused");
+      if (stream.state === "admitted") this.keepPlaying(fullness(detail));
       else this.showRefusal(detail);
     });
     stream.addEventListener("lapsed", () => {
       this.show("lapsed", "No answer for a whole lease.");
-      this.say("lapsed: no answer for a whole lease", "refused");
+      this.log("lapsed: no answer for a whole lease", "refused");
     });
     stream.addEventListener("gone", ({ detail }) => {
       this.showGone(detail);
@@ -143,24 +143,24 @@ export class Screen {
     this.quality = quality;
     this.isPaused = false;
     this.show("starting");
-    await this.ask(quality, replaces);
+    await this.requestSlot(quality, replaces);
   }
 
   /** The film plays on until the answer, which may be a refusal. */
   async changeQuality() {
-    if (!this.asked) await this.ask(this.otherQuality);
+    if (!this.requested) await this.requestSlot(this.otherQuality);
   }
 
-  async ask(quality, replaces) {
-    this.asked = quality;
+  async requestSlot(quality, replaces) {
+    this.requested = quality;
     try {
       await this.stream.start({ replaces, groups: QUALITIES[quality].groups });
     } catch (error) {
-      this.say(error.message, "refused");
-      if (this.stream.state === "admitted") this.goOn(error.message);
+      this.log(error.message, "refused");
+      if (this.stream.state === "admitted") this.keepPlaying(error.message);
       else this.show("failed", error.message);
     }
-    this.asked = undefined;
+    this.requested = undefined;
     this.onChange();
   }
 
@@ -169,8 +169,8 @@ export class Screen {
   }
 
   /** The other quality is refused; the present one stays. */
-  goOn(notice) {
-    this.say(`goes on in ${this.quality}`, "ended");
+  keepPlaying(notice) {
+    this.log(`goes on in ${this.quality}`, "ended");
     this.show("playing");
     this.notice = `${notice} `;
     this.tick();
@@ -191,26 +191,26 @@ export class Screen {
     this.show("gone", REASONS[reason] ?? "The slot was taken away.");
     if (by) this.part(".state").textContent = `Stopped by ${by}`;
     const why = [reason, by && `by ${by}`].filter(Boolean).join(" ");
-    this.say(`410, ${title.toLowerCase()}${why && `: ${why}`}`, "refused");
+    this.log(`410, ${title.toLowerCase()}${why && `: ${why}`}`, "refused");
   }
 
   /** Its heartbeats go on, so its slot is there when the viewer is back. */
   pause() {
     this.isPaused = true;
     this.show("paused");
-    this.say("paused, and keeps its slot", "ended");
+    this.log("paused, and keeps its slot", "ended");
   }
 
   resume() {
     this.isPaused = false;
     this.show("playing");
-    this.say("goes on", "ended");
+    this.log("goes on", "ended");
   }
 
   async stop() {
     this.show("off", "Stopped: the slot was given back.");
-    const isTold = await this.stream.end();
-    this.say(isTold ? "ended its stream" : "cannot end its stream: the lease will", "ended");
+    const hasEnded = await this.stream.end();
+    this.log(hasEnded ? "ended its stream" : "cannot end its stream: the lease will", "ended");
     this.onChange();
   }
 
@@ -218,7 +218,7 @@ export class Screen {
   block() {
     this.isBlocked = !this.isBlocked;
     this.label(this.button("block"), this.isBlocked ? "Unblock calls" : "Block calls");
-    this.say(this.isBlocked ? "its calls are blocked" : "its calls go through again", "ended");
+    this.log(this.isBlocked ? "its calls are blocked" : "its calls go through again", "ended");
     this.offer();
     this.tick();
   }
@@ -226,20 +226,20 @@ export class Screen {
   /** A player that ignores the answer. */
   watchAnyway() {
     this.show("anyway");
-    this.say("asks the edge all the same", "ended");
+    this.log("asks the edge all the same", "ended");
   }
 
   /** The edge refuses: the token has expired or is missing. */
   cutOff(reason) {
     this.show(this.state === "anyway" ? "denied" : "cut", `The edge said 403: ${reason}.`);
-    this.say(`403 of the edge: ${reason}`, "refused");
+    this.log(`403 of the edge: ${reason}`, "refused");
   }
 
   crash() {
     this.leaseEndsAt = Date.now() + this.stream.leaseMs;
     this.stream.abandon();
     this.show("crashed");
-    this.say("crashed, and says nothing any more", "ended");
+    this.log("crashed, and says nothing any more", "ended");
   }
 
   /** A crashed screen's slot is free when the service no longer lists it. */
@@ -248,7 +248,7 @@ export class Screen {
     const isListed = streams.some(({ streamId }) => streamId === this.stream.streamId);
     if (isListed) return;
     this.isSlotBack = true;
-    this.say("its slot is free again", "admitted");
+    this.log("its slot is free again", "admitted");
   }
 
   /** The rest of the lease, which each heartbeat renews. */
@@ -320,7 +320,7 @@ export class Screen {
     button.type = "button";
     button.textContent = "Take over";
     button.setAttribute("aria-label", `Take over from ${device}: ${this.device}`);
-    const quality = this.asked ?? this.quality;
+    const quality = this.requested ?? this.quality;
     button.addEventListener("click", () => this.start(quality, streamId));
     line.append(device ?? streamId, button);
     return line;

@@ -10,13 +10,13 @@ import java.util.List;
  * API accepts every heartbeat too, so a URL that fails twice in a row is not used until the current lease has expired.
  */
 final class HeartbeatUrl {
-    private static final int MOST_FAILURES = 2;
+    private static final int MAX_FAILURES = 2;
     private static final List<String> LOOPBACK = Arrays.asList("localhost", "127.0.0.1", "[::1]");
 
     private final String ownUserId;
     private Target target;
     private int failures;
-    private long leftAloneUntil = Long.MIN_VALUE;
+    private long disabledUntil = Long.MIN_VALUE;
 
     /** The URL and the user of a heartbeat. */
     static final class Target {
@@ -41,7 +41,7 @@ final class HeartbeatUrl {
 
     /** Store the URL from an answer of the API, if it has one. */
     synchronized void learn(Lease given) {
-        if (given.askedAt < leftAloneUntil) {
+        if (given.requestedAt < disabledUntil) {
             return;
         }
         String userId = ownUserId == null ? given.userId : ownUserId;
@@ -57,10 +57,10 @@ final class HeartbeatUrl {
     /** Record a failure of the URL. After the second in a row, do not use it until {@code leaseUntil}. */
     synchronized void fail(long leaseUntil) {
         failures += 1;
-        if (failures == MOST_FAILURES) {
+        if (failures == MAX_FAILURES) {
             target = null;
             failures = 0;
-            leftAloneUntil = leaseUntil;
+            disabledUntil = leaseUntil;
         }
     }
 

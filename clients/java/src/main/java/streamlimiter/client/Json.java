@@ -11,7 +11,7 @@ import java.util.Map;
  * only on Android, and accepts much that is not JSON.
  */
 final class Json {
-    private static final int MOST_LEVELS = 32;
+    private static final int MAX_LEVELS = 32;
 
     private final String text;
     private int at;
@@ -152,7 +152,7 @@ final class Json {
     private void open() throws MalformedException {
         at += 1;
         levels += 1;
-        if (levels > MOST_LEVELS) {
+        if (levels > MAX_LEVELS) {
             throw malformed();
         }
     }

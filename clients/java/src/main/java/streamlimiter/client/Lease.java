@@ -7,7 +7,7 @@ final class Lease {
     private static final double LONGEST_SECONDS = 86_400; // the longest lease a service can have
     private static final double MILLISECONDS_PER_SECOND = 1000;
 
-    final long askedAt;
+    final long requestedAt;
     final long until;
     final long heartbeatMillis;
     /** False if the store was unavailable: the slot may not exist. */
@@ -20,18 +20,18 @@ final class Lease {
     final String userId;
 
     /**
-     * @param askedAt the time of the request: the lease counts from then, so that it does not exceed the service's own
+     * @param requestedAt the time of the request: the lease counts from then, so that it does not exceed the service's own
      * @throws ServiceException if the answer is not from the service
      */
-    Lease(Map<?, ?> answer, long askedAt) throws ServiceException {
+    Lease(Map<?, ?> answer, long requestedAt) throws ServiceException {
         double lease = seconds(answer, "expiresInSeconds");
         double heartbeat = seconds(answer, "heartbeatSeconds");
         if (!(lease >= 0 && lease <= LONGEST_SECONDS && heartbeat > 0 && heartbeat <= LONGEST_SECONDS)) {
             throw new ServiceException(ServiceException.NOT_THE_SERVICE, null);
         }
-        this.askedAt = askedAt;
+        this.requestedAt = requestedAt;
         // The service rounds the lease down; a lease of 0 seconds would lapse and restart in an endless loop.
-        this.until = askedAt + (long) (Math.max(lease, heartbeat) * MILLISECONDS_PER_SECOND);
+        this.until = requestedAt + (long) (Math.max(lease, heartbeat) * MILLISECONDS_PER_SECOND);
         this.heartbeatMillis = (long) (heartbeat * MILLISECONDS_PER_SECOND);
         this.isVerified = !Boolean.FALSE.equals(answer.get("verified"));
         this.playbackToken = text(answer, "playbackToken");

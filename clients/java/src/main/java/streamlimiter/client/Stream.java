@@ -47,7 +47,7 @@ public final class Stream {
     private final Object lock = new Object(); // guards all fields below; notified of each change that a thread may await
     private State state = State.IDLE;
     private Object life = new Object(); // replaced when the slot is given back or lost
-    private Attempt asking; // the latest start, while it is pending
+    private Attempt pendingStart; // the latest start, while it is pending
     private Lease lease; // the latest one of this life; null before the first
     private List<String> groups; // of the latest start that was admitted
     private String replaces; // the stream that the latest start replaces, until it is known to have ended
@@ -127,7 +127,7 @@ public final class Stream {
         try {
             return take(attempt, () -> limiter.lease("/stream/start", attempt.body), limiter.patienceMillis);
         } finally {
-            giveUp(attempt);
+            discard(attempt);
             events.deliver();
         }
     }
@@ -144,7 +144,7 @@ public final class Stream {
             try {
                 take(attempt, startOf(attempt), limiter.patienceMillis);
             } catch (ServiceException error) {
-                giveUp(attempt);
+                discard(attempt);
                 events.add(() -> listener.onFailed(this, error));
             }
             events.deliver();
@@ -155,7 +155,7 @@ public final class Stream {
     public boolean end() {
         Map<String, Object> body = leave();
         try {
-            return body == null || insist(() -> limiter.end(body), limiter.patienceMillis, null);
+            return body == null || retry(() -> limiter.end(body), limiter.patienceMillis, null);
         } catch (ServiceException reason) {
             return false;
         }
@@ -167,7 +167,7 @@ public final class Stream {
         if (body != null) {
             limiter.threads.execute(() -> {
                 try {
-                    insist(() -> guarded(() -> limiter.end(body)), limiter.patienceMillis, null);
+                    retry(() -> guarded(() -> limiter.end(body)), limiter.patienceMillis, null);
                 } catch (ServiceException reason) { // the lease frees the slot
                 }
             });
@@ -189,7 +189,7 @@ public final class Stream {
                 close(State.STARTING);
             }
             String other = replaces == null ? this.replaces : replaces;
-            attempt = ask(other, groups == null ? this.groups : new ArrayList<>(groups));
+            attempt = requestStart(other, groups == null ? this.groups : new ArrayList<>(groups));
         }
         events.deliver();
         return attempt;
@@ -213,15 +213,15 @@ public final class Stream {
     /** Take the requested slot. Return true if admitted, false if refused or cancelled. */
     private boolean take(Attempt attempt, Call<Lease> call, long patienceMillis) throws ServiceException {
         try {
-            Lease given = insist(call, patienceMillis, attempt);
+            Lease given = retry(call, patienceMillis, attempt);
             synchronized (lock) {
-                return asking == attempt && admit(attempt, given);
+                return pendingStart == attempt && admit(attempt, given);
             }
         } catch (ServiceException error) {
             synchronized (lock) {
-                if (asking == attempt && error.isLimitReached()) {
+                if (pendingStart == attempt && error.isLimitReached()) {
                     refuse(error);
-                } else if (asking == attempt) {
+                } else if (pendingStart == attempt) {
                     throw error;
                 }
                 return false;
@@ -232,10 +232,10 @@ public final class Stream {
     }
 
     /** Discard a failed start and return to the state before it. This has no effect on a start that was answered. */
-    private void giveUp(Attempt attempt) {
+    private void discard(Attempt attempt) {
         synchronized (lock) {
-            if (asking == attempt) {
-                asking = null;
+            if (pendingStart == attempt) {
+                pendingStart = null;
                 if (state == State.STARTING) {
                     close(State.IDLE);
                 } else if (state == State.LAPSED) {
@@ -250,12 +250,12 @@ public final class Stream {
     }
 
     /** Take the slot automatically, with unlimited retries. */
-    private void takeByItself(Attempt attempt) {
+    private void takeInBackground(Attempt attempt) {
         try {
             take(attempt, startOf(attempt), ENDLESS);
         } catch (ServiceException error) {
             synchronized (lock) {
-                if (asking == attempt) {
+                if (pendingStart == attempt) {
                     lose(State.GONE, () -> listener.onGone(this, error));
                 }
             }
@@ -265,14 +265,14 @@ public final class Stream {
 
     /** Watch the heartbeats, the token and the lease of a life until it ends. */
     private void watch(Object watched) {
-        while (goOn(watched)) {
+        while (step(watched)) {
             events.deliver();
         }
         events.deliver();
     }
 
     /** Do what is due, or wait until something is; return whether the life continues. */
-    private boolean goOn(Object watched) {
+    private boolean step(Object watched) {
         synchronized (lock) {
             if (life != watched) {
                 return false;
@@ -346,7 +346,7 @@ public final class Stream {
     private void follow(Lease given, ServiceException error) {
         if (given != null) {
             hold(given, replaces);
-        } else if (!error.isGone() || asking != null) { // if a start is pending, its answer decides
+        } else if (!error.isGone() || pendingStart != null) { // if a start is pending, its answer decides
             failures += 1;
             nextHeartbeatAt = limiter.clock.now() + limiter.delay(failures, error, lease.heartbeatMillis);
         } else if (lease.isVerified) {
@@ -356,22 +356,22 @@ public final class Stream {
         }
     }
 
-    // All methods below, except insist, pause and guarded, are called with the lock held.
+    // All methods below, except retry, pause and guarded, are called with the lock held.
 
     /** Return whether the slot is held or requested. */
     private boolean isHeld() {
         return state == State.STARTING || state == State.ADMITTED || state == State.LAPSED;
     }
 
-    private Attempt ask(String replaced, List<String> asked) {
+    private Attempt requestStart(String replaced, List<String> requested) {
         String other = streamId.equals(replaced) ? null : replaced;
         Map<String, Object> body = body();
         put(body, "device", device);
         put(body, "replaces", other);
-        putGroups(body, asked);
-        asking = new Attempt(body, other, asked);
+        putGroups(body, requested);
+        pendingStart = new Attempt(body, other, requested);
         lock.notifyAll(); // an earlier start is cancelled
-        return asking;
+        return pendingStart;
     }
 
     private long nextDue() {
@@ -381,7 +381,7 @@ public final class Stream {
 
     private boolean admit(Attempt attempt, Lease given) {
         boolean isWatched = state == State.ADMITTED;
-        asking = null;
+        pendingStart = null;
         groups = attempt.groups;
         state = State.ADMITTED;
         hold(given, attempt.replaces);
@@ -396,7 +396,7 @@ public final class Stream {
 
     private void refuse(ServiceException refusal) {
         if (state == State.ADMITTED && refusal.names(streamId)) { // only the change of groups is refused
-            asking = null;
+            pendingStart = null;
             events.add(() -> listener.onRefused(this, refusal));
         } else {
             lose(State.REFUSED, () -> listener.onRefused(this, refusal));
@@ -416,20 +416,20 @@ public final class Stream {
 
     /** Handle the expiry of the lease: another screen may hold the slot now. A pending start decides; otherwise restart. */
     private void lapse() {
-        Attempt underWay = asking;
+        Attempt underWay = pendingStart;
         if (underWay == null) {
             startAgain(State.LAPSED);
         } else {
-            letGo(State.LAPSED);
-            asking = underWay;
+            discardLease(State.LAPSED);
+            pendingStart = underWay;
         }
         events.add(() -> listener.onLapsed(this));
     }
 
     private void startAgain(State meanwhile) {
-        letGo(meanwhile);
-        Attempt attempt = ask(replaces, groups);
-        limiter.threads.execute(() -> takeByItself(attempt));
+        discardLease(meanwhile);
+        Attempt attempt = requestStart(replaces, groups);
+        limiter.threads.execute(() -> takeInBackground(attempt));
     }
 
     private void lose(State how, Runnable event) {
@@ -438,15 +438,15 @@ public final class Stream {
     }
 
     private void close(State next) {
-        letGo(next);
+        discardLease(next);
         replaces = null;
     }
 
     /** Discard the lease and everything that depends on it, except the stream to be replaced. */
-    private void letGo(State next) {
+    private void discardLease(State next) {
         state = next;
         life = new Object();
-        asking = null;
+        pendingStart = null;
         lease = null;
         isBeating = false;
         failures = 0;
@@ -482,7 +482,7 @@ public final class Stream {
     }
 
     /** Retry a call until it succeeds, fails permanently or becomes obsolete, or the patience has run out. */
-    private <T> T insist(Call<T> call, long patienceMillis, Attempt attempt) throws ServiceException {
+    private <T> T retry(Call<T> call, long patienceMillis, Attempt attempt) throws ServiceException {
         long beganAt = limiter.clock.now();
         for (int calls = 1; ; calls += 1) {
             try {
@@ -511,7 +511,7 @@ public final class Stream {
     }
 
     private boolean isWanted(Attempt attempt) {
-        return attempt == null || attempt == asking;
+        return attempt == null || attempt == pendingStart;
     }
 
     /** Wait on the lock; return false if the thread was interrupted, and keep its interrupted status. */

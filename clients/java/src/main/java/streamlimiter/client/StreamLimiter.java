@@ -16,9 +16,9 @@ import java.util.concurrent.Executors;
 public final class StreamLimiter {
     private static final long FIRST_DELAY_MILLIS = 300;
     private static final long LONGEST_DELAY_MILLIS = 10_000;
-    private static final int MOST_DOUBLINGS = 8; // more would not lengthen the delay
+    private static final int MAX_DOUBLINGS = 8; // more would not lengthen the delay
     private static final long LONGEST_RETRY_AFTER_SECONDS = 300; // the longest delay of a heartbeat
-    private static final int MOST_RETRY_AFTER_DIGITS = 9;
+    private static final int MAX_RETRY_AFTER_DIGITS = 9;
 
     private static final String CONTENT_TYPE = "Content-Type";
     private static final String JSON = "application/json";
@@ -71,8 +71,8 @@ public final class StreamLimiter {
     /** Send a start or a heartbeat, once. */
     Lease lease(String path, Map<String, ?> body) throws ServiceException {
         Map<String, String> headers = headers();
-        long askedAt = clock.now();
-        return new Lease(send("POST", url + path, headers, body), askedAt);
+        long requestedAt = clock.now();
+        return new Lease(send("POST", url + path, headers, body), requestedAt);
     }
 
     /** Send a heartbeat to the heartbeat URL, once, with the playback token instead of the login. */
@@ -80,8 +80,8 @@ public final class StreamLimiter {
         Map<String, Object> renewal = new LinkedHashMap<>(body);
         renewal.put("userId", target.userId);
         renewal.put("playbackToken", playbackToken);
-        long askedAt = clock.now();
-        return new Lease(send("POST", target.url, Collections.singletonMap(CONTENT_TYPE, JSON), renewal), askedAt);
+        long requestedAt = clock.now();
+        return new Lease(send("POST", target.url, Collections.singletonMap(CONTENT_TYPE, JSON), renewal), requestedAt);
     }
 
     /** Send an end, once; return true. */
@@ -92,7 +92,7 @@ public final class StreamLimiter {
 
     /** Return the delay after consecutive failures: exponential backoff with jitter. */
     long delay(int failures, ServiceException error, long longest) {
-        long doubled = FIRST_DELAY_MILLIS << Math.min(failures, MOST_DOUBLINGS);
+        long doubled = FIRST_DELAY_MILLIS << Math.min(failures, MAX_DOUBLINGS);
         long most = Math.min(doubled, Math.min(LONGEST_DELAY_MILLIS, longest));
         return Math.max(error.retryAfterMillis(), Math.round(most * (0.5 + random.nextDouble() / 2)));
     }
@@ -143,7 +143,7 @@ public final class StreamLimiter {
         if (header == null || !header.matches("[0-9]+")) {
             return 0;
         }
-        boolean isLong = header.length() > MOST_RETRY_AFTER_DIGITS;
+        boolean isLong = header.length() > MAX_RETRY_AFTER_DIGITS;
         return 1000 * (isLong ? LONGEST_RETRY_AFTER_SECONDS : Math.min(Long.parseLong(header), LONGEST_RETRY_AFTER_SECONDS));
     }
 
