@@ -129,14 +129,14 @@ export class StreamLimiter {
     try {
       const headers = await makeHeaders();
       requestedAt = this.clock.now();
-      const asked = this.fetch(url, {
+      const sent = this.fetch(url, {
         ...how,
         headers,
         body: body && JSON.stringify(body),
         cache: "no-store",
         signal: timeout.signal,
       });
-      response = await Promise.race([asked, timeout.over]);
+      response = await Promise.race([sent, timeout.over]);
       answer = await Promise.race([response.json(), timeout.over]);
     } catch (cause) {
       const error = new ServiceError(response?.ok === false ? response.status : 0, {}, { cause });

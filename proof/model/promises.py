@@ -212,7 +212,7 @@ def check(scenario: Scenario, world: World, free: set[FrozenState]) -> None:
         free.add(store)
         _groups_are_counted(scenario, store.snapshot)
         for policy in scenario.policies:
-            _slots_come_back(policy, store)
+            _slots_are_freed(policy, store)
 
 
 def _groups_are_counted(scenario: Scenario, state: Snapshot) -> None:
@@ -239,7 +239,7 @@ def _tokens_are_bounded(scenario: Scenario, world: World) -> None:
             raise Violation(f"the names {store.tokens} are not those of the parts {parts}")
 
 
-def _slots_come_back(policy: Policy, store: FrozenState) -> None:
+def _slots_are_freed(policy: Policy, store: FrozenState) -> None:
     """Check that a lease and the grace after all players left, a newcomer's second write admits it.
 
     It is in the counted groups, each with a limit of one.

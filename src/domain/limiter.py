@@ -173,7 +173,7 @@ class StreamLimiter:
         deadline = Deadline.after(DEADLINE_SECONDS, self.clock)
         self._tokens.prepare()
         proof = self._tokens.proof(request.token, request.user_id, request.stream_id)
-        if proof is None or not self.policy.lets_renew(proof, self.clock.now()):
+        if proof is None or not self.policy.allows_renewal(proof, self.clock.now()):
             raise TokenRefused
         heartbeat = Heartbeat(request.user_id, request.stream_id, request.play, proof.session_until)
         return self._extend(heartbeat, deadline)

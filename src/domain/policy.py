@@ -101,7 +101,7 @@ class Policy:
         """Return when a lease that is taken or extended now expires."""
         return ceil(now + self.lease_seconds)
 
-    def lets_renew(self, proof: Proof, now: float) -> bool:
+    def allows_renewal(self, proof: Proof, now: float) -> bool:
         """Return whether a token may still be renewed, at most one lease after its own lease has expired."""
         return (
             proof.session_until is not None

@@ -116,10 +116,10 @@ def verdict_of(edge: Edge, path: str, token: str) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_our_own_verification_agrees_with_the_edge(name: str, rows: Mapping[str, Row]) -> None:
     """Our own verification follows the edge's rules; its caller compares path and groups."""
-    assert ours(rows[name]) == rows[name].verdict
+    assert own_verdict(rows[name]) == rows[name].verdict
 
 
-def ours(row: Row) -> str:
+def own_verdict(row: Row) -> str:
     """Return the result of `verify`, with the path and its groups compared."""
     try:
         claims = verify(row.token, KEYS, time.time())

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Attachment, withToken } from "../attachment.js";
-import { AWAY, FakeVideo, FULL, GONE, HOLD, LOST, SOON, holdWith, player, refusing, settled } from "./fakes.js";
+import { UNAVAILABLE, FakeVideo, FULL, GONE, HOLD, LOST, TOO_MANY, holdWith, player, refusing, settled } from "./fakes.js";
 
 /** A stream that is attached to a video, and the requests that were sent. */
 function attached(options = {}, playerOptions = {}) {
@@ -10,7 +10,7 @@ function attached(options = {}, playerOptions = {}) {
   const video = new FakeVideo();
   const attachment = new Attachment(video, playing.stream, { clock: playing.clock, ...options });
   const passed = [];
-  const request = async (asked) => passed.push(await attachment.request(asked));
+  const request = async (options) => passed.push(await attachment.request(options));
   return { ...playing, video, attachment, passed, request };
 }
 
@@ -26,7 +26,7 @@ async function playing(options = {}, answer = HOLD) {
 
 test("a video that is played waits for its slot, and plays when it is admitted", async () => {
   const { service, stream, video } = attached();
-  service.answer(AWAY, HOLD);
+  service.answer(UNAVAILABLE, HOLD);
   video.play();
   await settled();
   assert.deepEqual([video.paused, stream.state], [true, "starting"]);
@@ -229,7 +229,7 @@ test("the pause at a film's end does not free the slot at once, because the next
 test("a failed start is reported to the player, and the next play starts again", async () => {
   const errors = [];
   const { service, stream, video } = attached({ onError: (error) => errors.push(error.code) });
-  service.answer(SOON, HOLD);
+  service.answer(TOO_MANY, HOLD);
   video.play();
   await settled();
   assert.deepEqual([errors, video.paused, stream.state], [["too_many_starts"], true, "idle"]);
@@ -347,7 +347,7 @@ test("an expired token leads to one heartbeat for all requests that carried it",
 
 test("an expired token without a newer one is reported", async () => {
   const { service, attachment } = await playing({}, holdWith("first"));
-  service.answer(AWAY);
+  service.answer(UNAVAILABLE);
   assert.equal(await attachment.expired(), undefined);
 });
 

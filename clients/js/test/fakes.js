@@ -110,9 +110,9 @@ export const FULL = [403, { code: "limit_reached", detail: "full", streams: [{ s
 export const UHD_FULL = [403, { ...FULL[1], limit: { group: "uhd", max: 1 } }];
 /** The refusal of a change to UHD while the stream holds its slot: its own lease is listed. */
 export const refusing = ({ streamId }) => [403, { ...UHD_FULL[1], streams: [{ streamId: "tv-1" }, { streamId }] }];
-export const SOON = [429, { code: "too_many_starts", detail: "soon" }, { "retry-after": "60" }];
+export const TOO_MANY = [429, { code: "too_many_starts", detail: "soon" }, { "retry-after": "60" }];
 export const THROTTLED = [429, { message: "Too Many Requests" }];
-export const AWAY = [503, { code: "store_unavailable", detail: "away" }, { "retry-after": "1" }];
+export const UNAVAILABLE = [503, { code: "store_unavailable", detail: "away" }, { "retry-after": "1" }];
 
 /** Wait for every promise that can be settled by now. */
 export async function settled() {

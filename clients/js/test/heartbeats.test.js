@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { AWAY, GONE, HOLD, LONG_HOLD, LOST, NEVER, SOON, THROTTLED, holdWith, player, settled } from "./fakes.js";
+import { UNAVAILABLE, GONE, HOLD, LONG_HOLD, LOST, NEVER, TOO_MANY, THROTTLED, holdWith, player, settled } from "./fakes.js";
 
 const URL_OF_HEARTBEATS = "https://beats.example.com/";
 const API = "/api/stream/heartbeat";
@@ -91,8 +91,8 @@ test("a stream whose user is known only by the login needs the user's id from th
     service.answer(naming(URL_OF_HEARTBEATS, { userId }), HOLD);
     await stream.start();
     await clock.pass(30_000);
-    const { path: asked, body } = service.requests.at(-1);
-    assert.equal(asked, path);
+    const { path: sentTo, body } = service.requests.at(-1);
+    assert.equal(sentTo, path);
     assert.equal(body.userId, userId);
   }
 });
@@ -134,7 +134,7 @@ test("a URL that does not answer is given up like any request", async () => {
 
 test("an answer of the service itself is final: the API would give the same", async () => {
   const { clock, service, kinds, paths } = await admitted();
-  service.answer(AWAY, SOON, GONE);
+  service.answer(UNAVAILABLE, TOO_MANY, GONE);
   await clock.pass(30_000 + 999);
   assert.deepEqual(paths(), [URL_OF_HEARTBEATS]);
   await clock.pass(1);

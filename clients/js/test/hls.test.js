@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { attach } from "../players/hls.js";
-import { AWAY, FakeVideo, FULL, GONE, holdWith, player, settled } from "./fakes.js";
+import { UNAVAILABLE, FakeVideo, FULL, GONE, holdWith, player, settled } from "./fakes.js";
 
 const HEADER = "cta-common-access-token";
 const URL_OF_FILM = "https://cdn.example.com/film.m3u8";
@@ -231,7 +231,7 @@ test("a request that is aborted on its way is reported once, and not repeated if
   await settled();
   loader.abort();
   assert.deepEqual([hls.aborted, kinds()], [1, ["abort"]]);
-  for (const answer of [holdWith("second"), AWAY]) {
+  for (const answer of [holdWith("second"), UNAVAILABLE]) {
     service.answer(answer);
     hls.sent = [];
     hls.edge = () => {

@@ -3,14 +3,14 @@ import { test } from "node:test";
 
 import { ServiceError } from "../index.js";
 import {
-  AWAY,
+  UNAVAILABLE,
   FULL,
   GONE,
   HOLD,
   LONG_HOLD,
   LOST,
   NEVER,
-  SOON,
+  TOO_MANY,
   THROTTLED,
   UHD_FULL,
   UNVERIFIED,
@@ -47,7 +47,7 @@ test("a refusal lists the streams that hold the slots, and no heartbeat follows"
 
 test("a start without an answer is repeated under the same name, with growing delays", async () => {
   const { clock, service, stream } = player();
-  service.answer(LOST, LOST, AWAY, HOLD);
+  service.answer(LOST, LOST, UNAVAILABLE, HOLD);
   const started = stream.start();
   await clock.pass(599);
   assert.equal(service.requests.length, 1);
@@ -199,13 +199,13 @@ test("an error without a body is still an error", async () => {
 });
 
 test("a request that hangs is given up even if `fetch` ignores signals, as on old televisions", async () => {
-  let asked = 0;
-  const fetch = () => ((asked += 1), new Promise(() => {}));
+  let calls = 0;
+  const fetch = () => ((calls += 1), new Promise(() => {}));
   const { clock, stream } = player({ fetch, patienceMs: 8_000 });
   const failed = assert.rejects(stream.start(), { status: 0 });
   await clock.pass(60_000);
   await failed;
-  assert.equal(asked, 2);
+  assert.equal(calls, 2);
 });
 
 test("a request that hangs is given up, and repeated", async () => {
@@ -219,7 +219,7 @@ test("a request that hangs is given up, and repeated", async () => {
 test("a failed heartbeat is repeated soon, while the lease runs by our clock", async () => {
   const { clock, service, stream } = player();
   await stream.start();
-  service.answer(LOST, AWAY, HOLD);
+  service.answer(LOST, UNAVAILABLE, HOLD);
   await clock.pass(30_000 + 600 + 1_200);
   assert.deepEqual(service.paths.slice(1), Array(3).fill("/api/stream/heartbeat"));
   assert.equal(stream.leaseMs, 90_000);
@@ -283,7 +283,7 @@ test("a stream whose lease expires without an answer lapses, and starts again un
 test("a stream whose heartbeats are answered never lapses, however long they take", async () => {
   const { clock, service, stream, kinds } = player();
   await stream.start();
-  service.answer(AWAY, LOST, LOST, LOST, HOLD);
+  service.answer(UNAVAILABLE, LOST, LOST, LOST, HOLD);
   await clock.pass(1_000_000);
   assert.deepEqual([stream.state, kinds()], ["admitted", ["admitted"]]);
 });
@@ -628,7 +628,7 @@ test("a stream replaces any other one, but not itself", async () => {
 });
 
 for (const [how, answer, status] of [
-  ["put off", SOON, 429],
+  ["put off", TOO_MANY, 429],
   ["not answered", LOST, 0],
   ["taken for wrong", [400, { code: "invalid_request" }], 400],
 ]) {
@@ -648,13 +648,13 @@ for (const [how, answer, status] of [
 
 test("a postponed start has a time to retry, and heartbeats continue during the wait", async () => {
   const { clock, service, stream } = player();
-  service.answer(SOON);
+  service.answer(TOO_MANY);
   await assert.rejects(stream.start(), { code: "too_many_starts", retryAfterMs: 60_000 });
   assert.deepEqual([stream.state, stream.playbackToken, service.requests.length], ["idle", undefined, 1]);
   service.answer(HOLD);
   await stream.start();
   await clock.pass(29_000);
-  service.answer([429, SOON[1], { "retry-after": "10" }], HOLD);
+  service.answer([429, TOO_MANY[1], { "retry-after": "10" }], HOLD);
   const next = stream.start();
   await clock.pass(10_000);
   assert.equal(await next, true);
@@ -672,7 +672,7 @@ test("a throttling gateway is a transient failure", async () => {
 
 test("a postponed automatic start waits as long as it must", async () => {
   const { clock, service, stream, kinds } = player();
-  service.answer(UNVERIFIED, GONE, SOON, HOLD);
+  service.answer(UNVERIFIED, GONE, TOO_MANY, HOLD);
   await stream.start();
   await clock.pass(30_000 + 59_999);
   assert.equal(stream.state, "starting");
@@ -820,7 +820,7 @@ test("a page that holds no slot is refused, even if another page plays under its
 });
 
 for (const [how, answer] of [
-  ["put off", SOON],
+  ["put off", TOO_MANY],
   ["not answered", LOST],
 ]) {
   test(`a start with other groups that is ${how} leaves the stream in those that it has`, async () => {

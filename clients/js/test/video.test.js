@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { attach } from "../players/video.js";
-import { AWAY, FakeVideo, FULL, HOLD, holdWith, player, settled } from "./fakes.js";
+import { UNAVAILABLE, FakeVideo, FULL, HOLD, holdWith, player, settled } from "./fakes.js";
 
 const FILM = "https://cdn.example.com/film.m3u8";
 
@@ -242,7 +242,7 @@ test("a failure at another position counts as an expired token again", async () 
 
 test("a failure without a newer token is passed to the page", async () => {
   const { video, service, errors } = await playing();
-  service.answer(AWAY);
+  service.answer(UNAVAILABLE);
   video.fail();
   await settled();
   assert.deepEqual([video.loaded, errors], [[FILM], [5]]);

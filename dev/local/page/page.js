@@ -12,10 +12,10 @@ const LONG_LEASE_SECONDS = 30;
 
 const UHD = QUALITIES.UHD.groups[0];
 
-const asked = new URLSearchParams(location.search);
+const query = new URLSearchParams(location.search);
 const hasGroup = UHD in plan.groupLimits;
-const isUhd = hasGroup && asked.get("plan") === "uhd";
-const userId = asked.get("user") ?? (isUhd ? "uhd-household" : "household");
+const isUhd = hasGroup && query.get("plan") === "uhd";
+const userId = query.get("user") ?? (isUhd ? "uhd-household" : "household");
 const limiter = new StreamLimiter();
 const find = (id) => document.getElementById(id);
 

@@ -84,7 +84,7 @@ class Story:
         for call in calls:
             self._call(call)
         self._read_logs()
-        self._count_what_the_store_refused()
+        self._count_store_refusals()
         self._count_throttles()
         self._evaluate()
         self.minutes += 1
@@ -178,7 +178,7 @@ class Story:
                 self.lines += [line for line in lines if '"_aws":' not in line]
             self._read |= invocations.keys()
 
-    def _count_what_the_store_refused(self) -> None:
+    def _count_store_refusals(self) -> None:
         """Count what was answered in DynamoDB's place, as DynamoDB would."""
         throttled = Metric.of("AWS/DynamoDB", "WriteThrottleEvents", TableName=self.stage.prefix)
         self._count(throttled, self.stage.store.answered["throttled"])

@@ -166,4 +166,4 @@ def test_a_blocked_user_gets_no_token(limiter: StreamLimiter) -> None:
 )
 def test_the_bounds_of_a_token_are_exact(proof: Proof, *, renews: bool) -> None:
     """A session ends at its second, and a token counts for one lease after its own."""
-    assert TOKENS.lets_renew(proof, NOW) is renews
+    assert TOKENS.allows_renewal(proof, NOW) is renews

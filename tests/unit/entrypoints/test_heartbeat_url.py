@@ -302,18 +302,18 @@ def test_an_ended_or_other_stream_is_gone(api: Api) -> None:
 def test_in_an_outage_it_answers_like_the_api(mode: str, status: int, clock: FakeClock) -> None:
     """With the store unavailable the API's setting applies, but only for the holder of a token."""
     token = Api(clock=clock, **SETTINGS).start("viewer-1", streamId="tv").body["playbackToken"]
-    away = Api(FailingRepository(StoreUnavailable()), clock, ON_STORE_FAILURE=mode, **SETTINGS)
-    assert away.renew("viewer-1", streamId="tv", playbackToken=token).status == status
-    assert away.renew("viewer-2", streamId="tv", playbackToken=token).status == 401
+    unavailable = Api(FailingRepository(StoreUnavailable()), clock, ON_STORE_FAILURE=mode, **SETTINGS)
+    assert unavailable.renew("viewer-1", streamId="tv", playbackToken=token).status == status
+    assert unavailable.renew("viewer-2", streamId="tv", playbackToken=token).status == 401
 
 
 def test_an_unverified_token_keeps_its_session(clock: FakeClock) -> None:
     """Under OPEN_TOKENS an outage neither ends nor extends the session."""
     variables = {**SETTINGS, "ON_STORE_FAILURE": "open", "OPEN_TOKENS": "true"}
-    away = Api(FailingRepository(StoreUnavailable()), clock, **variables)
-    started = away.start("viewer-1", streamId="tv")
+    unavailable = Api(FailingRepository(StoreUnavailable()), clock, **variables)
+    started = unavailable.start("viewer-1", streamId="tv")
     clock.advance(30)
-    renewed = away.renew("viewer-1", streamId="tv", playbackToken=started.body["playbackToken"])
+    renewed = unavailable.renew("viewer-1", streamId="tv", playbackToken=started.body["playbackToken"])
     assert session_of(renewed) == session_of(started) is not None
 
 

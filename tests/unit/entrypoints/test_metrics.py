@@ -56,9 +56,9 @@ def events(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     renewing.renew("1", **named, playbackToken=token)
     renewing.renew("2", **named, playbackToken=token)
     renewing.renew("1", streamId="")
-    away = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open")
-    away.start("1")
-    away.heartbeat("1", **named)
+    unavailable = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open")
+    unavailable.start("1")
+    unavailable.heartbeat("1", **named)
     for error in (
         StoreThrottled("x"),
         StoreUnavailable("x"),

@@ -223,9 +223,11 @@ def test_the_setting_samples_the_events_of_the_route(capsys: pytest.CaptureFixtu
 
 def test_an_unverified_heartbeat_always_has_an_event(capsys: pytest.CaptureFixture[str]) -> None:
     """A heartbeat that is extended unverified always has an event, though it succeeds for the player."""
-    away = Api(FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open", HEARTBEAT_LOG_SAMPLE="100")
+    unavailable = Api(
+        FailingRepository(StoreUnavailable()), ON_STORE_FAILURE="open", HEARTBEAT_LOG_SAMPLE="100"
+    )
     for _ in range(3):
-        assert away.heartbeat("viewer", streamId="play-1").status == 200
+        assert unavailable.heartbeat("viewer", streamId="play-1").status == 200
 
     assert [json.loads(line)["outcome"] for line in capsys.readouterr().out.splitlines()] == [
         "unverified"

@@ -24,10 +24,10 @@ from tests.support.proxy import Proxy
 
 PROMISED_SECONDS = 3.0
 
-GoAway = Callable[[Proxy], None]
+Break = Callable[[Proxy], None]
 
 
-class Away:
+class Outage:
     """A service whose store is behind a proxy, and can become unavailable."""
 
     def __init__(self, proxy: Proxy, client: Any, user_id: str, on_store_failure: OnStoreFailure) -> None:
@@ -70,68 +70,68 @@ def client(request: pytest.FixtureRequest, proxy: Proxy, monkeypatch: pytest.Mon
 
 
 @pytest.fixture
-def away(request: pytest.FixtureRequest, proxy: Proxy, client: Any, user_id: str) -> Away:
+def outage(request: pytest.FixtureRequest, proxy: Proxy, client: Any, user_id: str) -> Outage:
     """Return a service that fails closed, unless the test asks for another."""
     on_store_failure = getattr(request, "param", OnStoreFailure.CLOSED)
-    return Away(proxy, client, user_id, on_store_failure)
+    return Outage(proxy, client, user_id, on_store_failure)
 
 
-fails_open = pytest.mark.parametrize("away", [OnStoreFailure.OPEN], indirect=True)
-however_it_goes_away = pytest.mark.parametrize(
-    "go_away", [Proxy.hang, Proxy.refuse], ids=["hanging", "refusing connections"]
+fails_open = pytest.mark.parametrize("outage", [OnStoreFailure.OPEN], indirect=True)
+every_outage = pytest.mark.parametrize(
+    "break_store", [Proxy.hang, Proxy.refuse], ids=["hanging", "refusing connections"]
 )
 
 
-@however_it_goes_away
-def test_an_unavailable_store_is_a_503_until_it_returns(away: Away, go_away: GoAway) -> None:
+@every_outage
+def test_an_unavailable_store_is_a_503_until_it_returns(outage: Outage, break_store: Break) -> None:
     """Nothing is half-written while the store is unavailable, and nothing has to be restarted."""
-    assert away.call(stream_start.handler) == (200, {"streamCount": 1, "maxStreams": 3})
-    go_away(away.proxy)
-    assert away.call(stream_start.handler)[0] == 503
-    assert away.call(stream_end.handler)[1]["code"] == "store_unavailable"
-    away.proxy.resume()
-    assert away.call(stream_start.handler) == (200, {"streamCount": 2, "maxStreams": 3})
+    assert outage.call(stream_start.handler) == (200, {"streamCount": 1, "maxStreams": 3})
+    break_store(outage.proxy)
+    assert outage.call(stream_start.handler)[0] == 503
+    assert outage.call(stream_end.handler)[1]["code"] == "store_unavailable"
+    outage.proxy.resume()
+    assert outage.call(stream_start.handler) == (200, {"streamCount": 2, "maxStreams": 3})
 
 
 @pytest.mark.parametrize(
     ("fault", "code"), [(throttled, "too_many_requests"), (server_error, "store_unavailable")]
 )
-def test_a_failing_store_is_a_503(away: Away, fault: Fault, code: str) -> None:
+def test_a_failing_store_is_a_503(outage: Outage, fault: Fault, code: str) -> None:
     """A failing store is retried within the deadline, and answered as unavailable after it."""
-    away.wire.break_next(*[fault] * 10)
-    status, body = away.call(stream_start.handler)
+    outage.wire.break_next(*[fault] * 10)
+    status, body = outage.call(stream_start.handler)
     assert (status, body["code"]) == (503, code)
 
 
 @fails_open
-@however_it_goes_away
-def test_failing_open_admits_unverified(away: Away, go_away: GoAway) -> None:
+@every_outage
+def test_failing_open_admits_unverified(outage: Outage, break_store: Break) -> None:
     """Starts and heartbeats are admitted as unverified; ends are a 503, to be sent again later."""
-    go_away(away.proxy)
-    assert away.call(stream_start.handler) == (200, {"maxStreams": 3, "verified": False})
-    status, body = away.call(stream_start.handler, streamId="tv")
+    break_store(outage.proxy)
+    assert outage.call(stream_start.handler) == (200, {"maxStreams": 3, "verified": False})
+    status, body = outage.call(stream_start.handler, streamId="tv")
     assert (status, body["verified"], body["streamId"], body["heartbeatSeconds"]) == (200, False, "tv", 30)
-    status, body = away.call(stream_heartbeat.handler, streamId="tv")
+    status, body = outage.call(stream_heartbeat.handler, streamId="tv")
     assert (status, body["verified"], "streamCount" in body) == (200, False, False)
-    assert away.call(stream_end.handler)[0] == 503
+    assert outage.call(stream_end.handler)[0] == 503
 
 
 @fails_open
-@however_it_goes_away
-def test_an_unverified_stream_has_to_start_again(away: Away, go_away: GoAway) -> None:
+@every_outage
+def test_an_unverified_stream_has_to_start_again(outage: Outage, break_store: Break) -> None:
     """The heartbeat of an unverified stream is a 410 within its lease, and a start then takes a slot."""
-    go_away(away.proxy)
-    assert away.call(stream_start.handler, streamId="tv")[1]["expiresInSeconds"] == 90
-    away.proxy.resume()
-    status, body = away.call(stream_heartbeat.handler, streamId="tv")
+    break_store(outage.proxy)
+    assert outage.call(stream_start.handler, streamId="tv")[1]["expiresInSeconds"] == 90
+    outage.proxy.resume()
+    status, body = outage.call(stream_heartbeat.handler, streamId="tv")
     assert (status, body["code"]) == (410, "stream_gone")
-    status, body = away.call(stream_start.handler, streamId="tv-again")
+    status, body = outage.call(stream_start.handler, streamId="tv-again")
     assert (status, body["streamCount"], "verified" in body) == (200, 1, False)
 
 
 @fails_open
-def test_failing_open_does_not_apply_to_throttling(away: Away) -> None:
+def test_failing_open_does_not_apply_to_throttling(outage: Outage) -> None:
     """Throttling, which a caller can cause on its own user, never admits a stream."""
-    away.wire.break_next(*[throttled] * 10)
-    status, body = away.call(stream_start.handler)
+    outage.wire.break_next(*[throttled] * 10)
+    status, body = outage.call(stream_start.handler)
     assert (status, body["code"]) == (503, "too_many_requests")
