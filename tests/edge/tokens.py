@@ -76,7 +76,7 @@ def table(now: int) -> dict[str, Row]:
         "good": Row(good, GOOD),
         "expired": Row(mint.mint("viewer-1", "tv-1", now - 1, now - LEASE), EXPIRED),
         "a session": Row(mint.mint("viewer-1", "tv-1", exp, now, session_until=exp + LEASE), GOOD),
-        "a session that is over": Row(mint.mint("viewer-1", "tv-1", exp, now, session_until=now), GOOD),
+        "an ended session": Row(mint.mint("viewer-1", "tv-1", exp, now, session_until=now), GOOD),
         "rotated key": Row(TokenMint([OLD_KEY]).mint("viewer-1", "tv-1", exp, now), GOOD),
         "another key": Row(TokenMint([FOREIGN_KEY]).mint("viewer-1", "tv-1", exp, now), INVALID),
         "another key, expired": Row(TokenMint([FOREIGN_KEY]).mint("viewer-1", "tv-1", now - 1, now), INVALID),

@@ -130,33 +130,51 @@ CLAIMS: Final = (
     claiming("a subject that is too long", "invalid_subject", "x" * 129),
     claiming("a subject with a line break", "invalid_subject", "viewer-1\nviewer-2"),
     claiming("a limit above the ceiling", "invalid_limit", maxStreams=21),
-    claiming("a limit below nought", "invalid_limit", maxStreams=-1),
-    claiming("half a stream", "invalid_limit", maxStreams=2.5),
+    claiming("a limit below zero", "invalid_limit", maxStreams=-1),
+    claiming("a fractional limit", "invalid_limit", maxStreams=2.5),
     claiming("a limit in words", "invalid_limit", maxStreams="unlimited"),
-    claiming("a limit of truth", "invalid_limit", maxStreams=True),
+    claiming("a boolean limit", "invalid_limit", maxStreams=True),
     claiming("a list of limits", "invalid_limit", maxStreams=[3]),
     claiming("an empty limit", "invalid_limit", maxStreams=""),
 )
 OTHERS: Final = (
-    as_me("start for another", START, json_of(userId=VICTIM), 403, "other_user"),
-    as_me("start for another, named", START, json_of(userId=VICTIM, streamId="tv"), 403, "other_user"),
+    as_me("a start for another user", START, json_of(userId=VICTIM), 403, "other_user"),
+    as_me("a named start for another user", START, json_of(userId=VICTIM, streamId="tv"), 403, "other_user"),
     as_me(
-        "keep another's stream", "/stream/heartbeat", json_of(userId=VICTIM, streamId="tv"), 403, "other_user"
+        "a heartbeat for another user's stream",
+        "/stream/heartbeat",
+        json_of(userId=VICTIM, streamId="tv"),
+        403,
+        "other_user",
     ),
-    as_me("end another's stream", "/stream/end", json_of(userId=VICTIM, streamId="tv"), 403, "other_user"),
-    as_me("end another's anonymous stream", "/stream/end", json_of(userId=VICTIM), 403, "other_user"),
-    as_me("see another's streams", f"/stream?userId={VICTIM}", None, 403, "other_user"),
-    as_me("oneself in capitals", START, json_of(userId=ME.upper()), 403, "other_user"),
-    as_me("oneself and another", START, b'{"userId":"viewer-1","userId":"viewer-2"}', 400, "invalid_request"),
     as_me(
-        "oneself and another, in a query",
+        "an end of another user's stream",
+        "/stream/end",
+        json_of(userId=VICTIM, streamId="tv"),
+        403,
+        "other_user",
+    ),
+    as_me(
+        "an end of another user's anonymous stream", "/stream/end", json_of(userId=VICTIM), 403, "other_user"
+    ),
+    as_me("a list of another user's streams", f"/stream?userId={VICTIM}", None, 403, "other_user"),
+    as_me("the caller's own user id in capitals", START, json_of(userId=ME.upper()), 403, "other_user"),
+    as_me(
+        "the caller's own user id and another",
+        START,
+        b'{"userId":"viewer-1","userId":"viewer-2"}',
+        400,
+        "invalid_request",
+    ),
+    as_me(
+        "the caller's own user id and another, in a query",
         f"/stream?userId={ME}&userId={VICTIM}",
         None,
         400,
         "invalid_request",
     ),
-    as_me("a limit of one's own", START, json_of(maxStreams=20), 400, "invalid_request"),
-    as_me("a limit of one's own, in a query", "/stream?maxStreams=20", None, 400, "invalid_request"),
+    as_me("a player's own limit", START, json_of(maxStreams=20), 400, "invalid_request"),
+    as_me("a player's own limit, in a query", "/stream?maxStreams=20", None, 400, "invalid_request"),
     as_me("a start by GET", START, None, 404, None),
 )
 
@@ -179,8 +197,8 @@ def a_token(world: World) -> str:
 PLAYBACK: Final = (
     bearing(a_token, "a playback token for a login"),
     with_headers("a playback token in its cookie", lambda w: {"cookie": f"CAT={a_token(w)}"}),
-    with_token("a playback token for a stream's name", START, lambda token: {"streamId": token}),
-    with_token("a playback token for a page load", START, lambda token: {"streamId": "tv", "play": token}),
+    with_token("a playback token as a stream's name", START, lambda token: {"streamId": token}),
+    with_token("a playback token as a play", START, lambda token: {"streamId": "tv", "play": token}),
     with_token(
         "a heartbeat by a playback token",
         "/stream/heartbeat",
@@ -192,23 +210,23 @@ PLAYBACK: Final = (
         400,
         "invalid_request",
     ),
-    as_me("a path of one's own", START, json_of(streamId="tv", pathPrefix="/"), 400, "invalid_request"),
+    as_me("a player's own path", START, json_of(streamId="tv", pathPrefix="/"), 400, "invalid_request"),
 )
 # In every mode.
 INPUTS: Final = (
-    bad_field("an expression for a stream", streamId="x = :one OR attribute_exists(y)"),
-    bad_field("a placeholder for a stream", streamId="#s"),
-    bad_field("a path for a stream", streamId="a[0]"),
-    bad_field("a line break for a stream", streamId="a\nb"),
-    bad_field("a stream's name that is too long", streamId="x" * 65),
-    bad_field("an expression for the replaced one", streamId="a", replaces="b REMOVE streamCount"),
-    bad_field("a typed value for a user", userId={"S": ME}),
+    bad_field("an expression as a stream id", streamId="x = :one OR attribute_exists(y)"),
+    bad_field("a placeholder as a stream id", streamId="#s"),
+    bad_field("a path as a stream id", streamId="a[0]"),
+    bad_field("a line break as a stream id", streamId="a\nb"),
+    bad_field("a stream id that is too long", streamId="x" * 65),
+    bad_field("an expression as the replaced stream", streamId="a", replaces="b REMOVE streamCount"),
+    bad_field("a typed value as a user", userId={"S": ME}),
     bad_field("a list of users", userId=[ME]),
-    bad_field("a user that is a number", userId=1),
+    bad_field("a number for a user", userId=1),
     bad_field("a blank user", userId=" "),
     bad_field("a zero byte in a user", userId=f"{ME}\0"),
     bad_field("a user that is too long", userId="x" * 129),
-    bad_field("half a character for a user", userId="\ud800"),
+    bad_field("half a surrogate pair for a user", userId="\ud800"),
     bad_field("a smuggled count", streamCount=-20),
     bad_field("a smuggled expiry", streamId="tv", expiresAt=2**33),
     bad_field("a smuggled prototype", __proto__={"maxStreams": 20}),
@@ -216,12 +234,12 @@ INPUTS: Final = (
     bad_field("a device that is too long", streamId="tv", device="x" * 65),
     bad_field("a device that is an object", streamId="tv", device={"M": {}}),
     bad_input("a body that is too long", json_of(userId=ME, streamId="x" * 5000), 413, "body_too_large"),
-    bad_input("a deep body", b'{"userId":' + b"[" * 1900 + b"]" * 1900 + b"}"),
-    bad_input("a deep field that is not known", b'{"x":' + b'{"x":' * 600 + b"1" + b"}" * 601),
-    bad_input("a number without end", b'{"userId":' + b"9" * 4000 + b"}"),
+    bad_input("a deeply nested body", b'{"userId":' + b"[" * 1900 + b"]" * 1900 + b"}"),
+    bad_input("a deeply nested unknown field", b'{"x":' + b'{"x":' * 600 + b"1" + b"}" * 601),
+    bad_input("an endless number", b'{"userId":' + b"9" * 4000 + b"}"),
     bad_input("a list", json_of(userId=ME).join((b"[", b"]"))),
-    bad_input("no JSON", b"userId=viewer-1"),
-    bad_input("no number", b'{"userId":NaN}'),
+    bad_input("not JSON", b"userId=viewer-1"),
+    bad_input("not a number", b'{"userId":NaN}'),
     as_me(
         "no text",
         START,
@@ -233,20 +251,20 @@ INPUTS: Final = (
     as_me(
         "a key with a space", START, json_of(userId=ME), 400, "invalid_request", **{"idempotency-key": "a b"}
     ),
-    as_me("a route that is not there", "/stream/delete", json_of(userId=ME), 404, None),
+    as_me("an unknown route", "/stream/delete", json_of(userId=ME), 404, None),
 )
 # Without authentication no caller sets a limit either.
 OPEN: Final = (
-    bad_field("a limit of one's own, without a login", maxStreams=20),
+    bad_field("a player's own limit, without a login", maxStreams=20),
     as_me(
-        "a limit of one's own, in a query, without a login",
+        "a player's own limit, in a query, without a login",
         f"/stream?userId={ME}&maxStreams=20",
         None,
         400,
         "invalid_request",
     ),
     as_me("a query that is not text", "/stream?userId=%c0%ae", None, 400, "invalid_request"),
-    as_me("a query that encodes nothing", "/stream?userId=%zz", None, 400, "invalid_request"),
+    as_me("a query with a bad percent-encoding", "/stream?userId=%zz", None, 400, "invalid_request"),
     as_me("no user, without a login", START, json_of(), 400, "invalid_request"),
     as_me("a start by GET, without a login", START, None, 404, None),
 )
@@ -279,8 +297,8 @@ SIGNATURES: Final = (
         "another body beneath the signature", lambda w: w.signed(START, b'{"userId":"viewer-1"}', w.backend)
     ),
     signing("another route's signature", lambda w: w.signed("/stream/end", BODY, w.backend)),
-    signing("a signature of last year", lambda w: w.signed(START, BODY, w.backend, at="20200101T000000Z")),
-    signing("a user of the account who may nothing", lambda w: w.signed(START, BODY, w.user_with("none"))),
+    signing("an expired signature", lambda w: w.signed(START, BODY, w.backend, at="20200101T000000Z")),
+    signing("an account user without permissions", lambda w: w.signed(START, BODY, w.user_with("none"))),
     signing(
         "a user who may call another API",
         lambda w: w.signed(START, BODY, w.user_with("other", w.arn("abcdef12/*"))),
@@ -290,7 +308,7 @@ SIGNATURES: Final = (
         lambda w: w.signed(START, BODY, w.user_with("lists", w.arn(f"{w.api_id}/$default/GET/*"))),
     ),
     by_backend("a limit above the ceiling, signed", START, json_of(userId=VICTIM, maxStreams=21)),
-    by_backend("a limit below nought, signed", START, json_of(userId=VICTIM, maxStreams=-1)),
+    by_backend("a limit below zero, signed", START, json_of(userId=VICTIM, maxStreams=-1)),
     by_backend("a limit in words, signed", START, json_of(userId=VICTIM, maxStreams="20")),
     by_backend("no user, signed", START, json_of()),
     by_backend("a user with a line break, signed", START, json_of(userId="viewer-2\n")),
@@ -356,9 +374,9 @@ OPERATOR: Final = (
     *on_operators("an operator without a signature", lambda *_: {}),
     *on_operators("a viewer as an operator", with_login, BY_FUNCTION),
     *on_operators("a backend as an operator", by_user("backend-op", documented=True)),
-    *on_operators("a user of the account as an operator", by_user("stranger-op")),
+    *on_operators("an account user as an operator", by_user("stranger-op")),
     *on_operators(
-        "an operator who may only look",
+        "an operator who may only list",
         by_user("half-op", "$default/GET/operator/streams"),
         methods=["DELETE"],
     ),
@@ -369,18 +387,20 @@ OPERATOR: Final = (
         ),
     ),
     *on_operators(
-        "a look's signature for an end",
+        "a list's signature for an end",
         lambda w, path, method: w.signed(path, None, an_operator(w, "look", method), method="GET"),
         methods=["DELETE"],
     ),
     *on_operators(
-        "another method in the place of an end", with_overrides, NOT_ROUTED, methods=["POST", "PUT", "PATCH"]
+        "another method instead of an end", with_overrides, NOT_ROUTED, methods=["POST", "PUT", "PATCH"]
     ),
     *on_operators("the path in capitals", with_login, NOT_ROUTED, "/Operator/Streams?userId=1"),
     *on_operators("the path and a slash", with_login, NOT_ROUTED, "/operator/streams/?userId=1"),
     *on_operators("the path after two slashes", with_login, BY_FUNCTION, f"/{OPERATORS_PATH}"),
     *on_operators("the path, encoded", with_login, BY_FUNCTION, "/operator%2fstreams?userId=1"),
     *on_operators("below the path", with_login, NOT_ROUTED, "/operator/streams/1"),
-    *on_operators("the path by a detour", with_login, NOT_ROUTED, "/stream/%2e%2e/operator/streams?userId=1"),
-    *on_operators("an end by a player's path", with_login, NOT_ROUTED, "/stream", methods=["DELETE"]),
+    *on_operators(
+        "the path with dot segments", with_login, NOT_ROUTED, "/stream/%2e%2e/operator/streams?userId=1"
+    ),
+    *on_operators("an end on a player's path", with_login, NOT_ROUTED, "/stream", methods=["DELETE"]),
 )

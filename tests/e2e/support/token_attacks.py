@@ -164,7 +164,9 @@ FORGERIES: Final = (
     Forgery("no token", lambda *_: {}, "missing"),
     Forgery("a token in another parameter", lambda _, token: {"query": {"token": token}}, "missing"),
     Forgery("a token in the header of a login", lambda _, t: {"headers": {"authorization": t}}, "missing"),
-    Forgery("a login for a token", lambda world, _: {"query": {"CAT": world.issuer.token("viewer-1")}}),
+    Forgery(
+        "a login instead of a token", lambda world, _: {"query": {"CAT": world.issuer.token("viewer-1")}}
+    ),
     Forgery("many bad tokens before it", lambda _, token: {"query": {"CAT": [token[:-1]] * 6 + [token]}}),
     made_into("its claims under another key of that name", lambda t: signed(claims_of(t), FOREIGN_KEY)),
     made_into("its claims under an empty key", lambda t: signed(claims_of(t), PlaybackKey(KEY.kid, b""))),
