@@ -15,7 +15,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.tools.cache import CannotFetch, filled, npm_package
+from dev.tools.cache import CannotFetch, cached_folder, npm_package
 from dev.tools.servers import DIRECT, Server, end, free_port, read_log, start, tail
 
 NPM_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
@@ -131,7 +131,7 @@ def installed() -> Path:
     Raises:
         CannotFetch: they cannot be downloaded.
     """
-    return filled(f"dynamodb-local/{NPM_PACKAGE}", _fetch)
+    return cached_folder(f"dynamodb-local/{NPM_PACKAGE}", _fetch)
 
 
 def _fetch(folder: Path) -> None:

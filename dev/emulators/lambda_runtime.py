@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dev.emulators.ministack import REGION
-from dev.tools.cache import CannotFetch, filled, wheel
+from dev.tools.cache import CannotFetch, cached_folder, wheel
 from dev.tools.servers import DIRECT, Server, end, free_port, is_listening, start
 
 WHEEL: Final = "aws-sam-cli==1.170.0"
@@ -140,7 +140,7 @@ def _link_runtime_client(folder: Path) -> None:
 def _binary() -> Path:
     if platform.system() != "Linux" or platform.machine() not in BINARIES:
         raise CannotFetch("it is available for Linux only.")
-    return filled(f"lambda-runtime/{WHEEL}", _fetch) / BINARIES[platform.machine()]
+    return cached_folder(f"lambda-runtime/{WHEEL}", _fetch) / BINARIES[platform.machine()]
 
 
 def _fetch(folder: Path) -> None:

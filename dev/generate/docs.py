@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from dev import ROOT
-from dev.tools.cache import CannotFetch, filled, npm_package
+from dev.tools.cache import CannotFetch, cached_folder, npm_package
 
 MKDOCS: Final = ROOT / ".venv-docs" / "bin" / "mkdocs"
 PAGES: Final = ROOT / "build" / "docs"
@@ -23,7 +23,7 @@ PORT: Final = 8000
 def main() -> int:
     """Build the site; a broken link is an error."""
     try:
-        script = filled(f"mermaid/{MERMAID}", _fetch) / SCRIPT
+        script = cached_folder(f"mermaid/{MERMAID}", _fetch) / SCRIPT
     except CannotFetch as reason:
         print(f"make docs: {reason}", file=sys.stderr)
         return 1

@@ -21,7 +21,7 @@ from typing import Literal
 
 from dev import ROOT
 from dev.packaging.sbom import sbom
-from dev.tools.cache import filled
+from dev.tools.cache import cached_folder
 
 Target = Literal["lambda", "local"]
 
@@ -174,7 +174,7 @@ def _installed(version: str, wheels: list[str]) -> Path:
             raise PackageError(f"pip took more than {INSTALL_TIMEOUT_SECONDS} seconds.") from failure
         _compile(folder, version)
 
-    return filled(f"built/{key[:16]}", install)
+    return cached_folder(f"built/{key[:16]}", install)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ class CannotFetch(Exception):
     """A file for the cache cannot be downloaded; the message is one line, meant for people."""
 
 
-def filled(name: str, fill: Callable[[Path], None]) -> Path:
+def cached_folder(name: str, fill: Callable[[Path], None]) -> Path:
     """Return the cache's folder of that name; the first time, have `fill` fill an empty one."""
     folder = CACHE / name
     if folder.exists():

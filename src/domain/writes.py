@@ -250,7 +250,7 @@ def after(state: Snapshot, write: Write) -> Snapshot:
             return replace(
                 state,
                 stream_count=state.stream_count - 1,
-                leases=_leases(state, without=(stream_id,)),
+                leases=_leases(state, removed=(stream_id,)),
                 tokens=tokens,
                 spent=spent,
                 groups=_groups(state, left=groups),
@@ -268,7 +268,7 @@ def after(state: Snapshot, write: Write) -> Snapshot:
                 state,
                 stream_count=state.stream_count + write.correction,
                 anonymous=_remaining(state, freed),
-                leases=_leases(state, without=freed.names),
+                leases=_leases(state, removed=freed.names),
                 tokens=tokens,
                 spent=spent,
                 groups=_groups(state, left=group_names(freed.streams), counts=groups),
@@ -284,10 +284,10 @@ def _admitted(state: Snapshot, write: Admit) -> Snapshot:
     tokens, spent = names_after(state, write.names, _name(newcomer), freed.ended_names)
     groups = _groups(state, newcomer.groups, group_names(freed.streams), write.counts)
     if isinstance(newcomer, Lease):
-        leases = _leases(state, without=freed.names, plus=newcomer)
+        leases = _leases(state, removed=freed.names, added=newcomer)
         return Snapshot(stream_count, remaining, leases, state.marks, tokens, spent, groups)
     anonymous = AnonymousSlots(remaining.count + 1, newcomer.expires_at)
-    leases = _leases(state, without=freed.names)
+    leases = _leases(state, removed=freed.names)
     return Snapshot(stream_count, anonymous, leases, _remember(state, newcomer.mark), tokens, spent, groups)
 
 
@@ -305,7 +305,7 @@ def _extended(state: Snapshot, write: Extend) -> Snapshot:
     return replace(
         state,
         stream_count=state.stream_count - gone.slots,
-        leases=_leases(state, without=gone.names, plus=lease),
+        leases=_leases(state, removed=gone.names, added=lease),
         tokens=tokens,
         spent=spent,
         groups=_groups(state, left=group_names(gone.streams)),
@@ -402,9 +402,9 @@ def _groups(
 
 
 def _leases(
-    state: Snapshot, *, without: tuple[str, ...] = (), plus: Lease | None = None
+    state: Snapshot, *, removed: tuple[str, ...] = (), added: Lease | None = None
 ) -> Mapping[str, Lease]:
-    leases = {name: lease for name, lease in state.leases.items() if name not in without}
-    if plus is not None:
-        leases[plus.stream_id] = plus
+    leases = {name: lease for name, lease in state.leases.items() if name not in removed}
+    if added is not None:
+        leases[added.stream_id] = added
     return MappingProxyType(leases)

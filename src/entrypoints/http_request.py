@@ -103,7 +103,7 @@ class HttpRequest:
         query = self.event.get("rawQueryString") or ""
         if malformed := MALFORMED.search(query):  # parse_qsl would keep it unchanged
             name = query[: malformed.start()].rpartition("&")[2].partition("=")[0] or "query"
-            raise InvalidInput(_shown(name), "must be percent-encoded")
+            raise InvalidInput(_shortened(name), "must be percent-encoded")
         try:
             pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
         except ValueError:
@@ -156,7 +156,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
-            raise InvalidInput(_shown(name), "must not be given twice")
+            raise InvalidInput(_shortened(name), "must not be given twice")
         fields[name] = value
     return fields
 
@@ -168,14 +168,14 @@ _decoder: Final = json.JSONDecoder(object_pairs_hook=_unique)
 def _invalid(details: Mapping[str, Any], whole: str) -> InvalidInput:
     """Return one of pydantic's errors in the words of the contract."""
     cause = details.get("ctx", {}).get("error")
-    field = _shown(str(details["loc"][0])) if details["loc"] else whole
+    field = _shortened(str(details["loc"][0])) if details["loc"] else whole
     if isinstance(cause, InvalidInput):
         return InvalidInput(field if details["loc"] else cause.field, cause.reason)
     reasons = _REASONS if len(details["loc"]) < 2 else _REASONS_OF_PARTS  # noqa: PLR2004 - the field, and its part
     return InvalidInput(field, reasons.get(details["type"], "is not valid"))
 
 
-def _shown(name: str) -> str:
+def _shortened(name: str) -> str:
     """Return a field's name for an answer: it may be a caller's text of any length and any characters."""
     return name[:64].encode(errors="replace").decode() or '""'
 

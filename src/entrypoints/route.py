@@ -87,9 +87,9 @@ class Route(Generic[CommandT, AnswerT]):
             if rule.outcome == DENIED:
                 record.pop("user", None)  # any caller can name that user
             failure = error if rule.outcome == FAILED else None
-        record |= _facts(result)
+        record |= _result_fields(result)
         record["status"] = int(status)
-        record |= _costs(service.store_calls, service.clock.monotonic() - started)
+        record |= _cost_fields(service.store_calls, service.clock.monotonic() - started)
         reclaimed, evicted = (result.reclaimed, result.evicted) if isinstance(result, Answer) else (0, 0)
         record |= embedded(record["outcome"], service.clock.now(), reclaimed=reclaimed, evicted=evicted)
         if failure is None:
@@ -106,7 +106,7 @@ class Route(Generic[CommandT, AnswerT]):
         status = rule_for(error).status
         record = self._record(request, context, log)
         record |= {"outcome": FAILED, "code": "wrong_settings", "status": int(status)}
-        record |= _costs(StoreCalls(), 0.0)
+        record |= _cost_fields(StoreCalls(), 0.0)
         record |= embedded(FAILED, time.time())
         log.failure(error, **record)
         return _response(status, problem_for(error, request.request_id))
@@ -125,20 +125,20 @@ class Route(Generic[CommandT, AnswerT]):
         return record
 
 
-def _facts(result: Reply | Exception) -> dict[str, Any]:
+def _result_fields(result: Reply | Exception) -> dict[str, Any]:
     """Return what the event shows of the user's streams."""
-    facts: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if isinstance(result, (Answer, StateRefusal)):
-        facts["stream_count"] = result.live.count
+        fields["stream_count"] = result.live.count
     full = result.full if isinstance(result, (Answer, LimitReached)) else None
     if full is not None and full.group is not None:
-        facts["limit_group"] = full.group
+        fields["limit_group"] = full.group
     if isinstance(result, StreamGone) and result.reason is not None:  # but not `by`: a personal text
-        facts["gone_reason"] = str(result.reason)
-    return facts
+        fields["gone_reason"] = str(result.reason)
+    return fields
 
 
-def _costs(calls: StoreCalls, seconds: float) -> dict[str, Any]:
+def _cost_fields(calls: StoreCalls, seconds: float) -> dict[str, Any]:
     """Return the store calls of a request, and the duration of the whole."""
     return {
         "store_calls": calls.count,
