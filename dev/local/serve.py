@@ -88,8 +88,8 @@ def _apply_default_playback_key() -> Settings:
     With leases that are too long for tokens, the service starts without a key.
     """
     settings = Settings.from_environment()
-    is_settled = settings.issues_tokens or settings.playback_key.get_secret_value() == NO_PLAYBACK_KEY
-    if is_settled or settings.lease_seconds > MAX_LEASE_SECONDS_WITH_TOKENS:
+    is_configured = settings.issues_tokens or settings.playback_key.get_secret_value() == NO_PLAYBACK_KEY
+    if is_configured or settings.lease_seconds > MAX_LEASE_SECONDS_WITH_TOKENS:
         return settings
     os.environ["PLAYBACK_KEY"] = f"local:{secrets.token_urlsafe(32)}"
     return Settings.from_environment()
