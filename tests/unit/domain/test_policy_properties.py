@@ -221,3 +221,12 @@ def test_a_repeat_takes_no_second_slot(case: Case, eighths: int) -> None:
         assert (later.outcome, isinstance(later.write, Extend)) == (Outcome.REPLAYED, True)
     else:
         assert later == Settled(Outcome.REPLAYED)
+
+
+@thoroughly
+@given(cases())
+def test_each_admission_depends_on_each_limit(case: Case) -> None:
+    """A write that admits states each count that has a limit, so no race exceeds it, except in shadow."""
+    match case.decide():
+        case Try(write=Admit(counts=counts), outcome=outcome) if outcome is not Outcome.WOULD_REFUSE:
+            assert {bound.group for bound in case.bounds} <= {count.group for count in counts}
