@@ -38,7 +38,7 @@ def test_the_limit_holds_where_it_is_enforced(case: Case) -> None:
     live = case.policy.live(left, case.now)
     if isinstance(decision.write, Admit):
         assert 1 <= live.count <= case.request.limit
-        for bound in case.bounds[1:]:
+        for bound in case.room.bounds[1:]:
             assert sum(bound.group in lease.groups for lease in live.leases) <= bound.limit
     else:
         assert live.count <= case.policy.live(case.state, case.now).count
@@ -154,17 +154,17 @@ def test_no_live_stream_goes_but_the_replaced_and_the_oldest(case: Case, enforce
         case = replace(case, policy=policy)
     decision, left = written(case)
     before = case.policy.live(case.state, case.now)
-    gone = [lease for lease in case.others if lease.stream_id not in left.leases]
+    gone = [lease for lease in case.room.others if lease.stream_id not in left.leases]
     assert left.anonymous.count >= before.anonymous_count
     if decision.outcome is Outcome.EVICTED:
         assert enforced is not OnLimit.REJECT
         assert case.policy.enforcement is Enforcement.ENFORCE
         assert gone
-        assert not case.full(gone)
+        assert not case.room.full(gone)
         for kept in gone:  # one fewer would not do
-            assert case.full([lease for lease in gone if lease != kept])
-        if len(case.bounds) == 1:
-            assert tuple(gone) == case.others[: len(gone)]
+            assert case.room.full([lease for lease in gone if lease != kept])
+        if len(case.room.bounds) == 1:
+            assert tuple(gone) == case.room.others[: len(gone)]
             assert case.policy.live(left, case.now).count == case.request.limit
     else:
         assert gone == []
@@ -175,11 +175,11 @@ def test_no_live_stream_goes_but_the_replaced_and_the_oldest(case: Case, enforce
 def test_a_start_is_refused_exactly_when_there_is_no_room(case: Case) -> None:
     """A start is refused if expired, replaced and evictable streams make no room; a repeat needs none."""
     anonymous = case.policy.live(case.state, case.now).anonymous_count
-    full = case.full()
+    full = case.room.full()
     if case.policy.enforcement is Enforcement.SHADOW:
-        full = full if len(case.others) + anonymous >= CEILING else []
+        full = full if len(case.room.others) + anonymous >= CEILING else []
     elif case.policy.on_limit is OnLimit.EVICT_OLDEST:
-        full = case.full(case.others)
+        full = case.room.full(case.room.others)
     decision = case.decide()
     assert (isinstance(decision, Refuse)) is (bool(full) and not case.is_repeat)
     if isinstance(decision, Refuse):
@@ -229,4 +229,4 @@ def test_each_admission_depends_on_each_limit(case: Case) -> None:
     """A write that admits states each count that has a limit, so no race exceeds it, except in shadow."""
     match case.decide():
         case Try(write=Admit(counts=counts), outcome=outcome) if outcome is not Outcome.WOULD_REFUSE:
-            assert {bound.group for bound in case.bounds} <= {count.group for count in counts}
+            assert {bound.group for bound in case.room.bounds} <= {count.group for count in counts}
