@@ -209,6 +209,25 @@ def cases(draw: st.DrawFn, *, tokens: bool = False) -> Case:
 
 
 @st.composite
+def crowding(draw: st.DrawFn) -> Case:
+    """Draw a start in groups that are full or nearly full, by live streams, while there is room in all."""
+    names = NAMES[: draw(st.integers(1, 5))]
+    leases = tuple(Lease(name, NOW - 9, NOW + 9, groups=draw(groupings)) for name in names)
+    groups = draw(groupings.filter(bool))
+    bounds = tuple(Bound(draw(st.integers(1, 2)), group) for group in groups if group != "hdr")
+    request = StartNamed(
+        USER,
+        "new",
+        draw(st.integers(4, 6)),
+        replaces=draw(st.none() | st.just("a")),
+        groups=groups,
+        group_bounds=bounds,
+    )
+    state = Snapshot(len(leases), leases=by_name(leases), groups=draw(counts(leases)))
+    return Case(state, request, draw(policies()), NOW)
+
+
+@st.composite
 def circling(draw: st.DrawFn) -> Case:
     """Draw a start with room, of a player that started and ended so often that it must wait."""
     overlap, limit = draw(st.integers(1, 3)), draw(st.integers(1, 3))

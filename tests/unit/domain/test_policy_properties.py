@@ -10,7 +10,7 @@ from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.streams import CEILING, Lease, Snapshot
 from domain.token_names import Recounted
 from domain.writes import Admit, Extend, after, permits
-from tests.unit.domain.states import GROUPS, NOW, Case, by_name, cases, circling, parts, thoroughly
+from tests.unit.domain.states import GROUPS, NOW, Case, by_name, cases, circling, crowding, parts, thoroughly
 
 
 def written(case: Case) -> tuple[Try, Snapshot]:
@@ -30,7 +30,7 @@ def test_a_decided_write_lands_on_the_state_that_was_seen(case: Case) -> None:
 
 
 @thoroughly
-@given(cases())
+@given(cases() | crowding())
 def test_the_limit_holds_where_it_is_enforced(case: Case) -> None:
     """A newcomer is admitted only if it leaves no more live streams than the limit, itself included."""
     case = replace(case, policy=replace(case.policy, enforcement=Enforcement.ENFORCE))
@@ -146,7 +146,7 @@ def test_shadow_keeps_a_bound_of_its_own(case: Case) -> None:
 
 
 @thoroughly
-@given(cases(), st.sampled_from([*OnLimit, None]))
+@given(cases() | crowding(), st.sampled_from([*OnLimit, None]))
 def test_no_live_stream_goes_but_the_replaced_and_the_oldest(case: Case, enforced: OnLimit | None) -> None:
     """Only eviction ends other streams: the oldest ones, as few as necessary, and no anonymous one."""
     if enforced is not None:
@@ -171,7 +171,7 @@ def test_no_live_stream_goes_but_the_replaced_and_the_oldest(case: Case, enforce
 
 
 @thoroughly
-@given(cases())
+@given(cases() | crowding())
 def test_a_start_is_refused_exactly_when_there_is_no_room(case: Case) -> None:
     """A start is refused if expired, replaced and evictable streams make no room; a repeat needs none."""
     anonymous = case.policy.live(case.state, case.now).anonymous_count
@@ -224,7 +224,7 @@ def test_a_repeat_takes_no_second_slot(case: Case, eighths: int) -> None:
 
 
 @thoroughly
-@given(cases())
+@given(cases() | crowding())
 def test_each_admission_depends_on_each_limit(case: Case) -> None:
     """A write that admits states each count that has a limit, so no race exceeds it, except in shadow."""
     match case.decide():
