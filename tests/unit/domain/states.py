@@ -210,7 +210,7 @@ def cases(draw: st.DrawFn, *, tokens: bool = False) -> Case:
 
 @st.composite
 def crowding(draw: st.DrawFn) -> Case:
-    """Draw a start in groups that are full or nearly full, by live streams, while there is room in all."""
+    """Draw a start in groups that live streams fill or nearly fill, while the user's own limit has room."""
     names = NAMES[: draw(st.integers(1, 5))]
     leases = tuple(Lease(name, NOW - 9, NOW + 9, groups=draw(groupings)) for name in names)
     groups = draw(groupings.filter(bool))
