@@ -13,8 +13,8 @@ from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import CEILING, GoneReason, Lease, Snapshot
 from domain.writes import Admit, AnonymousStream, Write, after, group_names, permits
 from proof.harness.frozen import FrozenState
-from proof.model.room import Room, bounds_of
 from proof.model.states import USER, Host, Player, Scenario, World
+from testing.room import Room, bounds_of
 
 
 class Violation(Exception):

@@ -41,12 +41,28 @@ _PROTECTED: Final = dumps({_ALGORITHM: _HS256})
 _TAGGED_HEAD: Final = dumps(["MAC0", _PROTECTED, b"", b""])[:-1]
 """The input of a tag without the payload, which is its last item."""
 
-_ISS, _SUB, _EXP, _IAT, _CTI, _CATU = 1, 2, 4, 6, 7, 312
-_PATH, _PREFIX_MATCH = 3, 1
-_GROUPS: Final = -65537
-"""The first number for private use: the registry has no claim for groups."""
-_SESSION_UNTIL: Final = -65538
-"""The next one: the registry has no claim for renewal either."""
+
+class _Claim:
+    """The numbers of the claims, as constants of a class: only dotted names can be keys of a pattern.
+
+    The registry has no claim for groups or for renewal: these have the first numbers for private use.
+    """
+
+    ISS: Final = 1
+    SUB: Final = 2
+    EXP: Final = 4
+    IAT: Final = 6
+    CTI: Final = 7
+    CATU: Final = 312
+    GROUPS: Final = -65537
+    SESSION_UNTIL: Final = -65538
+
+
+class _Catu:
+    """The numbers inside the claim `catu`: the path of a URI, and the match of its prefix."""
+
+    PATH: Final = 3
+    PREFIX_MATCH: Final = 1
 
 
 class TokenInvalid(Exception):
@@ -121,18 +137,18 @@ class TokenMint:
             session_until: the epoch second until which its holder may renew it without a login.
         """
         claims: dict[int, Any] = {
-            _ISS: ISSUER,
-            _SUB: self._subject(user_id),
-            _EXP: expires_at,
-            _IAT: issued_at,
-            _CTI: stream_id.encode(),
+            _Claim.ISS: ISSUER,
+            _Claim.SUB: self._subject(user_id),
+            _Claim.EXP: expires_at,
+            _Claim.IAT: issued_at,
+            _Claim.CTI: stream_id.encode(),
         }
         if path_prefix is not None:
-            claims[_CATU] = {_PATH: {_PREFIX_MATCH: path_prefix}}
+            claims[_Claim.CATU] = {_Catu.PATH: {_Catu.PREFIX_MATCH: path_prefix}}
         if groups:
-            claims[_GROUPS] = list(groups)
+            claims[_Claim.GROUPS] = list(groups)
         if session_until is not None:
-            claims[_SESSION_UNTIL] = session_until
+            claims[_Claim.SESSION_UNTIL] = session_until
         content = _encoder.encode(claims)  # in the order that a deterministic encoding has
         payload = _byte_string_head(len(content)) + content
         return _base64url(self._head + payload + _TAG_HEAD + self._digest(_TAGGED_HEAD + payload))
@@ -240,11 +256,11 @@ def verify(token: str, keys: Sequence[PlaybackKey], now: float) -> Claims:
 def _claims(content: object, kid: str) -> Claims:
     match content:
         case {
-            1: str(issuer),
-            2: str(subject),
-            4: int() | float() as exp,
-            6: int() | float() as iat,
-            7: bytes(cti),
+            _Claim.ISS: str(issuer),
+            _Claim.SUB: str(subject),
+            _Claim.EXP: int() | float() as exp,
+            _Claim.IAT: int() | float() as iat,
+            _Claim.CTI: bytes(cti),
         } if issuer == ISSUER and math.isfinite(exp):
             return Claims(
                 kid,
@@ -252,9 +268,9 @@ def _claims(content: object, kid: str) -> Claims:
                 _text(cti),
                 exp,
                 iat,
-                _prefix(content),
-                _groups(content),
-                _session_until(content),
+                path_prefix=_prefix(content),
+                groups=_groups(content),
+                session_until=_session_until(content),
             )
         case _:
             raise TokenInvalid("other claims than those of a playback token")
@@ -262,11 +278,11 @@ def _claims(content: object, kid: str) -> Claims:
 
 def _prefix(content: object) -> str | None:
     match content:
-        case {312: {3: {1: str(prefix), **others}, **parts}} if (
+        case {_Claim.CATU: {_Catu.PATH: {_Catu.PREFIX_MATCH: str(prefix), **others}, **parts}} if (
             prefix.endswith("/") and not others and not parts
         ):
             return prefix
-        case {312: _}:
+        case {_Claim.CATU: _}:
             raise TokenInvalid("another restriction of paths than one prefix that ends in /")
         case _:
             return None
@@ -275,7 +291,7 @@ def _prefix(content: object) -> str | None:
 def _groups(content: object) -> tuple[str, ...]:
     """Return the groups that open paths at the edge, which ignores a claim that is not an array."""
     match content:
-        case {-65537: list() as names}:
+        case {_Claim.GROUPS: list() as names}:
             return tuple(name for name in names if isinstance(name, str))
         case _:
             return ()
@@ -283,7 +299,7 @@ def _groups(content: object) -> tuple[str, ...]:
 
 def _session_until(content: object) -> int | None:
     match content:
-        case {-65538: int(until)}:
+        case {_Claim.SESSION_UNTIL: int(until)}:
             return until
         case _:
             return None

@@ -111,9 +111,10 @@ class Attempt(Situation[StartRequest]):
         """Return the same write for this state only, with groups and names recounted."""
         freed = admit.freed
         joined = admit.newcomer.groups
-        of_all = [count for count in admit.counts if count.group is None]
         groups = recount_groups(self.state, {*joined, *group_names(freed.streams)}, freed, joined)
-        admit = replace(admit, counts=(*of_all, *groups))
+        recounted = {count.group for count in groups}
+        others = [count for count in admit.counts if count.group not in recounted]
+        admit = replace(admit, counts=(*others, *groups))
         if self.policy.token_overlap is None:
             return admit
         reclaimed = [lease.stream_id for lease in freed.expired]

@@ -41,7 +41,7 @@ class StartNamed:
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
-        """The limits that apply to it."""
+        """The limits that apply to it, that of all streams first."""
         return (Bound(self.limit), *self.group_bounds)
 
 

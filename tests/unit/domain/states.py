@@ -1,6 +1,6 @@
 """States, requests and policies for decisions: chosen by hand, and drawn at random."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -16,6 +16,7 @@ from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import StartAnonymous, StartNamed, StartRequest
 from domain.streams import CEILING, NO_SLOTS, AnonymousSlots, Displaced, GoneReason, Lease, Snapshot
 from domain.writes import Admit, Freed
+from testing.room import Room
 from tests.support.properties import examples
 
 NOW: Final = 1_800_000_000
@@ -118,27 +119,9 @@ class Case:
         return named is not None and named.groups == self.request.groups
 
     @property
-    def others(self) -> tuple[Lease, ...]:
-        """The live named streams that would share the newcomer's limits, oldest first."""
-        own = self.request.stream_id if isinstance(self.request, StartNamed) else None
-        live = self.policy.live(self.state, self.now).leases
-        return tuple(lease for lease in live if lease.stream_id not in {own, self.replaced})
-
-    @property
-    def bounds(self) -> tuple[Bound, ...]:
-        """The limits that apply to the newcomer."""
-        groups = self.request.group_bounds if isinstance(self.request, StartNamed) else ()
-        return (Bound(self.request.limit), *groups)
-
-    def full(self, ended: Sequence[Lease] = ()) -> list[Bound]:
-        """Return the limits that keep the newcomer out after these other streams are ended."""
-        anonymous = self.policy.live(self.state, self.now).anonymous_count
-        left = [lease for lease in self.others if lease not in ended]
-
-        def taken(group: str | None) -> int:
-            return len(left) + anonymous if group is None else sum(group in lease.groups for lease in left)
-
-        return [bound for bound in self.bounds if taken(bound.group) >= bound.limit]
+    def room(self) -> Room:
+        """The limits that apply to the newcomer, and the live streams that it shares them with."""
+        return Room.of(self.state, self.request, self.policy, self.now)
 
 
 thoroughly: Final = settings(max_examples=examples(3), suppress_health_check=[HealthCheck.filter_too_much])
@@ -223,6 +206,25 @@ def cases(draw: st.DrawFn, *, tokens: bool = False) -> Case:
     )
     anonymous = st.builds(StartAnonymous, st.just(USER), st.sampled_from(["1", "3"]), limits)
     return Case(state, draw(named | anonymous), draw(policies(tokens=tokens)), draw(clocks))
+
+
+@st.composite
+def crowding(draw: st.DrawFn) -> Case:
+    """Draw a start in groups that live streams fill or nearly fill, while the user's own limit has room."""
+    names = NAMES[: draw(st.integers(1, 5))]
+    leases = tuple(Lease(name, NOW - 9, NOW + 9, groups=draw(groupings)) for name in names)
+    groups = draw(groupings.filter(bool))
+    bounds = tuple(Bound(draw(st.integers(1, 2)), group) for group in groups if group != "hdr")
+    request = StartNamed(
+        USER,
+        "new",
+        draw(st.integers(4, 6)),
+        replaces=draw(st.none() | st.just("a")),
+        groups=groups,
+        group_bounds=bounds,
+    )
+    state = Snapshot(len(leases), leases=by_name(leases), groups=draw(counts(leases)))
+    return Case(state, request, draw(policies()), NOW)
 
 
 @st.composite

@@ -10,7 +10,7 @@ from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.streams import CEILING, Lease, Snapshot
 from domain.token_names import Recounted
 from domain.writes import Admit, Extend, after, permits
-from tests.unit.domain.states import GROUPS, NOW, Case, by_name, cases, circling, parts, thoroughly
+from tests.unit.domain.states import GROUPS, NOW, Case, by_name, cases, circling, crowding, parts, thoroughly
 
 
 def written(case: Case) -> tuple[Try, Snapshot]:
@@ -30,7 +30,7 @@ def test_a_decided_write_is_permitted_by_the_seen_state(case: Case) -> None:
 
 
 @thoroughly
-@given(cases())
+@given(cases() | crowding())
 def test_the_limit_holds_where_it_is_enforced(case: Case) -> None:
     """A newcomer is admitted only if it leaves no more live streams than the limit, itself included."""
     case = replace(case, policy=replace(case.policy, enforcement=Enforcement.ENFORCE))
@@ -38,7 +38,7 @@ def test_the_limit_holds_where_it_is_enforced(case: Case) -> None:
     live = case.policy.live(left, case.now)
     if isinstance(decision.write, Admit):
         assert 1 <= live.count <= case.request.limit
-        for bound in case.bounds[1:]:
+        for bound in case.room.bounds[1:]:
             assert sum(bound.group in lease.groups for lease in live.leases) <= bound.limit
     else:
         assert live.count <= case.policy.live(case.state, case.now).count
@@ -146,7 +146,7 @@ def test_shadow_bounds_the_spent_tokens(case: Case) -> None:
 
 
 @thoroughly
-@given(cases(), st.sampled_from([*OnLimit, None]))
+@given(cases() | crowding(), st.sampled_from([*OnLimit, None]))
 def test_only_replaced_and_oldest_live_streams_end(case: Case, enforced: OnLimit | None) -> None:
     """Only eviction ends other streams: the oldest ones, as few as necessary, and no anonymous one."""
     if enforced is not None:
@@ -154,32 +154,32 @@ def test_only_replaced_and_oldest_live_streams_end(case: Case, enforced: OnLimit
         case = replace(case, policy=policy)
     decision, left = written(case)
     before = case.policy.live(case.state, case.now)
-    gone = [lease for lease in case.others if lease.stream_id not in left.leases]
+    gone = [lease for lease in case.room.others if lease.stream_id not in left.leases]
     assert left.anonymous.count >= before.anonymous_count
     if decision.outcome is Outcome.EVICTED:
         assert enforced is not OnLimit.REJECT
         assert case.policy.enforcement is Enforcement.ENFORCE
         assert gone
-        assert not case.full(gone)
+        assert not case.room.full(gone)
         for kept in gone:  # one fewer would not do
-            assert case.full([lease for lease in gone if lease != kept])
-        if len(case.bounds) == 1:
-            assert tuple(gone) == case.others[: len(gone)]
+            assert case.room.full([lease for lease in gone if lease != kept])
+        if len(case.room.bounds) == 1:
+            assert tuple(gone) == case.room.others[: len(gone)]
             assert case.policy.live(left, case.now).count == case.request.limit
     else:
         assert gone == []
 
 
 @thoroughly
-@given(cases())
+@given(cases() | crowding())
 def test_a_start_is_refused_only_without_room(case: Case) -> None:
     """A start is refused if expired, replaced and evictable streams make no room; a repeat needs none."""
     anonymous = case.policy.live(case.state, case.now).anonymous_count
-    full = case.full()
+    full = case.room.full()
     if case.policy.enforcement is Enforcement.SHADOW:
-        full = full if len(case.others) + anonymous >= CEILING else []
+        full = full if len(case.room.others) + anonymous >= CEILING else []
     elif case.policy.on_limit is OnLimit.EVICT_OLDEST:
-        full = case.full(case.others)
+        full = case.room.full(case.room.others)
     decision = case.decide()
     assert (isinstance(decision, Refuse)) is (bool(full) and not case.is_repeat)
     if isinstance(decision, Refuse):
@@ -221,3 +221,12 @@ def test_a_repeat_takes_no_second_slot(case: Case, eighths: int) -> None:
         assert (later.outcome, isinstance(later.write, Extend)) == (Outcome.REPLAYED, True)
     else:
         assert later == Settled(Outcome.REPLAYED)
+
+
+@thoroughly
+@given(cases() | crowding())
+def test_each_admission_depends_on_each_limit(case: Case) -> None:
+    """A write that admits states each count that has a limit, so no race exceeds it, except in shadow."""
+    match case.decide():
+        case Try(write=Admit(counts=counts), outcome=outcome) if outcome is not Outcome.WOULD_REFUSE:
+            assert {bound.group for bound in case.room.bounds} <= {count.group for count in counts}

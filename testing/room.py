@@ -1,4 +1,4 @@
-"""The room for a start, found by trying every choice: the model's own meaning of the limits."""
+"""The room for a start, found by trying every choice: a meaning of the limits apart from the domain's."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
