@@ -3,7 +3,7 @@ locals {
   prefix = "${var.name}-${var.stage}"
 
   # Each function, and its permissions on the table. Players' functions have one route and one action each. The
-  # operator's routes share a function: the same people use both, and an end reads first.
+  # operator's routes share a function: the same people use them, and an end reads first.
   functions = {
     start = {
       handler = "entrypoints.stream_start.handler"

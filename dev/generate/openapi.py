@@ -12,11 +12,12 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
 from dev import ROOT
-from dev.generate.openapi_operations import EVERYWHERE, GATEWAY, OF_TOKENS, OPERATIONS, Operation
+from dev.generate.openapi_operations import EVERYWHERE, GATEWAY, OF_TOKENS, OPERATIONS
 from domain.names import IDEMPOTENCY_KEY_PATTERN
 from entrypoints.answer_models import AnswerModel, Problem
 from entrypoints.callers import NotAllowed
 from entrypoints.http_request import BodyTooLarge
+from entrypoints.operators import OperatorRoute
 from entrypoints.problems import RETRY_AFTER_SECONDS, problem_for
 from entrypoints.request_models import RequestModel
 from entrypoints.routes import ROUTES
@@ -83,26 +84,34 @@ def _paths() -> dict[str, dict[str, Any]]:
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
         method, path = route.key.split(" ")
-        paths.setdefault(path, {})[method.lower()] = _operation(OPERATIONS[route.key], method)
+        operation = _operation(route.key, is_operators=isinstance(route, OperatorRoute))
+        paths.setdefault(path, {})[method.lower()] = operation
     method, path = RENEWAL.split(" ")
-    paths[path] = {method.lower(): _operation(OPERATIONS[RENEWAL], method) | {"servers": [HEARTBEAT_SERVER]}}
+    paths[path] = {method.lower(): _operation(RENEWAL, is_public=True) | {"servers": [HEARTBEAT_SERVER]}}
     return paths
 
 
-def _operation(operation: Operation, method: str) -> dict[str, Any]:
+def _operation(key: str, *, is_operators: bool = False, is_public: bool = False) -> dict[str, Any]:
+    """Return the description of a route.
+
+    Args:
+        key: the route, as in `OPERATIONS`.
+        is_operators: whether it is signed by IAM under every `auth`.
+        is_public: whether it is called without API Gateway, and so without a login or a signature.
+    """
+    operation = OPERATIONS[key]
     described: dict[str, Any] = {
         "operationId": operation.name,
-        "tags": [(OPERATORS_TAG if operation.is_operators else TAG)["name"]],
+        "tags": [(OPERATORS_TAG if is_operators else TAG)["name"]],
         "summary": operation.summary,
     }
-    if operation.is_operators:
+    if is_operators:
         described["security"] = [{}, {"iam": []}]
-    if operation.is_public:
+    if is_public:
         described["security"] = [{}]
-    has_body = method == "POST"
     if doc := operation.takes.__doc__:
         described["description"] = doc
-    if not has_body:
+    if not _has_body(key):
         described["parameters"] = _query_parameters(operation.takes)
     else:
         if operation.is_repeatable:
@@ -111,16 +120,16 @@ def _operation(operation: Operation, method: str) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": _content(operation.takes, operation.request_examples)},
         }
-    of_tokens = () if operation.is_operators or operation.is_public else OF_TOKENS
-    everywhere = [one for one in EVERYWHERE if not (operation.is_public and isinstance(one, NotAllowed))]
-    problems = [*everywhere, *of_tokens, *operation.refusals, *([BodyTooLarge()] if has_body else [])]
+    of_tokens = () if is_operators or is_public else OF_TOKENS
+    everywhere = [one for one in EVERYWHERE if not (is_public and isinstance(one, NotAllowed))]
+    problems = [*everywhere, *of_tokens, *operation.refusals, *([BodyTooLarge()] if _has_body(key) else [])]
     ok = {
         "description": "Done.",
         "content": {"application/json": _content(operation.answers, operation.answer_examples)},
     }
     described["responses"] = {"200": ok, **_problems(problems)}
-    for status, (text, message) in () if operation.is_public else GATEWAY.items():
-        if operation.is_operators and status == str(int(HTTPStatus.UNAUTHORIZED)):
+    for status, (text, message) in () if is_public else GATEWAY.items():
+        if is_operators and status == str(int(HTTPStatus.UNAUTHORIZED)):
             continue  # the answer to an invalid token, which these routes do not take
         response = described["responses"].setdefault(status, {"description": "", "content": {}})
         response["description"] = f"{response['description']}. {text}".lstrip(". ")
@@ -130,6 +139,11 @@ def _operation(operation: Operation, method: str) -> dict[str, Any]:
         }
     described["responses"] = dict(sorted(described["responses"].items()))
     return described
+
+
+def _has_body(key: str) -> bool:
+    """Return whether the route's fields are in a body; otherwise they are in the query."""
+    return key.startswith("POST ")
 
 
 def _content(model: type[AnswerModel | RequestModel], examples: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +184,7 @@ def _problems(errors: Sequence[Exception]) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    takes = {operation.takes for key, operation in OPERATIONS.items() if key.startswith("POST ")}
+    takes = {operation.takes for key, operation in OPERATIONS.items() if _has_body(key)}
     answers = {operation.answers for operation in OPERATIONS.values()} | {Problem}
     _, requests = models_json_schema([(model, "validation") for model in takes], ref_template=SCHEMAS)
     _, replies = models_json_schema([(model, "serialization") for model in answers], ref_template=SCHEMAS)

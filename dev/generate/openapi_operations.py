@@ -98,8 +98,6 @@ class Operation:
         answer_examples: examples of answers by name.
         refusals: the problems that only this route has.
         is_repeatable: whether it takes an `Idempotency-Key`.
-        is_operators: whether it is signed by IAM under every `auth`.
-        is_public: whether it is called without API Gateway, and so without a login or a signature.
     """
 
     name: str
@@ -110,8 +108,6 @@ class Operation:
     answer_examples: Mapping[str, Any]
     refusals: Sequence[Exception] = ()
     is_repeatable: bool = field(default=False)
-    is_operators: bool = field(default=False)
-    is_public: bool = field(default=False)
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -168,7 +164,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         request_examples={"named": {"userId": "1", "streamId": "tv-1", **ISSUED}},
         answer_examples={"token": HOLD | ISSUED},
         refusals=(StreamGone("tv-1"), TokenRefused(), TokensUnavailable()),
-        is_public=True,
     ),
     "POST /stream/end": Operation(
         "endStream",
@@ -204,7 +199,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         OperatorStreamsAnswer,
         request_examples={},
         answer_examples={"shown": json.loads(OperatorStreamsAnswer.of(SHOWN).to_json())},
-        is_operators=True,
     ),
     "DELETE /operator/streams": Operation(
         "endStreams",
@@ -213,7 +207,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         OperatorEndAnswer,
         request_examples={},
         answer_examples={"all": json.loads(OperatorEndAnswer.of(ENDED).to_json())},
-        is_operators=True,
     ),
 }
 

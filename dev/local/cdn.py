@@ -25,6 +25,10 @@ UHD_PREFIX: Final = f"{PATH}/uhd/"
 UHD_PLAYLIST: Final = f"{UHD_PREFIX}demo/index.m3u8"
 """The same film in higher quality."""
 
+METHODS: Final = ("GET", "HEAD")
+HEADERS: Final = ("range", "cta-common-access-token")
+MAX_AGE_SECONDS: Final = 3600
+
 
 def cdn(keys: Sequence[PlaybackKey], group_paths: Mapping[str, str]) -> Mount:
     """Return the route of the video, for tokens signed with one of these keys; without keys it is open.
@@ -48,9 +52,9 @@ def _bucket() -> ASGIApp:
         _Files(directory=VIDEO),
         allow_origin_regex=".*",
         allow_credentials=True,
-        allow_methods=["GET", "HEAD"],
-        allow_headers=["range", "cta-common-access-token"],
-        max_age=3600,
+        allow_methods=METHODS,
+        allow_headers=HEADERS,
+        max_age=MAX_AGE_SECONDS,
     )
 
 

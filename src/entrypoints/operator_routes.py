@@ -1,4 +1,4 @@
-"""The operator's Lambda function: one function and one role for two routes, as both have the same callers."""
+"""The operator's Lambda function: one function and one role, as its routes have the same callers."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from entrypoints import operator_end, operator_list, stream_end, stream_heartbeat, stream_list, stream_start
+from entrypoints import operator_routes, stream_end, stream_heartbeat, stream_list, stream_start
 from entrypoints.route import Route
 
 ROUTES: Final[tuple[Route[Any, Any], ...]] = (
@@ -10,6 +10,5 @@ ROUTES: Final[tuple[Route[Any, Any], ...]] = (
     stream_heartbeat.handler,
     stream_end.handler,
     stream_list.handler,
-    operator_list.handler,
-    operator_end.handler,
+    *operator_routes.ROUTES.values(),
 )

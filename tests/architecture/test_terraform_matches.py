@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic.fields import FieldInfo
 
-from dev.local import cors
+from dev.local import cdn, cors
 from dev.operate.stage import FUNCTIONS, URL_FUNCTION, function_name
 from domain.names import GROUP_PATTERN, MAX_PATH_PREFIX, PATH_PREFIX_PATTERN
 from domain.streams import CEILING
@@ -225,6 +225,16 @@ def test_make_run_and_terraform_have_the_same_cors_rules() -> None:
     assert json.loads(configured["allow_headers"]) == list(cors.HEADERS)
     assert json.loads(configured["expose_headers"]) == list(cors.EXPOSED_HEADERS)
     assert int(configured["max_age"]) == cors.MAX_AGE_SECONDS
+
+
+def test_the_bucket_of_make_run_lets_pages_do_what_the_examples_bucket_lets_them_do() -> None:
+    """A player on a page of another origin may send the same to both buckets, for as long."""
+    example = (TERRAFORM.parent / "examples" / "cloudfront" / "main.tf").read_text(encoding="utf-8")
+    configured = dict(re.findall(r"^ +(\w+) += (.+)$", block(example, "cors_rule"), re.MULTILINE))
+
+    assert json.loads(configured["allowed_methods"]) == list(cdn.METHODS)
+    assert json.loads(configured["allowed_headers"]) == list(cdn.HEADERS)
+    assert int(configured["max_age_seconds"]) == cdn.MAX_AGE_SECONDS
 
 
 @pytest.mark.parametrize(("key", "path"), routes().items())

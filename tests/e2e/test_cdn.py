@@ -11,14 +11,13 @@ import pytest
 
 from adapters.playback_token import TokenMint
 from dev.local.local_service import LocalService
-from tests.edge.tokens import FOREIGN_KEY, KEY, OLD_KEY, key_text
+from tests.edge.tokens import FOREIGN_KEY, KEY, OLD_KEY, TOKEN_HEADER, key_text
 
 pytestmark = pytest.mark.e2e
 
 PLAYLIST: Final = "/cdn/demo/index.m3u8"
 SEGMENT: Final = "/cdn/demo/00.mp4"
 UHD_PLAYLIST: Final = "/cdn/uhd/demo/index.m3u8"
-HEADER: Final = "cta-common-access-token"
 LEASE_SECONDS: Final = 3
 SETTINGS: Final = {"LEASE_SECONDS": str(LEASE_SECONDS), "GRACE_SECONDS": "0"}
 ORIGIN: Final = "http://tv.example"
@@ -53,7 +52,7 @@ def token(service: LocalService, user_id: str, stream_id: str = "tv", groups: Se
 
 def get(service: LocalService, path: str, playback_token: str | None = None) -> httpx.Response:
     """Request video, with a token in the header."""
-    headers = {} if playback_token is None else {HEADER: playback_token}
+    headers = {} if playback_token is None else {TOKEN_HEADER: playback_token}
     return httpx.get(f"{service.url}{path}", headers=headers)
 
 
@@ -96,7 +95,7 @@ def test_a_token_opens_from_the_query_a_header_or_a_cookie(lasting: LocalService
     playback_token = token(lasting, user_id)
     for query, headers in (
         (f"?v=1&CAT={playback_token}", {}),
-        ("", {HEADER: playback_token}),
+        ("", {TOKEN_HEADER: playback_token}),
         ("", {"cookie": f"theme=dark; CAT={playback_token}"}),
     ):
         assert outcome(httpx.get(f"{lasting.url}{SEGMENT}{query}", headers=headers)) == (200, None)
@@ -233,12 +232,12 @@ def test_a_page_of_another_origin_may_play(lasting: LocalService, user_id: str) 
         headers={
             "origin": ORIGIN,
             "access-control-request-method": "GET",
-            "access-control-request-headers": HEADER,
+            "access-control-request-headers": TOKEN_HEADER,
         },
     )
     assert preflight.status_code == 200
-    assert HEADER in preflight.headers["access-control-allow-headers"]
-    tokens = {HEADER: token(lasting, user_id)}
+    assert TOKEN_HEADER in preflight.headers["access-control-allow-headers"]
+    tokens = {TOKEN_HEADER: token(lasting, user_id)}
     given = httpx.get(f"{lasting.url}{SEGMENT}", headers={"origin": ORIGIN, **tokens})
     refused = httpx.get(f"{lasting.url}{SEGMENT}", headers={"origin": ORIGIN})
     assert [given.status_code, refused.status_code] == [200, 403]
@@ -265,7 +264,7 @@ def test_the_edge_sees_the_undecoded_path(lasting: LocalService, user_id: str, p
     """The edge sees the encoding as it was sent, not as the server has already read it."""
     # httpx would normalise the path.
     url = httpx.URL(lasting.url).copy_with(raw_path=path.encode())
-    answer = httpx.get(url, headers={HEADER: token(lasting, user_id)})
+    answer = httpx.get(url, headers={TOKEN_HEADER: token(lasting, user_id)})
     assert outcome(answer) == (403, "path")
 
 

@@ -1,7 +1,6 @@
 """The video of the page that `make run` serves: it plays for as long as the edge serves it."""
 
 from collections.abc import Iterator
-from typing import Final
 
 import httpx
 import pytest
@@ -18,10 +17,9 @@ from tests.e2e.support.household import (
     start_all,
     wait_for_film,
 )
+from tests.edge.tokens import TOKEN_HEADER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
-
-TOKEN_HEADER: Final = "cta-common-access-token"
 
 
 @pytest.fixture(scope="module")

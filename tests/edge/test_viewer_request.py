@@ -10,7 +10,7 @@ import pytest
 from adapters.playback_keys import PlaybackKey
 from adapters.playback_token import TokenMint
 from dev.emulators.edge import Edge, Passed, Refused
-from tests.edge.tokens import FOREIGN_KEY, KEY, LEASE, OLD_KEY, base64url, key_text, signed
+from tests.edge.tokens import FOREIGN_KEY, KEY, LEASE, OLD_KEY, TOKEN_HEADER, base64url, key_text, signed
 
 NOW: Final = 1_800_000_000
 MINT: Final = TokenMint([KEY])
@@ -18,7 +18,6 @@ GOOD: Final = MINT.mint("viewer-1", "tv-1", NOW + LEASE, NOW)
 EXPIRED: Final = MINT.mint("viewer-1", "tv-1", NOW, NOW - LEASE)
 FOREIGN: Final = TokenMint([FOREIGN_KEY]).mint("viewer-1", "tv-1", NOW + LEASE, NOW)
 CLAIMS: Final = {1: "stream-limiter", 4: NOW + LEASE}
-HEADER: Final = "cta-common-access-token"
 
 
 def config(mode: str = "enforce", *keys: PlaybackKey, **more: Any) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def edge(engine: Edge) -> Edge:
 
 
 def reason(outcome: Passed | Refused) -> str:
-    """Return why a request was refused; one that passes has the reason `good`."""
+    """Return why a request was refused; one that passes has the reason `passed`."""
     return outcome.headers["x-playback"] if isinstance(outcome, Refused) else "passed"
 
 
@@ -49,9 +48,9 @@ def reason(outcome: Passed | Refused) -> str:
     ("query", "headers", "cookies"),
     [
         ({"CAT": GOOD}, {}, {}),
-        ({}, {HEADER: GOOD}, {}),
+        ({}, {TOKEN_HEADER: GOOD}, {}),
         ({}, {}, {"CAT": GOOD}),
-        ({"CAT": EXPIRED}, {HEADER: FOREIGN}, {"CAT": GOOD}),
+        ({"CAT": EXPIRED}, {TOKEN_HEADER: FOREIGN}, {"CAT": GOOD}),
         ({"CAT": [FOREIGN, "", GOOD]}, {}, {}),
         ({}, {}, {"CAT": [EXPIRED, GOOD]}),
     ],
@@ -120,7 +119,7 @@ def test_tokens_never_reach_cache_or_origin(edge: Edge, mode: str, token: str, m
         method,
         "/a%20b.ts",
         {"CAT": [token, GOOD], "cat": "meow", "v": ["1", "2"]},
-        {HEADER: token, "host": "cdn.example", "range": "bytes=0-"},
+        {TOKEN_HEADER: token, "host": "cdn.example", "range": "bytes=0-"},
         {"CAT": token, "theme": "dark"},
     )
     assert passed == Passed(
@@ -284,7 +283,7 @@ def test_at_most_six_tokens_are_checked(edge: Edge) -> None:
 def test_the_log_contains_neither_tokens_nor_paths(edge: Edge) -> None:
     """The log has neither a token, which would open the video, nor a path, which shows what is watched."""
     for token in (EXPIRED, FOREIGN, GOOD):
-        edge.handle("GET", f"/secret/{token}/../x", {"CAT": token}, {HEADER: token})
+        edge.handle("GET", f"/secret/{token}/../x", {"CAT": token}, {TOKEN_HEADER: token})
     assert edge.log == ["playback=path mode=enforce"] * 3
 
 

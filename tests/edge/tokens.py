@@ -16,6 +16,9 @@ FOREIGN_KEY: Final = PlaybackKey(KEY.kid, bytes(range(64, 96)))
 KEYS: Final = (KEY, OLD_KEY)
 """The keys that every verifier knows, in the middle of a rotation."""
 
+TOKEN_HEADER: Final = "cta-common-access-token"
+"""The header in which a request for video has its token, spelled here once for all tests."""
+
 GOOD, INVALID, EXPIRED, PATH = "good", "invalid", "expired", "path"
 LEASE: Final = 300
 VIDEO: Final = "/films/7/segment-1.ts"

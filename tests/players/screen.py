@@ -15,6 +15,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route
 
+from tests.edge.tokens import TOKEN_HEADER
+
 LEASE_SECONDS: Final = 5
 """The length of a brief lease, which some tests outlast: a busy machine delays a heartbeat by less."""
 GRACE_SECONDS: Final = 1
@@ -41,7 +43,6 @@ RIVAL: Final = "rival"
 API: Final = re.compile(r"/(stream(/|$)|heartbeat-url$)")
 CALL: Final = re.compile(r"/stream/(start|end)$")
 CDN: Final = re.compile(r"/cdn/.*\.(m3u8|mp4)")
-TOKEN_HEADER: Final = "cta-common-access-token"
 TOKEN_QUERY: Final = re.compile(r"[?&]CAT=[\w-]+")
 TOKEN_COOKIE: Final = re.compile(r"\bCAT=[\w-]+")
 

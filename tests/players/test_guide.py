@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, Route
 
 from dev.local.local_service import LocalService
 from tests.clients.installed import GUIDE, blocks
-from tests.players.screen import CDN, EPISODE, TOKEN_COOKIE, TOKEN_HEADER
+from tests.edge.tokens import TOKEN_HEADER
+from tests.players.screen import CDN, EPISODE, TOKEN_COOKIE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 

@@ -180,6 +180,11 @@ def test_an_end_that_loses_every_race_is_contended(clock: FakeClock) -> None:
     assert player.call("list").body["streamCount"] == 1 + racing.rounds
 
 
+def test_each_route_of_operators_is_among_their_ordinary_calls() -> None:
+    """The tests over all calls of operators leave out no route."""
+    assert {event(name)["routeKey"] for name in OPERATOR_CALLS} == operator_routes.ROUTES.keys()
+
+
 @pytest.mark.parametrize("auth", ["none", "jwt", "iam"])
 @pytest.mark.parametrize("name", OPERATOR_CALLS)
 def test_an_operator_needs_a_signature_in_every_mode(
