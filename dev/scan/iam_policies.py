@@ -14,7 +14,7 @@ from typing import Any
 
 from cloudsplaining.command.scan_policy_file import scan_policy
 
-from dev.tools.terraform import CONFIGURATION, TerraformError, binary, plugin_options, said
+from dev.tools.terraform import CONFIGURATION, TerraformError, binary, pin_provider, plugin_options, said
 
 RUNS = "tests/asked_for.tftest.hcl"
 KINDS = (
@@ -41,6 +41,7 @@ def rendered() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "configuration"
         shutil.copytree(CONFIGURATION, copy)
+        pin_provider(copy)
         said(copy, "init", "-backend=false", *plugin_options())
         told = said(copy, "test", "-json", "-verbose", f"-filter={RUNS}")
     return {
