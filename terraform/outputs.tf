@@ -3,6 +3,11 @@ output "api_url" {
   value       = aws_apigatewayv2_api.streams.api_endpoint
 }
 
+output "api_id" {
+  description = "ID of the API, as the API mapping of a custom domain name needs it; its stage is $default."
+  value       = aws_apigatewayv2_api.streams.id
+}
+
 output "heartbeat_url" {
   description = "URL for heartbeats with a playback token instead of a login, with a trailing slash; null if heartbeat_url is off."
   value       = one(aws_lambda_function_url.heartbeat[*].function_url)
@@ -33,6 +38,11 @@ output "table_name" {
   value       = aws_dynamodb_table.streams.name
 }
 
+output "table_arn" {
+  description = "ARN of the table, as a backup plan or an operator's policy needs it."
+  value       = aws_dynamodb_table.streams.arn
+}
+
 output "deletion_protection" {
   description = "Whether DynamoDB refuses to delete the table."
   value       = aws_dynamodb_table.streams.deletion_protection_enabled
@@ -41,6 +51,11 @@ output "deletion_protection" {
 output "function_names" {
   description = "Names of the Lambda functions by key: start, end, heartbeat, list, operator, and heartbeat-url if it exists."
   value       = local.function_names
+}
+
+output "role_names" {
+  description = "Names of the functions' roles by function key, to attach further policies."
+  value       = { for key, role in aws_iam_role.function : key => role.name }
 }
 
 output "live_arns" {

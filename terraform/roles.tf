@@ -39,8 +39,9 @@ locals {
 resource "aws_iam_role" "function" {
   for_each = local.all_functions
 
-  name = local.function_names[each.key]
-  tags = var.tags
+  name                 = local.function_names[each.key]
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

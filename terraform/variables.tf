@@ -53,6 +53,17 @@ variable "kms_key_arn" {
   }
 }
 
+variable "permissions_boundary" {
+  description = "ARN of a managed policy that limits the role of every function; null sets no limit. It must allow what the functions do: docs/security.md."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+$", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of a managed policy, such as arn:aws:iam::123456789012:policy/boundary."
+  }
+}
+
 # The functions
 
 variable "reserved_concurrency" {

@@ -26,7 +26,7 @@ from dev.operate.stage import StackError, hash_key_parameter
 from dev.packaging.package import ZIPS
 from dev.tools.command import target
 from dev.tools.servers import is_listening
-from dev.tools.terraform import STATES, Stack, TerraformError, binary
+from dev.tools.terraform import PROVIDER_VARIABLE, STATES, Stack, TerraformError, binary
 
 HOW_TO_CALL = {
     "none": "Every caller is trusted: `make up AUTH=jwt` or AUTH=iam requires authentication.",
@@ -161,6 +161,7 @@ VARIABLES = {
     "EMULATOR_PORT": "the emulator's port, 4566 by default",
     "AUTH": "none by default, jwt or iam",
     "USER_CLAIM": "the claim of a token that is the user, sub by default",
+    **PROVIDER_VARIABLE,
 }
 
 

@@ -18,7 +18,7 @@ from dev.operate.rollback import RollbackError
 from dev.operate.stage import StackError, hash_key_parameter
 from dev.packaging.package import ZIPS
 from dev.tools.command import target
-from dev.tools.terraform import CONFIGURATION, STATES, Stack, TerraformError, binary
+from dev.tools.terraform import CONFIGURATION, PROVIDER_VARIABLE, STATES, Stack, TerraformError, binary
 
 NAMES_A_HASH_KEY: Final = re.compile(r"^\s*log_hash_key(_parameter)?\s*=", re.MULTILINE)
 """A line of a stage's settings."""
@@ -165,6 +165,7 @@ VARIABLES = {
     "PYTHON_VERSION": "the Lambda's Python, 3.13 by default",
     "ARCHITECTURE": "arm64 by default, or x86_64",
     "AWS_REGION": "the region, by default the AWS profile's",
+    **PROVIDER_VARIABLE,
 }
 
 

@@ -12,7 +12,7 @@ from dev import ROOT
 from dev.operate.deploy import backend_config, chosen_stage, needs_confirmation, region
 from dev.operate.stage import StackError
 from dev.tools.command import words
-from dev.tools.terraform import STATE_BUCKET, STATES, Stack, TerraformError, binary
+from dev.tools.terraform import PROVIDER_VARIABLE, STATE_BUCKET, STATES, Stack, TerraformError, binary
 
 SETTINGS = """\
 # The location of this stage's state and its lock. Written by `make remote-state`; not a secret: commit it.
@@ -87,6 +87,7 @@ VARIABLES = {
     "STAGE": "the stage, dev by default",
     "BUCKET": "the bucket for the states, created if it does not exist",
     "AWS_REGION": "the region, by default the AWS profile's",
+    **PROVIDER_VARIABLE,
 }
 
 

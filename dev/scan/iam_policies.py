@@ -14,7 +14,14 @@ from typing import Any
 
 from cloudsplaining.command.scan_policy_file import scan_policy
 
-from dev.tools.terraform import CONFIGURATION, TerraformError, binary, plugin_options, run_terraform
+from dev.tools.terraform import (
+    CONFIGURATION,
+    TerraformError,
+    binary,
+    pin_provider,
+    plugin_options,
+    run_terraform,
+)
 
 RUNS = "tests/optional_features.tftest.hcl"
 KINDS = (
@@ -41,6 +48,7 @@ def rendered() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "configuration"
         shutil.copytree(CONFIGURATION, copy)
+        pin_provider(copy)
         run_terraform(copy, "init", "-backend=false", *plugin_options())
         messages = run_terraform(copy, "test", "-json", "-verbose", f"-filter={RUNS}")
     return {

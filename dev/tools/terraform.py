@@ -21,6 +21,15 @@ STATES = ROOT / ".state"
 """The folder of local states."""
 STATE_BUCKET = CONFIGURATION / "state-bucket"
 
+SUPPORTED_PROVIDERS = ">= 5.100, < 7"
+"""The versions of the AWS provider that each root module accepts in its own `required_providers`."""
+TESTED_PROVIDER = "5.100.0"
+"""The version of the AWS provider that every stack gets, unless `AWS_PROVIDER_VERSION` names another."""
+PROVIDER_VARIABLE = {
+    "AWS_PROVIDER_VERSION": f"the version of Terraform's AWS provider, {TESTED_PROVIDER} by default",
+}
+"""The help for the variable, for each command that makes stacks."""
+
 REGISTRY = "registry.terraform.io"
 REGISTRY_TIMEOUT_SECONDS = 2
 INTERRUPT_TIMEOUT_SECONDS = 30
@@ -78,6 +87,7 @@ class Stack:
         copy_configuration(self.configuration, self.directory)
         backend = "s3" if self.backend_config else "local"
         (self.directory / "backend_override.tf").write_text(f'terraform {{\n  backend "{backend}" {{}}\n}}\n')
+        pin_provider(self.directory)
         if self.attempts:
             attempts = f'provider "aws" {{\n  max_retries = {self.attempts}\n}}\n'
             (self.directory / "attempts.tf").write_text(attempts)
@@ -89,6 +99,7 @@ class Stack:
         self._run(
             "init",
             "-reconfigure",
+            "-upgrade",  # an earlier copy's lock file may name another version of the provider
             *(f"-backend-config={setting}" for setting in settings),
             *plugin_options(),
             silent=True,
@@ -208,6 +219,18 @@ def copy_configuration(configuration: Path, directory: Path) -> None:
         stale.unlink()
     for file in configuration.glob("*.tf"):
         shutil.copy(file, directory)
+
+
+def provider_version() -> str:
+    """Return the version of the AWS provider that stacks are deployed with."""
+    return os.environ.get("AWS_PROVIDER_VERSION") or TESTED_PROVIDER
+
+
+def pin_provider(directory: Path) -> None:
+    """Narrow a working copy's supported versions of the AWS provider to `provider_version`."""
+    pin = {"source": "hashicorp/aws", "version": f"{SUPPORTED_PROVIDERS}, {provider_version()}"}
+    override = {"terraform": {"required_providers": {"aws": pin}}}
+    (directory / "provider_override.tf.json").write_text(json.dumps(override, indent=2))
 
 
 def plugin_options() -> list[str]:

@@ -166,6 +166,8 @@ run "badly_formed" {
     package_path = "tests/package.tar"
     log_hash_key = join("", [for _ in range(257) : "x"])
     kms_key_arn  = "arn:aws:kms:eu-west-1:123456789012:alias/streams"
+
+    permissions_boundary = "arn:aws:iam::123456789012:role/boundary"
   }
 
   expect_failures = [
@@ -175,6 +177,7 @@ run "badly_formed" {
     var.package_path,
     var.log_hash_key,
     var.kms_key_arn,
+    var.permissions_boundary,
   ]
 }
 

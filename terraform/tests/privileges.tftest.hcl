@@ -91,6 +91,40 @@ run "each_role_is_for_lambda_and_for_one_function" {
   }
 }
 
+run "a_permissions_boundary_limits_every_role" {
+  variables {
+    permissions_boundary   = "arn:aws:iam::123456789012:policy/teams/boundary"
+    heartbeat_url          = true
+    playback_key_parameter = "/playback-key"
+    reserved_concurrency   = 50
+  }
+
+  assert {
+    condition = { for key, role in aws_iam_role.function : key => role.permissions_boundary } == {
+      for key in ["start", "end", "heartbeat", "list", "operator", "heartbeat-url"] : key => var.permissions_boundary
+    }
+    error_message = "A role does not have the permissions boundary."
+  }
+}
+
+run "a_policy_of_aws_can_be_the_permissions_boundary" {
+  variables {
+    permissions_boundary = "arn:aws-us-gov:iam::aws:policy/PowerUserAccess"
+  }
+
+  assert {
+    condition     = alltrue([for role in aws_iam_role.function : role.permissions_boundary == var.permissions_boundary])
+    error_message = "A role does not have the permissions boundary."
+  }
+}
+
+run "no_permissions_boundary_by_default" {
+  assert {
+    condition     = alltrue([for role in aws_iam_role.function : role.permissions_boundary == null])
+    error_message = "A role has a permissions boundary that no variable requires."
+  }
+}
+
 run "each_function_can_be_invoked_only_by_its_route" {
   assert {
     condition = { for key, permission in aws_lambda_permission.api : key => permission.source_arn } == {

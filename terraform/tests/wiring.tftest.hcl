@@ -62,6 +62,24 @@ run "each_route_has_its_function" {
   }
 }
 
+run "outputs_identify_what_other_configurations_refer_to" {
+  assert {
+    condition     = output.api_id == aws_apigatewayv2_api.streams.id && output.table_arn == aws_dynamodb_table.streams.arn
+    error_message = "api_id or table_arn is not the API's or the table's."
+  }
+
+  assert {
+    condition = output.role_names == {
+      start     = "stream-limiter-test-start"
+      end       = "stream-limiter-test-end"
+      heartbeat = "stream-limiter-test-heartbeat"
+      list      = "stream-limiter-test-list"
+      operator  = "stream-limiter-test-operator"
+    }
+    error_message = "role_names are not the names of the functions' roles."
+  }
+}
+
 run "operators_have_their_own_rate" {
   variables {
     throttling_rate  = 20000

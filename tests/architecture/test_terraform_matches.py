@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from dev.local import cdn, cors
 from dev.operate.stage import FUNCTIONS, URL_FUNCTION, function_name
+from dev.tools.terraform import TESTED_PROVIDER
 from domain.names import GROUP_PATTERN, MAX_PATH_PREFIX, PATH_PREFIX_PATTERN
 from domain.streams import CEILING
 from entrypoints import operator_routes
@@ -265,6 +266,15 @@ def test_commands_use_the_deployed_function_names(
     monkeypatch.delenv("TF_VAR_name")
     default = function_name("dev", "start").removesuffix("-dev-start")
     assert re.search(rf'^  default += "{default}"$', variable("name"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", ["terraform.md", "deploy.md", "adr/0008-terraform-in-copies.md"])
+def test_documents_name_the_provider_that_is_deployed_with(page: str) -> None:
+    """Each page about the provider's versions names the one that a stack gets, and the variable."""
+    text = (TERRAFORM.parent / "docs" / page).read_text(encoding="utf-8")
+
+    assert TESTED_PROVIDER in text
+    assert "AWS_PROVIDER_VERSION" in text
 
 
 def test_every_variable_has_a_description_and_a_type() -> None:

@@ -18,7 +18,7 @@ from dev.operate.stage import hash_key_parameter
 from dev.packaging import package
 from dev.tools.terraform import Stack, TerraformError
 from tests.e2e.support.deployment import need_the_tools
-from tests.support.documented import deployer_policy
+from tests.support.documented import boundary_statement, deployer_policy
 from tests.support.service import client_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
@@ -122,6 +122,37 @@ def test_the_documented_rights_are_enough_for_a_heartbeat_url(account: Account, 
     assert left
     assert not any("heartbeat-url" in name for name in left)
     assert account.client("cloudformation").describe_stacks()["Stacks"] == []
+    stack.destroy()
+
+
+def test_a_permissions_boundary_limits_the_functions(account: Account, tmp_path: Path) -> None:
+    """With the documented rights a stage gets a boundary, which takes away what it does not allow.
+
+    The emulator does not know the statement's condition.
+    """
+    boundary = {name: value for name, value in boundary_statement().items() if name != "Condition"}
+    account.allow([*deployer_policy()["Statement"], boundary])
+    stack = account.stack(tmp_path, monitoring="false")
+    stack.apply()
+    url = emulated_api_url(account.emulator.endpoint_url, str(stack.output()["api_url"]))
+    statuses = []
+    for action in ("dynamodb:*", "s3:*"):
+        allowed = [{"Effect": "Allow", "Action": [action, "logs:*"], "Resource": "*"}]
+        policy = account.client("iam").create_policy(
+            PolicyName=f"only-{action[:2]}", PolicyDocument=json.dumps({"Statement": allowed})
+        )
+        arn = policy["Policy"]["Arn"]
+        bounded = replace(stack, variables={**stack.variables, "permissions_boundary": arn})
+        bounded.apply()
+        for role in stack.output()["role_names"].values():
+            set_boundary = account.client("iam").get_role(RoleName=role)["Role"]["PermissionsBoundary"]
+            assert set_boundary["PermissionsBoundaryArn"] == arn
+        answer = httpx.post(f"{url}/stream/start", json={"userId": "1"}, timeout=30)
+        statuses.append(answer.status_code)
+
+    assert statuses == [200, 500]
+    assert stack.output()["table_arn"].endswith(stack.output()["table_name"])
+    assert stack.output()["api_id"] in stack.output()["api_url"]
     stack.destroy()
 
 

@@ -120,6 +120,13 @@ def deployer_policy() -> Any:
     return json.loads(policy)
 
 
+def boundary_statement() -> Any:
+    """Return the statement with which docs/security.md lets a deployer set a permissions boundary."""
+    page = (DOCS / "security.md").read_text(encoding="utf-8")
+    (statement,) = re.findall(r"^```json\n([^`]*<permissions_boundary>[^`]*)^```", page, re.MULTILINE)
+    return json.loads(statement)
+
+
 def invoke_policies() -> dict[str, Any]:
     """Return the rights that docs/security.md gives a backend and an operator, by the statement's name."""
     page = (DOCS / "security.md").read_text(encoding="utf-8")

@@ -11,6 +11,19 @@ import pytest
 
 from dev import ROOT
 from dev.tools.servers import end
+from dev.tools.terraform import (
+    CONFIGURATION,
+    REGISTRY,
+    SUPPORTED_PROVIDERS,
+    TESTED_PROVIDER,
+    Stack,
+    TerraformError,
+    binary,
+    copy_configuration,
+    pin_provider,
+    plugin_options,
+    provider_version,
+    said,
 from dev.tools.terraform import CONFIGURATION, REGISTRY, TerraformError, binary, plugin_options, run_terraform
 from tests.support.commands import skip_or_fail
 
@@ -48,10 +61,16 @@ def working_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reattach(working_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of a running provider: Terraform would start one, of 700 MB, for each run."""
-    root = working_copy / "terraform"
+    """Return the address of a running provider, the version that is deployed with.
+
+    Terraform would start one, of 700 MB, for each run.
+    """
+    root = tmp_path_factory.mktemp("pinned")
+    copy_configuration(working_copy / "terraform", root)
+    pin_provider(root)
     run_terraform(root, "init", "-backend=false", *plugin_options())
-    (provider,) = (root / ".terraform" / "providers").glob("*/hashicorp/aws/*/*/terraform-provider-aws*")
+    versions = root / ".terraform" / "providers"
+    (provider,) = versions.glob(f"*/hashicorp/aws/{provider_version()}/*/terraform-provider-aws*")
     with subprocess.Popen(
         [provider, "-debug"],
         env={"TMPDIR": str(tmp_path_factory.mktemp("provider"))},  # for its socket
@@ -96,6 +115,7 @@ def test_each_wrong_group_is_refused(working_copy: Path, tmp_path: Path) -> None
 
 def mirror_of(version: str, folder: Path) -> Path:
     """Make a mirror of this version of the AWS provider, which `init` selects and does not run."""
+    folder.mkdir(exist_ok=True)
     machine = json.loads(run_terraform(folder, "version", "-json"))["platform"]
     platform = folder / REGISTRY / "hashicorp" / "aws" / version / machine
     platform.mkdir(parents=True)
@@ -125,6 +145,67 @@ def test_rejects_any_other_provider(version: str, working_copy: Path, tmp_path: 
         run_terraform(
             here / "terraform", "init", "-backend=false", f"-plugin-dir={mirror_of(version, tmp_path)}"
         )
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_every_root_accepts_the_same_versions_of_the_provider(root: str) -> None:
+    """Each root module accepts exactly the versions of the provider that a stack may be deployed with."""
+    files = (file.read_text(encoding="utf-8") for file in (ROOT / root).glob("*.tf"))
+
+    assert re.findall(r'^ +version += "(.+)"$', "".join(files), re.MULTILINE) == [SUPPORTED_PROVIDERS]
+
+
+@pytest.fixture
+def stack(working_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """Return a stack that finds several versions of the provider in its mirror."""
+    for version in ("5.99.0", TESTED_PROVIDER, "6.20.0", "6.99.0", "7.0.0"):
+        mirror_of(version, tmp_path / "mirror")
+    monkeypatch.setenv("TF_PLUGIN_DIR", str(tmp_path / "mirror"))
+    monkeypatch.delenv("AWS_PROVIDER_VERSION", raising=False)
+    return Stack(
+        directory=tmp_path / "copy",
+        state=tmp_path / "terraform.tfstate",
+        stage="test",
+        configuration=working_copy / "terraform",
+    )
+
+
+def locked(stack: Stack) -> str:
+    """Return the version of the provider that a stack's working copy has."""
+    (version,) = re.findall(
+        r'^ +version += "(.+)"$', (stack.directory / ".terraform.lock.hcl").read_text(), re.MULTILINE
+    )
+    return str(version)
+
+
+def test_a_stack_gets_the_provider_that_was_tested(stack: Stack) -> None:
+    """A new working copy gets the tested provider, although newer versions are supported."""
+    stack.init()
+
+    assert locked(stack) == TESTED_PROVIDER
+
+
+def test_another_supported_provider_can_be_chosen(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS_PROVIDER_VERSION selects another version, also in a working copy that has one, and back."""
+    stack.init()
+    chosen = []
+    for version in ("6.20.0", ""):
+        monkeypatch.setenv("AWS_PROVIDER_VERSION", version)
+        stack.init()
+        chosen.append(locked(stack))
+
+    assert chosen == ["6.20.0", TESTED_PROVIDER]
+
+
+@pytest.mark.parametrize("version", ["5.99.0", "7.0.0"])
+def test_an_unsupported_provider_cannot_be_chosen(
+    version: str, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS_PROVIDER_VERSION does not widen the versions that the module supports."""
+    monkeypatch.setenv("AWS_PROVIDER_VERSION", version)
+
+    with pytest.raises(TerraformError, match="no available releases match"):
+        stack.init()
 
 
 @pytest.mark.usefixtures("provider")

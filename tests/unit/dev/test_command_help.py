@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from dev import ROOT
+from dev.tools.terraform import TESTED_PROVIDER
 
 COMMANDS = ["deploy", "logs", "playback_key", "remote_state", "restore", "rollback", "smoke"]
 MODULES = [
@@ -37,6 +38,14 @@ def test_help_names_every_variable_that_the_command_reads(module: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     listed = set(re.findall(r"^  ([A-Z_]+) ", done.stdout.partition("variables:\n")[2], re.MULTILINE))
     assert set(READ.findall(source)) <= listed
+
+
+@pytest.mark.parametrize("module", ["dev.operate.deploy", "dev.operate.remote_state", "dev.local.stack"])
+def test_help_names_the_version_of_the_provider_where_terraform_runs(module: str) -> None:
+    """The help of each command that installs the AWS provider names the variable and its default."""
+    (meaning,) = re.findall(r"^  AWS_PROVIDER_VERSION +(.+)$", run(module, "--help").stdout, re.MULTILINE)
+
+    assert TESTED_PROVIDER in meaning
 
 
 def test_a_command_without_words_rejects_them() -> None:
