@@ -187,13 +187,14 @@ package-local: $(VENV) ## Build the zip for this machine's Python
 
 # Dependencies are resolved once, here, for every platform; --no-emit-index-url keeps the index out of the locks.
 # --no-strip-extras: without coverage[toml] in the lock, pip would use its newest release, which has no hash there.
-LOCK := .cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+# Like Dependabot, an upgrade ignores releases younger than a week. As an option, the limit would appear in each lock.
+COOLDOWN := $(if $(filter --upgrade -U,$(ARGS)),UV_EXCLUDE_NEWER="7 days")
+LOCK := $(COOLDOWN) .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--no-strip-extras --python-version 3.11 $(ARGS)
 # LocalStack 4.9.2 does not bound its dependencies: cbor2 6 and pyOpenSSL from after this day break it.
 LOCALSTACK_DAY := 2025-10-25
 .PHONY: lock
 lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=--upgrade)
-	$(PY) -m pip install --quiet --disable-pip-version-check --upgrade --target .cache/uv uv
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(LOCK) --group emulator -o requirements/emulator.txt

@@ -8,6 +8,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from tests.support.commands import outside_make, succeed
+
 ROOT: Final = Path(__file__).parents[2]
 GITHUB: Final = ROOT / ".github"
 
@@ -71,3 +73,18 @@ def test_every_action_is_a_commit_with_its_version() -> None:
 
     assert used
     assert [step for step in used if not re.match(pinned, step)] == []
+
+
+@pytest.mark.parametrize("option", ["--upgrade", "-U"])
+def test_an_upgrade_is_as_patient_as_dependabot(option: str) -> None:
+    """A locked uv upgrades the locks, and ignores releases that are too young for Dependabot."""
+    settings: Any = yaml.safe_load((GITHUB / "dependabot.yml").read_text(encoding="utf-8"))
+    (days,) = {update["cooldown"]["default-days"] for update in settings["updates"]}
+    planned = succeed("make", "--dry-run", "lock", f"ARGS={option}", env=outside_make()).splitlines()
+    resolutions = [command for command in planned if "uv pip compile" in command]
+
+    assert len(resolutions) == len(list((ROOT / "requirements").glob("*.txt")))
+    assert {command.partition(" pip ")[0] for command in resolutions} == {
+        f'UV_EXCLUDE_NEWER="{days} days" .venv/bin/uv'
+    }
+    assert "\nuv==" in (ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8")
