@@ -64,7 +64,7 @@ def test_every_package_that_names_dependencies_has_a_lock() -> None:
 
 def test_every_action_is_a_commit_with_its_version() -> None:
     """A tag can be moved to other code, and Dependabot renews the commit and the version together."""
-    pinned = r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b|\$/\.github/actions/\w+$"
+    pinned = r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b|\$/\.github/(actions/\w+|workflows/\w+\.yml)$"
     used = [
         step
         for manifest in GITHUB.glob("**/*.yml")

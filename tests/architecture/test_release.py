@@ -1,11 +1,13 @@
-"""One version, and one list of Python versions, wherever they are written."""
+"""One version and one list of Python versions, wherever they are written; and the conditions of a release."""
 
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import yaml
 
 from dev import ROOT
@@ -19,6 +21,17 @@ PYTHONS: Final = [
     for classifier in PROJECT["classifiers"]
     if (found := re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", classifier))
 ]
+
+BUILDS: Final = [("release", "build"), ("publish", "build-js"), ("publish", "build-python")]
+"""The workflows that publish, and their jobs that make what is published."""
+
+
+def workflow(name: str) -> dict[Any, Any]:
+    """Return a workflow; its key `on` is True, as YAML 1.1 has it."""
+    parsed: dict[Any, Any] = yaml.safe_load(
+        (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8")
+    )
+    return parsed
 
 
 def test_the_changelog_begins_with_the_version() -> None:
@@ -44,10 +57,85 @@ def test_the_oldest_supported_python_is_the_required_one() -> None:
 
 def test_ci_tests_each_supported_python(tmp_path: Path) -> None:
     """CI reads the versions of its matrix out of the project's classifiers."""
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
-    (command,) = (step["run"] for step in workflow["jobs"]["versions"]["steps"] if "run" in step)
+    (command,) = (step["run"] for step in workflow("ci")["jobs"]["versions"]["steps"] if "run" in step)
     output = tmp_path / "output"
 
     succeed("bash", "-c", command, env={"GITHUB_OUTPUT": str(output)})
 
     assert json.loads(output.read_text(encoding="utf-8").removeprefix("pythons=")) == PYTHONS
+
+
+def test_ci_can_be_called_by_a_release() -> None:
+    """A release can call CI, in a concurrency group of CI's own: in the caller's, both would wait forever."""
+    ci = workflow("ci")
+
+    assert "workflow_call" in ci[True]
+    assert "github.workflow" not in ci["concurrency"]["group"]
+
+
+@pytest.mark.parametrize(("name", "build"), BUILDS)
+def test_a_release_needs_green_ci(name: str, build: str) -> None:
+    """Each published file was built after CI had passed on its commit, and is published after its build."""
+    jobs = workflow(name)["jobs"]
+
+    assert jobs["ci"] == {"uses": "$/.github/workflows/ci.yml", "permissions": workflow("ci")["permissions"]}
+    assert jobs[build]["needs"] == "ci"
+    publishing = [job for job in jobs.values() if "id-token" in job.get("permissions", {})]
+    assert {job["needs"] for job in publishing} == {build for found, build in BUILDS if found == name}
+
+
+@pytest.mark.parametrize(("name", "build"), BUILDS)
+@pytest.mark.parametrize("address", ["example.com", "code.example.org"])
+def test_the_placeholder_is_not_published(name: str, build: str, address: str, tmp_path: Path) -> None:
+    """A build for publishing fails while a file has the placeholder of the repository's address."""
+    steps = workflow(name)["jobs"][build]["steps"]
+    (command,) = (step["run"] for step in steps if "placeholder" in step.get("name", ""))
+    (tmp_path / "package.json").write_text(f"https://{address}/stream-limiter.git", encoding="utf-8")
+    (tmp_path / "workflow.yml").write_text(command, encoding="utf-8")
+    shell = ("bash", "-e", "-o", "pipefail", "-c", command)
+
+    assert subprocess.run(shell, cwd=tmp_path, check=False).returncode != 0  # not a repository yet
+    succeed("git", "init", "--quiet", cwd=tmp_path)
+    succeed("git", "add", ".", cwd=tmp_path)
+    done = subprocess.run(shell, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert (done.returncode == 0) == (address != "example.com"), done
+    assert ("package.json" in done.stdout) == (address == "example.com")
+
+
+def test_a_release_has_a_day_in_the_changelog(tmp_path: Path) -> None:
+    """A release fails while the changelog says that its version is not released yet."""
+    (command,) = (
+        step["run"]
+        for step in workflow("release")["jobs"]["build"]["steps"]
+        if "CHANGELOG" in step.get("run", "")
+    )
+
+    def check(heading: str) -> int:
+        (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{heading}\n", encoding="utf-8")
+        shell = ("bash", "-e", "-c", command)
+        return subprocess.run(
+            shell, cwd=tmp_path, env={"GITHUB_REF_NAME": "v0.1.0"}, check=False, stdout=subprocess.DEVNULL
+        ).returncode
+
+    assert check("## 0.1.0 (2026-12-01)") == 0
+    assert check("## 0.1.0 (not released yet)") != 0
+    assert check("## 0.2.0 (2026-12-01)") != 0
+
+
+def test_the_published_python_client_is_the_tested_one() -> None:
+    """The last step before the upload runs the client's tests on the uploaded wheel, not on its sources."""
+    steps = workflow("publish")["jobs"]["build-python"]["steps"]
+    *_, tested, uploaded = steps
+
+    assert tested["env"]["PYTHON_CLIENT"] == uploaded["with"]["path"].rstrip("/")
+    assert "pip install --no-deps --no-index dist/*.whl" in tested["run"]
+    assert '-o "pythonpath=src ."' in tested["run"]
+    clients = ROOT / "tests" / "clients"
+    assert set(re.findall(r"tests/clients/(\w+)\.py", tested["run"])) == {
+        file.stem
+        for file in clients.glob("test_*.py")
+        if re.search(
+            r"stream_limiter_client import|python_client\(|python_package\(", file.read_text("utf-8")
+        )
+        and file.stem != "test_examples"
+    }
