@@ -102,24 +102,60 @@ def test_the_placeholder_is_not_published(name: str, build: str, address: str, t
     assert ("package.json" in done.stdout) == (address == "example.com")
 
 
-def test_a_release_has_a_day_in_the_changelog(tmp_path: Path) -> None:
-    """A release fails while the changelog says that its version is not released yet."""
-    (command,) = (
-        step["run"]
-        for step in workflow("release")["jobs"]["build"]["steps"]
-        if "CHANGELOG" in step.get("run", "")
+@pytest.mark.parametrize(("name", "build"), BUILDS)
+def test_a_release_has_a_day_in_the_changelog(name: str, build: str, tmp_path: Path) -> None:
+    """A build for publishing fails while its changelog has no day for its version."""
+    steps = workflow(name)["jobs"][build]["steps"]
+    (command,) = (step["run"] for step in steps if "CHANGELOG" in step.get("run", ""))
+    changelog = tmp_path / command.split()[-1]
+    changelog.parent.mkdir(parents=True, exist_ok=True)
+    tag = {"build": "v0.1.0", "build-js": "js-v0.1.0", "build-python": "python-v0.1.0"}[build]
+
+    def is_released(heading: str) -> bool:
+        changelog.write_text(f"# Changelog\n\n## {heading}\n", encoding="utf-8")
+        shell = ("bash", "-e", "-c", command)
+        return subprocess.run(shell, cwd=tmp_path, env={"GITHUB_REF_NAME": tag}, check=False).returncode == 0
+
+    assert is_released("0.1.0 (2026-12-01)")
+    assert not is_released("0.1.0 (not released yet)")
+    assert not is_released("0.2.0 (2026-12-01)")
+
+
+def test_the_notes_of_a_release_are_its_part_of_the_changelog(tmp_path: Path) -> None:
+    """The notes are the part about the version; each link leads to a file of the repository at the tag."""
+    steps = workflow("release")["jobs"]["release"]["steps"]
+    (command,) = (step["run"] for step in steps if "notes.md" in step.get("run", "") and "name" in step)
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8") + "\n## 0.0.9\n\n- Older.\n"
+    (tmp_path / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
+    env = {"GITHUB_REF_NAME": f"v{PROJECT['version']}", "GITHUB_REPOSITORY": "o/r"}
+    succeed("bash", "-e", "-c", command, cwd=tmp_path, env=env)
+    notes = (tmp_path / "notes.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)]+)\)", notes)
+    at_the_tag = f"https://github.com/o/r/blob/v{PROJECT['version']}/"
+
+    assert links
+    assert [link for link in links if not link.startswith(at_the_tag)] == []
+    paths = {link.removeprefix(at_the_tag).partition("#")[0] for link in links}
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert "Older." not in notes
+
+
+def test_the_changelog_is_for_people_who_run_the_service() -> None:
+    """Each entry links to the page about it; none is about the project's own folders."""
+    entries = re.findall(
+        r"^- .*(?:\n  .*)*", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
     )
 
-    def check(heading: str) -> int:
-        (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{heading}\n", encoding="utf-8")
-        shell = ("bash", "-e", "-c", command)
-        return subprocess.run(
-            shell, cwd=tmp_path, env={"GITHUB_REF_NAME": "v0.1.0"}, check=False, stdout=subprocess.DEVNULL
-        ).returncode
+    assert entries
+    assert [entry for entry in entries if "](docs/" not in entry and "](clients/" not in entry] == []
+    assert [entry for entry in entries if re.search(r"`(bench|dev|proof|testing|tests)/", entry)] == []
 
-    assert check("## 0.1.0 (2026-12-01)") == 0
-    assert check("## 0.1.0 (not released yet)") != 0
-    assert check("## 0.2.0 (2026-12-01)") != 0
+
+def test_the_first_version_has_nothing_to_upgrade_from() -> None:
+    """The oldest version of the changelog has only additions."""
+    *_, oldest = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split("\n## ")
+
+    assert re.findall(r"^### (.*)", oldest, re.MULTILINE) == ["Added"]
 
 
 def test_the_published_python_client_is_the_tested_one() -> None:
