@@ -16,11 +16,20 @@ from tests.support.commands import succeed
 PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
     "project"
 ]
-PYTHONS: Final = [
-    found[1]
-    for classifier in PROJECT["classifiers"]
-    if (found := re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", classifier))
-]
+CLIENT: Final[dict[str, Any]] = tomllib.loads(
+    (ROOT / "clients" / "python" / "pyproject.toml").read_text(encoding="utf-8")
+)["project"]
+
+
+def pythons(project: dict[str, Any]) -> list[str]:
+    """Return the versions of Python in a project's classifiers."""
+    found = (
+        re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", name) for name in project["classifiers"]
+    )
+    return [match[1] for match in found if match]
+
+
+PYTHONS: Final = pythons(PROJECT)
 
 BUILDS: Final = [("release", "build"), ("publish", "build-js"), ("publish", "build-python")]
 """The workflows that publish, and their jobs that make what is published."""
@@ -53,6 +62,33 @@ def test_terraform_takes_the_supported_pythons() -> None:
 def test_the_oldest_supported_python_is_the_required_one() -> None:
     """`requires-python` names the first of the supported versions."""
     assert PROJECT["requires-python"] == f">={PYTHONS[0]}"
+
+
+def test_the_client_supports_the_same_pythons() -> None:
+    """The Python client names the service's versions of Python, with which CI tests it too."""
+    assert pythons(CLIENT) == PYTHONS
+    assert CLIENT["requires-python"] == PROJECT["requires-python"]
+
+
+@pytest.mark.parametrize("project", [PROJECT, CLIENT], ids=["service", "client"])
+def test_the_licence_is_an_expression_with_its_file(project: dict[str, Any]) -> None:
+    """The metadata name the licence as PEP 639 requires: an SPDX expression, and its file."""
+    assert (project["license"], project["license-files"]) == ("MIT", ["LICENSE"])
+
+
+def test_files_that_a_command_writes_are_marked_as_generated() -> None:
+    """A review collapses the locks, the API's description and the plots, but no other kind of file."""
+    files = succeed("git", "ls-files").splitlines()
+    marked = succeed("git", "check-attr", "linguist-generated", "--", *files)
+    generated = {line.partition(": ")[0] for line in marked.splitlines() if line.endswith(": set")}
+
+    assert generated == {
+        name
+        for name in files
+        if re.fullmatch(
+            r"requirements/\w+\.txt|docs/openapi\.yaml|docs/plots/\w+\.svg|(.*/)?package-lock\.json", name
+        )
+    }
 
 
 def test_ci_tests_each_supported_python(tmp_path: Path) -> None:
