@@ -49,7 +49,7 @@ run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C; 
 # A file of few tests may take minutes, so files run in the order of their names, not by their number of tests.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 IN_FOURS := --numprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/e2e/test_localstack.py
-# A fifth of the examples of each property; make coverage runs all of them, every night in CI.
+# A fifth of the examples of each property; make coverage runs all of them.
 FEW_EXAMPLES := --hypothesis-profile short
 .PHONY: test
 test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs test-long too
@@ -61,7 +61,7 @@ test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) ## R
 	$(PY) -m pytest -m long $(FEW_EXAMPLES) $(IN_FOURS)
 
 .PHONY: coverage
-coverage: $(VENV) $(EMULATOR) ## Show the branches of src that the tests miss; fail below 98 % of the domain's or the adapters'
+coverage: $(VENV) $(EMULATOR) $(NODE_MODULES) ## Show the branches of src that the tests miss; fail below 98 % of the domain's or the adapters'
 	$(PY) -m pytest -m "not e2e" --cov --cov-report=term --cov-report=json:build/coverage.json $(IN_PARALLEL)
 	@$(PY) -m dev.scan.branches build/coverage.json
 

@@ -101,6 +101,17 @@ def test_ci_tests_each_supported_python(tmp_path: Path) -> None:
     assert json.loads(output.read_text(encoding="utf-8").removeprefix("pythons=")) == PYTHONS
 
 
+def test_each_change_must_pass_every_check() -> None:
+    """CI's last job needs all others, among them the floor of coverage; each runs a target of `make`."""
+    jobs = workflow("ci")["jobs"]
+    checks = jobs["check"]["strategy"]["matrix"]["target"]
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert set(jobs["passed"]["needs"]) == set(jobs) - {"passed"}
+    assert {"lint", "scan", "coverage"} <= set(checks)
+    assert {*checks, *workflow("nightly")["jobs"]["nightly"]["strategy"]["matrix"]["target"]} <= set(targets)
+
+
 def test_ci_can_be_called_by_a_release() -> None:
     """A release can call CI, in a concurrency group of CI's own: in the caller's, both would wait forever."""
     ci = workflow("ci")
