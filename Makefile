@@ -49,7 +49,7 @@ run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C; 
 # A file of few tests may take minutes, so files run in the order of their names, not by their number of tests.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 IN_FOURS := --numprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/e2e/test_localstack.py
-# A fifth of the examples of each property; make coverage runs all of them, every night in CI.
+# A fifth of the examples of each property; make coverage runs all of them.
 FEW_EXAMPLES := --hypothesis-profile short
 .PHONY: test
 test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs test-long too
@@ -61,7 +61,7 @@ test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) ## R
 	$(PY) -m pytest -m long $(FEW_EXAMPLES) $(IN_FOURS)
 
 .PHONY: coverage
-coverage: $(VENV) $(EMULATOR) ## Show the branches of src that the tests miss; fail below 98 % of the domain's or the adapters'
+coverage: $(VENV) $(EMULATOR) $(NODE_MODULES) ## Show the branches of src that the tests miss; fail below 98 % of the domain's or the adapters'
 	$(PY) -m pytest -m "not e2e" --cov --cov-report=term --cov-report=json:build/coverage.json $(IN_PARALLEL)
 	@$(PY) -m dev.scan.branches build/coverage.json
 
@@ -187,13 +187,14 @@ package-local: $(VENV) ## Build the zip for this machine's Python
 
 # Dependencies are resolved once, here, for every platform; --no-emit-index-url keeps the index out of the locks.
 # --no-strip-extras: without coverage[toml] in the lock, pip would use its newest release, which has no hash there.
-LOCK := .cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+# Like Dependabot, an upgrade ignores releases younger than a week. As an option, the limit would appear in each lock.
+COOLDOWN := $(if $(filter --upgrade -U,$(ARGS)),UV_EXCLUDE_NEWER="7 days")
+LOCK := $(COOLDOWN) .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--no-strip-extras --python-version 3.11 $(ARGS)
 # LocalStack 4.9.2 does not bound its dependencies: cbor2 6 and pyOpenSSL from after this day break it.
 LOCALSTACK_DAY := 2025-10-25
 .PHONY: lock
 lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=--upgrade)
-	$(PY) -m pip install --quiet --disable-pip-version-check --upgrade --target .cache/uv uv
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(LOCK) --group emulator -o requirements/emulator.txt

@@ -8,6 +8,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from tests.support.commands import outside_make, succeed
+
 ROOT: Final = Path(__file__).parents[2]
 GITHUB: Final = ROOT / ".github"
 
@@ -62,7 +64,7 @@ def test_every_package_with_dependencies_has_a_lock() -> None:
 
 def test_every_action_is_pinned_to_a_commit_and_names_its_version() -> None:
     """A tag can be moved to other code, and Dependabot renews the commit and the version together."""
-    pinned = r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b|\$/\.github/actions/\w+$"
+    pinned = r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b|\$/\.github/(actions/\w+|workflows/\w+\.yml)$"
     used = [
         step
         for manifest in GITHUB.glob("**/*.yml")
@@ -71,3 +73,18 @@ def test_every_action_is_pinned_to_a_commit_and_names_its_version() -> None:
 
     assert used
     assert [step for step in used if not re.match(pinned, step)] == []
+
+
+@pytest.mark.parametrize("option", ["--upgrade", "-U"])
+def test_an_upgrade_is_as_patient_as_dependabot(option: str) -> None:
+    """A locked uv upgrades the locks, and ignores releases that are too young for Dependabot."""
+    settings: Any = yaml.safe_load((GITHUB / "dependabot.yml").read_text(encoding="utf-8"))
+    (days,) = {update["cooldown"]["default-days"] for update in settings["updates"]}
+    planned = succeed("make", "--dry-run", "lock", f"ARGS={option}", env=outside_make()).splitlines()
+    resolutions = [command for command in planned if "uv pip compile" in command]
+
+    assert len(resolutions) == len(list((ROOT / "requirements").glob("*.txt")))
+    assert {command.partition(" pip ")[0] for command in resolutions} == {
+        f'UV_EXCLUDE_NEWER="{days} days" .venv/bin/uv'
+    }
+    assert "\nuv==" in (ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8")

@@ -17,7 +17,14 @@ from entrypoints.settings import Settings
 from tests.support.documented import DOCS, rows
 
 ROOT = DOCS.parent
-BESIDE = [*ROOT.glob("*.md"), *ROOT.glob("clients/*/README.md"), ROOT / "tests" / "README.md"]
+BESIDE = [
+    *ROOT.glob("*.md"),
+    *(
+        readme
+        for place in ("clients/*", "examples/*", "terraform", "tests")
+        for readme in ROOT.glob(f"{place}/README.md")
+    ),
+]
 """The documents that `make docs` does not check."""
 
 PAGES = [*BESIDE, *DOCS.rglob("*.md")]
@@ -77,6 +84,29 @@ def test_each_attribute_of_the_item_is_documented() -> None:
 def test_the_documented_inputs_and_outputs_match_the_module() -> None:
     """Every variable and output is documented as the code has it; otherwise run `make terraform-docs`."""
     assert terraform_docs.PAGE.read_text(encoding="utf-8") == terraform_docs.page()
+
+
+def test_the_readme_of_the_module_is_true() -> None:
+    """The README of the module has the example of docs/terraform.md, and the versions that it requires."""
+    readme = (ROOT / "terraform" / "README.md").read_text(encoding="utf-8")
+    versions = (ROOT / "terraform" / "versions.tf").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```hcl\n.*?^```", readme, re.MULTILINE | re.DOTALL)
+
+    assert example in terraform_docs.PAGE.read_text(encoding="utf-8")
+    assert re.findall(r"\| (>= .*) \|", readme) == re.findall(r'version += "(.*)"', versions)
+
+
+def test_each_example_has_a_readme() -> None:
+    """Each example has a README, whose command gives every variable without a default."""
+    for example in (ROOT / "examples").iterdir():
+        readme = (example / "README.md").read_text(encoding="utf-8")
+        variables = re.findall(
+            r'^variable "(\w+)" \{\n(.*?)^\}',
+            (example / "main.tf").read_text(encoding="utf-8"),
+            re.MULTILINE | re.DOTALL,
+        )
+        required = [name for name, block in variables if "default " not in block]
+        assert re.findall(r"-var '?(\w+)=", readme) == required
 
 
 def test_each_stage_is_documented() -> None:

@@ -45,13 +45,23 @@ class PythonPackage:
 
 @cache
 def python_package() -> PythonPackage:
-    """Build them, the wheel from the sdist; once for all tests of the process."""
+    """Return those in the folder that `PYTHON_CLIENT` names, or build them once for all tests of the process.
+
+    The wheel is built from the sdist.
+    """
+    if built := os.environ.get("PYTHON_CLIENT"):
+        return _package_in(CLIENTS.parent / built)
     folder = Path(tempfile.mkdtemp(prefix="python-client-"))
     atexit.register(shutil.rmtree, folder)
     build = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(folder)]
     subprocess.run(build, cwd=CLIENTS / "python", check=True, stdout=subprocess.DEVNULL)
     (sdist,) = folder.iterdir()
     pip("wheel", "--no-build-isolation", "--wheel-dir", folder, sdist)
+    return _package_in(folder)
+
+
+def _package_in(folder: Path) -> PythonPackage:
+    (sdist,) = folder.glob("*.tar.gz")
     (wheel,) = folder.glob("*.whl")
     return PythonPackage(sdist, wheel)
 

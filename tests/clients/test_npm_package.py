@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import yaml
 from playwright.sync_api import Browser, Page
 
 from dev import ROOT
@@ -91,11 +92,14 @@ def test_the_package_has_exactly_the_expected_files(package: Path) -> None:
 
 
 def test_every_kind_of_module_resolution_finds_modules_and_types(package: Path) -> None:
-    """Bundlers, Node and TypeScript before `exports` find modules and types, as two checkers confirm."""
-    tools = CLIENT / "node_modules" / ".bin"
-    succeed(tools / "publint", "--strict", package)
-    # A require of an ES module is fine from Node 20.19 and 22.12 on.
-    succeed(tools / "attw", package, "--ignore-rules", "cjs-resolves-to-esm")
+    """Two checkers confirm, as before publishing, that every kind of resolution finds modules and types."""
+    publish = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text(encoding="utf-8"))
+    commands = [step.get("run", "") for step in publish["jobs"]["build-js"]["steps"]]
+    check = commands[commands.index("npm pack") + 1]
+    assert ("publint --strict" in check, "attw " in check) == (True, True)
+    assert {"npm test", "npm run types"} <= set(commands)
+    (package.parent / "node_modules").symlink_to(CLIENT / "node_modules")
+    succeed("bash", "-e", "-c", check, cwd=package.parent)
 
 
 @pytest.mark.e2e

@@ -23,8 +23,8 @@ from dev.tools.terraform import (
     pin_provider,
     plugin_options,
     provider_version,
-    said,
-from dev.tools.terraform import CONFIGURATION, REGISTRY, TerraformError, binary, plugin_options, run_terraform
+    run_terraform,
+)
 from tests.support.commands import skip_or_fail
 
 ROOTS = ["terraform", "terraform/state-bucket", "terraform/edge", "examples/module", "examples/cloudfront"]
@@ -78,9 +78,9 @@ def reattach(working_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         stderr=subprocess.DEVNULL,
     ) as process:
         assert process.stdout
-        said_where = (re.search(b"TF_REATTACH_PROVIDERS='(.*)'", line) for line in process.stdout)
+        addresses = (re.search(b"TF_REATTACH_PROVIDERS='(.*)'", line) for line in process.stdout)
         try:
-            yield next(found[1].decode() for found in said_where if found)
+            yield next(found[1].decode() for found in addresses if found)
         finally:
             end(process)
 
