@@ -61,7 +61,7 @@ test-long: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(PLOTTER) $(CRT) $(NODE_MODUL
 	$(PY) -m pytest -m long $(FEW_EXAMPLES) $(IN_FOURS)
 
 .PHONY: coverage
-coverage: $(VENV) $(EMULATOR) ## Show the branches of src that the tests miss; fail below 98 % of the domain's or the adapters'
+coverage: $(VENV) $(EMULATOR) $(NODE_MODULES) ## Show the branches of src that the tests miss; fail below 98 % of the domain's or the adapters'
 	$(PY) -m pytest -m "not e2e" --cov --cov-report=term --cov-report=json:build/coverage.json $(IN_PARALLEL)
 	@$(PY) -m dev.scan.branches build/coverage.json
 
