@@ -33,7 +33,7 @@ OWN_FUNCTIONS = {"start": 110, "heartbeat": 86, "end": 88}
 """The service's own functions that a request enters. Any increase needs a reason, given here.
 
 A heartbeat is decided by rules, as starts and ends are: its stream may be in groups that it does not name. A
-start has a list of bounds and asks until when its login lasts, and an end requires the groups that it gives back.
+start has a list of bounds and reads the end of its login, and an end requires the groups that it gives back.
 """
 
 named_calls = pytest.mark.parametrize("name", ["start", "heartbeat", "end"])
