@@ -52,12 +52,12 @@ IN_FOURS := --numprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tes
 # A fifth of the examples of each property; make coverage runs all of them.
 FEW_EXAMPLES := --hypothesis-profile short
 .PHONY: test
-test: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs test-long too
+test: $(VENV) $(EMULATOR) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast ones first; CI runs test-long too
 	$(PY) -m pytest -m "not e2e and not long" $(FEW_EXAMPLES) $(IN_PARALLEL)
 	$(PY) -m pytest -m "e2e and not long" $(FEW_EXAMPLES) $(IN_FOURS)
 
 .PHONY: test-long
-test-long: $(VENV) $(EMULATOR) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) ## Run the tests that take minutes: attacks, throttling, failures and rollbacks on deployed stages
+test-long: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) ## Run the tests that take minutes: attacks, throttling, failures and rollbacks on deployed stages
 	$(PY) -m pytest -m long $(FEW_EXAMPLES) $(IN_FOURS)
 
 .PHONY: coverage
@@ -220,10 +220,6 @@ docs: $(VENV) $(DOCS) ## Build the documentation site in build/site, and check i
 .PHONY: terraform-docs
 terraform-docs: $(VENV) ## Generate the tables of docs/terraform.md from the variables and outputs
 	@$(PY) -m dev.generate.terraform_docs
-
-.PHONY: test-openapi
-test-openapi: $(VENV) $(EMULATOR) $(OPENAPI) ## Call the service according to its description (EXAMPLES=10 per route)
-	$(PY) -m pytest tests/e2e/test_openapi.py
 
 ## -- Measuring
 

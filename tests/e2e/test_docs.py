@@ -200,7 +200,9 @@ def test_the_site_has_a_logo_and_links_its_repository(page: Page, address: str) 
     expect(logo).to_be_visible()
     assert logo.evaluate("image => image.naturalWidth") > 0
     repository = page.locator(".md-header__source").get_by_role("link")
-    expect(repository).to_have_attribute("href", "https://example.com/stream-limiter")
+    named = re.search(r"^repo_url: (\S+)", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert named
+    expect(repository).to_have_attribute("href", named[1])
 
 
 def test_the_search_finds_a_page(page: Page, address: str) -> None:
