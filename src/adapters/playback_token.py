@@ -69,10 +69,6 @@ class TokenInvalid(Exception):
     """The token was signed by none of the keys, or has other claims than those of `TokenMint`."""
 
 
-class TokenExpired(Exception):
-    """The token is genuine, but has expired."""
-
-
 @dataclass(frozen=True, slots=True)
 class Claims:
     """The content of a verified token."""
@@ -166,10 +162,10 @@ class TokenMint:
         payload, signature = token[len(self._head) : -_SIGNATURE_BYTES], token[-_SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, _TAG_HEAD + self._digest(_TAGGED_HEAD + payload)):
             return None
-        content = _decoded(payload)
+        content = decoded(payload)
         if not isinstance(content, bytes):
             raise TokenInvalid("not a COSE_Mac0")
-        claims = _claims(_decoded(content), self._kid)
+        claims = claims_of(content, self._kid)
         return claims if claims.subject == self._subject(user_id) else None
 
     def _subject(self, user_id: str) -> str:
@@ -217,7 +213,7 @@ class PlaybackTokens:
         """Return the proof in a token for this user's stream; `None` if there is none."""
         mints = map(_mint_of, self._source.keys())
         try:
-            content = _bytes_of(token)
+            content = token_bytes(token)
             known = [claims for mint in mints if (claims := mint.claims(content, user_id))]
         except TokenInvalid:
             return None
@@ -225,35 +221,13 @@ class PlaybackTokens:
         return next(proofs, None)
 
 
-def verify(token: str, keys: Sequence[PlaybackKey], now: float) -> Claims:
-    """Return the claims of a token, by the rules of the edge: without leeway.
-
-    The caller checks the path (`Claims.path_prefix`, `Claims.groups`).
+def claims_of(payload: bytes, kid: str) -> Claims:
+    """Return the claims in a payload that this key has signed.
 
     Raises:
-        TokenInvalid: none of the keys has signed such a token.
-        TokenExpired: it expired at `now` or earlier.
+        TokenInvalid: they are not those of a playback token.
     """
-    message = _message(_bytes_of(token))
-    match message:
-        case [bytes(protected), dict(), bytes(payload), bytes(tag)]:
-            signer = next(
-                (key for key in keys if hmac.compare_digest(tag, _tag(key, protected, payload))), None
-            )
-        case _:
-            raise TokenInvalid("not a COSE_Mac0")
-    if signer is None:
-        raise TokenInvalid("signed by none of the keys")
-    header = _decoded(protected)
-    if not isinstance(header, dict) or header.get(_ALGORITHM) != _HS256:
-        raise TokenInvalid("another algorithm than HMAC-SHA256")
-    claims = _claims(_decoded(payload), signer.kid)
-    if claims.expires_at <= now:
-        raise TokenExpired
-    return claims
-
-
-def _claims(content: object, kid: str) -> Claims:
+    content = decoded(payload)
     match content:
         case {
             _Claim.ISS: str(issuer),
@@ -312,7 +286,12 @@ def _text(content: bytes) -> str:
         raise TokenInvalid("a name that is not text") from None
 
 
-def _bytes_of(token: str) -> bytes:
+def token_bytes(token: str) -> bytes:
+    """Return the bytes of a token's text.
+
+    Raises:
+        TokenInvalid: the text is not base64url without padding, or is longer than any token.
+    """
     if not _BASE64URL.fullmatch(token):
         raise TokenInvalid("not base64url")
     try:
@@ -324,28 +303,20 @@ def _bytes_of(token: str) -> bytes:
     return content
 
 
-def _message(content: bytes) -> object:
-    outer = _decoded(content)
-    if isinstance(outer, CBORTag) and outer.tag == _CWT_TAG:  # optional: RFC 8392
-        outer = outer.value
-    if not isinstance(outer, CBORTag) or outer.tag != _MAC0_TAG:
-        raise TokenInvalid("not tagged as a COSE_Mac0")
-    return outer.value
+def decoded(content: bytes) -> object:
+    """Return the one CBOR item that these bytes are.
 
-
-def _decoded(content: bytes) -> object:
+    Raises:
+        TokenInvalid: they are not CBOR, or more than one item.
+    """
     source = BytesIO(content)
     try:
-        decoded: object = CBORDecoder(source).decode()
+        item: object = CBORDecoder(source).decode()
     except CBORDecodeError:
         raise TokenInvalid("not CBOR") from None
     if source.read(1):
         raise TokenInvalid("bytes after the token")
-    return decoded
-
-
-def _tag(key: PlaybackKey, protected: bytes, payload: bytes) -> bytes:
-    return hmac.digest(key.secret, dumps(["MAC0", protected, b"", payload]), "sha256")
+    return item
 
 
 @cache

@@ -12,10 +12,11 @@ from typing import Any, Final
 import pytest
 
 from adapters.playback_keys import parse_keys
-from adapters.playback_token import TokenExpired, TokenInvalid, verify
+from adapters.playback_token import TokenInvalid
 from dev import ROOT
 from dev.emulators.edge import Edge, Refused
 from tests.edge.tokens import EXPIRED, GOOD, INVALID, KEYS, NAMES, PATH, PATHS, Row, key_text, table
+from tests.edge.verifier import TokenExpired, verify
 from tests.support.commands import skip_or_fail, succeed
 from tests.support.documented import rows as rows_of
 

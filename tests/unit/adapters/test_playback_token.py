@@ -14,16 +14,15 @@ from adapters.playback_token import (
     MAX_TOKEN_BYTES,
     Claims,
     PlaybackTokens,
-    TokenExpired,
     TokenInvalid,
     TokenMint,
     subject_of,
-    verify,
 )
 from domain.names import MAX_GROUPS, MAX_PATH_PREFIX
 from domain.ports import Proof
 from domain.streams import Lease
 from tests.edge.tokens import base64url, key_text, structure
+from tests.edge.verifier import TokenExpired, verify
 from tests.support.properties import examples
 
 NOW = 1_800_000_000
@@ -143,7 +142,7 @@ class TestProof:
     def test_nothing_is_decoded_before_the_signature_is_right(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing is decoded before the signature is right, because decoding could cost much time."""
         decoded: list[bytes] = []
-        monkeypatch.setattr(playback_token, "_decoded", decoded.append)
+        monkeypatch.setattr(playback_token, "decoded", decoded.append)
         changed = bytearray(CONTENT)
         changed[-1] ^= 1
         for text in (base64url(bytes(changed)), signed(CLAIMS, PlaybackKey(KEY.kid, bytes(32))), "AAAA"):

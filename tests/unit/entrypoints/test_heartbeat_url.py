@@ -7,10 +7,11 @@ from typing import Any, Final
 import pytest
 
 from adapters.playback_keys import parse_keys
-from adapters.playback_token import Claims, TokenMint, verify
+from adapters.playback_token import Claims, TokenMint
 from domain.errors import StoreUnavailable
 from testing.fakes import FailingRepository, FakeClock, RecordingRepository
 from tests.edge.tokens import base64url, signed
+from tests.edge.verifier import verify
 from tests.unit.entrypoints.calls import Api, HttpAnswer, assert_problem, event
 from tests.unit.entrypoints.test_playback_tokens import KEY, OLD, PARAMETER, FakeParameter
 

@@ -7,9 +7,10 @@ import pytest
 
 from adapters.aws.errors import NoAnswer
 from adapters.playback_keys import parse_keys
-from adapters.playback_token import TokenMint, verify
+from adapters.playback_token import TokenMint
 from domain.errors import StoreUnavailable
 from testing.fakes import FailingRepository, FakeClock, RecordingRepository
+from tests.edge.verifier import verify
 from tests.support.logs import leaks
 from tests.unit.entrypoints.calls import Api, assert_problem
 
