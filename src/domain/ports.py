@@ -135,12 +135,19 @@ class Census(Protocol):
     """All users, for operators: it reads the whole store."""
 
     def estimate(self) -> int:
-        """Return the approximate number of users for a progress display; it may be hours old."""
+        """Return the approximate number of users for a progress display; it may be hours old.
+
+        Raises:
+            StoreError: the store could not be read.
+        """
         ...
 
     def states(self) -> Iterator[tuple[str, Snapshot]]:
         """Yield each user with its state, in no particular order.
 
         Each state is consistent, but they are not all of the same moment.
+
+        Raises:
+            StoreError: the store could not be read.
         """
         ...

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import SecretStr
 
 from adapters.aws.api import aws_api
+from adapters.aws.errors import ApiError
+from adapters.aws.sdk import check_account
 from adapters.clock import SystemClock
 from adapters.dynamodb.census import DynamoDbCensus
 from adapters.parameter_store import ParameterUnavailable, parameter
@@ -205,27 +205,14 @@ def main() -> None:
         settings = Settings.from_environment()
         operator = Operator(
             bootstrap.dynamodb_repository(settings, StoreCalls()),
-            DynamoDbCensus(boto3.client("dynamodb"), settings.table_name),
+            DynamoDbCensus.of_table(settings.table_name),
             SystemClock(),
             settings.policy,
             lambda user_id: common_log(settings).user_hash(user_id),
         )
         sys.exit(run(operator, sys.argv[1:], sys.stdout, sys.stderr))
-    except (SettingsError, StoreError, ParameterUnavailable, BotoCoreError, ClientError) as error:
+    except (SettingsError, StoreError, ParameterUnavailable, ApiError) as error:
         sys.exit(f"streamctl: {error}{_innermost_cause(error)}")
-
-
-def check_account() -> None:
-    """Check that a region and credentials for AWS are set.
-
-    Raises:
-        SettingsError: one of them is missing. The text says which variable to set.
-    """
-    session = boto3.Session()
-    if not session.region_name:
-        raise SettingsError("There is no AWS region: set AWS_REGION.")
-    if session.get_credentials() is None:
-        raise SettingsError("There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.")
 
 
 def common_log(settings: Settings) -> EventLog:

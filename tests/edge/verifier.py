@@ -1,4 +1,4 @@
-"""A verifier of playback tokens in Python, by the rules of the edge: a second opinion on each row of `tokens`."""
+"""A verifier of playback tokens by the rules of the edge: a second opinion on each row of `tokens`."""
 
 import hmac
 from collections.abc import Sequence

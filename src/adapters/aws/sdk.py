@@ -1,6 +1,7 @@
 """Calls by boto3, with failures as `errors`. Imported only where it is used, as it loads slowly."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as SdkConnectionError
 from botocore.parsers import ResponseParserError
 
+from adapters.aws.api import NotConfigured
 from adapters.aws.checksum import check_crc32
 from adapters.aws.errors import ApiError, ErrorAnswer, NoAnswer
 from adapters.aws.timeouts import PROMPT, Timeouts
@@ -102,19 +104,42 @@ class SdkApi:
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make one attempt at this operation."""
-        try:
+        with api_errors():
             answer: Mapping[str, Any] = getattr(self.client, xform_name(operation))(**request)
-        except ClientError as error:
-            raise _error_answer(error) from error
-        except _UNREACHABLE as error:
-            raise NoAnswer(type(error).__name__) from error
-        except BotoCoreError as error:
-            raise ApiError(type(error).__name__) from error
         return answer
 
     def close(self) -> None:
         """Close the connections that are kept open."""
         self.client.close()
+
+
+@contextmanager
+def api_errors() -> Iterator[None]:
+    """Raise boto3's failures as `errors`."""
+    try:
+        yield
+    except ClientError as error:
+        raise _error_answer(error) from error
+    except _UNREACHABLE as error:
+        raise NoAnswer(type(error).__name__) from error
+    except BotoCoreError as error:
+        raise ApiError(type(error).__name__) from error
+
+
+def check_account() -> None:
+    """Check that a region and credentials for AWS are set.
+
+    Raises:
+        NotConfigured: one of them is missing. The text says which variable to set.
+        ApiError: half of the credentials is missing.
+    """
+    with api_errors():
+        session = boto3.Session()
+        credentials = session.get_credentials()
+    if not session.region_name:
+        raise NotConfigured("There is no AWS region: set AWS_REGION.")
+    if credentials is None:
+        raise NotConfigured("There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.")
 
 
 def _error_answer(error: ClientError) -> ErrorAnswer:
