@@ -25,7 +25,8 @@ from domain.policy import OnLimit, Policy
 from domain.ports import Deadline, Landed, Rejected
 from domain.requests import EndAnonymous, EndNamed, Heartbeat, ListStreams, StartAnonymous, StartNamed
 from domain.streams import Snapshot
-from domain.writes import Write, after, permits
+from domain.transitions import after, permits
+from domain.writes import Write
 from proof.harness.checker import Model, Operation, Undecided, is_linearizable
 from proof.harness.frozen import FrozenState
 from proof.harness.processes import Barrier, Together

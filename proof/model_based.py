@@ -39,7 +39,8 @@ from domain.requests import EndAnonymous, EndNamed, Heartbeat, StartAnonymous, S
 from domain.situation import Situation
 from domain.streams import Snapshot
 from domain.token_names import recount
-from domain.writes import Freed, ReleaseAnonymous, Repair, Write, after, group_names, permits
+from domain.transitions import after, permits
+from domain.writes import Freed, ReleaseAnonymous, Repair, Write, group_names
 from proof.harness.departures import Departures
 from proof.harness.processes import spread
 from proof.harness.report import Progress, Row

@@ -7,7 +7,8 @@ them. So a stream that it ends leaves the counts of its groups too high.
 from dataclasses import dataclass, replace
 
 from domain.streams import Snapshot
-from domain.writes import Admit, Write, after, permits
+from domain.transitions import after, permits
+from domain.writes import Admit, Write
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from domain.group_counts import RECOUNTS
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartNamed
 from domain.streams import CEILING, GoneReason, Lease, Snapshot
-from domain.writes import Admit, AnonymousStream, Write, after, group_names, permits
+from domain.transitions import after, permits
+from domain.writes import Admit, AnonymousStream, Write, group_names
 from proof.harness.frozen import FrozenState
 from proof.model.states import USER, Host, Player, Scenario, World
 from testing.room import Room, bounds_of

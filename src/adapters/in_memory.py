@@ -4,7 +4,8 @@ import threading
 
 from domain.ports import Deadline, Landed, Rejected
 from domain.streams import Snapshot
-from domain.writes import Write, after, permits
+from domain.transitions import after, permits
+from domain.writes import Write
 
 
 class InMemoryStreamRepository:

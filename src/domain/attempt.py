@@ -10,8 +10,9 @@ from domain.requests import StartAnonymous, StartNamed, StartRequest
 from domain.situation import Situation
 from domain.streams import NO_SLOTS, Lease
 from domain.token_names import Counted, recount
+from domain.transitions import permits
 from domain.values import value_object
-from domain.writes import NOTHING, Admit, AnonymousStream, Ended, Freed, group_names, permits
+from domain.writes import NOTHING, Admit, AnonymousStream, Ended, Freed, group_names
 
 
 @value_object

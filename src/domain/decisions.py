@@ -16,8 +16,9 @@ from domain.requests import EndNamed, Heartbeat, StartAnonymous, StartRequest
 from domain.situation import Situation
 from domain.streams import CEILING, GoneReason, Lease, Snapshot
 from domain.token_names import Counted, Recounted, by_end, forget_oldest
+from domain.transitions import permits
 from domain.values import value_object
-from domain.writes import Admit, Ended, Extend, Freed, Release, permits
+from domain.writes import Admit, Ended, Extend, Freed, Release
 
 
 @value_object

@@ -64,7 +64,7 @@ class StreamRepository(Protocol):
     """The store of each user's streams. An unknown user has the empty `Snapshot`."""
 
     def apply(self, write: Write, deadline: Deadline) -> Landed | Rejected:
-        """Make one conditional change to one user's state, as `domain.writes` defines it.
+        """Make one conditional change to one user's state, as `domain.transitions` defines it.
 
         Condition, change and the returned state are one atomic step: no other write to that
         user comes in between. A repository may repeat the step if its outcome is unknown; the first

@@ -1,6 +1,6 @@
 """The contract of every repository: each write is one atomic, conditional step.
 
-`domain.writes` defines the meaning of each write. The same suite runs over every repository.
+`domain.transitions` defines the meaning of each write. The same suite runs over every repository.
 """
 
 import uuid
@@ -15,6 +15,7 @@ from domain.group_counts import RECOUNTS
 from domain.ports import Deadline, Landed, Rejected, StreamRepository
 from domain.streams import AnonymousSlots, Displaced, GoneReason, Lease, Snapshot
 from domain.token_names import Counted, Names, Recounted, recount
+from domain.transitions import after, permits
 from domain.writes import (
     Admit,
     AnonymousStream,
@@ -25,8 +26,6 @@ from domain.writes import (
     ReleaseAnonymous,
     Repair,
     Write,
-    after,
-    permits,
 )
 from tests.support.properties import examples
 

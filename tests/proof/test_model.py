@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from domain import attempt, decisions, eviction, group_counts, token_names, writes
+from domain import attempt, decisions, eviction, group_counts, token_names, transitions
 from domain.bounds import AsSeen, Bound
 from domain.decisions import first_heartbeat
 from domain.policy import Policy
@@ -59,7 +59,7 @@ def test_a_takeover_without_the_seen_expiry_is_found(monkeypatch: pytest.MonkeyP
     def as_stated(state: Any, freed: Any) -> bool:
         return all(lease.stream_id in state.leases for lease in freed.expired)
 
-    monkeypatch.setattr(writes, "_matches", as_stated)
+    monkeypatch.setattr(transitions, "_matches", as_stated)
 
     assert "lost its slot within its lease" in explored("heartbeats, limit 1, reject").violation
 
@@ -74,7 +74,7 @@ def test_a_start_without_a_bound_is_found(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_forgotten_request_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A forgotten request is found, because an anonymous start with a lost reply is counted twice."""
     remember: Callable[..., tuple[str, ...]] = lambda state, _: state.marks  # noqa: E731 - one broken rule
-    monkeypatch.setattr(writes, "_remember", remember)
+    monkeypatch.setattr(transitions, "_remember", remember)
 
     assert explored("without names, limit 2, reject").violation.startswith("counted twice")
 
@@ -111,12 +111,12 @@ def _at_once(state: Snapshot, own: Any, reclaimed: Any, latest_expired: int) -> 
 BROKEN_RULES: dict[str, tuple[str, Any, str, Any]] = {
     "no bound": (CIRCLE, attempt, "Counted", lambda _: Counted(9)),
     "one name too many": (CIRCLE, attempt, "Counted", lambda bound: Counted(bound + 1)),
-    "an earlier expiry": (SAME_NAME, writes, "_outlives_its_tokens", lambda *_: True),
+    "an earlier expiry": (SAME_NAME, transitions, "_outlives_its_tokens", lambda *_: True),
     "no grace": (SAME_NAME, attempt, "recount", _at_once),
-    "other seen names": (TWO_SLOTS, writes, "names_permit", partial(_permit, ignored="tokens")),
-    "another seen expiry": (RECOUNT, writes, "names_permit", partial(_permit, ignored="spent")),
+    "other seen names": (TWO_SLOTS, transitions, "names_permit", partial(_permit, ignored="tokens")),
+    "another seen expiry": (RECOUNT, transitions, "names_permit", partial(_permit, ignored="spent")),
     "a name that is not kept": (
-        *(CIRCLE, writes, "names_after"),
+        *(CIRCLE, transitions, "names_after"),
         lambda state, names, newcomer, _=(): token_names.names_after(state, names, newcomer),
     ),
     "a heartbeat that counts nothing": (
@@ -195,7 +195,7 @@ def _first_that_help(leases: Any, lacking: Any) -> Any:
     return tuple(chosen)
 
 
-COUNTED_GROUPS = writes._groups  # noqa: SLF001 - the rule that is broken on purpose
+COUNTED_GROUPS = transitions._groups  # noqa: SLF001 - the rule that is broken on purpose
 ONE_SLOT, BOTH, WITH_OLD_CODE = IN_GROUPS
 ACROSS = "groups: replaces across groups, reject"
 OLDEST = "groups: the group and the total, evict"
@@ -212,8 +212,8 @@ BROKEN_GROUP_RULES: dict[str, tuple[str, str, Any, str, Any]] = {
         *(attempt, "recount_groups", _unnumbered),
     ),
     "counts that do not heal": ("slots of uhd", WITH_OLD_CODE, attempt, "recount_groups", _uncounted),
-    "groups that are not left": ("are counted in uhd", ACROSS, writes, "_groups", _not_left),
-    "groups that are not as stated": ("are counted in", ACROSS, writes, "_matches", _as_stated),
+    "groups that are not left": ("are counted in uhd", ACROSS, transitions, "_groups", _not_left),
+    "groups that are not as stated": ("are counted in", ACROSS, transitions, "_matches", _as_stated),
     "the oldest in any group": ("would suffice", OLDEST, decisions, "fewest", _oldest_too),
     "more than the fewest": ("would suffice", BOTH, decisions, "fewest", _first_that_help),
 }

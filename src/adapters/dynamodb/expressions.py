@@ -1,6 +1,6 @@
 """A domain write as one `UpdateItem` request with a condition.
 
-The condition is that of `domain.writes.permits`, the update that of `domain.writes.after`.
+The condition is that of `domain.transitions.permits`, the update that of `domain.transitions.after`.
 """
 
 from collections import Counter

@@ -9,7 +9,8 @@ from domain.gone import mark
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.requests import Heartbeat, StartAnonymous, StartNamed
 from domain.streams import AnonymousSlots, Displaced, GoneReason, Lease, Snapshot
-from domain.writes import Admit, AnonymousStream, Ended, Extend, Freed, after, permits
+from domain.transitions import after, permits
+from domain.writes import Admit, AnonymousStream, Ended, Extend, Freed
 from tests.unit.domain.states import (
     NEW,
     NOW,

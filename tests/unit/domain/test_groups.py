@@ -16,7 +16,8 @@ from domain.requests import EndNamed, StartAnonymous, StartNamed
 from domain.situation import Situation
 from domain.streams import AnonymousSlots, Lease, Snapshot
 from domain.token_names import Recounted
-from domain.writes import NOTHING, Admit, Ended, Freed, Release, after, permits
+from domain.transitions import after, permits
+from domain.writes import NOTHING, Admit, Ended, Freed, Release
 from testing.fakes import FailingRepository, FakeClock
 from tests.unit.domain.household import Household, names, verified
 from tests.unit.domain.states import NOW, POLICY, RETAIN, USER, dead, lease, state

@@ -9,7 +9,8 @@ from domain.decisions import Postpone, Refuse, Settled, Try
 from domain.policy import Enforcement, OnLimit, Outcome, Policy
 from domain.streams import CEILING, Lease, Snapshot
 from domain.token_names import Recounted
-from domain.writes import Admit, Extend, after, permits
+from domain.transitions import after, permits
+from domain.writes import Admit, Extend
 from tests.unit.domain.states import GROUPS, NOW, Case, by_name, cases, circling, crowding, parts, thoroughly
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from domain.bounds import Bound
 from domain.streams import Snapshot, SpentToken
 from domain.token_names import Counted, Recounted, by_end, names_after, names_permit
-from domain.writes import Admit, Ended, Extend, Freed, Repair, permits
+from domain.transitions import permits
+from domain.writes import Admit, Ended, Extend, Freed, Repair
 from tests.unit.domain.states import NOW, USER, lease, state
 
 SPENT = {"s": NOW + 40, "t": NOW + 20}

@@ -6,17 +6,8 @@ import pytest
 
 from domain.bounds import Bound
 from domain.streams import AnonymousSlots, LiveStreams, Snapshot
-from domain.writes import (
-    Admit,
-    AnonymousStream,
-    Ended,
-    Extend,
-    Freed,
-    Release,
-    Repair,
-    after,
-    permits,
-)
+from domain.transitions import after, permits
+from domain.writes import Admit, AnonymousStream, Ended, Extend, Freed, Release, Repair
 from tests.unit.domain.states import NOW, USER, dead, lease, state
 
 
