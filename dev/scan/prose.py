@@ -1,4 +1,4 @@
-"""Check the English of documents, docstrings, comments and descriptions against a list of words."""
+"""Check the English of documents, docstrings, comments, descriptions and names against a list of words."""
 
 import ast
 import io
@@ -20,6 +20,9 @@ NOT_OURS = {"dev/scan/prose.toml", "tests/unit/dev/test_prose.py", "package-lock
 CONFIGURATION = {".tf", ".tfvars", ".hcl", ".toml", ".yml", ".yaml", "Makefile"}
 SCRIPTS = {".js", ".mjs", ".ts", ".java", ".html", ".sh"}
 READ_WHOLE = {".md"} | CONFIGURATION | SCRIPTS
+
+# The definitions of Python, and the runs of Terraform's tests.
+NAME = re.compile(r"^\s*(?:(?:async )?def|class|run) \"?(\w+)", re.MULTILINE)
 
 # Python 3.12 and later split an f-string into tokens of its own.
 PROSE_TOKENS = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
@@ -45,7 +48,7 @@ def check(path: Path) -> list[str]:
     lines = _python(text) if path.suffix == ".py" else _prose(path, text)
     problems = [
         f"{path}:{line.number}: {found[0]!r}: {advice}"
-        for line in lines
+        for line in (*lines, *_names(text))
         for pattern, advice in WORDS
         if (found := pattern.search(line.text))
     ]
@@ -67,6 +70,12 @@ def _files() -> list[Path]:
         for path in paths
         if (path.suffix or path.name) in READ_WHOLE | {".py"} and not {str(path), path.name} & NOT_OURS
     ]
+
+
+def _names(text: str) -> Iterator[Line]:
+    """Yield the names that a file defines, each as a phrase."""
+    for found in NAME.finditer(text):
+        yield Line(text.count("\n", 0, found.start(1)) + 1, found[1].replace("_", " ").strip())
 
 
 def _prose(path: Path, text: str) -> Iterator[Line]:

@@ -14,8 +14,10 @@ from dev.scan import prose
         ("page.md", "# A page\n\n```\nnobody\n```\n\nSomebody waits.\n", 7),
         ("main.tf", "# Somebody waits.\n", 1),
         ("Makefile", "run: ## Run until somebody stops it\n", 1),
+        ("module.py", '"""A module."""\n\n\ndef test_somebody_waits() -> None:\n    pass\n', 4),
+        ("rooms.tftest.hcl", 'run "somebody_waits" {\n}\n', 1),
     ],
-    ids=["comment", "docstring", "f-string", "document", "terraform", "makefile"],
+    ids=["comment", "docstring", "f-string", "document", "terraform", "makefile", "function", "run"],
 )
 def test_a_listed_word_is_reported_with_its_line(tmp_path: Path, name: str, text: str, line: int) -> None:
     """A listed word in prose is reported once, with its line and the advice for it."""
