@@ -23,7 +23,7 @@ from domain.writes import Admit, Ended, Extend, Freed, Release
 
 @value_object
 class Try:
-    """Make a write. If it lands, it has this outcome; otherwise decide again.
+    """A write to make. If it lands, it has this outcome; otherwise the request is decided again.
 
     Attributes:
         full: the limit that would have refused the request, where limits are not enforced.
@@ -36,14 +36,14 @@ class Try:
 
 @value_object
 class Settled:
-    """Write nothing more: the state already shows the effect of the request."""
+    """The end of a request whose effect the state already shows: nothing is written."""
 
     outcome: Outcome
 
 
 @value_object
 class Postpone:
-    """Put a start off: there is a slot, but too many names have an unexpired token.
+    """The refusal of a start for now: there is a slot, but too many names have an unexpired token.
 
     Attributes:
         until: the epoch second at which enough of those tokens have expired.
@@ -54,7 +54,7 @@ class Postpone:
 
 @value_object
 class Refuse:
-    """Refuse a start.
+    """The refusal of a start.
 
     Attributes:
         full: the limit that is reached.
@@ -65,7 +65,7 @@ class Refuse:
 
 @value_object
 class Gone:
-    """Refuse a heartbeat: its stream is gone, or belongs to another page load.
+    """The refusal of a heartbeat whose stream is gone, or belongs to another page load.
 
     Attributes:
         reason: the reason, or `None` where the state does not show it.

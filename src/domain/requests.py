@@ -15,7 +15,7 @@ class Unlimited:
 
 @value_object
 class StartNamed:
-    """Take a slot under a name.
+    """The start of a named stream.
 
     Attributes:
         limit: the number of streams that this user may have, 0 to 20.
@@ -47,7 +47,7 @@ class StartNamed:
 
 @value_object
 class StartAnonymous:
-    """Take a slot without a name.
+    """The start of an anonymous stream.
 
     Attributes:
         idempotency_key: the same for every repeat of one request, and for no other.
@@ -70,7 +70,7 @@ class StartAnonymous:
 
 @value_object
 class Heartbeat(Unlimited):
-    """Keep a named stream's slot.
+    """A sign of life from a named stream, which keeps its slot.
 
     Attributes:
         play: the nonce of the page load; a stream that another page load started again is gone.
@@ -88,7 +88,7 @@ class Heartbeat(Unlimited):
 
 @value_object
 class Renewal(Unlimited):
-    """Keep a named stream's slot without a login, as the holder of its playback token.
+    """A heartbeat without a login, from the holder of the stream's playback token.
 
     Attributes:
         token: the playback token.
@@ -103,7 +103,7 @@ class Renewal(Unlimited):
 
 @value_object
 class EndNamed(Unlimited):
-    """Give a named stream's slot back.
+    """The end of a named stream.
 
     Attributes:
         play: the nonce of the page load; a stream that another page load started again goes on.
@@ -118,7 +118,7 @@ class EndNamed(Unlimited):
 
 @value_object
 class EndAnonymous(Unlimited):
-    """Give one anonymous slot back.
+    """The end of an anonymous stream.
 
     Attributes:
         idempotency_key: the same for every repeat of one request, and for no other.
@@ -135,7 +135,7 @@ class EndAnonymous(Unlimited):
 
 @value_object
 class ListStreams:
-    """Show a user's live streams.
+    """A request for the list of a user's live streams.
 
     Attributes:
         limit: the number of streams that this user may have, 0 to 20.

@@ -90,7 +90,7 @@ NOTHING = Freed()
 
 @value_object
 class Admit:
-    """Take a slot for a newcomer, and give back others in the same write.
+    """A write that takes a slot for a newcomer and gives back others.
 
     Lands if the newcomer is new (its name has no lease, except in `freed.expired`; its request is not
     remembered), all of `freed` is as stated, each of the counts has room for it once these slots are given
@@ -112,7 +112,7 @@ class Admit:
 
 @value_object
 class Extend:
-    """Move a lease's expiry forward, and end the stream that it `replaces`, if any.
+    """A write that moves a lease's expiry forward and ends the stream that it `replaces`, if any.
 
     Lands if the lease exists, is of the same play, and does not expire later already (a late packet never
     moves an expiry back), the replaced stream is as stated, and its name is counted.
@@ -139,7 +139,9 @@ class Extend:
 
 @value_object
 class Release:
-    """Give a named stream's slot back. Lands if the stream exists, of the same play and in these groups.
+    """A write that gives a named stream's slot back.
+
+    Lands if the stream exists, of the same play and in these groups.
 
     Attributes:
         of_play: the page load that the stream must be of; `None` = any.
@@ -157,7 +159,10 @@ class Release:
 
 @value_object
 class ReleaseAnonymous:
-    """Give one anonymous slot back. Lands if there is one and the request is not remembered."""
+    """A write that gives one anonymous slot back.
+
+    Lands if there is one and the request is not remembered.
+    """
 
     user_id: str
     mark: str
@@ -166,7 +171,7 @@ class ReleaseAnonymous:
 
 @value_object
 class Repair:
-    """Give back slots and make the counts equal their parts again, for an operator.
+    """An operator's write that gives back slots and makes the counts equal their parts again.
 
     Lands if the counts, and every lease and slot that it removes, are as they were seen.
 
