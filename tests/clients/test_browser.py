@@ -115,8 +115,8 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def gateway(*, admits: bool) -> type[Gateway]:
-    """Yield a gateway that accepts every token, or none; `asked` has the methods of its requests."""
-    return type("Configured", (Gateway,), {"admits": admits, "asked": []})
+    """Yield a gateway that accepts every token, or none; `requests` has the methods of its requests."""
+    return type("Configured", (Gateway,), {"admits": admits, "requests": []})
 
 
 def test_a_401_without_cors_headers_is_given_up_early(page: Page) -> None:

@@ -34,7 +34,7 @@ TELEVISION: Final = """<!doctype html>
 
 
 class Site(Pages, BaseHTTPRequestHandler):
-    """Pages and an API that admits every start, at one origin; `asked` has the path and body of each call."""
+    """Pages and an API that admits every start, at one origin; `requests` has the path and body of each call."""
 
     requests: list[tuple[str, dict[str, object]]]
 
@@ -52,7 +52,7 @@ class Site(Pages, BaseHTTPRequestHandler):
 
 def site() -> type[Site]:
     """Yield a site without any requests yet."""
-    return type("New", (Site,), {"asked": []})
+    return type("New", (Site,), {"requests": []})
 
 
 @pytest.fixture(scope="module")
