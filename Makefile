@@ -66,8 +66,8 @@ coverage: $(VENV) $(EMULATOR) $(NODE_MODULES) ## Show the branches of src that t
 	@$(PY) -m dev.scan.branches build/coverage.json
 
 .PHONY: test-fast
-test-fast: $(VENV) $(EMULATOR) ## Run the tests without Terraform, zip and stack (ARGS="-k start")
-	$(PY) -m pytest -m "not e2e and not long" $(FEW_EXAMPLES) --ignore tests/terraform --ignore tests/package $(ARGS)
+test-fast: $(VENV) $(EMULATOR) ## Run the tests of the rules, the adapters, the routes and the edge, in half a minute (ARGS="-k start")
+	$(PY) -m pytest -m "not e2e and not long" $(FEW_EXAMPLES) $(IN_PARALLEL) tests/unit/domain tests/unit/adapters tests/unit/entrypoints tests/edge $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: $(VENV) $(EMULATOR) ## Run the end-to-end tests: the zip, Terraform, make run, stages (ARGS="-k stack")
