@@ -34,7 +34,7 @@ TELEVISION: Final = """<!doctype html>
 
 
 class Site(Pages, BaseHTTPRequestHandler):
-    """Pages and an API that admits every start, at one origin; `requests` has the path and body of each call."""
+    """Pages and an API that admits every start, at one origin; `requests` has each path and body."""
 
     requests: list[tuple[str, dict[str, object]]]
 
