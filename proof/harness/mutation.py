@@ -54,7 +54,7 @@ GONE: Final = "domain.gone"
 MUTANTS: Final = {
     "plain-add-without-bound": Mutant(EXPRESSIONS, "    update.require(bound)\n", ""),
     "evicts-although-a-slot-came-free": Mutant(
-        DECISIONS, "counts=(as_seen, *bounds[1:])", "counts=bounds", killer="faults"
+        DECISIONS, "as_seen if bound.group is None else bound for", "bound for", killer="faults"
     ),
     "at-most-for-below": Mutant(
         EXPRESSIONS,

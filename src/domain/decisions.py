@@ -243,7 +243,8 @@ def _evict(attempt: Attempt) -> Decision | None:
     freed = replace(free, ended=(*free.ended, *(Ended(lease.stream_id, lease.groups) for lease in chosen)))
     # Every count as it was seen: no stream is evicted if a slot has become free meanwhile.
     as_seen = AsSeen(state.stream_count, state.stream_count - freed.slots + 1)
-    evict = attempt.recounted(replace(attempt.admit(freed), counts=(as_seen, *bounds[1:])))
+    counts = tuple(as_seen if bound.group is None else bound for bound in bounds)
+    evict = attempt.recounted(replace(attempt.admit(freed), counts=counts))
     if not attempt.fits(bounds, evict):
         return None
     most = max(attempt.request.limit, attempt.live.count)  # evicted streams keep their tokens for a while

@@ -448,12 +448,3 @@ class TestTokens:
         assert isinstance(write.names, Recounted)
         left = after(seen, write)
         assert (left.tokens, left.groups) == (frozenset("a"), {"uhd": 1})
-
-
-def test_an_eviction_for_the_total_keeps_the_groups_limits() -> None:
-    """A write that ends a stream outside the newcomer's groups does not land once one of those is full."""
-    seen = grouped(lease("a", age=2), lease("b", age=1), lease("c"))
-
-    _, write = admitted(decide(seen, start("new", "uhd"), EVICT), seen)
-
-    assert not permits(replace(seen, groups={"uhd": 1}), write)
