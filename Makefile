@@ -42,13 +42,13 @@ install: $(VENV) $(EMULATOR) ## Create the environments for everyday work
 
 .PHONY: run
 run: $(VENV) $(EMULATOR) $(HLS) ## Serve on http://localhost:3000 until Ctrl-C; needs no AWS (PORT=3000, CORS_ORIGINS=any on localhost)
-	@exec $(PY) -m dev.local.serve
+	@exec $(PY) -m dev.local.serve $(ARGS)
 
 # Each process has its own emulators; a file of e2e tests shares one stack, so it runs in one process. These tests
 # mostly wait for leases and Terraform: four of them keep two cores busy.
 # A file of few tests may take minutes, so files run in the order of their names, not by their number of tests.
 IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
-IN_FOURS := --numprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/e2e/test_localstack.py
+IN_FOURS := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 # A fifth of the examples of each property; make coverage runs all of them.
 FEW_EXAMPLES := --hypothesis-profile short
 .PHONY: test
@@ -56,9 +56,10 @@ test: $(VENV) $(EMULATOR) $(DOCS) $(NODE_MODULES) ## Run the tests, the fast one
 	$(PY) -m pytest -m "not e2e and not long" $(FEW_EXAMPLES) $(IN_PARALLEL)
 	$(PY) -m pytest -m "e2e and not long" $(FEW_EXAMPLES) $(IN_FOURS)
 
+# LocalStack has a target of its own, which runs each night.
 .PHONY: test-long
 test-long: $(VENV) $(EMULATOR) $(OPENAPI) $(DOCS) $(PLOTTER) $(CRT) $(NODE_MODULES) $(PLAYERS) ## Run the tests that take minutes: attacks, throttling, failures and rollbacks on deployed stages
-	$(PY) -m pytest -m long $(FEW_EXAMPLES) $(IN_FOURS)
+	$(PY) -m pytest -m long $(FEW_EXAMPLES) $(IN_FOURS) --ignore tests/e2e/test_localstack.py
 
 .PHONY: coverage
 coverage: $(VENV) $(EMULATOR) $(NODE_MODULES) ## Show the branches of src that the tests miss; fail below 98 % of the domain's or the adapters'
@@ -66,7 +67,7 @@ coverage: $(VENV) $(EMULATOR) $(NODE_MODULES) ## Show the branches of src that t
 	@$(PY) -m dev.scan.branches build/coverage.json
 
 .PHONY: test-fast
-test-fast: $(VENV) $(EMULATOR) ## Run the tests of the rules, the adapters, the routes and the edge, in half a minute (ARGS="-k start")
+test-fast: $(VENV) $(EMULATOR) tests/edge/node_modules/.installed ## Run the tests of the rules, the adapters, the routes and the edge, in half a minute (ARGS="-k start")
 	$(PY) -m pytest -m "not e2e and not long" $(FEW_EXAMPLES) $(IN_PARALLEL) tests/unit/domain tests/unit/adapters tests/unit/entrypoints tests/edge $(ARGS)
 
 .PHONY: test-e2e
@@ -74,7 +75,7 @@ test-e2e: $(VENV) $(EMULATOR) ## Run the end-to-end tests: the zip, Terraform, m
 	$(PY) -m pytest -m e2e $(ARGS)
 
 .PHONY: test-localstack
-test-localstack: $(VENV) $(EMULATOR) $(LOCALSTACK) ## Run the contract and integration tests on LocalStack itself; needs Java (ARGS="-k race")
+test-localstack: $(VENV) $(EMULATOR) $(LOCALSTACK) ## Run the contract and integration tests on LocalStack itself; needs Java (ARGS="-k concurrency")
 	$(PY) -m dev.emulators.localstack $(PY) -m pytest tests/contract tests/integration tests/e2e/test_localstack.py $(FEW_EXAMPLES) $(IN_PARALLEL) $(ARGS)
 
 .PHONY: prove
@@ -82,7 +83,7 @@ prove: $(VENV) $(EMULATOR) ## Run the proofs of the promises, about 20 minutes (
 	@exec $(PY) -m proof $(ARGS)
 
 .PHONY: mutation
-mutation: $(VENV) ## Change the domain's code in a thousand places, one at a time: a test must fail for each
+mutation: $(VENV) ## Change the domain's code in every possible place, one at a time: a test must fail for each
 	rm -rf mutants
 	.venv/bin/mutmut run
 	@left=$$(.venv/bin/mutmut results) && test -z "$$left" \
@@ -101,7 +102,7 @@ NO_SECRETS := --no-verify --exclude-files '^requirements/.*\.txt$$' --exclude-li
 	--exclude-secrets '^(test|secret|token|function|iss|true|first|second|old|new|login|t[0-9]|AA|var\.[a-z_]+)$$|[`; ]' \
 	--exclude-secrets '^(header|query|cookie|CAT|cta-common-access-token|20[0-9-]+T[0-9:]+Z|a1b2c3d4e5|eyJhbGciOiJub25lIn0.*|2D3RhEOh…)$$'
 .PHONY: scan
-scan: $(VENV) $(SCAN) ## Scan for security problems: code, Terraform, policies, workflow, secrets, dependencies; needs no network
+scan: $(VENV) $(SCAN) ## Scan for security problems: code, Terraform, policies, workflows, secrets, dependencies; needs no network
 	.venv/bin/ruff check --select S
 	.venv-scan/bin/checkov --directory terraform --framework terraform --compact --quiet --skip-download
 	.venv-scan/bin/python -m dev.scan.iam_policies
@@ -234,8 +235,8 @@ plots: $(PLOTTER) ## Draw the plots of capacity and price, which need no measure
 
 .PHONY: capacity
 capacity: $(VENV) ## Show the capacity and cost for a number of viewers (VIEWERS=1000000, HEARTBEAT=60, PLAY_MINUTES=60, …)
-	@$(PY) -m bench.capacity
-	@$(PY) -m bench.price
+	@$(PY) -m bench.capacity $(ARGS)
+	@$(if $(ARGS),,$(PY) -m bench.price)
 
 .PHONY: clean
 clean: ## Remove builds and caches; environments and the state of stages stay

@@ -241,7 +241,7 @@ def _evict(attempt: Attempt) -> Decision | None:
     if chosen is None:
         return None
     freed = replace(free, ended=(*free.ended, *(Ended(lease.stream_id, lease.groups) for lease in chosen)))
-    # Every count as it was seen: no stream is evicted if a slot has become free meanwhile.
+    # The total as it was seen: no stream is evicted if a slot has become free meanwhile.
     as_seen = AsSeen(state.stream_count, state.stream_count - freed.slots + 1)
     counts = tuple(as_seen if bound.group is None else bound for bound in bounds)
     evict = attempt.recounted(replace(attempt.admit(freed), counts=counts))

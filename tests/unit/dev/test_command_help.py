@@ -11,7 +11,7 @@ COMMANDS = ["deploy", "logs", "playback_key", "remote_state", "restore", "rollba
 MODULES = [
     *(f"dev.operate.{name}" for name in COMMANDS),
     *("dev.local.serve", "dev.local.stack"),
-    *("bench.capacity", "bench.price"),
+    "bench.capacity",
 ]
 READ = re.compile(r"(?:os\.environ\.get|_given)\(\"([A-Z_]+)\"")
 
@@ -46,6 +46,15 @@ def test_help_names_the_version_of_the_provider_where_terraform_runs(module: str
     (meaning,) = re.findall(r"^  AWS_PROVIDER_VERSION +(.+)$", run(module, "--help").stdout, re.MULTILINE)
 
     assert TESTED_PROVIDER in meaning
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_help_is_reached_by_make(module: str) -> None:
+    """Each target that runs the module passes ARGS to it, so `ARGS=--help` shows its help."""
+    recipes = re.findall(rf"-m {re.escape(module)}\b(.*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+
+    assert recipes
+    assert all(recipe.endswith(" $(ARGS)") for recipe in recipes)
 
 
 def test_a_command_without_words_rejects_them() -> None:
