@@ -201,9 +201,7 @@ class Witness:
     @property
     def _a_lease_later(self) -> float:
         """Return the time at which every present token has expired by every clock."""
-        return (
-            self.world.time + self.policy.lease_seconds + self.policy.grace_seconds + ROUNDING + 2 * self.skew
-        )
+        return self.world.time + self.longest_hold - self.processing
 
     def _tokens_are_bounded(self) -> None:
         """Check that no more names than the limit and the overlap have an unexpired token."""
