@@ -98,7 +98,7 @@ export class StreamLimiter {
    * @param {AbortSignal} [signal]
    */
   send(method, path, body, signal) {
-    return this.#fetch(`${this.url}${path}`, { method }, () => this.#headers(), body, signal);
+    return this.#send(`${this.url}${path}`, { method }, () => this.#headers(), body, signal);
   }
 
   /**
@@ -111,7 +111,7 @@ export class StreamLimiter {
    */
   renew(url, body, signal) {
     this.#headers().catch(() => {});
-    return this.#fetch(url, { method: "POST", redirect: "error" }, () => JSON_TYPE, body, signal);
+    return this.#send(url, { method: "POST", redirect: "error" }, () => JSON_TYPE, body, signal);
   }
 
   /**
@@ -121,7 +121,7 @@ export class StreamLimiter {
    * @param {object} [body]
    * @param {AbortSignal} [signal]
    */
-  async #fetch(url, how, makeHeaders, body, signal) {
+  async #send(url, how, makeHeaders, body, signal) {
     const timeout = this.#timeout(signal);
     let requestedAt = 0;
     let response;

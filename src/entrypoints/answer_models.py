@@ -171,7 +171,7 @@ class Problem(AnswerModel):
         limit: the limit that is reached, if it is that of a group.
         reason: the reason why a stream is gone, if known.
         by: the device of the stream that took its slot, if it has stated one.
-        retry_after_seconds: the time after which a start that was put off may be sent again.
+        retry_after_seconds: the time after which a start that was postponed may be sent again.
     """
 
     type: str

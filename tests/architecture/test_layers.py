@@ -15,7 +15,15 @@ from tests.support.commands import succeed
 DOMAIN = ROOT / "src" / "domain"
 ROOMS = ("src", "dev", "bench", "proof", "testing", "tests")
 PURE = {
-    *("collections", "contextlib", "dataclasses", "enum", "functools", "hashlib", "math", "re", "types"),
+    "collections",
+    "contextlib",
+    "dataclasses",
+    "enum",
+    "functools",
+    "hashlib",
+    "math",
+    "re",
+    "types",
     "typing",
 }
 """The modules of the standard library that the domain uses."""

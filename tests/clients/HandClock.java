@@ -49,13 +49,17 @@ final class HandClock implements Clock {
         return next();
     }
 
-    /** Wait until every thread that has waited before waits again or has ended, or the time is up. */
-    synchronized void settle(long withinMilliseconds) throws InterruptedException {
+    /** Wait until every thread that has waited before waits again or has ended, or the time is up; return whether they do. */
+    synchronized boolean settle(long withinMilliseconds) throws InterruptedException {
         long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(withinMilliseconds);
-        while (System.nanoTime() < deadline
-                && !seen.stream().filter(Thread::isAlive).allMatch(waiting::containsKey)) {
+        while (System.nanoTime() < deadline && !isSettled()) {
             TimeUnit.MILLISECONDS.timedWait(this, 10);
         }
+        return isSettled();
+    }
+
+    private boolean isSettled() {
+        return seen.stream().filter(Thread::isAlive).allMatch(waiting::containsKey);
     }
 
     /** Move to this moment once it is due; return as {@link #due} does. */

@@ -85,8 +85,7 @@ public final class Player implements StreamListener {
                     report("due", "at", clock.due(Long.parseLong(command.get("at")), WITHIN_MILLISECONDS));
                     break;
                 case "settle":
-                    clock.settle(WITHIN_MILLISECONDS);
-                    report("settled");
+                    report("settled", "all", clock.settle(WITHIN_MILLISECONDS));
                     break;
                 case "pass":
                     String within = command.getOrDefault("within", String.valueOf(WITHIN_MILLISECONDS));

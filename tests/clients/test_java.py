@@ -297,13 +297,13 @@ def test_retry_after_is_honoured_within_bounds(world: World) -> None:
     """A proxy's `Retry-After` neither silences heartbeats for good nor fails as an odd number."""
     world.admitted(LONG)
     now = HEARTBEAT_MS
-    for asked, seconds in [("20", 20), ("9" * 400, 300), ("301", 300)]:
-        world.heartbeat_at(now, failing(429, asked))
+    for header, seconds in [("20", 20), ("9" * 400, 300), ("301", 300)]:
+        world.heartbeat_at(now, failing(429, header))
         now += seconds * 1000
     world.heartbeat_at(now, held(LONG))
     now += HEARTBEAT_MS
-    for asked, delay in [("soon", 600), ("-5", 1200), ("1.5", 2400)]:
-        world.heartbeat_at(now, failing(503, asked))
+    for header, delay in [("soon", 600), ("-5", 1200), ("1.5", 2400)]:
+        world.heartbeat_at(now, failing(503, header))
         now += delay
     world.heartbeat_at(now, held(LONG))
 
@@ -486,7 +486,7 @@ def test_a_token_expires_with_its_lease(worlds: Any) -> None:
     )
     world.heartbeat_at(2 * HEARTBEAT_MS + 60_000, held(LONG | {"heartbeatSeconds": 30}))
     world.heartbeat_at(3 * HEARTBEAT_MS + 60_000, held(LONG | {"heartbeatSeconds": 70}))
-    world.perform("settled", "settle")  # the answer must be read before time passes
+    assert world.perform("settled", "settle")["all"] is True  # the answer must be read before time passes
     assert world.state() == ("ADMITTED", "second")
     world.advance_to(HEARTBEAT_MS + 60_000 + LEASE_MS)
     assert world.wait_for("token")["token"] is None
@@ -690,10 +690,10 @@ def test_heartbeats_go_to_the_url_of_the_answer(world: World, url: ScriptedServi
     url.answers(held(LONG | {"playbackToken": "t2"}), held(LONG))
     for beat, token in enumerate(["t1", "t2"], start=1):
         world.advance_to(beat * HEARTBEAT_MS)
-        asked = url.next_request()
-        assert asked.authorization is None
+        request = url.next_request()
+        assert request.authorization is None
         own = {"userId": "1", "streamId": "mine", "play": start.body["play"]}
-        assert asked.body == {**own, "playbackToken": token}
+        assert request.body == {**own, "playbackToken": token}
     assert world.state() == ("ADMITTED", "t2")
     assert world.is_finished()
 

@@ -547,7 +547,7 @@ def test_heartbeats_of_a_closed_limiter_keep_failing(kind: str) -> None:
 
 
 SHORT: Final = httpx.Response(200, json=HOLD | {"expiresInSeconds": 3, "heartbeatSeconds": 0.01})
-"""A lease of three seconds, each of which is a request: `heard` has such a clock."""
+"""A lease of three seconds, each of which is a request: `recorded` has such a clock."""
 UNTIL_LAPSED: Final = ["/stream/start", "/stream/heartbeat", "/stream/heartbeat"]
 """The requests during such a lease."""
 Events = list[tuple[str, bool, bool]]

@@ -33,12 +33,12 @@ def page(browser: Browser, service: LocalService, user_id: str) -> Iterator[Page
     """
     page = browser.new_page()
     failures: list[str] = []
-    asked: set[str] = set()
+    urls: set[str] = set()
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
-    page.on("request", lambda request: asked.add(request.url))
+    page.on("request", lambda request: urls.add(request.url))
     page.goto(f"{service.url}/?user={user_id}")
     yield page
     page.close()
     assert [text for text in failures if not text.startswith((f"{REFUSAL}403", f"{REFUSAL}410"))] == []
-    assert {urlsplit(url.removeprefix("blob:")).netloc for url in asked} == {urlsplit(service.url).netloc}
+    assert {urlsplit(url.removeprefix("blob:")).netloc for url in urls} == {urlsplit(service.url).netloc}

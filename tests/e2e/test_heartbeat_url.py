@@ -54,7 +54,7 @@ class Deployment:
         sent = {"content-type": "application/json", **headers}
         return httpx.post(self.url, content=content, headers=sent, timeout=30)
 
-    def started(self) -> dict[str, str]:
+    def new_heartbeat(self) -> dict[str, str]:
         """Return a heartbeat of a live stream, by its newest token."""
         token = self.by_api("start", "viewer-1", streamId="tv").json()["playbackToken"]
         return {"userId": "viewer-1", "streamId": "tv", "playbackToken": token}
@@ -96,7 +96,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 @pytest.fixture
 def honest(deployment: Deployment) -> dict[str, str]:
     """Return a heartbeat of a live stream, by its newest token."""
-    return deployment.started()
+    return deployment.new_heartbeat()
 
 
 def test_second_plan_is_empty(deployment: Deployment) -> None:
@@ -161,7 +161,7 @@ class Attacked:
 @pytest.fixture(scope="module")
 def attacked(deployment: Deployment) -> Attacked:
     """Return the results of all attacks, one after the other, on a live stream."""
-    honest = deployment.started()
+    honest = deployment.new_heartbeat()
     before, seen = deployment.item_of("viewer-1"), len(deployment.events())
     answers = {attack.name: deployment.by_url(attack.body(honest)) for attack in RENEWALS}
     return Attacked(answers, deployment.events()[seen:], (before, deployment.item_of("viewer-1")))

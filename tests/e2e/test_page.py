@@ -148,9 +148,9 @@ def test_heartbeats_to_the_url_are_counted_too(page: Page, service: LocalService
 
     page.route("**/stream/start", name_the_url)
     page.route(url, lambda route: route.fulfill(json=held))
-    with page.expect_request(url) as asked:
+    with page.expect_request(url) as sent:
         press(page, "Play", "Laptop")
-    assert set(asked.value.post_data_json or {}) == {"userId", "streamId", "play", "playbackToken"}
+    assert set(sent.value.post_data_json or {}) == {"userId", "streamId", "play", "playbackToken"}
     log = page.get_by_role("log").get_by_role("listitem")
     expect(log.filter(has_text=re.compile(r"Laptop: \d heartbeat"))).to_have_count(1)
 

@@ -54,16 +54,16 @@ def test_a_working_service_passes() -> None:
 
 def test_each_route_is_called() -> None:
     """The routes are called in the order of a stream's life, so that nothing is left of it."""
-    asked: list[str] = []
+    requests: list[str] = []
 
     def note(request: httpx.Request) -> httpx.Request:
-        asked.append(f"{request.method} {request.url.path}")
+        requests.append(f"{request.method} {request.url.path}")
         return request
 
     with LocalService() as service:
         smoke.smoke(service.url, sign=note)
 
-    assert asked == ["POST /stream/start", "POST /stream/heartbeat", "GET /stream", "POST /stream/end"]
+    assert requests == ["POST /stream/start", "POST /stream/heartbeat", "GET /stream", "POST /stream/end"]
 
 
 @pytest.mark.parametrize(
@@ -117,30 +117,30 @@ def check(
     monkeypatch: pytest.MonkeyPatch, answers: Answers, token: str | None = None
 ) -> tuple[str | None, list[httpx.Request]]:
     """Check a service that refuses, except for these answers; return the check's result and its requests."""
-    asked = []
+    requests = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
+        requests.append(request)
         status, body = {**REFUSING, **answers}[request.url.path.rpartition("/")[2]]
         return httpx.Response(status, json=body)
 
     client = partial(httpx.Client, transport=httpx.MockTransport(answer))
     monkeypatch.setattr(httpx, "Client", client)
     monkeypatch.setattr(secrets, "token_hex", lambda _: "1")
-    return smoke.smoke("http://service", token=token), asked
+    return smoke.smoke("http://service", token=token), requests
 
 
 def test_a_correct_refusal_matches_the_other_routes(monkeypatch: pytest.MonkeyPatch) -> None:
     """All four routes are called: the heartbeat is gone, the list empty, and the end finds no stream."""
-    refusal, asked = check(monkeypatch, {})
+    refusal, requests = check(monkeypatch, {})
     assert refusal == "The maximum is reached."
-    assert len(asked) == len(REFUSING)
+    assert len(requests) == len(REFUSING)
 
 
 def test_with_a_token_no_other_user_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a token the check names no other user, and so never causes a 403 `other_user`."""
-    _, asked = check(monkeypatch, {}, token="e30.e30.")
-    assert not any(b"userId" in request.content or b"userId" in request.url.query for request in asked)
+    _, requests = check(monkeypatch, {}, token="e30.e30.")
+    assert not any(b"userId" in request.content or b"userId" in request.url.query for request in requests)
 
 
 @pytest.mark.parametrize(

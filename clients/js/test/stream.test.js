@@ -628,7 +628,7 @@ test("a stream replaces any other one, but not itself", async () => {
 });
 
 for (const [how, answer, status] of [
-  ["put off", TOO_MANY, 429],
+  ["postponed", TOO_MANY, 429],
   ["not answered", LOST, 0],
   ["taken for wrong", [400, { code: "invalid_request" }], 400],
 ]) {
@@ -820,7 +820,7 @@ test("a page that holds no slot is refused, even if another page plays under its
 });
 
 for (const [how, answer] of [
-  ["put off", TOO_MANY],
+  ["postponed", TOO_MANY],
   ["not answered", LOST],
 ]) {
   test(`a start with other groups that is ${how} leaves the stream in those that it has`, async () => {

@@ -1,6 +1,5 @@
 """The table of attacks: requests over HTTP to a deployed service, and how each must end."""
 
-import base64
 import hashlib
 import hmac
 import json
@@ -13,6 +12,7 @@ from botocore.credentials import Credentials
 
 from dev.emulators.issuer import KEY_ID, new_key, sign, unsigned
 from tests.e2e.support.target import ME, SCRIPT, START, VICTIM, World
+from tests.edge.tokens import base64url
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,13 @@ def bad_field(name: str, **fields: object) -> Attack:
 def forged(world: World, header: dict[str, str], signature: bytes, **claims: object) -> str:
     """Return a token with this header and signature."""
     text = unsigned(world.issuer.claims(ME, **claims), **header)
-    return f"{text}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+    return f"{text}.{base64url(signature)}"
 
 
 def of_other_key(world: World) -> str:
     """Return a token under our key's name, signed by another key."""
     text = unsigned(world.issuer.claims(ME), alg="RS256", kid=KEY_ID)
-    return f"{text}.{base64.urlsafe_b64encode(sign(new_key(), text)).decode().rstrip('=')}"
+    return f"{text}.{base64url(sign(new_key(), text))}"
 
 
 def by_public_key(world: World) -> str:
@@ -83,7 +83,7 @@ def by_public_key(world: World) -> str:
     text = unsigned(world.issuer.claims(ME), alg="HS256", kid=KEY_ID)
     secret = numbers.n.to_bytes(256, "big")
     signature = hmac.digest(secret, text.encode(), hashlib.sha256)
-    return f"{text}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+    return f"{text}.{base64url(signature)}"
 
 
 def with_another_subject(world: World) -> str:

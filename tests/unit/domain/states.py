@@ -105,11 +105,6 @@ class Case:
         return decide_start(Attempt(self.state, self.request, self.policy, self.now))
 
     @property
-    def replaced(self) -> str | None:
-        """The name of the stream that is to be replaced."""
-        return self.request.replaces if isinstance(self.request, StartNamed) else None
-
-    @property
     def is_repeat(self) -> bool:
         """True if the state shows that the request already has its slot."""
         if isinstance(self.request, StartAnonymous):

@@ -173,7 +173,7 @@ def test_only_replaced_and_oldest_live_streams_end(case: Case, enforced: OnLimit
 
 @thoroughly
 @given(cases() | crowding())
-def test_a_start_is_refused_only_without_room(case: Case) -> None:
+def test_a_start_is_refused_exactly_without_room(case: Case) -> None:
     """A start is refused if expired, replaced and evictable streams make no room; a repeat needs none."""
     anonymous = case.policy.live(case.state, case.now).anonymous_count
     full = case.room.full()
