@@ -50,8 +50,9 @@ class player:
 JAVA: Final = """
 class Example {
     public static void main(String[] args) throws Exception {
+        java.util.concurrent.atomic.AtomicInteger plays = new java.util.concurrent.atomic.AtomicInteger();
         Screen.Video video = new Screen.Video() {
-            public void play() { System.out.println("plays"); }
+            public void play() { System.out.println("plays"); plays.incrementAndGet(); }
             public void pause() { System.out.println("pauses"); }
         };
         java.util.concurrent.ExecutorService mainThread =
@@ -63,6 +64,7 @@ class Example {
         while (screen.stream.state() != Stream.State.ADMITTED) Thread.sleep(20);
         mainThread.submit(() -> screen.stream.startInBackground("other", null)).get();
         while (limiter.streams("1").size() > 1) Thread.sleep(20);
+        while (plays.get() < 2) Thread.sleep(20);  // the list is one stream shorter before its answer arrives
         mainThread.submit(screen::stop).get();
         while (!limiter.streams("1").isEmpty()) Thread.sleep(20);
         mainThread.shutdown();
