@@ -1,4 +1,4 @@
-"""The frequency with which honest households are put off (`too_many_starts`).
+"""The frequency with which starts of honest households are postponed (`too_many_starts`).
 
 Each story is played through the real use cases, with the usual timing of the page and the policy's default
 lease. A screen keeps its name across plays and reloads, as the clients do, or takes a new one each time.
@@ -131,7 +131,7 @@ STORIES: Final[dict[str, Callable[[Home], None]]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """The number of starts that were put off in one story."""
+    """The number of starts that were postponed in one story."""
 
     story: str
     keeps_names: bool
@@ -151,7 +151,7 @@ def outcomes() -> Iterator[Outcome]:
 
 
 def table(played: list[Outcome]) -> str:
-    """Return the documentation's table: the starts put off, by overlap; one figure if the limits agree."""
+    """Return the documentation's table: the postponed starts, by overlap; one figure if the limits agree."""
     lines = [
         "| household | names | " + " | ".join(f"overlap {overlap}" for overlap in OVERLAPS) + " |",
         "|---|---|" + "---|" * len(OVERLAPS),
@@ -179,7 +179,7 @@ def prove(_: int, goal: int, progress: Progress) -> list[Row]:
         Row("households", f"{len(played)}", f"{goal}", len(played) >= goal),
         Row(
             "households.kept_names",
-            f"{postponed} of {starts} starts put off in {len(kept)} households",
+            f"{postponed} of {starts} starts postponed in {len(kept)} households",
             "0 with kept names and an overlap of 2 or more",
             postponed == 0 < starts,
         ),

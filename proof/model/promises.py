@@ -154,10 +154,10 @@ def must_be_counted(store: FrozenState, lease: Lease) -> None:
 
 
 def must_have_too_many_names(world: World, request: StartNamed, host: Host, until: int) -> None:
-    """Check that a start is put off rightly by its host's clock, and only while those names have tokens."""
+    """Check that a start is postponed rightly by its host's clock, and only while those names have tokens."""
     state, policy, now = world.store.snapshot, host.policy, world.now + host.skew
     if policy.enforcement is Enforcement.SHADOW:
-        raise Violation("put off although the limit is not enforced")
+        raise Violation("postponed although the limit is not enforced")
     live = policy.live(state, now)
     latest_expired = policy.latest_expired(now)
     names = {lease.stream_id for lease in live.leases}
@@ -167,7 +167,7 @@ def must_have_too_many_names(world: World, request: StartNamed, host: Host, unti
     evicts = policy.on_limit is OnLimit.EVICT_OLDEST
     most = max(request.limit, live.count) if evicts else request.limit
     if len(names | {request.stream_id}) <= most + (policy.token_overlap or 0):
-        raise Violation(f"put off with {len(names)} names")
+        raise Violation(f"postponed with {len(names)} names")
     held = {
         name: replace(lease, expires_at=until + 1) if lease in live.leases else lease
         for name, lease in state.leases.items()
@@ -175,9 +175,9 @@ def must_have_too_many_names(world: World, request: StartNamed, host: Host, unti
     if not isinstance(
         decide_start(Attempt(replace(state, leases=held), request, policy, until - 1)), Postpone
     ):
-        raise Violation(f"put off until {until}, and would get in a second before")
+        raise Violation(f"postponed until {until}, and would get in a second before")
     if not isinstance(decide_start(Attempt(state, request, policy, until)), Try):
-        raise Violation(f"put off until {until}, and again then")
+        raise Violation(f"postponed until {until}, and again then")
 
 
 def _may_vanish(scenario: Scenario, lease: Lease) -> bool:

@@ -152,13 +152,13 @@ def _decided(
             return f"player {place} is answered", _answered(world, place, request, host)
         case (Postpone(until), StartNamed()):
             must_have_too_many_names(world, request, host, until)
-            return f"player {place} is put off until {until}", _refused(world, place)
+            return f"player {place} is postponed until {until}", _refused(world, place)
         case (Gone() as gone, Heartbeat()):
             must_be_gone(scenario, world, player, request, gone)
             return f"player {place} is gone", _with(world, place, replace(player, flight=None, slot=None))
         case (Refuse(), StartNamed() | StartAnonymous()):
             return f"player {place} is refused", _refused(world, place)
-    raise Violation("put off without need of a token")
+    raise Violation("postponed without need of a token")
 
 
 def _decide(state: Snapshot, request: Request, policy: Policy, now: float) -> Decision | Gone:

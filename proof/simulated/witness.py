@@ -141,18 +141,18 @@ class Witness:
             self._broken(f"{request} was granted, and the stream is in {lease.groups}")
 
     def postponed(self, refusal: TooManyStarts, request: Request) -> None:
-        """Check a start that was put off: a slot must be free, and too many names recent."""
+        """Check a start that was postponed: a slot must be free, and too many names recent."""
         if self.policy.enforcement is Enforcement.SHADOW or not isinstance(request, StartNamed):
-            self._broken(f"{request} was put off without need of a token")
+            self._broken(f"{request} was postponed without need of a token")
             return
         if self.policy.on_limit is OnLimit.REJECT and refusal.live.count > refusal.limit:
-            self._broken(f"put off with {refusal.live.count} live streams of {refusal.limit}")
+            self._broken(f"postponed with {refusal.live.count} live streams of {refusal.limit}")
         if not 0 < refusal.seconds <= self.longest_hold:
-            self._broken(f"put off for {refusal.seconds:.3f} s")
+            self._broken(f"postponed for {refusal.seconds:.3f} s")
         time = self.world.time
         names = {name for name, contact in self.contact.items() if time - contact <= self.longest_hold}
         if len(names) <= refusal.limit + (self.policy.token_overlap or 0):
-            self._broken(f"put off with {len(names)} recent names")
+            self._broken(f"postponed with {len(names)} recent names")
 
     def gone(self, request: Heartbeat, gone: StreamGone, since: float) -> None:
         """Check the reason in a 410: it must have happened."""

@@ -135,7 +135,7 @@ def test_a_broken_part_of_the_token_bound_is_found(
 
     violation = explored(scenario).violation
 
-    assert re.search("have tokens|not among the names|are not those of the parts|put off until", violation)
+    assert re.search("have tokens|not among the names|are not those of the parts|postponed until", violation)
 
 
 IN_GROUPS = (
@@ -233,7 +233,7 @@ def test_a_broken_rule_about_groups_is_found(
 @pytest.mark.parametrize(
     ("spent", "until", "wrong"),
     [
-        ({"b": 9}, 10, "put off with 2 names"),
+        ({"b": 9}, 10, "postponed with 2 names"),
         ({"b": 9, "c": 8}, 10, "would get in a second before"),
         ({"b": 9, "c": 8}, 8, "and again then"),
     ],
