@@ -9,7 +9,7 @@ from collections.abc import Callable
 from domain import group_counts
 from domain.policy import Policy
 from domain.ports import Deadline, Landed, StreamRepository
-from domain.streams import Snapshot
+from domain.streams import NO_SLOTS, Snapshot
 from domain.token_names import recount
 from domain.values import value_object
 from domain.writes import NOTHING, Ended, Freed, Repair, group_names
@@ -72,21 +72,32 @@ def repair(
     return _free_slots(repository, user_id, plan, deadline) is not None
 
 
-def end_all(
-    repository: StreamRepository, user_id: str, policy: Policy, now: float, deadline: Deadline
-) -> Freed | None:
-    """End every stream of a user, live or not, in one write. Their playback tokens stay counted.
+def end_streams(  # noqa: PLR0913 - as `repair`, and the stream
+    repository: StreamRepository,
+    user_id: str,
+    policy: Policy,
+    now: float,
+    deadline: Deadline,
+    *,
+    stream_id: str | None = None,
+) -> tuple[Freed, Snapshot] | None:
+    """End one stream of a user, or all if it is `None`, live or not, in one write.
+
+    Their playback tokens stay counted, even if the operator's settings have no playback key.
 
     Returns:
-        The slots that were given back; `None` if the state kept changing.
+        The slots that were given back, and the state after it; `None` if the state kept changing.
     """
 
     def plan(state: Snapshot) -> Repair | None:
-        expired = policy.expired(state, now).expired
-        ended = tuple(
-            Ended(name, lease.groups) for name, lease in sorted(state.leases.items()) if lease not in expired
+        names = state.leases.keys() if stream_id is None else state.leases.keys() & {stream_id}
+        leases = [state.leases[name] for name in sorted(names)]
+        freed = Freed(
+            expired=tuple(lease for lease in leases if not policy.is_live(lease, now)),
+            ended=tuple(Ended(one.stream_id, one.groups) for one in leases if policy.is_live(one, now)),
+            anonymous=state.anonymous if stream_id is None else NO_SLOTS,
         )
-        return _repair(user_id, state, Freed(expired, ended, state.anonymous), policy, now)
+        return _repair(user_id, state, freed, policy, now)
 
     return _free_slots(repository, user_id, plan, deadline)
 
@@ -118,19 +129,19 @@ def _free_slots(
     user_id: str,
     plan: Callable[[Snapshot], Repair | None],
     deadline: Deadline,
-) -> Freed | None:
+) -> tuple[Freed, Snapshot] | None:
     """Make the planned repair, and plan it again if the state has changed.
 
     Returns:
-        The slots that it gave back; `None` if the state kept changing.
+        The slots that it gave back, and the state after it; `None` if the state kept changing.
     """
     state = repository.read(user_id, deadline)
     for _ in range(ROUNDS):
         write = plan(state)
         if write is None:
-            return NOTHING
+            return NOTHING, state
         result = repository.apply(write, deadline)
         if isinstance(result, Landed):
-            return write.freed
+            return write.freed, result.state
         state = result.state
     return None

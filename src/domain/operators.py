@@ -8,8 +8,8 @@ from domain.errors import StoreContended
 from domain.limiter import DEADLINE_SECONDS, Answer, StreamLimiter
 from domain.policy import Outcome
 from domain.ports import Deadline
-from domain.requests import EndNamed, Unlimited
-from domain.streams import LiveStreams, SpentToken
+from domain.requests import Unlimited
+from domain.streams import SpentToken
 from domain.values import value_object
 
 
@@ -74,16 +74,19 @@ def end_streams(limiter: StreamLimiter, request: EndStreams) -> OperatorAnswer:
     Raises:
         StoreContended: the user's state kept changing.
     """
-    if request.stream_id is not None:
-        answer = limiter.end(EndNamed(request.user_id, request.stream_id))
-        ended = (request.stream_id,) if answer.outcome is Outcome.ENDED else ()
-        return OperatorAnswer(answer.outcome, answer.live, None, answer.at, ended=ended)
     now = limiter.clock.now()
     deadline = Deadline.after(DEADLINE_SECONDS, limiter.clock)
-    freed = audit.end_all(limiter.repository, request.user_id, limiter.policy, now, deadline)
-    if freed is None:
+    done = audit.end_streams(
+        limiter.repository, request.user_id, limiter.policy, now, deadline, stream_id=request.stream_id
+    )
+    if done is None:
         raise StoreContended
-    outcome = Outcome.ENDED if freed.slots else Outcome.ALREADY_ENDED
+    freed, state = done
     return OperatorAnswer(
-        outcome, LiveStreams(), None, now, ended=freed.names, ended_anonymous=freed.anonymous.count
+        Outcome.ENDED if freed.slots else Outcome.ALREADY_ENDED,
+        limiter.policy.live(state, now),
+        None,
+        now,
+        ended=freed.names,
+        ended_anonymous=freed.anonymous.count,
     )

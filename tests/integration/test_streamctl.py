@@ -19,6 +19,7 @@ from adapters.dynamodb.census import DynamoDbCensus
 from adapters.dynamodb.items import key, number, strings
 from dev.emulators.table import ensure_table
 from domain import audit
+from domain.errors import TooManyStarts
 from domain.limiter import StreamLimiter
 from domain.policy import Policy
 from domain.ports import Deadline
@@ -150,6 +151,20 @@ def test_end_frees_one_stream(streamctl: Streamctl, limiter: StreamLimiter) -> N
     assert streamctl("end", "u", "tv")[1] == [{"userId": "u", "streamId": "tv", "ended": 1}]
     assert streamctl("end", "u", "tv")[1] == [{"userId": "u", "streamId": "tv", "ended": 0}]
     assert streamctl("show", "u")[1][0]["storedCount"] == 1
+
+
+@pytest.mark.parametrize("ends", [("u", "tv"), ("u",)], ids=["one stream", "all streams"])
+def test_an_end_without_the_playback_key_leaves_the_token_counted(
+    streamctl: Streamctl, operator: Operator, ends: tuple[str, ...]
+) -> None:
+    """Ends by a command without the stage's key give no name beyond the token bound a token."""
+    limiter = StreamLimiter(operator.repository, operator.clock, Policy(token_overlap=1))
+    limiter.start(StartNamed("u", "tv", 1))
+    assert streamctl("end", *ends)[1][0]["ended"] == 1
+    limiter.start(StartNamed("u", "pc", 1))
+    assert streamctl("end", "u", "pc")[1][0]["ended"] == 1
+    with pytest.raises(TooManyStarts):
+        limiter.start(StartNamed("u", "phone", 1))
 
 
 def test_end_frees_a_whole_user(

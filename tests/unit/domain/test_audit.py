@@ -3,14 +3,14 @@ from dataclasses import replace
 
 import pytest
 
-from domain.audit import ROUNDS, Finding, end_all, examine, repair
+from domain.audit import ROUNDS, Finding, end_streams, examine, repair
 from domain.bounds import AsSeen, Bound
 from domain.group_counts import RECOUNTS
 from domain.policy import Policy
 from domain.ports import Deadline, StreamRepository
 from domain.streams import AnonymousSlots, Lease, Snapshot
 from domain.token_names import Counted
-from domain.writes import Admit, AnonymousStream, Extend, Freed, Release, Repair, Write
+from domain.writes import Admit, AnonymousStream, Ended, Extend, Freed, Release, Repair, Write
 from testing.fakes import FakeClock, RecordingRepository
 from tests.unit.domain.races import RacingRepository
 from tests.unit.domain.states import NOW, USER, dead, lease, state
@@ -28,8 +28,8 @@ def repair_user(store: StreamRepository) -> bool:
 
 def end_user(store: StreamRepository) -> int | None:
     """End all of the user's streams, and return how many slots that gave back."""
-    freed = end_all(store, USER, POLICY, NOW, DEADLINE)
-    return None if freed is None else freed.slots
+    done = end_streams(store, USER, POLICY, NOW, DEADLINE)
+    return None if done is None else done[0].slots
 
 
 def store_of(*writes: Write) -> RecordingRepository:
@@ -81,6 +81,17 @@ def test_a_repair_leaves_what_is_live() -> None:
     assert (left.stream_count, set(left.leases), left.anonymous.count) == (2, {"a"}, 1)
     assert repair_user(store)
     assert store.read(USER, DEADLINE) == left
+
+
+def test_ending_one_stream_leaves_the_others() -> None:
+    """One stream is ended, live or expired; the others stay, and a repeat is harmless."""
+    for name, left in (("a", {"b"}), ("b", {"a"})):
+        store = store_of(LIVE, EXPIRED, COUNTED)
+        done = [end_streams(store, USER, POLICY, NOW, DEADLINE, stream_id=name) for _ in range(2)]
+        assert [each and each[0].names for each in done] == [(name,), ()]
+        state_after = store.read(USER, DEADLINE)
+        assert (state_after.stream_count, set(state_after.leases)) == (2, left)
+        assert state_after.anonymous.count == 1
 
 
 def test_ending_all_leaves_nothing() -> None:
@@ -197,11 +208,25 @@ def test_a_repair_recounts_names(policy: Policy) -> None:
 def test_ending_all_leaves_the_tokens_counted(policy: Policy) -> None:
     """The token of an ended stream counts until it expires; that of an expired lease does not count."""
     store = tokens_store()
-    freed = end_all(store, USER, policy, NOW, DEADLINE)
-    assert freed is not None
+    done = end_streams(store, USER, policy, NOW, DEADLINE)
+    assert done is not None
+    freed, left = done
     assert freed.names == ("b", "a")
-    left = store.read(USER, DEADLINE)
+    assert left == store.read(USER, DEADLINE)
     assert (left.stream_count, left.tokens) == (0, frozenset("at"))
+    assert left.spent == {"a": NOW + 90, "t": NOW + 50}
+
+
+@pytest.mark.parametrize("policy", [TOKENS, POLICY])
+def test_ending_one_stream_leaves_its_token_counted(policy: Policy) -> None:
+    """The token of one ended stream counts until it expires, also where the settings name no key."""
+    store = tokens_store()
+    done = end_streams(store, USER, policy, NOW, DEADLINE, stream_id="a")
+    assert done is not None
+    freed, left = done
+    assert freed == Freed(ended=(Ended("a"),))
+    assert left == store.read(USER, DEADLINE)
+    assert (set(left.leases), left.tokens) == ({"b"}, frozenset("abt"))
     assert left.spent == {"a": NOW + 90, "t": NOW + 50}
 
 
