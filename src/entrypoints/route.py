@@ -8,15 +8,16 @@ from http import HTTPStatus
 from typing import Any, Generic, Protocol, TypeVar
 
 from adapters.store_calls import StoreCalls
-from domain.errors import LimitReached, StateRefusal, StreamGone
+from domain.errors import LimitReached, StateRefusal, StreamGone, TooManyStarts
 from domain.limiter import Answer, Reply, StreamLimiter
+from domain.policy import Outcome
 from entrypoints import bootstrap
 from entrypoints.answer_models import AnswerModel, HoldAnswer, Problem
 from entrypoints.bootstrap import Service
 from entrypoints.event_log import EventLog, emergency_log
 from entrypoints.http_request import HttpRequest
 from entrypoints.metrics import embedded
-from entrypoints.problems import DENIED, FAILED, RETRY_AFTER_SECONDS, problem_for, rule_for
+from entrypoints.problems import DENIED, FAILED, RETRY_AFTER_SECONDS, RULES, problem_for, rule_for
 from entrypoints.settings import SettingsError
 
 
@@ -133,6 +134,8 @@ def _result_fields(result: Reply | Exception) -> dict[str, Any]:
     full = result.full if isinstance(result, (Answer, LimitReached)) else None
     if full is not None and full.group is not None:
         fields["limit_group"] = full.group
+    if isinstance(result, Answer) and result.outcome is Outcome.WOULD_REFUSE:
+        fields["code"] = RULES[LimitReached if full else TooManyStarts].code
     if isinstance(result, StreamGone) and result.reason is not None:  # but not `by`: a personal text
         fields["gone_reason"] = str(result.reason)
     return fields

@@ -66,6 +66,11 @@ def _is_operators(event: Any) -> bool:
     return "/operator/" in event["route"]
 
 
+def _has_code(event: Any) -> bool:
+    """Return whether the event is of a request that was refused, or would have been in another mode."""
+    return bool(event["status"] != 200 or event["outcome"] == "would_refuse")
+
+
 _NOTHING_OF_THE_USER: Final = {"invalid", "denied"}
 _NO_STATE: Final = {*_NOTHING_OF_THE_USER, "gone", "unverified", "failed"}
 _ROUTES_WITH_A_LIMIT: Final = {"POST /stream/start", "GET /stream"}
@@ -73,7 +78,7 @@ _OUTCOMES_WITH_A_LIMIT: Final = {"admitted", "reclaimed", "replaced", "evicted",
 # By the page's word for when a field is there: true if it must be, and true if it may be.
 _WHEN: Final[Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], bool]]]] = {
     "always": (lambda _: True, lambda _: True),
-    "not 200": (lambda event: event["status"] != 200, lambda event: event["status"] != 200),
+    "a problem": (_has_code, _has_code),
     "failed": (lambda event: event["outcome"] == "failed", lambda event: event["outcome"] == "failed"),
     "user known": (
         lambda event: event["outcome"] not in {*_NOTHING_OF_THE_USER, "failed"},

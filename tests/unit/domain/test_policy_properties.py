@@ -190,12 +190,14 @@ def test_a_start_is_refused_exactly_without_room(case: Case) -> None:
 @thoroughly
 @given(cases())
 def test_shadow_records_what_enforcement_would_refuse(case: Case) -> None:
-    """Shadow mode records a refusal exactly where enforcement refuses."""
+    """Shadow mode records a refusal exactly where enforcement refuses, and names the same limit."""
     enforced = replace(case.policy, enforcement=Enforcement.ENFORCE, on_limit=OnLimit.REJECT)
     shadow = replace(enforced, enforcement=Enforcement.SHADOW)
     verdict, shown = (replace(case, policy=policy).decide() for policy in (enforced, shadow))
     if isinstance(verdict, Refuse | Postpone):
-        assert isinstance(shown, Refuse) or (isinstance(shown, Try) and shown.outcome is Outcome.WOULD_REFUSE)
+        full = verdict.full if isinstance(verdict, Refuse) else None
+        named = isinstance(shown, Try) and (shown.outcome, shown.full) == (Outcome.WOULD_REFUSE, full)
+        assert named or isinstance(shown, Refuse)
     else:
         assert shown == verdict
 

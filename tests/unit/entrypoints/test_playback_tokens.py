@@ -90,6 +90,17 @@ def test_a_start_above_the_token_bound_gets_a_retry_time(clock: FakeClock) -> No
     assert api.start("viewer-1", streamId="c").status == 200
 
 
+def test_shadow_mode_logs_which_limit_was_not_enforced(capsys: pytest.CaptureFixture[str]) -> None:
+    """The event of a start that would be refused has the code of the refusal, other starts have none."""
+    api = Api(ENFORCEMENT="shadow", PLAYBACK_KEY=KEY, MAX_STREAMS="1", TOKEN_OVERLAP="1")
+    for name in "ab":
+        api.start("viewer-1", streamId=name)
+        api.end("viewer-1", streamId=name)
+    assert [api.start("viewer-1", streamId=name).status for name in "cd"] == [200, 200]
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event.get("code") for event in events] == [None] * 4 + ["too_many_starts", "limit_reached"]
+
+
 def test_a_plain_video_element_gets_a_cookie() -> None:
     """The cookie is for the parent domain of API and CDN, ends with the token, and is hidden from scripts."""
     api = Api(PLAYBACK_KEY=KEY, PLAYBACK_COOKIE_DOMAIN="example.com")
