@@ -149,6 +149,17 @@ MUTANTS: Final = {
     "one-name-too-many": Mutant(
         EXPRESSIONS, "size({items.TOKENS}) < {update", "size({items.TOKENS}) <= {update"
     ),
+    "starting-name-not-counted": Mutant(EXPRESSIONS, "    update.add_string(items.TOKENS, own)\n", ""),
+    "replaced-name-not-looked-up": Mutant(
+        EXPRESSIONS,
+        'update.require(f"contains({items.TOKENS}, {name})")',
+        "pass",
+        killer="model_based",
+    ),
+    "spent-token-left-by-its-next-start": Mutant(
+        EXPRESSIONS, "        update.remove(spent)\n\n\ndef _require_room", "\n\ndef _require_room"
+    ),
+    "limit-of-zero-admits": Mutant(EXPRESSIONS, "if not slots and count.limit:", "if not slots:"),
     "own-name-not-looked-up": Mutant(EXPRESSIONS, "({is_counted} OR (", "((", killer="model_based"),
     "uncounted-streams-overlooked": Mutant(
         EXPRESSIONS,
