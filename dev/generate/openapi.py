@@ -1,14 +1,12 @@
 """`make openapi`: the API's description, generated from the routes, the models and the table of problems."""
 
 import json
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 import yaml
-from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
 from dev import ROOT
@@ -189,7 +187,7 @@ def _schemas() -> dict[str, Any]:
     _, requests = models_json_schema([(model, "validation") for model in takes], ref_template=SCHEMAS)
     _, replies = models_json_schema([(model, "serialization") for model in answers], ref_template=SCHEMAS)
     schemas = {**requests["$defs"], **{name: _left_out(of) for name, of in replies["$defs"].items()}}
-    schemas = {name: _explained(of) for name, of in schemas.items()}
+    schemas = {name: _untitled_properties(of) for name, of in schemas.items()}
     codes = {
         example
         for path in _paths().values()
@@ -223,17 +221,10 @@ def _left_out(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "required": required}
 
 
-def _explained(schema: dict[str, Any]) -> dict[str, Any]:
-    """Describe properties by the attributes that a docstring lists, and remove titles."""
-    if "properties" not in schema:
-        return _untitled(schema)
-    summary, _, attributes = schema["description"].partition("\n\nAttributes:\n")
-    texts = {to_camel(name): text for name, text in re.findall(r"^ +(\w+): (.+)$", attributes, re.MULTILINE)}
-    properties = {
-        name: _untitled(of) | ({"description": texts[name]} if name in texts else {})
-        for name, of in schema["properties"].items()
-    }
-    return {**_untitled(schema), "description": summary, "properties": properties}
+def _untitled_properties(schema: dict[str, Any]) -> dict[str, Any]:
+    """Remove the titles, which only repeat the names."""
+    properties = {name: _untitled(of) for name, of in schema.get("properties", {}).items()}
+    return _untitled(schema) | ({"properties": properties} if properties else {})
 
 
 def _untitled(schema: dict[str, Any]) -> dict[str, Any]:

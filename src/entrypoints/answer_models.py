@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import floor
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from domain.limiter import Answer, Reply, Unverified
@@ -50,33 +50,33 @@ class StreamView(AnswerModel):
 
 
 class HoldAnswer(AnswerModel):
-    """The answer to a start or a heartbeat: the caller's stream goes on.
+    """The answer to a start or a heartbeat: the caller's stream goes on."""
 
-    Attributes:
-        stream_count: the user's live streams; omitted if the store was unavailable.
-        max_streams: the number of streams that the user may have, after a start.
-        stream_id: the named stream. Omitted for an anonymous one, like the four fields that follow.
-        groups: the groups that the stream is in, if any.
-        expires_at: the time until which the player holds its slot.
-        expires_in_seconds: the same in seconds, rounded down, for players whose clock is wrong.
-        heartbeat_seconds: the interval of heartbeats.
-        verified: false if the store was unavailable: a 410 may follow. Otherwise omitted.
-        playback_token: the token for the CDN, valid until the lease ends; omitted if none is issued.
-        heartbeat_url: a URL that accepts the token in place of a login; omitted if there is none.
-        user_id: the user to name in a heartbeat there.
-    """
-
-    stream_count: int | None = None
-    max_streams: int | None = None
-    stream_id: str | None = None
-    groups: tuple[str, ...] | None = None
-    expires_at: datetime | None = None
-    expires_in_seconds: int | None = None
-    heartbeat_seconds: float | None = None
-    verified: Literal[False] | None = None
-    playback_token: str | None = None
-    heartbeat_url: str | None = None
-    user_id: str | None = None
+    stream_count: int | None = Field(
+        None, description="The user's live streams; omitted if the store was unavailable."
+    )
+    max_streams: int | None = Field(
+        None, description="The number of streams that the user may have, after a start."
+    )
+    stream_id: str | None = Field(
+        None, description="The named stream. Omitted for an anonymous one, like the four fields that follow."
+    )
+    groups: tuple[str, ...] | None = Field(None, description="The groups that the stream is in, if any.")
+    expires_at: datetime | None = Field(None, description="The time until which the player holds its slot.")
+    expires_in_seconds: int | None = Field(
+        None, description="The same in seconds, rounded down, for players whose clock is wrong."
+    )
+    heartbeat_seconds: float | None = Field(None, description="The interval of heartbeats.")
+    verified: Literal[False] | None = Field(
+        None, description="False if the store was unavailable: a 410 may follow. Otherwise omitted."
+    )
+    playback_token: str | None = Field(
+        None, description="The token for the CDN, valid until the lease ends; omitted if none is issued."
+    )
+    heartbeat_url: str | None = Field(
+        None, description="A URL that accepts the token in place of a login; omitted if there is none."
+    )
+    user_id: str | None = Field(None, description="The user to name in a heartbeat there.")
 
     @classmethod
     def of(
@@ -106,17 +106,13 @@ class HoldAnswer(AnswerModel):
 
 
 class EndAnswer(AnswerModel):
-    """The answer to an end.
+    """The answer to an end."""
 
-    Attributes:
-        stream_count: the user's live streams after it.
-        stream_id: the named stream; omitted for an anonymous one.
-        ended: for a named stream, whether this call ended it; false if it had ended before.
-    """
-
-    stream_count: int
-    stream_id: str | None = None
-    ended: bool | None = None
+    stream_count: int = Field(description="The user's live streams after it.")
+    stream_id: str | None = Field(None, description="The named stream; omitted for an anonymous one.")
+    ended: bool | None = Field(
+        None, description="For a named stream, whether this call ended it; false if it had ended before."
+    )
 
     @classmethod
     def of(cls, answer: Answer, stream_id: str | None) -> Self:
@@ -159,37 +155,28 @@ class GroupLimit(AnswerModel):
 
 
 class Problem(AnswerModel):
-    """An error in the form of RFC 9457 (`application/problem+json`).
+    """An error in the form of RFC 9457 (`application/problem+json`)."""
 
-    Attributes:
-        type: a URI that names the kind of problem.
-        title: the kind in words.
-        status: the HTTP status.
-        detail: the problem of this request in words.
-        message: the same text as `detail`, under the name that older clients read.
-        code: the kind for programs, which is stable.
-        limit: the limit that is reached, if it is that of a group.
-        reason: the reason why a stream is gone, if known.
-        by: the device of the stream that took its slot, if it has stated one.
-        retry_after_seconds: the time after which a start that was postponed may be sent again.
-    """
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    message: str
-    code: str
+    type: str = Field(description="A URI that names the kind of problem.")
+    title: str = Field(description="The kind in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="The problem of this request in words.")
+    message: str = Field(description="The same text as `detail`, under the name that older clients read.")
+    code: str = Field(description="The kind for programs, which is stable.")
     errors: tuple[FieldError, ...] | None = None
     stream_count: int | None = None
     anonymous_count: int | None = None
     max_streams: int | None = None
-    limit: GroupLimit | None = None
+    limit: GroupLimit | None = Field(None, description="The limit that is reached, if it is that of a group.")
     streams: tuple[StreamView, ...] | None = None
     stream_id: str | None = None
-    reason: GoneReason | None = None
-    by: str | None = None
-    retry_after_seconds: int | None = None
+    reason: GoneReason | None = Field(None, description="The reason why a stream is gone, if known.")
+    by: str | None = Field(
+        None, description="The device of the stream that took its slot, if it has stated one."
+    )
+    retry_after_seconds: int | None = Field(
+        None, description="The time after which a start that was postponed may be sent again."
+    )
     request_id: str | None = None
 
 

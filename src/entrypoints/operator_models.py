@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Self
 
+from pydantic import Field
+
 from domain.operators import OperatorAnswer
 from entrypoints.answer_models import AnswerModel, StreamView, moment
 from entrypoints.request_models import RequestModel, RequiredUserId, StreamId
@@ -29,19 +31,17 @@ class SpentTokenView(AnswerModel):
 
 
 class OperatorStreamsAnswer(AnswerModel):
-    """Everything that takes one of the user's slots, or prevents another start.
+    """Everything that takes one of the user's slots, or prevents another start."""
 
-    Attributes:
-        stream_count: the user's live streams.
-        anonymous_expires_at: when the anonymous streams are presumed to have ended; omitted if unknown.
-        spent_tokens: ended streams that count towards the token bound until their token expires.
-    """
-
-    stream_count: int
+    stream_count: int = Field(description="The user's live streams.")
     anonymous_count: int
-    anonymous_expires_at: datetime | None = None
+    anonymous_expires_at: datetime | None = Field(
+        None, description="When the anonymous streams are presumed to have ended; omitted if unknown."
+    )
     streams: tuple[StreamView, ...]
-    spent_tokens: tuple[SpentTokenView, ...]
+    spent_tokens: tuple[SpentTokenView, ...] = Field(
+        description="Ended streams that count towards the token bound until their token expires."
+    )
 
     @classmethod
     def of(cls, answer: OperatorAnswer) -> Self:
@@ -60,17 +60,13 @@ class OperatorStreamsAnswer(AnswerModel):
 
 
 class OperatorEndAnswer(AnswerModel):
-    """The streams that an operator has ended.
+    """The streams that an operator has ended."""
 
-    Attributes:
-        stream_count: the user's live streams after it.
-        ended_streams: the named streams that this call ended, live or expired; empty if there were none.
-        ended_anonymous: the number of anonymous streams that it ended.
-    """
-
-    stream_count: int
-    ended_streams: tuple[str, ...]
-    ended_anonymous: int
+    stream_count: int = Field(description="The user's live streams after it.")
+    ended_streams: tuple[str, ...] = Field(
+        description="The named streams that this call ended, live or expired; empty if there were none."
+    )
+    ended_anonymous: int = Field(description="The number of anonymous streams that it ended.")
 
     @classmethod
     def of(cls, answer: OperatorAnswer) -> Self:
