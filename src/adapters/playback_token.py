@@ -99,10 +99,9 @@ def subject_of(user_id: str, key: PlaybackKey) -> str:
 
 
 class TokenMint:
-    """A mint that makes tokens under the first of these keys, and recognises them."""
+    """A mint that makes tokens under one key, and recognises them."""
 
-    def __init__(self, keys: Sequence[PlaybackKey]) -> None:
-        key = keys[0]
+    def __init__(self, key: PlaybackKey) -> None:
         self._digest = KeyedDigest(key.secret).digest
         self._kid = key.kid
         # A token up to its payload. Payload and tag are empty here, one byte each, and come last, as the
@@ -172,10 +171,8 @@ class TokenMint:
         return _base64url(self._digest(user_id.encode())[:_SUBJECT_BYTES])
 
 
-@lru_cache(maxsize=2 * MAX_KEYS)
-def _mint_of(key: PlaybackKey) -> TokenMint:
-    """Return the mint of a key, made once; there is room for the keys before a rotation and after it."""
-    return TokenMint([key])
+# Each is made once; there is room for the keys before a rotation and after it.
+_mint_of: Final = lru_cache(maxsize=2 * MAX_KEYS)(TokenMint)
 
 
 class PlaybackTokens:

@@ -138,8 +138,8 @@ def test_a_given_key_and_an_old_one_open(user_id: str) -> None:
     with LocalService({"PLAYBACK_KEY": keys}) as service:
         issued = token(service, user_id)
         assert KEY.kid.encode() in base64.urlsafe_b64decode(f"{issued}==")
-        rotated = TokenMint([OLD_KEY]).mint(user_id, "tv", now + 60, now)
-        foreign = TokenMint([FOREIGN_KEY]).mint(user_id, "tv", now + 60, now)
+        rotated = TokenMint(OLD_KEY).mint(user_id, "tv", now + 60, now)
+        foreign = TokenMint(FOREIGN_KEY).mint(user_id, "tv", now + 60, now)
         assert outcome(get(service, SEGMENT, issued)) == (200, None)
         assert outcome(get(service, SEGMENT, rotated)) == (200, None)
         assert outcome(get(service, SEGMENT, foreign)) == (403, "invalid")

@@ -154,7 +154,7 @@ def test_make_playback_key_creates_and_rotates_keys(account: Account) -> None:
     assert second != first
     edge = Edge(account.config(), clock=lambda: 950)
     for key, outcome in ((first, Refused), (second, Passed)):
-        token = TokenMint([key]).mint("viewer-1", "tv", 1_000, 900)
+        token = TokenMint(key).mint("viewer-1", "tv", 1_000, 900)
         assert isinstance(edge.handle("GET", "/film.m3u8", {"CAT": token}), outcome)
     assert not re.search(r"[A-Za-z0-9_-]{43}", output.replace(account.store, ""))
 

@@ -13,10 +13,10 @@ from dev.emulators.edge import Edge, Passed, Refused
 from tests.edge.tokens import FOREIGN_KEY, KEY, LEASE, OLD_KEY, TOKEN_HEADER, base64url, key_text, signed
 
 NOW: Final = 1_800_000_000
-MINT: Final = TokenMint([KEY])
+MINT: Final = TokenMint(KEY)
 GOOD: Final = MINT.mint("viewer-1", "tv-1", NOW + LEASE, NOW)
 EXPIRED: Final = MINT.mint("viewer-1", "tv-1", NOW, NOW - LEASE)
-FOREIGN: Final = TokenMint([FOREIGN_KEY]).mint("viewer-1", "tv-1", NOW + LEASE, NOW)
+FOREIGN: Final = TokenMint(FOREIGN_KEY).mint("viewer-1", "tv-1", NOW + LEASE, NOW)
 CLAIMS: Final = {1: "stream-limiter", 4: NOW + LEASE}
 
 
@@ -186,7 +186,7 @@ def test_an_unreadable_configuration_refuses_everything(
 
 def test_a_rotation_refuses_no_good_token(edge: Edge) -> None:
     """Tokens of either key open while both are known, and those of a forgotten one do not."""
-    old = TokenMint([OLD_KEY]).mint("viewer-1", "tv-1", NOW + LEASE, NOW)
+    old = TokenMint(OLD_KEY).mint("viewer-1", "tv-1", NOW + LEASE, NOW)
     for known, expected in (((OLD_KEY,), "passed"), ((OLD_KEY, KEY), "passed"), ((KEY,), "invalid")):
         edge.config = config("enforce", *known)
         assert reason(edge.handle("GET", "/a.ts", {"CAT": old})) == expected

@@ -63,7 +63,7 @@ def signed(
 
 def table(now: int) -> dict[str, Row]:
     """Return the rows by their names."""
-    mint = TokenMint(KEYS)
+    mint = TokenMint(KEYS[0])
     exp = now + LEASE
     good = mint.mint("viewer-1", "tv-1", exp, now)
     claims = {1: "stream-limiter", 2: subject_of("viewer-1", KEY), 4: exp, 6: now, 7: b"tv-1"}
@@ -80,9 +80,9 @@ def table(now: int) -> dict[str, Row]:
         "expired": Row(mint.mint("viewer-1", "tv-1", now - 1, now - LEASE), EXPIRED),
         "a session": Row(mint.mint("viewer-1", "tv-1", exp, now, session_until=exp + LEASE), GOOD),
         "an ended session": Row(mint.mint("viewer-1", "tv-1", exp, now, session_until=now), GOOD),
-        "rotated key": Row(TokenMint([OLD_KEY]).mint("viewer-1", "tv-1", exp, now), GOOD),
-        "another key": Row(TokenMint([FOREIGN_KEY]).mint("viewer-1", "tv-1", exp, now), INVALID),
-        "another key, expired": Row(TokenMint([FOREIGN_KEY]).mint("viewer-1", "tv-1", now - 1, now), INVALID),
+        "rotated key": Row(TokenMint(OLD_KEY).mint("viewer-1", "tv-1", exp, now), GOOD),
+        "another key": Row(TokenMint(FOREIGN_KEY).mint("viewer-1", "tv-1", exp, now), INVALID),
+        "another key, expired": Row(TokenMint(FOREIGN_KEY).mint("viewer-1", "tv-1", now - 1, now), INVALID),
         "another issuer": Row(signed({**claims, 1: "another"}), INVALID),
         "no issuer": Row(signed({name: claims[name] for name in (2, 4, 6, 7)}), INVALID),
         "another algorithm: HMAC 256/64": Row(signed(claims, algorithm=4, size=8), INVALID),

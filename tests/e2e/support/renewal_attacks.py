@@ -69,9 +69,7 @@ RENEWALS: Final = (
     with_fields("a nested token", status=400, playbackToken={"token": ["A"]}),
     with_fields("another field", status=400, maxStreams=20),
     with_token("a foreign key", lambda t: signed(claims_of(t), FOREIGN_KEY)),
-    with_token(
-        "minted by a foreign key", lambda _: TokenMint([FOREIGN_KEY]).mint("viewer-1", "tv", 2**33, 0)
-    ),
+    with_token("minted by a foreign key", lambda _: TokenMint(FOREIGN_KEY).mint("viewer-1", "tv", 2**33, 0)),
     with_token("cut at its end", lambda t: t[:-4]),
     with_token("cut to its head", lambda t: t[:40]),
     with_token("a shorter signature", lambda t: t[:-12]),

@@ -65,7 +65,7 @@ def test_without_the_setting_nothing_changes(clock: FakeClock) -> None:
     for answer in (api.start("viewer-1", streamId="tv"), api.heartbeat("viewer-1", streamId="tv")):
         assert "heartbeatUrl" not in answer.body
         now = int(clock.now())
-        assert answer.body["playbackToken"] == TokenMint(KEYS).mint("viewer-1", "tv", now + LEASE, now)
+        assert answer.body["playbackToken"] == TokenMint(KEYS[0]).mint("viewer-1", "tv", now + LEASE, now)
 
 
 def test_a_token_extends_its_stream(api: Api, clock: FakeClock, repository: RecordingRepository) -> None:
@@ -182,7 +182,7 @@ def _text(text: str) -> Forge:
 
 
 def _foreign(body: dict[str, Any], _: str) -> dict[str, Any]:
-    foreign = TokenMint(parse_keys(f"2026-a:{'f' * 43}"))
+    foreign = TokenMint(parse_keys(f"2026-a:{'f' * 43}")[0])
     return body | {"playbackToken": foreign.mint("viewer-1", "tv", 2**33, 0, session_until=2**33)}
 
 
