@@ -15,10 +15,13 @@ ROWS = {
     "warm.end.cpu": "end",
     "warm.start.token.cpu": "start with a playback token",
     "warm.heartbeat.token.cpu": "heartbeat with a playback token",
+    "warm.end.token.cpu": "end with a playback key",
     "warm.refusal.cpu": "refused start",
     "warm.reclaim.cpu": "takeover of expired slots, two writes",
     "warm.heartbeat.boto3.cpu": "heartbeat with `STORE_CLIENT=boto3`",
     "stub.heartbeat.cpu": "heartbeat, nothing sent",
+    "stub.heartbeat.url.cpu": "heartbeat by the heartbeat URL, nothing sent",
+    "stub.heartbeat.url.refused.cpu": "refused by the heartbeat URL",
     "warm.start.p50": "latency, median: start",
     "warm.heartbeat.p50": "heartbeat",
     "warm.end.p50": "end",
@@ -48,7 +51,7 @@ ROWS = {
 """The reported rows, with their names in the document."""
 
 _KINDS = re.compile(
-    r"(warm|stub|throughput|cold|restored|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?(?:boto3\.|token\.)?"
+    r"(warm|stub|throughput|cold|restored|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?(?:boto3\.|token\.|url\.(?:refused\.)?)?"
 )
 _BESIDE = {
     **{f"throughput.of_store.{shape}": f"throughput.store.{shape}" for shape in ("2x8", "4x8", "8x8")},

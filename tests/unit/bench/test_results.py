@@ -58,6 +58,7 @@ def test_the_rows_for_machines_have_six_members(tmp_path: Path, monkeypatch: pyt
         ("warm.start.cpu", "warm.bare.cpu"),
         ("warm.heartbeat.boto3.cpu", "warm.bare.cpu"),
         ("stub.heartbeat.cpu", "stub.bare.cpu"),
+        ("stub.heartbeat.url.refused.cpu", "stub.bare.cpu"),
         ("throughput.8", "throughput.bare.8"),
         ("cold.total", "cold.bare.total"),
         ("cold.cpu", "cold.bare.cpu"),
