@@ -118,7 +118,7 @@ def scale(axes: Axes, _: Values, __: Details) -> None:
     )
     dollars = [each.dollars for each in needed]
     axes.loglog(sizes, dollars, marker="o", color=PALE, label="$ per hour")
-    axes.set(title="What an audience asks for", xlabel="viewers at the same time")
+    axes.set(title="Required capacity and cost by number of viewers", xlabel="viewers at the same time")
     axes.legend(frameon=False)
 
 

@@ -52,7 +52,7 @@ def test_every_call_is_counted_and_timed_whatever_its_result() -> None:
 
 @pytest.mark.parametrize(("refusals", "rounds"), [(0, 0), (1, 0), (2, 1), (5, 4)])
 def test_every_rejection_but_the_first_is_a_lost_race(refusals: int, rounds: int) -> None:
-    """Every rejection but a blind first write's is a lost race."""
+    """Every rejection after the first is a lost race."""
     assert metered(*[REFUSED] * refusals, {}).contention_rounds == rounds
 
 

@@ -64,7 +64,7 @@ def test_a_million_viewers_have_the_price_computed_by_hand() -> None:
 
 
 def test_lambdas_lines_would_cost_what_their_decision_says() -> None:
-    """With Lambda's 320 bytes, a sampled heartbeat would log 358 bytes, and the price would be 0.517 of the default's."""
+    """The decision has the bytes that a sampled heartbeat would log with Lambda's lines, and the price."""
     audience = at_its_cheapest(Audience(1_000_000))
     lines = audience.log_sample * audience.lambda_lines_bytes
     with_lines = replace(audience, shared_event_bytes=audience.shared_event_bytes + lines)
