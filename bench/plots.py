@@ -124,7 +124,7 @@ def scale(axes: Axes, _: Values, __: Details) -> None:
 
 def price(axes: Axes, _: Values, __: Details) -> None:
     """Draw the cost of a million requests, by default and with both settings that make heartbeats cheap."""
-    for offset, configured in ((-0.2, by_default), (0.2, at_its_cheapest)):
+    for offset, configured, name_above in ((-0.2, by_default, "default"), (0.2, at_its_cheapest, "both")):
         for place, size in enumerate(SIZES):
             services = price_of(configured(Audience(size)), load_prices()).services
             below = 0.0
@@ -132,8 +132,9 @@ def price(axes: Axes, _: Values, __: Details) -> None:
                 label = name if (configured, place) == (by_default, 0) else None
                 axes.bar(place + offset, dollars, 0.36, below, color=colour, label=label)
                 below += dollars
+            axes.text(place + offset, below + 0.05, name_above, ha="center", fontsize=7)
     axes.set(
-        title="A million requests: by default, and with heartbeat_url and sampled events",
+        title="A million requests: by default, and with both heartbeat_url and sampled events",
         xlabel="viewers at the same time",
         ylabel="$",
         ylim=(0, 3.5),
