@@ -4,9 +4,9 @@
 has matplotlib.
 """
 
+import argparse
 import json
 import statistics
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -148,12 +148,15 @@ MEASURED = (latency, processor, cold, throughput)
 MODELLED = (cost, scale, price)
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Draw all plots, or only those of the model."""
+    parser = argparse.ArgumentParser(prog="python -m bench.plots", description=__doc__)
+    parser.add_argument("which", nargs="?", choices=["modelled"], help="only the plots of the model")
+    which = parser.parse_args().which
     mpl.rcParams.update({"svg.hashsalt": "stream-limiter", "figure.figsize": (7, 3), "font.size": 9})
     PLOTS.mkdir(exist_ok=True)
     _draw(MODELLED, {}, {})
-    if arguments == ["modelled"]:
+    if which == "modelled":
         return
     rows = json.loads(RESULTS.read_text())
     details = json.loads(DETAILS.read_text())
@@ -175,4 +178,4 @@ def _draw(plots: Sequence[Callable[[Axes, Values, Details], None]], values: Valu
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
