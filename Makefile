@@ -1,6 +1,6 @@
 # The interface of this repository: `make` lists the usual targets, `make help-all` all of them.
-# Variables on the command line, as in `make run PORT=3001`, reach every command; ARGS=--help describes those of an
-# operator's command.
+# Variables on the command line, as in `make run PORT=3001`, reach every command; ARGS=--help describes those of a
+# command of this project.
 
 PYTHON ?= python3
 
@@ -178,13 +178,15 @@ playback-key: $(VENV) $(CRT) ## Show a stage's playback keys, rotate or revoke t
 
 ## -- Building
 
+# When another target needs the zip, ARGS are that target's.
+OWN_ARGS = $(if $(filter $@,$(MAKECMDGOALS)),$(ARGS))
 .PHONY: package
 package: $(VENV) ## Build the zip for Lambda and the list of its contents (PYTHON_VERSION=3.13, ARCHITECTURE=arm64 or x86_64)
-	@$(PY) -m dev.packaging.package
+	@$(PY) -m dev.packaging.package $(OWN_ARGS)
 
 .PHONY: package-local
 package-local: $(VENV) ## Build the zip for this machine's Python
-	@$(PY) -m dev.packaging.package --target local
+	@$(PY) -m dev.packaging.package --target local $(OWN_ARGS)
 
 # Dependencies are resolved once, here, for every platform; --no-emit-index-url keeps the index out of the locks.
 # --no-strip-extras: without coverage[toml] in the lock, pip would use its newest release, which has no hash there.
@@ -208,30 +210,30 @@ lock: $(VENV) ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=
 
 .PHONY: openapi
 openapi: $(VENV) ## Generate docs/openapi.yaml from the routes and the models
-	@$(PY) -m dev.generate.openapi
+	@$(PY) -m dev.generate.openapi $(ARGS)
 
 .PHONY: picture
 picture: $(VENV) $(EMULATOR) $(HLS) ## Draw docs/page.png, the README's picture; needs Chromium
-	@$(PY) -m dev.generate.picture
+	@$(PY) -m dev.generate.picture $(ARGS)
 
 .PHONY: docs
 docs: $(VENV) $(DOCS) ## Build the documentation site in build/site, and check its links
-	@$(PY) -m dev.generate.docs
+	@$(PY) -m dev.generate.docs $(ARGS)
 
 .PHONY: terraform-docs
 terraform-docs: $(VENV) ## Generate the tables of docs/terraform.md from the variables and outputs
-	@$(PY) -m dev.generate.terraform_docs
+	@$(PY) -m dev.generate.terraform_docs $(ARGS)
 
 ## -- Measuring
 
 .PHONY: bench
 bench: package-local $(PLOTTER) ## Measure against the bare SDK: build/bench.json, docs/performance.md and its plots (SHORT=1: a quick look, docs/ unchanged)
-	@$(PY) -m bench $(if $(SHORT),--short)
-	@$(if $(SHORT),:,.venv-bench/bin/python -m bench.plots)
+	@$(PY) -m bench $(if $(SHORT),--short) $(ARGS)
+	@$(if $(SHORT)$(ARGS),:,.venv-bench/bin/python -m bench.plots)
 
 .PHONY: plots
 plots: $(PLOTTER) ## Draw the plots of capacity and price, which need no measurement
-	@.venv-bench/bin/python -m bench.plots modelled
+	@.venv-bench/bin/python -m bench.plots modelled $(ARGS)
 
 .PHONY: capacity
 capacity: $(VENV) ## Show the capacity and cost for a number of viewers (VIEWERS=1000000, HEARTBEAT=60, PLAY_MINUTES=60, …)

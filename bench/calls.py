@@ -95,7 +95,7 @@ class _Sent:
         raise NoAnswer("nothing was sent")
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 def bare_client() -> Any:
@@ -110,7 +110,7 @@ class SteppingClock(SystemClock):
         self.behind = 0.0
 
     def now(self) -> float:
-        """Epoch seconds."""
+        """Return epoch seconds."""
         return super().now() - self.behind
 
 

@@ -35,7 +35,7 @@ ROWS = {
     "throughput.of_store.4x8": "beside requests signed once",
     "throughput.8x8": "8 processes with 8 threads",
     "throughput.of_store.8x8": "beside requests signed once",
-    "throughput.store.busy.8x8": "of which the store uses",
+    "throughput.store.busy.8x8": "processors used by the store, 8 processes",
     "cold.total": "cold: process start to first answer",
     "cold.token.total": "with playback tokens, beside the one without",
     "cold.powertools": "beside a handler of Powertools",

@@ -4,9 +4,9 @@
 has matplotlib.
 """
 
+import argparse
 import json
 import statistics
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -118,13 +118,13 @@ def scale(axes: Axes, _: Values, __: Details) -> None:
     )
     dollars = [each.dollars for each in needed]
     axes.loglog(sizes, dollars, marker="o", color=PALE, label="$ per hour")
-    axes.set(title="What an audience asks for", xlabel="viewers at the same time")
+    axes.set(title="Required capacity and cost by number of viewers", xlabel="viewers at the same time")
     axes.legend(frameon=False)
 
 
 def price(axes: Axes, _: Values, __: Details) -> None:
     """Draw the cost of a million requests, by default and with both settings that make heartbeats cheap."""
-    for offset, configured in ((-0.2, by_default), (0.2, at_its_cheapest)):
+    for offset, configured, name_above in ((-0.2, by_default, "default"), (0.2, at_its_cheapest, "both")):
         for place, size in enumerate(SIZES):
             services = price_of(configured(Audience(size)), load_prices()).services
             below = 0.0
@@ -132,8 +132,9 @@ def price(axes: Axes, _: Values, __: Details) -> None:
                 label = name if (configured, place) == (by_default, 0) else None
                 axes.bar(place + offset, dollars, 0.36, below, color=colour, label=label)
                 below += dollars
+            axes.text(place + offset, below + 0.05, name_above, ha="center", fontsize=7)
     axes.set(
-        title="A million requests: by default, and with heartbeat_url and sampled events",
+        title="A million requests: by default, and with both heartbeat_url and sampled events",
         xlabel="viewers at the same time",
         ylabel="$",
         ylim=(0, 3.5),
@@ -147,12 +148,15 @@ MEASURED = (latency, processor, cold, throughput)
 MODELLED = (cost, scale, price)
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Draw all plots, or only those of the model."""
+    parser = argparse.ArgumentParser(prog="python -m bench.plots", description=__doc__)
+    parser.add_argument("which", nargs="?", choices=["modelled"], help="only the plots of the model")
+    which = parser.parse_args().which
     mpl.rcParams.update({"svg.hashsalt": "stream-limiter", "figure.figsize": (7, 3), "font.size": 9})
     PLOTS.mkdir(exist_ok=True)
     _draw(MODELLED, {}, {})
-    if arguments == ["modelled"]:
+    if which == "modelled":
         return
     rows = json.loads(RESULTS.read_text())
     details = json.loads(DETAILS.read_text())
@@ -174,4 +178,4 @@ def _draw(plots: Sequence[Callable[[Axes, Values, Details], None]], values: Valu
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

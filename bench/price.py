@@ -10,6 +10,7 @@ from typing import Any, Final
 from bench.capacity import (
     EVENING,
     MAX_SAMPLED,
+    VARIABLES,
     Audience,
     capacity,
     given_audience,
@@ -18,6 +19,7 @@ from bench.capacity import (
     load_prices,
     month,
 )
+from dev.tools.command import words
 
 GOAL: Final = 0.5
 """The goal as a share of the default's price at this number of viewers."""
@@ -147,6 +149,7 @@ def _pair(before: float, after: float, digits: int, width: int) -> str:
 
 def main() -> None:
     """Read the variables and print the comparison; if neither setting is given, compare with both."""
+    words("capacity", __doc__, VARIABLES)
     audience = given_audience()
     if audience == by_default(audience):
         audience = at_its_cheapest(audience)

@@ -205,7 +205,7 @@ class Run:
 
     Args:
         number: its place among all runs: operations, faults and lengths take turns.
-        wire: the wire that fails, which only `unreliable` uses.
+        user: the user whose streams it starts and ends, and the seed of its random choices.
     """
 
     def __init__(self, number: int, user: str) -> None:
@@ -223,7 +223,7 @@ class Run:
         self.others = [chance.choice(OTHERS)(user, n) for n in range(chance.choice([0, 0, 1, 2, MARKED]))]
 
     def play(self, wire: Wire, unreliable: StreamRepository, api: Any) -> Verdict:
-        """Play it, and judge; `api` is a client whose network never fails."""
+        """Play it, and judge; `wire` fails only `unreliable`, and the network of `api` never fails."""
         reliable = repository_over(SdkApi(api))
         clock = FakeClock(EPOCH)
         limiter = StreamLimiter(unreliable, clock, self.case.policy)

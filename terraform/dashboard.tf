@@ -1,4 +1,4 @@
-# Reads from top to bottom: is it up, does everybody get in, is it fast, whom does it refuse, what does it cost.
+# Reads from top to bottom: is it up, are starts admitted, is it fast, who is refused, what does it cost.
 
 locals {
   start = local.function_names.start
@@ -27,7 +27,7 @@ locals {
       }
     },
     {
-      title = "Does everybody get in?"
+      title = "Are starts admitted?"
       graphs = {
         "Without a valid token: 401, of all requests" = { stat = "Sum", metrics = [
           ["StreamLimiter", "unauthorized", "ApiId", aws_apigatewayv2_api.streams.id],
@@ -60,7 +60,7 @@ locals {
       }
     },
     {
-      title = "Whom does it refuse?"
+      title = "Who is refused?"
       graphs = {
         "Starts by outcome" = { stat = "Sum", metrics = [
           for outcome in local.outcomes : ["StreamLimiter", "requests", "function", local.start, "outcome", outcome]
@@ -97,23 +97,23 @@ locals {
   # The usual questions about the events of all functions: docs/events.md. Successful heartbeats may be sampled, so no
   # count or percentile mixes `extended` with other outcomes.
   queries = {
-    "who is refused"                = <<-EOT
+    "who is refused"               = <<-EOT
       filter outcome = "refused" | stats count() as refusals, max(stream_count) as streams by user
       | sort refusals desc | limit 20
     EOT
-    "whom shadow mode would refuse" = <<-EOT
+    "who shadow mode would refuse" = <<-EOT
       filter outcome = "would_refuse" | stats count() as starts, max(stream_count) as streams by user
       | sort starts desc | limit 20
     EOT
-    "who calls most"                = <<-EOT
+    "who calls most"               = <<-EOT
       filter event = "request"
       | stats count() as calls, sum(contention_rounds) as lost_races by user, outcome | sort calls desc | limit 20
     EOT
-    "why it fails"                  = <<-EOT
+    "why it fails"                 = <<-EOT
       filter outcome = "failed" | stats count() as failures, max(store_ms), latest(exception) by route, code
       | sort failures desc
     EOT
-    "what is slow"                  = <<-EOT
+    "what is slow"                 = <<-EOT
       filter event = "request"
       | stats pct(duration_ms, 50) as p50, pct(duration_ms, 99) as p99, pct(store_ms, 99) as store_p99
         by route, outcome, cold_start

@@ -401,7 +401,7 @@ variable "anonymous" {
 }
 
 variable "unknown_fields" {
-  description = "How to treat unknown fields in a request: refuse responds with 400, ignore leaves them out. A misspelt field of the API, such as streamID, is refused either way."
+  description = "How to treat unknown fields in a request: refuse responds with 400, ignore leaves them out. A misspelled field of the API, such as streamID, is refused either way."
   type        = string
   default     = "refuse"
   nullable    = false
@@ -413,7 +413,7 @@ variable "unknown_fields" {
 }
 
 variable "on_limit" {
-  description = "What happens to a start at the limit: reject refuses it, evict_oldest ends the user's oldest named stream."
+  description = "What happens to a start at the limit: reject refuses it, evict_oldest ends as few of the user's named streams as possible, the oldest first."
   type        = string
   default     = "reject"
   nullable    = false
@@ -521,7 +521,7 @@ variable "playback_cookie_domain" {
 }
 
 variable "heartbeat_url" {
-  description = "Whether heartbeats get a URL without API Gateway, where a playback token replaces the login, at half the price. Needs a playback_key_parameter and a reserved_concurrency."
+  description = "Whether heartbeats get a URL without API Gateway, where a playback token replaces the login, at about 55 % of the price. Needs a playback_key_parameter and a reserved_concurrency."
   type        = bool
   default     = false
   nullable    = false
@@ -533,7 +533,7 @@ variable "heartbeat_url" {
 
   validation {
     condition     = !var.heartbeat_url || var.reserved_concurrency >= 1
-    error_message = "heartbeat_url needs a reserved_concurrency of at least 1, because anyone can call it and could use up the account's instances."
+    error_message = "heartbeat_url needs a reserved_concurrency of at least 1, because anyone can call the URL and use up the account's instances."
   }
 
   validation {

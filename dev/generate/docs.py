@@ -9,6 +9,7 @@ from typing import Final
 
 from dev import ROOT
 from dev.tools.cache import CannotFetch, cached_folder, npm_package
+from dev.tools.command import words
 
 MKDOCS: Final = ROOT / ".venv-docs" / "bin" / "mkdocs"
 PAGES: Final = ROOT / "build" / "docs"
@@ -57,4 +58,5 @@ def _fetch(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    words("docs", __doc__, {})
     sys.exit(main())

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from dev import ROOT
 from dev.generate.openapi_operations import EVERYWHERE, GATEWAY, OF_TOKENS, OPERATIONS
+from dev.tools.command import words
 from domain.names import IDEMPOTENCY_KEY_PATTERN
 from entrypoints.answer_models import AnswerModel, Problem
 from entrypoints.callers import NotAllowed
@@ -263,5 +264,6 @@ _IDEMPOTENCY_KEY: Final = {
 }
 
 if __name__ == "__main__":
+    words("openapi", __doc__, {})
     FILE.write_text(text(), encoding="utf-8")
     print(f"{FILE.relative_to(ROOT)} is up to date.")

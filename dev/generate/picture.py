@@ -9,6 +9,7 @@ from playwright.sync_api import Page, ViewportSize
 from dev import ROOT
 from dev.local.local_service import LocalService
 from dev.tools.browser import MISSING, chromium, find
+from dev.tools.command import words
 
 PICTURE: Final = ROOT / "docs" / "page.png"
 DEVICES: Final = ("Television", "Laptop", "Tablet", "Phone")
@@ -53,4 +54,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    words("picture", __doc__, {})
     sys.exit(main())

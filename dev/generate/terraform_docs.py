@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from dev import ROOT
+from dev.tools.command import words
 from dev.tools.terraform import CONFIGURATION
 
 PAGE: Final = ROOT / "docs" / "terraform.md"
@@ -60,4 +61,5 @@ def _with_table(text: str, lines: list[str]) -> str:
 
 
 if __name__ == "__main__":
+    words("terraform-docs", __doc__, {})
     PAGE.write_text(page(), encoding="utf-8")

@@ -179,7 +179,11 @@ def _installed(version: str, wheels: list[str]) -> Path:
 
 def main() -> None:
     """Build one zip and its list of contents, and print a summary."""
-    parser = argparse.ArgumentParser(prog="python -m dev.packaging.package", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m dev.packaging.package",
+        description=__doc__,
+        epilog="PYTHON_VERSION (by default 3.13) and ARCHITECTURE (arm64) are those of the Lambda.",
+    )
     parser.add_argument("--target", choices=ZIPS, default="lambda")
     target = parser.parse_args().target
     try:

@@ -1,12 +1,12 @@
 """Write the bytecode of the methods that `@dataclass` makes in a function: see `entrypoints.precompiled`.
 
-`python -m dev.packaging.precompile FILE`. The file is for the version of Python that runs this.
+The file is for the version of Python that runs this.
 """
 
+import argparse
 import dataclasses
 import marshal
 import pkgutil
-import sys
 from importlib import import_module
 from pathlib import Path
 from types import CodeType
@@ -15,6 +15,9 @@ from typing import Any
 
 def main() -> None:
     """Import what functions import, and write the code of each source that was executed on the way."""
+    parser = argparse.ArgumentParser(prog="python -m dev.packaging.precompile", description=__doc__)
+    parser.add_argument("file", type=Path, metavar="FILE")
+    file: Path = parser.parse_args().file
     code: dict[str, CodeType] = {}
 
     def execute(source: str, *namespaces: Any) -> None:
@@ -26,7 +29,7 @@ def main() -> None:
     for module in pkgutil.iter_modules(entrypoints.__path__, "entrypoints."):
         import_module(module.name)
     import_module("adapters.playback_token")  # loaded where there is a key
-    Path(sys.argv[1]).write_bytes(marshal.dumps(code))
+    file.write_bytes(marshal.dumps(code))
 
 
 if __name__ == "__main__":

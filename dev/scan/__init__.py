@@ -1,4 +1,5 @@
 """The project's own checks.
 
-`prose` is part of `make lint`; the others are part of `make scan` and run in its environment.
+`prose` is part of `make lint`, and `branches` of `make coverage`.
+The others are part of `make scan` and run in its environment.
 """

@@ -1,4 +1,7 @@
-"""Check the English of documents, docstrings, comments, descriptions and names against a list of words."""
+"""Check the English of documents, docstrings, comments, descriptions and names against a list of words.
+
+Docstrings must also name only attributes and parameters that exist.
+"""
 
 import ast
 import io
@@ -10,6 +13,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from dev.scan.docstring_names import unknown_names
 
 RULES = tomllib.loads(Path(__file__).with_name("prose.toml").read_text())
 WORDS = [(re.compile(rf"\b(?:{words})\b", re.IGNORECASE), advice) for words, advice in RULES["words"].items()]
@@ -38,7 +43,7 @@ class Line(NamedTuple):
 def main() -> None:
     """Print each line that breaks a rule, and fail if there is one."""
     problems = [problem for path in _files() for problem in check(path)]
-    print("\n".join(problems) or "No word of dev/scan/prose.toml is in the prose.")
+    print("\n".join(problems) or "No problem was found in the prose.")
     sys.exit(bool(problems))
 
 
@@ -57,6 +62,10 @@ def check(path: Path) -> list[str]:
             f"{path}:{line.number}: a docstring starts with {found[0]!r}: say what it does, or use a noun"
             for line in _docstrings(text)
             if (found := OPENING.match(line.text))
+        ]
+        problems += [
+            f"{path}:{number}: a docstring documents {name!r}, which does not exist: use its present name"
+            for number, name in unknown_names(text)
         ]
     return problems
 

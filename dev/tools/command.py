@@ -30,12 +30,12 @@ def target(targets: Collection[str], about: str, variables: Mapping[str, str]) -
 
 
 def _parser(name: str, about: str, variables: Mapping[str, str], *, more: str = "") -> ArgumentParser:
-    width = max(map(len, variables))
+    width = max(map(len, variables), default=0)
     table = "\n".join(f"  {variable:<{width}}  {meaning}" for variable, meaning in variables.items())
     return ArgumentParser(
         prog=f"make {name}",
-        usage=f"make {name} [VARIABLE=value …]{more}",
+        usage=f"make {name}{' [VARIABLE=value …]' if variables else ''}{more}",
         description=about,
-        epilog=f"variables:\n{table}",
+        epilog=f"variables:\n{table}" if variables else None,
         formatter_class=RawDescriptionHelpFormatter,
     )

@@ -8,7 +8,7 @@ class StoreCalls(threading.local):
 
     Attributes:
         count: the number of calls, including repeats.
-        refused: the number of writes whose condition did not hold.
+        rejected: the number of writes whose condition did not hold.
         seconds: the time spent in calls.
         request_ids: the store's ids of the calls that it answered.
     """
@@ -19,11 +19,11 @@ class StoreCalls(threading.local):
     def reset(self) -> None:
         """Begin a new request."""
         self.count = 0
-        self.refused = 0
+        self.rejected = 0
         self.seconds = 0.0
         self.request_ids: list[str] = []
 
     @property
     def contention_rounds(self) -> int:
         """The number of lost races. The first rejection is ordinary: it returns the state to decide from."""
-        return max(0, self.refused - 1)
+        return max(0, self.rejected - 1)

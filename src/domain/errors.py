@@ -47,7 +47,7 @@ class StateRefusal(Refusal):
     """A refusal for which the user's live streams are the reason.
 
     Attributes:
-        live: the user's live streams, as the refused write itself saw them.
+        live: the user's live streams, as the rejected write itself saw them.
     """
 
     def __init__(self, text: str, live: LiveStreams) -> None:

@@ -1,4 +1,4 @@
-"""A request and the state that it met: everything that a decision depends on."""
+"""A request and the state that it is decided on: everything that a decision depends on."""
 
 from typing import Generic, TypeVar
 
@@ -12,10 +12,10 @@ RequestT = TypeVar("RequestT")
 
 @value_object
 class Situation(Generic[RequestT]):
-    """A request whose write was rejected, and the state that rejected it.
+    """A request and the state that it is decided on.
 
     Attributes:
-        state: the user's state, as the write met it.
+        state: the user's state, as a rejected write returned it; empty before the first write.
         request: the request.
         policy: how the service behaves.
         now: the time, in epoch seconds.

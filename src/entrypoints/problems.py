@@ -239,6 +239,6 @@ RULES: Final[dict[type, Rule]] = {
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "internal_error",
         "Internal error",
-        _always("An unexpected error occurred. It was recorded under the request id."),
+        _always("An unexpected error occurred. Search the log for the request id."),
     ),
 }

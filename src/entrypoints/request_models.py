@@ -120,7 +120,7 @@ class RequestModel(BaseModel):
         named stream would be anonymous. A field of other routes is removed: a later release may have it here.
         """
         known = _names(cls)
-        return {name: value for name, value in given.items() if name in known or _is_misspelt(name)}
+        return {name: value for name, value in given.items() if name in known or _is_misspelled(name)}
 
 
 _OF_NAMED_STREAMS: Final = ("replaces", "device", "play", "pathPrefix", "groups")
@@ -210,6 +210,6 @@ FIELDS: Final = {_letters(name): name for name in (*_names(StartBody), "playback
 """Every field of the API by its letters: a start has all of them but one of the heartbeat URL's."""
 
 
-def _is_misspelt(name: str) -> bool:
+def _is_misspelled(name: str) -> bool:
     """Return whether this is a field of the API in another spelling."""
     return FIELDS.get(_letters(name), name) != name

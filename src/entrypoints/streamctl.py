@@ -43,7 +43,7 @@ class Line:
     Attributes:
         record: the line for machines (`--json`).
         text: the line for people.
-        well: false if the line reports an inconsistency or a failure.
+        is_ok: false if the line reports an inconsistency or a failure.
     """
 
     record: dict[str, Any]

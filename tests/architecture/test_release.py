@@ -168,6 +168,29 @@ def test_a_release_has_a_day_in_the_changelog(name: str, build: str, tmp_path: P
     assert not is_released("0.2.0 (2026-12-01)")
 
 
+def test_a_release_has_the_attestation_of_its_files(tmp_path: Path) -> None:
+    """The attestation of every file is among the files that the release uploads."""
+    steps = workflow("release")["jobs"]["release"]["steps"]
+    attest, attach, *_, upload = (
+        step
+        for step in steps
+        if step.get("uses", "").startswith("actions/attest@") or "dist/" in step.get("run", "")
+    )
+    bundle = tmp_path / "attestation.json"
+    bundle.write_text("a bundle", encoding="utf-8")
+    (tmp_path / "dist").mkdir()
+    env = {"BUNDLE": str(bundle), "GITHUB_REF_NAME": "v0.1.0"}
+    succeed("bash", "-e", "-c", attach["run"], cwd=tmp_path, env=env)
+
+    assert attest["with"] == {"subject-checksums": "dist/SHA256SUMS"}
+    assert attach["env"] == {"BUNDLE": f"${{{{ steps.{attest['id']}.outputs.bundle-path }}}}"}
+    (attached,) = (tmp_path / "dist").iterdir()
+    assert attached.read_text(encoding="utf-8") == "a bundle"
+    assert attached.name in (ROOT / "docs" / "release.md").read_text("utf-8").replace("<version>", "0.1.0")
+    assert upload["run"].startswith("gh release create ")
+    assert upload["run"].endswith(" dist/*")
+
+
 def test_the_notes_of_a_release_are_its_part_of_the_changelog(tmp_path: Path) -> None:
     """The notes are the part about the version; each link leads to a file of the repository at the tag."""
     steps = workflow("release")["jobs"]["release"]["steps"]

@@ -320,7 +320,7 @@ class Behaviour:
         ids=lambda answer: str(answer.status),
     )
     def test_an_unanswered_heartbeat_falls_back_to_the_api(self, by_token: ByToken, failure: Answer) -> None:
-        """The heartbeat goes to the API at once, with the login, and the next one to the URL again."""
+        """After one failure of the URL, the heartbeat goes to the API, and the next one to the URL again."""
         by_token.starts(failure, Answer(200, TOKEN_HOLD))
         assert [by_token.url.next_request().path for _ in range(3)] == ["/beat"] * 3
         heartbeat = by_token.api.next_request()
@@ -330,7 +330,7 @@ class Behaviour:
         assert by_token.player.is_silent()
 
     def test_a_url_that_fails_twice_is_not_used_until_the_lease_expires(self, by_token: ByToken) -> None:
-        """Every heartbeat goes to the API meanwhile; then the URL is tried again, and used."""
+        """After two failures of the URL, heartbeats go to the API for a lease, and then to the URL again."""
         by_token.starts(Answer(404, {}), Answer(404, {}), Answer(200, TOKEN_HOLD), seconds=LEASE_SECONDS)
         for _ in range(2):
             by_token.url.next_request()
@@ -471,7 +471,7 @@ class Behaviour:
     def test_a_store_outage_between_two_episodes(
         self, command: list[str], outage: Outage, user_id: str
     ) -> None:
-        """The slot stays the screen's, and its end reaches the store."""
+        """After an outage of the store between two episodes, the screen has its slot, and can end it."""
         with ExitStack() as players:
             household = Household(command, outage.service.url, user_id, players)
             tv = household.player("tv")

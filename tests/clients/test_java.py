@@ -640,7 +640,7 @@ def test_a_listeners_exception_does_not_stop_heartbeats(worlds: Any) -> None:
 
 
 def test_a_background_start_reports_any_failure_to_the_listener(world: World) -> None:
-    """The listener gets any failure, including the end of patience, and what is held stays held."""
+    """The listener gets any failure, including a timeout, and a held slot is kept."""
     world.service.answers(Answer(400, {"detail": "A mistake."}))
     failed = world.perform("failed in background", "start in background")
     assert (failed["status"], failed["message"]) == (400, "A mistake.")
@@ -698,11 +698,12 @@ def test_heartbeats_go_to_the_url_of_the_answer(world: World, url: ScriptedServi
     assert world.is_finished()
 
 
+# The first URL would answer, but its name is not listed.
 @pytest.mark.parametrize("name", ["http://127.1:{port}/", "ftp://localhost/", "//localhost/", "beats", "", 7])
 def test_a_token_is_sent_only_over_https_or_loopback(
     world: World, url: ScriptedService, name: str | int
 ) -> None:
-    """Otherwise the API takes the heartbeat. The first URL would answer, but its name is not listed."""
+    """A token is sent only to an https or loopback URL; otherwise the heartbeat goes to the API."""
     url.answers(held(LONG))
     named = name.format(port=url.port) if isinstance(name, str) else name
     world.admitted(LONG | {"playbackToken": "t1", "heartbeatUrl": named})

@@ -1068,7 +1068,7 @@ def held_play(clock: Clock, answer: dict[str, Any]) -> Play:
 
 
 def test_a_stream_keeps_its_newest_token_until_it_ends() -> None:
-    """A heartbeat without a token keeps the last one, and its end."""
+    """A heartbeat without a token keeps the last token and its expiry."""
     clock = Clock()
     play = held_play(clock, HOLD | {"playbackToken": "first"})
     heartbeats = play.keep()

@@ -107,7 +107,7 @@ def test_the_documented_rights_are_enough(account: Account, tmp_path: Path) -> N
 
 
 def test_the_documented_rights_are_enough_for_a_heartbeat_url(account: Account, tmp_path: Path) -> None:
-    """With the documented rights it is made, changed, and taken away from a stage that stays."""
+    """With the documented rights, a heartbeat URL can be created, changed and removed from its stage."""
     account.allow([each for each in deployer_policy()["Statement"] if each["Sid"] != "Monitoring"])
     asked = {"heartbeat_url": "true", "playback_key_parameter": "/key", "reserved_concurrency": "1"}
     stack = account.stack(tmp_path, monitoring="false", **asked)

@@ -1,4 +1,4 @@
-"""The heartbeat URL on the emulator: the zip beneath the Terraform, called over HTTP."""
+"""The heartbeat URL on the emulator: the zip, deployed by Terraform and called over HTTP."""
 
 import json
 import os

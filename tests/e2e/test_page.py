@@ -80,7 +80,7 @@ def test_a_crashed_screens_countdown_includes_the_grace(page: Page) -> None:
     press(page, "Crash", "Laptop")
     expect(laptop).to_contain_text(re.compile(r"Its slot comes back in\s+[45] s"))
     page.clock.fast_forward(1000 * int(SETTINGS["LEASE_SECONDS"]))
-    expect(laptop).to_contain_text(re.compile(r"Its lease is over\. The grace ends in\s+1 s"))
+    expect(laptop).to_contain_text(re.compile(r"Its lease has expired\. The grace ends in\s+1 s"))
     page.clock.fast_forward(1000 * int(SETTINGS["GRACE_SECONDS"]))
     expect(laptop).to_contain_text("Its slot comes back now.")
     expect(laptop).not_to_contain_text(re.compile(r"\d s"))
@@ -159,7 +159,7 @@ STOPPED: Final = {
     "replaced": "Another screen took over this slot.",
     "evicted": "Another screen was started, and needed this slot.",
     "ended": "Its stream was ended.",
-    "expired": "Its lease ran out, and another screen took the slot.",
+    "expired": "Its lease expired, and another screen took the slot.",
 }
 
 

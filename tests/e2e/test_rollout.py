@@ -189,7 +189,7 @@ def test_shadow_mode_admits_all_and_the_dashboard_counts_would_be_refusals(desk:
     assert [desk.start(HOUSEHOLD, f"tv-{number}") for number in range(5)] == [200] * 5
     assert desk.start(GUEST, "tv") == 200
 
-    seen = desk.configured('{ rows = local.rows, query = local.queries["whom shadow mode would refuse"] }')
+    seen = desk.configured('{ rows = local.rows, query = local.queries["who shadow mode would refuse"] }')
     graphs = {title: graph for row in seen["rows"] for title, graph in row["graphs"].items()}
     events = desk.events()
     assert shown(graphs["Shadow mode: would be refused"], events) == [2]

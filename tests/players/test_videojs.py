@@ -35,7 +35,7 @@ class TestVideoJs(Scenarios, ChoosingQualities, CarryingTokens):
         assert [request.url for request in screen.requests if "/cdn/index.m3u8" in request.url] == []
 
     def test_the_hooks_of_a_page_stay(self, screen: Screen) -> None:
-        """The page's hooks stay, both those of all players, which one player's would displace, and one's."""
+        """The page's global and per-player hooks both remain."""
         screen.do("hooked = []")
         screen.page.evaluate(
             """() => {

@@ -12,7 +12,7 @@ from tests.support.commands import skip_or_fail
 @pytest.mark.e2e
 @pytest.mark.long
 def test_after_each_kill_the_store_matches_the_answers() -> None:
-    """The short form of the proof has every row in order."""
+    """The short form of the proof meets every goal."""
     reason = unavailable()
     if reason:
         skip_or_fail(reason)

@@ -12,7 +12,7 @@ from testing.fakes import unhurried
 
 
 def test_any_event_is_answered_as_described() -> None:
-    """The short form of the proof has every row in order."""
+    """The short form of the proof meets every goal."""
     rows = fuzz.prove(seed=1, goal=60, progress=unhurried)
 
     assert [row for row in rows if not row.met] == []

@@ -5,7 +5,7 @@ from testing.fakes import unhurried
 
 
 def test_kept_names_are_never_postponed_at_the_default_overlap() -> None:
-    """Households that keep their names have every row of the proof in order."""
+    """Households that keep their names meet every goal of the proof."""
     rows = households.prove(1, 150, unhurried)
 
     assert [row for row in rows if not row.met] == []

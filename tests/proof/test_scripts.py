@@ -1,4 +1,8 @@
-"""Each known attack, in a few lines: none has more tokens than the limit and the overlap."""
+"""Each known attack, in a few lines: none has more tokens than the limit and the overlap.
+
+The scripts of `proof.simulated.scripts` send the same attacks regardless of the answers, among other players.
+These adapt to the answers and so reach the bound. They are written separately on purpose.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress

@@ -30,7 +30,7 @@ const REASONS = {
   replaced: "Another screen took over this slot.",
   evicted: "Another screen was started, and needed this slot.",
   ended: "Its stream was ended.",
-  expired: "Its lease ran out, and another screen took the slot.",
+  expired: "Its lease expired, and another screen took the slot.",
 };
 
 /** What a stream sends beside heartbeats, which may go to a URL of their own. */
@@ -239,7 +239,7 @@ export class Screen {
     this.leaseEndsAt = Date.now() + this.stream.leaseMs;
     this.stream.abandon();
     this.show("crashed");
-    this.log("crashed, and says nothing any more", "ended");
+    this.log("crashed; it sends nothing more", "ended");
   }
 
   /** A crashed screen's slot is free when the service no longer lists it. */
@@ -270,7 +270,7 @@ export class Screen {
     setText(this.part(".countdown"), seconds > 0 ? `${seconds} s` : "");
     if (this.isSlotBack) this.setDetail("Its slot is free again.");
     else if (leaseMs > 0) this.setDetail("Its slot comes back in");
-    else this.setDetail(seconds > 0 ? "Its lease is over. The grace ends in" : "Its slot comes back now.");
+    else this.setDetail(seconds > 0 ? "Its lease has expired. The grace ends in" : "Its slot comes back now.");
   }
 
   show(state, detail = "", holders = []) {

@@ -36,7 +36,7 @@ class MeteredApi:
             answer = self._api.call(operation, request)
             request_id = answer.get("ResponseMetadata", {}).get("RequestId", "")
         except ErrorAnswer as error:
-            calls.refused += error.code == CONDITION_FAILED
+            calls.rejected += error.code == CONDITION_FAILED
             request_id = error.request_id
             raise
         finally:

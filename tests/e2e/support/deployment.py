@@ -1,4 +1,4 @@
-"""The zip beneath the Terraform on an emulator that enforces IAM: as many stages of it as a test wants."""
+"""The zip, deployed by Terraform, on an emulator that enforces IAM: as many stages of it as a test wants."""
 
 import json
 import secrets

@@ -46,7 +46,7 @@ class Story:
         events: every event that the functions logged in this chapter.
         lines: every other line that they logged in it.
         raised: the alarms that went off in it.
-        woken: every alarm that went off, as often as it did.
+        alarms_raised: every alarm that went off, as often as it did.
         states: each alarm's state after the last minute.
     """
 

@@ -8,7 +8,7 @@ from adapters.dynamodb.metered import MeteredApi
 from adapters.store_calls import StoreCalls
 from testing.fakes import FakeClock
 
-REFUSED = ErrorAnswer("ConditionalCheckFailedException", 400, request_id="R2")
+REJECTED = ErrorAnswer("ConditionalCheckFailedException", 400, request_id="R2")
 
 
 class Store:
@@ -43,22 +43,22 @@ def metered(*replies: Mapping[str, Any] | Exception) -> StoreCalls:
 def test_every_call_is_counted_and_timed_whatever_its_result() -> None:
     """Answers, errors and time-outs are counted and timed, under DynamoDB's own names."""
     error = ErrorAnswer("InternalServerError", 500, request_id="R3")
-    calls = metered({"ResponseMetadata": {"RequestId": "R1"}}, {}, REFUSED, error, NoAnswer("silence"))
+    calls = metered({"ResponseMetadata": {"RequestId": "R1"}}, {}, REJECTED, error, NoAnswer("silence"))
 
-    assert (calls.count, calls.refused) == (5, 1)
+    assert (calls.count, calls.rejected) == (5, 1)
     assert calls.seconds == pytest.approx(0.5)
     assert calls.request_ids == ["R1", "R2", "R3"]
 
 
-@pytest.mark.parametrize(("refusals", "rounds"), [(0, 0), (1, 0), (2, 1), (5, 4)])
-def test_every_rejection_but_the_first_is_a_lost_race(refusals: int, rounds: int) -> None:
-    """Every rejection but a blind first write's is a lost race."""
-    assert metered(*[REFUSED] * refusals, {}).contention_rounds == rounds
+@pytest.mark.parametrize(("rejections", "rounds"), [(0, 0), (1, 0), (2, 1), (5, 4)])
+def test_every_rejection_but_the_first_is_a_lost_race(rejections: int, rounds: int) -> None:
+    """Every rejection after the first is a lost race."""
+    assert metered(*[REJECTED] * rejections, {}).contention_rounds == rounds
 
 
 def test_a_request_begins_with_an_empty_record() -> None:
     """A request's record has no calls of an earlier request."""
-    calls = metered(REFUSED, REFUSED, {"ResponseMetadata": {"RequestId": "R1"}})
+    calls = metered(REJECTED, REJECTED, {"ResponseMetadata": {"RequestId": "R1"}})
     calls.reset()
 
-    assert (calls.count, calls.refused, calls.seconds, calls.request_ids) == (0, 0, 0.0, [])
+    assert (calls.count, calls.rejected, calls.seconds, calls.request_ids) == (0, 0, 0.0, [])

@@ -1,11 +1,12 @@
 import re
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
 import pytest
 
 from bench import price as command
-from bench.capacity import Audience, capacity, load_prices
+from bench.capacity import Audience, capacity, heartbeat_bytes, load_prices
 from bench.price import GOAL, GOAL_VIEWERS, SIZES, at_its_cheapest, by_default, described, price, report
 from dev import ROOT
 
@@ -60,6 +61,18 @@ def test_a_million_viewers_have_the_price_computed_by_hand() -> None:
     assert after.stream_hour == pytest.approx(cheapest / 730 / 1_000_000)
     assert after.million_requests / before.million_requests == pytest.approx(0.474, abs=0.0005)
     assert sum(after.services.values()) == pytest.approx(after.million_requests)
+
+
+def test_lambdas_lines_would_cost_what_their_decision_says() -> None:
+    """The decision has the bytes that a sampled heartbeat would log with Lambda's lines, and the price."""
+    audience = at_its_cheapest(Audience(1_000_000))
+    lines = audience.log_sample * audience.lambda_lines_bytes
+    with_lines = replace(audience, shared_event_bytes=audience.shared_event_bytes + lines)
+    share = price(with_lines, PRICES).million_requests / price(by_default(audience), PRICES).million_requests
+    decision = (ROOT / "docs" / "adr" / "0025-sampled-heartbeats.md").read_text(encoding="utf-8")
+
+    assert f"would still log {heartbeat_bytes(with_lines):.0f} bytes" in decision
+    assert f"at a million viewers would be {share:.3f} of" in decision
 
 
 def test_a_subscribers_month_costs_as_computed_by_hand() -> None:

@@ -96,10 +96,10 @@ def test_a_stage_without_a_file_has_the_defaults(stage: str) -> None:
 
 
 def test_a_missing_remote_state_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing remote state is an error: a misspelt file would mean a second stage, with local state."""
-    monkeypatch.setenv("BACKEND_CONFIG", str(tmp_path / "misspelt.s3.tfbackend"))
+    """A missing remote state is an error: a misspelled file would mean a second stage, with local state."""
+    monkeypatch.setenv("BACKEND_CONFIG", str(tmp_path / "misspelled.s3.tfbackend"))
 
-    with pytest.raises(StackError, match=r"misspelt\.s3\.tfbackend is missing: run `make remote-state`"):
+    with pytest.raises(StackError, match=r"misspelled\.s3\.tfbackend is missing: run `make remote-state`"):
         chosen_stack()
 
 

@@ -42,6 +42,31 @@ def test_a_docstring_that_opens_like_a_question_is_reported(tmp_path: Path, docs
 
 
 @pytest.mark.parametrize(
+    ("head", "section", "body"),
+    [
+        ("class Line:", "Attributes", "new: str"),
+        ("class Line:", "Attributes", "def __init__(self) -> None:\n        self.new = made(old=1)"),
+        ("class Line:", "Args", "def __init__(self, new: str) -> None:\n        self.old = new"),
+        ("def line(new: str) -> None:", "Args", "print(new)"),
+    ],
+    ids=["field", "attribute", "constructor", "function"],
+)
+def test_a_documented_name_must_exist(tmp_path: Path, head: str, section: str, body: str) -> None:
+    """A docstring with the old name of an attribute or a parameter is reported, one with the new is not."""
+
+    def problems(name: str) -> list[str]:
+        file = tmp_path / "module.py"
+        docstring = f'"""Use it.\n\n    {section}:\n        {name}: the text,\n            in full.\n    """'
+        file.write_text(f'"""A module."""\n\n\n{head}\n    {docstring}\n\n    {body}\n', encoding="utf-8")
+        return prose.check(file)
+
+    (problem,) = problems("old")
+
+    assert "module.py:5: a docstring documents 'old'" in problem
+    assert problems("new") == []
+
+
+@pytest.mark.parametrize(
     ("name", "text"),
     [
         ("module.py", '"""A module."""\n\nnobody = 1  # the user of the process\n'),

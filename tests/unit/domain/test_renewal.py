@@ -87,7 +87,7 @@ def test_a_token_extends_its_stream(
 def test_other_texts_are_refused_and_write_nothing(
     text: str, later: float, limiter: StreamLimiter, store: RecordingRepository, clock: FakeClock
 ) -> None:
-    """A text of others, without a session, after it or too old is refused and writes nothing."""
+    """A token of another user or stream, without a session, of an ended session, or too old, is refused."""
     clock.advance(later)
     written = len(store.writes)
     with pytest.raises(TokenRefused):

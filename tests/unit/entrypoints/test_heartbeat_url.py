@@ -238,7 +238,7 @@ def test_any_other_text_is_a_401(
 
 
 def test_a_token_with_any_changed_byte_is_refused(api: Api) -> None:
-    """With any one of its characters changed a token is another text."""
+    """A token with any character changed is refused."""
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
     assert api.renew("viewer-1", streamId="tv", playbackToken=token).status == 200
     for place in range(len(token) - 1):  # the last character has bits without a meaning
@@ -250,7 +250,7 @@ def test_a_token_with_any_changed_byte_is_refused(api: Api) -> None:
 def test_a_token_is_accepted_up_to_a_lease_after_its_end(
     seconds: int, status: int, api: Api, clock: FakeClock, repository: RecordingRepository
 ) -> None:
-    """A player whose heartbeats were lost continues by it; an older one is refused without a write."""
+    """A token is accepted up to one lease after its expiry, and later refused without a write."""
     token = api.start("viewer-1", streamId="tv").body["playbackToken"]
     clock.advance(LEASE + seconds)
     written = len(repository.writes)

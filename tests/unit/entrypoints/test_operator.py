@@ -229,8 +229,8 @@ def test_an_empty_stream_id_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["streamID", "stream_id", "STREAMID", "stream-id"])
-def test_a_misspelt_stream_id_ends_no_stream(name: str, clock: FakeClock) -> None:
-    """A misspelt `streamId` is refused even if unknown fields are ignored, and ends no stream."""
+def test_a_misspelled_stream_id_ends_no_stream(name: str, clock: FakeClock) -> None:
+    """A misspelled `streamId` is refused even if unknown fields are ignored, and ends no stream."""
     api = Api(clock=clock, UNKNOWN_FIELDS="ignore")
     api.start("1", streamId="tv")
 

@@ -130,7 +130,7 @@ def test_composed_and_decomposed_letters_are_two_users() -> None:
 @pytest.mark.parametrize("model", BODIES)
 @pytest.mark.parametrize("name", ["user_id", "userid", "maxstreams", "stream_id", "__proto__", "x y", "ë"])
 def test_unknown_fields_are_refused(model: type[RequestModel], name: str) -> None:
-    """A misspelt field is refused, not dropped."""
+    """A misspelled field is refused, not dropped."""
     assert problems(model, fields(model, **{name: "1"})) == [f"{name} is not a known field"]
 
 

@@ -123,10 +123,10 @@ def test_unknown_fields_are_refused_by_default(route: str, name: str, variable: 
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("variable", ["refuse", "ignore"])
 @pytest.mark.parametrize("name", MISSPELT)
-def test_a_misspelt_field_is_refused(
+def test_a_misspelled_field_is_refused(
     name: str, variable: str, route: str, repository: RecordingRepository
 ) -> None:
-    """A misspelt field is refused on every route and under either setting, beside the right one too."""
+    """A misspelled field is refused on every route and under either setting, beside the right one too."""
     api = Api(repository, UNKNOWN_FIELDS=variable)
     for others in ({"userId": "1"}, {"userId": "1", "streamId": "tv"}):
         answer = send(api, route, {**others, name: "tv"})
@@ -135,15 +135,15 @@ def test_a_misspelt_field_is_refused(
 
 
 @pytest.mark.parametrize("name", MISSPELT)
-def test_a_misspelt_field_of_a_query_is_refused(name: str, lenient: Api) -> None:
-    """A misspelt field of a query is refused as in a body."""
+def test_a_misspelled_field_of_a_query_is_refused(name: str, lenient: Api) -> None:
+    """A misspelled field of a query is refused as in a body."""
     answer = lenient.call("list", rawQueryString=f"userId=1&{quote(name)}=1")
 
     assert fields_at_fault(answer) == [name]
 
 
-def test_every_misspelt_field_is_named(lenient: Api) -> None:
-    """Every misspelt field is named at once, and unknown fields are not among them."""
+def test_every_misspelled_field_is_named(lenient: Api) -> None:
+    """Every misspelled field is named at once, and unknown fields are not among them."""
     answer = send(lenient, "start", {"user_id": "1", "streamID": "tv", "appVersion": 1})
 
     assert fields_at_fault(answer) == ["user_id", "streamID"]
