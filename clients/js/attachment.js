@@ -136,10 +136,10 @@ export class Attachment {
 
   /** @param {string | undefined} cookieDomain */
   #afterToken(cookieDomain) {
-    const { playbackToken, state } = this.#stream;
-    this.#hasToken ||= playbackToken !== undefined;
-    // After a lapse the old token stays: a browser that fetches ahead then gets `expired`, not the error for no token.
-    if (this.tokenIn === "cookie" && (playbackToken || state !== "lapsed")) setCookie(playbackToken, cookieDomain);
+    const { playbackToken } = this.#stream;
+    if (playbackToken === undefined) return; // the last one stays in the cookie, as a browser may still fetch ahead
+    this.#hasToken = true;
+    if (this.tokenIn === "cookie") setCookie(playbackToken, cookieDomain);
   }
 
   /** Return whether the slot is held or requested. */
@@ -208,13 +208,12 @@ export function withToken(url, token) {
 }
 
 /**
- * @param {string | undefined} token undefined deletes the cookie
+ * @param {string} token
  * @param {string} [domain]
  */
 function setCookie(token, domain) {
   const { document, location } = scope;
-  const parts = [`${TOKEN_NAME}=${token ?? ""}`, "Path=/", "SameSite=Lax"];
-  if (token === undefined) parts.push("Max-Age=0");
+  const parts = [`${TOKEN_NAME}=${token}`, "Path=/", "SameSite=Lax"];
   if (domain) parts.push(`Domain=${domain}`);
   if (location.protocol === "https:") parts.push("Secure");
   document.cookie = parts.join("; ");
