@@ -211,19 +211,6 @@ def test_a_missing_terraform_is_reported_before_anything_is_started(tmp_path: Pa
     )
 
 
-def test_missing_credentials_are_reported(tmp_path: Path) -> None:
-    """Missing credentials are reported with the variables to set."""
-    assert stack(tmp_path, "deploy", TERRAFORM="true") == (
-        "AWS credentials are missing: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in."
-    )
-
-
-def test_a_missing_region_is_reported(tmp_path: Path) -> None:
-    """A missing region is reported with the variable to set."""
-    message = stack(tmp_path, "deploy", TERRAFORM="true", AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s")
-    assert message == "The AWS region is missing: set AWS_REGION."
-
-
 def test_a_missing_package_is_reported(tmp_path: Path) -> None:
     """A missing package is reported with the command to make it, which `make deploy` runs automatically."""
     copy(tmp_path)
