@@ -171,7 +171,9 @@ def test_it_listens_on_loopback_only(service: LocalService) -> None:
         assert all(address.startswith(("127.", "[::1]")) for address in addresses)
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=["SIGTERM", "Ctrl-C", "the terminal is closed"]
+)
 def test_it_stops_cleanly_and_leaves_no_process(how: signal.Signals) -> None:
     """The service is ready within 10 seconds, and its store ends with it."""
     with LocalService() as service:
