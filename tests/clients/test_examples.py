@@ -116,7 +116,7 @@ def test_the_python_examples(service: LocalService, tmp_path: Path) -> None:
 
 
 def test_the_python_examples_report_a_failed_start(service: LocalService, tmp_path: Path) -> None:
-    """Each example catches the error of a start that fails or is refused, and prints what the viewer needs."""
+    """Each example catches the error of a start that fails or is refused, and prints a notice."""
     python_client(tmp_path)
     failing = python_examples().replace("https://api.example.com", f"{service.url}/no/such/path")
     failed = run([sys.executable], tmp_path / "failed.py", failing, service)
