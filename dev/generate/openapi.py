@@ -35,7 +35,7 @@ TAG: Final = {"name": "streams", "description": "A user's streams and the slots 
 OPERATORS_TAG: Final = {
     "name": "operator",
     "description": "Any user's streams, for operators of the service. Signed by IAM under every `auth`; "
-    "`make run` accepts unsigned requests.",
+    "`make run` accepts unsigned requests. CORS does not allow `DELETE`, so a page cannot send it; curl can.",
 }
 SERVER: Final = {
     "url": "http://localhost:{port}",
