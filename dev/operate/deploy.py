@@ -56,7 +56,7 @@ def tidy_up(function_names: Mapping[str, str], keep: int) -> None:
     try:
         client = boto3.client("lambda", region_name=region())
         delete_old_versions(client, function_names.values(), keep)
-    except (RollbackError, BotoCoreError, ClientError) as error:
+    except (StackError, RollbackError, BotoCoreError, ClientError) as error:
         print(f"Old versions of the functions were not deleted: {error}", file=sys.stderr)
 
 
