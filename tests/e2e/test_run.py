@@ -185,6 +185,17 @@ def test_it_stops_cleanly_and_leaves_no_process(how: signal.Signals) -> None:
         assert subprocess.run(["ps", "-p", pid], capture_output=True, check=False).returncode == 1
 
 
+def test_under_nohup_it_outlives_its_terminal() -> None:
+    """A service that was started to ignore the end of its terminal continues after it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does; a new process inherits it
+    try:
+        with LocalService() as service:
+            service.process.send_signal(signal.SIGHUP)
+            assert post(service, "/stream/start", userId="1").status_code == 200
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_port_in_use_is_reported_in_one_sentence() -> None:
     """A port in use is an error of one sentence, and nothing is started."""
     with socket.socket() as taken:
