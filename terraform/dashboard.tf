@@ -124,7 +124,7 @@ locals {
       | fields @timestamp, route, outcome, code, stream_count, limit, limit_group, reclaimed_slots, evicted_slots
       | sort @timestamp asc | limit 10000
     EOT
-    # Helps to choose a plan's limit: at each number, `refused_more` of the users were refused another stream.
+    # Helps to choose a plan's limit: at each number, `refused_more` of the users were refused, mostly another stream.
     "how many users reach each number of streams at once" = <<-EOT
       filter ispresent(stream_count) | stats max(stream_count) as streams, max(refused) as was_refused by user
       | stats count() as users, sum(was_refused) as refused_more by streams | sort streams asc

@@ -27,14 +27,14 @@ DEFAULTS: Final = """\
 This describes a service with default settings. Two settings change which requests are valid:
 
 - `unknown_fields = ignore`: fields that are not listed here are ignored, unless they are a different spelling
-  of a listed field, such as `streamID`.
+  of a listed field, such as `streamID`. The operator's routes still refuse them.
 - `anonymous = refuse`: a start needs a `streamId`.
 """
 TAG: Final = {"name": "streams", "description": "A user's streams and the slots that they hold."}
 OPERATORS_TAG: Final = {
     "name": "operator",
     "description": "Any user's streams, for operators of the service. Signed by IAM under every `auth`; "
-    "`make run` accepts unsigned requests.",
+    "`make run` accepts unsigned requests. CORS does not allow `DELETE`, so a page cannot send it; curl can.",
 }
 SERVER: Final = {
     "url": "http://localhost:{port}",

@@ -52,9 +52,11 @@ VARIABLES = {
 
 
 def main() -> None:
-    """Serve until Ctrl-C or SIGTERM, leaving no process."""
+    """Serve until Ctrl-C, SIGTERM or the end of the terminal, leaving no process."""
     words("run", __doc__, VARIABLES)
     signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is under nohup
+        signal.signal(signal.SIGHUP, _stop)
     try:
         origins = parse_origins(os.environ.get(CORS_ORIGINS))
         listener = _listen(os.environ.get("PORT") or DEFAULT_PORT)

@@ -33,6 +33,8 @@ HOW_TO_CALL = {
     "jwt": "Callers need a token: `make token ARGS=<userId>` prints one, for `Authorization: Bearer …`.",
     "iam": "Callers sign: `curl --user test:test --aws-sigv4 aws:amz:us-east-1:execute-api …` does.",
 }
+DEFAULT_PORT = "4566"
+LAST_PORT = 65_535
 DESTROY_TIMEOUT_SECONDS = 180
 """For emulators that cannot start functions: they may never delete one, after ten minutes' wait each."""
 ATTEMPTS = 4
@@ -84,7 +86,7 @@ def _authentication(local: LocalStage) -> dict[str, str]:
 
 def up() -> None:
     """Deploy the service to the emulator. A second run applies only the changes."""
-    port = int(os.environ.get("EMULATOR_PORT", "4566"))
+    port = _port()
     local = LocalStage.recorded()
     if local and not answers(local.endpoint_url):
         print("The emulator of the last `make up` has died: cleaning up after it.")
@@ -132,6 +134,14 @@ def down() -> None:
     print(f"Down.{kept}")
 
 
+def _port() -> int:
+    """Return EMULATOR_PORT (4566)."""
+    given = os.environ.get("EMULATOR_PORT") or DEFAULT_PORT
+    if not given.isdecimal() or not 0 < int(given) <= LAST_PORT:
+        raise StackError(f"EMULATOR_PORT must be a whole number from 1 to {LAST_PORT}, not {given!r}.")
+    return int(given)
+
+
 def _at(port: int) -> LocalStage:
     """Use the emulator on that port, or start one."""
     if not is_listening(port):
@@ -158,7 +168,7 @@ COMMANDS = {"up": up, "down": down}
 
 
 VARIABLES = {
-    "EMULATOR_PORT": "the emulator's port, 4566 by default",
+    "EMULATOR_PORT": f"the emulator's port, {DEFAULT_PORT} by default",
     "AUTH": "none by default, jwt or iam",
     "USER_CLAIM": "the claim of a token that is the user, sub by default",
     **PROVIDER_VARIABLE,

@@ -15,7 +15,7 @@ from dev.emulators.local_stage import LOCAL_STAGE
 from dev.operate.hash_key import HashKey, HashKeyError
 from dev.operate.retention import delete_old_versions, kept_releases
 from dev.operate.rollback import RollbackError
-from dev.operate.stage import StackError, hash_key_parameter
+from dev.operate.stage import StackError, hash_key_parameter, region
 from dev.packaging.package import ZIPS
 from dev.tools.command import target
 from dev.tools.terraform import CONFIGURATION, PROVIDER_VARIABLE, STATES, Stack, TerraformError, binary
@@ -54,9 +54,9 @@ def undeploy() -> None:
 def tidy_up(function_names: Mapping[str, str], keep: int) -> None:
     """Delete old versions. The release is live even if this fails."""
     try:
-        client = boto3.client("lambda", region_name=os.environ.get("AWS_REGION"))
+        client = boto3.client("lambda", region_name=region())
         delete_old_versions(client, function_names.values(), keep)
-    except (RollbackError, BotoCoreError, ClientError) as error:
+    except (StackError, RollbackError, BotoCoreError, ClientError) as error:
         print(f"Old versions of the functions were not deleted: {error}", file=sys.stderr)
 
 
@@ -126,21 +126,6 @@ def chosen_stage() -> str:
     if stage == LOCAL_STAGE:
         raise StackError(f"The stage `{LOCAL_STAGE}` is the emulator's: use `make up`.")
     return stage
-
-
-def region() -> str:
-    """Return the caller's region.
-
-    Raises:
-        StackError: the region or the credentials are missing.
-    """
-    session = boto3.Session()
-    if session.get_credentials() is None:
-        raise StackError("AWS credentials are missing: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.")
-    name = os.environ.get("AWS_REGION") or session.region_name
-    if not name:
-        raise StackError("The AWS region is missing: set AWS_REGION.")
-    return str(name)
 
 
 def backend_config(stage: str) -> Path:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.operate.stage import FUNCTIONS, URL_FUNCTION, StackError, enter_stage, function_name
+from dev.operate.stage import FUNCTIONS, URL_FUNCTION, StackError, enter_stage, function_name, region
 from dev.tools.command import words
 
 RED, GREEN, YELLOW, GREY, PLAIN = "\033[31m", "\033[32m", "\033[33m", "\033[90m", "\033[0m"
@@ -52,15 +52,14 @@ def main(arguments: list[str]) -> int:
         )
         return 2
     try:
-        stage = enter_stage()
+        stage, where = enter_stage(), region()
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
     groups = [f"/aws/lambda/{function_name(stage, key)}" for key in functions]  # as in terraform/logs.tf
     shown = readable if sys.stdout.isatty() else as_json
     try:
-        # Terraform and other SDKs read AWS_REGION; boto3 alone does not.
-        client = boto3.client("logs", region_name=os.environ.get("AWS_REGION"))
+        client = boto3.client("logs", region_name=where)
         print(f"Log group {', '.join(groups)} at {client.meta.endpoint_url}", file=sys.stderr)
         shows_all = os.environ.get("ALL") == "1"
         for message in messages(client, groups, follow=os.environ.get("FOLLOW") != "0"):

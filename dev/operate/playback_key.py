@@ -20,7 +20,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.playback_keys import MAX_KEYS, PlaybackKey, parse_keys
-from dev.operate.deploy import chosen_stage, region
+from dev.operate.deploy import chosen_stage
 from dev.operate.rotation import (
     READ_AFTER_SECONDS,
     Placement,
@@ -30,7 +30,7 @@ from dev.operate.rotation import (
     name_of,
     next_step,
 )
-from dev.operate.stage import StackError, deployed_settings, function_name
+from dev.operate.stage import StackError, deployed_settings, function_name, region
 from dev.tools.command import words
 from entrypoints.groups import parse_paths
 

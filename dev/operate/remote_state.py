@@ -9,8 +9,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dev import ROOT
-from dev.operate.deploy import backend_config, chosen_stage, needs_confirmation, region
-from dev.operate.stage import StackError
+from dev.operate.deploy import backend_config, chosen_stage, needs_confirmation
+from dev.operate.stage import StackError, region
 from dev.tools.command import words
 from dev.tools.terraform import PROVIDER_VARIABLE, STATE_BUCKET, STATES, Stack, TerraformError, binary
 

@@ -8,8 +8,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
+from dev.operate.stage import StackError, region
 from dev.tools.command import words
 
+EXAMPLE = "2026-01-31T18:00:00Z"
 POLL_SECONDS = 20
 RESTORE_TIMEOUT_SECONDS = 6 * 3600  # AWS guarantees no duration; a large table takes hours
 
@@ -42,10 +44,20 @@ def restore(dynamodb: Any, name: str, at: datetime | None) -> int:
     return count
 
 
-def _moment(text: str | None) -> datetime | None:
-    at = datetime.fromisoformat(text) if text else None
-    if at and at.tzinfo is None:
-        raise ValueError("AT must have a time zone, as in 2026-01-31T18:00:00Z")
+def _moment(text: str) -> datetime | None:
+    """Return the moment in AT; `None` if it is empty.
+
+    Raises:
+        StackError: it is not a moment with a time zone.
+    """
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise StackError(f"AT must be a moment with its time zone, as in {EXAMPLE}, not {text!r}.")
     return at
 
 
@@ -60,13 +72,13 @@ def main() -> int:
     """Restore TABLE_NAME to the moment AT, or to the latest one possible."""
     name = os.environ.get("TABLE_NAME")
     if not name:
-        print("Which table? make restore TABLE_NAME=… AT=2026-01-31T18:00:00Z", file=sys.stderr)
+        print(f"Which table? make restore TABLE_NAME=… AT={EXAMPLE}", file=sys.stderr)
         return 2
     try:
-        at = _moment(os.environ.get("AT"))
-        dynamodb = boto3.resource("dynamodb", region_name=os.environ.get("AWS_REGION"))
+        at = _moment(os.environ.get("AT", ""))
+        dynamodb = boto3.resource("dynamodb", region_name=region())
         count = restore(dynamodb, name, at)
-    except (ValueError, BotoCoreError, ClientError, WaiterError) as error:
+    except (StackError, BotoCoreError, ClientError, WaiterError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{count} users' streams are restored.")

@@ -6,7 +6,6 @@ withdrawn, so that no later rollback returns to them.
 """
 
 import contextlib
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.operate.stage import FUNCTIONS, URL_FUNCTION, StackError, enter_stage, function_name
+from dev.operate.stage import FUNCTIONS, URL_FUNCTION, StackError, enter_stage, function_name, region
 from dev.tools.command import words
 
 LIVE: Final = "live"  # as in terraform/functions.tf
@@ -172,7 +171,7 @@ def main() -> int:
     """Roll the stage back."""
     try:
         stage = enter_stage()
-        client = boto3.client("lambda", region_name=os.environ.get("AWS_REGION"))
+        client = boto3.client("lambda", region_name=region())
         functions = read_all(client, stage)
         for function, version in previous_release(functions):
             move(client, function, version)

@@ -16,6 +16,7 @@ import httpx
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from dev.operate.stage import StackError, region
 from dev.tools.command import words
 
 ANSWER_TIMEOUT_SECONDS = 10
@@ -68,14 +69,10 @@ def signature() -> Sign:
     """Return a function that signs a request with the environment's AWS credentials.
 
     Raises:
-        SmokeError: the credentials or the region are missing.
+        StackError: the credentials or the region are missing.
     """
-    session = boto3.Session()
-    credentials = session.get_credentials()
-    region = os.environ.get("AWS_REGION") or session.region_name
-    if credentials is None or region is None:
-        raise SmokeError("a signature needs AWS credentials and AWS_REGION.")
-    signer = SigV4Auth(credentials, "execute-api", region)
+    where = region()
+    signer = SigV4Auth(boto3.Session().get_credentials(), "execute-api", where)
 
     def sign(request: httpx.Request) -> httpx.Request:
         signed = AWSRequest(request.method, str(request.url), {}, request.content)
@@ -149,6 +146,9 @@ def main() -> int:
     try:
         sign = signature() if os.environ.get("AUTH") == "iam" else None
         refusal = smoke(url, token=os.environ.get("TOKEN"), sign=sign)
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
     except (SmokeError, httpx.HTTPError) as error:
         print(f"It does not work: {error}", file=sys.stderr)
         return 1

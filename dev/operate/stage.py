@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import boto3
 
+from adapters.aws.api import NotConfigured
+from adapters.aws.sdk import account_region
 from dev.emulators.local_stage import LOCAL_STAGE, LocalStage
 from dev.emulators.ministack import emulated_environment
 
@@ -35,6 +37,18 @@ def enter_stage() -> str:
         os.environ.clear()  # the caller's profile, for example, must not apply
         os.environ.update(emulated)
     return stage
+
+
+def region() -> str:
+    """Return the caller's region.
+
+    Raises:
+        StackError: the region or the credentials are missing.
+    """
+    try:
+        return account_region()
+    except NotConfigured as error:
+        raise StackError(str(error)) from None
 
 
 def function_name(stage: str, key: str) -> str:

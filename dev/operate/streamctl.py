@@ -7,8 +7,7 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.operate.deploy import region
-from dev.operate.stage import StackError, deployed_settings, enter_stage
+from dev.operate.stage import StackError, deployed_settings, enter_stage, region
 from entrypoints import streamctl
 
 OF_FUNCTIONS_ALONE: Final = {"STORE_CLIENT"}

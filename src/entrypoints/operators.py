@@ -16,6 +16,9 @@ class OperatorRoute(Route[CommandT, AnswerT]):
 
     __slots__ = ()
 
+    may_ignore_unknown_fields = False
+    """A `DELETE` whose misspelled `streamId` was ignored would end all of the user's streams."""
+
     def _record(self, request: HttpRequest, context: Any, log: EventLog) -> dict[str, Any]:
         operator = _arn(request)
         return super()._record(request, context, log) | ({"operator": operator} if operator else {})

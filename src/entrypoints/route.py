@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from adapters.store_calls import StoreCalls
 from domain.errors import LimitReached, StateRefusal, StreamGone, TooManyStarts
@@ -55,6 +55,9 @@ class Route(Generic[CommandT, AnswerT]):
     use_case: Callable[[StreamLimiter, CommandT], AnswerT]
     encode: Callable[[CommandT, AnswerT, Service], AnswerModel]
 
+    may_ignore_unknown_fields: ClassVar[bool] = True
+    """Whether `UNKNOWN_FIELDS=ignore` applies to the route."""
+
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer one event of API Gateway (payload format 2.0)."""
         try:
@@ -67,7 +70,7 @@ class Route(Generic[CommandT, AnswerT]):
         """Answer one event with this service."""
         started = service.clock.monotonic()
         service.store_calls.reset()
-        request = HttpRequest(event, service.ignores_unknown_fields)
+        request = HttpRequest(event, service.ignores_unknown_fields and self.may_ignore_unknown_fields)
         record = self._record(request, context, service.log)
         failure: Exception | None = None
         result: Reply | Exception

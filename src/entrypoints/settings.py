@@ -190,8 +190,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _one_playback_key(self) -> Self:
-        keys = self.playback_keys
-        if self.playback_key_parameter and keys:
+        if self.playback_key_parameter and self.playback_key.get_secret_value():
             raise ValueError("PLAYBACK_KEY and PLAYBACK_KEY_PARAMETER exclude each other")
         if self.issues_tokens and self.lease_seconds > MAX_LEASE_SECONDS_WITH_TOKENS:
             raise ValueError(

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from adapters.aws.api import aws_api
 from adapters.aws.errors import ApiError
-from adapters.aws.sdk import check_account
+from adapters.aws.sdk import account_region
 from adapters.clock import SystemClock
 from adapters.dynamodb.census import DynamoDbCensus
 from adapters.parameter_store import ParameterUnavailable, parameter
@@ -198,10 +198,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main() -> None:
     """Run the command that the process was started with."""
     parse(sys.argv[1:])  # the help and wrong arguments need no table and no credentials
-    if region := os.environ.get("AWS_REGION"):
-        os.environ["AWS_DEFAULT_REGION"] = region  # boto3 reads this one alone
     try:
-        check_account()
+        os.environ["AWS_DEFAULT_REGION"] = account_region()
         settings = Settings.from_environment()
         operator = Operator(
             bootstrap.dynamodb_repository(settings, StoreCalls()),

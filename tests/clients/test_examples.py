@@ -99,15 +99,33 @@ def test_the_javascript_example(service: LocalService, tmp_path: Path) -> None:
     assert httpx.get(f"{service.url}/stream", params={"userId": "1"}).json()["streamCount"] == 0
 
 
+def python_examples() -> str:
+    """Return a script of the two examples, after each other."""
+    threads, tasks, _ = examples("python", "python")  # tests/e2e/test_attacks.py signs by the third one
+    statements, _, block = tasks.partition("\n\n")
+    main = f"async def main():\n{indent(block, '    ')}\nasyncio.run(main())\n"
+    return f"{PYTHON}{threads}\n{statements}\n{main}"
+
+
 def test_the_python_examples(service: LocalService, tmp_path: Path) -> None:
     """Each example takes a slot and gives it back, and the other stream stays."""
     python_client(tmp_path)
-    threads, tasks, _ = examples("python", "python")  # tests/e2e/test_attacks.py signs by the third one
-    statements, _, block = tasks.partition("\n\n")
-    both = f"{threads}\n{statements}\nasync def main():\n{indent(block, '    ')}\nasyncio.run(main())\n"
-    assert run([sys.executable], tmp_path / "example.py", PYTHON + both, service) == ""
+    assert run([sys.executable], tmp_path / "example.py", python_examples(), service) == ""
     streams = httpx.get(f"{service.url}/stream", params={"userId": "1"}).json()["streams"]
     assert [stream["device"] for stream in streams] == ["another's"]
+
+
+def test_the_python_examples_report_a_failed_start(service: LocalService, tmp_path: Path) -> None:
+    """Each example catches the error of a start that fails or is refused, and prints a notice."""
+    python_client(tmp_path)
+    failing = python_examples().replace("https://api.example.com", f"{service.url}/no/such/path")
+    failed = run([sys.executable], tmp_path / "failed.py", failing, service)
+    assert failed == "Try again later: Not Found\n" * 2
+
+    for stream_id in ("second", "third"):
+        httpx.post(f"{service.url}/stream/start", json=OTHER_STREAM | {"streamId": stream_id})
+    refused = run([sys.executable], tmp_path / "refused.py", python_examples(), service)
+    assert refused.splitlines() == [str([OTHER_STREAM["device"]] * 3)] * 2
 
 
 def test_the_java_example(service: LocalService, tmp_path: Path) -> None:

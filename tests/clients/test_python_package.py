@@ -1,5 +1,6 @@
 """The Python client as an index would have it: its files and their metadata."""
 
+import json
 import tarfile
 import tomllib
 from importlib.metadata import Distribution, distributions
@@ -26,10 +27,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Distribution:
 
 
 def test_the_metadata_of_the_wheel(installed: Distribution) -> None:
-    """The metadata have the author, the licence, the versions of Python and the links."""
+    """The metadata have the author of npm's package, the licence, the versions of Python and the links."""
     metadata = installed.metadata
     assert (metadata["Name"], installed.version) == ("stream-limiter-client", VERSION)
-    assert metadata["Author"] == "stream-limiter contributors"
+    npm = json.loads((CLIENTS / "js" / "package.json").read_text(encoding="utf-8"))
+    assert metadata["Author"] == npm["author"] == "The stream-limiter authors"
     assert (metadata["License-Expression"], metadata["License-File"]) == ("MIT", "LICENSE")
     assert metadata["Requires-Python"] == ">=3.11"
     assert installed.requires == ["httpx<1,>=0.27"]

@@ -171,7 +171,9 @@ def test_it_listens_on_loopback_only(service: LocalService) -> None:
         assert all(address.startswith(("127.", "[::1]")) for address in addresses)
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=["SIGTERM", "Ctrl-C", "the terminal is closed"]
+)
 def test_it_stops_cleanly_and_leaves_no_process(how: signal.Signals) -> None:
     """The service is ready within 10 seconds, and its store ends with it."""
     with LocalService() as service:
@@ -181,6 +183,17 @@ def test_it_stops_cleanly_and_leaves_no_process(how: signal.Signals) -> None:
         assert service.stop(how) == 0
     for pid in started:
         assert subprocess.run(["ps", "-p", pid], capture_output=True, check=False).returncode == 1
+
+
+def test_under_nohup_it_outlives_its_terminal() -> None:
+    """A service that was started to ignore the end of its terminal continues after it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does; a new process inherits it
+    try:
+        with LocalService() as service:
+            service.process.send_signal(signal.SIGHUP)
+            assert post(service, "/stream/start", userId="1").status_code == 200
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_port_in_use_is_reported_in_one_sentence() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with start_emulator(enforce_iam=True) as emulator:
         account = partial(client_of, emulator.endpoint_url)
         issuer, tokens = published_issuer(emulator, directory)
-        stack, url = stage(emulator, directory / "stage", **tokens)
+        stack, url = stage(emulator, directory / "stage", **tokens, log_hash_key=secrets.token_urlsafe(32))
         world = World("jwt", url, issuer, account, Credentials("test", "test"))
         yield Desk(world, stack, emulator.endpoint_url, assumed(account, world))
 
@@ -157,7 +158,7 @@ def test_the_support_desk_frees_a_slot_without_rights_on_the_table(desk: Desk) -
 @pytest.mark.usefixtures("watching")
 def test_streamctl_frees_a_slot_with_rights_on_the_table(desk: Desk) -> None:
     """With rights on the table, `streamctl` does the same by the commands of the page."""
-    show, end, end_all = desk.commands("make streamctl")
+    show, end, end_all, _ = desk.commands("make streamctl")
 
     assert desk.run_as_operator(show).startswith(f"{CALLER}: 3 live, 3 slots taken")
     assert desk.run_as_operator(end) == f"{CALLER}: 1 ended\n"
@@ -174,12 +175,13 @@ def test_the_support_desk_cannot_call_player_routes(desk: Desk) -> None:
 
 @pytest.mark.usefixtures("watching")
 def test_the_log_names_the_operators_session(desk: Desk) -> None:
-    """The log has the ARN of the session, and no user."""
+    """The log has the ARN of the session and the hash that `streamctl` prints for the user, and no user."""
     look, *ends = desk.commands("curl ")
     desk.run(look)
     for command in ends:
         desk.run(command)
     (log,) = desk.commands("make logs FN=operator")
+    (user_hash,) = desk.commands("hash viewer-1")
     lines = _eventually(desk, log)
 
     assert {event["operator"] for event in lines} == {f"arn:aws:sts::000000000000:assumed-role/{ROLE}/{DESK}"}
@@ -187,6 +189,7 @@ def test_the_log_names_the_operators_session(desk: Desk) -> None:
         ("GET /operator/streams", "listed"),
         ("DELETE /operator/streams", "ended"),
     }
+    assert {event["user"] for event in lines} == {desk.run_as_operator(user_hash).strip()}
     for event in lines:
         documented.check(event)
     assert leaks(log_lines(desk.world.account("logs"))) == []

@@ -297,10 +297,10 @@ def test_streamctl_runs_as_a_command(limiter: StreamLimiter, emulator_client: An
     [
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "http://127.0.0.1:1/"),
         ({"AWS_SECRET_ACCESS_KEY": ""}, "Partial credentials found"),
-        ({"AWS_DEFAULT_REGION": ""}, "streamctl: There is no AWS region: set AWS_REGION.\n"),
+        ({"AWS_DEFAULT_REGION": ""}, "streamctl: The AWS region is missing: set AWS_REGION.\n"),
         (
             {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
-            "streamctl: There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.\n",
+            "streamctl: AWS credentials are missing: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.\n",
         ),
     ],
     ids=["nothing listens", "half of the credentials", "no region", "no credentials"],

@@ -55,6 +55,15 @@ def snippet(entry: str) -> str:
     return lines
 
 
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_five_lines_connect_a_player(entry: str) -> None:
+    """The guide's lines for a player are five, with one statement each."""
+    lines = [line.partition(" // ")[0] for line in snippet(entry).splitlines() if line]
+
+    assert len(lines) == 5
+    assert all(line.count(";") == 1 and line.endswith(";") for line in lines)
+
+
 def page_with(entry: str, service: str, user_id: str) -> str:
     """Return a page with the guide's lines, for this service, which has no login."""
     around = AROUND[entry]

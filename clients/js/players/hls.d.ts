@@ -1,6 +1,7 @@
 import type { AttachOptions, Attached } from "../attachment.js";
 import type { Stream } from "../index.js";
 
+export { StreamLimiter } from "../index.js";
 export type { AttachOptions, Attached };
 
 /** The part of an `Hls` of hls.js 1.x that is used. */

@@ -1,6 +1,8 @@
 import { Attachment, TOKEN_HEADER, withToken } from "../attachment.js";
 import { listen } from "../events.js";
 
+export { StreamLimiter } from "../limiter.js";
+
 /** @import * as api from "./hls.js" */
 /** @import { Stream } from "../index.js" */
 

@@ -1,6 +1,8 @@
 import type { AttachOptions, Attached } from "../attachment.js";
 import type { Stream } from "../index.js";
 
+export { StreamLimiter } from "../index.js";
+
 /** The part of a shaka.extern.Request that is used. */
 export interface Request {
   uris: string[];

@@ -1,6 +1,8 @@
 import { Attachment, TOKEN_HEADER, withToken } from "../attachment.js";
 import { listen } from "../events.js";
 
+export { StreamLimiter } from "../limiter.js";
+
 /** @import * as api from "./shaka.js" */
 
 // shaka.net.NetworkingEngine.RequestType; keys, licences and all other requests have other types.

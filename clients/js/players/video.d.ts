@@ -1,6 +1,7 @@
 import type { AttachOptions, Attached } from "../attachment.js";
 import type { Stream } from "../index.js";
 
+export { StreamLimiter } from "../index.js";
 export type { Attached };
 
 /** A `<video>` cannot send a header, so its token goes in a cookie. */

@@ -1,6 +1,8 @@
 import { Attachment } from "../attachment.js";
 import { listen } from "../events.js";
 
+export { StreamLimiter } from "../limiter.js";
+
 /** @import * as api from "./video.js" */
 /** @import { Stream } from "../index.js" */
 

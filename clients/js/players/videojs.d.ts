@@ -1,6 +1,8 @@
 import type { AttachOptions, Attached } from "../attachment.js";
 import type { Stream } from "../index.js";
 
+export { StreamLimiter } from "../index.js";
+
 /** A request made by Video.js. */
 export interface Request extends XMLHttpRequest {
   requestTime?: number;

@@ -1,5 +1,7 @@
 import { Attachment, TOKEN_HEADER, withToken } from "../attachment.js";
 
+export { StreamLimiter } from "../limiter.js";
+
 /** @import * as api from "./videojs.js" */
 
 // Only the bytes that identify a DASH file's container are requested without a type. All other requests have other types.

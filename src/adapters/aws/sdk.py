@@ -1,5 +1,6 @@
 """Calls by boto3, with failures as `errors`. Imported only where it is used, as it loads slowly."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -126,20 +127,26 @@ def api_errors() -> Iterator[None]:
         raise ApiError(type(error).__name__) from error
 
 
-def check_account() -> None:
-    """Check that a region and credentials for AWS are set.
+def account_region() -> str:
+    """Return the region of an operator's command, after a check that there are credentials too.
 
     Raises:
-        NotConfigured: one of them is missing. The text says which variable to set.
-        ApiError: half of the credentials is missing.
+        NotConfigured: one of them is missing or incomplete. The text says which variable to set.
     """
-    with api_errors():
+    try:
         session = boto3.Session()
         credentials = session.get_credentials()
-    if not session.region_name:
-        raise NotConfigured("There is no AWS region: set AWS_REGION.")
+    except BotoCoreError as error:
+        raise NotConfigured(
+            f"The AWS credentials cannot be used ({error}): correct AWS_PROFILE, or AWS_ACCESS_KEY_ID and"
+            " AWS_SECRET_ACCESS_KEY."
+        ) from None
     if credentials is None:
-        raise NotConfigured("There are no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.")
+        raise NotConfigured("AWS credentials are missing: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in.")
+    region = os.environ.get("AWS_REGION") or session.region_name  # boto3 alone reads only AWS_DEFAULT_REGION
+    if not region:
+        raise NotConfigured("The AWS region is missing: set AWS_REGION.")
+    return str(region)
 
 
 def _error_answer(error: ClientError) -> ErrorAnswer:

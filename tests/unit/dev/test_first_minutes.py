@@ -194,6 +194,13 @@ def test_make_up_reports_a_port_in_use(tmp_path: Path) -> None:
     assert message == f"Port {port} is in use by another program: choose another with EMULATOR_PORT=…."
 
 
+@pytest.mark.parametrize("port", ["abc", "0", "-1", "65536", "4566.0"])
+def test_make_up_reports_a_port_that_is_none(tmp_path: Path, port: str) -> None:
+    """`make up` names the variable of a port that is not one, before anything is started."""
+    message = stack(tmp_path, "up", TERRAFORM="true", EMULATOR_PORT=port)
+    assert message == f"EMULATOR_PORT must be a whole number from 1 to 65535, not '{port}'."
+
+
 @pytest.mark.parametrize("command", ["up", "deploy", "undeploy"])
 def test_a_missing_terraform_is_reported_before_anything_is_started(tmp_path: Path, command: str) -> None:
     """A missing Terraform is reported before anything is started, with the variable to name another one."""
@@ -209,19 +216,6 @@ def test_a_missing_terraform_is_reported_before_anything_is_started(tmp_path: Pa
         "`terraform-that-is-not-there` is not installed: "
         "install Terraform 1.9 or later, or name it in TERRAFORM."
     )
-
-
-def test_missing_credentials_are_reported(tmp_path: Path) -> None:
-    """Missing credentials are reported with the variables to set."""
-    assert stack(tmp_path, "deploy", TERRAFORM="true") == (
-        "AWS credentials are missing: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or log in."
-    )
-
-
-def test_a_missing_region_is_reported(tmp_path: Path) -> None:
-    """A missing region is reported with the variable to set."""
-    message = stack(tmp_path, "deploy", TERRAFORM="true", AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s")
-    assert message == "The AWS region is missing: set AWS_REGION."
 
 
 def test_a_missing_package_is_reported(tmp_path: Path) -> None:

@@ -6,21 +6,31 @@ from dev.operate import restore
 
 
 @pytest.mark.parametrize(
-    ("variables", "code"),
+    ("variables", "code", "message"),
     [
-        ({}, 2),
-        ({"TABLE_NAME": "t", "AT": "yesterday"}, 1),
-        ({"TABLE_NAME": "t", "AT": "2026-01-31T18:00:00"}, 1),
+        ({}, 2, "Which table? make restore TABLE_NAME=… AT=2026-01-31T18:00:00Z"),
+        *(
+            (
+                {"TABLE_NAME": "t", "AT": at},
+                1,
+                f"AT must be a moment with its time zone, as in 2026-01-31T18:00:00Z, not '{at}'.",
+            )
+            for at in ("yesterday", "2026-01-31T18:00:00")
+        ),
     ],
 )
 def test_a_wrong_call_is_an_error_of_one_line(
-    variables: dict[str, str], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    variables: dict[str, str],
+    code: int,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A wrong call is an error of one line, before any call to AWS."""
+    """A wrong call is an error of one line that names the variable, before any call to AWS."""
     for name in ("TABLE_NAME", "AT"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
     assert restore.main() == code
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert capsys.readouterr().err == f"{message}\n"

@@ -228,14 +228,26 @@ def test_an_empty_stream_id_is_refused() -> None:
         assert answer.body["errors"][0]["field"] == "streamId"
 
 
-@pytest.mark.parametrize("name", ["streamID", "stream_id", "STREAMID", "stream-id"])
-def test_a_misspelled_stream_id_ends_no_stream(name: str, clock: FakeClock) -> None:
-    """A misspelled `streamId` is refused even if unknown fields are ignored, and ends no stream."""
-    api = Api(clock=clock, UNKNOWN_FIELDS="ignore")
-    api.start("1", streamId="tv")
+@pytest.mark.parametrize("setting", ["refuse", "ignore"])
+@pytest.mark.parametrize("call", OPERATOR_CALLS)
+@pytest.mark.parametrize(
+    "name", ["stream", "streamIds", "id", "trace", "", "streamID", "stream_id", "stream-id"]
+)
+def test_an_unknown_field_of_an_operator_is_refused(
+    name: str, call: str, setting: str, repository: RecordingRepository
+) -> None:
+    """An unknown field of an operator is refused under either setting, and no stream is ended."""
+    api = Api(repository, UNKNOWN_FIELDS=setting)
+    for stream in ("tv", "phone"):
+        api.start("1", streamId=stream)
+    started = len(repository.writes)
 
-    assert_problem(api.call("operator_end", rawQueryString=f"userId=1&{name}=tv"), 400, "invalid_request")
-    assert api.call("operator_end", rawQueryString="userId=1&trace=5").body["endedStreams"] == ["tv"]
+    refused = api.call(call, rawQueryString=f"userId=1&{name}=tv")
+
+    shown = name or '""'
+    assert_problem(refused, 400, "invalid_request")
+    assert refused.body["errors"] == [{"field": shown, "detail": f"{shown} is not a known field"}]
+    assert len(repository.writes) == started
 
 
 def test_any_user_id_can_be_named(api: Api) -> None:

@@ -13,6 +13,7 @@ from testing.fakes import FailingRepository, FakeClock, RecordingRepository
 from tests.edge.verifier import verify
 from tests.support.logs import leaks
 from tests.unit.entrypoints.calls import Api, assert_problem
+from tests.unit.entrypoints.test_callers import SIGNED
 
 KEY = f"2026-a:{'k' * 43}"
 OLD = f"2025-b:{'o' * 43}"
@@ -115,7 +116,7 @@ def test_a_plain_video_element_gets_a_cookie() -> None:
 
 def test_a_backend_can_bind_a_stream_to_a_path() -> None:
     """The token opens that path only; a repeat without a path keeps it, one with another changes it."""
-    signed = {"requestContext": {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:role/backend"}}}}
+    signed = {"requestContext": SIGNED}
     api = Api(AUTH="iam", PLAYBACK_KEY=KEY)
 
     def prefix(**fields: str) -> str | None:
@@ -248,6 +249,24 @@ def test_an_unverified_start_has_a_token_if_configured(
     answer = api.start("viewer-1", streamId="tv")
     assert (answer.status, answer.body["verified"]) == (200, False)
     assert ("playbackToken" in answer.body) is has_token
+
+
+def test_the_token_of_an_unverified_heartbeat_has_no_path_and_no_groups(clock: FakeClock) -> None:
+    """The token of an unverified heartbeat has neither, as the stream's path and groups cannot be read."""
+    settings: dict[str, Any] = {"AUTH": "iam", "ON_STORE_FAILURE": "open", "OPEN_TOKENS": "true"}
+    settings |= {"PLAYBACK_KEY": KEY, "GROUP_LIMITS": "uhd=1", "GROUP_PATHS": "/uhd/=uhd"}
+
+    def bound(api: Api, route: str, **fields: Any) -> tuple[str | None, tuple[str, ...]]:
+        body = json.dumps({"userId": "viewer-1", "streamId": "tv", **fields})
+        answer = api.call(route, body=body, requestContext=SIGNED)
+        claims = verify(answer.body["playbackToken"], parse_keys(KEY), clock.now())
+        return claims.path_prefix, claims.groups
+
+    reached = Api(RecordingRepository(), clock, **settings)
+    assert bound(reached, "start", pathPrefix="/film-1/", groups=["uhd"]) == ("/film-1/", ("uhd",))
+    assert bound(reached, "heartbeat") == ("/film-1/", ("uhd",))
+    outage = Api(FailingRepository(StoreUnavailable()), clock, **settings)
+    assert bound(outage, "heartbeat") == (None, ())
 
 
 def test_no_event_shows_a_token(capsys: pytest.CaptureFixture[str]) -> None:

@@ -357,9 +357,10 @@ def test_names_are_counted_only_if_a_key_is_configured() -> None:
 
 
 def test_two_playback_keys_are_refused() -> None:
-    """A playback key given both here and as a parameter is refused, because either could be meant."""
-    with pytest.raises(SettingsError, match="PLAYBACK_KEY and PLAYBACK_KEY_PARAMETER"):
-        read(PLAYBACK_KEY=KEY, PLAYBACK_KEY_PARAMETER="/key")
+    """A playback key, or `off`, is refused beside a parameter, because either could be meant."""
+    for given in (KEY, "off"):
+        with pytest.raises(SettingsError, match="PLAYBACK_KEY and PLAYBACK_KEY_PARAMETER exclude each other"):
+            read(PLAYBACK_KEY=given, PLAYBACK_KEY_PARAMETER="/key")
 
 
 def test_settings_never_show_a_secret() -> None:

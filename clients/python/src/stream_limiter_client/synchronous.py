@@ -181,8 +181,9 @@ class Stream:
     def start(self, *, replaces: str | None = None, groups: Iterable[str] | None = None) -> None:
         """Take a slot, and keep it by heartbeats. A slot that is already held is reused for the next play.
 
-        After any error but `LimitReached`, a slot held before is still held. If only a change of groups is
-        refused, the stream continues in its present groups.
+        After an error, a stream that held no slot before still holds none: do not play, and start again when
+        the viewer asks. After any error but `LimitReached`, a slot held before is still held. If only a
+        change of groups is refused, the stream continues in its present groups.
 
         A start does not delay a lapse: if the lease expires first, this raises, and the stream lapses. For a
         lapsed stream, success ends the lapse without a callback; failure leaves the stream lapsed.
