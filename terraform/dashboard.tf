@@ -102,7 +102,7 @@ locals {
       | sort refusals desc | limit 20
     EOT
     "who shadow mode would refuse" = <<-EOT
-      filter outcome = "would_refuse" | stats count() as starts, max(stream_count) as streams by user
+      filter outcome = "would_refuse" | stats count() as starts, max(stream_count) as streams by user, code
       | sort starts desc | limit 20
     EOT
     "who calls most"               = <<-EOT

@@ -401,7 +401,7 @@ variable "anonymous" {
 }
 
 variable "unknown_fields" {
-  description = "How to treat unknown fields in a request: refuse responds with 400, ignore leaves them out. A misspelled field of the API, such as streamID, is refused either way."
+  description = "How to treat unknown fields in a request: refuse responds with 400, ignore leaves them out. A misspelled field of the API, such as streamID, is refused either way, and so is every unknown one of an operator."
   type        = string
   default     = "refuse"
   nullable    = false
