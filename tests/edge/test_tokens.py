@@ -176,7 +176,7 @@ def test_the_recipe_for_node(name: str, rows: Mapping[str, Row], recipe_in_node:
 
 def test_the_pages_example_tokens_give_the_documented_results() -> None:
     """The edge and our own verification agree with the first column of the table."""
-    tokens = [(verdict, token.strip("`")) for verdict, token in rows_of("edge.md", "said")]
+    tokens = [(verdict, token.strip("`")) for verdict, token in rows_of("edge.md", "result")]
     page = (ROOT / "docs" / "edge.md").read_text(encoding="utf-8")
     (known,) = keys = parse_keys(*re.findall(r"`(example:[\w-]+)`", page))
     edge = Edge({"mode": "enforce", "keys": {known.kid: key_text(known)}})
