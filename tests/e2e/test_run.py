@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -176,7 +177,7 @@ def test_it_listens_on_loopback_only(service: LocalService) -> None:
 )
 def test_it_stops_cleanly_and_leaves_no_process(how: signal.Signals) -> None:
     """The service is ready within 10 seconds, and its store ends with it."""
-    with LocalService() as service:
+    with hangups(signal.SIG_DFL), LocalService() as service:
         assert time.monotonic() - service.began < READY_SECONDS
         started = children(service.process.pid)
         assert started
@@ -187,11 +188,17 @@ def test_it_stops_cleanly_and_leaves_no_process(how: signal.Signals) -> None:
 
 def test_under_nohup_it_outlives_its_terminal() -> None:
     """A service that was started to ignore the end of its terminal continues after it."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does; a new process inherits it
+    with hangups(signal.SIG_IGN), LocalService() as service:  # which is what nohup does
+        service.process.send_signal(signal.SIGHUP)
+        assert post(service, "/stream/start", userId="1").status_code == 200
+
+
+@contextmanager
+def hangups(how: signal.Handlers) -> Iterator[None]:
+    """Treat the end of the terminal like this, whatever these tests were started by: a new process inherits it."""
+    before = signal.signal(signal.SIGHUP, how)
     try:
-        with LocalService() as service:
-            service.process.send_signal(signal.SIGHUP)
-            assert post(service, "/stream/start", userId="1").status_code == 200
+        yield
     finally:
         signal.signal(signal.SIGHUP, before)
 
