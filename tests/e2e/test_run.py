@@ -195,7 +195,7 @@ def test_under_nohup_it_outlives_its_terminal() -> None:
 
 @contextmanager
 def hangups(how: signal.Handlers) -> Iterator[None]:
-    """Treat the end of the terminal like this, whatever these tests were started by: a new process inherits it."""
+    """Treat the end of the terminal like this, as a new process inherits it, perhaps from `nohup`."""
     before = signal.signal(signal.SIGHUP, how)
     try:
         yield
