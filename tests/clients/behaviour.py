@@ -400,6 +400,7 @@ class Behaviour:
             network.refuse()
             tv.expect("lapsed")
             tv.send("end")
+            time.sleep(1)  # until it has read that: a start under way could reach the service after the end
             network.resume()
             tv.expect("ended")
             assert household.watching() == []
