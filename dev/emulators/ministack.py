@@ -22,6 +22,13 @@ STOP_TIMEOUT_SECONDS = 15
 
 REGION = "us-east-1"
 
+# As `-m ministack`, but with a connection for each request: over kept ones its server seems to lose an answer
+# now and then. Terraform then repeats a creation that has taken effect, and fails.
+PROGRAM = (
+    "from hypercorn.config import Config; Config.keep_alive_max_requests = 1; "
+    "from ministack.app import main; main()"
+)
+
 
 class EmulatorError(Exception):
     """The emulator cannot be started; the message is meant for the person who ran the command."""
@@ -136,8 +143,9 @@ def start_emulator(
         raise EmulatorError(f"The emulator cannot use port {port}: another program listens there.")
     directory = Path(tempfile.mkdtemp(prefix="stream-limiter-emulator-"))
     environment = _own_environment(port, directory, enforce_iam=enforce_iam, trail=trail)
-    command = [str(PYTHON), "-m", "ministack"]
-    return launch(command, port, directory, {**environment, **(variables or {})}, log=log)
+    return launch(
+        [str(PYTHON), "-c", PROGRAM], port, directory, {**environment, **(variables or {})}, log=log
+    )
 
 
 def launch(
