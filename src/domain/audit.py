@@ -90,8 +90,10 @@ def end_streams(  # noqa: PLR0913 - as `repair`, and the stream
     """
 
     def plan(state: Snapshot) -> Repair | None:
-        names = state.leases.keys() if stream_id is None else state.leases.keys() & {stream_id}
-        leases = [state.leases[name] for name in sorted(names)]
+        if stream_id is not None and stream_id not in state.leases:
+            return None
+        names = sorted(state.leases) if stream_id is None else [stream_id]
+        leases = [state.leases[name] for name in names]
         freed = Freed(
             expired=tuple(lease for lease in leases if not policy.is_live(lease, now)),
             ended=tuple(Ended(one.stream_id, one.groups) for one in leases if policy.is_live(one, now)),

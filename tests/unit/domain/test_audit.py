@@ -94,6 +94,14 @@ def test_ending_one_stream_leaves_the_others() -> None:
         assert state_after.anonymous.count == 1
 
 
+def test_ending_a_missing_stream_writes_nothing() -> None:
+    """Ending a stream that does not exist changes nothing, even if a count is wrong or one has expired."""
+    store = store_of(LIVE, EXPIRED, MISCOUNTED)
+    before, written = store.read(USER, DEADLINE), len(store.writes)
+    assert end_streams(store, USER, POLICY, NOW, DEADLINE, stream_id="z") == (Freed(), before)
+    assert len(store.writes) == written
+
+
 def test_ending_all_leaves_nothing() -> None:
     """Live and expired streams, named or not, are ended and counted, and a repeat is harmless."""
     store = store_of(LIVE, EXPIRED, COUNTED)
