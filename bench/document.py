@@ -51,7 +51,8 @@ ROWS = {
 """The reported rows, with their names in the document."""
 
 _KINDS = re.compile(
-    r"(warm|stub|throughput|cold|restored|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?(?:boto3\.|token\.|url\.(?:refused\.)?)?"
+    r"(warm|stub|throughput|cold|restored|memory)\.(?:(?:start|heartbeat|end|refusal|reclaim)\.)?"
+    r"(?:boto3\.|token\.|url\.(?:refused\.)?)?"
 )
 _BESIDE = {
     **{f"throughput.of_store.{shape}": f"throughput.store.{shape}" for shape in ("2x8", "4x8", "8x8")},

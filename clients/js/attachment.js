@@ -51,7 +51,7 @@ export class Attachment {
         token: () => this.#afterToken(options.cookieDomain),
       }),
     );
-    if (stream.playbackToken) this.#afterToken(options.cookieDomain);
+    this.#afterToken(options.cookieDomain);
     if (video) this.watch(video);
   }
 
